@@ -1,0 +1,30 @@
+//! A chat room on your own network, in one pair of programs.
+//!
+//! `chatserver` holds one room; `chatclient`, `nc` and `telnet` are its members. The wire is lines
+//! of UTF-8 text. There are no accounts, no rooms besides the one, no encryption and no async
+//! runtime: one blocking thread a client, and one thread that sends.
+//!
+//! # The way of a line
+//!
+//! In the order that a line travels from one member's keyboard to the others' screens:
+//!
+//! - [`client`]: connects, reads keys or standard input, shows or prints what arrives
+//!   - [`client::editor`]: keys → text and cursor, pure
+//!   - [`client::screen`]: the pinned input line and the conversation above it
+//! - [`protocol`]: the wire, pure: bytes → lines → safe text → requests, and the server's lines
+//! - [`server`]: binds, accepts, shuts down
+//!   - `session`: one client's thread, from its socket to the room
+//!   - `room`: who is here, under what name, behind one lock
+//!   - `transcript`: the one order of events
+//!   - `broadcaster`: one thread, from the transcript to every socket
+//! - [`logging`]: the log files of both programs; [`problem`]: one line for what went wrong
+//!
+//! Dependence goes one way: the binaries use `server` and `client`, both of those use `protocol`,
+//! and neither knows the other. `docs/ARCHITECTURE.md` tells the threads and the locks,
+//! `docs/PROTOCOL.md` the wire.
+
+pub mod client;
+pub mod logging;
+pub mod problem;
+pub mod protocol;
+pub mod server;

@@ -1,0 +1,170 @@
+//! One line for what went wrong: what failed, on what, why, and what to do.
+//!
+//! Everything that ends a program is put into words here, so that the words stay the same in both
+//! programs, and so that an operating system's error code is turned into advice in one place.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+/// Something that keeps a program from its work. Displayed without the program's name.
+#[derive(Debug)]
+pub enum Problem {
+    /// The host's name has no address.
+    UnknownHost {
+        /// The name as it was given.
+        host: String,
+        /// The resolver's reason.
+        why: io::Error,
+    },
+    /// The server cannot listen on this address.
+    Listen {
+        /// The address, as far as it is known.
+        at: String,
+        /// The operating system's reason.
+        why: io::Error,
+    },
+    /// The client cannot reach the server.
+    Connect {
+        /// The address as it was given.
+        to: String,
+        /// The operating system's reason, for the last of the host's addresses.
+        why: io::Error,
+    },
+    /// The connection was there, and broke.
+    ConnectionLost {
+        /// The server.
+        to: SocketAddr,
+        /// The reason, or that the server closed it.
+        why: Lost,
+    },
+    /// The log file that was asked for cannot be written.
+    Log {
+        /// The file's path.
+        path: String,
+        /// The operating system's reason.
+        why: io::Error,
+    },
+    /// Anything else that the operating system refused: what was tried, and why it failed.
+    System(&'static str, io::Error),
+}
+
+/// How a connection was lost.
+#[derive(Debug)]
+pub enum Lost {
+    /// The other side closed it.
+    Closed,
+    /// It broke.
+    Broken(io::Error),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::UnknownHost { host, why } => {
+                write!(f, "cannot find the host {host}: {}; check the name", reason(why))
+            }
+            Problem::Listen { at, why } => {
+                write!(f, "cannot listen on {at}: {}", reason(why))?;
+                f.write_str(listen_advice(why.kind()))
+            }
+            Problem::Connect { to, why } => {
+                write!(f, "cannot connect to {to}: {}", reason(why))?;
+                f.write_str(connect_advice(why.kind()))
+            }
+            Problem::ConnectionLost { to, why: Lost::Closed } => {
+                write!(f, "lost the connection to {to}: the server closed it; try again later")
+            }
+            Problem::ConnectionLost { to, why: Lost::Broken(why) } => {
+                write!(f, "lost the connection to {to}: {}; try again", reason(why))
+            }
+            Problem::Log { path, why } => {
+                write!(f, "cannot write the log {path}: {}", reason(why))
+            }
+            Problem::System(what, why) => write!(f, "cannot {what}: {}", reason(why)),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+fn listen_advice(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::AddrInUse => "; choose another port, or 0 for any free one",
+        io::ErrorKind::AddrNotAvailable => {
+            "; use one of this machine's addresses, 127.0.0.1 for this machine alone or 0.0.0.0 \
+             for everyone who can reach it"
+        }
+        io::ErrorKind::PermissionDenied => "; choose a port above 1023",
+        _ => "",
+    }
+}
+
+fn connect_advice(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::ConnectionRefused => "; is the server running there, on that port?",
+        io::ErrorKind::TimedOut
+        | io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable => "; check the address and the network",
+        _ => "",
+    }
+}
+
+/// The operating system's words, without the error number, which helps nobody, and without the
+/// capital that it begins with.
+fn reason(why: &io::Error) -> String {
+    let text = why.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(text);
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+/// What a command line parser has to say of wrong usage, in several paragraphs, as one line that
+/// also says where to find more.
+#[must_use]
+pub fn usage(program: &str, rendered: &str) -> String {
+    let paragraph = rendered.split("\n\n").next().unwrap_or(rendered);
+    let words: Vec<&str> = paragraph.split_whitespace().collect();
+    let what = words.join(" ");
+    let what = what.strip_prefix("error: ").unwrap_or(&what);
+    format!("{program}: {what}; see {program} --help")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_one_line_that_says_what_to_do() {
+        let os = |kind: io::ErrorKind| io::Error::new(kind, "Connection refused (os error 111)");
+        let to = "127.0.0.1:5000".to_owned();
+        let problem = Problem::Connect { to, why: os(io::ErrorKind::ConnectionRefused) };
+        assert_eq!(
+            problem.to_string(),
+            "cannot connect to 127.0.0.1:5000: connection refused; is the server running there, \
+             on that port?"
+        );
+        let at = "1.2.3.4:80".to_owned();
+        let in_use = io::Error::new(io::ErrorKind::AddrInUse, "Address already in use");
+        assert_eq!(
+            Problem::Listen { at, why: in_use }.to_string(),
+            "cannot listen on 1.2.3.4:80: address already in use; choose another port, or 0 for \
+             any free one"
+        );
+    }
+
+    #[test]
+    fn wrong_usage_is_told_in_one_line() {
+        let rendered =
+            "error: unexpected argument '--frob' found\n\n  tip: to pass it\n\nUsage: x\n";
+        assert_eq!(
+            usage("chatserver", rendered),
+            "chatserver: unexpected argument '--frob' found; see chatserver --help"
+        );
+        assert_eq!(
+            usage("c", "error: invalid\n  [values: a, b]\n"),
+            "c: invalid [values: a, b]; see c --help"
+        );
+    }
+}

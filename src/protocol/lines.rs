@@ -1,0 +1,200 @@
+//! A stream of bytes, in whatever pieces it arrives, split into lines.
+//!
+//! A line ends in LF; one CR before it belongs to the line end. A line that lies whole in one chunk
+//! is not copied. What is kept between chunks is at most one line of the allowed length.
+
+use memchr::memchr;
+
+/// Splits chunks into lines, keeping the beginning of a line whose end has not arrived.
+#[derive(Debug)]
+pub struct LineSplitter {
+    /// The beginning of a line, until its end arrives.
+    partial: Vec<u8>,
+    /// The most bytes that a line may have, without its line end.
+    limit: usize,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// `partial` holds all that has arrived of the current line.
+    Gathering,
+    /// `partial` was handed out as the end of a line, and is emptied at the next call.
+    HandedOut,
+    /// The current line was too long: it has been reported, and the rest of it is skipped.
+    Skipping,
+}
+
+/// What [`LineSplitter::next`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// A whole line, without its line end.
+    Whole(&'a [u8]),
+    /// A line longer than the limit. It is reported as soon as it is too long, once, and the rest
+    /// of it is skipped.
+    TooLong,
+}
+
+impl LineSplitter {
+    /// A splitter for lines of up to `limit` bytes, not counting the line end.
+    #[must_use]
+    pub fn new(limit: usize) -> LineSplitter {
+        LineSplitter { partial: Vec::new(), limit, state: State::Gathering }
+    }
+
+    /// Takes the next line off the front of `chunk`; `None` when the chunk is used up and more is
+    /// needed. What is left of an unfinished line is kept for the next chunk.
+    pub fn next<'s, 'c: 's>(&'s mut self, chunk: &mut &'c [u8]) -> Option<Line<'s>> {
+        if self.state == State::HandedOut {
+            self.partial.clear();
+            self.state = State::Gathering;
+        }
+        if self.state == State::Skipping {
+            let end = memchr(b'\n', chunk);
+            *chunk = end.map_or(&[], |end| &chunk[end + 1..]);
+            end?;
+            self.state = State::Gathering;
+        }
+        match memchr(b'\n', chunk) {
+            Some(end) => {
+                let (line, rest) = (&chunk[..end], &chunk[end + 1..]);
+                *chunk = rest;
+                Some(self.complete(line))
+            }
+            None => {
+                let beginning = std::mem::take(chunk);
+                self.keep(beginning)
+            }
+        }
+    }
+
+    /// Ends the line that has begun, as if its line end had arrived: at the end of the input, or
+    /// for a peer that never sends one. `None` if nothing has begun.
+    pub fn finish(&mut self) -> Option<&[u8]> {
+        let state = std::mem::replace(&mut self.state, State::HandedOut);
+        let begun = state == State::Gathering && !self.partial.is_empty();
+        begun.then_some(without_cr(&self.partial))
+    }
+
+    /// Whether a line has begun whose end has not arrived.
+    #[must_use]
+    pub fn is_mid_line(&self) -> bool {
+        match self.state {
+            State::Gathering => !self.partial.is_empty(),
+            State::HandedOut => false,
+            State::Skipping => true,
+        }
+    }
+
+    fn complete<'s, 'c: 's>(&'s mut self, end: &'c [u8]) -> Line<'s> {
+        let line = if self.partial.is_empty() {
+            end
+        } else {
+            self.state = State::HandedOut;
+            self.partial.extend_from_slice(end);
+            &self.partial
+        };
+        let line = without_cr(line);
+        if line.len() > self.limit { Line::TooLong } else { Line::Whole(line) }
+    }
+
+    fn keep(&mut self, beginning: &[u8]) -> Option<Line<'_>> {
+        let length = self.partial.len() + beginning.len();
+        let last = beginning.last().or(self.partial.last());
+        // A CR may turn out to belong to the line end.
+        let may_fit = length <= self.limit || (length == self.limit + 1 && last == Some(&b'\r'));
+        if may_fit {
+            self.partial.extend_from_slice(beginning);
+            return None;
+        }
+        self.partial.clear();
+        self.state = State::Skipping;
+        Some(Line::TooLong)
+    }
+}
+
+fn without_cr(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything that comes out of `chunks`, as text; `!` is a line that was too long, and `…`
+    /// stands before what the end of the input completed.
+    fn split(limit: usize, chunks: &[&[u8]]) -> Vec<String> {
+        let mut splitter = LineSplitter::new(limit);
+        let mut found = Vec::new();
+        for mut chunk in chunks.iter().copied() {
+            while let Some(line) = splitter.next(&mut chunk) {
+                found.push(match line {
+                    Line::Whole(line) => String::from_utf8_lossy(line).into_owned(),
+                    Line::TooLong => "!".to_owned(),
+                });
+            }
+            assert!(splitter.partial.len() <= limit + 1, "keeps more than one line");
+        }
+        if let Some(line) = splitter.finish() {
+            found.push(format!("…{}", String::from_utf8_lossy(line)));
+        }
+        found
+    }
+
+    #[test]
+    fn lines_are_the_same_however_the_bytes_arrive() {
+        let cases: &[(&[u8], &[&str])] = &[
+            (b"", &[]),
+            (b"one\n", &["one"]),
+            (b"one\r\n", &["one"]),
+            (b"one\r\r\n", &["one\r"]),
+            (b"one\ntwo\r\nthree", &["one", "two", "…three"]),
+            (b"\n\r\n\n", &["", "", ""]),
+            (b"a\rb\n", &["a\rb"]),
+            (b"12345678\n", &["12345678"]),
+            (b"12345678\r\n", &["12345678"]),
+            (b"123456789\nok\n", &["!", "ok"]),
+            (b"1234567\r8\nok\n", &["!", "ok"]),
+            (b"12345678\r9\nok\n", &["!", "ok"]),
+            (b"12345678901234567890\nok\n", &["!", "ok"]),
+            (b"12345678901234567890", &["!"]),
+            (b"12345678\r", &["…12345678"]),
+            ("h\u{e9}t\u{e9}\n".as_bytes(), &["h\u{e9}t\u{e9}"]),
+        ];
+        for (bytes, expected) in cases {
+            for size in 1..=bytes.len().max(1) {
+                let chunks: Vec<&[u8]> = bytes.chunks(size).collect();
+                assert_eq!(split(8, &chunks), *expected, "{bytes:?} in chunks of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_finished_line_is_given_once_and_the_next_one_starts_afresh() {
+        let mut splitter = LineSplitter::new(8);
+        assert_eq!(splitter.next(&mut &b"abc"[..]), None);
+        assert!(splitter.is_mid_line());
+        assert_eq!(splitter.finish(), Some(&b"abc"[..]));
+        assert!(!splitter.is_mid_line());
+        assert_eq!(splitter.finish(), None);
+        assert_eq!(splitter.next(&mut &b"def\n"[..]), Some(Line::Whole(b"def")));
+    }
+
+    #[test]
+    fn finishing_a_line_that_was_too_long_ends_the_skipping() {
+        let mut splitter = LineSplitter::new(4);
+        assert_eq!(splitter.next(&mut &b"123456"[..]), Some(Line::TooLong));
+        assert!(splitter.is_mid_line());
+        assert_eq!(splitter.finish(), None);
+        assert_eq!(splitter.next(&mut &b"ok\n"[..]), Some(Line::Whole(b"ok")));
+    }
+
+    #[test]
+    fn a_line_that_lies_whole_in_its_chunk_is_not_copied() {
+        let bytes = b"first\nsecond\n".to_vec();
+        let mut splitter = LineSplitter::new(64);
+        let mut chunk = &bytes[..];
+        let Some(Line::Whole(line)) = splitter.next(&mut chunk) else { panic!("no line") };
+        assert!(std::ptr::eq(line.as_ptr(), bytes.as_ptr()));
+    }
+}

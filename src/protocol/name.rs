@@ -1,0 +1,230 @@
+//! What a member may be called, and when two names are the same.
+//!
+//! A name is 1 to 24 characters: letters of any script with their combining marks, decimal digits
+//! of any script, `_`, `-` and `.`, and it does not start with `-` or `.`. It is kept in Unicode's
+//! normalization form C.
+//!
+//! Two names are the same if they are the same without regard to case, or to the eye: by the
+//! skeletons of Unicode Technical Standard 39, a Cyrillic а is a Latin a, and `rn` is `m`.
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_security::confusable_detection::skeleton;
+use unicode_segmentation::UnicodeSegmentation;
+
+/// The most characters in a name, as a reader counts them.
+pub const MAX_CHARACTERS: usize = 24;
+
+/// What the server calls the person whom it speaks to, so nobody may be called so.
+const RESERVED: &str = "you";
+
+/// A name that keeps the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name(String);
+
+impl Name {
+    /// Reads a name.
+    ///
+    /// # Errors
+    ///
+    /// Which of the rules `text` breaks.
+    pub fn parse(text: &str) -> Result<Name, BadName> {
+        let name: String = text.nfc().collect();
+        match name.graphemes(true).count() {
+            0 => return Err(BadName::Empty),
+            count if count > MAX_CHARACTERS => return Err(BadName::TooLong),
+            _ => {}
+        }
+        let mut after_letter = false;
+        for c in name.chars() {
+            after_letter = match c.general_category_group() {
+                GeneralCategoryGroup::Letter => true,
+                GeneralCategoryGroup::Mark if after_letter => true,
+                _ if c.general_category() == GeneralCategory::DecimalNumber => false,
+                _ if matches!(c, '_' | '-' | '.') => false,
+                _ => return Err(BadName::Character(c)),
+            };
+        }
+        if name.starts_with(['-', '.']) {
+            return Err(BadName::Beginning);
+        }
+        if Likeness::of(&name).is_like(&Likeness::of(RESERVED)) {
+            return Err(BadName::Reserved);
+        }
+        Ok(Name(name))
+    }
+
+    /// The name that the server gives to the `number`th member without one.
+    #[must_use]
+    pub fn guest(number: usize) -> Name {
+        Name(format!("guest{number}"))
+    }
+
+    /// The name as it is shown.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What other names have to differ from.
+    #[must_use]
+    pub fn likeness(&self) -> Likeness {
+        Likeness::of(&self.0)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What stays of a name when case and the eye's mistakes are taken away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Likeness {
+    /// Without case. Names sort by it.
+    folded: String,
+    /// What the name looks like as it is written, and what it looks like without case: a capital I
+    /// looks like an l, and a Cyrillic capital becomes a Latin letter only once it is small.
+    skeletons: [String; 2],
+}
+
+impl Likeness {
+    /// The likeness of `name`, which may be any text.
+    #[must_use]
+    pub fn of(name: &str) -> Likeness {
+        let name: String = name.nfc().collect();
+        let folded = fold(&name);
+        let skeletons = [fold(&skeleton(&name).collect::<String>()), skeleton(&folded).collect()];
+        Likeness { folded, skeletons }
+    }
+
+    /// Whether the two differ in nothing but case.
+    #[must_use]
+    pub fn is_same_word(&self, other: &Likeness) -> bool {
+        self.folded == other.folded
+    }
+
+    /// Whether a person could take the one name for the other.
+    #[must_use]
+    pub fn is_like(&self, other: &Likeness) -> bool {
+        self.is_same_word(other) || self.skeletons.iter().any(|s| other.skeletons.contains(s))
+    }
+
+    /// The key by which a list of names is sorted.
+    #[must_use]
+    pub fn sort_key(&self) -> &str {
+        &self.folded
+    }
+}
+
+/// Case folding by way of both mappings, so that ß and SS, or ς and Σ, are the same.
+fn fold(text: &str) -> String {
+    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
+}
+
+/// The rule that a name breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadName {
+    /// There is nothing in it.
+    Empty,
+    /// It has more than [`MAX_CHARACTERS`] characters.
+    TooLong,
+    /// It has a character that is no letter, no digit and none of `_`, `-` and `.`.
+    Character(char),
+    /// It starts with `-` or `.`.
+    Beginning,
+    /// It is, or looks like, what the server calls the person whom it speaks to.
+    Reserved,
+}
+
+impl fmt::Display for BadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadName::Empty => write!(f, "a name cannot be empty"),
+            BadName::TooLong => {
+                write!(f, "that name is too long: the most is {MAX_CHARACTERS} characters")
+            }
+            BadName::Character(c) => {
+                write!(f, "a name cannot have {c:?} in it: letters, digits, _, - and . can be")
+            }
+            BadName::Beginning => write!(f, "a name cannot start with - or ."),
+            BadName::Reserved => write!(f, "nobody can be called {RESERVED}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_letters_and_digits_of_any_script_and_three_signs() {
+        let good = [
+            "a",
+            "alice",
+            "Alice-2",
+            "_x_",
+            "9lives",
+            "a.b-c_d",
+            "Zoë",
+            "बीना",
+            "李雷",
+            "Ёлка",
+            "نور",
+            "٣٤",
+            "123456789012345678901234",
+        ];
+        for name in good {
+            assert_eq!(Name::parse(name).map(|n| n.to_string()), Ok(name.nfc().collect()));
+        }
+        let bad = [
+            ("", BadName::Empty),
+            ("1234567890123456789012345", BadName::TooLong),
+            ("two words", BadName::Character(' ')),
+            ("a<b", BadName::Character('<')),
+            ("½", BadName::Character('½')),
+            ("🎉", BadName::Character('🎉')),
+            ("\u{301}a", BadName::Character('\u{301}')),
+            ("1\u{20e3}", BadName::Character('\u{20e3}')),
+            ("-a", BadName::Beginning),
+            (".a", BadName::Beginning),
+            ("you", BadName::Reserved),
+            ("YOU", BadName::Reserved),
+            ("y\u{43e}u", BadName::Reserved),
+        ];
+        for (name, why) in bad {
+            assert_eq!(Name::parse(name), Err(why), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_letter_with_its_marks_is_one_character_and_is_kept_composed() {
+        let decomposed = "e\u{301}".repeat(24);
+        assert_eq!(Name::parse(&decomposed), Ok(Name("é".repeat(24))));
+    }
+
+    #[test]
+    fn names_are_the_same_without_case_and_to_the_eye() {
+        let alike = [
+            ("alice", "ALICE"),
+            ("stra\u{df}e", "STRASSE"),
+            ("σας", "ΣΑΣ"),
+            ("alice", "\u{430}lice"),
+            ("alice", "aIice"),
+            ("alice", "\u{410}LICE"),
+            ("modern", "modem"),
+            ("bob0", "bobO"),
+            ("Zo\u{eb}", "Zoe\u{308}"),
+        ];
+        for (one, other) in alike {
+            assert!(Likeness::of(one).is_like(&Likeness::of(other)), "{one} {other}");
+            assert!(Likeness::of(other).is_like(&Likeness::of(one)), "{other} {one}");
+        }
+        for (one, other) in [("alice", "alice2"), ("bob", "rob"), ("guest1", "guest2")] {
+            assert!(!Likeness::of(one).is_like(&Likeness::of(other)), "{one} {other}");
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The lines that the server sends: how they are written, and how a client knows them.
+//!
+//! The first characters of a line say what it is, and nobody can forge them, since a member's own
+//! text never stands at the start of a line. Nothing here ends a line: whoever puts lines together
+//! does.
+
+use std::fmt;
+
+use super::VERSION;
+use super::name::{BadName, Name};
+use super::request::{Command, Misuse};
+
+/// A list of names is broken into lines of about this many bytes, so that each fits a terminal.
+const WHO_LINE: usize = 72;
+
+/// Something that was said or done, as its readers see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speech<'a> {
+    /// `<alice> text`
+    Said(&'a Name, &'a str),
+    /// `* alice text`
+    Done(&'a Name, &'a str),
+    /// `[alice -> you] text`
+    ToYou(&'a Name, &'a str),
+    /// `[you -> bob] text`
+    FromYou(&'a Name, &'a str),
+}
+
+impl fmt::Display for Speech<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Speech::Said(name, text) => write!(f, "<{name}> {text}"),
+            Speech::Done(name, text) => write!(f, "* {name} {text}"),
+            Speech::ToYou(name, text) => write!(f, "[{name} -> you] {text}"),
+            Speech::FromYou(name, text) => write!(f, "[you -> {name}] {text}"),
+        }
+    }
+}
+
+/// What the server tells. Others may rely on these lines, word for word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice<'a> {
+    /// The first line of all.
+    Banner,
+    /// Your name is settled.
+    YouAre {
+        /// Your name.
+        name: &'a Name,
+        /// How many members are here besides you.
+        others: usize,
+    },
+    /// Your name has changed.
+    YouAreNow(&'a Name),
+    /// Someone came.
+    Joined(&'a Name),
+    /// Someone went.
+    Left(&'a Name, Departure<'a>),
+    /// Someone has another name.
+    IsNow {
+        /// The name until now.
+        old: &'a Name,
+        /// The name from now on.
+        new: &'a Name,
+    },
+    /// One line of the answer to `/help`.
+    Help(Command),
+    /// Lines that you should have had are gone.
+    Missed(u64),
+    /// The room closes.
+    ShuttingDown,
+}
+
+/// How someone left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure<'a> {
+    /// The client's input ended, or it said `/quit`, perhaps with a farewell.
+    Quit(&'a str),
+    /// The connection broke.
+    ConnectionLost,
+    /// The client took nothing for too long.
+    TooSlow,
+}
+
+impl fmt::Display for Notice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Notice::Banner => {
+                write!(f, "-- chatroom {VERSION}: welcome (/help for the commands)")
+            }
+            Notice::YouAre { name, others: 0 } => write!(f, "-- you are {name}, alone here"),
+            Notice::YouAre { name, others: 1 } => {
+                write!(f, "-- you are {name}, with 1 other here")
+            }
+            Notice::YouAre { name, others } => {
+                write!(f, "-- you are {name}, with {others} others here")
+            }
+            Notice::YouAreNow(name) => write!(f, "-- you are now {name}"),
+            Notice::Joined(name) => write!(f, "-- {name} joined"),
+            Notice::Left(name, Departure::Quit("")) => write!(f, "-- {name} left"),
+            Notice::Left(name, Departure::Quit(farewell)) => {
+                write!(f, "-- {name} left: {farewell}")
+            }
+            Notice::Left(name, Departure::ConnectionLost) => {
+                write!(f, "-- {name} left (connection lost)")
+            }
+            Notice::Left(name, Departure::TooSlow) => {
+                write!(f, "-- {name} was too slow and was dropped")
+            }
+            Notice::IsNow { old, new } => write!(f, "-- {old} is now {new}"),
+            Notice::Help(command) => {
+                write!(f, "-- {:<15} {}", command.usage(), command.purpose())
+            }
+            Notice::Missed(1) => write!(f, "-- you missed 1 line (your connection was too slow)"),
+            Notice::Missed(lines) => {
+                write!(f, "-- you missed {lines} lines (your connection was too slow)")
+            }
+            Notice::ShuttingDown => write!(f, "-- the server is shutting down"),
+        }
+    }
+}
+
+/// The answer to `/who`: the names, in the order given, on as many lines as they need.
+#[must_use]
+pub fn who(names: &[&Name]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = format!("-- {} here:", names.len());
+    for (i, name) in names.iter().enumerate() {
+        if line.len() + name.as_str().len() > WHO_LINE {
+            lines.push(std::mem::replace(&mut line, "--".to_owned()));
+        }
+        line.push(' ');
+        line.push_str(name.as_str());
+        if i + 1 < names.len() {
+            line.push(',');
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+/// Why something was not done: an error for one client alone.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal<'a> {
+    /// The line was no command as it stood.
+    Misuse(Misuse<'a>),
+    /// Someone here has that name, or one that looks like it.
+    NameTaken(&'a Name),
+    /// Nobody here has that name.
+    NobodyHere(&'a str),
+    /// A private line to oneself.
+    WhisperToSelf,
+    /// The line was longer than this many bytes.
+    LineTooLong(usize),
+    /// As many clients as there may be are here already.
+    RoomFull(usize),
+    /// The client speaks HTTP.
+    Http,
+}
+
+impl fmt::Display for Refusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("!! ")?;
+        match self {
+            Refusal::Misuse(Misuse::Unknown(word)) => {
+                write!(f, "unknown command {}; to say it, begin with //", Short(word))
+            }
+            Refusal::Misuse(Misuse::Arguments(command)) => {
+                write!(f, "{} goes like this: {}", command.word(), command.usage())
+            }
+            Refusal::Misuse(Misuse::Name(why)) => write!(f, "/nick: {why}"),
+            Refusal::NameTaken(name) => write!(f, "/nick: the name {name} is taken"),
+            Refusal::NobodyHere(name) => write!(f, "/msg: nobody here is called {}", Short(name)),
+            Refusal::WhisperToSelf => write!(f, "/msg: that is you"),
+            Refusal::LineTooLong(limit) => {
+                write!(f, "that line was too long and was not sent: the most is {limit} bytes")
+            }
+            Refusal::RoomFull(clients) => write!(f, "the room is full ({clients} clients)"),
+            Refusal::Http => write!(f, "this is a chat room, not a web server"),
+        }
+    }
+}
+
+impl From<BadName> for Refusal<'_> {
+    fn from(why: BadName) -> Self {
+        Refusal::Misuse(Misuse::Name(why))
+    }
+}
+
+/// Something that a client sent, repeated to it, but not at any length.
+struct Short<'a>(&'a str);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 40;
+        match self.0.char_indices().nth(MOST) {
+            None => f.write_str(self.0),
+            Some((end, _)) => write!(f, "{}…", &self.0[..end]),
+        }
+    }
+}
+
+/// Whether `line` is the banner of a server that speaks this version.
+#[must_use]
+pub fn is_banner(line: &str) -> bool {
+    line.strip_prefix("-- chatroom ")
+        .and_then(|rest| rest.split_once(':'))
+        .is_some_and(|(version, _)| version.parse() == Ok(VERSION))
+}
+
+/// The name that `line` says is yours from now on, if it says so.
+#[must_use]
+pub fn your_name(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("-- you are ")?;
+    let name = match rest.strip_prefix("now ") {
+        Some(name) => name,
+        None => rest.split_once(", ")?.0,
+    };
+    Name::parse(name).is_ok().then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_is_as_the_protocol_spells_it() {
+        let (alice, bob) = (Name::parse("alice").unwrap(), Name::parse("bob").unwrap());
+        let (alice, bob) = (&alice, &bob);
+        let lines: &[(&dyn fmt::Display, &str)] = &[
+            (&Speech::Said(alice, "hi"), "<alice> hi"),
+            (&Speech::Done(alice, "waits"), "* alice waits"),
+            (&Speech::ToYou(alice, "hi"), "[alice -> you] hi"),
+            (&Speech::FromYou(bob, "hi"), "[you -> bob] hi"),
+            (&Notice::Banner, "-- chatroom 1: welcome (/help for the commands)"),
+            (&Notice::YouAre { name: alice, others: 0 }, "-- you are alice, alone here"),
+            (&Notice::YouAre { name: alice, others: 1 }, "-- you are alice, with 1 other here"),
+            (&Notice::YouAre { name: alice, others: 3 }, "-- you are alice, with 3 others here"),
+            (&Notice::YouAreNow(bob), "-- you are now bob"),
+            (&Notice::Joined(alice), "-- alice joined"),
+            (&Notice::Left(alice, Departure::Quit("")), "-- alice left"),
+            (&Notice::Left(alice, Departure::Quit("good night")), "-- alice left: good night"),
+            (&Notice::Left(alice, Departure::ConnectionLost), "-- alice left (connection lost)"),
+            (&Notice::Left(bob, Departure::TooSlow), "-- bob was too slow and was dropped"),
+            (&Notice::IsNow { old: alice, new: bob }, "-- alice is now bob"),
+            (&Notice::Help(Command::Quit), "-- /quit [TEXT]    leave, with a farewell"),
+            (&Notice::Missed(312), "-- you missed 312 lines (your connection was too slow)"),
+            (&Notice::Missed(1), "-- you missed 1 line (your connection was too slow)"),
+            (&Notice::ShuttingDown, "-- the server is shutting down"),
+            (
+                &Refusal::Misuse(Misuse::Unknown("/etc")),
+                "!! unknown command /etc; to say it, begin with //",
+            ),
+            (
+                &Refusal::Misuse(Misuse::Arguments(Command::Msg)),
+                "!! /msg goes like this: /msg NAME TEXT",
+            ),
+            (&Refusal::NameTaken(bob), "!! /nick: the name bob is taken"),
+            (&Refusal::NobodyHere("bob"), "!! /msg: nobody here is called bob"),
+            (&Refusal::RoomFull(100), "!! the room is full (100 clients)"),
+        ];
+        for (line, expected) in lines {
+            assert_eq!(line.to_string(), *expected);
+        }
+    }
+
+    #[test]
+    fn a_refusal_does_not_repeat_a_long_line() {
+        let word = format!("/{}", "é".repeat(4000));
+        let told = Refusal::Misuse(Misuse::Unknown(&word)).to_string();
+        assert_eq!(
+            told,
+            format!("!! unknown command /{}…; to say it, begin with //", "é".repeat(39))
+        );
+    }
+
+    #[test]
+    fn the_list_of_names_is_broken_into_lines_that_fit_a_terminal() {
+        let names: Vec<Name> = (1..=100).map(Name::guest).collect();
+        let lines = who(&names.iter().collect::<Vec<_>>());
+        assert!(lines[0].starts_with("-- 100 here: guest1, guest2, "), "{}", lines[0]);
+        assert!(lines.iter().all(|line| line.len() < 80 && line.starts_with("-- ")));
+        let listed = lines.iter().map(|line| line.strip_prefix("-- ").unwrap());
+        let listed = listed.collect::<Vec<_>>().join(" ");
+        let expected: Vec<_> = names.iter().map(Name::as_str).collect();
+        assert_eq!(listed, format!("100 here: {}", expected.join(", ")));
+        assert_eq!(who(&[&names[0]]), ["-- 1 here: guest1"]);
+    }
+
+    #[test]
+    fn a_client_knows_the_banner_and_its_own_name() {
+        assert!(is_banner(&Notice::Banner.to_string()));
+        assert!(is_banner("-- chatroom 1: anything"));
+        for line in
+            ["-- chatroom 2: welcome", "-- chatroom 10: welcome", "<a> -- chatroom 1: x", ""]
+        {
+            assert!(!is_banner(line), "{line}");
+        }
+        let cases = [
+            ("-- you are alice, alone here", Some("alice")),
+            ("-- you are now, with 3 others here", Some("now")),
+            ("-- you are now bob", Some("bob")),
+            ("-- you are late", None),
+            ("<x> -- you are now bob", None),
+        ];
+        for (line, name) in cases {
+            assert_eq!(your_name(line), name, "{line}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! What a member's line asks for.
+
+use super::name::{BadName, Name};
+
+/// What a line, already made safe, asks for. It borrows the line.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Request<'a> {
+    /// Nothing: the line is blank.
+    Nothing,
+    /// Say this to everybody else.
+    Say(&'a str),
+    /// `/me`: an action.
+    Act(&'a str),
+    /// `/msg`: say this to one member alone.
+    Whisper {
+        /// The name as it was typed, which may be nobody's.
+        to: &'a str,
+        /// What to say.
+        text: &'a str,
+    },
+    /// `/nick`: be called this.
+    Rename(Name),
+    /// `/who`: who is here?
+    Who,
+    /// `/help`: what are the commands?
+    Help,
+    /// `/quit`: leave, with a farewell that may be empty.
+    Quit(&'a str),
+}
+
+/// Why a line that begins like a command is none.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Misuse<'a> {
+    /// There is no such command. It is named as it was typed.
+    Unknown(&'a str),
+    /// The command exists, but not with these arguments.
+    Arguments(Command),
+    /// `/nick` with a name that breaks the rules.
+    Name(BadName),
+}
+
+/// The commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// `/me`
+    Me,
+    /// `/msg`
+    Msg,
+    /// `/nick`
+    Nick,
+    /// `/who`
+    Who,
+    /// `/help`
+    Help,
+    /// `/quit`
+    Quit,
+}
+
+impl Command {
+    /// Every command, in the order in which `/help` lists them.
+    pub const ALL: [Command; 6] =
+        [Command::Me, Command::Msg, Command::Nick, Command::Who, Command::Help, Command::Quit];
+
+    /// The word that stands at the beginning of the line.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Command::Me => "/me",
+            Command::Msg => "/msg",
+            Command::Nick => "/nick",
+            Command::Who => "/who",
+            Command::Help => "/help",
+            Command::Quit => "/quit",
+        }
+    }
+
+    /// The whole command, with its arguments in capitals.
+    #[must_use]
+    pub fn usage(self) -> &'static str {
+        match self {
+            Command::Me => "/me TEXT",
+            Command::Msg => "/msg NAME TEXT",
+            Command::Nick => "/nick NAME",
+            Command::Who => "/who",
+            Command::Help => "/help",
+            Command::Quit => "/quit [TEXT]",
+        }
+    }
+
+    /// What it is for, in a few words.
+    #[must_use]
+    pub fn purpose(self) -> &'static str {
+        match self {
+            Command::Me => "say what you do",
+            Command::Msg => "say it to one member alone",
+            Command::Nick => "change your name",
+            Command::Who => "list who is here",
+            Command::Help => "list the commands",
+            Command::Quit => "leave, with a farewell",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Command> {
+        Command::ALL.into_iter().find(|command| command.word().eq_ignore_ascii_case(word))
+    }
+}
+
+/// Reads a line that has been made safe.
+///
+/// # Errors
+///
+/// The line begins with a single `/` but is no command as it stands.
+pub fn parse(line: &str) -> Result<Request<'_>, Misuse<'_>> {
+    if line.trim().is_empty() {
+        return Ok(Request::Nothing);
+    }
+    match line.strip_prefix('/') {
+        None => Ok(Request::Say(line)),
+        Some(escaped) if escaped.starts_with('/') => Ok(Request::Say(escaped)),
+        Some(_) => parse_command(line),
+    }
+}
+
+fn parse_command(line: &str) -> Result<Request<'_>, Misuse<'_>> {
+    let (word, arguments) = split_word(line);
+    let command = Command::from_word(word).ok_or(Misuse::Unknown(word))?;
+    let request = match command {
+        Command::Me => text_of(arguments).map(Request::Act),
+        Command::Msg => whisper(arguments),
+        Command::Nick => return rename(arguments),
+        Command::Who => alone(Request::Who, arguments),
+        Command::Help => alone(Request::Help, arguments),
+        Command::Quit => Some(Request::Quit(arguments.trim())),
+    };
+    request.ok_or(Misuse::Arguments(command))
+}
+
+fn whisper(arguments: &str) -> Option<Request<'_>> {
+    let (to, text) = split_word(arguments.trim_start());
+    Some(Request::Whisper { to, text: text_of(text)? })
+}
+
+fn rename(arguments: &str) -> Result<Request<'_>, Misuse<'_>> {
+    let name = arguments.trim();
+    if name.is_empty() || name.contains(char::is_whitespace) {
+        return Err(Misuse::Arguments(Command::Nick));
+    }
+    Name::parse(name).map(Request::Rename).map_err(Misuse::Name)
+}
+
+fn alone<'a>(request: Request<'a>, arguments: &str) -> Option<Request<'a>> {
+    arguments.trim().is_empty().then_some(request)
+}
+
+/// The text of a command, if there is any.
+fn text_of(arguments: &str) -> Option<&str> {
+    let text = arguments.trim_start();
+    (!text.is_empty()).then_some(text)
+}
+
+/// The first word, and what stands after it.
+fn split_word(text: &str) -> (&str, &str) {
+    text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()))
+}
+
+/// Whether `line` is the first line of an HTTP request (RFC 9112, section 3): a web page must not
+/// be able to post into a room on its reader's machine.
+#[must_use]
+pub fn is_http(line: &str) -> bool {
+    let mut words = line.split(' ');
+    let method = words.next().unwrap_or_default();
+    let has_method = !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
+    let version = words.next_back().unwrap_or_default();
+    let has_version =
+        version.strip_prefix("HTTP/").is_some_and(|v| v.starts_with(|c: char| c.is_ascii_digit()));
+    has_method && has_version && words.next().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_asks_for_what_it_says() {
+        let name = |name| Name::parse(name).expect("a good name");
+        let cases = [
+            ("", Ok(Request::Nothing)),
+            (" \t ", Ok(Request::Nothing)),
+            ("\u{a0}\u{3000}", Ok(Request::Nothing)),
+            ("hello", Ok(Request::Say("hello"))),
+            ("  hello  ", Ok(Request::Say("  hello  "))),
+            (" /who", Ok(Request::Say(" /who"))),
+            ("//who", Ok(Request::Say("/who"))),
+            ("//", Ok(Request::Say("/"))),
+            ("///", Ok(Request::Say("//"))),
+            ("/me waits", Ok(Request::Act("waits"))),
+            ("/ME   waits ", Ok(Request::Act("waits "))),
+            ("/me", Err(Misuse::Arguments(Command::Me))),
+            ("/me  ", Err(Misuse::Arguments(Command::Me))),
+            ("/msg bob hi there", Ok(Request::Whisper { to: "bob", text: "hi there" })),
+            ("/msg  bob\thi", Ok(Request::Whisper { to: "bob", text: "hi" })),
+            ("/msg bob", Err(Misuse::Arguments(Command::Msg))),
+            ("/msg bob ", Err(Misuse::Arguments(Command::Msg))),
+            ("/msg", Err(Misuse::Arguments(Command::Msg))),
+            ("/nick alice", Ok(Request::Rename(name("alice")))),
+            ("/Nick  alice ", Ok(Request::Rename(name("alice")))),
+            ("/nick", Err(Misuse::Arguments(Command::Nick))),
+            ("/nick a b", Err(Misuse::Arguments(Command::Nick))),
+            ("/nick you", Err(Misuse::Name(BadName::Reserved))),
+            ("/who", Ok(Request::Who)),
+            ("/who ", Ok(Request::Who)),
+            ("/who bob", Err(Misuse::Arguments(Command::Who))),
+            ("/help", Ok(Request::Help)),
+            ("/help me", Err(Misuse::Arguments(Command::Help))),
+            ("/quit", Ok(Request::Quit(""))),
+            ("/quit good night ", Ok(Request::Quit("good night"))),
+            ("/etc/passwd", Err(Misuse::Unknown("/etc/passwd"))),
+            ("/whois bob", Err(Misuse::Unknown("/whois"))),
+            ("/", Err(Misuse::Unknown("/"))),
+            ("/ who", Err(Misuse::Unknown("/"))),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(parse(line), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn every_command_is_found_by_its_word_and_begins_its_usage() {
+        for command in Command::ALL {
+            assert_eq!(Command::from_word(command.word()), Some(command));
+            assert!(command.usage().starts_with(command.word()));
+        }
+    }
+
+    #[test]
+    fn an_http_request_is_known_by_its_first_line() {
+        for line in
+            ["GET / HTTP/1.1", "POST /x?y=z HTTP/1.0", "PRI * HTTP/2.0", "OPTIONS * HTTP/1.1"]
+        {
+            assert!(is_http(line), "{line}");
+        }
+        for line in
+            ["GET / HTTP", "get it via HTTP/1.1", "HTTP/1.1", "GET HTTP/1.1", "", "I use HTTP/x"]
+        {
+            assert!(!is_http(line), "{line}");
+        }
+    }
+}
