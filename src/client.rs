@@ -1,1 +1,5 @@
-//! placeholder
+//! The client.
+pub mod editor;
+mod keys;
+mod row;
+pub mod screen;

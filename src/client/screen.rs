@@ -1,0 +1,350 @@
+//! The pinned input row and the conversation above it, as bytes for a terminal.
+//!
+//! It owns what the input row shows, and knows what the terminal shows of it. It writes to any
+//! `Write`, once a repaint, and knows neither raw mode nor locks: `Terminal`
+//! has those. There is no alternate screen. A line is written where the input row is, and the
+//! input row below it, so the conversation scrolls into the terminal's own scrollback.
+
+use std::io::{self, Write};
+
+use super::row::{Row, View};
+
+/// Back to the first column, and nothing from there on. The cursor is always in the input row,
+/// with nothing below it.
+const ERASE: &[u8] = b"\r\x1b[J";
+
+/// Remember where the cursor is, and go back to there. So it stands right even in a terminal that
+/// takes a character for wider or narrower than we do.
+const SAVE_CURSOR: &[u8] = b"\x1b7";
+const RESTORE_CURSOR: &[u8] = b"\x1b8";
+
+const BELL: u8 = 7;
+
+/// How many columns and rows a terminal has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Characters side by side.
+    pub columns: u16,
+    /// Lines one below the other.
+    pub rows: u16,
+}
+
+/// An input row and the lines that are to go above it.
+#[derive(Debug)]
+pub struct Screen<W> {
+    out: W,
+    size: Size,
+    stage: Stage,
+    /// Our name, once it is known.
+    name: Option<String>,
+    row: Row,
+    /// What the next repaint writes before the input row.
+    above: Vec<u8>,
+}
+
+/// Whether there is an input row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Not yet: lines are kept until there is.
+    Before,
+    /// There is one, in the terminal's last row.
+    Shown,
+    /// Not any more: nothing is ever written again.
+    After,
+}
+
+impl<W: Write> Screen<W> {
+    /// A screen of that size. Nothing is written until [`begin`](Screen::begin).
+    #[must_use]
+    pub fn new(out: W, size: Size) -> Screen<W> {
+        let row = Row::default();
+        Screen { out, size, stage: Stage::Before, name: None, row, above: Vec::new() }
+    }
+
+    /// Shows the input row in the terminal's last row. What stands above it stays.
+    ///
+    /// # Errors
+    ///
+    /// The terminal cannot be written.
+    pub fn begin(&mut self) -> io::Result<()> {
+        self.stage = Stage::Shown;
+        self.pin()
+    }
+
+    /// Adds lines to the conversation, each with its line end, at the next repaint.
+    pub fn print(&mut self, lines: &str) {
+        for line in lines.lines() {
+            self.above.extend_from_slice(line.as_bytes());
+            self.above.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// Lets the terminal's bell ring at the next repaint.
+    pub fn ring(&mut self) {
+        self.above.push(BELL);
+    }
+
+    /// Shows this text in the input row from the next repaint on, with the cursor before the byte
+    /// at `cursor`.
+    pub fn set_input(&mut self, text: &str, cursor: usize) {
+        self.row.set(text, cursor);
+    }
+
+    /// Shows this name in the prompt from the next repaint on.
+    pub fn set_name(&mut self, name: &str) {
+        self.name = Some(name.to_owned());
+    }
+
+    /// Our name, as far as it is known.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Paints the input row anew, for a terminal that has changed its size.
+    ///
+    /// # Errors
+    ///
+    /// The terminal cannot be written.
+    pub fn resize(&mut self, size: Size) -> io::Result<()> {
+        self.size = size;
+        self.pin()
+    }
+
+    /// Writes everything that has changed.
+    ///
+    /// # Errors
+    ///
+    /// The terminal cannot be written.
+    pub fn repaint(&mut self) -> io::Result<()> {
+        self.paint(ERASE.to_vec())
+    }
+
+    /// Takes the input row away and leaves the cursor where it began.
+    ///
+    /// # Errors
+    ///
+    /// The terminal cannot be written.
+    pub fn end(&mut self) -> io::Result<()> {
+        if std::mem::replace(&mut self.stage, Stage::After) != Stage::Shown {
+            return Ok(());
+        }
+        let bytes = [ERASE, &self.above].concat();
+        self.out.write_all(&bytes)?;
+        self.out.flush()
+    }
+
+    fn pin(&mut self) -> io::Result<()> {
+        let last_row = format!("\x1b[{};1H", self.size.rows);
+        self.paint([ERASE, last_row.as_bytes()].concat())
+    }
+
+    fn paint(&mut self, mut bytes: Vec<u8>) -> io::Result<()> {
+        if self.stage != Stage::Shown {
+            return Ok(());
+        }
+        bytes.append(&mut self.above);
+        let columns = usize::from(self.size.columns);
+        let View { before, after } = self.row.view(self.name.as_deref(), columns);
+        bytes.extend_from_slice(before.as_bytes());
+        if !after.is_empty() {
+            bytes.extend_from_slice(SAVE_CURSOR);
+            bytes.extend_from_slice(after.as_bytes());
+            bytes.extend_from_slice(RESTORE_CURSOR);
+        }
+        self.out.write_all(&bytes)?;
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::num::NonZeroU16;
+    use std::rc::Rc;
+
+    use unicode_width::UnicodeWidthStr;
+
+    /// A terminal that counts the writes it gets.
+    struct Emulator {
+        parser: vt100::Parser,
+        writes: Rc<Cell<usize>>,
+    }
+
+    impl Write for Emulator {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.writes.set(self.writes.get() + 1);
+            self.parser.process(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn cells(count: u16) -> NonZeroU16 {
+        NonZeroU16::new(count).expect("a terminal has cells")
+    }
+
+    /// A screen in an emulator, begun below two lines of a shell.
+    fn screen(columns: u16, rows: u16) -> Screen<Emulator> {
+        let mut parser = vt100::Parser::new(cells(rows), cells(columns), 1000);
+        parser.process(b"$ ls\r\n$ x\r\n");
+        let mut screen =
+            Screen::new(Emulator { parser, writes: Rc::default() }, Size { columns, rows });
+        screen.set_name("alice");
+        screen.begin().expect("an emulator takes everything");
+        screen
+    }
+
+    impl Screen<Emulator> {
+        fn typed(&mut self, picture: &str) -> &mut Self {
+            let cursor = picture.find('|').expect("a cursor in the picture");
+            self.set_input(&picture.replace('|', ""), cursor);
+            self.repaint().expect("an emulator takes everything");
+            self
+        }
+
+        fn arrived(&mut self, lines: &str) -> &mut Self {
+            self.print(lines);
+            self.repaint().expect("an emulator takes everything");
+            self
+        }
+
+        fn resized(&mut self, columns: u16, rows: u16) -> &mut Self {
+            self.out.parser.screen_mut().set_size(cells(rows), cells(columns));
+            self.resize(Size { columns, rows }).expect("an emulator takes everything");
+            self
+        }
+
+        /// What the terminal shows, with `|` for the cursor and without the blanks at the right.
+        fn picture(&self) -> String {
+            let screen = self.out.parser.screen();
+            let (columns, (row, column)) = (screen.size().1.get(), screen.cursor_position());
+            let lines = screen.rows(0, columns).enumerate().map(|(i, line)| {
+                if i != usize::from(row) {
+                    return line.trim_end().to_owned();
+                }
+                let before = screen.contents_between(row, 0, row, column);
+                let after = screen.contents_between(row, column, row, columns);
+                let blanks = usize::from(column).saturating_sub(before.width());
+                format!("{before}{}|{}", " ".repeat(blanks), after.trim_end())
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        }
+
+        #[track_caller]
+        fn shows(&mut self, expected: &[&str]) -> &mut Self {
+            let expected = expected.join("\n");
+            let got = self.picture();
+            assert!(got == expected, "expected:\n{expected}\n\ngot:\n{got}\n");
+            self
+        }
+    }
+
+    #[test]
+    fn the_input_is_in_the_last_row_from_the_beginning_and_nothing_scrolls() {
+        screen(20, 5).shows(&["$ ls", "$ x", "", "", "alice> |"]);
+    }
+
+    #[test]
+    fn lines_that_arrive_leave_what_is_being_typed_alone() {
+        screen(20, 5)
+            .typed("hel|lo")
+            .arrived("<bob> one\n")
+            .shows(&["$ x", "", "", "<bob> one", "alice> hel|lo"])
+            .arrived("<bob> two\n<bob> three\n")
+            .shows(&["", "<bob> one", "<bob> two", "<bob> three", "alice> hel|lo"])
+            .typed("hell|lo")
+            .shows(&["", "<bob> one", "<bob> two", "<bob> three", "alice> hell|lo"]);
+    }
+
+    #[test]
+    fn a_line_wider_than_the_terminal_wraps_above_the_input() {
+        screen(10, 5)
+            .typed("日本|語")
+            .arrived("<bob> 0123456789\n<bob> 678\n<bob> 6789\n")
+            .shows(&["<bob> 0123", "456789", "<bob> 678", "<bob> 6789", "ali> 日本|"]);
+    }
+
+    #[test]
+    fn everything_that_arrived_is_one_write() {
+        let mut screen = screen(20, 5);
+        let writes = Rc::clone(&screen.out.writes);
+        let before = writes.get();
+        screen.typed("x|").arrived(&"<bob> hi\n".repeat(10_000));
+        assert_eq!(writes.get() - before, 2);
+    }
+
+    #[test]
+    fn a_long_text_scrolls_sideways_at_any_width() {
+        for columns in 1..30 {
+            let mut screen = screen(columns, 4);
+            screen.arrived("-\n");
+            for end in 0..60 {
+                screen.typed(&format!("{}|", "0123456789".repeat(6).split_at(end).0));
+                let picture = screen.picture();
+                let rows: Vec<&str> = picture.lines().collect();
+                assert!(rows[2] == "-" && rows[3].contains('|'), "{columns}:\n{picture}");
+            }
+        }
+        screen(10, 3).typed("0123456789|").shows(&["$ ls", "$ x", "ali> 6789|"]);
+    }
+
+    #[test]
+    fn wide_and_joined_characters_do_not_move_the_input_row() {
+        let text = "日e\u{301}👩‍👩‍👧🇩🇪b👍🏽語".repeat(3);
+        let mut screen = screen(20, 4);
+        screen.arrived("-\n");
+        for (at, _) in unicode_segmentation::UnicodeSegmentation::grapheme_indices(&*text, true) {
+            screen.typed(&format!("{}|{}", &text[..at], &text[at..]));
+            let picture = screen.picture();
+            let rows: Vec<&str> = picture.lines().collect();
+            assert!(rows[2] == "-" && rows[3].starts_with("alice> "), "{at}:\n{picture}");
+        }
+        screen.typed("e\u{301}日|本").shows(&["$ x", "", "-", "alice> e\u{301}日|本"]);
+    }
+
+    #[test]
+    fn a_new_size_leaves_one_input_row_in_the_last_row() {
+        screen(30, 5)
+            .arrived("<bob> one\n")
+            .typed("0123456789012345|")
+            .resized(12, 5)
+            .shows(&["$ x", "", "", "<bob> one", "alic> 12345|"])
+            .resized(30, 5)
+            .typed("0123456789012345|")
+            .shows(&["$ x", "", "", "<bob> one", "alice> 0123456789012345|"])
+            .resized(30, 7)
+            .shows(&["$ ls", "$ x", "", "", "<bob> one", "", "alice> 0123456789012345|"]);
+    }
+
+    #[test]
+    fn a_refused_character_rings_the_bell_and_moves_nothing() {
+        let mut screen = screen(20, 3);
+        screen.typed("abc|").ring();
+        screen.repaint().expect("an emulator takes everything");
+        screen.shows(&["$ ls", "$ x", "alice> abc|"]);
+    }
+
+    #[test]
+    fn lines_that_come_before_the_beginning_are_shown_then() {
+        let parser = vt100::Parser::new(cells(3), cells(20), 0);
+        let out = Emulator { parser, writes: Rc::default() };
+        let mut screen = Screen::new(out, Size { columns: 20, rows: 3 });
+        screen.arrived("-- early\n").shows(&["|", "", ""]);
+        screen.begin().expect("an emulator takes everything");
+        screen.shows(&["", "-- early", "> |"]);
+    }
+
+    #[test]
+    fn at_the_end_the_input_row_is_gone_and_nothing_is_written_after() {
+        let mut screen = screen(20, 4);
+        screen.arrived("<bob> one\n").typed("hel|lo");
+        screen.end().expect("an emulator takes everything");
+        screen.shows(&["$ x", "", "<bob> one", "|"]);
+        screen.arrived("<bob> two\n").typed("x|").shows(&["$ x", "", "<bob> one", "|"]);
+    }
+}
