@@ -1,5 +1,132 @@
-//! The client.
+//! `chatclient`: from the keyboard to the server, and from the server to the screen.
+//!
+//! [`run`] connects and picks one of two ways of running: in a terminal, with an input line pinned
+//! at the bottom, or as a filter, where standard input or output is something else. The threads:
+//!
+//! - the main thread reads keys, or standard input
+//! - `receiver` reads from the socket and shows what comes
+//! - `sender` writes to the socket, in a terminal; in a filter the main thread does
+//! - one more waits for signals
+//!
+//! Each of them sleeps until there is something for it. Whichever finds that it is over takes the
+//! one way out (`way_out`), which restores the terminal and ends the process.
+//!
+//! The locks, none of which is taken while another one is held: the terminal's screen
+//! (`terminal`), the state of the connection (`link`), and the log's own, inside of which a failing
+//! log takes the screen's to say so. So nothing is logged while the screen is held.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use log::{LevelFilter, info};
+
+use crate::logging;
+use crate::problem::Problem;
+use crate::protocol::name::Name;
+
+mod chat;
+mod echo;
 pub mod editor;
+mod filter;
+mod handshake;
 mod keys;
+mod link;
+mod output;
+mod receiver;
 mod row;
 pub mod screen;
+mod terminal;
+mod way_out;
+
+pub use handshake::login_name;
+
+use filter::Filter;
+use link::Link;
+use output::Output;
+use receiver::Receiver;
+use terminal::Terminal;
+use way_out::{End, WayOut};
+
+/// What the client is to do, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The server's address or name.
+    pub host: String,
+    /// The server's port.
+    pub port: u16,
+    /// The name to ask for, if any; without one the server gives us one.
+    pub name: Option<Name>,
+    /// The file that the log is appended to.
+    pub log_file: PathBuf,
+    /// How much is logged.
+    pub log_level: LevelFilter,
+}
+
+/// Takes part in the conversation until it ends, and ends the process with it: status 0 if it ended
+/// as the user wanted, 1 if it could not be had or was lost, with one line on standard error.
+///
+/// It does not return, because it may be another thread than the caller's that finds the end, while
+/// the caller waits for a key.
+pub fn run(config: &Config) -> ! {
+    way_out::keep_panics_quiet();
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        start(config, &Arc::new(Terminal::new()), chat::run)
+    } else {
+        start(config, &Arc::new(Filter::default()), filter::run)
+    }
+}
+
+/// What the threads of one run share.
+struct Session<O> {
+    link: Arc<Link>,
+    output: Arc<O>,
+    way_out: WayOut,
+}
+
+impl<O: Output + 'static> Session<O> {
+    /// Starts the thread that receives.
+    fn receive(&self) -> Result<(), Problem> {
+        let (link, output) = (Arc::clone(&self.link), Arc::clone(&self.output));
+        self.way_out.spawn("receiver", move || Receiver::new(&link, &*output).run())
+    }
+}
+
+fn start<O: Output + 'static>(config: &Config, output: &Arc<O>, work: fn(&Session<O>) -> End) -> ! {
+    let way_out = WayOut::new(Arc::<O>::clone(output));
+    let end = way_out::caught(|| match connect(config, output, &way_out) {
+        Ok(session) => work(&session),
+        Err(problem) => End::Failed(problem),
+    });
+    way_out.leave(end)
+}
+
+fn connect<O: Output + 'static>(
+    config: &Config,
+    output: &Arc<O>,
+    way_out: &WayOut,
+) -> Result<Session<O>, Problem> {
+    // First, while there is one thread: see `logging::to_file`.
+    begin_log(config, output);
+    way_out.take_on_signals()?;
+    let link = Arc::new(Link::connect(&config.host, config.port, config.name.clone())?);
+    Ok(Session { link, output: Arc::clone(output), way_out: way_out.clone() })
+}
+
+/// Opens the log. Without one the chat goes on, and the user is told once.
+fn begin_log<O: Output + 'static>(config: &Config, output: &Arc<O>) {
+    if config.log_level == LevelFilter::Off {
+        return;
+    }
+    let path = config.log_file.display().to_string();
+    let output = Arc::clone(output);
+    let on_failure = move |why| {
+        let problem = Problem::Log { path, why };
+        output.notice(&format!("{problem}; going on without it"));
+    };
+    match logging::open(&config.log_file) {
+        Ok(file) => logging::to_file(file, config.log_level, Box::new(on_failure)),
+        Err(why) => on_failure(why),
+    }
+    info!("chatclient {} begins", env!("CARGO_PKG_VERSION"));
+}

@@ -134,6 +134,11 @@ impl<W: Write> Screen<W> {
         self.out.flush()
     }
 
+    /// Whether the input row has been taken away.
+    pub(super) fn is_over(&self) -> bool {
+        self.stage == Stage::After
+    }
+
     fn pin(&mut self) -> io::Result<()> {
         let last_row = format!("\x1b[{};1H", self.size.rows);
         self.paint([ERASE, last_row.as_bytes()].concat())

@@ -1,0 +1,145 @@
+//! The client without a terminal: standard input to the server, the server to standard output.
+//!
+//! The main thread reads and sends, byte for byte, in pieces as large as they come; memory stays
+//! bounded however much there is. Standard output gets the received lines and nothing else.
+
+use std::io::{self, Read, Write};
+use std::sync::{Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+use log::{info, warn};
+
+use super::Session;
+use super::handshake::Server;
+use super::output::{Output, Received, Unfinished};
+use super::way_out::{End, complain, lock, wait_for_the_end};
+use crate::problem::Problem;
+use crate::protocol::lines::{Line, LineSplitter};
+use crate::protocol::text;
+
+/// How many bytes are read from standard input at once, at most.
+const CHUNK: usize = 64 * 1024;
+
+/// The longest line that is written to the log whole, in bytes. It is sent at any length.
+const MAX_LOGGED: usize = 64 * 1024;
+
+/// A server that does not close the connection after we have closed our side of it, as the Python
+/// original, has said everything when it has been silent for so long.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// Standard output.
+#[derive(Default)]
+pub(super) struct Filter {
+    /// How often something was shown. Held while it is written.
+    shown: Mutex<u64>,
+}
+
+impl Filter {
+    fn shown(&self) -> MutexGuard<'_, u64> {
+        lock(&self.shown)
+    }
+
+    /// Waits until nothing has come for a while. A reader of ours that is slow is no silence.
+    fn wait_for_silence(&self) {
+        loop {
+            let before = *self.shown();
+            thread::sleep(SILENCE);
+            if *self.shown() == before {
+                return;
+            }
+        }
+    }
+}
+
+impl Output for Filter {
+    fn show(&self, received: &Received) -> Result<(), End> {
+        let mut shown = self.shown();
+        *shown += 1;
+        let mut out = io::stdout().lock();
+        let written = out.write_all(received.lines.as_bytes()).and_then(|()| out.flush());
+        written.map_err(|why| match why.kind() {
+            // Whoever read it has had enough, as `head` does.
+            io::ErrorKind::BrokenPipe => End::Clean,
+            _ => End::Failed(Problem::System("write to standard output", why)),
+        })
+    }
+
+    fn notice(&self, text: &str) {
+        complain(text);
+    }
+
+    fn unfinished(&self) -> Unfinished {
+        Unfinished::Waits
+    }
+
+    fn close(&self) {}
+}
+
+/// Sends standard input, and waits until everything has been delivered.
+pub(super) fn run(session: &Session<Filter>) -> End {
+    match send_everything(session) {
+        Err(end) => end,
+        Ok(Server::Ours) => wait_for_the_end(),
+        Ok(Server::Foreign) => {
+            session.output.wait_for_silence();
+            End::Clean
+        }
+    }
+}
+
+fn send_everything(session: &Session<Filter>) -> Result<Server, End> {
+    session.receive().map_err(End::Failed)?;
+    let server = session.link.wait_for_greeting();
+    let mut input = io::stdin().lock();
+    let mut journal = Journal::new();
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let length = match input.read(&mut buffer) {
+            Ok(length) => length,
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
+            Err(why) => return Err(End::Failed(Problem::System("read standard input", why))),
+        };
+        let end_of_last_line: &[u8] = if journal.input.is_mid_line() { b"\n" } else { b"" };
+        let chunk = if length == 0 { end_of_last_line } else { &buffer[..length] };
+        send(session, &mut journal, chunk);
+        if length == 0 {
+            session.link.close_our_side().map_err(End::Failed)?;
+            return Ok(server);
+        }
+    }
+}
+
+fn send(session: &Session<Filter>, journal: &mut Journal, chunk: &[u8]) {
+    each_line(&mut journal.input, chunk, |line| {
+        info!("input: {}", text::make_safe(line));
+        session.link.about_to_send(line);
+    });
+    if let Err(why) = session.link.send(chunk) {
+        warn!("not sent: {why}");
+        // The receiver has more to show, perhaps, and then learns it too.
+        wait_for_the_end();
+    }
+    each_line(&mut journal.sent, chunk, |line| info!("sent: {}", text::make_safe(line)));
+}
+
+/// Cuts the stream into lines for the log. The stream itself is sent as it is.
+struct Journal {
+    input: LineSplitter,
+    sent: LineSplitter,
+}
+
+impl Journal {
+    fn new() -> Journal {
+        Journal { input: LineSplitter::new(MAX_LOGGED), sent: LineSplitter::new(MAX_LOGGED) }
+    }
+}
+
+fn each_line(splitter: &mut LineSplitter, mut chunk: &[u8], mut act: impl FnMut(&[u8])) {
+    while let Some(line) = splitter.next(&mut chunk) {
+        match line {
+            Line::Whole(line) => act(line),
+            Line::TooLong => act(format!("(more than {MAX_LOGGED} bytes)").as_bytes()),
+        }
+    }
+}

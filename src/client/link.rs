@@ -1,0 +1,207 @@
+//! The connection to the server, and what both sides know of each other.
+//!
+//! All threads share one. The receiver alone reads from the socket. Whoever sends does so after
+//! [`Link::wait_for_greeting`]; before that only the receiver writes, to ask for a name.
+
+use std::io::{self, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use log::info;
+use socket2::{SockRef, TcpKeepalive};
+
+use super::handshake::{Handshake, Reaction, Server};
+use super::way_out::{End, lock};
+use crate::problem::{Lost, Problem};
+use crate::protocol::name::Name;
+use crate::protocol::request::{self, Request};
+use crate::protocol::text;
+
+/// How long one of the host's addresses may take to answer before the next one is tried.
+const CONNECT_WAIT: Duration = Duration::from_secs(10);
+
+/// How long the banner may take, and after it the answer to our name. A server without a banner is
+/// another one, and is spoken to as it is.
+const GREETING_WAIT: Duration = Duration::from_secs(1);
+
+/// A peer that is gone without a word (a pulled cable) is noticed after about a minute: 30 s
+/// without a sign of life, and three questions without an answer.
+const KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    stream: TcpStream,
+    peer: SocketAddr,
+    /// Held for a moment only.
+    state: Mutex<State>,
+    /// Notified after each change of the handshake, so nobody who looks at it under the lock and
+    /// then waits can miss one.
+    progress: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    handshake: Handshake,
+    parting: Parting,
+}
+
+/// Whether we expect the server to close the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parting {
+    /// No.
+    Staying,
+    /// Our side of the connection is closed, so the server may close the other when it has sent
+    /// what is due. It has to be closed, not broken, or something may be missing.
+    InputEnded,
+    /// The user wants to go. However the connection ends now, it is well.
+    Wanted,
+}
+
+impl Link {
+    /// Connects to the first of the host's addresses that answers.
+    pub(super) fn connect(host: &str, port: u16, name: Option<Name>) -> Result<Link, Problem> {
+        let to = match host {
+            ipv6 if ipv6.contains(':') => format!("[{ipv6}]:{port}"),
+            host => format!("{host}:{port}"),
+        };
+        info!("connecting to {to}");
+        let addresses = (host, port)
+            .to_socket_addrs()
+            .map_err(|why| Problem::UnknownHost { host: host.to_owned(), why })?;
+        let (stream, peer) =
+            connect_to_any(addresses).map_err(|why| Problem::Connect { to, why })?;
+        info!("connected to {peer}");
+        let state = State { handshake: Handshake::new(name), parting: Parting::Staying };
+        Ok(Link { stream, peer, state: Mutex::new(state), progress: Condvar::new() })
+    }
+
+    /// The socket, for the one thread that receives.
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Takes a line from the server as far as the handshake goes, and asks for a name if it is time
+    /// to. Says whether the line is of interest to the user.
+    pub(super) fn greet(&self, line: &str) -> Interest {
+        let (interest, name) = match self.state().handshake.receive(line) {
+            Reaction::Show => (Interest::Shown, None),
+            Reaction::ShowAndAsk(name) => (Interest::Shown, Some(name)),
+            Reaction::Ask(name) => (Interest::Hidden, Some(name)),
+        };
+        if let Some(name) = name {
+            self.ask_for(&name);
+        }
+        self.progress.notify_all();
+        interest
+    }
+
+    /// Waits until it is clear what the server is and by what name it knows us, or has been silent
+    /// for too long. Until then nothing of the user's may be sent.
+    pub(super) fn wait_for_greeting(&self) -> Server {
+        self.wait_while(|handshake| handshake.server().is_none());
+        self.wait_while(|handshake| !handshake.is_done());
+        self.server().unwrap_or(Server::Foreign)
+    }
+
+    /// What kind of server it is, once that is clear.
+    pub(super) fn server(&self) -> Option<Server> {
+        self.state().handshake.server()
+    }
+
+    /// Sends `bytes`, which may wait for the server to take them.
+    pub(super) fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        (&self.stream).write_all(bytes)
+    }
+
+    /// To be told before a line is sent: after `/quit`, the server will close the connection.
+    pub(super) fn about_to_send(&self, line: &[u8]) {
+        if line.first() == Some(&b'/')
+            && matches!(request::parse(&text::make_safe(line)), Ok(Request::Quit(_)))
+            && self.server() == Some(Server::Ours)
+        {
+            self.want_to_part();
+        }
+    }
+
+    /// From now on, the end of the connection is what the user wants.
+    pub(super) fn want_to_part(&self) {
+        self.state().parting = Parting::Wanted;
+    }
+
+    /// Tells the server that nothing more will be sent.
+    pub(super) fn close_our_side(&self) -> Result<(), Problem> {
+        info!("nothing more to send");
+        // Under the lock, so that the end that follows from it is judged after it.
+        let mut state = self.state();
+        self.stream.shutdown(Shutdown::Write).map_err(|why| self.lost(Lost::Broken(why)))?;
+        if state.parting == Parting::Staying {
+            state.parting = Parting::InputEnded;
+        }
+        Ok(())
+    }
+
+    /// What it means that nothing more will be received.
+    pub(super) fn judge(&self, lost: Lost) -> End {
+        match (self.state().parting, lost) {
+            (Parting::Wanted, _) | (Parting::InputEnded, Lost::Closed) => End::Clean,
+            (Parting::Staying | Parting::InputEnded, lost) => End::Failed(self.lost(lost)),
+        }
+    }
+
+    /// If it cannot be sent, the receiver is about to learn why.
+    fn ask_for(&self, name: &Name) {
+        let line = format!("/nick {name}");
+        if self.send(format!("{line}\n").as_bytes()).is_ok() {
+            info!("sent: {line}");
+        }
+    }
+
+    fn lost(&self, why: Lost) -> Problem {
+        Problem::ConnectionLost { to: self.peer, why }
+    }
+
+    fn wait_while(&self, mut unclear: impl FnMut(&Handshake) -> bool) {
+        let waited = self
+            .progress
+            .wait_timeout_while(self.state(), GREETING_WAIT, |state| unclear(&state.handshake));
+        let (mut state, waited) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
+        if waited.timed_out() {
+            state.handshake.give_up();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+/// Whether a line is for the user's eyes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interest {
+    Shown,
+    Hidden,
+}
+
+fn connect_to_any(
+    addresses: impl Iterator<Item = SocketAddr>,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, CONNECT_WAIT) {
+            Ok(stream) => return prepare(stream),
+            Err(why) => failure = why,
+        }
+    }
+    Err(failure)
+}
+
+fn prepare(stream: TcpStream) -> io::Result<(TcpStream, SocketAddr)> {
+    let peer = stream.peer_addr()?;
+    stream.set_nodelay(true)?;
+    // A connection without it works as well, until someone pulls the cable.
+    SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE).ok();
+    Ok((stream, peer))
+}

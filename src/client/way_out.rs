@@ -1,0 +1,152 @@
+//! The one way out of the program, from whichever thread it is taken.
+//!
+//! The main thread is in a call that nothing but a key ends, so whoever finds that it is over (the
+//! receiver, a signal, a panic) ends the process itself. The first to come restores the terminal,
+//! says what happened and exits; whoever comes after it waits for that.
+
+use std::any::Any;
+use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::process;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use log::{error, info};
+
+use super::output::Output;
+use crate::problem::Problem;
+
+/// How the program ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// As the user wanted it.
+    Clean,
+    /// It could not do its work.
+    Failed(Problem),
+    /// A thread panicked, with this to say.
+    Panicked(String),
+}
+
+/// A handle to the way out; clones lead to the same one.
+#[derive(Clone)]
+pub(super) struct WayOut {
+    /// What has to be closed before the process ends.
+    output: Arc<dyn Output>,
+    /// Locked by whoever leaves, and never unlocked.
+    taken: Arc<Mutex<()>>,
+}
+
+impl WayOut {
+    pub(super) fn new(output: Arc<dyn Output>) -> WayOut {
+        WayOut { output, taken: Arc::default() }
+    }
+
+    /// Restores the terminal, says what happened and ends the process.
+    pub(super) fn leave(&self, end: End) -> ! {
+        let _until_the_process_is_gone = lock(&self.taken);
+        self.output.close();
+        process::exit(end.tell());
+    }
+
+    /// Makes SIGINT, SIGTERM and SIGHUP, or what Windows has for them, a clean end.
+    pub(super) fn take_on_signals(&self) -> Result<(), Problem> {
+        let way_out = self.clone();
+        let leave = move || {
+            info!("asked to end by a signal");
+            way_out.leave(End::Clean)
+        };
+        ctrlc::set_handler(leave)
+            .map_err(|why| Problem::System("handle signals", io::Error::other(why)))
+    }
+
+    /// Starts a thread whose end, or panic, is the program's.
+    pub(super) fn spawn(
+        &self,
+        name: &str,
+        work: impl FnOnce() -> End + Send + 'static,
+    ) -> Result<(), Problem> {
+        let way_out = self.clone();
+        let body = move || way_out.leave(caught(work));
+        let spawned = thread::Builder::new().name(name.to_owned()).spawn(body);
+        spawned.map(drop).map_err(|why| Problem::System("start a thread", why))
+    }
+}
+
+impl End {
+    /// Says it on standard error and in the log, and gives the exit status.
+    fn tell(self) -> i32 {
+        let (line, status) = match self {
+            End::Clean => (None, 0),
+            End::Failed(problem) => (Some(problem.to_string()), 1),
+            End::Panicked(why) => (Some(format!("internal error: {why} (this is a bug)")), 1),
+        };
+        if let Some(line) = line {
+            error!("{line}");
+            complain(&line);
+        }
+        info!("leaving with status {status}");
+        log::logger().flush();
+        status
+    }
+}
+
+/// Writes one line to standard error. There is nobody to tell if that fails.
+pub(super) fn complain(line: &str) {
+    writeln!(io::stderr(), "chatclient: {line}").ok();
+}
+
+/// Keeps the standard library from writing about a panic into the middle of the screen. What it
+/// says is told by [`End::tell`] when the terminal is restored.
+pub(super) fn keep_panics_quiet() {
+    panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        *lock(&PANICKED_AT) = at;
+    }));
+}
+
+/// Where the last panic was, from the hook to [`caught`]: only the hook is told.
+static PANICKED_AT: Mutex<String> = Mutex::new(String::new());
+
+/// Does `work`, and makes a panic in it an [`End`]. Its locks are released by then.
+pub(super) fn caught(work: impl FnOnce() -> End) -> End {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+        let at = std::mem::take(&mut *lock(&PANICKED_AT));
+        End::Panicked(format!("{} at {at}", message(&*payload)))
+    })
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    // It is to be one line.
+    text.unwrap_or("a panic").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Waits for another thread to take the way out.
+pub(super) fn wait_for_the_end() -> ! {
+    loop {
+        thread::park();
+    }
+}
+
+/// Locks, also after a panic in another thread: the program is about to end then, and what is still
+/// done with the data is to close it.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_one_line_that_says_what_happened() {
+        let lost = Mutex::new(0);
+        let end = caught(|| {
+            let _guard = lock(&lost);
+            panic!("the screen\nis {}", "gone")
+        });
+        assert!(matches!(&end, End::Panicked(why) if why.starts_with("the screen is gone at ")));
+        assert_eq!(*lock(&lost), 0, "the lock is free again");
+    }
+}
