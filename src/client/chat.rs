@@ -102,7 +102,7 @@ impl Keyboard<'_> {
 
     fn handle(&mut self, event: &Event, bell: &mut Bell) -> Result<ControlFlow<()>, End> {
         match event {
-            Event::Resize(columns, rows) => self.terminal.resize(*columns, *rows)?,
+            Event::Resize(..) => self.terminal.resize()?,
             Event::Key(key) => match editor_key(key).map(|key| self.editor.press(key)) {
                 Some(Outcome::Edited) | None => {}
                 Some(Outcome::Full) => {

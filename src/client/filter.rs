@@ -83,6 +83,10 @@ pub(super) fn run(session: &Session<Filter>) -> End {
         Ok(Server::Ours) => wait_for_the_end(),
         Ok(Server::Foreign) => {
             session.output.wait_for_silence();
+            session.link.stop_receiving();
+            // The receiver shows what stands unfinished, and ends the program. Where a system does
+            // not wake it, the program ends all the same.
+            thread::sleep(SILENCE);
             End::Clean
         }
     }

@@ -143,6 +143,12 @@ impl Link {
         Ok(())
     }
 
+    /// Ends the connection for the thread that receives, as if the server had closed it.
+    pub(super) fn stop_receiving(&self) {
+        // It fails if the connection has ended already, which is as well.
+        self.stream.shutdown(Shutdown::Both).ok();
+    }
+
     /// What it means that nothing more will be received.
     pub(super) fn judge(&self, lost: Lost) -> End {
         match (self.state().parting, lost) {

@@ -68,6 +68,28 @@ impl Row {
     }
 }
 
+/// Where the cursor comes to stand when a row is wrapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wrapped {
+    /// How many rows below the one that it was in.
+    pub(super) rows: usize,
+    /// In which column.
+    pub(super) column: usize,
+}
+
+/// Where the cursor stands after `before` in a terminal that has got so few columns, if it wraps
+/// what does not fit.
+pub(super) fn wrapped(before: &str, columns: usize) -> Wrapped {
+    let mut at = Wrapped { rows: 0, column: 0 };
+    for width in before.graphemes(true).map(grapheme_width) {
+        if at.column + width > columns {
+            at = Wrapped { rows: at.rows + 1, column: 0 };
+        }
+        at.column += width;
+    }
+    if at.column >= columns { Wrapped { rows: at.rows + 1, column: 0 } } else { at }
+}
+
 /// `name> `, with as much of the name as fits into half of the columns.
 fn prompt(name: Option<&str>, columns: usize) -> String {
     let half = columns / 2;

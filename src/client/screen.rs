@@ -7,7 +7,7 @@
 
 use std::io::{self, Write};
 
-use super::row::{Row, View};
+use super::row::{self, Row, View};
 
 /// Back to the first column, and nothing from there on. The cursor is always in the input row,
 /// with nothing below it.
@@ -40,6 +40,8 @@ pub struct Screen<W> {
     row: Row,
     /// What the next repaint writes before the input row.
     above: Vec<u8>,
+    /// What the terminal has in the input row before the cursor.
+    drawn: String,
 }
 
 /// Whether there is an input row.
@@ -57,8 +59,15 @@ impl<W: Write> Screen<W> {
     /// A screen of that size. Nothing is written until [`begin`](Screen::begin).
     #[must_use]
     pub fn new(out: W, size: Size) -> Screen<W> {
-        let row = Row::default();
-        Screen { out, size, stage: Stage::Before, name: None, row, above: Vec::new() }
+        Screen {
+            out,
+            size,
+            stage: Stage::Before,
+            name: None,
+            row: Row::default(),
+            above: Vec::new(),
+            drawn: String::new(),
+        }
     }
 
     /// Shows the input row in the terminal's last row. What stands above it stays.
@@ -68,7 +77,7 @@ impl<W: Write> Screen<W> {
     /// The terminal cannot be written.
     pub fn begin(&mut self) -> io::Result<()> {
         self.stage = Stage::Shown;
-        self.pin()
+        self.pin(0)
     }
 
     /// Adds lines to the conversation, each with its line end, at the next repaint.
@@ -101,14 +110,27 @@ impl<W: Write> Screen<W> {
         self.name.as_deref()
     }
 
-    /// Paints the input row anew, for a terminal that has changed its size.
+    /// Whether a terminal of that new size may have wrapped the input row before the cursor. Some
+    /// do so, others cut it off; where the cursor is tells which.
+    #[must_use]
+    pub fn may_be_wrapped(&self, size: Size) -> bool {
+        row::wrapped(&self.drawn, usize::from(size.columns)).rows > 0
+    }
+
+    /// Paints the input row anew, for a terminal that has changed its size and has the cursor in
+    /// this column now, if that is known. One input row is left, in the last row.
     ///
     /// # Errors
     ///
     /// The terminal cannot be written.
-    pub fn resize(&mut self, size: Size) -> io::Result<()> {
+    pub fn resize(&mut self, size: Size, cursor: Option<u16>) -> io::Result<()> {
         self.size = size;
-        self.pin()
+        let columns = usize::from(size.columns);
+        let wrapped = row::wrapped(&self.drawn, columns);
+        let cursor = cursor.map(usize::from);
+        // Where it is cut off, the cursor is in the last column, and what is above it must stay.
+        let is_wrapped = cursor == Some(wrapped.column) && wrapped.column + 1 < columns;
+        self.pin(if is_wrapped { wrapped.rows } else { 0 })
     }
 
     /// Writes everything that has changed.
@@ -139,9 +161,15 @@ impl<W: Write> Screen<W> {
         self.stage == Stage::After
     }
 
-    fn pin(&mut self) -> io::Result<()> {
-        let last_row = format!("\x1b[{};1H", self.size.rows);
-        self.paint([ERASE, last_row.as_bytes()].concat())
+    /// Paints the input row in the last row, after erasing it with so many rows above the cursor.
+    fn pin(&mut self, above: usize) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        if above > 0 {
+            bytes.extend_from_slice(format!("\x1b[{above}A").as_bytes());
+        }
+        bytes.extend_from_slice(ERASE);
+        bytes.extend_from_slice(format!("\x1b[{};1H", self.size.rows).as_bytes());
+        self.paint(bytes)
     }
 
     fn paint(&mut self, mut bytes: Vec<u8>) -> io::Result<()> {
@@ -157,6 +185,7 @@ impl<W: Write> Screen<W> {
             bytes.extend_from_slice(after.as_bytes());
             bytes.extend_from_slice(RESTORE_CURSOR);
         }
+        self.drawn = before;
         self.out.write_all(&bytes)?;
         self.out.flush()
     }
@@ -220,7 +249,9 @@ mod tests {
 
         fn resized(&mut self, columns: u16, rows: u16) -> &mut Self {
             self.out.parser.screen_mut().set_size(cells(rows), cells(columns));
-            self.resize(Size { columns, rows }).expect("an emulator takes everything");
+            let cursor = self.out.parser.screen().cursor_position().1;
+            self.resize(Size { columns, rows }, Some(cursor))
+                .expect("an emulator takes everything");
             self
         }
 
@@ -324,6 +355,32 @@ mod tests {
             .shows(&["$ x", "", "", "<bob> one", "alice> 0123456789012345|"])
             .resized(30, 7)
             .shows(&["$ ls", "$ x", "", "", "<bob> one", "", "alice> 0123456789012345|"]);
+    }
+
+    /// A terminal that wraps what has become too wide has it as if it had been written so.
+    #[test]
+    fn a_terminal_that_wraps_the_input_row_is_cleared_of_it() {
+        for end in 0..30 {
+            let mut screen = screen(40, 6);
+            let text = "0123456789日本語0123456789abcdefg";
+            let boundary = text.char_indices().map(|(at, _)| at).nth(end).expect("it is long");
+            screen.arrived("<bob> one\n");
+            screen.typed(&format!("{}|{}", &text[..boundary], &text[boundary..]));
+            let mut parser = vt100::Parser::new(cells(6), cells(12), 100);
+            parser.process(b"\x1b[2;1H<bob> one\r\n");
+            let View { before, after } = screen.row.view(Some("alice"), 40);
+            parser.process(format!("{before}\x1b7{after}\x1b8").as_bytes());
+            let cursor = parser.screen().cursor_position().1;
+            screen.out.parser = parser;
+            screen.resize(Size { columns: 12, rows: 6 }, Some(cursor)).expect("it takes all");
+            let picture = screen.picture();
+            let rows: Vec<&str> = picture.lines().collect();
+            // In the last column it may as well be cut off, and that is what is safe to assume.
+            if cursor < 11 {
+                assert_eq!(picture.matches("ali").count(), 1, "{end}:\n{picture}");
+            }
+            assert!(rows[1] == "<bob> one" && rows[5].starts_with("alic> "), "{end}:\n{picture}");
+        }
     }
 
     #[test]

@@ -9,11 +9,12 @@
 //! taken while the screen is held: a failing log shows a notice here.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossterm::terminal;
+use crossterm::{cursor, terminal};
 
 use super::editor::Editor;
 use super::output::{Output, Received, Unfinished};
@@ -33,6 +34,8 @@ type Out = Box<dyn Write + Send>;
 pub(super) struct Terminal {
     turn: Mutex<()>,
     screen: Mutex<Screen<Out>>,
+    /// Whether the terminal tells where its cursor is, as far as we know.
+    answers: AtomicBool,
 }
 
 /// What the bell says.
@@ -46,7 +49,8 @@ impl Terminal {
     /// The terminal, as it is. Lines that are shown before [`begin`](Terminal::begin) wait for it.
     pub(super) fn new() -> Terminal {
         let size = terminal::size().map_or(USUAL_SIZE, size);
-        Terminal { turn: Mutex::new(()), screen: Mutex::new(Screen::new(standard_output(), size)) }
+        let screen = Mutex::new(Screen::new(standard_output(), size));
+        Terminal { turn: Mutex::new(()), screen, answers: AtomicBool::new(true) }
     }
 
     /// Turns to raw mode and shows the input row; [`close`](Output::close) undoes both.
@@ -79,9 +83,23 @@ impl Terminal {
         screen.repaint().map_err(broken)
     }
 
-    /// Takes over a new size.
-    pub(super) fn resize(&self, columns: u16, rows: u16) -> Result<(), End> {
-        self.screen().resize(size((columns, rows))).map_err(broken)
+    /// Takes over the terminal's new size. The terminal may be asked where its cursor is, so this is
+    /// for the thread that reads the keys, which gets the answer.
+    pub(super) fn resize(&self) -> Result<(), End> {
+        let mut screen = self.screen();
+        let size = terminal::size().map_or(USUAL_SIZE, size);
+        let cursor = if screen.may_be_wrapped(size) { self.cursor_column() } else { None };
+        screen.resize(size, cursor).map_err(broken)
+    }
+
+    /// Asks a terminal that does not answer only once, because that takes two seconds.
+    fn cursor_column(&self) -> Option<u16> {
+        if !self.answers.load(Ordering::Relaxed) {
+            return None;
+        }
+        let column = cursor::position().ok().map(|(column, _)| column);
+        self.answers.store(column.is_some(), Ordering::Relaxed);
+        column
     }
 
     fn screen(&self) -> MutexGuard<'_, Screen<Out>> {
