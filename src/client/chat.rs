@@ -28,6 +28,10 @@ use crate::protocol::DEFAULT_MAX_LINE;
 /// How long leaving may take: what was typed is still sent, and the server says goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// How long a repaint waits for more keys: too short to be seen. With no time at all crossterm does
+/// not even look at those that it has read.
+const MORE_KEYS: Duration = Duration::from_millis(1);
+
 /// How many events may become one repaint. Enough to make a paste quick, and few enough to see it
 /// happen.
 const EVENTS_A_REPAINT: usize = 1000;
@@ -92,7 +96,7 @@ impl Keyboard<'_> {
             if self.handle(&event, &mut bell)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
-            if !event::poll(Duration::ZERO).map_err(broken)? {
+            if !event::poll(MORE_KEYS).map_err(broken)? {
                 break;
             }
         }

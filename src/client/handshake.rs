@@ -22,7 +22,7 @@ pub(super) enum Server {
     Foreign,
 }
 
-/// How far the first words have come.
+/// The first words, as far as they have come.
 #[derive(Debug)]
 pub(super) struct Handshake {
     /// The name that the user wants, if there is one.
@@ -37,6 +37,17 @@ enum Stage {
     /// This name was asked for, as the attempt of that number.
     Asking(Name, usize),
     /// No more words.
+    Done(Server),
+}
+
+/// How far the first words have come, for those who wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It is not clear what kind of server it is.
+    Nowhere,
+    /// It is ours, but our name is not settled.
+    Asking,
+    /// Everything is settled.
     Done(Server),
 }
 
@@ -80,24 +91,24 @@ impl Handshake {
 
     /// Goes no further, because the server has been silent for too long.
     pub(super) fn give_up(&mut self) {
-        self.stage = match self.server() {
-            Some(server) => Stage::Done(server),
-            None => Stage::Done(Server::Foreign),
-        };
+        self.stage = Stage::Done(self.server().unwrap_or(Server::Foreign));
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        match self.stage {
+            Stage::Banner => Progress::Nowhere,
+            Stage::Asking(..) => Progress::Asking,
+            Stage::Done(server) => Progress::Done(server),
+        }
     }
 
     /// What kind of server it is, once that is clear.
     pub(super) fn server(&self) -> Option<Server> {
-        match self.stage {
-            Stage::Banner => None,
-            Stage::Asking(..) => Some(Server::Ours),
-            Stage::Done(server) => Some(server),
+        match self.progress() {
+            Progress::Nowhere => None,
+            Progress::Asking => Some(Server::Ours),
+            Progress::Done(server) => Some(server),
         }
-    }
-
-    /// Whether there is nothing more to wait for.
-    pub(super) fn is_done(&self) -> bool {
-        matches!(self.stage, Stage::Done(_))
     }
 
     fn settle(&mut self, server: Server) -> Reaction {
@@ -192,15 +203,15 @@ mod tests {
             "!! /nick: the name alice3 is taken",
         ];
         assert_eq!(played, expected);
-        assert!(handshake.is_done() && handshake.server() == Some(Server::Ours));
+        assert!(handshake.progress() == Progress::Done(Server::Ours));
     }
 
     #[test]
     fn a_name_that_is_free_is_settled_at_once() {
         let (_, handshake) = play(Some("alice"), &[BANNER]);
-        assert!(!handshake.is_done());
+        assert_eq!(handshake.progress(), Progress::Asking);
         let (_, handshake) = play(Some("alice"), &[BANNER, "-- you are alice, alone here"]);
-        assert!(handshake.is_done());
+        assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
     }
 
     #[test]
@@ -214,7 +225,7 @@ mod tests {
         let (played, handshake) = play(Some("bob"), &lines);
         assert_eq!(played[8], "(!! /nick: the name bob8 is taken) -> bob9");
         assert_eq!(played[9], "!! /nick: the name bob9 is taken");
-        assert!(handshake.is_done());
+        assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
     }
 
     #[test]
@@ -222,7 +233,7 @@ mod tests {
         let refusal = "!! /nick: a name is no longer than 8 characters";
         let (played, handshake) = play(Some("alice"), &[BANNER, refusal]);
         assert_eq!(played[1], refusal);
-        assert!(handshake.is_done());
+        assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
     }
 
     #[test]
@@ -249,7 +260,7 @@ mod tests {
         assert_eq!(handshake.receive(BANNER), Reaction::Show);
         let (_, mut handshake) = play(Some("alice"), &[BANNER]);
         handshake.give_up();
-        assert!(handshake.is_done() && handshake.server() == Some(Server::Ours));
+        assert!(handshake.progress() == Progress::Done(Server::Ours));
     }
 
     #[test]

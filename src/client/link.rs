@@ -5,13 +5,13 @@
 
 use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use log::info;
 use socket2::{SockRef, TcpKeepalive};
 
-use super::handshake::{Handshake, Reaction, Server};
+use super::handshake::{Handshake, Progress, Reaction, Server};
 use super::way_out::{End, lock};
 use crate::problem::{Lost, Problem};
 use crate::protocol::name::Name;
@@ -37,14 +37,17 @@ pub(super) struct Link {
     peer: SocketAddr,
     /// Held for a moment only.
     state: Mutex<State>,
-    /// Notified after each change of the handshake, so nobody who looks at it under the lock and
-    /// then waits can miss one.
-    progress: Condvar,
+    /// Notified after each change of `progress`, so nobody who looks at it under the lock and then
+    /// waits can miss one.
+    gone_on: Condvar,
 }
 
 #[derive(Debug)]
 struct State {
     handshake: Handshake,
+    /// How far the handshake is as far as the user has been shown: what is sent then is shown after
+    /// the server's lines, and under the right name.
+    progress: Progress,
     parting: Parting,
 }
 
@@ -74,8 +77,9 @@ impl Link {
         let (stream, peer) =
             connect_to_any(addresses).map_err(|why| Problem::Connect { to, why })?;
         info!("connected to {peer}");
-        let state = State { handshake: Handshake::new(name), parting: Parting::Staying };
-        Ok(Link { stream, peer, state: Mutex::new(state), progress: Condvar::new() })
+        let handshake = Handshake::new(name);
+        let state = State { handshake, progress: Progress::Nowhere, parting: Parting::Staying };
+        Ok(Link { stream, peer, state: Mutex::new(state), gone_on: Condvar::new() })
     }
 
     /// The socket, for the one thread that receives.
@@ -94,15 +98,24 @@ impl Link {
         if let Some(name) = name {
             self.ask_for(&name);
         }
-        self.progress.notify_all();
         interest
+    }
+
+    /// To be told when the lines that were [greeted](Link::greet) have been shown.
+    pub(super) fn have_shown(&self) {
+        let mut state = self.state();
+        let progress = state.handshake.progress();
+        if progress != state.progress {
+            state.progress = progress;
+            self.gone_on.notify_all();
+        }
     }
 
     /// Waits until it is clear what the server is and by what name it knows us, or has been silent
     /// for too long. Until then nothing of the user's may be sent.
     pub(super) fn wait_for_greeting(&self) -> Server {
-        self.wait_while(|handshake| handshake.server().is_none());
-        self.wait_while(|handshake| !handshake.is_done());
+        self.wait_while(|progress| progress == Progress::Nowhere);
+        self.wait_while(|progress| !matches!(progress, Progress::Done(_)));
         self.server().unwrap_or(Server::Foreign)
     }
 
@@ -169,13 +182,13 @@ impl Link {
         Problem::ConnectionLost { to: self.peer, why }
     }
 
-    fn wait_while(&self, mut unclear: impl FnMut(&Handshake) -> bool) {
-        let waited = self
-            .progress
-            .wait_timeout_while(self.state(), GREETING_WAIT, |state| unclear(&state.handshake));
-        let (mut state, waited) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
+    fn wait_while(&self, unclear: impl Fn(Progress) -> bool) {
+        let (state, wait) = (self.state(), GREETING_WAIT);
+        let waited = self.gone_on.wait_timeout_while(state, wait, |state| unclear(state.progress));
+        let (mut state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         if waited.timed_out() {
             state.handshake.give_up();
+            state.progress = state.handshake.progress();
         }
     }
 

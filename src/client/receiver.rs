@@ -107,13 +107,13 @@ impl<'a> Receiver<'a> {
     }
 
     fn show(&mut self) -> Result<(), End> {
-        if self.received.lines.is_empty() && self.received.name.is_none() {
-            return Ok(());
+        if !self.received.lines.is_empty() {
+            self.output.show(&self.received)?;
+            self.received.lines.clear();
+            self.received.name = None;
         }
-        let shown = self.output.show(&self.received);
-        self.received.lines.clear();
-        self.received.name = None;
-        shown
+        self.link.have_shown();
+        Ok(())
     }
 }
 

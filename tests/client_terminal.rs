@@ -1,0 +1,329 @@
+//! `chatclient` in a terminal: what is typed, what is shown, and what is left behind.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use common::peer::{BANNER, Conversation, Peer};
+use common::terminal::Terminal;
+
+const CLIENT: &str = env!("CARGO_BIN_EXE_chatclient");
+
+/// A folder for a test of that name, empty.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("client_terminal").join(name);
+    std::fs::remove_dir_all(&folder).ok();
+    std::fs::create_dir_all(&folder).expect("a folder for the test");
+    folder
+}
+
+/// A client in a terminal, connected and known as alice.
+fn alice(test: &str, columns: u16, rows: u16) -> (Terminal, Conversation) {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    let program = [CLIENT, &host, &port, "--name", "alice"];
+    let mut terminal = Terminal::start(columns, rows, &folder(test), &program);
+    let server = peer.accept_as("alice");
+    terminal
+        .shows_what("the prompt", |rows| rows.lines().last().is_some_and(|row| row.contains('|')));
+    (terminal, server)
+}
+
+/// The same under a shell that shows the state of the terminal before and after.
+#[cfg(unix)]
+fn alice_under_a_shell(test: &str) -> (Terminal, Conversation) {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    let script = format!(
+        "stty -g >before; '{CLIENT}' {host} {port} --name alice; echo status=$?; stty -g >after; \
+         cmp before after && echo restored"
+    );
+    let terminal = Terminal::start(80, 8, &folder(test), &["sh", "-c", &script]);
+    let server = peer.accept_as("alice");
+    (terminal, server)
+}
+
+#[test]
+fn what_arrives_scrolls_above_and_leaves_what_is_typed_alone() {
+    let (mut terminal, mut server) = alice("arrives", 50, 6);
+    terminal.shows(&["-- you are alice, alone here", "alice> |"]);
+    terminal.press("hello\x1b[D\x1b[D");
+    terminal.shows(&["alice> hel|lo"]);
+    for line in ["<bob> one\n", "<bob> two\n<bob> thr", "ee\n"] {
+        server.say(line);
+    }
+    terminal.shows(&["<bob> one", "<bob> two", "<bob> three", "alice> hel|lo"]);
+    terminal.press("\r");
+    terminal.shows(&["<bob> three", "<alice> hello", "alice> |"]);
+    server.hear("hello\n");
+}
+
+#[test]
+fn our_own_lines_are_shown_as_the_others_see_them() {
+    let (mut terminal, mut server) = alice("own", 50, 8);
+    terminal.press("//x\r/me waits\r/who\r");
+    server.hear("//x\n/me waits\n/who\n");
+    server.say("-- 1 here: alice\n-- you are now bob\n");
+    terminal.shows(&[
+        "<alice> /x",
+        "* alice waits",
+        "-- 1 here: alice",
+        "-- you are now bob",
+        "bob> |",
+    ]);
+}
+
+#[test]
+fn a_long_line_scrolls_sideways_and_follows_the_size_of_the_terminal() {
+    let (mut terminal, mut server) = alice("sideways", 20, 6);
+    terminal.press("0123456789abcdef");
+    terminal.shows(&["alice> 456789abcdef|"]);
+    terminal.press("\x01");
+    terminal.shows(&["alice> |0123456789ab"]);
+    terminal.press("\x05");
+    terminal.resize(10, 6);
+    terminal.shows(&["ali> cdef|"]);
+    terminal.resize(40, 6);
+    terminal.shows(&["alice> 0123456789abcdef|"]);
+    server.say("<bob> hi\n");
+    terminal.shows(&["<bob> hi", "alice> 0123456789abcdef|"]);
+    terminal.press("\r");
+    server.hear("0123456789abcdef\n");
+}
+
+#[test]
+fn wide_and_combined_characters_are_edited_as_the_reader_sees_them() {
+    let (mut terminal, mut server) = alice("wide", 40, 6);
+    terminal.press("日本語e\u{301}!\x1b[D\x1b[D\x7f");
+    terminal.shows(&["alice> 日本|e\u{301}!"]);
+    terminal.press("\r");
+    server.hear("日本e\u{301}!\n");
+}
+
+#[test]
+fn a_pasted_text_arrives_whole() {
+    let (mut terminal, mut server) = alice("paste", 80, 10);
+    let lines: String = (0..100).map(|i| format!("line {i} of what was pasted\n")).collect();
+    terminal.press(&lines);
+    server.hear(&lines);
+    terminal.shows(&["<alice> line 99 of what was pasted", "alice> |"]);
+    let long = "x".repeat(3500);
+    terminal.press(&long);
+    terminal.press("\r");
+    server.hear(&format!("{long}\n"));
+}
+
+#[test]
+fn a_line_that_is_full_takes_no_more_and_says_so() {
+    let (mut terminal, mut server) = alice("full", 50, 6);
+    terminal.press(&"x".repeat(2000));
+    terminal.press(&"x".repeat(2000));
+    terminal.press(&"x".repeat(200));
+    terminal.shows_what("a notice", |rows| rows.contains("-- a line has at most 4096 bytes"));
+    terminal.press("\r");
+    server.hear(&("x".repeat(4096) + "\n"));
+}
+
+#[test]
+fn what_arrives_cannot_command_the_terminal() {
+    let (mut terminal, mut server) = alice("safe", 50, 6);
+    server.say("<bob> \x1b[2J\x1b[1;1H\x1b]0;title\x07red\n");
+    terminal.shows(&["-- you are alice, alone here", "<bob> red", "alice> |"]);
+}
+
+#[test]
+fn a_taken_name_gets_a_number_and_the_user_is_not_bothered() {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    let program = [CLIENT, &host, &port, "--name", "alice"];
+    let mut terminal = Terminal::start(60, 6, &folder("taken"), &program);
+    let mut server = peer.accept();
+    terminal.press("early\r");
+    server.say(BANNER);
+    server.hear("/nick alice\n");
+    server.say("-- you are guest1, with 1 other here\n!! /nick: the name alice is taken\n");
+    server.hear("/nick alice2\n");
+    server.say("-- you are now alice2\n");
+    server.hear("early\n");
+    terminal.shows(&[
+        "-- you are guest1, with 1 other here",
+        "-- you are now alice2",
+        "<alice2> early",
+        "alice2> |",
+    ]);
+}
+
+#[test]
+fn a_foreign_server_is_shown_without_newlines_and_sent_nothing_but_what_is_typed() {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    let program = [CLIENT, &host, &port, "--name", "alice"];
+    let mut terminal = Terminal::start(50, 6, &folder("foreign"), &program);
+    let mut server = peer.accept();
+    server.say("Welcome to chatroom");
+    terminal.shows(&["Welcome to chatroom", "> |"]);
+    server.hear_nothing_for(Duration::from_millis(50));
+    terminal.press("/who\r");
+    server.hear("/who\n");
+    server.say("<10.0.0.2>hi");
+    terminal.shows(&["Welcome to chatroom", "<you> /who", "<10.0.0.2>hi", "> |"]);
+    terminal.press("\x03");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn a_silent_server_is_sent_what_is_typed_after_a_second() {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    let mut terminal = Terminal::start(50, 6, &folder("silent"), &[CLIENT, &host, &port]);
+    let mut server = peer.accept();
+    terminal.press("anyone?\r");
+    server.hear("anyone?\n");
+    terminal.shows(&["<you> anyone?", "> |"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_the_terminal_as_it_was() {
+    let (mut terminal, mut server) = alice_under_a_shell("ctrl_c");
+    terminal.shows(&["alice> |"]);
+    terminal.press("half a line\x03");
+    assert_eq!(server.hear_the_end(), "");
+    server.close();
+    terminal.shows_what("it is restored", |rows| {
+        rows.contains("-- you are alice, alone here\nstatus=0\nrestored")
+    });
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn ctrl_d_leaves_when_nothing_is_typed_even_if_the_server_says_nothing() {
+    let (mut terminal, _server) = alice("ctrl_d", 50, 6);
+    terminal.press("ab\x1b[D\x04");
+    terminal.shows(&["alice> a|"]);
+    terminal.press("\x7f\x04");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn quit_is_said_and_the_end_is_as_it_was_asked_for() {
+    let (mut terminal, mut server) = alice("quit", 50, 6);
+    terminal.press("/quit good night\r");
+    server.hear("/quit good night\n");
+    server.close();
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lost_connection_restores_the_terminal_and_then_says_so() {
+    let (mut terminal, server) = alice_under_a_shell("lost");
+    terminal.shows(&["alice> |"]);
+    server.close();
+    terminal.shows_what("the reason", |rows| {
+        rows.contains("-- you are alice, alone here\nchatclient: lost the connection to 127.0.0.1:")
+            && rows.contains("\nstatus=1\nrestored")
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_end_it_well_and_leave_the_terminal_as_it_was() {
+    for signal in ["TERM", "INT", "HUP"] {
+        let peer = Peer::listen();
+        let [host, port] = peer.arguments();
+        // The shell tells its child's number, which it keeps by becoming the client.
+        let script = format!(
+            "stty -g >before; (sh -c 'echo $$ >pid; exec \"{CLIENT}\" {host} {port} --name alice'); \
+             echo status=$?; stty -g >after; cmp before after && echo restored"
+        );
+        let folder = folder(&format!("signal_{signal}"));
+        let mut terminal = Terminal::start(60, 6, &folder, &["sh", "-c", &script]);
+        let _server = peer.accept_as("alice");
+        terminal.press("half a line");
+        terminal.shows(&["alice> half a line|"]);
+        let pid = std::fs::read_to_string(folder.join("pid")).expect("the shell wrote it");
+        Command::new("kill").args(["-s", signal, pid.trim()]).status().expect("kill runs");
+        terminal.shows_what(signal, |rows| {
+            rows.contains("-- you are alice, alone here\nstatus=0\nrestored")
+        });
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_log_has_everything_and_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (mut terminal, mut server) = alice("log", 50, 6);
+    terminal.press("hello\r");
+    server.hear("hello\n");
+    server.say("<bob> hi \x1b[31mthere\n");
+    terminal.shows(&["<bob> hi there", "alice> |"]);
+    terminal.press("\x04");
+    server.hear_the_end();
+    server.close();
+    assert_eq!(terminal.ends(), 0);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("client_terminal/log/client.log");
+    let log = std::fs::read_to_string(&path).expect("a log");
+    for part in [
+        "connecting to 127.0.0.1:",
+        "connected to 127.0.0.1:",
+        "sent: /nick alice",
+        "received: -- you are alice, alone here",
+        "input: hello",
+        "sent: hello",
+        "received: <bob> hi there",
+        "leaving with status 0",
+    ] {
+        assert!(log.contains(part), "no {part:?} in\n{log}");
+    }
+    assert!(log.lines().all(|line| line.starts_with("20") && line.contains("INFO")), "{log}");
+    let mode = std::fs::metadata(path).expect("a log").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn without_a_log_the_chat_goes_on_and_says_so_once() {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    let program = [CLIENT, &host, &port, "--name", "alice", "--log-file", "no/such/folder/log"];
+    let mut terminal = Terminal::start(110, 8, &folder("no_log"), &program);
+    let mut server = peer.accept_as("alice");
+    terminal.press("hello\r");
+    server.hear("hello\n");
+    terminal.shows_what("one notice", |rows| {
+        rows.contains("<alice> hello") && rows.matches("going on without it").count() == 1
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_fills_the_disk_is_given_up_and_the_chat_goes_on() {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    let program = [CLIENT, &host, &port, "--name", "alice", "--log-file", "/dev/full"];
+    let mut terminal = Terminal::start(110, 8, &folder("full_log"), &program);
+    let mut server = peer.accept_as("alice");
+    terminal.press("hello\r");
+    server.hear("hello\n");
+    terminal.shows_what("one notice", |rows| {
+        rows.contains("<alice> hello") && rows.matches("going on without it").count() == 1
+    });
+}
+
+#[test]
+fn a_flood_is_shown_to_its_end_while_keys_are_heard() {
+    let (mut terminal, mut server) = alice("flood", 80, 10);
+    let flood: String = (0..20_000).map(|i| format!("<bob> line {i} of the flood\n")).collect();
+    let talk = std::thread::spawn(move || {
+        server.say(&flood);
+        server
+    });
+    terminal.press("still here");
+    terminal.shows(&["<bob> line 19999 of the flood", "alice> still here|"]);
+    let mut server = talk.join().expect("the flood is over");
+    terminal.press("\r");
+    server.hear("still here\n");
+}

@@ -1,0 +1,10 @@
+//! What the tests of whole programs share.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+
+use std::time::Duration;
+
+pub mod peer;
+pub mod terminal;
+
+/// How long anything may take before a test fails: far longer than it does on a busy machine.
+pub const DEADLINE: Duration = Duration::from_secs(20);

@@ -1,0 +1,159 @@
+//! A terminal for a program: a pseudo-terminal with an emulator behind it.
+
+use std::io::{Read, Write};
+use std::num::NonZeroU16;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Instant;
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use super::DEADLINE;
+
+/// What a program asks a terminal for its cursor with.
+const WHERE_IS_THE_CURSOR: &[u8] = b"\x1b[6n";
+
+/// A program in a terminal. It is killed when this is dropped.
+pub struct Terminal {
+    master: Box<dyn MasterPty + Send>,
+    keyboard: Arc<Mutex<Box<dyn Write + Send>>>,
+    picture: Arc<Picture>,
+    child: Box<dyn Child + Send + Sync>,
+}
+
+struct Picture {
+    emulator: Mutex<vt100::Parser>,
+    changed: Condvar,
+}
+
+impl Terminal {
+    /// Starts a program in a terminal of that size.
+    pub fn start(columns: u16, rows: u16, folder: &Path, program: &[&str]) -> Terminal {
+        let size = PtySize { rows, cols: columns, ..PtySize::default() };
+        let pty = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let mut command = CommandBuilder::new(program[0]);
+        command.args(&program[1..]);
+        command.cwd(folder);
+        command.env("TERM", "xterm");
+        let child = pty.slave.spawn_command(command).expect("the program starts");
+        let output = pty.master.try_clone_reader().expect("a reader");
+        let keyboard = pty.master.take_writer().expect("the only writer");
+        let keyboard = Arc::new(Mutex::new(keyboard));
+        let emulator = vt100::Parser::new(cells(rows), cells(columns), 10_000);
+        let picture = Picture { emulator: Mutex::new(emulator), changed: Condvar::new() };
+        let picture = Arc::new(picture);
+        let (seen, answers) = (Arc::clone(&picture), Arc::clone(&keyboard));
+        thread::spawn(move || show(output, &seen, &answers));
+        Terminal { master: pty.master, keyboard, picture, child }
+    }
+
+    pub fn press(&mut self, keys: &str) {
+        let mut keyboard = self.keyboard.lock().unwrap();
+        keyboard.write_all(keys.as_bytes()).expect("the terminal is there");
+        keyboard.flush().expect("the terminal is there");
+    }
+
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        let mut emulator = self.picture.emulator.lock().unwrap();
+        emulator.screen_mut().set_size(cells(rows), cells(columns));
+        let size = PtySize { rows, cols: columns, ..PtySize::default() };
+        self.master.resize(size).expect("a terminal can be resized");
+    }
+
+    /// Waits until the last rows are these, with `|` where the cursor is.
+    #[track_caller]
+    pub fn shows(&mut self, expected: &[&str]) {
+        self.shows_what(&expected.join("\n"), |rows| {
+            let rows: Vec<&str> = rows.lines().collect();
+            rows.ends_with(expected)
+        });
+    }
+
+    /// Waits until `is_there` finds what it looks for among the rows; `what` is for the message.
+    #[track_caller]
+    pub fn shows_what(&mut self, what: &str, is_there: impl Fn(&str) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        let mut emulator = self.picture.emulator.lock().unwrap();
+        loop {
+            let rows = rows(emulator.screen());
+            if is_there(&rows) {
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "expected:\n{what}\n\ngot:\n{rows}\n");
+            emulator = self.picture.changed.wait_timeout(emulator, left).unwrap().0;
+        }
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.child.process_id().expect("it has been started")
+    }
+
+    /// Waits for the program to end, and returns its exit status.
+    #[track_caller]
+    pub fn ends(&mut self) -> u32 {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                return status.exit_code();
+            }
+            let rows = rows(self.picture.emulator.lock().unwrap().screen());
+            assert!(Instant::now() < deadline, "it does not end:\n{rows}\n");
+            thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn show(
+    mut output: Box<dyn Read + Send>,
+    picture: &Picture,
+    keyboard: &Mutex<Box<dyn Write + Send>>,
+) {
+    let mut bytes = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = output.read(&mut bytes) {
+        let bytes = &bytes[..length];
+        let Ok(mut emulator) = picture.emulator.lock() else { return };
+        emulator.process(bytes);
+        let (row, column) = emulator.screen().cursor_position();
+        drop(emulator);
+        picture.changed.notify_all();
+        if bytes.windows(WHERE_IS_THE_CURSOR.len()).any(|window| window == WHERE_IS_THE_CURSOR) {
+            let answer = format!("\x1b[{};{}R", row + 1, column + 1);
+            keyboard.lock().unwrap().write_all(answer.as_bytes()).ok();
+        }
+    }
+}
+
+fn cells(count: u16) -> NonZeroU16 {
+    NonZeroU16::new(count).expect("a terminal has cells")
+}
+
+/// What the terminal shows, without the blanks at the right, and with `|` for the cursor.
+fn rows(screen: &vt100::Screen) -> String {
+    let (height, width) = screen.size();
+    let (cursor_row, cursor_column) = screen.cursor_position();
+    let mut rows = Vec::new();
+    for row in 0..height.get() {
+        let mut text = String::new();
+        for column in 0..=width.get() {
+            if (row, column) == (cursor_row, cursor_column) {
+                text.push('|');
+            }
+            match screen.cell(row, column) {
+                Some(cell) if cell.is_wide_continuation() => {}
+                Some(cell) if cell.has_contents() => text.push_str(cell.contents()),
+                _ => text.push(' '),
+            }
+        }
+        rows.push(text.trim_end().to_owned());
+    }
+    rows.join("\n")
+}
