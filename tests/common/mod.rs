@@ -1,5 +1,6 @@
 //! What the tests of whole programs share.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a lock is poisoned only by a test that has failed")]
 
 use std::time::Duration;
 

@@ -1,0 +1,363 @@
+//! `chatclient` without a terminal: lines in, lines out, and how it ends.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::DEADLINE;
+use common::peer::{BANNER, Conversation, Peer};
+
+/// A client in an empty folder for the test of that name.
+fn client(test: &str) -> Command {
+    let folder = folder(test);
+    std::fs::remove_dir_all(&folder).ok();
+    std::fs::create_dir_all(&folder).expect("a folder for the test");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chatclient"));
+    command.current_dir(folder);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for variable in ["CHATROOM_HOST", "CHATROOM_PORT", "CHATROOM_NAME"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+fn folder(test: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("client_filter").join(test)
+}
+
+/// A client of a server of ours, known as alice.
+fn alice(test: &str) -> (Child, Conversation) {
+    let peer = Peer::listen();
+    let mut command = client(test);
+    command.args(peer.arguments()).args(["--name", "alice"]);
+    let child = command.spawn().expect("the client starts");
+    (child, peer.accept_as("alice"))
+}
+
+/// Gives the client `input` and then nothing more.
+fn feed(child: &mut Child, input: &str) {
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(input.as_bytes()).expect("the client reads");
+}
+
+/// Waits for the client to end by itself, and gives its status, output and complaints.
+#[track_caller]
+fn end(mut child: Child) -> (Option<i32>, String, String) {
+    let status = wait(&mut child);
+    let read = |pipe: Option<&mut dyn Read>| {
+        let mut text = String::new();
+        pipe.map(|pipe| pipe.read_to_string(&mut text));
+        text
+    };
+    let out = read(child.stdout.as_mut().map(|pipe| pipe as &mut dyn Read));
+    let err = read(child.stderr.as_mut().map(|pipe| pipe as &mut dyn Read));
+    (status.code(), out, err)
+}
+
+#[track_caller]
+fn wait(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            return status;
+        }
+        if Instant::now() > deadline {
+            child.kill().ok();
+            panic!("the client does not end");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+const WELCOME: &str =
+    "-- chatroom 1: welcome (/help for the commands)\n-- you are alice, alone here\n";
+
+#[test]
+fn everything_is_delivered_and_everything_that_comes_is_printed() {
+    let (mut child, mut server) = alice("delivered");
+    feed(&mut child, "one\n\n/me waits\nlast, without a line end");
+    assert_eq!(server.hear_the_end(), "one\n\n/me waits\nlast, without a line end\n");
+    server.say("<bob> bye \x1b[31malice\x07\n<bob> unfinished");
+    server.close();
+    let expected = format!("{WELCOME}<bob> bye alice\n<bob> unfinished\n");
+    assert_eq!(end(child), (Some(0), expected, String::new()));
+}
+
+#[test]
+fn no_input_at_all_is_a_clean_end_too() {
+    let (mut child, mut server) = alice("no_input");
+    feed(&mut child, "");
+    assert_eq!(server.hear_the_end(), "");
+    server.close();
+    assert_eq!(end(child), (Some(0), WELCOME.to_owned(), String::new()));
+}
+
+#[test]
+fn lines_are_printed_as_they_come() {
+    let (mut child, mut server) = alice("as_they_come");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut next = move || lines.next().expect("a line").expect("in UTF-8");
+    assert_eq!(next() + "\n" + &next() + "\n", WELCOME);
+    for line in ["<bob> one", "<bob> two"] {
+        server.say(&format!("{line}\n"));
+        assert_eq!(next(), line);
+    }
+    child.kill().ok();
+    child.wait().ok();
+}
+
+#[test]
+fn nothing_is_sent_before_the_server_has_introduced_itself() {
+    let peer = Peer::listen();
+    let mut command = client("introduced");
+    let mut child =
+        command.args(peer.arguments()).args(["--name", "alice"]).spawn().expect("it starts");
+    feed(&mut child, "hi\n");
+    let mut server = peer.accept();
+    server.hear_nothing_for(Duration::from_millis(100));
+    server.say(BANNER);
+    server.hear("/nick alice\n");
+    server.hear_nothing_for(Duration::from_millis(100));
+    server.say("-- you are alice, alone here\n");
+    assert_eq!(server.hear_the_end(), "hi\n");
+    server.close();
+    assert_eq!(end(child).0, Some(0));
+}
+
+#[test]
+fn the_login_name_is_asked_for_where_no_name_is_given() {
+    let peer = Peer::listen();
+    let mut command = client("login");
+    command.args(peer.arguments()).env("USER", "Ann Onym!").stdin(Stdio::null());
+    let child = command.spawn().expect("the client starts");
+    let mut server = peer.accept_as("AnnOnym");
+    server.hear_the_end();
+    server.close();
+    assert_eq!(end(child).0, Some(0));
+}
+
+#[test]
+fn a_foreign_server_that_never_closes_is_left_when_it_is_silent() {
+    let peer = Peer::listen();
+    let mut command = client("foreign");
+    let mut child =
+        command.args(peer.arguments()).args(["--name", "alice"]).spawn().expect("it starts");
+    feed(&mut child, "one\n/two");
+    let mut server = peer.accept();
+    server.say("Welcome to chatroom");
+    assert_eq!(server.hear_the_end(), "one\n/two\n");
+    server.say("<10.0.0.2>hi");
+    let printed = "Welcome to chatroom<10.0.0.2>hi\n".to_owned();
+    assert_eq!(end(child), (Some(0), printed, String::new()));
+}
+
+#[test]
+fn a_connection_that_is_lost_while_input_goes_on_is_told_at_once() {
+    for (test, reset) in [("lost_closed", false), ("lost_reset", true)] {
+        let (child, server) = alice(test);
+        if reset {
+            server.reset();
+        } else {
+            server.close();
+        }
+        let (status, _, err) = end(child);
+        assert_eq!(status, Some(1), "{err}");
+        assert!(err.starts_with("chatclient: lost the connection to 127.0.0.1:"), "{err}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_before_everything_is_delivered_is_lost() {
+    let (mut child, mut server) = alice("broken");
+    feed(&mut child, "hi\n");
+    server.hear_the_end();
+    server.reset();
+    assert_eq!(end(child).0, Some(1));
+}
+
+#[test]
+fn quit_among_the_lines_makes_the_end_a_clean_one() {
+    let (mut child, mut server) = alice("quit");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(b"/QUIT good night\nnot any more\n").expect("the client reads");
+    server.hear("/QUIT good night\n");
+    server.reset();
+    assert_eq!(end(child), (Some(0), WELCOME.to_owned(), String::new()));
+    drop(stdin);
+}
+
+#[test]
+fn a_reader_that_has_had_enough_ends_it_quietly() {
+    let (mut child, mut server) = alice("enough");
+    drop(child.stdout.take());
+    server.say("<bob> one\n");
+    assert_eq!(end(child), (Some(0), String::new(), String::new()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_told() {
+    let peer = Peer::listen();
+    let mut command = client("output_full");
+    command.args(peer.arguments()).stdout(std::fs::File::create("/dev/full").expect("a device"));
+    let child = command.spawn().expect("the client starts");
+    peer.accept().say(BANNER);
+    let (status, _, err) = end(child);
+    assert_eq!(status, Some(1));
+    assert_eq!(err, "chatclient: cannot write to standard output: no space left on device\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_end_it_well() {
+    for signal in ["TERM", "INT"] {
+        let (child, _server) = alice("signal");
+        let pid = child.id().to_string();
+        Command::new("kill").args(["-s", signal, &pid]).status().expect("kill runs");
+        let (status, _, err) = end(child);
+        assert_eq!((status, err.as_str()), (Some(0), ""), "{signal}");
+    }
+}
+
+#[test]
+fn much_input_and_much_output_pass_through() {
+    let (mut child, mut server) = alice("much");
+    let input: String = (0..200_000).map(|i| format!("line {i} of a long text\n")).collect();
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let mut stdout = child.stdout.take().expect("it is piped");
+    let sent = input.clone();
+    let writer = thread::spawn(move || stdin.write_all(sent.as_bytes()).expect("it reads"));
+    let reader = thread::spawn(move || {
+        let mut printed = String::new();
+        stdout.read_to_string(&mut printed).expect("in UTF-8");
+        printed
+    });
+    assert!(server.hear_the_end() == input, "not what was piped in");
+    server.say(&input);
+    server.close();
+    writer.join().expect("it has written");
+    assert_eq!(wait(&mut child).code(), Some(0));
+    assert!(reader.join().expect("it has read") == WELCOME.to_owned() + &input);
+}
+
+#[test]
+fn the_log_has_what_was_read_sent_and_received() {
+    let (mut child, mut server) = alice("log");
+    feed(&mut child, "hi \x1b[31mthere\n");
+    server.hear_the_end();
+    server.close();
+    assert_eq!(end(child).0, Some(0));
+    let log = std::fs::read_to_string(folder("log").join("client.log")).expect("a log");
+    for part in [
+        "connected to 127.0.0.1:",
+        "sent: /nick alice",
+        "received: -- you are alice, alone here",
+        "input: hi there",
+        "sent: hi there",
+    ] {
+        assert!(log.contains(part), "no {part:?} in\n{log}");
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_told_once_and_is_no_reason_to_stop() {
+    let peer = Peer::listen();
+    let mut command = client("no_log");
+    command.args(peer.arguments()).args(["--name", "alice", "--log-file", "no/such/folder/log"]);
+    let mut child = command.spawn().expect("the client starts");
+    let mut server = peer.accept_as("alice");
+    feed(&mut child, "hi\n");
+    assert_eq!(server.hear_the_end(), "hi\n");
+    server.close();
+    let (status, out, err) = end(child);
+    assert_eq!((status, out.as_str()), (Some(0), WELCOME));
+    assert_eq!(
+        err,
+        "chatclient: cannot write the log no/such/folder/log: no such file or directory; going \
+         on without it\n"
+    );
+}
+
+#[test]
+fn without_logging_there_is_no_log() {
+    let peer = Peer::listen();
+    let mut command = client("log_off");
+    command.args(peer.arguments()).args(["--name", "alice", "--log-level", "off"]);
+    let mut child = command.spawn().expect("the client starts");
+    let mut server = peer.accept_as("alice");
+    feed(&mut child, "hi\n");
+    server.hear_the_end();
+    server.close();
+    assert_eq!(end(child).0, Some(0));
+    assert!(!folder("log_off").join("client.log").exists());
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_is_one_line_and_status_1() {
+    let nobody = Peer::listen().arguments();
+    let Output { status, stdout, stderr } =
+        client("refused").args(nobody).output().expect("the client runs");
+    let err = text(&stderr);
+    assert_eq!((status.code(), text(&stdout).as_str()), (Some(1), ""));
+    assert!(err.starts_with("chatclient: cannot connect to 127.0.0.1:"), "{err}");
+    assert!(err.ends_with("; is the server running there, on that port?\n"), "{err}");
+    let Output { status, stderr, .. } =
+        client("unknown").arg("no-such-host.invalid").output().expect("the client runs");
+    let err = text(&stderr);
+    assert_eq!(status.code(), Some(1));
+    assert!(err.starts_with("chatclient: cannot find the host no-such-host.invalid: "), "{err}");
+}
+
+#[test]
+fn the_environment_stands_for_the_arguments() {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    let mut command = client("environment");
+    command.env("CHATROOM_HOST", host).env("CHATROOM_PORT", port).env("CHATROOM_NAME", "eve");
+    let child = command.stdin(Stdio::null()).spawn().expect("the client starts");
+    let mut server = peer.accept_as("eve");
+    server.hear_the_end();
+    server.close();
+    assert_eq!(end(child).0, Some(0));
+}
+
+#[test]
+fn wrong_usage_is_one_line_that_says_what_is_right_and_status_2() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["5000"], "give the address first, then the port: chatclient 127.0.0.1 5000"),
+        (&["127.0.0.1", "0"], "1..=65535"),
+        (&["127.0.0.1", "many"], "invalid"),
+        (&["--frob"], "--frob"),
+        (&["--name", "a b"], "a name "),
+        (&["--name", "-a"], "a name cannot start with"),
+        (&["--log-level", "loud"], "off, error, warn, info, debug and trace"),
+        (&["a", "1", "b"], "unexpected"),
+    ];
+    for (arguments, part) in cases {
+        let Output { status, stdout, stderr } =
+            client("usage").args(*arguments).output().expect("the client runs");
+        let err = text(&stderr);
+        assert_eq!((status.code(), text(&stdout).as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(err.starts_with("chatclient: ") && err.contains(part), "{arguments:?}: {err}");
+        assert_eq!(err.lines().count(), 1, "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_mistakes() {
+    for (argument, part) in [("--help", "Examples:"), ("--version", "chatclient ")] {
+        let Output { status, stdout, stderr } =
+            client("help").arg(argument).output().expect("the client runs");
+        assert_eq!((status.code(), text(&stderr).as_str()), (Some(0), ""));
+        assert!(text(&stdout).contains(part), "{}", text(&stdout));
+    }
+}
