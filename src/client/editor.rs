@@ -4,7 +4,7 @@
 //! owns it. The cursor stands between two characters as a reader counts them (grapheme clusters),
 //! so an accent, a family emoji or a flag is one step.
 
-use unicode_segmentation::UnicodeSegmentation;
+use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 /// How many sent lines can be called back. More than anyone steps through with a key.
 const REMEMBERED: usize = 1000;
@@ -169,9 +169,14 @@ impl Editor {
     /// Puts the cursor at `position`, or after the character that `position` has come to lie in:
     /// what stands before and after a change may have joined into one.
     fn place(&mut self, position: usize) {
-        let mut ends = self.text.grapheme_indices(true).map(|(start, g)| start + g.len());
-        self.cursor =
-            if position == 0 { 0 } else { ends.find(|&end| end >= position).unwrap_or(0) };
+        let mut boundary = GraphemeCursor::new(position, self.text.len(), true);
+        self.cursor = match boundary.is_boundary(&self.text, 0) {
+            Ok(true) => position,
+            // The errors are for a text that is given in parts.
+            Ok(false) | Err(_) => {
+                boundary.next_boundary(&self.text, 0).ok().flatten().unwrap_or(self.text.len())
+            }
+        };
     }
 
     fn left(&self) -> usize {
