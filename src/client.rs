@@ -11,9 +11,9 @@
 //! Each of them sleeps until there is something for it. Whichever finds that it is over takes the
 //! one way out (`way_out`), which restores the terminal and ends the process.
 //!
-//! The locks, none of which is taken while another one is held: the terminal's screen
-//! (`terminal`), the state of the connection (`link`), and the log's own, inside of which a failing
-//! log takes the screen's to say so. So nothing is logged while the screen is held.
+//! The locks: the terminal's screen (`terminal`), the state of the connection (`link`), and the log's
+//! own, inside of which a failing log takes the screen's to say so. Nothing else is done with one of
+//! them held that takes another, so nothing is logged while the screen is held.
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;

@@ -327,3 +327,39 @@ fn a_flood_is_shown_to_its_end_while_keys_are_heard() {
     terminal.press("\r");
     server.hear("still here\n");
 }
+
+/// How often each thread of the process has gone to sleep of its own accord.
+#[cfg(target_os = "linux")]
+fn sleeps(process: u32) -> Vec<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
+    let mut sleeps: Vec<String> = tasks
+        .map(|task| {
+            let path = task.expect("a thread").path().join("status");
+            let status = std::fs::read_to_string(path).expect("it runs");
+            let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"));
+            format!("{} {}", status.lines().next().expect("a name"), line.expect("a count"))
+        })
+        .collect();
+    sleeps.sort();
+    sleeps
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_idle_client_never_wakes() {
+    let (mut terminal, mut server) = alice("idle", 50, 6);
+    terminal.press("hello\r");
+    server.hear("hello\n");
+    terminal.shows(&["<alice> hello", "alice> |"]);
+    let deadline = std::time::Instant::now() + common::DEADLINE;
+    loop {
+        let before = sleeps(terminal.process_id());
+        std::thread::sleep(Duration::from_secs(1));
+        let after = sleeps(terminal.process_id());
+        if before == after {
+            return;
+        }
+        // A busy machine may have given it its last work only now.
+        assert!(std::time::Instant::now() < deadline, "{before:#?}\n{after:#?}");
+    }
+}

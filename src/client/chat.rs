@@ -4,6 +4,7 @@
 //! sent goes to a thread of its own, so that a server that reads nothing cannot keep Ctrl+C from
 //! being heard.
 
+use std::borrow::Cow;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::{Arc, mpsc};
@@ -23,7 +24,7 @@ use super::output::Output;
 use super::terminal::{Bell, Terminal};
 use super::way_out::{End, wait_for_the_end};
 use crate::problem::Problem;
-use crate::protocol::DEFAULT_MAX_LINE;
+use crate::protocol::{DEFAULT_MAX_LINE, text};
 
 /// How long leaving may take: what was typed is still sent, and the server says goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -122,7 +123,7 @@ impl Keyboard<'_> {
     }
 
     fn submit(&mut self, line: String) {
-        info!("input: {line}");
+        info!("input: {}", safe(&line));
         self.refusals = Refusals::Untold;
         if self.to_send.send(line).is_err() {
             debug!("nobody sends any more, so the program is about to end");
@@ -135,6 +136,11 @@ impl Keyboard<'_> {
             self.terminal.notice(&format!("a line has at most {DEFAULT_MAX_LINE} bytes"));
         }
     }
+}
+
+/// For the log, which somebody will read in a terminal.
+fn safe(line: &str) -> Cow<'_, str> {
+    text::make_safe(line.as_bytes())
 }
 
 fn broken(why: io::Error) -> End {
@@ -186,7 +192,7 @@ impl Sender {
         })?;
         lines.iter().for_each(|line| self.link.about_to_send(line.as_bytes()));
         match self.link.send((lines.join("\n") + "\n").as_bytes()) {
-            Ok(()) => lines.iter().for_each(|line| info!("sent: {line}")),
+            Ok(()) => lines.iter().for_each(|line| info!("sent: {}", safe(line))),
             // The receiver learns it too, and ends the program.
             Err(why) => warn!("not sent: {why}"),
         }

@@ -27,8 +27,10 @@ const GREETING_WAIT: Duration = Duration::from_secs(1);
 
 /// A peer that is gone without a word (a pulled cable) is noticed after about a minute: 30 s
 /// without a sign of life, and three questions without an answer.
-const KEEPALIVE: TcpKeepalive =
-    TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(30))
+    .with_interval(Duration::from_secs(10))
+    .with_retries(3);
 
 /// One connection.
 #[derive(Debug)]
