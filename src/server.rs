@@ -1,1 +1,207 @@
-//! placeholder
+//! Binds, accepts, shuts down. The caller's thread accepts; each client has a thread of its own,
+//! and one more sends to them all.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::problem::Problem;
+use crate::protocol::reply::Refusal;
+use broadcaster::Broadcaster;
+use connection::{Connection, Verdict};
+use room::Room;
+use session::Session;
+use waker::Waker;
+
+mod broadcaster;
+mod connection;
+mod room;
+mod session;
+mod transcript;
+mod waker;
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// A session's stack: what it keeps there is small, its buffers are on the heap.
+const STACK: usize = 256 * 1024;
+
+/// How long to wait when the system has no more sockets or threads, which others may give back.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// What a server may be told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The most clients at a time.
+    pub max_clients: usize,
+    /// The longest line, in bytes without its end.
+    pub max_line: usize,
+    /// What the room may remember, in bytes; also how far a slow reader may lag.
+    pub memory: usize,
+    /// How long a client may take nothing of what it is due before it is dropped.
+    pub stall_timeout: Duration,
+}
+
+/// Listens on the first of the host's addresses that can be listened on.
+///
+/// # Errors
+///
+/// The host is unknown, or the system's reason for the last of its addresses.
+pub fn bind(host: &str, port: u16) -> Result<TcpListener, Problem> {
+    let at = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let unknown = |why| Problem::UnknownHost { host: host.to_owned(), why };
+    let addresses = (host, port).to_socket_addrs().map_err(unknown)?;
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        match listen(address) {
+            Ok(listener) => return Ok(listener),
+            Err(why) => failure = why,
+        }
+    }
+    Err(Problem::Listen { at, why: failure })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // On Windows it would let two servers share a port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        socket.set_only_v6(false)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Asks a server to end. Clones ask the same one.
+#[derive(Debug, Clone)]
+pub struct Shutdown(Arc<(AtomicBool, Waker)>);
+
+impl Shutdown {
+    /// A shutdown that nobody has asked for.
+    ///
+    /// # Errors
+    ///
+    /// The system has no pipe to spare.
+    pub fn new() -> Result<Shutdown, Problem> {
+        let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
+        Ok(Shutdown(Arc::new((AtomicBool::new(false), waker))))
+    }
+
+    /// Asks for it; true if nobody has before.
+    pub fn begin(&self) -> bool {
+        let first = !self.0.0.swap(true, Ordering::SeqCst);
+        self.0.1.wake();
+        first
+    }
+
+    fn has_begun(&self) -> bool {
+        self.0.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Serves clients until the shutdown. Then everyone is told, what is due is delivered, for a second
+/// at most, and every thread has ended.
+///
+/// # Errors
+///
+/// The system cannot give what a server needs to begin with.
+pub fn run(listener: TcpListener, config: &Config, shutdown: &Shutdown) -> Result<(), Problem> {
+    let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
+    let room = Arc::new(Room::new(waker, config.max_clients, config.memory));
+    let broadcaster = Broadcaster::new(Arc::clone(&room), config.stall_timeout);
+    let broadcaster = std::thread::Builder::new()
+        .name("broadcaster".to_owned())
+        .spawn(|| broadcaster.run())
+        .map_err(|why| Problem::System("start a thread", why))?;
+    let mut door =
+        Door { room: Arc::clone(&room), max_line: config.max_line, sessions: Vec::new() };
+    while !shutdown.has_begun() {
+        door.wait(&listener, shutdown);
+        door.admit_all(&listener, config.max_clients);
+    }
+    drop(listener);
+    log::info!("shutting down");
+    room.close();
+    broadcaster.join().ok();
+    door.close();
+    Ok(())
+}
+
+/// Where clients come in. It owns their threads.
+struct Door {
+    room: Arc<Room>,
+    max_line: usize,
+    sessions: Vec<(Arc<Connection>, JoinHandle<()>)>,
+}
+
+impl Door {
+    fn wait(&self, listener: &TcpListener, shutdown: &Shutdown) {
+        let waker = &shutdown.0.1;
+        let mut polled = [PollFd::new(listener, PollFlags::IN), waker.as_poll()];
+        poll(&mut polled, None).ok();
+    }
+
+    fn admit_all(&mut self, listener: &TcpListener, max_clients: usize) {
+        loop {
+            let admitted = match listener.accept() {
+                Ok((stream, peer)) => self.admit(stream, peer, max_clients),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => Ok(()),
+                Err(e) => Err(e),
+            };
+            if let Err(why) = admitted {
+                log::warn!("cannot take a client in: {why}");
+                std::thread::sleep(BACK_OFF);
+                return;
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr, max_clients: usize) -> io::Result<()> {
+        self.sessions.retain(|(_, thread)| !thread.is_finished());
+        let connection = Arc::new(Connection::new(stream, peer)?);
+        let seat = self.room.seat();
+        if seat.is_none() {
+            log::warn!("{peer} was refused: the room is full");
+            connection.tell(Refusal::RoomFull(max_clients));
+            connection.finish();
+            if self.sessions.len() >= 2 * max_clients {
+                return Ok(());
+            }
+        }
+        let room = Arc::clone(&self.room);
+        let (guest, max_line) = (Arc::clone(&connection), self.max_line);
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || match seat {
+            Some(seat) => catch(|| Session::new(guest, room, seat, max_line).run()),
+            None => session::linger(&guest),
+        })?;
+        self.sessions.push((connection, thread));
+        Ok(())
+    }
+
+    fn close(self) {
+        for (connection, _) in &self.sessions {
+            connection.hang_up(Verdict::ShuttingDown);
+        }
+        for (_, thread) in self.sessions {
+            thread.join().ok();
+        }
+    }
+}
+
+/// A session that panics takes its own client with it, never the room.
+fn catch(session: impl FnOnce()) {
+    if std::panic::catch_unwind(AssertUnwindSafe(session)).is_err() {
+        log::error!("a session ended with an internal error, which is a bug; its client is gone");
+    }
+}

@@ -1,2 +1,169 @@
-//! placeholder
-fn main() {}
+//! `chatserver`: arguments and exit status, nothing else. What it does is in `chatroom::server`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use chatroom::logging;
+use chatroom::problem::{self, Problem};
+use chatroom::protocol::{DEFAULT_ADDRESS, DEFAULT_MAX_LINE, DEFAULT_PORT};
+use chatroom::server::{self, Config, Shutdown};
+use clap::Parser;
+use clap::error::ErrorKind;
+use log::LevelFilter;
+
+const PROGRAM: &str = "chatserver";
+
+const EXAMPLES: &str = "\
+Examples:
+  chatserver                      a room for this machine alone, on port 5000
+  chatserver 0.0.0.0 5000         a room for everyone who can reach this machine
+  chatserver :: 5000              the same, with IPv6 too
+  chatserver 127.0.0.1 0          on any free port; the first line says which
+
+Join with chatclient, or with nc. Ctrl+C ends it.
+Exit status: 0 a clean end, 1 it could not do its work, 2 wrong usage.";
+
+/// Hold a chat room.
+#[derive(Debug, Parser)]
+#[command(name = PROGRAM, version, after_help = EXAMPLES)]
+struct Arguments {
+    /// The address or host name to listen on
+    #[arg(default_value = DEFAULT_ADDRESS, env = "CHATROOM_ADDRESS", hide_env_values = true)]
+    #[arg(value_parser = address)]
+    address: String,
+
+    /// The port to listen on; 0 for any free one
+    #[arg(default_value_t = DEFAULT_PORT, env = "CHATROOM_PORT", hide_env_values = true)]
+    port: u16,
+
+    /// The most clients at a time, 1 to 100000
+    #[arg(long, value_name = "N", default_value = "100")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    max_clients: u32,
+
+    /// The longest line in bytes, 16 to 65536
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_LINE as u32)]
+    #[arg(value_parser = clap::value_parser!(u32).range(16..=65_536))]
+    max_line: u32,
+
+    /// What the room remembers, and how far a slow reader may lag: bytes, or 64K, 16M, 1G
+    #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = size)]
+    memory: usize,
+
+    /// Drop a client that takes nothing for so many seconds, 1 to 86400
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    stall_timeout: u64,
+
+    /// Log what is said, too; private lines never are
+    #[arg(short, long, conflicts_with = "log_level")]
+    verbose: bool,
+
+    /// How much to log: off, error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log_level: LevelFilter,
+
+    /// Append the log to this file, too
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return told(&error),
+    };
+    match serve(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{PROGRAM}: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(arguments: &Arguments) -> Result<(), Problem> {
+    begin_log(arguments)?;
+    std::panic::set_hook(Box::new(|panic| {
+        log::error!(
+            "internal error at {}",
+            panic.location().map_or(String::new(), ToString::to_string)
+        );
+    }));
+    let config = Config {
+        max_clients: arguments.max_clients as usize,
+        max_line: arguments.max_line as usize,
+        memory: arguments.memory,
+        stall_timeout: Duration::from_secs(arguments.stall_timeout),
+    };
+    let listener = server::bind(&arguments.address, arguments.port)?;
+    let shutdown = Shutdown::new()?;
+    let on_signal = shutdown.clone();
+    ctrlc::set_handler(move || {
+        if !on_signal.begin() {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|why| Problem::System("handle signals", io::Error::other(why)))?;
+    let at = listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
+    // A closed standard output is no reason not to serve.
+    writeln!(io::stdout(), "listening on {at}").and_then(|()| io::stdout().flush()).ok();
+    server::run(listener, &config, &shutdown)
+}
+
+fn begin_log(arguments: &Arguments) -> Result<(), Problem> {
+    let level = if arguments.verbose { LevelFilter::Debug } else { arguments.log_level };
+    let file = match &arguments.log_file {
+        None => None,
+        Some(path) => {
+            let path_text = path.display().to_string();
+            let unwritable = |why| Problem::Log { path: path_text.clone(), why };
+            let file = logging::open(path).map_err(unwritable)?;
+            let tell: logging::OnFailure = Box::new(move |why| {
+                eprintln!(
+                    "{PROGRAM}: {}; going on without it",
+                    Problem::Log { path: path_text, why }
+                );
+            });
+            Some((file, tell))
+        }
+    };
+    logging::to_stderr(file, level);
+    Ok(())
+}
+
+/// Help and version are what was asked for; all else is wrong usage.
+fn told(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        error.print().ok();
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("{}", problem::usage(PROGRAM, &error.to_string()));
+    ExitCode::from(2)
+}
+
+/// Someone who gives one number means a port, which would silently be taken for an address.
+fn address(text: &str) -> Result<String, String> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!(
+            "it looks like a port; give the address first: {DEFAULT_ADDRESS} {text}"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// A number of bytes, perhaps with K, M or G for powers of 1024.
+fn size(text: &str) -> Result<usize, String> {
+    let (number, unit) = match text.char_indices().next_back() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    let bytes = number.parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
+    bytes
+        .filter(|bytes| (64 << 10..=64 << 30).contains(bytes))
+        .ok_or_else(|| "it must be from 64K to 64G, in bytes or with K, M or G".to_owned())
+}

@@ -1,0 +1,282 @@
+//! From the transcript to the sockets, on one thread.
+//!
+//! It owns the readers: nobody else knows how far a member has read. Each round it takes what is
+//! new in the room and gives each reader its part with non-blocking sends; a socket that is full is
+//! left alone until it takes more. With nothing to do it waits, without a timer, in one `poll` for
+//! the room's waker and for the full sockets.
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::connection::{Connection, Verdict, timespec};
+use super::room::{Arrival, News, Room};
+use super::transcript::{Batch, MemberId, Piece, Seq};
+use crate::protocol::reply::Notice;
+use rustix::event::{PollFlags, poll};
+
+/// How long the last lines may take at a shutdown.
+const LAST_MOMENT: Duration = Duration::from_millis(800);
+
+/// The most pieces in one send; every system takes at least that many.
+const MAX_PIECES: usize = 64;
+
+/// About how many bytes a reader that lags gets in one round, so that it keeps nobody waiting.
+const PORTION: usize = 256 * 1024;
+
+/// The broadcaster's thread.
+#[derive(Debug)]
+pub(crate) struct Broadcaster {
+    room: Arc<Room>,
+    /// How long a client may take nothing of what it is due.
+    patience: Duration,
+    readers: Vec<Reader>,
+    /// When the shutdown may wait no longer, once it has begun.
+    deadline: Option<Instant>,
+}
+
+/// How far a member has read.
+#[derive(Debug)]
+struct Reader {
+    id: MemberId,
+    connection: Arc<Connection>,
+    /// The next event that it has not been sent.
+    next: Seq,
+    /// What goes before that: the rest of a line, of which a part was sent.
+    rest: Vec<u8>,
+    /// Lines that it should have had, and that the room has forgotten.
+    missed: u64,
+    /// Where its reading ends, once it has left.
+    until: Seq,
+    /// Since when its socket has been full.
+    full_since: Option<Instant>,
+}
+
+/// What is to become of a reader.
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    Goes,
+}
+
+impl Broadcaster {
+    pub(crate) fn new(room: Arc<Room>, patience: Duration) -> Broadcaster {
+        Broadcaster { room, patience, readers: Vec::new(), deadline: None }
+    }
+
+    /// Serves the readers until the room is closed and all has been delivered, or the last moment
+    /// is over. Then every client is hung up on.
+    pub(crate) fn run(mut self) {
+        loop {
+            let news = self.room.news();
+            let (end, nothing) = (news.end, news.nothing);
+            self.take(news);
+            let busy = self.serve(end);
+            if self.is_over(end) {
+                break;
+            }
+            if nothing && !busy {
+                self.wait();
+            } else if self.readers.iter().any(|reader| reader.full_since.is_some()) {
+                self.look_for_room(Some(Duration::ZERO));
+            }
+        }
+        for reader in &self.readers {
+            reader.connection.finish();
+            reader.connection.hang_up(Verdict::ShuttingDown);
+        }
+    }
+
+    fn take(&mut self, news: News) {
+        self.readers.extend(news.arrivals.into_iter().map(Reader::new));
+        for (id, at) in news.departures {
+            if let Some(reader) = self.readers.iter_mut().find(|reader| reader.id == id) {
+                reader.until = at;
+            }
+        }
+        for batch in &news.forgotten {
+            for reader in &mut self.readers {
+                reader.skip(batch);
+            }
+        }
+        if news.closing {
+            self.deadline.get_or_insert_with(|| Instant::now() + LAST_MOMENT);
+        }
+    }
+
+    /// Sends to everyone whose socket takes it; true if there is more that can be sent at once.
+    fn serve(&mut self, end: Seq) -> bool {
+        let now = Instant::now();
+        let (room, patience) = (&self.room, self.patience);
+        let mut busy = false;
+        let mut batches: Vec<Arc<Batch>> = Vec::new();
+        self.readers.retain_mut(|reader| {
+            let goal = end.min(reader.until);
+            if reader.full_since.is_none() && reader.is_behind(goal) {
+                let covered = batches.first().is_some_and(|batch| batch.begin() <= reader.next)
+                    && batches.last().is_some_and(|batch| batch.end() > reader.next);
+                if !covered {
+                    batches = room.read(reader.next, PORTION);
+                }
+                if reader.send(&batches, goal, now).is_err() {
+                    reader.connection.hang_up(Verdict::Broken);
+                    return false;
+                }
+                busy |= reader.full_since.is_none() && reader.is_behind(goal);
+            }
+            reader.fate(goal, now, patience) == Fate::Stays
+        });
+        busy
+    }
+
+    fn is_over(&self, end: Seq) -> bool {
+        self.deadline.is_some_and(|deadline| {
+            Instant::now() >= deadline
+                || self.readers.iter().all(|reader| !reader.is_behind(end.min(reader.until)))
+        })
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&mut self) {
+        let stalled = self.readers.iter().filter_map(|reader| reader.full_since).min();
+        let times = [stalled.map(|since| since + self.patience), self.deadline];
+        let next = times.into_iter().flatten().min();
+        self.look_for_room(next.map(|at| at.saturating_duration_since(Instant::now())));
+    }
+
+    /// Waits for the waker, or for a full socket that takes more.
+    fn look_for_room(&mut self, timeout: Option<Duration>) {
+        let full: Vec<usize> =
+            (0..self.readers.len()).filter(|&i| self.readers[i].full_since.is_some()).collect();
+        let connections = full.iter().map(|&i| self.readers[i].connection.as_poll());
+        let mut polled: Vec<_> =
+            std::iter::once(self.room.waker.as_poll()).chain(connections).collect();
+        let timeout = timeout.map(timespec);
+        if poll(&mut polled, timeout.as_ref()).is_err() {
+            return;
+        }
+        let ready: Vec<bool> = polled.iter().map(|polled| !polled.revents().is_empty()).collect();
+        debug_assert!(polled[0].revents().difference(PollFlags::IN).is_empty());
+        if ready[0] {
+            self.room.waker.rest();
+        }
+        for (&i, _) in full.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
+            self.readers[i].full_since = None;
+        }
+    }
+}
+
+impl Reader {
+    fn new(arrival: Arrival) -> Reader {
+        Reader {
+            id: arrival.id,
+            connection: arrival.connection,
+            next: arrival.from,
+            rest: Vec::new(),
+            missed: 0,
+            until: Seq::MAX,
+            full_since: None,
+        }
+    }
+
+    fn is_behind(&self, goal: Seq) -> bool {
+        self.next < goal || !self.rest.is_empty() || self.missed > 0
+    }
+
+    /// Passes over what the room no longer remembers, and counts it.
+    fn skip(&mut self, forgotten: &Batch) {
+        if self.next < forgotten.end() {
+            let pieces = forgotten.pieces(self.id, self.next);
+            self.missed += pieces.map(|piece| piece.count()).sum::<u64>();
+            self.next = forgotten.end();
+        }
+    }
+
+    /// Sends what the socket takes at once.
+    fn send(&mut self, batches: &[Arc<Batch>], goal: Seq, now: Instant) -> io::Result<()> {
+        if self.rest.is_empty() && self.missed > 0 {
+            self.rest =
+                format!("{}\n", Notice::Missed(std::mem::take(&mut self.missed))).into_bytes();
+        }
+        if !self.rest.is_empty() {
+            let rest = std::mem::take(&mut self.rest);
+            let sent = self.offer(&[IoSlice::new(&rest)], now)?.unwrap_or(0);
+            self.rest = rest[sent..].to_vec();
+            return Ok(());
+        }
+        let pieces = self.pieces(batches);
+        let slices: Vec<_> =
+            pieces.iter().map(|(batch, piece)| IoSlice::new(batch.text(piece))).collect();
+        if slices.is_empty() {
+            self.next = batches.last().map_or(goal, |batch| batch.end()).max(self.next);
+            return Ok(());
+        }
+        if let Some(sent) = self.offer(&slices, now)? {
+            self.advance(&pieces, sent);
+        }
+        Ok(())
+    }
+
+    fn pieces<'a>(&self, batches: &'a [Arc<Batch>]) -> Vec<(&'a Batch, Piece)> {
+        let of_batch = |batch: &'a Arc<Batch>| {
+            batch.pieces(self.id, self.next).map(move |piece| (&**batch, piece))
+        };
+        batches
+            .iter()
+            .filter(|batch| batch.end() > self.next)
+            .flat_map(of_batch)
+            .take(MAX_PIECES)
+            .collect()
+    }
+
+    /// `None` if the socket takes nothing.
+    fn offer(&mut self, slices: &[IoSlice<'_>], now: Instant) -> io::Result<Option<usize>> {
+        match self.connection.send(slices) {
+            Ok(sent) => Ok(Some(sent)),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                self.full_since = Some(now);
+                Ok(None)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    fn advance(&mut self, pieces: &[(&Batch, Piece)], mut sent: usize) {
+        for (batch, piece) in pieces {
+            let length = batch.text(piece).len();
+            if sent < length {
+                let (next, rest) = batch.after(piece, sent);
+                self.next = next;
+                self.rest = rest.to_vec();
+                return;
+            }
+            sent -= length;
+            self.next = batch.end_of(piece);
+        }
+    }
+
+    /// Whether it is served on: not if it has left and has everything, or takes nothing.
+    fn fate(&mut self, goal: Seq, now: Instant, patience: Duration) -> Fate {
+        if self.until != Seq::MAX && !self.is_behind(goal) && goal == self.until {
+            self.connection.finish();
+            return Fate::Goes;
+        }
+        let too_long = self.full_since.is_some_and(|since| now.duration_since(since) >= patience);
+        if !too_long {
+            return Fate::Stays;
+        }
+        // One more send: the socket may take a little and yet not count as writable.
+        let byte_taken = !self.rest.is_empty()
+            && self.connection.send(&[IoSlice::new(&self.rest)]).is_ok_and(|sent| {
+                self.rest.drain(..sent);
+                sent > 0
+            });
+        if byte_taken {
+            self.full_since = Some(now);
+            return Fate::Stays;
+        }
+        self.connection.hang_up(Verdict::TooSlow);
+        Fate::Goes
+    }
+}

@@ -1,0 +1,133 @@
+//! One client's socket: read by its session, written by the broadcaster.
+//!
+//! Sending never waits. On Unix that is said with each send, so that the session can block in its
+//! reads; on Windows the socket itself is non-blocking, and the session waits with a poll.
+
+use std::fmt::Display;
+use std::io::{self, IoSlice, Read};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::{SockRef, TcpKeepalive};
+
+/// How much the kernel may hold of what a client does not take, in bytes; Linux takes it twice.
+/// A hundred stalled members then hold 50 MB, and one that reads never waits for the next part.
+const SEND_BUFFER: usize = 256 * 1024;
+
+/// A dead peer is given up after about a minute: silence of 30 s, then three probes.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(30))
+    .with_interval(Duration::from_secs(10))
+    .with_retries(3);
+
+/// Why the server itself ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The client took nothing for too long.
+    TooSlow,
+    /// A send failed.
+    Broken,
+    /// The server shuts down.
+    ShuttingDown,
+}
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    peer: SocketAddr,
+    verdict: OnceLock<Verdict>,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: TcpStream, peer: SocketAddr) -> io::Result<Connection> {
+        stream.set_nonblocking(cfg!(windows))?;
+        stream.set_nodelay(true)?;
+        let socket = SockRef::from(&stream);
+        socket.set_tcp_keepalive(&KEEPALIVE)?;
+        socket.set_send_buffer_size(SEND_BUFFER)?;
+        Ok(Connection { stream, peer, verdict: OnceLock::new() })
+    }
+
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Waits for bytes, `patience` long or for ever; 0 bytes are the end of the client's input.
+    pub(crate) fn receive(&self, into: &mut [u8], patience: Option<Duration>) -> io::Result<usize> {
+        if cfg!(windows) || patience.is_some() {
+            self.await_input(patience)?;
+        }
+        loop {
+            match (&self.stream).read(into) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.await_input(patience)?,
+                done => return done,
+            }
+        }
+    }
+
+    fn await_input(&self, patience: Option<Duration>) -> io::Result<()> {
+        let timeout = patience.map(timespec);
+        loop {
+            match poll(&mut [PollFd::new(&self.stream, PollFlags::IN)], timeout.as_ref()) {
+                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+                Err(rustix::io::Errno::INTR) => {}
+                result => return Ok(result.map(|_| ())?),
+            }
+        }
+    }
+
+    /// Sends as much as the socket takes at once.
+    #[cfg(unix)]
+    pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let sent = match slices {
+            [one] => send(&self.stream, one, flags),
+            many => sendmsg(&self.stream, many, &mut SendAncillaryBuffer::default(), flags),
+        };
+        Ok(sent?)
+    }
+
+    /// Sends as much as the socket takes at once.
+    #[cfg(windows)]
+    pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        io::Write::write_vectored(&mut &self.stream, slices)
+    }
+
+    /// Sends a line to a client that is not in the room, whose socket is empty and takes it.
+    pub(crate) fn tell(&self, line: impl Display) {
+        self.send(&[IoSlice::new(format!("{line}\n").as_bytes())]).ok();
+    }
+
+    /// What to wait for until the socket takes more.
+    pub(crate) fn as_poll(&self) -> PollFd<'_> {
+        PollFd::new(&self.stream, PollFlags::OUT)
+    }
+
+    /// Lets the client know that nothing more comes.
+    pub(crate) fn finish(&self) {
+        self.stream.shutdown(Shutdown::Write).ok();
+    }
+
+    /// Ends the connection, for this reason if it is the first. The session wakes up from its read.
+    pub(crate) fn hang_up(&self, verdict: Verdict) {
+        self.verdict.get_or_init(|| verdict);
+        self.stream.shutdown(Shutdown::Both).ok();
+    }
+
+    /// Why the server ended the connection, if it was the server.
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        self.verdict.get().copied()
+    }
+}
+
+/// A time as `poll` takes it.
+pub(crate) fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: duration.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
+}

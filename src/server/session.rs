@@ -1,0 +1,326 @@
+//! One client's thread: reads its socket, splits off the lines, and does what they ask for.
+//!
+//! It never writes to another client's socket, and to its own only before the client is in the
+//! room. What it appends to the room, it appends once a chunk.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::connection::{Connection, Verdict};
+use super::room::{Member, Room, Seat};
+use super::transcript::Batch;
+use crate::protocol::GRACE;
+use crate::protocol::lines::{Line, LineSplitter};
+use crate::protocol::reply::{Departure, Notice, Refusal, Speech};
+use crate::protocol::request::{self, Command, Misuse, Request};
+use crate::protocol::text::make_safe;
+
+/// The first size of the buffer that a client is read into; it grows for one that sends a lot.
+const SMALL_READ: usize = 2 * 1024;
+
+/// The last size of that buffer.
+const LARGE_READ: usize = 64 * 1024;
+
+/// How long a client that is shown out may take to read what it was told, and how much more it may
+/// send meanwhile, before the connection is closed under it.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_READS: usize = 64;
+
+/// A client's session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    connection: Arc<Connection>,
+    room: Arc<Room>,
+    standing: Standing,
+    lines: LineSplitter,
+    max_line: usize,
+    /// What is not yet appended to the room.
+    events: Batch,
+    /// Whether a newline has come: until then, bytes that stand for a while are a line.
+    newline_seen: bool,
+    /// Whether the first line is still to come.
+    expects_first: bool,
+}
+
+/// Where a client stands in the room.
+#[derive(Debug)]
+enum Standing {
+    /// It has a place and no name yet.
+    Seated(Seat),
+    /// It is in the room.
+    Joined(Member),
+    /// It has left, or never joined.
+    Gone,
+}
+
+/// Whether the session goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    /// Leave, and close the connection when all is delivered.
+    Leave,
+}
+
+impl Session {
+    pub(crate) fn new(
+        connection: Arc<Connection>,
+        room: Arc<Room>,
+        seat: Seat,
+        max_line: usize,
+    ) -> Session {
+        Session {
+            connection,
+            room,
+            standing: Standing::Seated(seat),
+            lines: LineSplitter::new(max_line),
+            max_line,
+            events: Batch::default(),
+            newline_seen: false,
+            expects_first: true,
+        }
+    }
+
+    pub(crate) fn run(mut self) {
+        self.connection.tell(Notice::Banner);
+        let mut buffer = vec![0; SMALL_READ];
+        loop {
+            match self.connection.receive(&mut buffer, self.patience()) {
+                Ok(0) => return self.end_of_input(),
+                Ok(n) => {
+                    if self.chunk(&buffer[..n]) == Next::Leave {
+                        return linger(&self.connection);
+                    }
+                    if n == buffer.len() && n < LARGE_READ {
+                        buffer.resize(n * 4, 0);
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::TimedOut && self.patience().is_some() => {
+                    if self.silence() == Next::Leave {
+                        return linger(&self.connection);
+                    }
+                }
+                Err(_) => return self.leave(Departure::ConnectionLost),
+            }
+        }
+    }
+
+    /// How long to wait for more before that means something.
+    fn patience(&self) -> Option<Duration> {
+        let unnamed = matches!(self.standing, Standing::Seated(_));
+        let waiting = !self.newline_seen && self.lines.is_mid_line();
+        (unnamed || waiting).then_some(GRACE)
+    }
+
+    fn chunk(&mut self, mut chunk: &[u8]) -> Next {
+        let mut lines = std::mem::replace(&mut self.lines, LineSplitter::new(0));
+        self.newline_seen |= chunk.contains(&b'\n');
+        let mut next = Next::GoOn;
+        while next == Next::GoOn
+            && let Some(line) = lines.next(&mut chunk)
+        {
+            next = self.line(&line);
+        }
+        self.lines = lines;
+        self.append();
+        next
+    }
+
+    /// Nothing came for a while: what stands is a line, and a client that says nothing is a guest.
+    fn silence(&mut self) -> Next {
+        if self.lines.is_mid_line() {
+            return self.finish_line();
+        }
+        self.join(None);
+        self.append();
+        Next::GoOn
+    }
+
+    fn finish_line(&mut self) -> Next {
+        let last = self.lines.finish().map(<[u8]>::to_vec);
+        let next = last.map_or(Next::GoOn, |line| self.line(&Line::Whole(&line)));
+        self.append();
+        next
+    }
+
+    /// The client is gone, or sends nothing more, or the server has hung up.
+    fn end_of_input(mut self) {
+        let how = match self.connection.verdict() {
+            None => {
+                self.finish_line();
+                Departure::Quit("")
+            }
+            Some(Verdict::TooSlow) => Departure::TooSlow,
+            Some(Verdict::Broken | Verdict::ShuttingDown) => Departure::ConnectionLost,
+        };
+        self.leave(how);
+    }
+
+    fn line(&mut self, line: &Line<'_>) -> Next {
+        let text = match line {
+            Line::Whole(bytes) => make_safe(bytes),
+            Line::TooLong => {
+                self.member();
+                self.answer(Refusal::LineTooLong(self.max_line));
+                return Next::GoOn;
+            }
+        };
+        if text.trim().is_empty() {
+            return Next::GoOn;
+        }
+        if std::mem::replace(&mut self.expects_first, false) && request::is_http(&text) {
+            return self.turn_away();
+        }
+        self.request(request::parse(&text))
+    }
+
+    fn request(&mut self, request: Result<Request<'_>, Misuse<'_>>) -> Next {
+        match request {
+            Ok(Request::Nothing) => {}
+            Ok(Request::Say(text)) => self.say(text),
+            Ok(Request::Act(text)) => self.act(text),
+            Ok(Request::Whisper { to, text }) => self.whisper(to, text),
+            Ok(Request::Rename(name)) => self.rename(&name),
+            Ok(Request::Who) => self.who(),
+            Ok(Request::Help) => self.help(),
+            Ok(Request::Quit(farewell)) => return self.quit(farewell),
+            Err(misuse) => {
+                self.member();
+                self.answer(Refusal::Misuse(misuse));
+            }
+        }
+        Next::GoOn
+    }
+
+    fn say(&mut self, text: &str) {
+        let line = |member: &Member, events: &mut Batch| {
+            log::debug!("<{}> {text}", member.name());
+            events.push(member.others(), Speech::Said(member.name(), text));
+        };
+        self.with_member(line);
+    }
+
+    fn act(&mut self, text: &str) {
+        let line = |member: &Member, events: &mut Batch| {
+            log::debug!("* {} {text}", member.name());
+            events.push(member.others(), Speech::Done(member.name(), text));
+        };
+        self.with_member(line);
+    }
+
+    fn whisper(&mut self, to: &str, text: &str) {
+        self.member();
+        self.append();
+        if let Standing::Joined(member) = &self.standing
+            && let Err(refusal) = member.whisper(to, text)
+        {
+            self.answer(refusal);
+        }
+    }
+
+    fn rename(&mut self, name: &crate::protocol::name::Name) {
+        if matches!(self.standing, Standing::Seated(_)) {
+            return self.join(Some(name));
+        }
+        self.append();
+        if let Standing::Joined(member) = &mut self.standing
+            && let Err(refusal) = member.rename(name)
+        {
+            self.answer(refusal);
+        }
+    }
+
+    fn who(&mut self) {
+        self.with_member(|member, events| {
+            for line in member.who() {
+                events.push(member.alone(), line);
+            }
+        });
+    }
+
+    fn help(&mut self) {
+        self.with_member(|member, events| {
+            for command in Command::ALL {
+                events.push(member.alone(), Notice::Help(command));
+            }
+        });
+    }
+
+    /// A client that quits before it has a name was never here.
+    fn quit(&mut self, farewell: &str) -> Next {
+        self.append();
+        match std::mem::replace(&mut self.standing, Standing::Gone) {
+            Standing::Joined(member) => member.leave(Departure::Quit(farewell)),
+            Standing::Seated(_) | Standing::Gone => self.connection.finish(),
+        }
+        Next::Leave
+    }
+
+    /// A web page must not be able to post into a room on its reader's machine.
+    fn turn_away(&mut self) -> Next {
+        log::warn!("{} speaks HTTP and was turned away", self.connection.peer());
+        match self.standing {
+            Standing::Seated(_) => self.connection.tell(Refusal::Http),
+            Standing::Joined(_) | Standing::Gone => self.answer(Refusal::Http),
+        }
+        self.quit("")
+    }
+
+    fn answer(&mut self, refusal: Refusal<'_>) {
+        self.with_member(|member, events| events.push(member.alone(), &refusal));
+    }
+
+    /// Adds to what is appended next. A client that says something before it has a name is a guest.
+    fn with_member(&mut self, add: impl FnOnce(&Member, &mut Batch)) {
+        self.member();
+        if let Standing::Joined(member) = &self.standing {
+            add(member, &mut self.events);
+        }
+    }
+
+    fn member(&mut self) {
+        if matches!(self.standing, Standing::Seated(_)) {
+            self.join(None);
+        }
+    }
+
+    fn join(&mut self, wanted: Option<&crate::protocol::name::Name>) {
+        let standing = std::mem::replace(&mut self.standing, Standing::Gone);
+        let Standing::Seated(seat) = standing else {
+            self.standing = standing;
+            return;
+        };
+        let (member, taken) = seat.join(wanted, &self.connection);
+        self.standing = Standing::Joined(member);
+        if let Some(name) = wanted.filter(|_| taken) {
+            self.answer(Refusal::NameTaken(name));
+        }
+    }
+
+    fn append(&mut self) {
+        if let Standing::Joined(member) = &self.standing
+            && !self.events.is_empty()
+        {
+            member.append(&self.events);
+        }
+        self.events.clear();
+    }
+
+    fn leave(self, how: Departure<'_>) {
+        debug_assert!(self.events.is_empty() || self.room.is_closing());
+        if let Standing::Joined(member) = self.standing {
+            member.leave(how);
+        }
+    }
+}
+
+/// Reads on for a moment and throws it away: closing a connection with unread bytes would reset it,
+/// and the client would lose what it was told last.
+pub(crate) fn linger(connection: &Connection) {
+    let mut discarded = [0; SMALL_READ];
+    for _ in 0..LINGER_READS {
+        if !matches!(connection.receive(&mut discarded, Some(LINGER)), Ok(1..)) {
+            break;
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! The room's one order of events, as far back as it remembers.
+//!
+//! Append at the end, read from a position; it knows nothing of sockets, threads or clocks. A
+//! position is an event's number. Events are rendered once, one behind the other, so that a reader's
+//! part of many events is a few contiguous pieces.
+
+use std::collections::VecDeque;
+use std::fmt::{Display, Write as _};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The number of an event: the first is 0, and each has one more than the one before it.
+pub(crate) type Seq = u64;
+
+/// Tells members apart for as long as the server runs, whatever they are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct MemberId(pub(crate) u64);
+
+/// Whom an event is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Everyone.
+    All,
+    /// Everyone but this member.
+    AllBut(MemberId),
+    /// This member alone.
+    Only(MemberId),
+}
+
+impl Audience {
+    pub(crate) fn includes(self, member: MemberId) -> bool {
+        match self {
+            Audience::All => true,
+            Audience::AllBut(author) => author != member,
+            Audience::Only(reader) => reader == member,
+        }
+    }
+}
+
+/// Neighbouring events with the same audience.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    /// The index of the first of them in its batch.
+    first: u32,
+    audience: Audience,
+}
+
+/// Events that lie one behind the other, rendered.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// The number of the first event. It means nothing in a batch that was not appended yet.
+    first: Seq,
+    /// The events' lines, each with its newline.
+    text: String,
+    /// Where each event's line ends in `text`.
+    ends: Vec<u32>,
+    /// The audiences, run by run.
+    runs: Vec<Run>,
+}
+
+impl Batch {
+    /// Adds an event at the end.
+    pub(crate) fn push(&mut self, audience: Audience, line: impl Display) {
+        writeln!(self.text, "{line}").expect("a String takes all that is written");
+        self.extend_run(audience);
+        self.ends.push(self.text.len() as u32);
+    }
+
+    /// How many bytes the lines have.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+        self.runs.clear();
+    }
+
+    /// The number that the next event after this batch has.
+    pub(crate) fn end(&self) -> Seq {
+        self.first + self.ends.len() as u64
+    }
+
+    /// The number of the first event.
+    pub(crate) fn begin(&self) -> Seq {
+        self.first
+    }
+
+    /// Neighbouring events from `from` on that `member` is to get, piece by piece.
+    pub(crate) fn pieces(&self, member: MemberId, from: Seq) -> impl Iterator<Item = Piece> + '_ {
+        let from = from.saturating_sub(self.first) as u32;
+        let ends = self.runs.iter().skip(1).map(|run| run.first).chain([self.ends.len() as u32]);
+        let mut visible = self
+            .runs
+            .iter()
+            .zip(ends)
+            .filter(move |(run, end)| *end > from && run.audience.includes(member))
+            .map(move |(run, end)| run.first.max(from)..end)
+            .peekable();
+        std::iter::from_fn(move || {
+            let mut events = visible.next()?;
+            while let Some(more) = visible.next_if(|more| more.start == events.end) {
+                events.end = more.end;
+            }
+            Some(Piece { events })
+        })
+    }
+
+    /// A piece's bytes.
+    pub(crate) fn text(&self, piece: &Piece) -> &[u8] {
+        &self.text.as_bytes()[self.start(piece.events.start)..self.start(piece.events.end)]
+    }
+
+    /// The number of the event that stands `bytes` bytes into `piece`, and the rest of the line if
+    /// that is in the middle of one; then the number is the next event's.
+    pub(crate) fn after(&self, piece: &Piece, bytes: usize) -> (Seq, &[u8]) {
+        let at = self.start(piece.events.start) + bytes;
+        let event = self.ends.partition_point(|&end| (end as usize) <= at) as u32;
+        if self.start(event) == at {
+            return (self.first + u64::from(event), &[]);
+        }
+        let rest = &self.text.as_bytes()[at..self.start(event + 1)];
+        (self.first + u64::from(event) + 1, rest)
+    }
+
+    /// The number of the event after `piece`.
+    pub(crate) fn end_of(&self, piece: &Piece) -> Seq {
+        self.first + u64::from(piece.events.end)
+    }
+
+    /// What the batch takes of the room's memory.
+    fn cost(&self) -> usize {
+        size_of::<Batch>()
+            + self.text.capacity()
+            + self.ends.capacity() * 4
+            + self.runs.capacity() * size_of::<Run>()
+    }
+
+    /// Where the event with this index begins.
+    fn start(&self, event: u32) -> usize {
+        event.checked_sub(1).map_or(0, |before| self.ends[before as usize] as usize)
+    }
+
+    fn append(&mut self, other: &Batch) {
+        let (bytes, events) = (self.text.len() as u32, self.ends.len() as u32);
+        for run in &other.runs {
+            if self.runs.last().is_none_or(|last| last.audience != run.audience) {
+                self.runs.push(Run { first: events + run.first, ..*run });
+            }
+        }
+        self.text.push_str(&other.text);
+        self.ends.extend(other.ends.iter().map(|end| bytes + end));
+    }
+
+    fn extend_run(&mut self, audience: Audience) {
+        if self.runs.last().is_none_or(|last| last.audience != audience) {
+            self.runs.push(Run { first: self.ends.len() as u32, audience });
+        }
+    }
+}
+
+/// Neighbouring events in a batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Piece {
+    events: Range<u32>,
+}
+
+impl Piece {
+    /// How many events it has.
+    pub(crate) fn count(&self) -> u64 {
+        u64::from(self.events.end - self.events.start)
+    }
+}
+
+/// Batches smaller than this are put together when they are sealed, so that a quiet room does not
+/// remember one batch a line.
+const SMALL: usize = 32 * 1024;
+
+/// The record. What is appended can be read once it is sealed, which the one who sends does, once
+/// for many appends.
+#[derive(Debug)]
+pub(crate) struct Transcript {
+    sealed: VecDeque<Arc<Batch>>,
+    open: Batch,
+    /// What `sealed` takes, in bytes.
+    held: usize,
+    /// The most that `sealed` may take.
+    memory: usize,
+}
+
+impl Transcript {
+    pub(crate) fn new(memory: usize) -> Transcript {
+        Transcript { sealed: VecDeque::new(), open: Batch::default(), held: 0, memory }
+    }
+
+    pub(crate) fn append(&mut self, events: &Batch) {
+        self.open.append(events);
+    }
+
+    /// Appends one event.
+    pub(crate) fn push(&mut self, audience: Audience, line: impl Display) {
+        self.open.push(audience, line);
+    }
+
+    /// How many bytes were appended and not sealed.
+    pub(crate) fn unsealed(&self) -> usize {
+        self.open.bytes()
+    }
+
+    /// The number that the next event will have.
+    pub(crate) fn end(&self) -> Seq {
+        self.open.end()
+    }
+
+    /// Makes all that was appended readable.
+    pub(crate) fn seal(&mut self) {
+        if self.open.is_empty() {
+            return;
+        }
+        let end = self.open.end();
+        let small = self.sealed.back_mut().filter(|last| last.bytes() < SMALL);
+        if let Some(last) = small.and_then(Arc::get_mut) {
+            self.held -= last.cost();
+            last.append(&self.open);
+            self.held += last.cost();
+            self.open.clear();
+        } else {
+            let batch = std::mem::take(&mut self.open);
+            self.held += batch.cost();
+            self.sealed.push_back(Arc::new(batch));
+        }
+        self.open.first = end;
+    }
+
+    /// Takes out the oldest batch if there is more than the memory holds.
+    pub(crate) fn forget(&mut self) -> Option<Arc<Batch>> {
+        if self.held <= self.memory || self.sealed.len() < 2 {
+            return None;
+        }
+        let oldest = self.sealed.pop_front()?;
+        self.held -= oldest.cost();
+        Some(oldest)
+    }
+
+    /// The sealed batches from the one that holds `from` on, of about `most` bytes.
+    pub(crate) fn read(&self, from: Seq, most: usize) -> Vec<Arc<Batch>> {
+        let start = self.sealed.partition_point(|batch| batch.end() <= from);
+        let mut bytes = 0;
+        let within = self.sealed.range(start..).take_while(|batch| {
+            let take = bytes < most;
+            bytes += batch.bytes();
+            take
+        });
+        within.cloned().collect()
+    }
+
+    /// The number that the next event to be sealed has.
+    pub(crate) fn sealed_end(&self) -> Seq {
+        self.open.first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: MemberId = MemberId(1);
+    const B: MemberId = MemberId(2);
+
+    fn seen(transcript: &Transcript, member: MemberId, from: Seq) -> String {
+        let mut seen = Vec::new();
+        for batch in transcript.read(from, usize::MAX) {
+            for piece in batch.pieces(member, from) {
+                seen.extend_from_slice(batch.text(&piece));
+            }
+        }
+        String::from_utf8(seen).unwrap().replace('\n', " ")
+    }
+
+    #[test]
+    fn a_member_reads_what_is_for_it_from_any_position() {
+        let mut transcript = Transcript::new(1 << 20);
+        for (audience, line) in [
+            (Audience::AllBut(A), "a1"),
+            (Audience::Only(A), "to-a"),
+            (Audience::AllBut(B), "b1"),
+            (Audience::AllBut(A), "a2"),
+            (Audience::All, "end"),
+        ] {
+            transcript.push(audience, line);
+            transcript.seal();
+        }
+        assert_eq!(seen(&transcript, A, 0), "to-a b1 end ");
+        assert_eq!(seen(&transcript, B, 0), "a1 a2 end ");
+        assert_eq!(seen(&transcript, B, 1), "a2 end ");
+        assert_eq!(seen(&transcript, MemberId(3), 2), "b1 a2 end ");
+        assert_eq!(seen(&transcript, A, 5), "");
+    }
+
+    #[test]
+    fn a_place_in_the_middle_of_a_line_gives_the_rest_of_it() {
+        let mut batch = Batch::default();
+        for line in ["one", "two", "three"] {
+            batch.push(Audience::All, line);
+        }
+        let piece = batch.pieces(A, 0).next().unwrap();
+        let cases: [(usize, Seq, &[u8]); 5] =
+            [(0, 0, b""), (2, 1, b"e\n"), (4, 1, b""), (5, 2, b"wo\n"), (14, 3, b"")];
+        for (bytes, event, rest) in cases {
+            assert_eq!(batch.after(&piece, bytes), (event, rest), "{bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn the_oldest_goes_when_memory_is_full() {
+        let mut transcript = Transcript::new(200_000);
+        let line = "x".repeat(40_000);
+        for _ in 0..20 {
+            transcript.push(Audience::All, &line);
+            transcript.seal();
+            while transcript.forget().is_some() {}
+            assert!(transcript.held <= 200_000);
+        }
+        assert_eq!(transcript.end(), 20);
+        assert!(transcript.read(0, usize::MAX)[0].first >= 14);
+    }
+}
