@@ -96,7 +96,7 @@ impl Room {
             return None;
         }
         state.seats += 1;
-        Some(Seat { room: Arc::clone(self) })
+        Some(Seat { room: Arc::clone(self), given_back: false })
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -173,6 +173,8 @@ impl State {
 #[derive(Debug)]
 pub(crate) struct Seat {
     room: Arc<Room>,
+    /// It was given back together with the leaving, before anyone could hear of that.
+    given_back: bool,
 }
 
 impl Seat {
@@ -205,7 +207,9 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.room.lock().seats -= 1;
+        if !self.given_back {
+            self.room.lock().seats -= 1;
+        }
     }
 }
 
@@ -301,11 +305,13 @@ impl Member {
         if !std::mem::replace(&mut self.present, false) {
             return;
         }
-        let room = &self.seat.room;
+        let room = Arc::clone(&self.seat.room);
         let mut state = room.lock();
         let at = state.transcript.end();
         state.members.retain(|member| member.id != self.id);
         state.departures.push((self.id, at));
+        state.seats -= 1;
+        self.seat.given_back = true;
         let notice = Notice::Left(&self.name, how);
         if !state.closing {
             state.transcript.push(Audience::AllBut(self.id), notice);

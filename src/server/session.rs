@@ -12,6 +12,7 @@ use super::room::{Member, Room, Seat};
 use super::transcript::Batch;
 use crate::protocol::GRACE;
 use crate::protocol::lines::{Line, LineSplitter};
+use crate::protocol::name::Name;
 use crate::protocol::reply::{Departure, Notice, Refusal, Speech};
 use crate::protocol::request::{self, Command, Misuse, Request};
 use crate::protocol::text::make_safe;
@@ -161,7 +162,7 @@ impl Session {
             Line::Whole(bytes) => make_safe(bytes),
             Line::TooLong => {
                 self.member();
-                self.answer(Refusal::LineTooLong(self.max_line));
+                self.answer(&Refusal::LineTooLong(self.max_line));
                 return Next::GoOn;
             }
         };
@@ -186,7 +187,7 @@ impl Session {
             Ok(Request::Quit(farewell)) => return self.quit(farewell),
             Err(misuse) => {
                 self.member();
-                self.answer(Refusal::Misuse(misuse));
+                self.answer(&Refusal::Misuse(misuse));
             }
         }
         Next::GoOn
@@ -214,11 +215,11 @@ impl Session {
         if let Standing::Joined(member) = &self.standing
             && let Err(refusal) = member.whisper(to, text)
         {
-            self.answer(refusal);
+            self.answer(&refusal);
         }
     }
 
-    fn rename(&mut self, name: &crate::protocol::name::Name) {
+    fn rename(&mut self, name: &Name) {
         if matches!(self.standing, Standing::Seated(_)) {
             return self.join(Some(name));
         }
@@ -226,7 +227,7 @@ impl Session {
         if let Standing::Joined(member) = &mut self.standing
             && let Err(refusal) = member.rename(name)
         {
-            self.answer(refusal);
+            self.answer(&refusal);
         }
     }
 
@@ -261,13 +262,13 @@ impl Session {
         log::warn!("{} speaks HTTP and was turned away", self.connection.peer());
         match self.standing {
             Standing::Seated(_) => self.connection.tell(Refusal::Http),
-            Standing::Joined(_) | Standing::Gone => self.answer(Refusal::Http),
+            Standing::Joined(_) | Standing::Gone => self.answer(&Refusal::Http),
         }
         self.quit("")
     }
 
-    fn answer(&mut self, refusal: Refusal<'_>) {
-        self.with_member(|member, events| events.push(member.alone(), &refusal));
+    fn answer(&mut self, refusal: &Refusal<'_>) {
+        self.with_member(|member, events| events.push(member.alone(), refusal));
     }
 
     /// Adds to what is appended next. A client that says something before it has a name is a guest.
@@ -284,7 +285,7 @@ impl Session {
         }
     }
 
-    fn join(&mut self, wanted: Option<&crate::protocol::name::Name>) {
+    fn join(&mut self, wanted: Option<&Name>) {
         let standing = std::mem::replace(&mut self.standing, Standing::Gone);
         let Standing::Seated(seat) = standing else {
             self.standing = standing;
@@ -293,7 +294,7 @@ impl Session {
         let (member, taken) = seat.join(wanted, &self.connection);
         self.standing = Standing::Joined(member);
         if let Some(name) = wanted.filter(|_| taken) {
-            self.answer(Refusal::NameTaken(name));
+            self.answer(&Refusal::NameTaken(name));
         }
     }
 

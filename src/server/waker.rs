@@ -34,7 +34,7 @@ impl Waker {
     #[cfg(unix)]
     pub(crate) fn wake(&self) {
         use std::io::Write;
-        (&self.inner.1).write(&[0]).ok();
+        (&self.inner.1).write_all(&[0]).ok();
     }
 
     /// Wakes the waiting thread. Nothing can go wrong but that it is awake already.
@@ -59,7 +59,7 @@ impl Waker {
     #[cfg(unix)]
     pub(crate) fn rest(&self) {
         use std::io::Read;
-        (&self.inner.0).read(&mut [0; 64]).ok();
+        let _some = (&self.inner.0).read(&mut [0; 64]);
     }
 
     /// Takes the waking back, once it was seen.

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 pub mod peer;
+pub mod server;
 pub mod terminal;
 
 /// How long anything may take before a test fails: far longer than it does on a busy machine.

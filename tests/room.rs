@@ -1,0 +1,195 @@
+//! The room, over real sockets.
+
+mod common;
+
+use common::server::{TestClient, TestServer};
+
+#[test]
+fn a_line_goes_to_all_but_the_one_who_said_it() {
+    let server = TestServer::start(&[]);
+    let (mut alice, mut bob, mut carol) =
+        (server.join("alice"), server.join("bob"), server.join("carol"));
+    alice.expect("-- bob joined");
+    alice.expect("-- carol joined");
+    bob.expect("-- carol joined");
+    alice.send("hello\r\n//slash\n/me waits\n");
+    for other in [&mut bob, &mut carol] {
+        other.expect("<alice> hello");
+        other.expect("<alice> /slash");
+        other.expect("* alice waits");
+    }
+    bob.send("hi\n");
+    alice.expect("<bob> hi");
+    carol.expect("<bob> hi");
+}
+
+#[test]
+fn everyone_sees_one_order_and_loses_nothing_under_load() {
+    const SENDERS: usize = 8;
+    const LINES: usize = 500;
+    let server = TestServer::start(&["--max-clients", "20"]);
+    let mut watchers: Vec<_> = (0..2).map(|i| server.join(&format!("watcher{i}"))).collect();
+    std::thread::scope(|scope| {
+        for sender in 0..SENDERS {
+            let server = &server;
+            scope.spawn(move || {
+                let mut client = server.join(&format!("sender{sender}"));
+                for line in 0..LINES {
+                    client.send(format!("{sender} {line}\n"));
+                }
+                client.finish();
+                while client.line().is_some() {}
+            });
+        }
+    });
+    let said = |watcher: &mut TestClient| {
+        let lines = std::iter::from_fn(|| watcher.line()).filter(|line| line.starts_with('<'));
+        lines.take(SENDERS * LINES).collect::<Vec<_>>()
+    };
+    let orders: Vec<_> = watchers.iter_mut().map(said).collect();
+    assert_eq!(orders[0], orders[1]);
+    for sender in 0..SENDERS {
+        let start = format!("<sender{sender}> {sender} ");
+        let own = orders[0].iter().filter_map(|line| line.strip_prefix(&start));
+        let own: Vec<usize> = own.map(|number| number.parse().unwrap()).collect();
+        assert_eq!(own, (0..LINES).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn the_hundred_and_first_client_is_refused_and_the_room_goes_on() {
+    let server = TestServer::start(&[]);
+    let mut members: Vec<_> = (1..=100).map(|i| server.join(&format!("m{i}x"))).collect();
+    let mut late = server.connect();
+    late.expect("!! the room is full (100 clients)");
+    late.expect_end();
+    let mut last = members.pop().unwrap();
+    last.send("/quit\n");
+    last.expect_end();
+    let mut next = server.join("next");
+    next.send("here\n");
+    let first = &mut members[0];
+    let heard = std::iter::from_fn(|| first.line()).find(|line| line.starts_with('<'));
+    assert_eq!(heard.as_deref(), Some("<next> here"));
+}
+
+#[test]
+fn a_client_without_newlines_is_a_guest_and_its_bytes_are_lines() {
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    let mut original = server.connect();
+    original.send("bare bytes");
+    alice.expect("-- guest1 joined");
+    alice.expect("<guest1> bare bytes");
+    original.send("more");
+    alice.expect("<guest1> more");
+}
+
+#[test]
+fn the_last_line_of_a_half_closed_client_is_said_and_what_is_due_is_delivered() {
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    let mut bob = server.join("bob");
+    alice.expect("-- bob joined");
+    alice.send("before\n");
+    bob.expect("<alice> before");
+    bob.send("last \u{e9} words");
+    bob.finish();
+    bob.expect_end();
+    alice.expect("<bob> last \u{e9} words");
+    alice.expect("-- bob left");
+}
+
+#[test]
+fn a_character_in_two_pieces_is_one_and_what_is_too_long_is_refused() {
+    let server = TestServer::start(&["--max-line", "16"]);
+    let mut alice = server.join("alice");
+    let mut bob = server.join("bob");
+    alice.expect("-- bob joined");
+    bob.send(b"caf\xc3");
+    bob.send(b"\xa9\n");
+    alice.expect("<bob> caf\u{e9}");
+    bob.send("12345678901234567\n1234567890123456\r\n");
+    bob.expect("!! that line was too long and was not sent: the most is 16 bytes");
+    alice.expect("<bob> 1234567890123456");
+}
+
+#[test]
+fn names_commands_and_errors_are_as_the_protocol_spells_them() {
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    let mut other = server.connect();
+    other.send("/nick ALICE\n/nick bob\n/who\n/msg alice psst\n/etc\n/quit good night\n");
+    other.expect("-- chatroom 1: welcome (/help for the commands)");
+    other.expect("-- you are guest1, with 1 other here");
+    other.expect("!! /nick: the name ALICE is taken");
+    other.expect("-- you are now bob");
+    other.expect("-- 2 here: alice, bob");
+    other.expect("[you -> alice] psst");
+    other.expect("!! unknown command /etc; to say it, begin with //");
+    other.expect_end();
+    alice.expect("-- guest1 joined");
+    alice.expect("-- guest1 is now bob");
+    alice.expect("[bob -> you] psst");
+    alice.expect("-- bob left: good night");
+}
+
+#[test]
+fn an_http_request_is_never_said() {
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    let mut page = server.connect();
+    page.send("POST / HTTP/1.1\r\nHost: x\r\n\r\nsay this\n");
+    page.expect("-- chatroom 1: welcome (/help for the commands)");
+    page.expect("!! this is a chat room, not a web server");
+    page.expect_end();
+    server.join("bob");
+    alice.expect("-- bob joined");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_shutdown_tells_everyone_and_is_not_held_up_by_a_stalled_client() {
+    let mut server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    let _stalled = server.join("stalled");
+    alice.expect("-- stalled joined");
+    let mut bob = server.join("bob");
+    alice.expect("-- bob joined");
+    let line = format!("{}\n", "x".repeat(4000));
+    for _ in 0..2000 {
+        bob.send(&line);
+        alice.expect_start("<bob> xxx");
+    }
+    server.terminate();
+    alice.expect("-- the server is shutting down");
+    alice.expect_end();
+    assert_eq!(server.status(), Some(0));
+}
+
+#[test]
+fn one_who_takes_nothing_is_dropped_and_the_others_miss_nothing() {
+    const LINES: usize = 4000;
+    let server = TestServer::start(&["--memory", "1M", "--stall-timeout", "1"]);
+    let mut alice = server.join("alice");
+    let stalled = server.join("stalled");
+    alice.expect("-- stalled joined");
+    let mut bob = server.join("bob");
+    alice.expect("-- bob joined");
+    let text = "x".repeat(4000);
+    let (mut heard, mut dropped) = (0, false);
+    while heard < LINES || !dropped {
+        if heard < LINES {
+            bob.send(format!("{text}\n"));
+        }
+        match alice.line().as_deref() {
+            Some("-- stalled was too slow and was dropped") => dropped = true,
+            Some(line) => heard += usize::from(line.starts_with("<bob> x")),
+            None => panic!("the room is gone"),
+        }
+        if dropped && heard == LINES - 1 {
+            break;
+        }
+    }
+    drop(stalled);
+}
