@@ -112,7 +112,7 @@ impl Broadcaster {
         let mut batches: Vec<Arc<Batch>> = Vec::new();
         self.readers.retain_mut(|reader| {
             let goal = end.min(reader.until);
-            if reader.full_since.is_none() && reader.is_behind(goal) {
+            if reader.is_due(now, patience) && reader.is_behind(goal) {
                 let covered = batches.first().is_some_and(|batch| batch.begin() <= reader.next)
                     && batches.last().is_some_and(|batch| batch.end() > reader.next);
                 if !covered {
@@ -183,6 +183,12 @@ impl Reader {
         self.next < goal || !self.rest.is_empty() || self.missed > 0
     }
 
+    /// Whether a send may be tried: the socket is not known to be full, or its time is up, when it
+    /// may take a little and yet not count as writable.
+    fn is_due(&self, now: Instant, patience: Duration) -> bool {
+        self.full_since.is_none_or(|since| now.duration_since(since) >= patience)
+    }
+
     /// Passes over what the room no longer remembers, and counts it.
     fn skip(&mut self, forgotten: &Batch) {
         if self.next < forgotten.end() {
@@ -232,10 +238,13 @@ impl Reader {
     /// `None` if the socket takes nothing.
     fn offer(&mut self, slices: &[IoSlice<'_>], now: Instant) -> io::Result<Option<usize>> {
         match self.connection.send(slices) {
-            Ok(sent) => Ok(Some(sent)),
+            Ok(sent) => {
+                self.full_since = None;
+                Ok(Some(sent))
+            }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(None),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                self.full_since = Some(now);
+                self.full_since.get_or_insert(now);
                 Ok(None)
             }
             Err(e) => Err(e),
@@ -264,16 +273,6 @@ impl Reader {
         }
         let too_long = self.full_since.is_some_and(|since| now.duration_since(since) >= patience);
         if !too_long {
-            return Fate::Stays;
-        }
-        // One more send: the socket may take a little and yet not count as writable.
-        let byte_taken = !self.rest.is_empty()
-            && self.connection.send(&[IoSlice::new(&self.rest)]).is_ok_and(|sent| {
-                self.rest.drain(..sent);
-                sent > 0
-            });
-        if byte_taken {
-            self.full_since = Some(now);
             return Fate::Stays;
         }
         self.connection.hang_up(Verdict::TooSlow);
