@@ -193,3 +193,31 @@ fn one_who_takes_nothing_is_dropped_and_the_others_miss_nothing() {
     }
     drop(stalled);
 }
+
+#[test]
+fn one_who_lags_too_far_is_told_exactly_how_much_it_missed() {
+    const LINES: usize = 6000;
+    let server = TestServer::start(&["--memory", "1M"]);
+    let mut slow = server.join("slow");
+    let mut bob = server.join("bob");
+    slow.expect("-- bob joined");
+    let text = "x".repeat(3000);
+    for number in 0..LINES {
+        bob.send(format!("{number} {text}\n"));
+    }
+    bob.send("/who\n");
+    bob.expect("-- 2 here: bob, slow");
+    let (mut heard, mut missed, mut last) = (0, 0, None);
+    while last != Some(LINES - 1) {
+        let line = slow.line().expect("the room goes on");
+        if let Some(said) = line.strip_prefix("<bob> ") {
+            let number = said.strip_suffix(&text).and_then(|said| said.trim_end().parse().ok());
+            assert!(number > last, "out of order: {number:?} after {last:?}");
+            (heard, last) = (heard + 1, number);
+        } else if let Some(told) = line.strip_prefix("-- you missed ") {
+            missed += told.split(' ').next().unwrap().parse::<usize>().unwrap();
+        }
+    }
+    assert!(missed > 0);
+    assert_eq!(heard + missed, LINES);
+}
