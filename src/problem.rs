@@ -47,6 +47,8 @@ pub enum Problem {
     },
     /// Anything else that the operating system refused: what was tried, and why it failed.
     System(&'static str, io::Error),
+    /// The program itself is at fault.
+    Bug,
 }
 
 /// How a connection was lost.
@@ -82,6 +84,9 @@ impl fmt::Display for Problem {
                 write!(f, "cannot write the log {path}: {}", reason(why))
             }
             Problem::System(what, why) => write!(f, "cannot {what}: {}", reason(why)),
+            Problem::Bug => {
+                f.write_str("ended by an internal error, which is a bug; the log says where")
+            }
         }
     }
 }

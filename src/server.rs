@@ -36,6 +36,10 @@ const STACK: usize = 256 * 1024;
 /// How long to wait when the system has no more sockets or threads, which others may give back.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
+/// How long the clients may take, after the last line, to close their side. One that is hung up on
+/// while it sends is reset, and may lose that line.
+const LAST_READS: Duration = Duration::from_millis(100);
+
 /// What a server may be told.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -84,7 +88,14 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Asks a server to end. Clones ask the same one.
 #[derive(Debug, Clone)]
-pub struct Shutdown(Arc<(AtomicBool, Waker)>);
+pub struct Shutdown(Arc<Request>);
+
+#[derive(Debug)]
+struct Request {
+    made: AtomicBool,
+    /// Wakes the thread that accepts.
+    waker: Waker,
+}
 
 impl Shutdown {
     /// A shutdown that nobody has asked for.
@@ -94,18 +105,18 @@ impl Shutdown {
     /// The system has no pipe to spare.
     pub fn new() -> Result<Shutdown, Problem> {
         let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
-        Ok(Shutdown(Arc::new((AtomicBool::new(false), waker))))
+        Ok(Shutdown(Arc::new(Request { made: AtomicBool::new(false), waker })))
     }
 
     /// Asks for it; true if nobody has before.
     pub fn begin(&self) -> bool {
-        let first = !self.0.0.swap(true, Ordering::SeqCst);
-        self.0.1.wake();
+        let first = !self.0.made.swap(true, Ordering::SeqCst);
+        self.0.waker.wake();
         first
     }
 
     fn has_begun(&self) -> bool {
-        self.0.0.load(Ordering::SeqCst)
+        self.0.made.load(Ordering::SeqCst)
     }
 }
 
@@ -114,68 +125,104 @@ impl Shutdown {
 ///
 /// # Errors
 ///
-/// The system cannot give what a server needs to begin with.
+/// The system cannot give what a server needs to begin with; or a bug has ended the thread that
+/// sends, and with it the room, rather than leave a silent one behind.
 pub fn run(listener: TcpListener, config: &Config, shutdown: &Shutdown) -> Result<(), Problem> {
     let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
     let room = Arc::new(Room::new(waker, config.max_clients, config.memory));
-    let broadcaster = Broadcaster::new(Arc::clone(&room), config.stall_timeout);
-    let broadcaster = std::thread::Builder::new()
-        .name("broadcaster".to_owned())
-        .spawn(|| broadcaster.run())
-        .map_err(|why| Problem::System("start a thread", why))?;
-    let mut door =
-        Door { room: Arc::clone(&room), max_line: config.max_line, sessions: Vec::new() };
+    let broadcaster = start(Broadcaster::new(Arc::clone(&room), config.stall_timeout), shutdown)?;
+    let mut door = Door {
+        room: Arc::clone(&room),
+        max_clients: config.max_clients,
+        max_line: config.max_line,
+        sessions: Vec::new(),
+        in_trouble: false,
+    };
     while !shutdown.has_begun() {
         door.wait(&listener, shutdown);
-        door.admit_all(&listener, config.max_clients);
+        door.admit_all(&listener);
     }
     drop(listener);
     log::info!("shutting down");
     room.close();
-    broadcaster.join().ok();
+    let sent = broadcaster.join();
+    room.await_empty(LAST_READS);
     door.close();
-    Ok(())
+    sent.map_err(|_panic| Problem::Bug)
+}
+
+fn start(broadcaster: Broadcaster, shutdown: &Shutdown) -> Result<JoinHandle<()>, Problem> {
+    /// Ends the server together with this thread, however that ends.
+    struct EndsAll(Shutdown);
+    impl Drop for EndsAll {
+        fn drop(&mut self) {
+            self.0.begin();
+        }
+    }
+    let ends_all = EndsAll(shutdown.clone());
+    let broadcast = move || {
+        let _ends_all = ends_all;
+        broadcaster.run();
+    };
+    std::thread::Builder::new()
+        .name("broadcaster".to_owned())
+        .spawn(broadcast)
+        .map_err(|why| Problem::System("start a thread", why))
 }
 
 /// Where clients come in. It owns their threads.
 struct Door {
     room: Arc<Room>,
+    max_clients: usize,
     max_line: usize,
     sessions: Vec<(Arc<Connection>, JoinHandle<()>)>,
+    /// The last client could not be taken in. It is told when that begins and when it ends.
+    in_trouble: bool,
 }
 
 impl Door {
     fn wait(&self, listener: &TcpListener, shutdown: &Shutdown) {
-        let waker = &shutdown.0.1;
-        let mut polled = [PollFd::new(listener, PollFlags::IN), waker.as_poll()];
+        let mut polled = [PollFd::new(listener, PollFlags::IN), shutdown.0.waker.as_poll()];
         poll(&mut polled, None).ok();
     }
 
-    fn admit_all(&mut self, listener: &TcpListener, max_clients: usize) {
+    fn admit_all(&mut self, listener: &TcpListener) {
         loop {
             let admitted = match listener.accept() {
-                Ok((stream, peer)) => self.admit(stream, peer, max_clients),
+                Ok((stream, peer)) => self.admit(stream, peer),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
-                Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => Ok(()),
+                Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => continue,
                 Err(e) => Err(e),
             };
-            if let Err(why) = admitted {
-                log::warn!("cannot take a client in: {why}");
+            self.tell_of_trouble(admitted.as_ref().err());
+            if admitted.is_err() {
                 std::thread::sleep(BACK_OFF);
                 return;
             }
         }
     }
 
-    fn admit(&mut self, stream: TcpStream, peer: SocketAddr, max_clients: usize) -> io::Result<()> {
+    fn tell_of_trouble(&mut self, why: Option<&io::Error>) {
+        match why {
+            Some(why) if !self.in_trouble => {
+                log::warn!("cannot take clients in: {why}; trying until it works again");
+            }
+            None if self.in_trouble => log::info!("clients can be taken in again"),
+            _ => {}
+        }
+        self.in_trouble = why.is_some();
+    }
+
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
         self.sessions.retain(|(_, thread)| !thread.is_finished());
-        let connection = Arc::new(Connection::new(stream, peer)?);
+        // A client that is gone already has a socket that takes no options.
+        let Ok(connection) = Connection::new(stream, peer).map(Arc::new) else { return Ok(()) };
         let seat = self.room.seat();
         if seat.is_none() {
             log::warn!("{peer} was refused: the room is full");
-            connection.tell(Refusal::RoomFull(max_clients));
+            connection.tell(Refusal::RoomFull(self.max_clients));
             connection.finish();
-            if self.sessions.len() >= 2 * max_clients {
+            if self.sessions.len() >= 2 * self.max_clients {
                 return Ok(());
             }
         }

@@ -62,6 +62,12 @@ impl Name {
         Name(format!("guest{number}"))
     }
 
+    /// The number of a name that the server gives, if this is one.
+    #[must_use]
+    pub fn guest_number(&self) -> Option<usize> {
+        self.0.strip_prefix("guest")?.parse().ok()
+    }
+
     /// The name as it is shown.
     #[must_use]
     pub fn as_str(&self) -> &str {

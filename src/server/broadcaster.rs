@@ -65,7 +65,7 @@ impl Broadcaster {
     }
 
     /// Serves the readers until the room is closed and all has been delivered, or the last moment
-    /// is over. Then every client is hung up on.
+    /// is over. Then the clients are told that nothing more comes.
     pub(crate) fn run(mut self) {
         loop {
             let news = self.room.news();
@@ -83,7 +83,6 @@ impl Broadcaster {
         }
         for reader in &self.readers {
             reader.connection.finish();
-            reader.connection.hang_up(Verdict::ShuttingDown);
         }
     }
 
@@ -192,7 +191,8 @@ impl Reader {
     /// Passes over what the room no longer remembers, and counts it.
     fn skip(&mut self, forgotten: &Batch) {
         if self.next < forgotten.end() {
-            let pieces = forgotten.pieces(self.id, self.next);
+            let due = self.next..self.until;
+            let pieces = forgotten.pieces(self.id, &due);
             self.missed += pieces.map(|piece| piece.count()).sum::<u64>();
             self.next = forgotten.end();
         }
@@ -224,9 +224,9 @@ impl Reader {
     }
 
     fn pieces<'a>(&self, batches: &'a [Arc<Batch>]) -> Vec<(&'a Batch, Piece)> {
-        let of_batch = |batch: &'a Arc<Batch>| {
-            batch.pieces(self.id, self.next).map(move |piece| (&**batch, piece))
-        };
+        let due = self.next..self.until;
+        let of_batch =
+            |batch: &'a Arc<Batch>| batch.pieces(self.id, &due).map(move |piece| (&**batch, piece));
         batches
             .iter()
             .filter(|batch| batch.end() > self.next)

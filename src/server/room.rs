@@ -6,6 +6,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::connection::Connection;
 use super::transcript::{Audience, Batch, MemberId, Seq, Transcript};
@@ -20,7 +21,8 @@ const MAX_UNSEALED: usize = 256 * 1024;
 #[derive(Debug)]
 pub(crate) struct Room {
     state: Mutex<State>,
-    /// Told when the broadcaster has taken what was appended, and at the shutdown.
+    /// Told when the broadcaster has taken what was appended, when a place becomes free, and at the
+    /// shutdown.
     taken: Condvar,
     /// Wakes the broadcaster.
     pub(crate) waker: Waker,
@@ -112,6 +114,12 @@ impl Room {
         self.wake(state);
     }
 
+    /// Waits, `patience` long at most, until no client is left.
+    pub(crate) fn await_empty(&self, patience: Duration) {
+        let occupied = |state: &mut State| state.seats > 0;
+        let _emptied = self.taken.wait_timeout_while(self.lock(), patience, occupied);
+    }
+
     /// Takes what is new, for the broadcaster. If there is nothing, the next one to bring something
     /// wakes it.
     pub(crate) fn news(&self) -> News {
@@ -164,8 +172,16 @@ impl State {
         !self.members.iter().any(|m| Some(m.id) != but_for && m.likeness.is_like(&wanted))
     }
 
+    /// The guest's name with the lowest number that is free.
     fn guest(&self) -> Name {
-        (1..).map(Name::guest).find(|name| self.is_free(name, None)).expect("a number is free")
+        let mut numbers: Vec<usize> =
+            self.members.iter().filter_map(|m| m.name.guest_number()).collect();
+        numbers.sort_unstable();
+        (1..)
+            .filter(|number| numbers.binary_search(number).is_err())
+            .map(Name::guest)
+            .find(|name| self.is_free(name, None))
+            .expect("there are more numbers than members")
     }
 }
 
@@ -209,6 +225,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         if !self.given_back {
             self.room.lock().seats -= 1;
+            self.room.taken.notify_all();
         }
     }
 }
@@ -312,6 +329,7 @@ impl Member {
         state.departures.push((self.id, at));
         state.seats -= 1;
         self.seat.given_back = true;
+        room.taken.notify_all();
         let notice = Notice::Left(&self.name, how);
         if !state.closing {
             state.transcript.push(Audience::AllBut(self.id), notice);

@@ -23,6 +23,10 @@ const SMALL_READ: usize = 2 * 1024;
 /// The last size of that buffer.
 const LARGE_READ: usize = 64 * 1024;
 
+/// How much is gathered, in bytes, before it is appended in the middle of a chunk: a few bytes can
+/// ask for a long answer.
+const MAX_EVENTS: usize = 64 * 1024;
+
 /// How long a client that is shown out may take to read what it was told, and how much more it may
 /// send meanwhile, before the connection is closed under it.
 const LINGER: Duration = Duration::from_secs(1);
@@ -276,6 +280,9 @@ impl Session {
         self.member();
         if let Standing::Joined(member) = &self.standing {
             add(member, &mut self.events);
+        }
+        if self.events.bytes() > MAX_EVENTS {
+            self.append();
         }
     }
 

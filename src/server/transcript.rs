@@ -91,16 +91,22 @@ impl Batch {
         self.first
     }
 
-    /// Neighbouring events from `from` on that `member` is to get, piece by piece.
-    pub(crate) fn pieces(&self, member: MemberId, from: Seq) -> impl Iterator<Item = Piece> + '_ {
-        let from = from.saturating_sub(self.first) as u32;
+    /// Of the events in `range`, those that `member` is to get, piece by piece.
+    pub(crate) fn pieces(
+        &self,
+        member: MemberId,
+        range: &Range<Seq>,
+    ) -> impl Iterator<Item = Piece> + use<'_> {
+        let index = |seq: Seq| seq.clamp(self.first, self.end()) - self.first;
+        let (from, to) = (index(range.start) as u32, index(range.end) as u32);
         let ends = self.runs.iter().skip(1).map(|run| run.first).chain([self.ends.len() as u32]);
         let mut visible = self
             .runs
             .iter()
             .zip(ends)
-            .filter(move |(run, end)| *end > from && run.audience.includes(member))
-            .map(move |(run, end)| run.first.max(from)..end)
+            .filter(move |(run, _)| run.audience.includes(member))
+            .map(move |(run, end)| run.first.max(from)..end.min(to))
+            .filter(|events| !events.is_empty())
             .peekable();
         std::iter::from_fn(move || {
             let mut events = visible.next()?;
@@ -275,7 +281,7 @@ mod tests {
     fn seen(transcript: &Transcript, member: MemberId, from: Seq) -> String {
         let mut seen = Vec::new();
         for batch in transcript.read(from, usize::MAX) {
-            for piece in batch.pieces(member, from) {
+            for piece in batch.pieces(member, &(from..Seq::MAX)) {
                 seen.extend_from_slice(batch.text(&piece));
             }
         }
@@ -300,6 +306,9 @@ mod tests {
         assert_eq!(seen(&transcript, B, 1), "a2 end ");
         assert_eq!(seen(&transcript, MemberId(3), 2), "b1 a2 end ");
         assert_eq!(seen(&transcript, A, 5), "");
+        let batch = &transcript.read(0, usize::MAX)[0];
+        let counted = |range| batch.pieces(B, &range).map(|piece| piece.count()).sum::<u64>();
+        assert_eq!([counted(0..5), counted(0..4), counted(1..4), counted(4..4)], [3, 2, 1, 0]);
     }
 
     #[test]
@@ -308,7 +317,7 @@ mod tests {
         for line in ["one", "two", "three"] {
             batch.push(Audience::All, line);
         }
-        let piece = batch.pieces(A, 0).next().unwrap();
+        let piece = batch.pieces(A, &(0..3)).next().unwrap();
         let cases: [(usize, Seq, &[u8]); 5] =
             [(0, 0, b""), (2, 1, b"e\n"), (4, 1, b""), (5, 2, b"wo\n"), (14, 3, b"")];
         for (bytes, event, rest) in cases {
