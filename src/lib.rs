@@ -17,12 +17,14 @@
 //!   - `room`: who is here, under what name, behind one lock
 //!   - `transcript`: the one order of events
 //!   - `broadcaster`: one thread, from the transcript to every socket
-//! - [`logging`]: the log files of both programs; [`problem`]: one line for what went wrong
+//! - [`arguments`], [`logging`], [`problem`]: what both programs share of their command lines, their
+//!   logs, and one line for what went wrong
 //!
 //! Dependence goes one way: the binaries use `server` and `client`, both of those use `protocol`,
 //! and neither knows the other. `docs/ARCHITECTURE.md` tells the threads and the locks,
 //! `docs/PROTOCOL.md` the wire.
 
+pub mod arguments;
 pub mod client;
 pub mod logging;
 pub mod problem;

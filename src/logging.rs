@@ -9,7 +9,9 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use log::LevelFilter;
-use simplelog::{CombinedLogger, Config, ConfigBuilder, LevelPadding, SharedLogger, WriteLogger};
+use simplelog::{
+    CombinedLogger, Config, ConfigBuilder, FormatItem, LevelPadding, SharedLogger, WriteLogger,
+};
 
 /// Called once, with the reason, when the log can no longer be written.
 pub type OnFailure = Box<dyn FnOnce(io::Error) + Send>;
@@ -54,10 +56,16 @@ fn install(loggers: Vec<Box<dyn SharedLogger>>) {
     CombinedLogger::init(loggers).ok();
 }
 
+/// RFC 3339, to the millisecond.
+const TIME: &[FormatItem<'_>] = time::macros::format_description!(
+    "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3][offset_hour \
+     sign:mandatory]:[offset_minute]"
+);
+
 fn config() -> Config {
     let mut config = ConfigBuilder::new();
     config
-        .set_time_format_rfc3339()
+        .set_time_format_custom(TIME)
         .set_level_padding(LevelPadding::Right)
         .set_thread_level(LevelFilter::Off)
         .set_target_level(LevelFilter::Off)

@@ -93,6 +93,9 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
+/// The one invalid argument that a user can cause.
+const NEEDS_INTERFACE: &str = "; a link-local address needs its interface, as in fe80::1%eth0";
+
 fn listen_advice(kind: io::ErrorKind) -> &'static str {
     match kind {
         io::ErrorKind::AddrInUse => "; choose another port, or 0 for any free one",
@@ -101,6 +104,7 @@ fn listen_advice(kind: io::ErrorKind) -> &'static str {
              for everyone who can reach it"
         }
         io::ErrorKind::PermissionDenied => "; choose a port above 1023",
+        io::ErrorKind::InvalidInput => NEEDS_INTERFACE,
         _ => "",
     }
 }
@@ -111,6 +115,7 @@ fn connect_advice(kind: io::ErrorKind) -> &'static str {
         io::ErrorKind::TimedOut
         | io::ErrorKind::HostUnreachable
         | io::ErrorKind::NetworkUnreachable => "; check the address and the network",
+        io::ErrorKind::InvalidInput => NEEDS_INTERFACE,
         _ => "",
     }
 }
@@ -123,17 +128,6 @@ fn reason(why: &io::Error) -> String {
     let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(text);
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
-}
-
-/// What a command line parser has to say of wrong usage, in several paragraphs, as one line that
-/// also says where to find more.
-#[must_use]
-pub fn usage(program: &str, rendered: &str) -> String {
-    let paragraph = rendered.split("\n\n").next().unwrap_or(rendered);
-    let words: Vec<&str> = paragraph.split_whitespace().collect();
-    let what = words.join(" ");
-    let what = what.strip_prefix("error: ").unwrap_or(&what);
-    format!("{program}: {what}; see {program} --help")
 }
 
 #[cfg(test)]
@@ -156,20 +150,6 @@ mod tests {
             Problem::Listen { at, why: in_use }.to_string(),
             "cannot listen on 1.2.3.4:80: address already in use; choose another port, or 0 for \
              any free one"
-        );
-    }
-
-    #[test]
-    fn wrong_usage_is_told_in_one_line() {
-        let rendered =
-            "error: unexpected argument '--frob' found\n\n  tip: to pass it\n\nUsage: x\n";
-        assert_eq!(
-            usage("chatserver", rendered),
-            "chatserver: unexpected argument '--frob' found; see chatserver --help"
-        );
-        assert_eq!(
-            usage("c", "error: invalid\n  [values: a, b]\n"),
-            "c: invalid [values: a, b]; see c --help"
         );
     }
 }

@@ -4,8 +4,8 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -128,6 +128,7 @@ impl Shutdown {
 /// The system cannot give what a server needs to begin with; or a bug has ended the thread that
 /// sends, and with it the room, rather than leave a silent one behind.
 pub fn run(listener: TcpListener, config: &Config, shutdown: &Shutdown) -> Result<(), Problem> {
+    log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
     let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
     let room = Arc::new(Room::new(waker, config.max_clients, config.memory));
     let broadcaster = start(Broadcaster::new(Arc::clone(&room), config.stall_timeout), shutdown)?;
@@ -175,7 +176,8 @@ struct Door {
     room: Arc<Room>,
     max_clients: usize,
     max_line: usize,
-    sessions: Vec<(Arc<Connection>, JoinHandle<()>)>,
+    /// Weak, so that a client that is gone takes none of the system's sockets.
+    sessions: Vec<(Weak<Connection>, JoinHandle<()>)>,
     /// The last client could not be taken in. It is told when that begins and when it ends.
     in_trouble: bool,
 }
@@ -187,6 +189,7 @@ impl Door {
     }
 
     fn admit_all(&mut self, listener: &TcpListener) {
+        self.sessions.retain(|(_, thread)| !thread.is_finished());
         loop {
             let admitted = match listener.accept() {
                 Ok((stream, peer)) => self.admit(stream, peer),
@@ -214,7 +217,6 @@ impl Door {
     }
 
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
-        self.sessions.retain(|(_, thread)| !thread.is_finished());
         // A client that is gone already has a socket that takes no options.
         let Ok(connection) = Connection::new(stream, peer).map(Arc::new) else { return Ok(()) };
         let seat = self.room.seat();
@@ -227,17 +229,17 @@ impl Door {
             }
         }
         let room = Arc::clone(&self.room);
-        let (guest, max_line) = (Arc::clone(&connection), self.max_line);
+        let (max_line, weak) = (self.max_line, Arc::downgrade(&connection));
         let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || match seat {
-            Some(seat) => catch(|| Session::new(guest, room, seat, max_line).run()),
-            None => session::linger(&guest),
+            Some(seat) => catch(|| Session::new(connection, room, seat, max_line).run()),
+            None => session::linger(&connection),
         })?;
-        self.sessions.push((connection, thread));
+        self.sessions.push((weak, thread));
         Ok(())
     }
 
     fn close(self) {
-        for (connection, _) in &self.sessions {
+        for connection in self.sessions.iter().filter_map(|(weak, _)| weak.upgrade()) {
             connection.hang_up(Verdict::ShuttingDown);
         }
         for (_, thread) in self.sessions {

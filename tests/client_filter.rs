@@ -4,12 +4,14 @@ mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::DEADLINE;
 use common::peer::{BANNER, Conversation, Peer};
+#[cfg(unix)]
+use common::process::signal;
+use common::process::{UNKNOWN_HOST, end, run, wait};
 
 /// A client in an empty folder for the test of that name.
 fn client(test: &str) -> Command {
@@ -42,39 +44,6 @@ fn alice(test: &str) -> (Child, Conversation) {
 fn feed(child: &mut Child, input: &str) {
     let mut stdin = child.stdin.take().expect("it is piped");
     stdin.write_all(input.as_bytes()).expect("the client reads");
-}
-
-/// Waits for the client to end by itself, and gives its status, output and complaints.
-#[track_caller]
-fn end(mut child: Child) -> (Option<i32>, String, String) {
-    let status = wait(&mut child);
-    let read = |pipe: Option<&mut dyn Read>| {
-        let mut text = String::new();
-        pipe.map(|pipe| pipe.read_to_string(&mut text));
-        text
-    };
-    let out = read(child.stdout.as_mut().map(|pipe| pipe as &mut dyn Read));
-    let err = read(child.stderr.as_mut().map(|pipe| pipe as &mut dyn Read));
-    (status.code(), out, err)
-}
-
-#[track_caller]
-fn wait(child: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        if let Some(status) = child.try_wait().expect("it is our child") {
-            return status;
-        }
-        if Instant::now() > deadline {
-            child.kill().ok();
-            panic!("the client does not end");
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 const WELCOME: &str =
@@ -219,12 +188,11 @@ fn output_that_cannot_be_written_is_told() {
 #[cfg(unix)]
 #[test]
 fn signals_end_it_well() {
-    for signal in ["TERM", "INT"] {
+    for name in ["-TERM", "-INT"] {
         let (child, _server) = alice("signal");
-        let pid = child.id().to_string();
-        Command::new("kill").args(["-s", signal, &pid]).status().expect("kill runs");
+        signal(name, child.id());
         let (status, _, err) = end(child);
-        assert_eq!((status, err.as_str()), (Some(0), ""), "{signal}");
+        assert_eq!((status, err.as_str()), (Some(0), ""), "{name}");
     }
 }
 
@@ -304,17 +272,19 @@ fn without_logging_there_is_no_log() {
 #[test]
 fn a_server_that_cannot_be_reached_is_one_line_and_status_1() {
     let nobody = Peer::listen().arguments();
-    let Output { status, stdout, stderr } =
-        client("refused").args(nobody).output().expect("the client runs");
-    let err = text(&stderr);
-    assert_eq!((status.code(), text(&stdout).as_str()), (Some(1), ""));
-    assert!(err.starts_with("chatclient: cannot connect to 127.0.0.1:"), "{err}");
-    assert!(err.ends_with("; is the server running there, on that port?\n"), "{err}");
-    let Output { status, stderr, .. } =
-        client("unknown").arg("no-such-host.invalid").output().expect("the client runs");
-    let err = text(&stderr);
-    assert_eq!(status.code(), Some(1));
-    assert!(err.starts_with("chatclient: cannot find the host no-such-host.invalid: "), "{err}");
+    let (status, out, err) = run(client("refused").args(&nobody));
+    assert_eq!((status, out.as_str()), (Some(1), ""));
+    let [host, port] = nobody;
+    let advice = "is the server running there, on that port?";
+    let refused = "connection refused";
+    assert_eq!(err, format!("chatclient: cannot connect to {host}:{port}: {refused}; {advice}\n"));
+    let (status, _, err) = run(client("unknown").arg(UNKNOWN_HOST));
+    assert_eq!(status, Some(1));
+    assert!(
+        err.starts_with(&format!("chatclient: cannot find the host {UNKNOWN_HOST}: ")),
+        "{err}"
+    );
+    assert_eq!(err.lines().count(), 1);
 }
 
 #[test]
@@ -332,22 +302,22 @@ fn the_environment_stands_for_the_arguments() {
 
 #[test]
 fn wrong_usage_is_one_line_that_says_what_is_right_and_status_2() {
+    let level = "it must be off, error, warn, info, debug or trace";
     let cases: &[(&[&str], &str)] = &[
-        (&["5000"], "give the address first, then the port: chatclient 127.0.0.1 5000"),
-        (&["127.0.0.1", "0"], "1..=65535"),
-        (&["127.0.0.1", "many"], "invalid"),
-        (&["--frob"], "--frob"),
-        (&["--name", "a b"], "a name "),
+        (&["5000"], "that is a port; give the address first: 127.0.0.1 5000"),
+        (&["127.0.0.1", "0"], "it must be a number from 1 to 65535"),
+        (&["127.0.0.1", "many"], "it must be a number from 1 to 65535"),
+        (&["--nam", "x"], "a similar argument exists: '--name'"),
+        (&["--name", "a b"], "a name cannot have ' ' in it: letters, digits, _, - and . can be"),
         (&["--name", "-a"], "a name cannot start with"),
-        (&["--log-level", "loud"], "off, error, warn, info, debug and trace"),
-        (&["a", "1", "b"], "unexpected"),
+        (&["--log-level", "loud"], level),
+        (&["a", "1", "b"], "unexpected argument 'b' found"),
     ];
     for (arguments, part) in cases {
-        let Output { status, stdout, stderr } =
-            client("usage").args(*arguments).output().expect("the client runs");
-        let err = text(&stderr);
-        assert_eq!((status.code(), text(&stdout).as_str()), (Some(2), ""), "{arguments:?}");
+        let (status, out, err) = run(client("usage").args(*arguments));
+        assert_eq!((status, out.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(err.starts_with("chatclient: ") && err.contains(part), "{arguments:?}: {err}");
+        assert!(err.ends_with("; see chatclient --help\n"), "{arguments:?}: {err}");
         assert_eq!(err.lines().count(), 1, "{arguments:?}: {err}");
     }
 }
@@ -355,9 +325,8 @@ fn wrong_usage_is_one_line_that_says_what_is_right_and_status_2() {
 #[test]
 fn help_and_version_are_no_mistakes() {
     for (argument, part) in [("--help", "Examples:"), ("--version", "chatclient ")] {
-        let Output { status, stdout, stderr } =
-            client("help").arg(argument).output().expect("the client runs");
-        assert_eq!((status.code(), text(&stderr).as_str()), (Some(0), ""));
-        assert!(text(&stdout).contains(part), "{}", text(&stdout));
+        let (status, out, err) = run(client("help").arg(argument));
+        assert_eq!((status, err.as_str()), (Some(0), ""));
+        assert!(out.contains(part), "{out}");
     }
 }

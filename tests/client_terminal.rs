@@ -3,10 +3,13 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use common::peer::{BANNER, Conversation, Peer};
+#[cfg(target_os = "linux")]
+use common::process::assert_never_wakes;
+#[cfg(unix)]
+use common::process::signal;
 use common::terminal::Terminal;
 
 const CLIENT: &str = env!("CARGO_BIN_EXE_chatclient");
@@ -231,7 +234,7 @@ fn a_lost_connection_restores_the_terminal_and_then_says_so() {
 #[cfg(unix)]
 #[test]
 fn signals_end_it_well_and_leave_the_terminal_as_it_was() {
-    for signal in ["TERM", "INT", "HUP"] {
+    for name in ["-TERM", "-INT", "-HUP"] {
         let peer = Peer::listen();
         let [host, port] = peer.arguments();
         // The shell tells its child's number, which it keeps by becoming the client.
@@ -239,14 +242,14 @@ fn signals_end_it_well_and_leave_the_terminal_as_it_was() {
             "stty -g >before; (sh -c 'echo $$ >pid; exec \"{CLIENT}\" {host} {port} --name alice'); \
              echo status=$?; stty -g >after; cmp before after && echo restored"
         );
-        let folder = folder(&format!("signal_{signal}"));
+        let folder = folder(&format!("signal{name}"));
         let mut terminal = Terminal::start(60, 6, &folder, &["sh", "-c", &script]);
         let _server = peer.accept_as("alice");
         terminal.press("half a line");
         terminal.shows(&["alice> half a line|"]);
         let pid = std::fs::read_to_string(folder.join("pid")).expect("the shell wrote it");
-        Command::new("kill").args(["-s", signal, pid.trim()]).status().expect("kill runs");
-        terminal.shows_what(signal, |rows| {
+        signal(name, pid.trim().parse().expect("a number"));
+        terminal.shows_what(name, |rows| {
             rows.contains("-- you are alice, alone here\nstatus=0\nrestored")
         });
     }
@@ -328,22 +331,6 @@ fn a_flood_is_shown_to_its_end_while_keys_are_heard() {
     server.hear("still here\n");
 }
 
-/// How often each thread of the process has gone to sleep of its own accord.
-#[cfg(target_os = "linux")]
-fn sleeps(process: u32) -> Vec<String> {
-    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
-    let mut sleeps: Vec<String> = tasks
-        .map(|task| {
-            let path = task.expect("a thread").path().join("status");
-            let status = std::fs::read_to_string(path).expect("it runs");
-            let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"));
-            format!("{} {}", status.lines().next().expect("a name"), line.expect("a count"))
-        })
-        .collect();
-    sleeps.sort();
-    sleeps
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn an_idle_client_never_wakes() {
@@ -351,15 +338,5 @@ fn an_idle_client_never_wakes() {
     terminal.press("hello\r");
     server.hear("hello\n");
     terminal.shows(&["<alice> hello", "alice> |"]);
-    let deadline = std::time::Instant::now() + common::DEADLINE;
-    loop {
-        let before = sleeps(terminal.process_id());
-        std::thread::sleep(Duration::from_secs(1));
-        let after = sleeps(terminal.process_id());
-        if before == after {
-            return;
-        }
-        // A busy machine may have given it its last work only now.
-        assert!(std::time::Instant::now() < deadline, "{before:#?}\n{after:#?}");
-    }
+    assert_never_wakes(terminal.process_id());
 }

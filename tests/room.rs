@@ -2,6 +2,8 @@
 
 mod common;
 
+#[cfg(unix)]
+use common::process::signal;
 use common::server::{TestClient, TestServer};
 
 #[test]
@@ -161,7 +163,7 @@ fn a_shutdown_tells_everyone_and_is_not_held_up_by_a_stalled_client() {
         bob.send(&line);
         alice.expect_start("<bob> xxx");
     }
-    server.terminate();
+    signal("-TERM", server.id());
     alice.expect("-- the server is shutting down");
     alice.expect_end();
     assert_eq!(server.status(), Some(0));

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use chatroom::arguments;
 use chatroom::client::{self, Config};
-use chatroom::problem;
 use chatroom::protocol::name::Name;
 use chatroom::protocol::{DEFAULT_ADDRESS, DEFAULT_PORT};
 use clap::Parser;
-use clap::error::ErrorKind;
 use log::LevelFilter;
 
 const PROGRAM: &str = "chatclient";
@@ -33,12 +32,12 @@ Exit status: 0 a clean end, 1 no connection or a lost one, 2 wrong usage.";
 struct Arguments {
     /// The server's address or name
     #[arg(default_value = DEFAULT_ADDRESS, env = "CHATROOM_HOST", hide_env_values = true)]
-    #[arg(value_parser = host)]
+    #[arg(value_parser = arguments::host)]
     host: String,
 
     /// The server's port
     #[arg(default_value_t = DEFAULT_PORT, env = "CHATROOM_PORT", hide_env_values = true)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(value_parser = arguments::port)]
     port: u16,
 
     /// Your name in the room; your login name if you give none
@@ -51,14 +50,14 @@ struct Arguments {
     log_file: PathBuf,
 
     /// How much to log: off, error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = arguments::log_level)]
     log_level: LevelFilter,
 }
 
 fn main() -> ExitCode {
-    match Arguments::try_parse() {
+    match arguments::parse::<Arguments>() {
         Ok(arguments) => client::run(&arguments.into()),
-        Err(error) => told(&error),
+        Err(status) => status,
     }
 }
 
@@ -74,38 +73,8 @@ impl From<Arguments> for Config {
     }
 }
 
-/// Help and version are what was asked for; all else is wrong usage.
-fn told(error: &clap::Error) -> ExitCode {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        // A closed standard output is no reason to fail.
-        error.print().ok();
-        return ExitCode::SUCCESS;
-    }
-    eprintln!("{}", problem::usage(PROGRAM, &error.render().to_string()));
-    ExitCode::from(2)
-}
-
-/// A host. A number alone is a port in the wrong place, and brackets belong to an IPv6 address.
-fn host(text: &str) -> Result<String, String> {
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(format!(
-            "that is no address; give the address first, then the port: {PROGRAM} \
-             {DEFAULT_ADDRESS} {text}"
-        ));
-    }
-    let address = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    if address.is_empty() {
-        return Err("give an address or a host name".to_owned());
-    }
-    Ok(address.to_owned())
-}
-
 fn name(text: &str) -> Result<Name, String> {
     Name::parse(text).map_err(|rule| rule.to_string())
-}
-
-fn level(text: &str) -> Result<LevelFilter, String> {
-    text.parse().map_err(|_| "it is one of off, error, warn, info, debug and trace".to_owned())
 }
 
 #[cfg(test)]
@@ -116,21 +85,5 @@ mod tests {
     #[test]
     fn the_arguments_are_well_formed() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn a_host_is_anything_but_a_number_alone() {
-        let cases = [
-            ("chat.local", Some("chat.local")),
-            ("127.0.0.1", Some("127.0.0.1")),
-            ("[::1]", Some("::1")),
-            ("::1", Some("::1")),
-            ("5000", None),
-            ("", None),
-            ("[]", None),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(host(text).ok().as_deref(), expected, "{text}");
-        }
     }
 }

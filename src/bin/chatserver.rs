@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use chatroom::arguments;
 use chatroom::logging;
-use chatroom::problem::{self, Problem};
+use chatroom::problem::Problem;
 use chatroom::protocol::{DEFAULT_ADDRESS, DEFAULT_MAX_LINE, DEFAULT_PORT};
 use chatroom::server::{self, Config, Shutdown};
 use clap::Parser;
-use clap::error::ErrorKind;
 use log::LevelFilter;
 
 const PROGRAM: &str = "chatserver";
@@ -31,11 +31,12 @@ Exit status: 0 a clean end, 1 it could not do its work, 2 wrong usage.";
 struct Arguments {
     /// The address or host name to listen on
     #[arg(default_value = DEFAULT_ADDRESS, env = "CHATROOM_ADDRESS", hide_env_values = true)]
-    #[arg(value_parser = address)]
+    #[arg(value_parser = arguments::host)]
     address: String,
 
     /// The port to listen on; 0 for any free one
     #[arg(default_value_t = DEFAULT_PORT, env = "CHATROOM_PORT", hide_env_values = true)]
+    #[arg(value_parser = arguments::port_or_any)]
     port: u16,
 
     /// The most clients at a time, 1 to 100000
@@ -62,7 +63,7 @@ struct Arguments {
     verbose: bool,
 
     /// How much to log: off, error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = arguments::log_level)]
     log_level: LevelFilter,
 
     /// Append the log to this file, too
@@ -71,9 +72,9 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match arguments::parse() {
         Ok(arguments) => arguments,
-        Err(error) => return told(&error),
+        Err(status) => return status,
     };
     match serve(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -134,26 +135,6 @@ fn begin_log(arguments: &Arguments) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Help and version are what was asked for; all else is wrong usage.
-fn told(error: &clap::Error) -> ExitCode {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        error.print().ok();
-        return ExitCode::SUCCESS;
-    }
-    eprintln!("{}", problem::usage(PROGRAM, &error.to_string()));
-    ExitCode::from(2)
-}
-
-/// Someone who gives one number means a port, which would silently be taken for an address.
-fn address(text: &str) -> Result<String, String> {
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(format!(
-            "it looks like a port; give the address first: {DEFAULT_ADDRESS} {text}"
-        ));
-    }
-    Ok(text.to_owned())
-}
-
 /// A number of bytes, perhaps with K, M or G for powers of 1024.
 fn size(text: &str) -> Result<usize, String> {
     let (number, unit) = match text.char_indices().next_back() {
@@ -166,4 +147,36 @@ fn size(text: &str) -> Result<usize, String> {
     bytes
         .filter(|bytes| (64 << 10..=64 << 30).contains(bytes))
         .ok_or_else(|| "it must be from 64K to 64G, in bytes or with K, M or G".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_size_is_in_bytes_or_in_powers_of_1024() {
+        let cases = [
+            ("65536", Some(65_536)),
+            ("64K", Some(65_536)),
+            ("16m", Some(16 << 20)),
+            ("1G", Some(1 << 30)),
+            ("1", None),
+            ("65G", None),
+            ("99999999999999999999", None),
+            ("99999999999G", None),
+            ("M", None),
+            ("16MB", None),
+            ("-16M", None),
+            ("", None),
+        ];
+        for (text, bytes) in cases {
+            assert_eq!(size(text).ok(), bytes, "{text}");
+        }
+    }
 }

@@ -83,7 +83,8 @@ impl Connection {
     #[cfg(unix)]
     pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        // No SIGPIPE to ward off, which not every system can: Rust programs ignore it.
+        let flags = SendFlags::DONTWAIT;
         let sent = match slices {
             [one] => send(&self.stream, one, flags),
             many => sendmsg(&self.stream, many, &mut SendAncillaryBuffer::default(), flags),
@@ -126,8 +127,5 @@ impl Connection {
 
 /// A time as `poll` takes it.
 pub(crate) fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        tv_sec: duration.as_secs().try_into().unwrap_or(i64::MAX),
-        tv_nsec: duration.subsec_nanos().into(),
-    }
+    duration.try_into().unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 })
 }

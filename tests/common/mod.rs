@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 pub mod peer;
+pub mod process;
 pub mod server;
 pub mod terminal;
 

@@ -1,40 +1,72 @@
 //! A real server process, and plain sockets as its clients.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use super::DEADLINE;
+use super::process::wait;
+
+/// The program, with its standard streams piped.
+pub fn chatserver() -> Command {
+    piped(env!("CARGO_BIN_EXE_chatserver"))
+}
+
+/// A shell that runs `script`, in which `$0` is the program.
+#[cfg(unix)]
+pub fn chatserver_by(script: &str) -> Command {
+    let mut command = piped("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_chatserver")]);
+    command
+}
+
+fn piped(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for variable in ["CHATROOM_ADDRESS", "CHATROOM_PORT"] {
+        command.env_remove(variable);
+    }
+    command
+}
 
 /// A `chatserver` on a free port, ended when dropped.
 pub struct TestServer {
     process: Child,
-    pub port: u16,
+    /// What it writes to standard error; read, so that it is never held up.
+    log: Mutex<mpsc::Receiver<String>>,
+    pub address: SocketAddr,
 }
 
 impl TestServer {
     pub fn start(options: &[&str]) -> TestServer {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_chatserver"))
-            .args(["127.0.0.1", "0"])
-            .args(options)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
+        TestServer::run(chatserver().args(["127.0.0.1", "0"]).args(options))
+    }
+
+    /// Starts the server as `command` says.
+    pub fn run(command: &mut Command) -> TestServer {
+        let mut process = command.spawn().expect("the server starts");
         let mut line = String::new();
         let stdout = process.stdout.take().expect("it is piped");
         BufReader::new(stdout).read_line(&mut line).expect("the server speaks");
-        let port = line.trim_end().strip_prefix("listening on 127.0.0.1:");
-        let port = port.and_then(|port| port.parse().ok()).expect("it says where it listens");
-        TestServer { process, port }
+        let address = line.strip_suffix('\n').and_then(|line| line.strip_prefix("listening on "));
+        let address = address.and_then(|address| address.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("it says {line:?}"));
+        let stderr = process.stderr.take().expect("it is piped");
+        let (lines, log) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                lines.send(line).ok();
+            }
+        });
+        TestServer { process, log: Mutex::new(log), address }
     }
 
     /// A client that has sent nothing.
     pub fn connect(&self) -> TestClient {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the server accepts");
-        stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-        TestClient { stream, received: Vec::new(), seen: 0 }
+        let stream = TcpStream::connect(self.address).expect("the server accepts");
+        TestClient::new(stream)
     }
 
     /// A client that is in the room under `name`.
@@ -46,22 +78,35 @@ impl TestServer {
         client
     }
 
-    #[cfg(unix)]
-    pub fn terminate(&self) {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Waits for a line in its log that has `part` in it, and gives the line without its time.
+    #[track_caller]
+    pub fn logs(&self, part: &str) -> String {
+        let mut passed = Vec::new();
+        loop {
+            match self.log.lock().unwrap().recv_timeout(DEADLINE) {
+                Ok(line) if line.contains(part) => {
+                    return line.split_once(' ').map_or(line.clone(), |(_, text)| text.to_owned());
+                }
+                Ok(line) => passed.push(line),
+                Err(_) => panic!("no {part:?} in the log: {passed:#?}"),
+            }
+        }
+    }
+
+    /// What it has logged since it was asked last, once it has ended.
+    pub fn rest_of_the_log(&mut self) -> Vec<String> {
+        self.log.lock().unwrap().iter().collect()
     }
 
     /// The exit status, once the server has ended.
+    #[track_caller]
     pub fn status(&mut self) -> Option<i32> {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                return status.code();
-            }
-            assert!(Instant::now() < deadline, "the server does not end");
-            std::thread::yield_now();
-        }
+        wait(&mut self.process).code()
     }
 }
 
@@ -80,6 +125,17 @@ pub struct TestClient {
 }
 
 impl TestClient {
+    fn new(stream: TcpStream) -> TestClient {
+        stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        TestClient { stream, received: Vec::new(), seen: 0 }
+    }
+
+    /// Ends the connection so that the server's system is told that it broke.
+    pub fn reset(self) {
+        let socket = socket2::SockRef::from(&self.stream);
+        socket.set_linger(Some(Duration::ZERO)).expect("a socket has a linger time");
+    }
+
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).expect("the server takes it");
     }

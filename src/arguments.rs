@@ -1,0 +1,142 @@
+//! What the command lines of both programs share: how they are parsed, how wrong usage is told, and
+//! the arguments that both have.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use log::LevelFilter;
+
+use crate::protocol::DEFAULT_ADDRESS;
+
+/// The program's arguments.
+///
+/// # Errors
+///
+/// The program is to end with this status, and has said why: help or the version was asked for, or
+/// the arguments are wrong.
+pub fn parse<A: Parser>() -> Result<A, ExitCode> {
+    A::try_parse().map_err(|error| {
+        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+            // A closed standard output is no reason to fail.
+            error.print().ok();
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("{}", usage(A::command().get_name(), &error.render().to_string()));
+        ExitCode::from(2)
+    })
+}
+
+/// An address or a host name. A number alone is a port in the wrong place, which would be taken for
+/// an address; brackets belong to an IPv6 address.
+///
+/// # Errors
+///
+/// What is wrong with it, for the user.
+pub fn host(text: &str) -> Result<String, String> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("that is a port; give the address first: {DEFAULT_ADDRESS} {text}"));
+    }
+    let host = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    if host.is_empty() {
+        return Err("give an address or a host name".to_owned());
+    }
+    Ok(host.to_owned())
+}
+
+/// The port of a server to connect to.
+///
+/// # Errors
+///
+/// What is wrong with it, for the user.
+pub fn port(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(port @ 1..) => Ok(port),
+        _ => Err("it must be a number from 1 to 65535".to_owned()),
+    }
+}
+
+/// The port to listen on.
+///
+/// # Errors
+///
+/// What is wrong with it, for the user.
+pub fn port_or_any(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "it must be a number from 0 to 65535; 0 is any free one".to_owned())
+}
+
+/// How much to log.
+///
+/// # Errors
+///
+/// What is wrong with it, for the user.
+pub fn log_level(text: &str) -> Result<LevelFilter, String> {
+    text.parse().map_err(|_| "it must be off, error, warn, info, debug or trace".to_owned())
+}
+
+/// What the parser has to say of wrong usage, in several paragraphs, as one line that also says
+/// where to find more.
+fn usage(program: &str, rendered: &str) -> String {
+    let mut paragraphs = rendered.split("\n\n").map(one_line);
+    let what = paragraphs.next().unwrap_or_default();
+    let what = what.strip_prefix("error: ").unwrap_or(&what);
+    let similar = paragraphs.find_map(|tip| Some(tip.strip_prefix("tip: a similar ")?.to_owned()));
+    let similar = similar.map_or(String::new(), |tip| format!("; a similar {tip}"));
+    format!("{program}: {what}{similar}; see {program} --help")
+}
+
+fn one_line(paragraph: &str) -> String {
+    paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_usage_is_told_in_one_line() {
+        let cases = [
+            (
+                "error: unexpected argument '--frob' found\n\n  tip: to pass it\n\nUsage: x\n",
+                "prog: unexpected argument '--frob' found; see prog --help",
+            ),
+            (
+                "error: no '--nam'\n\n  tip: a similar argument exists: '--name'\n\nUsage: x\n",
+                "prog: no '--nam'; a similar argument exists: '--name'; see prog --help",
+            ),
+            ("error: bad\n  [values: a, b]\n", "prog: bad [values: a, b]; see prog --help"),
+        ];
+        for (rendered, line) in cases {
+            assert_eq!(usage("prog", rendered), line);
+        }
+    }
+
+    #[test]
+    fn a_host_is_anything_but_a_number_alone() {
+        let cases = [
+            ("chat.local", Some("chat.local")),
+            ("127.0.0.1", Some("127.0.0.1")),
+            ("[::1]", Some("::1")),
+            ("::1", Some("::1")),
+            ("5000", None),
+            ("", None),
+            ("[]", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(host(text).ok().as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_server_may_leave_its_port_to_the_system() {
+        for (text, connect, listen) in [
+            ("5000", Some(5000), Some(5000)),
+            ("0", None, Some(0)),
+            ("65536", None, None),
+            ("-1", None, None),
+            ("http", None, None),
+        ] {
+            assert_eq!((port(text).ok(), port_or_any(text).ok()), (connect, listen), "{text}");
+        }
+    }
+}

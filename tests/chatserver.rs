@@ -1,0 +1,240 @@
+//! `chatserver` as a program: its arguments, its log, its signals, its limits, and how it ends.
+
+mod common;
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+#[cfg(target_os = "linux")]
+use common::process::assert_never_wakes;
+#[cfg(unix)]
+use common::process::signal;
+use common::process::{UNKNOWN_HOST, run};
+#[cfg(unix)]
+use common::server::chatserver_by;
+use common::server::{TestServer, chatserver};
+
+/// A path in an empty folder for the test of that name.
+fn file(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chatserver").join(test);
+    std::fs::remove_dir_all(&folder).ok();
+    std::fs::create_dir_all(&folder).expect("a folder for the test");
+    folder.join("chatserver.log")
+}
+
+#[test]
+fn what_it_cannot_do_is_one_line_that_says_what_to_do_and_status_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = &taken.local_addr().expect("it is bound").port().to_string();
+    let no_folder = file("errors").with_file_name("nowhere").join("log").display().to_string();
+    let cases: &[(&[&str], &str, &str)] = &[
+        (
+            &["127.0.0.1", port],
+            &format!("cannot listen on 127.0.0.1:{port}: "),
+            "; choose another port, or 0 for any free one",
+        ),
+        // An address for documentation, which is no machine's (RFC 5737).
+        (
+            &["192.0.2.1", "0"],
+            "cannot listen on 192.0.2.1:0: ",
+            "; use one of this machine's addresses, 127.0.0.1 for this machine alone or 0.0.0.0 \
+             for everyone who can reach it",
+        ),
+        (&[UNKNOWN_HOST], &format!("cannot find the host {UNKNOWN_HOST}: "), "; check the name"),
+        (
+            &["127.0.0.1", "0", "--log-file", &no_folder],
+            &format!("cannot write the log {no_folder}: "),
+            "",
+        ),
+    ];
+    for (arguments, start, advice) in cases {
+        let (status, out, err) = run(chatserver().args(*arguments));
+        assert_eq!((status, out.as_str()), (Some(1), ""), "{arguments:?}");
+        assert!(err.starts_with(&format!("chatserver: {start}")), "{arguments:?}: {err}");
+        assert!(err.ends_with(&format!("{advice}\n")), "{arguments:?}: {err}");
+        assert_eq!(err.lines().count(), 1, "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_one_line_that_says_what_is_right_and_status_2() {
+    let port = "it must be a number from 0 to 65535; 0 is any free one";
+    let size = "it must be from 64K to 64G, in bytes or with K, M or G";
+    let cases: &[(&[&str], &str)] = &[
+        (&["5000"], "that is a port; give the address first: 127.0.0.1 5000"),
+        (&["", "5000"], "give an address or a host name"),
+        (&["127.0.0.1", "65536"], port),
+        (&["127.0.0.1", "http"], port),
+        (&["127.0.0.1", "1", "more"], "unexpected argument 'more' found"),
+        (&["--frob"], "unexpected argument '--frob' found"),
+        (&["--max-client", "5"], "a similar argument exists: '--max-clients'"),
+        (&["--max-clients", "0"], "0 is not in 1..=100000"),
+        (&["--max-line", "9"], "9 is not in 16..=65536"),
+        (&["--memory", "1"], size),
+        (&["--stall-timeout", "0"], "0 is not in 1..=86400"),
+        (&["--log-level", "loud"], "it must be off, error, warn, info, debug or trace"),
+    ];
+    for (arguments, part) in cases {
+        let (status, out, err) = run(chatserver().args(*arguments));
+        assert_eq!((status, out.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(err.starts_with("chatserver: ") && err.contains(part), "{arguments:?}: {err}");
+        assert!(err.ends_with("; see chatserver --help\n"), "{arguments:?}: {err}");
+        assert_eq!(err.lines().count(), 1, "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_mistakes() {
+    for (argument, part) in [("--help", "Examples:"), ("--version", "chatserver ")] {
+        let (status, out, err) = run(chatserver().arg(argument));
+        assert_eq!((status, err.as_str()), (Some(0), ""));
+        assert!(out.contains(part), "{out}");
+    }
+}
+
+#[test]
+fn the_environment_stands_for_the_arguments() {
+    let mut command = chatserver();
+    command.env("CHATROOM_ADDRESS", "127.0.0.1").env("CHATROOM_PORT", "0");
+    let server = TestServer::run(&mut command);
+    server.join("alice").send("/quit\n");
+}
+
+#[test]
+fn it_listens_on_host_names_and_on_ipv6() {
+    let server = TestServer::run(chatserver().args(["localhost", "0"]));
+    assert!(server.address.ip().is_loopback());
+    server.join("alice");
+    if TcpListener::bind("[::1]:0").is_err() {
+        return; // Not every machine has IPv6.
+    }
+    for address in ["::1", "[::1]"] {
+        let server = TestServer::run(chatserver().args([address, "0"]));
+        assert!(server.address.is_ipv6());
+        server.join("alice");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn its_port_is_free_again_at_once() {
+    let mut first = TestServer::start(&[]);
+    let mut alice = first.join("alice");
+    // The server closes first, so that its side of the connection lingers in the system.
+    signal("-TERM", first.id());
+    alice.expect("-- the server is shutting down");
+    alice.expect_end();
+    assert_eq!(first.status(), Some(0));
+    let port = first.address.port().to_string();
+    let second = TestServer::run(chatserver().args(["127.0.0.1", &port]));
+    assert_eq!(second.address, first.address);
+    second.join("bob");
+}
+
+#[cfg(unix)]
+#[test]
+fn either_signal_ends_it_cleanly_and_a_second_one_at_once() {
+    for name in ["-INT", "-TERM"] {
+        let mut server = TestServer::start(&[]);
+        let mut alice = server.join("alice");
+        signal(name, server.id());
+        alice.expect("-- the server is shutting down");
+        alice.expect_end();
+        assert_eq!(server.status(), Some(0), "{name}");
+    }
+    let mut server = TestServer::start(&[]);
+    let mut bob = server.join("bob");
+    let stalled = server.join("stalled");
+    for number in 0..2000 {
+        bob.send(format!("{number} {}\n", "x".repeat(4000)));
+    }
+    bob.send("/who\n");
+    bob.expect("-- stalled joined");
+    bob.expect("-- 2 here: bob, stalled");
+    // Stopped, it gets both signals at the same time, while it has something left to deliver.
+    for name in ["-STOP", "-INT", "-TERM", "-CONT"] {
+        signal(name, server.id());
+    }
+    assert_eq!(server.status(), Some(130));
+    drop(stalled);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_log_has_who_came_and_went_and_what_was_said_only_when_asked() {
+    let log = file("log");
+    let path = log.display().to_string();
+    for options in [&["--log-file", &path][..], &["-v", "--log-file", &path]] {
+        let mut server = TestServer::start(options);
+        let mut alice = server.join("alice");
+        server.logs("alice joined");
+        let mut bob = server.join("bob");
+        bob.send("/me waits\nsaid aloud\n/msg alice a secret\n/nick robert\n/quit good night\n");
+        bob.expect("[you -> alice] a secret");
+        alice.expect("-- bob joined");
+        server.logs("robert left: good night");
+        alice.finish();
+        server.logs("alice left");
+        signal("-TERM", server.id());
+        assert_eq!(server.status(), Some(0));
+        assert_eq!(server.rest_of_the_log().len(), 1, "one line tells of the end");
+    }
+    let text = std::fs::read_to_string(&log).expect("it was written");
+    assert!(!text.contains("secret"), "{text}");
+    let records: Vec<&str> =
+        text.lines().filter_map(|line| Some(line.split_once(' ')?.1)).collect();
+    let with_peer = |record: &str| record.split("127.0.0.1:").next().unwrap_or(record).to_owned();
+    let records: Vec<String> = records.into_iter().map(with_peer).collect();
+    let quiet = [
+        concat!("[INFO ] chatserver ", env!("CARGO_PKG_VERSION"), " begins"),
+        "[INFO ] alice joined from ",
+        "[INFO ] bob joined from ",
+        "[INFO ] bob is now robert",
+        "[INFO ] robert left: good night (",
+        "[INFO ] alice left (",
+        "[INFO ] shutting down",
+    ];
+    assert_eq!(records[..7], quiet);
+    for said in ["[DEBUG] * bob waits", "[DEBUG] <bob> said aloud"] {
+        assert_eq!(records.iter().filter(|record| *record == said).count(), 1, "{records:#?}");
+    }
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&log).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_on_a_full_disk_is_given_up_and_the_room_goes_on() {
+    let server = TestServer::start(&["--log-file", "/dev/full"]);
+    let told = server.logs("cannot write the log /dev/full: no space left on device");
+    assert!(told.ends_with("; going on without it"), "{told}");
+    let mut alice = server.join("alice");
+    server.join("bob");
+    alice.expect("-- bob joined");
+}
+
+#[cfg(unix)]
+#[test]
+fn without_sockets_to_spare_it_says_so_once_and_takes_the_next_client_when_it_can() {
+    let mut command = chatserver_by("ulimit -n 20; exec \"$0\" 127.0.0.1 0");
+    let mut server = TestServer::run(&mut command);
+    let mut first = server.join("first");
+    let mut waiting: Vec<_> = (0..20).map(|_| server.connect()).collect();
+    server.logs("cannot take clients in: ");
+    first.expect("-- guest1 joined");
+    waiting.drain(..15);
+    server.logs("clients can be taken in again");
+    server.join("last").send("here\n");
+    signal("-TERM", server.id());
+    assert_eq!(server.status(), Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_idle_server_with_a_hundred_clients_never_wakes() {
+    let server = TestServer::start(&[]);
+    let clients: Vec<_> = (0..100).map(|i| server.join(&format!("c{i}"))).collect();
+    assert_never_wakes(server.id());
+    drop(clients);
+}

@@ -1,0 +1,89 @@
+//! A program that runs to its end.
+
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::DEADLINE;
+
+/// A host name that no resolver has to be asked for: a part of it is longer than the 63 bytes that
+/// the DNS knows (RFC 1035, 2.3.4).
+pub const UNKNOWN_HOST: &str =
+    "a-name-with-a-part-that-is-longer-than-the-sixty-three-bytes-it-may-have.invalid";
+
+/// Runs a program to its end, and gives its status, output and complaints.
+#[track_caller]
+pub fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    end(command.spawn().expect("the program starts"))
+}
+
+/// Waits for a program to end by itself, and gives its status, output and complaints.
+#[track_caller]
+pub fn end(mut child: Child) -> (Option<i32>, String, String) {
+    let status = wait(&mut child);
+    let read = |pipe: Option<&mut dyn Read>| {
+        let mut text = String::new();
+        pipe.map(|pipe| pipe.read_to_string(&mut text));
+        text
+    };
+    let out = read(child.stdout.as_mut().map(|pipe| pipe as &mut dyn Read));
+    let err = read(child.stderr.as_mut().map(|pipe| pipe as &mut dyn Read));
+    (status.code(), out, err)
+}
+
+#[track_caller]
+pub fn wait(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            return status;
+        }
+        if Instant::now() > deadline {
+            child.kill().ok();
+            panic!("the program does not end");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Sends a signal, such as `-TERM`, to a process of the test's.
+#[cfg(unix)]
+pub fn signal(signal: &str, process: u32) {
+    let status = Command::new("kill").args([signal, &process.to_string()]).status();
+    assert!(status.expect("there is a kill").success());
+}
+
+/// Asserts that a process does nothing: that no thread of it is woken for a second.
+///
+/// # Panics
+///
+/// It has not found rest within the deadline.
+#[cfg(target_os = "linux")]
+#[track_caller]
+pub fn assert_never_wakes(process: u32) {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let before = switches(process);
+        thread::sleep(Duration::from_secs(1));
+        let after = switches(process);
+        if before == after {
+            return;
+        }
+        // A busy machine may have given it its last work only now.
+        assert!(Instant::now() < deadline, "{before:#?}\n{after:#?}");
+    }
+}
+
+/// How often each thread of a process has been put to sleep, or kept from running.
+#[cfg(target_os = "linux")]
+fn switches(process: u32) -> Vec<String> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
+    let status = |thread: std::io::Result<std::fs::DirEntry>| {
+        let path = thread.expect("a thread").path();
+        let status = std::fs::read_to_string(path.join("status")).unwrap_or_default();
+        let counts = status.lines().filter(|line| line.contains("ctxt_switches"));
+        format!("{}: {}", path.display(), counts.collect::<Vec<_>>().join(" "))
+    };
+    threads.map(status).collect()
+}
