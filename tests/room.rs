@@ -103,6 +103,68 @@ fn the_last_line_of_a_half_closed_client_is_said_and_what_is_due_is_delivered() 
 }
 
 #[test]
+fn a_client_that_breaks_off_is_told_apart_from_one_that_ends() {
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    let mut bob = server.join("bob");
+    alice.expect("-- bob joined");
+    bob.send("whole\nbroken in the mid");
+    alice.expect("<bob> whole");
+    bob.reset();
+    alice.expect("-- bob left (connection lost)");
+    server.connect().reset();
+    let mut carol = server.join("carol");
+    alice.expect("-- carol joined");
+    carol.send("whole\n");
+    alice.expect("<carol> whole");
+    drop(carol.stream);
+    alice.expect_start("-- carol left");
+}
+
+#[test]
+fn one_who_names_itself_late_is_a_guest_first_and_one_gone_before_never_joined() {
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    let mut silent = server.connect();
+    silent.expect("-- chatroom 1: welcome (/help for the commands)");
+    silent.expect("-- you are guest1, with 1 other here");
+    silent.send("/nick bob\n");
+    silent.expect("-- you are now bob");
+    let mut gone = server.connect();
+    gone.send("\n  \n\x1b[2J\n");
+    gone.finish();
+    gone.expect("-- chatroom 1: welcome (/help for the commands)");
+    gone.expect_end();
+    let mut quits = server.connect();
+    quits.send("/quit\n");
+    quits.expect("-- chatroom 1: welcome (/help for the commands)");
+    quits.expect_end();
+    alice.expect("-- guest1 joined");
+    alice.expect("-- guest1 is now bob");
+    server.join("carol");
+    alice.expect("-- carol joined");
+}
+
+#[test]
+fn text_is_made_safe_before_anyone_sees_it() {
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    let mut bob = server.join("bob");
+    alice.expect("-- bob joined");
+    for (bytes, text) in [
+        (&b"\x1b[2J\x1b]0;title\x07clear\x00\x08\x7f"[..], "clear"),
+        (b"a\tb\xc3(", "a\tb\u{fffd}("),
+        (b"\xff\xfd\x01telnet", "telnet"),
+        ("\u{202e}right\u{202c} to \u{2066}left\u{9b}31m".as_bytes(), "right to left"),
+        ("日本語 👩‍👩‍👧 e\u{301}".as_bytes(), "日本語 👩‍👩‍👧 e\u{301}"),
+    ] {
+        bob.send(bytes);
+        bob.send(b"\n");
+        alice.expect(&format!("<bob> {text}"));
+    }
+}
+
+#[test]
 fn a_character_in_two_pieces_is_one_and_what_is_too_long_is_refused() {
     let server = TestServer::start(&["--max-line", "16"]);
     let mut alice = server.join("alice");

@@ -174,6 +174,7 @@ impl fmt::Display for Refusal<'_> {
             Refusal::LineTooLong(limit) => {
                 write!(f, "that line was too long and was not sent: the most is {limit} bytes")
             }
+            Refusal::RoomFull(1) => write!(f, "the room is full (1 client)"),
             Refusal::RoomFull(clients) => write!(f, "the room is full ({clients} clients)"),
             Refusal::Http => write!(f, "this is a chat room, not a web server"),
         }
@@ -256,6 +257,7 @@ mod tests {
             ),
             (&Refusal::NameTaken(bob), "!! /nick: the name bob is taken"),
             (&Refusal::NobodyHere("bob"), "!! /msg: nobody here is called bob"),
+            (&Refusal::RoomFull(1), "!! the room is full (1 client)"),
             (&Refusal::RoomFull(100), "!! the room is full (100 clients)"),
         ];
         for (line, expected) in lines {

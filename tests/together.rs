@@ -1,0 +1,140 @@
+//! `chatserver` and `chatclient`, against each other.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+#[cfg(unix)]
+use common::process::signal;
+use common::process::{end, run};
+use common::server::TestServer;
+use common::terminal::Terminal;
+
+const CLIENT: &str = env!("CARGO_BIN_EXE_chatclient");
+
+/// An empty folder for the client of that name.
+fn folder(client: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("together").join(client);
+    std::fs::remove_dir_all(&folder).ok();
+    std::fs::create_dir_all(&folder).expect("a folder for the client");
+    folder
+}
+
+/// A client of that name in a pipe.
+fn filter(server: &TestServer, test: &str, name: &str) -> Command {
+    let mut command = Command::new(CLIENT);
+    command.args(arguments(server)).args(["--name", name]);
+    command.current_dir(folder(&format!("{test}_{name}")));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A client of that name in a terminal.
+fn terminal(server: &TestServer, test: &str, name: &str) -> Terminal {
+    let [host, port] = arguments(server);
+    let folder = folder(&format!("{test}_{name}"));
+    Terminal::start(60, 10, &folder, &[CLIENT, &host, &port, "--name", name])
+}
+
+fn arguments(server: &TestServer) -> [String; 2] {
+    [server.address.ip().to_string(), server.address.port().to_string()]
+}
+
+fn say_and_end(child: &mut Child, text: &str) {
+    child.stdin.take().expect("it is piped").write_all(text.as_bytes()).expect("it reads");
+}
+
+#[test]
+fn two_terminals_and_a_pipe_talk() {
+    let server = TestServer::start(&[]);
+    let mut alice = terminal(&server, "talk", "alice");
+    alice.shows(&[
+        "-- chatroom 1: welcome (/help for the commands)",
+        "-- you are alice, alone here",
+        "alice> |",
+    ]);
+    let mut bob = terminal(&server, "talk", "bob");
+    bob.shows(&["-- you are bob, with 1 other here", "bob> |"]);
+    alice.shows(&["-- bob joined", "alice> |"]);
+    alice.press("half a thought");
+    bob.press("hello alice\r/me waves\r/msg alice psst\r/nick robert\r");
+    let seen = ["<bob> hello alice", "* bob waves", "[bob -> you] psst", "-- bob is now robert"];
+    alice.shows(&[&seen[..], &["alice> half a thought|"]].concat());
+    let own = ["<bob> hello alice", "* bob waves", "[you -> alice] psst", "-- you are now robert"];
+    bob.shows(&[&own[..], &["robert> |"]].concat());
+    let mut pipe = filter(&server, "talk", "build").spawn().expect("the client starts");
+    say_and_end(&mut pipe, "build done\n");
+    let (status, _, err) = end(pipe);
+    assert_eq!((status, err.as_str()), (Some(0), ""));
+    let seen = ["-- build joined", "<build> build done", "-- build left"];
+    bob.shows(&[&seen[..], &["robert> |"]].concat());
+    bob.press("\x03");
+    assert_eq!(bob.ends(), 0);
+    alice.shows(&[&seen[..], &["-- robert left", "alice> half a thought|"]].concat());
+}
+
+#[test]
+fn a_taken_name_gets_a_number() {
+    let server = TestServer::start(&[]);
+    let _first = server.join("alice");
+    let mut second = terminal(&server, "taken", "alice");
+    second.shows(&["-- you are now alice2", "alice2> |"]);
+}
+
+#[test]
+fn everything_that_is_piped_in_is_delivered_once_and_in_order() {
+    const LINES: usize = 20_000;
+    let server = TestServer::start(&[]);
+    let mut watcher = filter(&server, "pipes", "watcher").spawn().expect("the client starts");
+    let mut watched = BufReader::new(watcher.stdout.take().expect("it is piped")).lines();
+    let mut next = move || watched.next().expect("a line").expect("in UTF-8");
+    while !next().starts_with("-- you are watcher") {}
+    let mut talker = filter(&server, "pipes", "talker").spawn().expect("the client starts");
+    let mut stdin = talker.stdin.take().expect("it is piped");
+    let typing = std::thread::spawn(move || {
+        for number in 0..LINES {
+            writeln!(stdin, "line {number}").expect("the client reads");
+        }
+    });
+    assert_eq!(next(), "-- talker joined");
+    for number in 0..LINES {
+        assert_eq!(next(), format!("<talker> line {number}"));
+    }
+    assert_eq!(next(), "-- talker left");
+    typing.join().expect("all was typed");
+    assert_eq!(end(talker).0, Some(0));
+    drop(watcher.stdin.take());
+    assert_eq!(end(watcher).0, Some(0));
+}
+
+#[test]
+fn a_full_room_is_told_in_one_line() {
+    let server = TestServer::start(&["--max-clients", "1"]);
+    let _only = server.join("only");
+    let (status, out, err) = run(filter(&server, "full", "late").stdin(Stdio::null()));
+    assert_eq!(out, "!! the room is full (1 client)\n");
+    assert_eq!(status, Some(1), "{err}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_that_ends_takes_its_clients_with_it_and_they_say_so() {
+    for (name, told) in [("-TERM", true), ("-KILL", false)] {
+        let server = TestServer::start(&[]);
+        let mut alice = terminal(&server, "server_ends", "alice");
+        alice.shows(&["alice> |"]);
+        let bob = filter(&server, "server_ends", "bob").spawn().expect("the client starts");
+        alice.shows(&["-- bob joined", "alice> |"]);
+        signal(name, server.id());
+        let (status, out, err) = end(bob);
+        assert_eq!(status, Some(1), "{name}");
+        assert_eq!(out.ends_with("-- the server is shutting down\n"), told, "{out}");
+        let lost = format!("chatclient: lost the connection to {}: ", server.address);
+        assert!(err.starts_with(&lost), "{err}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+        assert_eq!(alice.ends(), 1);
+        alice.shows_what(&lost, |rows| rows.replace('\n', "").contains(lost.trim_end()));
+    }
+}
