@@ -65,7 +65,8 @@ impl Name {
     /// The number of a name that the server gives, if this is one.
     #[must_use]
     pub fn guest_number(&self) -> Option<usize> {
-        self.0.strip_prefix("guest")?.parse().ok()
+        let number = self.0.strip_prefix("guest")?.parse().ok()?;
+        (*self == Name::guest(number)).then_some(number)
     }
 
     /// The name as it is shown.
