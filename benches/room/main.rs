@@ -1,0 +1,121 @@
+//! How fast the room is, and beside others: `cargo bench --bench room -- --help`.
+
+#![allow(unreachable_pub, reason = "a benchmark exports nothing")]
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use load::Outcome;
+use report::Row;
+use scenario::Scenario;
+use target::Target;
+
+mod line;
+mod load;
+mod process;
+mod report;
+mod scenario;
+mod target;
+
+/// Puts a load on the server, and on others for comparison, and prints what came of it.
+///
+/// Every client of the load is in this one process, and reads as fast as it can; the programs run
+/// without limits of rate. The figures are medians over the rounds, in each of which every program
+/// has its turn. On a shared machine, only the ratios mean something.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Within 20 seconds: one round, a fifth of the load
+    #[arg(long)]
+    quick: bool,
+
+    /// Other programs to put the same load on: ncat, nats, redis
+    #[arg(long, value_name = "PROGRAMS", value_delimiter = ',')]
+    against: Vec<String>,
+
+    /// Only the scenarios whose name contains this
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+
+    /// How many rounds, 3 unless --quick
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
+
+    /// Cargo says this to every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let targets = match targets(&arguments.against) {
+        Ok(targets) => targets,
+        Err(unknown) => {
+            eprintln!("room: unknown program {unknown}; there are ncat, nats and redis");
+            return ExitCode::from(2);
+        }
+    };
+    let rounds = arguments.rounds.unwrap_or(if arguments.quick { 1 } else { 3 });
+    println!("no limits of rate on any side; medians of {rounds} round(s)");
+    let mut sound = true;
+    for scenario in Scenario::all(arguments.quick) {
+        if arguments.only.as_ref().is_some_and(|only| !scenario.name.contains(only.as_str())) {
+            continue;
+        }
+        println!("\n## {}: {}\n", scenario.name, scenario.what);
+        let rows = measure(&targets, &scenario, rounds);
+        let table = if scenario.idle.is_some() { report::of_idleness } else { report::of_load };
+        print!("{}", table(&rows));
+        std::io::stdout().flush().ok();
+        sound &= rows.first().is_some_and(is_sound);
+    }
+    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The server itself, and those of the others that are there.
+fn targets(against: &[String]) -> Result<Vec<Target>, &str> {
+    let mut targets = vec![Target::Chatroom];
+    for name in against {
+        let target = Target::OTHERS.into_iter().find(|target| target.name() == name);
+        let target = target.ok_or(name.as_str())?;
+        if target.is_installed() {
+            targets.push(target);
+        } else {
+            println!("{name} is not installed: skipped");
+        }
+    }
+    Ok(targets)
+}
+
+/// The programs take turns, so that whatever else the machine does is in the way of all of them.
+fn measure(targets: &[Target], scenario: &Scenario, rounds: usize) -> Vec<Row> {
+    let mut rows: Vec<Row> =
+        targets.iter().map(|&target| Row { target, outcomes: Ok(Vec::new()) }).collect();
+    for _ in 0..rounds {
+        for row in &mut rows {
+            let Ok(outcomes) = &mut row.outcomes else { continue };
+            match load::run(row.target, scenario) {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(why) => row.outcomes = Err(why.to_string()),
+            }
+        }
+    }
+    rows
+}
+
+/// Nothing of ours may be lost, doubled or in different orders.
+fn is_sound(ours: &Row) -> bool {
+    let fault = |o: &Outcome| o.lost > 0 || o.again > 0 || o.orders > 1;
+    match &ours.outcomes {
+        Err(why) => {
+            eprintln!("room: {why}");
+            false
+        }
+        Ok(outcomes) if outcomes.iter().any(fault) => {
+            eprintln!("room: lines were lost, doubled or out of order");
+            false
+        }
+        Ok(_) => true,
+    }
+}

@@ -1,0 +1,131 @@
+//! The outcomes as a table: medians over the rounds, and how the others compare.
+
+use std::fmt::Write;
+
+use crate::load::Outcome;
+use crate::target::Target;
+
+/// A program's outcomes in one scenario, round by round; or why there are none.
+pub struct Row {
+    pub target: Target,
+    pub outcomes: Result<Vec<Outcome>, String>,
+}
+
+impl Row {
+    /// The median over the rounds of what `value` takes out of an outcome.
+    pub fn median(&self, value: impl Fn(&Outcome) -> Option<f64>) -> Option<f64> {
+        let mut values: Vec<f64> = self.outcomes.as_ref().ok()?.iter().filter_map(value).collect();
+        values.sort_by(f64::total_cmp);
+        values.get(values.len() / 2).copied()
+    }
+
+    pub fn rate(&self) -> Option<f64> {
+        self.median(|outcome| Some(outcome.deliveries as f64 / outcome.time.as_secs_f64()))
+    }
+
+    /// In microseconds.
+    fn cpu(&self) -> Option<f64> {
+        self.median(|o| Some(o.cpu?.as_secs_f64() * 1e6 / (o.deliveries as f64).max(1.0)))
+    }
+
+    /// In milliseconds.
+    pub fn latency(&self, quantile: f64) -> Option<f64> {
+        self.median(|outcome| Some(outcome.latency.value_at_quantile(quantile) as f64 / 1e6))
+    }
+
+    fn megabytes(&self) -> Option<f64> {
+        self.median(|outcome| Some(outcome.peak_memory? as f64 / f64::from(1 << 20)))
+    }
+
+    /// Lost, and doubled or out of order, in all of the rounds.
+    fn faults(&self) -> (u64, u64) {
+        let outcomes = self.outcomes.iter().flatten();
+        outcomes.fold((0, 0), |(lost, again), o| (lost + o.lost, again + o.again))
+    }
+}
+
+/// The table of a scenario in which somebody speaks.
+pub fn of_load(rows: &[Row]) -> String {
+    let mut table = String::from(
+        "| program | deliveries/s | p50 ms | p99 ms | p99.9 ms | max ms | CPU/delivery | peak memory \
+         | lost | again |\n|---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for row in rows {
+        let name = row.target.name();
+        if let Err(why) = &row.outcomes {
+            writeln!(table, "| {name} | {why} |||||||||").expect("a String takes all");
+            continue;
+        }
+        let (lost, again) = row.faults();
+        writeln!(
+            table,
+            "| {name} | {} | {} | {} | {} | {} | {} µs | {} MB | {lost} | {again} |",
+            shown(row.rate()),
+            shown(row.latency(0.5)),
+            shown(row.latency(0.99)),
+            shown(row.latency(0.999)),
+            shown(row.latency(1.0)),
+            shown(row.cpu()),
+            shown(row.megabytes()),
+        )
+        .expect("a String takes all");
+    }
+    let Some((ours, others)) = rows.split_first() else { return table };
+    for other in others.iter().filter(|row| row.outcomes.is_ok()) {
+        let ratio = |value: &dyn Fn(&Row) -> Option<f64>| {
+            shown(value(ours).zip(value(other)).map(|(ours, other)| ours / other))
+        };
+        writeln!(
+            table,
+            "ours to {}: deliveries/s × {}, p50 × {}, p99 × {}, CPU × {}, memory × {}",
+            other.target.name(),
+            ratio(&Row::rate),
+            ratio(&|row| row.latency(0.5)),
+            ratio(&|row| row.latency(0.99)),
+            ratio(&Row::cpu),
+            ratio(&Row::megabytes),
+        )
+        .expect("a String takes all");
+    }
+    if let Some(own) = ours.median(|outcome| outcome.own_cpu) {
+        writeln!(table, "the load itself used {} of one processor", shown(Some(own)))
+            .expect("a String takes all");
+    }
+    table
+}
+
+/// The table of a scenario in which nobody does.
+pub fn of_idleness(rows: &[Row]) -> String {
+    let mut table = String::from("| program | memory | a client | wake-ups |\n|---|---|---|---|\n");
+    for row in rows {
+        let name = row.target.name();
+        if let Err(why) = &row.outcomes {
+            writeln!(table, "| {name} | {why} |||").expect("a String takes all");
+            continue;
+        }
+        let kilobytes = row.median(|o| Some(o.memory_per_client? as f64 / 1024.0));
+        writeln!(
+            table,
+            "| {name} | {} MB | {} KB | {} |",
+            shown(row.megabytes()),
+            shown(kilobytes),
+            shown(row.median(|outcome| Some(outcome.wakeups? as f64))),
+        )
+        .expect("a String takes all");
+    }
+    table
+}
+
+/// Three digits, and a letter for thousands and millions.
+fn shown(value: Option<f64>) -> String {
+    match value {
+        None => "–".to_owned(),
+        Some(0.0) => "0".to_owned(),
+        Some(value) if value >= 1e6 => shown(Some(value / 1e6)) + " M",
+        Some(value) if value >= 1e4 => shown(Some(value / 1e3)) + " K",
+        Some(value) if value >= 100.0 => format!("{value:.0}"),
+        Some(value) if value >= 10.0 => format!("{value:.1}"),
+        Some(value) if value >= 1.0 => format!("{value:.2}"),
+        Some(value) => format!("{value:.3}"),
+    }
+}

@@ -1,0 +1,91 @@
+//! What the load does.
+
+use std::time::Duration;
+
+/// One kind of load.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    pub name: &'static str,
+    pub what: String,
+    /// Clients that read as fast as they can.
+    pub clients: usize,
+    /// Of these, how many speak.
+    pub senders: usize,
+    /// How many lines each of these sends.
+    pub lines: u32,
+    /// How often each of them speaks; `None` is as fast as the socket takes it.
+    pub every: Option<Duration>,
+    /// With one more client that never reads, and one that reads 10 KB/s.
+    pub stalled: bool,
+    /// How many clients a second join, say a line and leave.
+    pub churn: u32,
+    /// Nobody speaks for so long.
+    pub idle: Option<Duration>,
+}
+
+impl Scenario {
+    fn new(name: &'static str, clients: usize) -> Scenario {
+        Scenario {
+            name,
+            what: String::new(),
+            clients,
+            senders: 0,
+            lines: 0,
+            every: None,
+            stalled: false,
+            churn: 0,
+            idle: None,
+        }
+    }
+
+    fn flood(name: &'static str, lines: u32) -> Scenario {
+        let what = format!("100 clients, 10 send {lines} lines each, as fast as they can");
+        Scenario { what, senders: 10, lines, ..Scenario::new(name, 100) }
+    }
+
+    fn paced(name: &'static str, clients: usize, senders: usize, rate: u32, time: u32) -> Scenario {
+        let what = format!("{clients} clients, {senders} send {rate} lines/s for {time} s");
+        let every = Some(Duration::from_secs(1) / rate);
+        Scenario { what, senders, lines: rate * time, every, ..Scenario::new(name, clients) }
+    }
+
+    fn idle(name: &'static str, clients: usize, time: Duration) -> Scenario {
+        let what = format!("{clients} clients, nobody speaks for {time:?}");
+        Scenario { what, idle: Some(time), ..Scenario::new(name, clients) }
+    }
+
+    /// All of them; `quick` ones take a second or two each.
+    pub fn all(quick: bool) -> Vec<Scenario> {
+        let (lines, time) = if quick { (2_000, 1) } else { (10_000, 5) };
+        let stalled = Scenario::flood("stalled", lines);
+        let churn = Scenario::paced("churn", 100, 100, 20, time);
+        vec![
+            Scenario::flood("flood", lines),
+            Scenario::paced("paced-20", 100, 100, 20, time),
+            Scenario::paced("paced-5", 100, 100, 5, time),
+            Scenario::paced("many", 1000, 100, 1, time),
+            Scenario {
+                what: format!("{}; one never reads, one reads 10 KB/s", stalled.what),
+                stalled: true,
+                ..stalled
+            },
+            Scenario {
+                what: format!("{}; 50 a second join, say a line and leave", churn.what),
+                churn: 50,
+                ..churn
+            },
+            Scenario::idle("idle-100", 100, Duration::from_secs(time.into())),
+            Scenario::idle("idle-1000", 1000, Duration::from_secs(time.into())),
+        ]
+    }
+
+    /// With another rate: for the plot.
+    pub fn at_rate(rate: u32, time: u32) -> Scenario {
+        Scenario::paced("plot", 100, 100, rate, time)
+    }
+
+    /// How many clients it has at a time, at most.
+    pub fn most_clients(&self) -> usize {
+        self.clients + if self.stalled { 2 } else { 0 } + 4 * self.churn as usize
+    }
+}

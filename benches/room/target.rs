@@ -1,0 +1,165 @@
+//! The programs that are measured: how each is started, joined and spoken to.
+
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a program may take to listen.
+const START: Duration = Duration::from_secs(10);
+
+/// A program that passes lines on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    Chatroom,
+    Ncat,
+    Nats,
+    Redis,
+}
+
+impl Target {
+    pub const OTHERS: [Target; 3] = [Target::Ncat, Target::Nats, Target::Redis];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Target::Chatroom => "chatroom",
+            Target::Ncat => "ncat",
+            Target::Nats => "nats",
+            Target::Redis => "redis",
+        }
+    }
+
+    fn program(self) -> &'static str {
+        match self {
+            Target::Chatroom => env!("CARGO_BIN_EXE_chatserver"),
+            Target::Ncat => "ncat",
+            Target::Nats => "nats-server",
+            Target::Redis => "redis-server",
+        }
+    }
+
+    /// Whether its program is there.
+    pub fn is_installed(self) -> bool {
+        let found = |folder: &Path| folder.join(self.program()).is_file();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        self == Target::Chatroom || std::env::split_paths(&path).any(|folder| found(&folder))
+    }
+
+    /// Whether a sender gets its own lines back.
+    pub fn echoes(self) -> bool {
+        self == Target::Redis
+    }
+
+    /// What a client says first. For the `number`th one.
+    pub fn hello(self, number: usize) -> String {
+        match self {
+            Target::Chatroom => format!("/nick c{number}\n"),
+            Target::Ncat => String::new(),
+            Target::Nats => "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false}\r\n\
+                             SUB room 1\r\nPING\r\n"
+                .to_owned(),
+            // The third version of the protocol lets one connection subscribe and publish.
+            Target::Redis => "HELLO 3\r\nSUBSCRIBE room\r\n".to_owned(),
+        }
+    }
+
+    /// What the program has answered once the client is there.
+    pub fn welcome(self) -> &'static [u8] {
+        match self {
+            Target::Chatroom => b"-- you are ",
+            Target::Ncat => b"<announce>",
+            Target::Nats => b"PONG",
+            Target::Redis => b"subscribe",
+        }
+    }
+
+    /// Appends `line` as the program wants it.
+    pub fn publish(self, line: &[u8], to: &mut Vec<u8>) {
+        let (before, after): (&[u8], &[u8]) = match self {
+            Target::Chatroom | Target::Ncat => (b"", b"\n"),
+            Target::Nats => (b"PUB room 100\r\n", b"\r\n"),
+            Target::Redis => (b"*3\r\n$7\r\nPUBLISH\r\n$4\r\nroom\r\n$100\r\n", b"\r\n"),
+        };
+        to.extend_from_slice(before);
+        to.extend_from_slice(line);
+        to.extend_from_slice(after);
+    }
+
+    /// Starts the program for so many clients, and waits until it listens.
+    pub fn start(self, clients: usize) -> io::Result<Running> {
+        let port = free_port()?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut command = Command::new(self.program());
+        command.args(self.arguments(port, clients));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let running = Running { process: command.spawn()?, address };
+        let deadline = Instant::now() + START;
+        loop {
+            match TcpStream::connect(address) {
+                Ok(probe) => {
+                    part(probe);
+                    return Ok(running);
+                }
+                Err(why) if Instant::now() > deadline => return Err(why),
+                Err(_) => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
+    }
+
+    /// Without limits of rate on any side.
+    fn arguments(self, port: u16, clients: usize) -> Vec<String> {
+        let (port, clients) = (port.to_string(), (clients + 8).to_string());
+        let arguments: &[&str] = match self {
+            Target::Chatroom => &["127.0.0.1", &port, "--max-clients", &clients],
+            Target::Ncat => &["-l", "--chat", "--max-conns", &clients, "127.0.0.1", &port],
+            Target::Nats => &["-a", "127.0.0.1", "-p", &port],
+            Target::Redis => &[
+                "--bind",
+                "127.0.0.1",
+                "--port",
+                &port,
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--maxclients",
+                &clients,
+                "--client-output-buffer-limit",
+                "pubsub 0 0 0",
+            ],
+        };
+        arguments.iter().map(ToString::to_string).collect()
+    }
+}
+
+/// A started program; dropped, it is ended.
+#[derive(Debug)]
+pub struct Running {
+    process: Child,
+    pub address: SocketAddr,
+}
+
+impl Running {
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// Leaves, and waits until the program has seen it.
+fn part(mut probe: TcpStream) {
+    probe.shutdown(std::net::Shutdown::Write).ok();
+    probe.set_read_timeout(Some(Duration::from_secs(1))).ok();
+    while matches!(probe.read(&mut [0; 1024]), Ok(1..)) {}
+}
