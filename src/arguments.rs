@@ -1,12 +1,15 @@
 //! What the command lines of both programs share: how they are parsed, how wrong usage is told, and
 //! the arguments that both have.
 
+use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use log::LevelFilter;
 
+use crate::problem;
 use crate::protocol::DEFAULT_ADDRESS;
 
 /// The program's arguments.
@@ -22,7 +25,7 @@ pub fn parse<A: Parser>() -> Result<A, ExitCode> {
             error.print().ok();
             return ExitCode::SUCCESS;
         }
-        eprintln!("{}", usage(A::command().get_name(), &error.render().to_string()));
+        problem::complain(A::command().get_name(), usage::<A>(&error.render().to_string()));
         ExitCode::from(2)
     })
 }
@@ -37,6 +40,12 @@ pub fn host(text: &str) -> Result<String, String> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("that is a port; give the address first: {DEFAULT_ADDRESS} {text}"));
     }
+    if let Some((host, port)) = text.split_once(':')
+        && !host.is_empty()
+        && port.parse::<u16>().is_ok()
+    {
+        return Err(format!("give the port as a word of its own: {host} {port}"));
+    }
     let host = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     if host.is_empty() {
         return Err("give an address or a host name".to_owned());
@@ -50,10 +59,9 @@ pub fn host(text: &str) -> Result<String, String> {
 ///
 /// What is wrong with it, for the user.
 pub fn port(text: &str) -> Result<u16, String> {
-    match text.parse() {
-        Ok(port @ 1..) => Ok(port),
-        _ => Err("it must be a number from 1 to 65535".to_owned()),
-    }
+    text.parse::<NonZeroU16>()
+        .map(NonZeroU16::get)
+        .map_err(|_| "it must be a number from 1 to 65535".to_owned())
 }
 
 /// The port to listen on.
@@ -63,6 +71,18 @@ pub fn port(text: &str) -> Result<u16, String> {
 /// What is wrong with it, for the user.
 pub fn port_or_any(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "it must be a number from 0 to 65535; 0 is any free one".to_owned())
+}
+
+/// A number in this range.
+///
+/// # Errors
+///
+/// Of what it gives: what is wrong with the number, for the user.
+pub fn number(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone {
+    move |text| match text.parse() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => Err(format!("it must be a number from {} to {}", range.start(), range.end())),
+    }
 }
 
 /// How much to log.
@@ -76,13 +96,13 @@ pub fn log_level(text: &str) -> Result<LevelFilter, String> {
 
 /// What the parser has to say of wrong usage, in several paragraphs, as one line that also says
 /// where to find more.
-fn usage(program: &str, rendered: &str) -> String {
+fn usage<A: CommandFactory>(rendered: &str) -> String {
     let mut paragraphs = rendered.split("\n\n").map(one_line);
     let what = paragraphs.next().unwrap_or_default();
     let what = what.strip_prefix("error: ").unwrap_or(&what);
     let similar = paragraphs.find_map(|tip| Some(tip.strip_prefix("tip: a similar ")?.to_owned()));
     let similar = similar.map_or(String::new(), |tip| format!("; a similar {tip}"));
-    format!("{program}: {what}{similar}; see {program} --help")
+    format!("{what}{similar}; see {} --help", A::command().get_name())
 }
 
 fn one_line(paragraph: &str) -> String {
@@ -93,32 +113,36 @@ fn one_line(paragraph: &str) -> String {
 mod tests {
     use super::*;
 
+    #[derive(Parser)]
+    struct Prog {}
+
     #[test]
     fn wrong_usage_is_told_in_one_line() {
         let cases = [
             (
                 "error: unexpected argument '--frob' found\n\n  tip: to pass it\n\nUsage: x\n",
-                "prog: unexpected argument '--frob' found; see prog --help",
+                "unexpected argument '--frob' found; see chatroom --help",
             ),
             (
                 "error: no '--nam'\n\n  tip: a similar argument exists: '--name'\n\nUsage: x\n",
-                "prog: no '--nam'; a similar argument exists: '--name'; see prog --help",
+                "no '--nam'; a similar argument exists: '--name'; see chatroom --help",
             ),
-            ("error: bad\n  [values: a, b]\n", "prog: bad [values: a, b]; see prog --help"),
+            ("error: bad\n  [values: a, b]\n", "bad [values: a, b]; see chatroom --help"),
         ];
         for (rendered, line) in cases {
-            assert_eq!(usage("prog", rendered), line);
+            assert_eq!(usage::<Prog>(rendered), line);
         }
     }
 
     #[test]
-    fn a_host_is_anything_but_a_number_alone() {
+    fn a_host_has_no_port() {
         let cases = [
             ("chat.local", Some("chat.local")),
             ("127.0.0.1", Some("127.0.0.1")),
             ("[::1]", Some("::1")),
             ("::1", Some("::1")),
             ("5000", None),
+            ("chat.local:5000", None),
             ("", None),
             ("[]", None),
         ];

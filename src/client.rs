@@ -121,8 +121,7 @@ fn begin_log<O: Output + 'static>(config: &Config, output: &Arc<O>) {
     let path = config.log_file.display().to_string();
     let output = Arc::clone(output);
     let on_failure = move |why| {
-        let problem = Problem::Log { path, why };
-        output.notice(&format!("{problem}; going on without it"));
+        output.notice(&Problem::LogLost { path, why }.to_string());
     };
     match logging::open(&config.log_file) {
         Ok(file) => logging::to_file(file, config.log_level, Box::new(on_failure)),

@@ -2,11 +2,15 @@
 //!
 //! A file is appended to, is readable by its owner alone, and gets one write a record, so that
 //! several programs can share it. A file that cannot be written any more is given up, and that is
-//! told once; the program goes on.
+//! told once; the program goes on. Nobody waits for the server's logs: a thread for each writes what
+//! the others queue, so that a terminal that is held with Ctrl+S holds no room.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use log::LevelFilter;
 use simplelog::{
@@ -28,14 +32,21 @@ pub fn to_file(file: File, level: LevelFilter, on_failure: OnFailure) {
 ///
 /// The same holds as for [`to_file`]. A broken standard error is borne in silence: there is nobody
 /// left to tell.
-pub fn to_stderr(file: Option<(File, OnFailure)>, level: LevelFilter) {
+///
+/// # Errors
+///
+/// The system has no thread to spare.
+pub fn to_stderr(file: Option<(File, OnFailure)>, level: LevelFilter) -> io::Result<Flush> {
     let ignore: OnFailure = Box::new(|_| {});
-    let mut loggers: Vec<Box<dyn SharedLogger>> =
-        vec![WriteLogger::new(level, config(), Records::new(io::stderr(), ignore))];
+    let (stderr, mut written) = Queue::begin(Records::new(io::stderr(), ignore))?;
+    let mut loggers: Vec<Box<dyn SharedLogger>> = vec![WriteLogger::new(level, config(), stderr)];
     if let Some((file, on_failure)) = file {
-        loggers.push(WriteLogger::new(level, config(), Records::new(file, on_failure)));
+        let (queue, also_written) = Queue::begin(Records::new(file, on_failure))?;
+        loggers.push(WriteLogger::new(level, config(), queue));
+        written.extend(also_written);
     }
     install(loggers);
+    Ok(Flush(written))
 }
 
 /// Opens a log file to append to, and makes it, readable by its owner alone, if it is not there.
@@ -114,10 +125,89 @@ impl<W: Write> Write for Records<W> {
     }
 }
 
+/// How many records may wait to be written. More than that are left out, and their number is told.
+const QUEUE: usize = 10_000;
+
+/// How long a program that ends waits for the last records to be written.
+const LAST_RECORDS: Duration = Duration::from_millis(100);
+
+/// What a logger writes to, for a thread of its own to write to the real place. It never waits.
+struct Queue {
+    records: SyncSender<Message>,
+    record: Vec<u8>,
+    left_out: u64,
+}
+
+enum Message {
+    Record(Vec<u8>),
+    /// Answer once everything before this is written.
+    Flush(SyncSender<()>),
+}
+
+impl Queue {
+    fn begin<W: Write + Send + 'static>(
+        mut to: Records<W>,
+    ) -> io::Result<(Queue, Vec<SyncSender<Message>>)> {
+        let (records, queued) = mpsc::sync_channel(QUEUE);
+        let write = move || {
+            for message in queued {
+                match message {
+                    Message::Record(record) => to.write_all(&record).unwrap_or_default(),
+                    Message::Flush(done) => done.send(()).unwrap_or_default(),
+                }
+            }
+        };
+        thread::Builder::new().name("log".to_owned()).spawn(write)?;
+        let flush = vec![records.clone()];
+        Ok((Queue { records, record: Vec::new(), left_out: 0 }, flush))
+    }
+
+    fn send(&mut self, record: Vec<u8>) {
+        if self.left_out > 0 {
+            let told = format!("{} records were left out: the log was held up\n", self.left_out);
+            if self.records.try_send(Message::Record(told.into_bytes())).is_ok() {
+                self.left_out = 0;
+            }
+        }
+        let sent = self.records.try_send(Message::Record(record));
+        self.left_out += u64::from(sent.is_err());
+    }
+}
+
+impl Write for Queue {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.record.extend_from_slice(piece);
+        if self.record.ends_with(b"\n") {
+            let record = std::mem::take(&mut self.record);
+            self.send(record);
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Dropped at the end of the program, it waits a moment until the logs are written.
+#[derive(Debug)]
+pub struct Flush(Vec<SyncSender<Message>>);
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        let deadline = Instant::now() + LAST_RECORDS;
+        for records in &self.0 {
+            let (done, written) = mpsc::sync_channel(1);
+            if records.try_send(Message::Flush(done)).is_ok() {
+                written.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok();
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
 
     /// Remembers each write, and fails after `good` of them.
     struct Disk {
@@ -155,5 +245,42 @@ mod tests {
         }
         assert_eq!(written.try_iter().collect::<Vec<_>>(), ["time one\n", "time two\n"]);
         assert_eq!(failed.try_iter().collect::<Vec<_>>(), [io::ErrorKind::StorageFull]);
+    }
+
+    #[test]
+    fn a_log_that_is_held_up_holds_nobody_up_and_tells_how_much_it_left_out() {
+        /// Writes one record for each permission.
+        struct Terminal {
+            permissions: mpsc::Receiver<()>,
+            written: mpsc::Sender<String>,
+        }
+        impl Write for Terminal {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.permissions.recv().ok();
+                self.written.send(String::from_utf8_lossy(bytes).into_owned()).ok();
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (permit, permissions) = mpsc::channel();
+        let (writes, written) = mpsc::channel();
+        let terminal = Records::new(Terminal { permissions, written: writes }, Box::new(|_| {}));
+        let (mut queue, _) = Queue::begin(terminal).expect("a thread");
+        // One more than fits may be in the thread's hands.
+        for number in 0..QUEUE + 10 {
+            writeln!(queue, "{number}").expect("never fails");
+        }
+        drop(permit);
+        for number in 0..QUEUE {
+            assert_eq!(written.recv().as_deref(), Ok(format!("{number}\n").as_str()));
+        }
+        while let Ok(extra) = written.try_recv() {
+            assert_eq!(extra, format!("{QUEUE}\n"));
+        }
+        writeln!(queue, "again").expect("never fails");
+        let told = written.recv().expect("it goes on");
+        assert!(told.ends_with(" records were left out: the log was held up\n"), "{told}");
     }
 }

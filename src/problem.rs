@@ -4,8 +4,10 @@
 //! programs, and so that an operating system's error code is turned into advice in one place.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
+
+use crate::protocol::text;
 
 /// Something that keeps a program from its work. Displayed without the program's name.
 #[derive(Debug)]
@@ -38,8 +40,22 @@ pub enum Problem {
         /// The reason, or that the server closed it.
         why: Lost,
     },
+    /// The server does not let the client in.
+    Refused {
+        /// The server.
+        server: SocketAddr,
+        /// What it has said.
+        why: String,
+    },
     /// The log file that was asked for cannot be written.
     Log {
+        /// The file's path.
+        path: String,
+        /// The operating system's reason.
+        why: io::Error,
+    },
+    /// The log file cannot be written, or no longer, and the program goes on.
+    LogLost {
         /// The file's path.
         path: String,
         /// The operating system's reason.
@@ -58,6 +74,8 @@ pub enum Lost {
     Closed,
     /// It broke.
     Broken(io::Error),
+    /// The other side has never said anything, nor closed it.
+    Silent,
 }
 
 impl fmt::Display for Problem {
@@ -77,11 +95,22 @@ impl fmt::Display for Problem {
             Problem::ConnectionLost { to, why: Lost::Closed } => {
                 write!(f, "lost the connection to {to}: the server closed it; try again later")
             }
+            Problem::ConnectionLost { to, why: Lost::Silent } => write!(
+                f,
+                "{to} has not said a word, so nothing shows that it took what was sent; is that \
+                 server all right?"
+            ),
+            Problem::Refused { server, why } => {
+                write!(f, "{server} does not let us in: {why}; try again later")
+            }
             Problem::ConnectionLost { to, why: Lost::Broken(why) } => {
                 write!(f, "lost the connection to {to}: {}; try again", reason(why))
             }
             Problem::Log { path, why } => {
-                write!(f, "cannot write the log {path}: {}", reason(why))
+                write!(f, "cannot write the log {path}: {}{}", reason(why), log_advice(why.kind()))
+            }
+            Problem::LogLost { path, why } => {
+                write!(f, "cannot write the log {path}: {}; going on without it", reason(why))
             }
             Problem::System(what, why) => write!(f, "cannot {what}: {}", reason(why)),
             Problem::Bug => {
@@ -92,6 +121,24 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+/// Says on standard error, in one line, what keeps the program from its work. What the user gave
+/// stands in it, so it is made safe. If nobody can be told, there is nobody left to tell.
+pub fn complain(program: &str, what: impl fmt::Display) {
+    let line = format!("{program}: {what}");
+    writeln!(io::stderr(), "{}", text::make_safe(line.as_bytes())).ok();
+}
+
+fn log_advice(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::NotFound => "; make its folder first, or name another file",
+        io::ErrorKind::PermissionDenied
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::ReadOnlyFilesystem => "; name another file",
+        io::ErrorKind::StorageFull => "; make room on the disk, or name another file",
+        _ => "",
+    }
+}
 
 /// The one invalid argument that a user can cause.
 const NEEDS_INTERFACE: &str = "; a link-local address needs its interface, as in fe80::1%eth0";

@@ -131,7 +131,8 @@ pub fn run(listener: TcpListener, config: &Config, shutdown: &Shutdown) -> Resul
     log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
     let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
     let room = Arc::new(Room::new(waker, config.max_clients, config.memory));
-    let broadcaster = start(Broadcaster::new(Arc::clone(&room), config.stall_timeout), shutdown)?;
+    let broadcaster = Broadcaster::new(Arc::clone(&room), config.memory, config.stall_timeout);
+    let broadcaster = start(broadcaster, shutdown)?;
     let mut door = Door {
         room: Arc::clone(&room),
         max_clients: config.max_clients,

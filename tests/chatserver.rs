@@ -4,6 +4,7 @@ mod common;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 #[cfg(target_os = "linux")]
 use common::process::assert_never_wakes;
@@ -40,11 +41,12 @@ fn what_it_cannot_do_is_one_line_that_says_what_to_do_and_status_1() {
             "; use one of this machine's addresses, 127.0.0.1 for this machine alone or 0.0.0.0 \
              for everyone who can reach it",
         ),
+        (&["\x1b[31mred\nhost"], "cannot find the host redhost: ", "; check the name"),
         (&[UNKNOWN_HOST], &format!("cannot find the host {UNKNOWN_HOST}: "), "; check the name"),
         (
             &["127.0.0.1", "0", "--log-file", &no_folder],
             &format!("cannot write the log {no_folder}: "),
-            "",
+            "; make its folder first, or name another file",
         ),
     ];
     for (arguments, start, advice) in cases {
@@ -59,19 +61,21 @@ fn what_it_cannot_do_is_one_line_that_says_what_to_do_and_status_1() {
 #[test]
 fn wrong_usage_is_one_line_that_says_what_is_right_and_status_2() {
     let port = "it must be a number from 0 to 65535; 0 is any free one";
-    let size = "it must be from 64K to 64G, in bytes or with K, M or G";
+    let size = "it must be from 1M to 64G, in bytes or with K, M or G";
     let cases: &[(&[&str], &str)] = &[
         (&["5000"], "that is a port; give the address first: 127.0.0.1 5000"),
         (&["", "5000"], "give an address or a host name"),
         (&["127.0.0.1", "65536"], port),
         (&["127.0.0.1", "http"], port),
+        (&["127.0.0.1", "-1"], port),
+        (&["127.0.0.1:5000"], "give the port as a word of its own: 127.0.0.1 5000"),
         (&["127.0.0.1", "1", "more"], "unexpected argument 'more' found"),
         (&["--frob"], "unexpected argument '--frob' found"),
         (&["--max-client", "5"], "a similar argument exists: '--max-clients'"),
-        (&["--max-clients", "0"], "0 is not in 1..=100000"),
-        (&["--max-line", "9"], "9 is not in 16..=65536"),
+        (&["--max-clients", "0"], "it must be a number from 1 to 100000"),
+        (&["--max-line", "9"], "it must be a number from 16 to 65536"),
         (&["--memory", "1"], size),
-        (&["--stall-timeout", "0"], "0 is not in 1..=86400"),
+        (&["--stall-timeout", "0"], "it must be a number from 1 to 86400"),
         (&["--log-level", "loud"], "it must be off, error, warn, info, debug or trace"),
     ];
     for (arguments, part) in cases {
@@ -151,9 +155,9 @@ fn either_signal_ends_it_cleanly_and_a_second_one_at_once() {
     bob.send("/who\n");
     bob.expect("-- stalled joined");
     bob.expect("-- 2 here: bob, stalled");
-    // Stopped, it gets both signals at the same time, while it has something left to deliver.
-    for name in ["-STOP", "-INT", "-TERM", "-CONT"] {
-        signal(name, server.id());
+    // While it has something left to deliver.
+    while server.is_running() {
+        signal("-TERM", server.id());
     }
     assert_eq!(server.status(), Some(130));
     drop(stalled);
@@ -201,6 +205,33 @@ fn the_log_has_who_came_and_went_and_what_was_said_only_when_asked() {
     let mode =
         std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&log).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_cannot_be_written_or_is_held_up_holds_nobody_up() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    // A pipe that nobody reads is like a terminal that was stopped with Ctrl+S.
+    let (unread, held_up) = std::io::pipe().expect("a pipe");
+    for stderr in [Stdio::from(full()), Stdio::null(), Stdio::from(held_up)] {
+        let mut command = chatserver();
+        command.args(["127.0.0.1", "0", "-v", "--log-file", "/dev/full"]).stderr(stderr);
+        let mut server = TestServer::run(&mut command);
+        let mut alice = server.join("alice");
+        let mut bob = server.join("bob");
+        alice.expect("-- bob joined");
+        for number in 0..200 {
+            bob.send(format!("{number} {}\n", "x".repeat(1000)));
+        }
+        for number in 0..200 {
+            alice.expect_start(&format!("<bob> {number} x"));
+        }
+        signal("-TERM", server.id());
+        alice.expect("-- the server is shutting down");
+        alice.expect_end();
+        assert_eq!(server.status(), Some(0));
+    }
+    drop(unread);
 }
 
 #[cfg(target_os = "linux")]

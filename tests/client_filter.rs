@@ -129,6 +129,19 @@ fn a_foreign_server_that_never_closes_is_left_when_it_is_silent() {
 }
 
 #[test]
+fn a_server_that_never_says_a_word_is_not_known_to_have_taken_anything() {
+    let peer = Peer::listen();
+    let mut child = client("hung").args(peer.arguments()).spawn().expect("the client starts");
+    feed(&mut child, "important\n");
+    let mut server = peer.accept();
+    let (status, out, err) = end(child);
+    assert_eq!((status, out.as_str()), (Some(1), ""));
+    assert!(err.contains(" has not said a word, so nothing shows that it took "), "{err}");
+    assert_eq!(err.lines().count(), 1);
+    assert_eq!(server.hear_the_end(), "important\n");
+}
+
+#[test]
 fn a_connection_that_is_lost_while_input_goes_on_is_told_at_once() {
     for (test, reset) in [("lost_closed", false), ("lost_reset", true)] {
         let (child, server) = alice(test);

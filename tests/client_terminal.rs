@@ -119,13 +119,14 @@ fn a_pasted_text_arrives_whole() {
 }
 
 #[test]
-fn a_line_that_is_full_takes_no_more_and_says_so() {
+fn a_line_that_is_too_long_is_not_sent_and_can_be_shortened() {
     let (mut terminal, mut server) = alice("full", 50, 6);
     terminal.press(&"x".repeat(2000));
-    terminal.press(&"x".repeat(2000));
-    terminal.press(&"x".repeat(200));
-    terminal.shows_what("a notice", |rows| rows.contains("-- a line has at most 4096 bytes"));
+    terminal.press(&"x".repeat(2100));
     terminal.press("\r");
+    let notice = "-- that line has 4100 bytes and was not sent:";
+    terminal.shows_what(notice, |rows| rows.contains(notice));
+    terminal.press("\x7f\x7f\x7f\x7f\r");
     server.hear(&("x".repeat(4096) + "\n"));
 }
 
@@ -188,6 +189,37 @@ fn a_silent_server_is_sent_what_is_typed_after_a_second() {
 }
 
 #[cfg(unix)]
+#[test]
+fn a_server_of_ours_that_is_late_is_known_when_it_comes() {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    let folder = folder("late");
+    let mut terminal = Terminal::start(50, 6, &folder, &[CLIENT, &host, &port, "--name", "alice"]);
+    let mut server = peer.accept();
+    terminal.press("early\r");
+    server.hear("early\n");
+    server.say(BANNER);
+    server.say("-- you are guest1, alone here\n");
+    terminal.shows(&["-- you are guest1, alone here", "guest1> |"]);
+    terminal.press("/who\rhello\r");
+    server.hear("/who\nhello\n");
+    terminal.shows(&["-- you are guest1, alone here", "<guest1> hello", "guest1> |"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_terminal_that_goes_away_without_a_signal_ends_it() {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    // A shell's terminal ends with the shell; what it ran there, without job control, may go on.
+    let script =
+        format!("trap '' HUP; exec 3<&0; '{CLIENT}' {host} {port} --name alice <&3 & wait");
+    let terminal = Terminal::start(50, 6, &folder("hang_up"), &["sh", "-c", &script]);
+    let mut server = peer.accept_as("alice");
+    drop(terminal);
+    assert_eq!(server.hear_the_end(), "");
+}
+
 #[test]
 fn ctrl_c_leaves_the_terminal_as_it_was() {
     let (mut terminal, mut server) = alice_under_a_shell("ctrl_c");

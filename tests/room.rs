@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 #[cfg(unix)]
 use common::process::signal;
 use common::server::{TestClient, TestServer};
@@ -207,6 +209,12 @@ fn an_http_request_is_never_said() {
     page.expect("-- chatroom 1: welcome (/help for the commands)");
     page.expect("!! this is a chat room, not a web server");
     page.expect_end();
+    // One that is too long to be read is one all the same.
+    let mut page = server.connect();
+    page.send(format!("POST /?{} HTTP/1.1\r\nHost: x\r\n\r\nsay this\n", "x".repeat(5000)));
+    page.expect("-- chatroom 1: welcome (/help for the commands)");
+    page.expect("!! this is a chat room, not a web server");
+    page.expect_end();
     server.join("bob");
     alice.expect("-- bob joined");
 }
@@ -229,6 +237,40 @@ fn a_shutdown_tells_everyone_and_is_not_held_up_by_a_stalled_client() {
     alice.expect("-- the server is shutting down");
     alice.expect_end();
     assert_eq!(server.status(), Some(0));
+}
+
+#[test]
+fn a_flood_is_held_back_to_the_pace_of_those_who_read_it() {
+    const SENDERS: usize = 4;
+    const LINES: usize = 3000;
+    let server = TestServer::start(&["--memory", "1M"]);
+    let mut reader = server.join("reader");
+    // It takes nothing, so it does not count, and the others do not wait for it.
+    let _stalled = server.join("stalled");
+    let text = "x".repeat(3000);
+    std::thread::scope(|scope| {
+        for sender in 0..SENDERS {
+            let (server, text) = (&server, &text);
+            scope.spawn(move || {
+                let mut client = server.join(&format!("sender{sender}"));
+                let mut heard = client.second();
+                scope.spawn(move || while heard.line().is_some() {});
+                for number in 0..LINES {
+                    client.send(format!("{number} {text}\n"));
+                }
+                client.finish();
+            });
+        }
+        let mut heard = 0;
+        while heard < SENDERS * LINES {
+            let line = reader.line().expect("the room goes on");
+            assert!(!line.starts_with("-- you missed"), "{line} after {heard}");
+            heard += usize::from(line.starts_with('<'));
+            if heard.is_multiple_of(32) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    });
 }
 
 #[test]

@@ -6,9 +6,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use common::process::end;
 #[cfg(unix)]
 use common::process::signal;
-use common::process::{end, run};
 use common::server::TestServer;
 use common::terminal::Terminal;
 
@@ -113,9 +113,13 @@ fn everything_that_is_piped_in_is_delivered_once_and_in_order() {
 fn a_full_room_is_told_in_one_line() {
     let server = TestServer::start(&["--max-clients", "1"]);
     let _only = server.join("only");
-    let (status, out, err) = run(filter(&server, "full", "late").stdin(Stdio::null()));
-    assert_eq!(out, "!! the room is full (1 client)\n");
-    assert_eq!(status, Some(1), "{err}");
+    let told = format!(
+        "chatclient: {} does not let us in: the room is full (1 client); try again later\n",
+        server.address
+    );
+    let mut late = filter(&server, "full", "late").spawn().expect("the client starts");
+    say_and_end(&mut late, "never said\n");
+    assert_eq!(end(late), (Some(1), String::new(), told));
 }
 
 #[cfg(unix)]

@@ -3,17 +3,20 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chatroom::arguments;
-use chatroom::logging;
-use chatroom::problem::Problem;
+use chatroom::logging::{self, Flush};
+use chatroom::problem::{self, Problem};
 use chatroom::protocol::{DEFAULT_ADDRESS, DEFAULT_MAX_LINE, DEFAULT_PORT};
 use chatroom::server::{self, Config, Shutdown};
 use clap::Parser;
 use log::LevelFilter;
 
 const PROGRAM: &str = "chatserver";
+
+/// How close together signals are one.
+const ONE_SIGNAL: Duration = Duration::from_millis(100);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,27 +39,27 @@ struct Arguments {
 
     /// The port to listen on; 0 for any free one
     #[arg(default_value_t = DEFAULT_PORT, env = "CHATROOM_PORT", hide_env_values = true)]
-    #[arg(value_parser = arguments::port_or_any)]
+    #[arg(value_parser = arguments::port_or_any, allow_negative_numbers = true)]
     port: u16,
 
     /// The most clients at a time, 1 to 100000
     #[arg(long, value_name = "N", default_value = "100")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(value_parser = arguments::number(1..=100_000), allow_negative_numbers = true)]
     max_clients: u32,
 
     /// The longest line in bytes, 16 to 65536
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_LINE as u32)]
-    #[arg(value_parser = clap::value_parser!(u32).range(16..=65_536))]
+    #[arg(value_parser = arguments::number(16..=65_536), allow_negative_numbers = true)]
     max_line: u32,
 
-    /// What the room remembers, and how far a slow reader may lag: bytes, or 64K, 16M, 1G
+    /// What the room remembers, and how far a slow reader may lag: bytes, or 1024K, 16M, 1G
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = size)]
     memory: usize,
 
     /// Drop a client that takes nothing for so many seconds, 1 to 86400
     #[arg(long, value_name = "SECONDS", default_value = "30")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    stall_timeout: u64,
+    #[arg(value_parser = arguments::number(1..=86_400), allow_negative_numbers = true)]
+    stall_timeout: u32,
 
     /// Log what is said, too; private lines never are
     #[arg(short, long, conflicts_with = "log_level")]
@@ -79,14 +82,15 @@ fn main() -> ExitCode {
     match serve(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("{PROGRAM}: {problem}");
+            problem::complain(PROGRAM, problem);
             ExitCode::FAILURE
         }
     }
 }
 
 fn serve(arguments: &Arguments) -> Result<(), Problem> {
-    begin_log(arguments)?;
+    // Until the end, so that what was logged last is written.
+    let _log = begin_log(arguments)?;
     std::panic::set_hook(Box::new(|panic| {
         log::error!(
             "internal error at {}",
@@ -97,24 +101,31 @@ fn serve(arguments: &Arguments) -> Result<(), Problem> {
         max_clients: arguments.max_clients as usize,
         max_line: arguments.max_line as usize,
         memory: arguments.memory,
-        stall_timeout: Duration::from_secs(arguments.stall_timeout),
+        stall_timeout: Duration::from_secs(arguments.stall_timeout.into()),
     };
     let listener = server::bind(&arguments.address, arguments.port)?;
     let shutdown = Shutdown::new()?;
-    let on_signal = shutdown.clone();
-    ctrlc::set_handler(move || {
-        if !on_signal.begin() {
-            std::process::exit(130);
-        }
-    })
-    .map_err(|why| Problem::System("handle signals", io::Error::other(why)))?;
+    ctrlc::set_handler(on_signal(shutdown.clone()))
+        .map_err(|why| Problem::System("handle signals", io::Error::other(why)))?;
     let at = listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
     // A closed standard output is no reason not to serve.
     writeln!(io::stdout(), "listening on {at}").and_then(|()| io::stdout().flush()).ok();
     server::run(listener, &config, &shutdown)
 }
 
-fn begin_log(arguments: &Arguments) -> Result<(), Problem> {
+/// The first signal asks for the end, a second one ends at once. Some programs send the same twice,
+/// to the process and to its group; that counts as one.
+fn on_signal(shutdown: Shutdown) -> impl FnMut() + Send {
+    let mut first = None;
+    move || {
+        let first = *first.get_or_insert_with(Instant::now);
+        if !shutdown.begin() && first.elapsed() > ONE_SIGNAL {
+            std::process::exit(130);
+        }
+    }
+}
+
+fn begin_log(arguments: &Arguments) -> Result<Flush, Problem> {
     let level = if arguments.verbose { LevelFilter::Debug } else { arguments.log_level };
     let file = match &arguments.log_file {
         None => None,
@@ -123,16 +134,12 @@ fn begin_log(arguments: &Arguments) -> Result<(), Problem> {
             let unwritable = |why| Problem::Log { path: path_text.clone(), why };
             let file = logging::open(path).map_err(unwritable)?;
             let tell: logging::OnFailure = Box::new(move |why| {
-                eprintln!(
-                    "{PROGRAM}: {}; going on without it",
-                    Problem::Log { path: path_text, why }
-                );
+                problem::complain(PROGRAM, Problem::LogLost { path: path_text, why });
             });
             Some((file, tell))
         }
     };
-    logging::to_stderr(file, level);
-    Ok(())
+    logging::to_stderr(file, level).map_err(|why| Problem::System("start a thread", why))
 }
 
 /// A number of bytes, perhaps with K, M or G for powers of 1024.
@@ -145,8 +152,8 @@ fn size(text: &str) -> Result<usize, String> {
     };
     let bytes = number.parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
     bytes
-        .filter(|bytes| (64 << 10..=64 << 30).contains(bytes))
-        .ok_or_else(|| "it must be from 64K to 64G, in bytes or with K, M or G".to_owned())
+        .filter(|bytes| (1 << 20..=64 << 30).contains(bytes))
+        .ok_or_else(|| "it must be from 1M to 64G, in bytes or with K, M or G".to_owned())
 }
 
 #[cfg(test)]
@@ -162,11 +169,11 @@ mod tests {
     #[test]
     fn a_size_is_in_bytes_or_in_powers_of_1024() {
         let cases = [
-            ("65536", Some(65_536)),
-            ("64K", Some(65_536)),
+            ("1048576", Some(1 << 20)),
+            ("1024K", Some(1 << 20)),
             ("16m", Some(16 << 20)),
             ("1G", Some(1 << 30)),
-            ("1", None),
+            ("1048575", None),
             ("65G", None),
             ("99999999999999999999", None),
             ("99999999999G", None),

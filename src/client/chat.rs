@@ -55,13 +55,38 @@ pub(super) fn run(session: &Session<Terminal>) -> End {
 fn begin(session: &Session<Terminal>) -> Result<Keyboard<'_>, End> {
     session.output.begin()?;
     session.receive().map_err(End::Failed)?;
+    #[cfg(unix)]
+    session.way_out.spawn("hang-up", wait_for_hang_up).map_err(End::Failed)?;
     let (to_send, lines) = mpsc::channel();
     let (link, terminal) = (Arc::clone(&session.link), Arc::clone(&session.output));
     let sender = Sender { lines, link, terminal };
     session.way_out.spawn("sender", move || sender.run()).map_err(End::Failed)?;
     let editor = Editor::new(DEFAULT_MAX_LINE);
     let link = &session.link;
-    Ok(Keyboard { editor, terminal: &session.output, link, to_send, refusals: Refusals::Untold })
+    Ok(Keyboard { editor, terminal: &session.output, link, to_send })
+}
+
+/// Waits until the terminal is gone, which is a way to leave. A signal tells it too, but not to a
+/// program that ignores that one or has the terminal from elsewhere; and reading keys from a
+/// terminal that is gone would never end.
+#[cfg(unix)]
+fn wait_for_hang_up() -> End {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let stdin = io::stdin();
+    loop {
+        // Asked for nothing, it tells of a hang-up and of errors all the same.
+        let mut terminal = [PollFd::new(&stdin, PollFlags::empty())];
+        match poll(&mut terminal, None) {
+            Err(rustix::io::Errno::INTR) => {}
+            // It cannot be waited for; then the keys have to tell.
+            Err(_) => wait_for_the_end(),
+            Ok(_) if terminal[0].revents().contains(PollFlags::NVAL) => wait_for_the_end(),
+            Ok(_) => {
+                info!("the terminal is gone");
+                return End::Clean;
+            }
+        }
+    }
 }
 
 /// The work of the main thread.
@@ -71,14 +96,6 @@ struct Keyboard<'a> {
     link: &'a Link,
     /// The lines for the sender. Dropping it tells the sender to finish.
     to_send: mpsc::Sender<String>,
-    refusals: Refusals,
-}
-
-/// Whether the user has been told in words that the line is full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusals {
-    Untold,
-    Told,
 }
 
 impl Keyboard<'_> {
@@ -110,9 +127,12 @@ impl Keyboard<'_> {
             Event::Resize(..) => self.terminal.resize()?,
             Event::Key(key) => match editor_key(key).map(|key| self.editor.press(key)) {
                 Some(Outcome::Edited) | None => {}
-                Some(Outcome::Full) => {
+                Some(Outcome::Full) => *bell = Bell::Rings,
+                Some(Outcome::TooLong(length)) => {
                     *bell = Bell::Rings;
-                    self.tell_that_the_line_is_full();
+                    self.terminal.notice(&format!(
+                        "that line has {length} bytes and was not sent: the most is {DEFAULT_MAX_LINE}"
+                    ));
                 }
                 Some(Outcome::Submit(line)) => self.submit(line),
                 Some(Outcome::Quit) => return Ok(ControlFlow::Break(())),
@@ -124,16 +144,8 @@ impl Keyboard<'_> {
 
     fn submit(&mut self, line: String) {
         info!("input: {}", safe(&line));
-        self.refusals = Refusals::Untold;
         if self.to_send.send(line).is_err() {
             debug!("nobody sends any more, so the program is about to end");
-        }
-    }
-
-    fn tell_that_the_line_is_full(&mut self) {
-        if self.refusals == Refusals::Untold {
-            self.refusals = Refusals::Told;
-            self.terminal.notice(&format!("a line has at most {DEFAULT_MAX_LINE} bytes"));
         }
     }
 }
@@ -157,13 +169,13 @@ struct Sender {
 
 impl Sender {
     fn run(self) -> End {
-        let server = self.link.wait_for_greeting();
+        self.link.wait_for_greeting();
         while let Ok(line) = self.lines.recv() {
-            if let Err(end) = self.send(&self.with_what_waits(line), server) {
+            if let Err(end) = self.send(&self.with_what_waits(line)) {
                 return end;
             }
         }
-        match server {
+        match self.link.server_as_known() {
             // It closes the connection when it has taken everything, and the receiver ends it.
             Server::Ours => match self.link.close_our_side() {
                 Ok(()) => wait_for_the_end(),
@@ -185,7 +197,8 @@ impl Sender {
         lines
     }
 
-    fn send(&self, lines: &[String], server: Server) -> Result<(), End> {
+    fn send(&self, lines: &[String]) -> Result<(), End> {
+        let server = self.link.server_as_known();
         self.terminal.show_own(|name| {
             let ours = lines.iter().filter_map(|line| echo(server, name, line));
             ours.map(|line| line + "\n").collect()

@@ -49,13 +49,19 @@ pub enum Key {
 pub enum Outcome {
     /// The text or the cursor may have changed, nothing else.
     Edited,
-    /// The character was refused, because the line is as long as it may be.
+    /// The character was refused, because there is no end to the line.
     Full,
+    /// The line has so many bytes, more than may be sent, and stays to be shortened.
+    TooLong(usize),
     /// The user wants this line sent. The editor is empty again.
     Submit(String),
     /// The user wants to leave.
     Quit,
 }
+
+/// How much more may be written than can be sent: what was pasted is there to be shortened, but not
+/// without end.
+const MOST: usize = 16;
 
 /// The line being written, and those that were sent.
 #[derive(Debug)]
@@ -63,7 +69,7 @@ pub struct Editor {
     text: String,
     /// A byte position in `text`, always at the boundary of a grapheme cluster.
     cursor: usize,
-    /// The most bytes that `text` may have.
+    /// The most bytes of a line that is sent.
     limit: usize,
     /// What was sent, oldest first.
     sent: Vec<String>,
@@ -74,7 +80,7 @@ pub struct Editor {
 }
 
 impl Editor {
-    /// An empty line of at most `limit` bytes.
+    /// An empty line, of which at most `limit` bytes can be sent.
     #[must_use]
     pub fn new(limit: usize) -> Editor {
         Editor {
@@ -125,7 +131,7 @@ impl Editor {
         if c.is_control() && c != '\t' {
             return Outcome::Edited;
         }
-        if self.text.len() + c.len_utf8() > self.limit {
+        if self.text.len() + c.len_utf8() > self.limit * MOST {
             return Outcome::Full;
         }
         self.text.insert(self.cursor, c);
@@ -135,6 +141,9 @@ impl Editor {
 
     /// A blank line is cleared away, and is nothing to send.
     fn submit(&mut self) -> Outcome {
+        if self.text.len() > self.limit && !self.text.trim().is_empty() {
+            return Outcome::TooLong(self.text.len());
+        }
         let line = std::mem::take(&mut self.text);
         self.cursor = 0;
         self.draft.clear();
@@ -220,7 +229,7 @@ mod tests {
                 self.text.grapheme_indices(true).map(|(at, _)| at).collect();
             boundaries.push(self.text.len());
             assert!(boundaries.contains(&self.cursor), "the cursor splits a character: {self:?}");
-            assert!(self.text.len() <= self.limit, "too long: {self:?}");
+            assert!(self.text.len() <= self.limit * MOST, "too long: {self:?}");
             assert!(self.recalled <= self.sent.len(), "recalled from nowhere: {self:?}");
         }
 
@@ -357,14 +366,15 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_and_told() {
+    fn what_is_too_long_is_kept_to_be_shortened_and_has_an_end() {
         let mut editor = Editor::new(4);
-        assert_eq!(editor.press(Key::Char('é')), Outcome::Edited);
-        assert_eq!(editor.press(Key::Char('a')), Outcome::Edited);
-        assert_eq!(editor.press(Key::Char('é')), Outcome::Full);
-        assert_eq!(editor.press(Key::Char('b')), Outcome::Edited);
-        assert_eq!(editor.press(Key::Char('c')), Outcome::Full);
-        assert_eq!(editor.picture(), "éab|");
+        assert!(editor.type_keys("éabc<enter>").is_empty());
+        assert_eq!(editor.press(Key::Enter), Outcome::TooLong(5));
+        assert_eq!(editor.picture(), "éabc|");
+        assert_eq!(editor.type_keys("<bs><enter>"), ["éab"]);
+        while editor.press(Key::Char('é')) == Outcome::Edited {}
+        assert_eq!(editor.text().len(), 4 * MOST);
+        assert_eq!(editor.press(Key::Char('a')), Outcome::Full);
     }
 
     #[test]

@@ -83,6 +83,9 @@ pub(super) fn run(session: &Session<Filter>) -> End {
         Ok(Server::Ours) => wait_for_the_end(),
         Ok(Server::Foreign) => {
             session.output.wait_for_silence();
+            if !session.link.has_heard() {
+                return End::Failed(session.link.silent());
+            }
             session.link.stop_receiving();
             // The receiver shows what stands unfinished, and ends the program. Where a system does
             // not wake it, the program ends all the same.
@@ -143,7 +146,7 @@ fn each_line(splitter: &mut LineSplitter, mut chunk: &[u8], mut act: impl FnMut(
     while let Some(line) = splitter.next(&mut chunk) {
         match line {
             Line::Whole(line) => act(line),
-            Line::TooLong => act(format!("(more than {MAX_LOGGED} bytes)").as_bytes()),
+            Line::TooLong(_) => act(format!("(more than {MAX_LOGGED} bytes)").as_bytes()),
         }
     }
 }

@@ -36,6 +36,8 @@ enum Stage {
     Banner,
     /// This name was asked for, as the attempt of that number.
     Asking(Name, usize),
+    /// Nothing has come for too long; our own server may still be late.
+    Silence,
     /// No more words.
     Done(Server),
 }
@@ -70,7 +72,11 @@ impl Handshake {
     /// Takes the server's next line.
     pub(super) fn receive(&mut self, line: &str) -> Reaction {
         match &self.stage {
-            Stage::Banner if !reply::is_banner(line) => self.settle(Server::Foreign),
+            Stage::Banner | Stage::Silence if !reply::is_banner(line) => {
+                self.settle(Server::Foreign)
+            }
+            // It has settled our name by now, and a command is sent only to a server in time.
+            Stage::Silence => self.settle(Server::Ours),
             Stage::Banner => match self.wanted.clone() {
                 None => self.settle(Server::Ours),
                 Some(name) => {
@@ -91,13 +97,22 @@ impl Handshake {
 
     /// Goes no further, because the server has been silent for too long.
     pub(super) fn give_up(&mut self) {
-        self.stage = Stage::Done(self.server().unwrap_or(Server::Foreign));
+        self.stage = match self.server() {
+            None => Stage::Silence,
+            Some(server) => Stage::Done(server),
+        };
+    }
+
+    /// Whether the next line is the first one.
+    pub(super) fn expects_banner(&self) -> bool {
+        matches!(self.stage, Stage::Banner | Stage::Silence)
     }
 
     pub(super) fn progress(&self) -> Progress {
         match self.stage {
             Stage::Banner => Progress::Nowhere,
             Stage::Asking(..) => Progress::Asking,
+            Stage::Silence => Progress::Done(Server::Foreign),
             Stage::Done(server) => Progress::Done(server),
         }
     }
@@ -257,7 +272,15 @@ mod tests {
         let mut handshake = Handshake::new(Some(name("alice")));
         handshake.give_up();
         assert_eq!(handshake.server(), Some(Server::Foreign));
+        assert!(handshake.expects_banner());
+        // Late, but ours all the same. It is asked for no name any more.
         assert_eq!(handshake.receive(BANNER), Reaction::Show);
+        assert_eq!(handshake.server(), Some(Server::Ours));
+        let mut handshake = Handshake::new(Some(name("alice")));
+        handshake.give_up();
+        assert_eq!(handshake.receive("Welcome to chatroom"), Reaction::Show);
+        assert_eq!(handshake.receive(BANNER), Reaction::Show);
+        assert_eq!(handshake.server(), Some(Server::Foreign));
         let (_, mut handshake) = play(Some("alice"), &[BANNER]);
         handshake.give_up();
         assert!(handshake.progress() == Progress::Done(Server::Ours));

@@ -16,7 +16,7 @@ use super::way_out::{End, lock};
 use crate::problem::{Lost, Problem};
 use crate::protocol::name::Name;
 use crate::protocol::request::{self, Request};
-use crate::protocol::text;
+use crate::protocol::{reply, text};
 
 /// How long one of the host's addresses may take to answer before the next one is tried.
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
@@ -51,6 +51,8 @@ struct State {
     /// the server's lines, and under the right name.
     progress: Progress,
     parting: Parting,
+    /// Something has come from the server.
+    heard: bool,
 }
 
 /// Whether we expect the server to close the connection.
@@ -80,7 +82,8 @@ impl Link {
             connect_to_any(addresses).map_err(|why| Problem::Connect { to, why })?;
         info!("connected to {peer}");
         let handshake = Handshake::new(name);
-        let state = State { handshake, progress: Progress::Nowhere, parting: Parting::Staying };
+        let (progress, parting) = (Progress::Nowhere, Parting::Staying);
+        let state = State { handshake, progress, parting, heard: false };
         Ok(Link { stream, peer, state: Mutex::new(state), gone_on: Condvar::new() })
     }
 
@@ -91,7 +94,15 @@ impl Link {
 
     /// Takes a line from the server as far as the handshake goes, and asks for a name if it is time
     /// to. Says whether the line is of interest to the user.
-    pub(super) fn greet(&self, line: &str) -> Interest {
+    ///
+    /// # Errors
+    ///
+    /// The server does not let us in.
+    pub(super) fn greet(&self, line: &str) -> Result<Interest, End> {
+        if reply::is_room_full(line) && self.state().handshake.expects_banner() {
+            let (server, why) = (self.peer, line.trim_start_matches("!! ").to_owned());
+            return Err(End::Failed(Problem::Refused { server, why }));
+        }
         let (interest, name) = match self.state().handshake.receive(line) {
             Reaction::Show => (Interest::Shown, None),
             Reaction::ShowAndAsk(name) => (Interest::Shown, Some(name)),
@@ -100,7 +111,7 @@ impl Link {
         if let Some(name) = name {
             self.ask_for(&name);
         }
-        interest
+        Ok(interest)
     }
 
     /// To be told when the lines that were [greeted](Link::greet) have been shown.
@@ -118,7 +129,28 @@ impl Link {
     pub(super) fn wait_for_greeting(&self) -> Server {
         self.wait_while(|progress| progress == Progress::Nowhere);
         self.wait_while(|progress| !matches!(progress, Progress::Done(_)));
+        self.server_as_known()
+    }
+
+    /// What kind of server it is, as far as we know: our own may be late to say so.
+    pub(super) fn server_as_known(&self) -> Server {
         self.server().unwrap_or(Server::Foreign)
+    }
+
+    /// To be told when something has come from the server, be it no whole line.
+    pub(super) fn have_heard(&self) {
+        self.state().heard = true;
+    }
+
+    /// Whether the server has said anything at all.
+    pub(super) fn has_heard(&self) -> bool {
+        self.state().heard
+    }
+
+    /// What it means that the server has not said a word, and has not closed the connection when
+    /// we did: it may hang, with all that we sent in its system's buffers.
+    pub(super) fn silent(&self) -> Problem {
+        self.lost(Lost::Silent)
     }
 
     /// What kind of server it is, once that is clear.

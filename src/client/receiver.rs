@@ -85,10 +85,11 @@ impl<'a> Receiver<'a> {
 
     fn take(&mut self, mut chunk: &[u8]) -> Result<(), End> {
         debug!("{} bytes have arrived", chunk.len());
+        self.link.have_heard();
         while let Some(line) = self.splitter.next(&mut chunk) {
             match line {
-                Line::Whole(line) => read_line(line, self.link, &mut self.received),
-                Line::TooLong => {
+                Line::Whole(line) => read_line(line, self.link, &mut self.received)?,
+                Line::TooLong(_) => {
                     let text = format!("a line of more than {MAX_LINE} bytes was left out");
                     warn!("{text}");
                     self.output.notice(&text);
@@ -101,7 +102,7 @@ impl<'a> Receiver<'a> {
     /// Takes what stands unfinished for a line.
     fn finish(&mut self) -> Result<(), End> {
         if let Some(line) = self.splitter.finish() {
-            read_line(line, self.link, &mut self.received);
+            read_line(line, self.link, &mut self.received)?;
         }
         self.show()
     }
@@ -117,11 +118,11 @@ impl<'a> Receiver<'a> {
     }
 }
 
-fn read_line(line: &[u8], link: &Link, received: &mut Received) {
+fn read_line(line: &[u8], link: &Link, received: &mut Received) -> Result<(), End> {
     let line = text::make_safe(line);
     info!("received: {line}");
-    if link.greet(&line) == Interest::Hidden {
-        return;
+    if link.greet(&line)? == Interest::Hidden {
+        return Ok(());
     }
     if let Some(name) = reply::your_name(&line)
         && link.server() == Some(Server::Ours)
@@ -130,4 +131,5 @@ fn read_line(line: &[u8], link: &Link, received: &mut Received) {
     }
     received.lines.push_str(&line);
     received.lines.push('\n');
+    Ok(())
 }

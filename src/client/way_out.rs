@@ -5,7 +5,7 @@
 //! says what happened and exits; whoever comes after it waits for that.
 
 use std::any::Any;
-use std::io::{self, Write};
+use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use std::thread;
 use log::{error, info};
 
 use super::output::Output;
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 
 /// How the program ends.
 #[derive(Debug)]
@@ -90,9 +90,9 @@ impl End {
     }
 }
 
-/// Writes one line to standard error. There is nobody to tell if that fails.
+/// Writes one line to standard error.
 pub(super) fn complain(line: &str) {
-    writeln!(io::stderr(), "chatclient: {line}").ok();
+    problem::complain("chatclient", line);
 }
 
 /// Keeps the standard library from writing about a panic into the middle of the screen. What it

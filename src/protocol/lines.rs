@@ -30,10 +30,14 @@ enum State {
 pub enum Line<'a> {
     /// A whole line, without its line end.
     Whole(&'a [u8]),
-    /// A line longer than the limit. It is reported as soon as it is too long, once, and the rest
-    /// of it is skipped.
-    TooLong,
+    /// A line longer than the limit, of which this is the beginning, [`BEGINNING`] bytes of it at
+    /// least if so many have come. It is reported as soon as it is too long, once, and the rest of
+    /// it is skipped.
+    TooLong(&'a [u8]),
 }
+
+/// How much is told of a line that is too long, in bytes: enough to see what it was going to be.
+pub const BEGINNING: usize = 64;
 
 impl LineSplitter {
     /// A splitter for lines of up to `limit` bytes, not counting the line end.
@@ -50,6 +54,7 @@ impl LineSplitter {
             self.state = State::Gathering;
         }
         if self.state == State::Skipping {
+            self.partial.clear();
             let end = memchr(b'\n', chunk);
             *chunk = end.map_or(&[], |end| &chunk[end + 1..]);
             end?;
@@ -95,7 +100,7 @@ impl LineSplitter {
             &self.partial
         };
         let line = without_cr(line);
-        if line.len() > self.limit { Line::TooLong } else { Line::Whole(line) }
+        if line.len() > self.limit { Line::TooLong(line) } else { Line::Whole(line) }
     }
 
     fn keep(&mut self, beginning: &[u8]) -> Option<Line<'_>> {
@@ -107,9 +112,10 @@ impl LineSplitter {
             self.partial.extend_from_slice(beginning);
             return None;
         }
-        self.partial.clear();
+        let missing = BEGINNING.saturating_sub(self.partial.len()).min(beginning.len());
+        self.partial.extend_from_slice(&beginning[..missing]);
         self.state = State::Skipping;
-        Some(Line::TooLong)
+        Some(Line::TooLong(&self.partial))
     }
 }
 
@@ -130,10 +136,14 @@ mod tests {
             while let Some(line) = splitter.next(&mut chunk) {
                 found.push(match line {
                     Line::Whole(line) => String::from_utf8_lossy(line).into_owned(),
-                    Line::TooLong => "!".to_owned(),
+                    Line::TooLong(beginning) => {
+                        assert!(chunks.concat().windows(beginning.len()).any(|w| w == beginning));
+                        assert!(beginning.len() > limit.min(BEGINNING - 1), "{beginning:?}");
+                        "!".to_owned()
+                    }
                 });
             }
-            assert!(splitter.partial.len() <= limit + 1, "keeps more than one line");
+            assert!(splitter.partial.len() <= limit.max(BEGINNING) + 1, "keeps more than one line");
         }
         if let Some(line) = splitter.finish() {
             found.push(format!("…{}", String::from_utf8_lossy(line)));
@@ -183,7 +193,7 @@ mod tests {
     #[test]
     fn finishing_a_line_that_was_too_long_ends_the_skipping() {
         let mut splitter = LineSplitter::new(4);
-        assert_eq!(splitter.next(&mut &b"123456"[..]), Some(Line::TooLong));
+        assert_eq!(splitter.next(&mut &b"123456"[..]), Some(Line::TooLong(b"123456")));
         assert!(splitter.is_mid_line());
         assert_eq!(splitter.finish(), None);
         assert_eq!(splitter.next(&mut &b"ok\n"[..]), Some(Line::Whole(b"ok")));

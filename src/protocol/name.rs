@@ -40,6 +40,7 @@ impl Name {
         let mut after_letter = false;
         for c in name.chars() {
             after_letter = match c.general_category_group() {
+                _ if is_invisible(c) => return Err(BadName::Character(c)),
                 GeneralCategoryGroup::Letter => true,
                 GeneralCategoryGroup::Mark if after_letter => true,
                 _ if c.general_category() == GeneralCategory::DecimalNumber => false,
@@ -80,6 +81,12 @@ impl Name {
     pub fn likeness(&self) -> Likeness {
         Likeness::of(&self.0)
     }
+}
+
+/// Whether `c` is a letter or mark that shows nothing: those of Unicode's Default_Ignorable.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}')
 }
 
 impl fmt::Display for Name {
@@ -191,6 +198,8 @@ mod tests {
             ("", BadName::Empty),
             ("1234567890123456789012345", BadName::TooLong),
             ("two words", BadName::Character(' ')),
+            ("\u{3164}", BadName::Character('\u{3164}')),
+            ("a\u{fe0f}", BadName::Character('\u{fe0f}')),
             ("a<b", BadName::Character('<')),
             ("½", BadName::Character('½')),
             ("🎉", BadName::Character('🎉')),

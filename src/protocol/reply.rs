@@ -64,6 +64,8 @@ pub enum Notice<'a> {
     },
     /// One line of the answer to `/help`.
     Help(Command),
+    /// The first line of the answer to `/help`: what is no command.
+    HelpToSay,
     /// Lines that you should have had are gone.
     Missed(u64),
     /// The room closes.
@@ -109,6 +111,9 @@ impl fmt::Display for Notice<'_> {
             Notice::IsNow { old, new } => write!(f, "-- {old} is now {new}"),
             Notice::Help(command) => {
                 write!(f, "-- {:<15} {}", command.usage(), command.purpose())
+            }
+            Notice::HelpToSay => {
+                write!(f, "-- {:<15} say TEXT to all; //TEXT says /TEXT", "TEXT")
             }
             Notice::Missed(1) => write!(f, "-- you missed 1 line (your connection was too slow)"),
             Notice::Missed(lines) => {
@@ -208,6 +213,12 @@ pub fn is_banner(line: &str) -> bool {
         .is_some_and(|(version, _)| version.parse() == Ok(VERSION))
 }
 
+/// Whether `line` says that the server has no place for another client.
+#[must_use]
+pub fn is_room_full(line: &str) -> bool {
+    line.starts_with("!! the room is full (")
+}
+
 /// The name that `line` says is yours from now on, if it says so.
 #[must_use]
 pub fn your_name(line: &str) -> Option<&str> {
@@ -244,6 +255,7 @@ mod tests {
             (&Notice::Left(bob, Departure::TooSlow), "-- bob was too slow and was dropped"),
             (&Notice::IsNow { old: alice, new: bob }, "-- alice is now bob"),
             (&Notice::Help(Command::Quit), "-- /quit [TEXT]    leave, with a farewell"),
+            (&Notice::HelpToSay, "-- TEXT            say TEXT to all; //TEXT says /TEXT"),
             (&Notice::Missed(312), "-- you missed 312 lines (your connection was too slow)"),
             (&Notice::Missed(1), "-- you missed 1 line (your connection was too slow)"),
             (&Notice::ShuttingDown, "-- the server is shutting down"),

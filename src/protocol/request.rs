@@ -176,6 +176,14 @@ pub fn is_http(line: &str) -> bool {
     has_method && has_version && words.next().is_some()
 }
 
+/// Whether a line that is too long, of which this is the beginning, is going to be one.
+#[must_use]
+pub fn begins_like_http(beginning: &str) -> bool {
+    let (method, rest) = beginning.split_once(' ').unwrap_or_default();
+    let has_method = !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
+    has_method && (rest.starts_with(['/', '*']) || rest.starts_with("http"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,6 +251,16 @@ mod tests {
             ["GET / HTTP", "get it via HTTP/1.1", "HTTP/1.1", "GET HTTP/1.1", "", "I use HTTP/x"]
         {
             assert!(!is_http(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_http_request_is_known_by_its_beginning_too() {
+        for beginning in ["GET /xxxxxx", "POST http://x/y", "OPTIONS *", "GET /"] {
+            assert!(begins_like_http(beginning), "{beginning}");
+        }
+        for beginning in ["GET", "get /x", "AAAA AAAA", " /x", "", "/me x"] {
+            assert!(!begins_like_http(beginning), "{beginning}");
         }
     }
 }

@@ -24,13 +24,27 @@ const MAX_PIECES: usize = 64;
 /// About how many bytes a reader that lags gets in one round, so that it keeps nobody waiting.
 const PORTION: usize = 256 * 1024;
 
+/// A reader's pace is what it takes in two of these.
+const PACE_WINDOW: Duration = Duration::from_millis(200);
+
+/// A reader that takes less than this keeps no pace, in bytes: it comes to 20 KB/s.
+const SLOWEST_PACE: u64 = 8_000;
+
+/// A reader that takes less than this part of what the fastest takes keeps no pace.
+const PACE_PART: u64 = 4;
+
 /// The broadcaster's thread.
 #[derive(Debug)]
 pub(crate) struct Broadcaster {
     room: Arc<Room>,
+    /// How far a reader that keeps pace may lag before the senders are held, in bytes: a part of
+    /// what the room remembers, so that it misses nothing.
+    allowed_lag: u64,
     /// How long a client may take nothing of what it is due.
     patience: Duration,
     readers: Vec<Reader>,
+    /// When the readers' pace was judged last.
+    judged: Instant,
     /// When the shutdown may wait no longer, once it has begun.
     deadline: Option<Instant>,
 }
@@ -42,6 +56,11 @@ struct Reader {
     connection: Arc<Connection>,
     /// The next event that it has not been sent.
     next: Seq,
+    /// How many bytes of lines are before that.
+    offset: u64,
+    /// How many bytes it has taken since its pace was judged, and in the two windows before.
+    taken: u64,
+    paces: [u64; 2],
     /// What goes before that: the rest of a line, of which a part was sent.
     rest: Vec<u8>,
     /// Lines that it should have had, and that the room has forgotten.
@@ -60,23 +79,27 @@ enum Fate {
 }
 
 impl Broadcaster {
-    pub(crate) fn new(room: Arc<Room>, patience: Duration) -> Broadcaster {
-        Broadcaster { room, patience, readers: Vec::new(), deadline: None }
+    /// A broadcaster for a room that remembers so many bytes.
+    pub(crate) fn new(room: Arc<Room>, memory: usize, patience: Duration) -> Broadcaster {
+        let (allowed_lag, judged) = (memory as u64 / 4, Instant::now());
+        Broadcaster { room, allowed_lag, patience, readers: Vec::new(), judged, deadline: None }
     }
 
     /// Serves the readers until the room is closed and all has been delivered, or the last moment
     /// is over. Then the clients are told that nothing more comes.
     pub(crate) fn run(mut self) {
+        let mut held = false;
         loop {
-            let news = self.room.news();
-            let (end, nothing) = (news.end, news.nothing);
+            let news = self.room.news(held);
+            let (end, end_offset, nothing) = (news.end, news.end_offset, news.nothing);
             self.take(news);
             let busy = self.serve(end);
             if self.is_over(end) {
                 break;
             }
-            if nothing && !busy {
-                self.wait();
+            let was_held = std::mem::replace(&mut held, self.is_too_fast(end_offset));
+            if nothing && !busy && held == was_held {
+                self.wait(held);
             } else if self.readers.iter().any(|reader| reader.full_since.is_some()) {
                 self.look_for_room(Some(Duration::ZERO));
             }
@@ -117,7 +140,7 @@ impl Broadcaster {
                 if !covered {
                     batches = room.read(reader.next, PORTION);
                 }
-                if reader.send(&batches, goal, now).is_err() {
+                if reader.send(&batches, now).is_err() {
                     reader.connection.hang_up(Verdict::Broken);
                     return false;
                 }
@@ -135,10 +158,31 @@ impl Broadcaster {
         })
     }
 
+    /// Whether the senders are to be held: a reader that keeps pace lags too far. One that does not,
+    /// because it takes nothing or far less than the others, holds nobody.
+    fn is_too_fast(&mut self, end_offset: u64) -> bool {
+        let now = Instant::now();
+        if now.duration_since(self.judged) >= PACE_WINDOW {
+            self.judged = now;
+            self.readers.iter_mut().for_each(Reader::judge);
+        }
+        let lags = |reader: &Reader| end_offset.saturating_sub(reader.offset) > self.allowed_lag;
+        if !self.readers.iter().any(lags) {
+            return false;
+        }
+        let fastest = self.readers.iter().map(Reader::pace).max().unwrap_or(0);
+        let keeping_pace = SLOWEST_PACE.max(fastest / PACE_PART);
+        self.readers.iter().any(|reader| lags(reader) && reader.pace() >= keeping_pace)
+    }
+
     /// Waits until there is something to do.
-    fn wait(&mut self) {
+    fn wait(&mut self, held: bool) {
         let stalled = self.readers.iter().filter_map(|reader| reader.full_since).min();
-        let times = [stalled.map(|since| since + self.patience), self.deadline];
+        let times = [
+            stalled.map(|since| since + self.patience),
+            held.then(|| self.judged + PACE_WINDOW),
+            self.deadline,
+        ];
         let next = times.into_iter().flatten().min();
         self.look_for_room(next.map(|at| at.saturating_duration_since(Instant::now())));
     }
@@ -171,6 +215,9 @@ impl Reader {
             id: arrival.id,
             connection: arrival.connection,
             next: arrival.from,
+            offset: arrival.offset,
+            taken: 0,
+            paces: [0; 2],
             rest: Vec::new(),
             missed: 0,
             until: Seq::MAX,
@@ -180,6 +227,20 @@ impl Reader {
 
     fn is_behind(&self, goal: Seq) -> bool {
         self.next < goal || !self.rest.is_empty() || self.missed > 0
+    }
+
+    /// How many bytes it takes in two windows.
+    fn pace(&self) -> u64 {
+        self.paces.iter().sum::<u64>().max(self.taken)
+    }
+
+    fn judge(&mut self) {
+        self.paces = [self.paces[1], std::mem::take(&mut self.taken)];
+    }
+
+    fn go_to(&mut self, batch: &Batch, event: Seq) {
+        self.next = event;
+        self.offset = batch.offset(event);
     }
 
     /// Whether a send may be tried: the socket is not known to be full, or its time is up, when it
@@ -194,12 +255,12 @@ impl Reader {
             let due = self.next..self.until;
             let pieces = forgotten.pieces(self.id, &due);
             self.missed += pieces.map(|piece| piece.count()).sum::<u64>();
-            self.next = forgotten.end();
+            self.go_to(forgotten, forgotten.end());
         }
     }
 
     /// Sends what the socket takes at once.
-    fn send(&mut self, batches: &[Arc<Batch>], goal: Seq, now: Instant) -> io::Result<()> {
+    fn send(&mut self, batches: &[Arc<Batch>], now: Instant) -> io::Result<()> {
         if self.rest.is_empty() && self.missed > 0 {
             self.rest =
                 format!("{}\n", Notice::Missed(std::mem::take(&mut self.missed))).into_bytes();
@@ -214,7 +275,9 @@ impl Reader {
         let slices: Vec<_> =
             pieces.iter().map(|(batch, piece)| IoSlice::new(batch.text(piece))).collect();
         if slices.is_empty() {
-            self.next = batches.last().map_or(goal, |batch| batch.end()).max(self.next);
+            if let Some(batch) = batches.last().filter(|batch| batch.end() > self.next) {
+                self.go_to(batch, batch.end());
+            }
             return Ok(());
         }
         if let Some(sent) = self.offer(&slices, now)? {
@@ -240,6 +303,7 @@ impl Reader {
         match self.connection.send(slices) {
             Ok(sent) => {
                 self.full_since = None;
+                self.taken += sent as u64;
                 Ok(Some(sent))
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(None),
@@ -256,12 +320,12 @@ impl Reader {
             let length = batch.text(piece).len();
             if sent < length {
                 let (next, rest) = batch.after(piece, sent);
-                self.next = next;
+                self.go_to(batch, next);
                 self.rest = rest.to_vec();
                 return;
             }
             sent -= length;
-            self.next = batch.end_of(piece);
+            self.go_to(batch, batch.end_of(piece));
         }
     }
 

@@ -47,6 +47,8 @@ impl Connection {
         let socket = SockRef::from(&stream);
         socket.set_tcp_keepalive(&KEEPALIVE)?;
         socket.set_send_buffer_size(SEND_BUFFER)?;
+        // An IPv4 client of a socket that takes both is shown as one.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         Ok(Connection { stream, peer, verdict: OnceLock::new() })
     }
 

@@ -14,9 +14,10 @@ use super::waker::Waker;
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::{self, Departure, Notice, Refusal, Speech};
 
-/// How much may be appended before the broadcaster takes it. A session that would append more waits,
-/// stops reading, and so holds its client back.
+/// How much may be appended before the broadcaster takes it, in bytes, and as a part of what the
+/// room remembers.
 const MAX_UNSEALED: usize = 256 * 1024;
+const UNSEALED_PART: usize = 16;
 
 #[derive(Debug)]
 pub(crate) struct Room {
@@ -27,6 +28,8 @@ pub(crate) struct Room {
     /// Wakes the broadcaster.
     pub(crate) waker: Waker,
     max_clients: usize,
+    /// How much may be appended before the broadcaster takes it, in bytes.
+    max_unsealed: usize,
 }
 
 #[derive(Debug)]
@@ -42,6 +45,10 @@ struct State {
     /// nothing to do, and whoever gives it something to do looks under the same lock; so no waking
     /// is lost.
     asleep: bool,
+    /// Readers who keep pace are far behind: sessions are to wait before they append.
+    held: bool,
+    /// How many threads wait for `taken`.
+    waiting: usize,
     closing: bool,
 }
 
@@ -60,6 +67,8 @@ pub(crate) struct Arrival {
     pub(crate) connection: Arc<Connection>,
     /// The first event that it may get.
     pub(crate) from: Seq,
+    /// How many bytes of lines are before that.
+    pub(crate) offset: u64,
 }
 
 /// What the broadcaster takes out of the room, once a round.
@@ -71,6 +80,8 @@ pub(crate) struct News {
     pub(crate) forgotten: Vec<Arc<Batch>>,
     /// The number after the last event that can be read.
     pub(crate) end: Seq,
+    /// How many bytes of lines are before that.
+    pub(crate) end_offset: u64,
     pub(crate) closing: bool,
     /// There was nothing: the broadcaster may wait.
     pub(crate) nothing: bool,
@@ -86,9 +97,17 @@ impl Room {
             arrivals: Vec::new(),
             departures: Vec::new(),
             asleep: false,
+            held: false,
+            waiting: 0,
             closing: false,
         };
-        Room { state: Mutex::new(state), taken: Condvar::new(), waker, max_clients }
+        Room {
+            state: Mutex::new(state),
+            taken: Condvar::new(),
+            waker,
+            max_clients,
+            max_unsealed: MAX_UNSEALED.min(memory / UNSEALED_PART),
+        }
     }
 
     /// A place for one more client, if there is one.
@@ -110,34 +129,40 @@ impl Room {
         let mut state = self.lock();
         state.transcript.push(Audience::All, Notice::ShuttingDown);
         state.closing = true;
-        self.taken.notify_all();
+        self.notify(&state);
         self.wake(state);
     }
 
     /// Waits, `patience` long at most, until no client is left.
     pub(crate) fn await_empty(&self, patience: Duration) {
+        let mut state = self.lock();
+        state.waiting += 1;
         let occupied = |state: &mut State| state.seats > 0;
-        let _emptied = self.taken.wait_timeout_while(self.lock(), patience, occupied);
+        let emptied = self.taken.wait_timeout_while(state, patience, occupied);
+        emptied.unwrap_or_else(PoisonError::into_inner).0.waiting -= 1;
     }
 
     /// Takes what is new, for the broadcaster. If there is nothing, the next one to bring something
-    /// wakes it.
-    pub(crate) fn news(&self) -> News {
+    /// wakes it. While `held`, the sessions bring nothing.
+    pub(crate) fn news(&self, held: bool) -> News {
         let mut state = self.lock();
+        state.held = held;
         let nothing = state.transcript.unsealed() == 0
             && state.arrivals.is_empty()
             && state.departures.is_empty();
         state.asleep = nothing;
         state.transcript.seal();
+        let (end, end_offset) = state.transcript.sealed_end();
         let news = News {
             arrivals: std::mem::take(&mut state.arrivals),
             departures: std::mem::take(&mut state.departures),
             forgotten: std::iter::from_fn(|| state.transcript.forget()).collect(),
-            end: state.transcript.sealed_end(),
+            end,
+            end_offset,
             closing: state.closing,
             nothing,
         };
-        self.taken.notify_all();
+        self.notify(&state);
         news
     }
 
@@ -152,6 +177,27 @@ impl Room {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The lock, once the readers who keep pace are not too far behind. So a session that brings more
+    /// than they can take waits, reads no more, and TCP holds its client back.
+    fn lock_to_append(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        if state.is_full(self.max_unsealed) {
+            state.waiting += 1;
+            while state.is_full(self.max_unsealed) {
+                state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            state.waiting -= 1;
+        }
+        state
+    }
+
+    /// Notifies those who wait for `taken`. With nobody there it costs nothing.
+    fn notify(&self, state: &State) {
+        if state.waiting > 0 {
+            self.taken.notify_all();
+        }
+    }
+
     fn wake(&self, mut state: MutexGuard<'_, State>) {
         let asleep = std::mem::take(&mut state.asleep);
         drop(state);
@@ -162,6 +208,11 @@ impl Room {
 }
 
 impl State {
+    /// Whether sessions are to append no more for now.
+    fn is_full(&self, max_unsealed: usize) -> bool {
+        !self.closing && (self.held || self.transcript.unsealed() > max_unsealed)
+    }
+
     fn find(&self, name: &str) -> Option<&Present> {
         let wanted = Likeness::of(name);
         self.members.iter().find(|member| member.likeness.is_same_word(&wanted))
@@ -212,9 +263,9 @@ impl Seat {
         let likeness = name.likeness();
         state.members.push(Present { id, name: name.clone(), likeness });
         state.transcript.push(Audience::AllBut(id), Notice::Joined(&name));
-        let from = state.transcript.end();
+        let (from, offset) = (state.transcript.end(), state.transcript.end_offset());
         state.transcript.push(Audience::Only(id), Notice::YouAre { name: &name, others });
-        state.arrivals.push(Arrival { id, connection: Arc::clone(connection), from });
+        state.arrivals.push(Arrival { id, connection: Arc::clone(connection), from, offset });
         room.wake(state);
         log::info!("{name} joined from {}, {} here", connection.peer(), others + 1);
         (Member { seat: self, id, name, peer: connection.peer(), present: true }, taken)
@@ -224,8 +275,9 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         if !self.given_back {
-            self.room.lock().seats -= 1;
-            self.room.taken.notify_all();
+            let mut state = self.room.lock();
+            state.seats -= 1;
+            self.room.notify(&state);
         }
     }
 }
@@ -258,10 +310,7 @@ impl Member {
     /// Appends the events, and waits before that while the room is behind.
     pub(crate) fn append(&self, events: &Batch) {
         let room = &self.seat.room;
-        let mut state = room.lock();
-        while state.transcript.unsealed() > MAX_UNSEALED && !state.closing {
-            state = room.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+        let mut state = room.lock_to_append();
         if !state.closing {
             state.transcript.append(events);
         }
@@ -271,7 +320,7 @@ impl Member {
     /// Takes another name, and tells everyone.
     pub(crate) fn rename<'a>(&mut self, new: &'a Name) -> Result<(), Refusal<'a>> {
         let room = &self.seat.room;
-        let mut state = room.lock();
+        let mut state = room.lock_to_append();
         if !state.is_free(new, Some(self.id)) {
             return Err(Refusal::NameTaken(new));
         }
@@ -280,19 +329,22 @@ impl Member {
             present.name = new.clone();
             present.likeness = new.likeness();
         }
-        if old != *new {
+        let is_other = old != *new;
+        if is_other {
             state.transcript.push(Audience::AllBut(self.id), Notice::IsNow { old: &old, new });
         }
         state.transcript.push(Audience::Only(self.id), Notice::YouAreNow(new));
         room.wake(state);
-        log::info!("{old} is now {new}");
+        if is_other {
+            log::info!("{old} is now {new}");
+        }
         Ok(())
     }
 
     /// Says `text` to the member called `to` alone.
     pub(crate) fn whisper<'a>(&self, to: &'a str, text: &str) -> Result<(), Refusal<'a>> {
         let room = &self.seat.room;
-        let mut guard = room.lock();
+        let mut guard = room.lock_to_append();
         let state = &mut *guard;
         let reader = state.find(to).ok_or(Refusal::NobodyHere(to))?;
         if reader.id == self.id {
@@ -329,11 +381,12 @@ impl Member {
         state.departures.push((self.id, at));
         state.seats -= 1;
         self.seat.given_back = true;
-        room.taken.notify_all();
-        let notice = Notice::Left(&self.name, how);
-        if !state.closing {
-            state.transcript.push(Audience::AllBut(self.id), notice);
+        room.notify(&state);
+        if state.closing {
+            return room.wake(state);
         }
+        let notice = Notice::Left(&self.name, how);
+        state.transcript.push(Audience::AllBut(self.id), notice);
         room.wake(state);
         log::info!("{} ({})", notice.to_string().trim_start_matches("-- "), self.peer);
     }

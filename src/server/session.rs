@@ -162,21 +162,21 @@ impl Session {
     }
 
     fn line(&mut self, line: &Line<'_>) -> Next {
-        let text = match line {
-            Line::Whole(bytes) => make_safe(bytes),
-            Line::TooLong => {
-                self.member();
-                self.answer(&Refusal::LineTooLong(self.max_line));
-                return Next::GoOn;
-            }
-        };
-        if text.trim().is_empty() {
+        let (Line::Whole(bytes) | Line::TooLong(bytes)) = *line;
+        let text = make_safe(bytes);
+        if text.trim().is_empty() && matches!(line, Line::Whole(_)) {
             return Next::GoOn;
         }
-        if std::mem::replace(&mut self.expects_first, false) && request::is_http(&text) {
-            return self.turn_away();
+        let is_first = std::mem::replace(&mut self.expects_first, false);
+        match line {
+            Line::Whole(_) if is_first && request::is_http(&text) => self.turn_away(),
+            Line::TooLong(_) if is_first && request::begins_like_http(&text) => self.turn_away(),
+            Line::Whole(_) => self.request(request::parse(&text)),
+            Line::TooLong(_) => {
+                self.answer(&Refusal::LineTooLong(self.max_line));
+                Next::GoOn
+            }
         }
-        self.request(request::parse(&text))
     }
 
     fn request(&mut self, request: Result<Request<'_>, Misuse<'_>>) -> Next {
@@ -245,6 +245,7 @@ impl Session {
 
     fn help(&mut self) {
         self.with_member(|member, events| {
+            events.push(member.alone(), Notice::HelpToSay);
             for command in Command::ALL {
                 events.push(member.alone(), Notice::Help(command));
             }
@@ -316,8 +317,11 @@ impl Session {
 
     fn leave(self, how: Departure<'_>) {
         debug_assert!(self.events.is_empty() || self.room.is_closing());
-        if let Standing::Joined(member) = self.standing {
-            member.leave(how);
+        match self.standing {
+            Standing::Joined(member) => member.leave(how),
+            // Before the connection, so that whoever sees that closed finds the place free.
+            Standing::Seated(seat) => drop(seat),
+            Standing::Gone => {}
         }
     }
 }

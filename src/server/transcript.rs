@@ -50,6 +50,8 @@ struct Run {
 pub(crate) struct Batch {
     /// The number of the first event. It means nothing in a batch that was not appended yet.
     first: Seq,
+    /// How many bytes of lines were appended before.
+    offset: u64,
     /// The events' lines, each with its newline.
     text: String,
     /// Where each event's line ends in `text`.
@@ -139,6 +141,11 @@ impl Batch {
         self.first + u64::from(piece.events.end)
     }
 
+    /// How many bytes of lines were appended before the event with this number.
+    pub(crate) fn offset(&self, event: Seq) -> u64 {
+        self.offset + self.start((event - self.first) as u32) as u64
+    }
+
     /// What the batch takes of the room's memory.
     fn cost(&self) -> usize {
         size_of::<Batch>()
@@ -223,12 +230,18 @@ impl Transcript {
         self.open.end()
     }
 
+    /// How many bytes of lines are before that.
+    pub(crate) fn end_offset(&self) -> u64 {
+        self.open.offset + self.open.bytes() as u64
+    }
+
     /// Makes all that was appended readable.
     pub(crate) fn seal(&mut self) {
         if self.open.is_empty() {
             return;
         }
         let end = self.open.end();
+        let offset = self.end_offset();
         let small = self.sealed.back_mut().filter(|last| last.bytes() < SMALL);
         if let Some(last) = small.and_then(Arc::get_mut) {
             self.held -= last.cost();
@@ -236,11 +249,13 @@ impl Transcript {
             self.held += last.cost();
             self.open.clear();
         } else {
-            let batch = std::mem::take(&mut self.open);
+            let mut batch = std::mem::take(&mut self.open);
+            batch.text.shrink_to_fit();
             self.held += batch.cost();
             self.sealed.push_back(Arc::new(batch));
         }
         self.open.first = end;
+        self.open.offset = offset;
     }
 
     /// Takes out the oldest batch if there is more than the memory holds.
@@ -265,9 +280,9 @@ impl Transcript {
         within.cloned().collect()
     }
 
-    /// The number that the next event to be sealed has.
-    pub(crate) fn sealed_end(&self) -> Seq {
-        self.open.first
+    /// The number that the next event to be sealed has, and how many bytes of lines are before it.
+    pub(crate) fn sealed_end(&self) -> (Seq, u64) {
+        (self.open.first, self.open.offset)
     }
 }
 

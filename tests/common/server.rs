@@ -53,13 +53,14 @@ impl TestServer {
         let address = line.strip_suffix('\n').and_then(|line| line.strip_prefix("listening on "));
         let address = address.and_then(|address| address.parse().ok());
         let address = address.unwrap_or_else(|| panic!("it says {line:?}"));
-        let stderr = process.stderr.take().expect("it is piped");
         let (lines, log) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                lines.send(line).ok();
-            }
-        });
+        if let Some(stderr) = process.stderr.take() {
+            std::thread::spawn(move || {
+                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                    lines.send(line).ok();
+                }
+            });
+        }
         TestServer { process, log: Mutex::new(log), address }
     }
 
@@ -81,6 +82,10 @@ impl TestServer {
     /// The number of its process.
     pub fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.process.try_wait().expect("it is our child").is_none()
     }
 
     /// Waits for a line in its log that has `part` in it, and gives the line without its time.
@@ -127,6 +132,7 @@ pub struct TestClient {
 impl TestClient {
     fn new(stream: TcpStream) -> TestClient {
         stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        stream.set_nodelay(true).unwrap();
         TestClient { stream, received: Vec::new(), seen: 0 }
     }
 
@@ -138,6 +144,11 @@ impl TestClient {
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).expect("the server takes it");
+    }
+
+    /// The same connection, for another thread; what comes goes to the one that reads first.
+    pub fn second(&self) -> TestClient {
+        TestClient::new(self.stream.try_clone().expect("a second handle"))
     }
 
     /// Sends nothing more.
