@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a benchmark exports nothing")]
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -14,6 +15,7 @@ use target::Target;
 
 mod line;
 mod load;
+mod plot;
 mod process;
 mod report;
 mod scenario;
@@ -42,6 +44,10 @@ struct Arguments {
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
 
+    /// Instead of all that, draw latency against load into this SVG file
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+
     /// Cargo says this to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
@@ -58,6 +64,9 @@ fn main() -> ExitCode {
     };
     let rounds = arguments.rounds.unwrap_or(if arguments.quick { 1 } else { 3 });
     println!("no limits of rate on any side; medians of {rounds} round(s)");
+    if let Some(file) = &arguments.plot {
+        return draw(&targets, rounds, arguments.quick, file);
+    }
     let mut sound = true;
     for scenario in Scenario::all(arguments.quick) {
         if arguments.only.as_ref().is_some_and(|only| !scenario.name.contains(only.as_str())) {
@@ -71,6 +80,23 @@ fn main() -> ExitCode {
         sound &= rows.first().is_some_and(is_sound);
     }
     if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Measures at growing rates, and draws that.
+fn draw(targets: &[Target], rounds: usize, quick: bool, file: &Path) -> ExitCode {
+    let mut points = plot::Points::new();
+    for rate in [1, 2, 5, 10, 20, 50, 100] {
+        let scenario = Scenario::at_rate(rate, if quick { 1 } else { 3 });
+        println!("\n## {}\n", scenario.what);
+        let rows = measure(targets, &scenario, rounds);
+        print!("{}", report::of_load(&rows));
+        points.push((rate, rows));
+    }
+    if let Err(why) = std::fs::write(file, plot::svg(&points, 100, 100)) {
+        eprintln!("room: cannot write {}: {why}", file.display());
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }
 
 /// The server itself, and those of the others that are there.
