@@ -8,6 +8,10 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::protocol::text;
 
+/// In a terminal at least this wide the cursor stays out of the last column. So in one that is then
+/// made half as wide, where the cursor is tells whether the terminal has wrapped the row or cut it.
+const WIDE: usize = 40;
+
 /// The prompt of somebody whose name is not known.
 const PROMPT: &str = "> ";
 
@@ -41,7 +45,8 @@ impl Row {
     /// What is to be shown in a terminal with so many columns.
     pub(super) fn view(&mut self, name: Option<&str>, columns: usize) -> View {
         let prompt = prompt(name, columns);
-        let room = columns.saturating_sub(1).saturating_sub(prompt.width());
+        let free = if columns < WIDE { 1 } else { 2 };
+        let room = columns.saturating_sub(free).saturating_sub(prompt.width());
         self.scroll(room);
         let after = head(&self.text[self.cursor..], room - self.columns_before_cursor());
         let before = &self.text[self.first..self.cursor];
@@ -208,6 +213,15 @@ mod tests {
             for end in 1..=steps.len() {
                 picture(Some("日本語"), columns, &steps[..end]);
             }
+        }
+    }
+
+    #[test]
+    fn in_a_wide_terminal_the_cursor_stays_out_of_the_last_column() {
+        for (columns, expected) in [(39, 38), (40, 38), (80, 78)] {
+            let mut row = Row::default();
+            row.set(&"x".repeat(100), 100);
+            assert_eq!(width(&row.view(Some("alice"), columns).before), expected, "{columns}");
         }
     }
 }
