@@ -101,9 +101,11 @@ impl Batch {
     ) -> impl Iterator<Item = Piece> + use<'_> {
         let index = |seq: Seq| seq.clamp(self.first, self.end()) - self.first;
         let (from, to) = (index(range.start) as u32, index(range.end) as u32);
-        let ends = self.runs.iter().skip(1).map(|run| run.first).chain([self.ends.len() as u32]);
-        let mut visible = self
-            .runs
+        // A reader that keeps up wants the last few of hundreds.
+        let begin = self.runs.partition_point(|run| run.first <= from).saturating_sub(1);
+        let runs = &self.runs[begin..];
+        let ends = runs.iter().skip(1).map(|run| run.first).chain([self.ends.len() as u32]);
+        let mut visible = runs
             .iter()
             .zip(ends)
             .filter(move |(run, _)| run.audience.includes(member))
