@@ -17,8 +17,9 @@ use crate::protocol::reply::{Departure, Notice, Refusal, Speech};
 use crate::protocol::request::{self, Command, Misuse, Request};
 use crate::protocol::text::make_safe;
 
-/// The first size of the buffer that a client is read into; it grows for one that sends a lot.
-const SMALL_READ: usize = 2 * 1024;
+/// The first size of the buffer that a client is read into: more than most lines have, and little
+/// for a thousand clients who only listen. It grows for one that sends a lot.
+const SMALL_READ: usize = 512;
 
 /// The last size of that buffer.
 const LARGE_READ: usize = 64 * 1024;
@@ -31,6 +32,7 @@ const MAX_EVENTS: usize = 64 * 1024;
 /// send meanwhile, before the connection is closed under it.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_READS: usize = 64;
+const LINGER_READ: usize = 2 * 1024;
 
 /// A client's session.
 #[derive(Debug)]
@@ -97,7 +99,7 @@ impl Session {
                         return linger(&self.connection);
                     }
                     if n == buffer.len() && n < LARGE_READ {
-                        buffer.resize(n * 4, 0);
+                        buffer.resize(LARGE_READ.min(n * 4), 0);
                     }
                 }
                 Err(e) if e.kind() == io::ErrorKind::TimedOut && self.patience().is_some() => {
@@ -329,7 +331,7 @@ impl Session {
 /// Reads on for a moment and throws it away: closing a connection with unread bytes would reset it,
 /// and the client would lose what it was told last.
 pub(crate) fn linger(connection: &Connection) {
-    let mut discarded = [0; SMALL_READ];
+    let mut discarded = [0; LINGER_READ];
     for _ in 0..LINGER_READS {
         if !matches!(connection.receive(&mut discarded, Some(LINGER)), Ok(1..)) {
             break;
