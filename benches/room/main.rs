@@ -32,7 +32,8 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
 
-    /// Other programs to put the same load on: ncat, nats, redis
+    /// Other programs in the path to put the same load on: ncat, nats (nats-server), redis
+    /// (redis-server), tokio (tokio's chat example, as tokio-chat)
     #[arg(long, value_name = "PROGRAMS", value_delimiter = ',')]
     against: Vec<String>,
 
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
     let targets = match targets(&arguments.against) {
         Ok(targets) => targets,
         Err(unknown) => {
-            eprintln!("room: unknown program {unknown}; there are ncat, nats and redis");
+            eprintln!("room: unknown program {unknown}; there are ncat, nats, redis and tokio");
             return ExitCode::from(2);
         }
     };

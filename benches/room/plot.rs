@@ -11,7 +11,7 @@ const RIGHT: f64 = 110.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 50.0;
 
-const COLOURS: [&str; 4] = ["#d62728", "#7f7f7f", "#1f77b4", "#2ca02c"];
+const COLOURS: [&str; 5] = ["#d62728", "#1f77b4", "#2ca02c", "#7f7f7f", "#9467bd"];
 
 /// The rows of each load, in lines per second and sender.
 pub type Points = Vec<(u32, Vec<Row>)>;

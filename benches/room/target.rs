@@ -16,10 +16,12 @@ pub enum Target {
     Ncat,
     Nats,
     Redis,
+    /// Tokio's chat example, a queue for each client.
+    Tokio,
 }
 
 impl Target {
-    pub const OTHERS: [Target; 3] = [Target::Ncat, Target::Nats, Target::Redis];
+    pub const OTHERS: [Target; 4] = [Target::Ncat, Target::Nats, Target::Redis, Target::Tokio];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -27,6 +29,7 @@ impl Target {
             Target::Ncat => "ncat",
             Target::Nats => "nats",
             Target::Redis => "redis",
+            Target::Tokio => "tokio",
         }
     }
 
@@ -36,6 +39,8 @@ impl Target {
             Target::Ncat => "ncat",
             Target::Nats => "nats-server",
             Target::Redis => "redis-server",
+            // It has no name of its own: that of its binary is `chat`.
+            Target::Tokio => "tokio-chat",
         }
     }
 
@@ -55,6 +60,7 @@ impl Target {
     pub fn hello(self, number: usize) -> String {
         match self {
             Target::Chatroom => format!("/nick c{number}\n"),
+            Target::Tokio => format!("c{number}\n"),
             Target::Ncat => String::new(),
             Target::Nats => "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false}\r\n\
                              SUB room 1\r\nPING\r\n"
@@ -71,13 +77,14 @@ impl Target {
             Target::Ncat => b"<announce>",
             Target::Nats => b"PONG",
             Target::Redis => b"subscribe",
+            Target::Tokio => b"enter your username",
         }
     }
 
     /// Appends `line` as the program wants it.
     pub fn publish(self, line: &[u8], to: &mut Vec<u8>) {
         let (before, after): (&[u8], &[u8]) = match self {
-            Target::Chatroom | Target::Ncat => (b"", b"\n"),
+            Target::Chatroom | Target::Ncat | Target::Tokio => (b"", b"\n"),
             Target::Nats => (b"PUB room 100\r\n", b"\r\n"),
             Target::Redis => (b"*3\r\n$7\r\nPUBLISH\r\n$4\r\nroom\r\n$100\r\n", b"\r\n"),
         };
@@ -110,10 +117,12 @@ impl Target {
     /// Without limits of rate on any side.
     fn arguments(self, port: u16, clients: usize) -> Vec<String> {
         let (port, clients) = (port.to_string(), (clients + 8).to_string());
+        let address = format!("127.0.0.1:{port}");
         let arguments: &[&str] = match self {
             Target::Chatroom => &["127.0.0.1", &port, "--max-clients", &clients],
             Target::Ncat => &["-l", "--chat", "--max-conns", &clients, "127.0.0.1", &port],
             Target::Nats => &["-a", "127.0.0.1", "-p", &port],
+            Target::Tokio => &[&address],
             Target::Redis => &[
                 "--bind",
                 "127.0.0.1",
