@@ -282,7 +282,7 @@ fn signals_end_it_well_and_leave_the_terminal_as_it_was() {
         let pid = std::fs::read_to_string(folder.join("pid")).expect("the shell wrote it");
         signal(name, pid.trim().parse().expect("a number"));
         terminal.shows_what(name, |rows| {
-            rows.contains("-- you are alice, alone here\nstatus=0\nrestored")
+            rows.contains("-- you are alice, alone here\nalice> half a line\nstatus=0\nrestored")
         });
     }
 }

@@ -74,9 +74,16 @@ fn main() -> ExitCode {
             continue;
         }
         println!("\n## {}: {}\n", scenario.name, scenario.what);
+        let stolen = process::stolen();
         let rows = measure(&targets, &scenario, rounds);
         let table = if scenario.idle.is_some() { report::of_idleness } else { report::of_load };
         print!("{}", table(&rows));
+        if let Some((before, after)) = stolen.zip(process::stolen()) {
+            println!(
+                "the machine's host took {:?} of its processors away meanwhile",
+                after - before
+            );
+        }
         std::io::stdout().flush().ok();
         sound &= rows.first().is_some_and(is_sound);
     }

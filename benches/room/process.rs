@@ -14,6 +14,13 @@ pub fn cpu(process: u32) -> Option<Duration> {
     Some(TICK * (user + system))
 }
 
+/// How much processor time the host of this virtual machine has given to others so far.
+pub fn stolen() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/stat").ok()?;
+    let steal: u32 = stat.lines().next()?.split_whitespace().nth(8)?.parse().ok()?;
+    Some(TICK * steal)
+}
+
 /// How much memory it has taken at most, in bytes.
 pub fn peak_memory(process: u32) -> Option<u64> {
     status(process, "VmHWM:")

@@ -42,6 +42,16 @@ impl Row {
         self.cursor = cursor;
     }
 
+    /// The line as it stands.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The prompt and the whole line, however long.
+    pub(super) fn whole(&self, name: Option<&str>) -> String {
+        name.unwrap_or_default().to_owned() + PROMPT + &shown(&self.text)
+    }
+
     /// What is to be shown in a terminal with so many columns.
     pub(super) fn view(&mut self, name: Option<&str>, columns: usize) -> View {
         let prompt = prompt(name, columns);

@@ -160,7 +160,8 @@ impl<W: Write> Screen<W> {
         self.paint(ERASE.to_vec())
     }
 
-    /// Takes the input row away and leaves the cursor where it began.
+    /// Takes the input row away and leaves the cursor where it began. What was being written stays
+    /// as a line of its own: the end may have come unasked for.
     ///
     /// # Errors
     ///
@@ -169,7 +170,11 @@ impl<W: Write> Screen<W> {
         if std::mem::replace(&mut self.stage, Stage::After) != Stage::Shown {
             return Ok(());
         }
-        let bytes = [ERASE, &self.above].concat();
+        let draft = match self.row.text().trim() {
+            "" => String::new(),
+            _ => self.row.whole(self.name.as_deref()) + "\r\n",
+        };
+        let bytes = [ERASE, &self.above, draft.as_bytes()].concat();
         self.out.write_all(&bytes)?;
         self.out.flush()
     }
@@ -429,9 +434,17 @@ mod tests {
     #[test]
     fn at_the_end_the_input_row_is_gone_and_nothing_is_written_after() {
         let mut screen = screen(20, 4);
-        screen.arrived("<bob> one\n").typed("hel|lo");
+        screen.arrived("<bob> one\n");
         screen.end().expect("an emulator takes everything");
         screen.shows(&["$ x", "", "<bob> one", "|"]);
         screen.arrived("<bob> two\n").typed("x|").shows(&["$ x", "", "<bob> one", "|"]);
+    }
+
+    #[test]
+    fn what_was_being_written_stays_at_the_end() {
+        let mut screen = screen(20, 4);
+        screen.arrived("<bob> one\n").typed("a line that is lon|ger than the row");
+        screen.end().expect("an emulator takes everything");
+        screen.shows(&["alice> a line that i", "s longer than the ro", "w", "|"]);
     }
 }
