@@ -276,11 +276,9 @@ mod tests {
         for number in 0..QUEUE {
             assert_eq!(written.recv().as_deref(), Ok(format!("{number}\n").as_str()));
         }
-        while let Ok(extra) = written.try_recv() {
-            assert_eq!(extra, format!("{QUEUE}\n"));
-        }
         writeln!(queue, "again").expect("never fails");
-        let told = written.recv().expect("it goes on");
+        let in_hand = format!("{QUEUE}\n");
+        let told = written.iter().find(|record| *record != in_hand).expect("it goes on");
         assert!(told.ends_with(" records were left out: the log was held up\n"), "{told}");
     }
 }

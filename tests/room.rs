@@ -243,7 +243,7 @@ fn a_shutdown_tells_everyone_and_is_not_held_up_by_a_stalled_client() {
 fn a_flood_is_held_back_to_the_pace_of_those_who_read_it() {
     const SENDERS: usize = 4;
     const LINES: usize = 3000;
-    let server = TestServer::start(&["--memory", "1M"]);
+    let server = TestServer::start(&["--memory", "2M"]);
     let mut reader = server.join("reader");
     // It takes nothing, so it does not count, and the others do not wait for it.
     let _stalled = server.join("stalled");
