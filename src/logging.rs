@@ -38,15 +38,14 @@ pub fn to_file(file: File, level: LevelFilter, on_failure: OnFailure) {
 /// The system has no thread to spare.
 pub fn to_stderr(file: Option<(File, OnFailure)>, level: LevelFilter) -> io::Result<Flush> {
     let ignore: OnFailure = Box::new(|_| {});
-    let (stderr, mut written) = Queue::begin(Records::new(io::stderr(), ignore))?;
-    let mut loggers: Vec<Box<dyn SharedLogger>> = vec![WriteLogger::new(level, config(), stderr)];
+    let mut queues = vec![Queue::begin(Records::new(io::stderr(), ignore))?];
     if let Some((file, on_failure)) = file {
-        let (queue, also_written) = Queue::begin(Records::new(file, on_failure))?;
-        loggers.push(WriteLogger::new(level, config(), queue));
-        written.extend(also_written);
+        queues.push(Queue::begin(Records::new(file, on_failure))?);
     }
-    install(loggers);
-    Ok(Flush(written))
+    let flush = Flush(queues.iter().map(|queue| queue.records.clone()).collect());
+    let queues = Queues { queues, record: Vec::new() };
+    install(vec![WriteLogger::new(level, config(), queues)]);
+    Ok(flush)
 }
 
 /// Opens a log file to append to, and makes it, readable by its owner alone, if it is not there.
@@ -131,10 +130,32 @@ const QUEUE: usize = 10_000;
 /// How long a program that ends waits for the last records to be written.
 const LAST_RECORDS: Duration = Duration::from_millis(100);
 
-/// What a logger writes to, for a thread of its own to write to the real place. It never waits.
+/// What the logger writes to: all places get the records in the same order.
+struct Queues {
+    queues: Vec<Queue>,
+    /// The record so far.
+    record: Vec<u8>,
+}
+
+impl Write for Queues {
+    /// Never fails and never waits.
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.record.extend_from_slice(piece);
+        if self.record.ends_with(b"\n") {
+            self.queues.iter_mut().for_each(|queue| queue.send(self.record.clone()));
+            self.record.clear();
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The way to one place, which a thread of its own writes to.
 struct Queue {
     records: SyncSender<Message>,
-    record: Vec<u8>,
     left_out: u64,
 }
 
@@ -145,9 +166,7 @@ enum Message {
 }
 
 impl Queue {
-    fn begin<W: Write + Send + 'static>(
-        mut to: Records<W>,
-    ) -> io::Result<(Queue, Vec<SyncSender<Message>>)> {
+    fn begin<W: Write + Send + 'static>(mut to: Records<W>) -> io::Result<Queue> {
         let (records, queued) = mpsc::sync_channel(QUEUE);
         let write = move || {
             for message in queued {
@@ -158,8 +177,7 @@ impl Queue {
             }
         };
         thread::Builder::new().name("log".to_owned()).spawn(write)?;
-        let flush = vec![records.clone()];
-        Ok((Queue { records, record: Vec::new(), left_out: 0 }, flush))
+        Ok(Queue { records, left_out: 0 })
     }
 
     fn send(&mut self, record: Vec<u8>) {
@@ -171,21 +189,6 @@ impl Queue {
         }
         let sent = self.records.try_send(Message::Record(record));
         self.left_out += u64::from(sent.is_err());
-    }
-}
-
-impl Write for Queue {
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        self.record.extend_from_slice(piece);
-        if self.record.ends_with(b"\n") {
-            let record = std::mem::take(&mut self.record);
-            self.send(record);
-        }
-        Ok(piece.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -267,16 +270,16 @@ mod tests {
         let (permit, permissions) = mpsc::channel();
         let (writes, written) = mpsc::channel();
         let terminal = Records::new(Terminal { permissions, written: writes }, Box::new(|_| {}));
-        let (mut queue, _) = Queue::begin(terminal).expect("a thread");
+        let mut queue = Queue::begin(terminal).expect("a thread");
         // One more than fits may be in the thread's hands.
         for number in 0..QUEUE + 10 {
-            writeln!(queue, "{number}").expect("never fails");
+            queue.send(format!("{number}\n").into_bytes());
         }
         drop(permit);
         for number in 0..QUEUE {
             assert_eq!(written.recv().as_deref(), Ok(format!("{number}\n").as_str()));
         }
-        writeln!(queue, "again").expect("never fails");
+        queue.send(b"again\n".to_vec());
         let in_hand = format!("{QUEUE}\n");
         let told = written.iter().find(|record| *record != in_hand).expect("it goes on");
         assert!(told.ends_with(" records were left out: the log was held up\n"), "{told}");
