@@ -164,7 +164,7 @@ impl Broadcaster {
         let now = Instant::now();
         if now.duration_since(self.judged) >= PACE_WINDOW {
             self.judged = now;
-            self.readers.iter_mut().for_each(Reader::judge);
+            self.readers.iter_mut().for_each(|reader| reader.judge(end_offset));
         }
         let lags = |reader: &Reader| end_offset.saturating_sub(reader.offset) > self.allowed_lag;
         if !self.readers.iter().any(lags) {
@@ -234,8 +234,13 @@ impl Reader {
         self.paces.iter().sum::<u64>().max(self.taken)
     }
 
-    fn judge(&mut self) {
-        self.paces = [self.paces[1], std::mem::take(&mut self.taken)];
+    /// Begins another window. One that has everything is as fast as it has been: it takes little
+    /// when there is little to take, and must not seem slow beside one that works off a backlog.
+    fn judge(&mut self, end_offset: u64) {
+        let taken = std::mem::take(&mut self.taken);
+        if self.offset < end_offset || taken > self.paces[1] {
+            self.paces = [self.paces[1], taken];
+        }
     }
 
     fn go_to(&mut self, batch: &Batch, event: Seq) {

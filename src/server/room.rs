@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::transcript::{Audience, Batch, MemberId, Seq, Transcript};
@@ -18,6 +18,9 @@ use crate::protocol::reply::{self, Departure, Notice, Refusal, Speech};
 /// room remembers.
 const MAX_UNSEALED: usize = 256 * 1024;
 const UNSEALED_PART: usize = 16;
+
+/// What a member may bring in a second without ever being held, in bytes.
+const MOST_TALK: usize = 16 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Room {
@@ -179,11 +182,11 @@ impl Room {
 
     /// The lock, once the readers who keep pace are not too far behind. So a session that brings more
     /// than they can take waits, reads no more, and TCP holds its client back.
-    fn lock_to_append(&self) -> MutexGuard<'_, State> {
+    fn lock_to_append(&self, weight: Weight) -> MutexGuard<'_, State> {
         let mut state = self.lock();
-        if state.is_full(self.max_unsealed) {
+        if state.is_full(self.max_unsealed, weight) {
             state.waiting += 1;
-            while state.is_full(self.max_unsealed) {
+            while state.is_full(self.max_unsealed, weight) {
                 state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             state.waiting -= 1;
@@ -209,8 +212,9 @@ impl Room {
 
 impl State {
     /// Whether sessions are to append no more for now.
-    fn is_full(&self, max_unsealed: usize) -> bool {
-        !self.closing && (self.held || self.transcript.unsealed() > max_unsealed)
+    fn is_full(&self, max_unsealed: usize, weight: Weight) -> bool {
+        let held = self.held && weight == Weight::Flood;
+        !self.closing && (held || self.transcript.unsealed() > max_unsealed)
     }
 
     fn find(&self, name: &str) -> Option<&Present> {
@@ -268,7 +272,10 @@ impl Seat {
         state.arrivals.push(Arrival { id, connection: Arc::clone(connection), from, offset });
         room.wake(state);
         log::info!("{name} joined from {}, {} here", connection.peer(), others + 1);
-        (Member { seat: self, id, name, peer: connection.peer(), present: true }, taken)
+        let (peer, counted_since) = (connection.peer(), Instant::now());
+        let seat = self;
+        let member = Member { seat, id, name, peer, present: true, counted_since, brought: 0 };
+        (member, taken)
     }
 }
 
@@ -282,6 +289,15 @@ impl Drop for Seat {
     }
 }
 
+/// How much a member has brought of late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// As much as people and their scripts say: it is never held.
+    Talk,
+    /// So much that the readers may not keep up.
+    Flood,
+}
+
 /// Being in the room. Dropped, the member leaves, so that a session that panics leaves no ghost.
 #[derive(Debug)]
 pub(crate) struct Member {
@@ -290,6 +306,9 @@ pub(crate) struct Member {
     name: Name,
     peer: SocketAddr,
     present: bool,
+    /// Since when `brought` has been counted, in bytes.
+    counted_since: Instant,
+    brought: usize,
 }
 
 impl Member {
@@ -308,19 +327,29 @@ impl Member {
     }
 
     /// Appends the events, and waits before that while the room is behind.
-    pub(crate) fn append(&self, events: &Batch) {
+    pub(crate) fn append(&mut self, events: &Batch) {
+        let weight = self.weigh(events.bytes());
         let room = &self.seat.room;
-        let mut state = room.lock_to_append();
+        let mut state = room.lock_to_append(weight);
         if !state.closing {
             state.transcript.append(events);
         }
         room.wake(state);
     }
 
+    fn weigh(&mut self, bytes: usize) -> Weight {
+        if self.counted_since.elapsed() >= Duration::from_secs(1) {
+            (self.counted_since, self.brought) = (Instant::now(), 0);
+        }
+        self.brought += bytes;
+        if self.brought <= MOST_TALK { Weight::Talk } else { Weight::Flood }
+    }
+
     /// Takes another name, and tells everyone.
     pub(crate) fn rename<'a>(&mut self, new: &'a Name) -> Result<(), Refusal<'a>> {
+        let weight = self.weigh(new.as_str().len());
         let room = &self.seat.room;
-        let mut state = room.lock_to_append();
+        let mut state = room.lock_to_append(weight);
         if !state.is_free(new, Some(self.id)) {
             return Err(Refusal::NameTaken(new));
         }
@@ -342,9 +371,10 @@ impl Member {
     }
 
     /// Says `text` to the member called `to` alone.
-    pub(crate) fn whisper<'a>(&self, to: &'a str, text: &str) -> Result<(), Refusal<'a>> {
+    pub(crate) fn whisper<'a>(&mut self, to: &'a str, text: &str) -> Result<(), Refusal<'a>> {
+        let weight = self.weigh(2 * text.len());
         let room = &self.seat.room;
-        let mut guard = room.lock_to_append();
+        let mut guard = room.lock_to_append(weight);
         let state = &mut *guard;
         let reader = state.find(to).ok_or(Refusal::NobodyHere(to))?;
         if reader.id == self.id {

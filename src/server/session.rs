@@ -218,7 +218,7 @@ impl Session {
     fn whisper(&mut self, to: &str, text: &str) {
         self.member();
         self.append();
-        if let Standing::Joined(member) = &self.standing
+        if let Standing::Joined(member) = &mut self.standing
             && let Err(refusal) = member.whisper(to, text)
         {
             self.answer(&refusal);
@@ -309,7 +309,7 @@ impl Session {
     }
 
     fn append(&mut self) {
-        if let Standing::Joined(member) = &self.standing
+        if let Standing::Joined(member) = &mut self.standing
             && !self.events.is_empty()
         {
             member.append(&self.events);
