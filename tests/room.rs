@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 #[cfg(unix)]
@@ -270,6 +272,42 @@ fn a_flood_is_held_back_to_the_pace_of_those_who_read_it() {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
+    });
+}
+
+#[test]
+fn who_talks_does_not_wait_for_a_backlog_that_others_have_made() {
+    const FLOOD: usize = 12_000_000;
+    let server = TestServer::start(&[]);
+    let mut slow = server.join("slow");
+    let mut bob = server.join("bob");
+    let mut alice = server.join("alice");
+    socket2::SockRef::from(&slow.stream).set_recv_buffer_size(64 * 1024).unwrap();
+    let (taken, done) = (&AtomicUsize::new(0), &AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        // 800 KB a second at most.
+        scope.spawn(move || {
+            while !done.load(Ordering::Relaxed) {
+                let read = slow.stream.read(&mut [0; 4096]).unwrap_or_default();
+                taken.fetch_add(read, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let mut flooder = server.join("flooder");
+        scope.spawn(move || {
+            flooder.send(format!("{}\n", "x".repeat(2999)).repeat(FLOOD / 3000));
+            flooder.send("/quit\n");
+        });
+        bob.skip_to("-- flooder left\n");
+        // Until nobody has been fast of late.
+        for number in 0..30 {
+            alice.send(format!("{number}\n"));
+            bob.expect(&format!("<alice> {number}"));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let taken = taken.load(Ordering::Relaxed);
+        done.store(true, Ordering::Relaxed);
+        assert!(taken < FLOOD / 3, "{taken} bytes were waited for");
     });
 }
 
