@@ -211,6 +211,12 @@ fn an_http_request_is_never_said() {
     page.expect("-- chatroom 1: welcome (/help for the commands)");
     page.expect("!! this is a chat room, not a web server");
     page.expect_end();
+    // One that comes in pieces, with a pause in which a line would end.
+    let mut page = server.connect();
+    page.expect("-- chatroom 1: welcome (/help for the commands)");
+    page.send("POST / HT");
+    page.expect("!! this is a chat room, not a web server");
+    page.expect_end();
     // One that is too long to be read is one all the same.
     let mut page = server.connect();
     page.send(format!("POST /?{} HTTP/1.1\r\nHost: x\r\n\r\nsay this\n", "x".repeat(5000)));

@@ -145,7 +145,14 @@ impl Session {
 
     fn finish_line(&mut self) -> Next {
         let last = self.lines.finish().map(<[u8]>::to_vec);
-        let next = last.map_or(Next::GoOn, |line| self.line(&Line::Whole(&line)));
+        let next = match last {
+            None => Next::GoOn,
+            // The rest of it may be late, and must not be said either.
+            Some(line) if self.expects_first && request::begins_like_http(&make_safe(&line)) => {
+                self.turn_away()
+            }
+            Some(line) => self.line(&Line::Whole(&line)),
+        };
         self.append();
         next
     }
