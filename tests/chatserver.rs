@@ -3,7 +3,7 @@
 mod common;
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 #[cfg(target_os = "linux")]
@@ -17,10 +17,7 @@ use common::server::{TestServer, chatserver};
 
 /// A path in an empty folder for the test of that name.
 fn file(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chatserver").join(test);
-    std::fs::remove_dir_all(&folder).ok();
-    std::fs::create_dir_all(&folder).expect("a folder for the test");
-    folder.join("chatserver.log")
+    common::folder("chatserver", test).join("chatserver.log")
 }
 
 #[test]

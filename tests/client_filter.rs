@@ -15,11 +15,8 @@ use common::process::{UNKNOWN_HOST, end, run, wait};
 
 /// A client in an empty folder for the test of that name.
 fn client(test: &str) -> Command {
-    let folder = folder(test);
-    std::fs::remove_dir_all(&folder).ok();
-    std::fs::create_dir_all(&folder).expect("a folder for the test");
     let mut command = Command::new(env!("CARGO_BIN_EXE_chatclient"));
-    command.current_dir(folder);
+    command.current_dir(common::folder("client_filter", test));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for variable in ["CHATROOM_HOST", "CHATROOM_PORT", "CHATROOM_NAME"] {
         command.env_remove(variable);

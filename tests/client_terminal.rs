@@ -16,10 +16,7 @@ const CLIENT: &str = env!("CARGO_BIN_EXE_chatclient");
 
 /// A folder for a test of that name, empty.
 fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("client_terminal").join(name);
-    std::fs::remove_dir_all(&folder).ok();
-    std::fs::create_dir_all(&folder).expect("a folder for the test");
-    folder
+    common::folder("client_terminal", name)
 }
 
 /// A client in a terminal, connected and known as alice.

@@ -3,7 +3,6 @@
 mod common;
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use common::process::end;
@@ -14,19 +13,11 @@ use common::terminal::Terminal;
 
 const CLIENT: &str = env!("CARGO_BIN_EXE_chatclient");
 
-/// An empty folder for the client of that name.
-fn folder(client: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("together").join(client);
-    std::fs::remove_dir_all(&folder).ok();
-    std::fs::create_dir_all(&folder).expect("a folder for the client");
-    folder
-}
-
 /// A client of that name in a pipe.
 fn filter(server: &TestServer, test: &str, name: &str) -> Command {
     let mut command = Command::new(CLIENT);
     command.args(arguments(server)).args(["--name", name]);
-    command.current_dir(folder(&format!("{test}_{name}")));
+    command.current_dir(common::folder("together", &format!("{test}_{name}")));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -34,7 +25,7 @@ fn filter(server: &TestServer, test: &str, name: &str) -> Command {
 /// A client of that name in a terminal.
 fn terminal(server: &TestServer, test: &str, name: &str) -> Terminal {
     let [host, port] = arguments(server);
-    let folder = folder(&format!("{test}_{name}"));
+    let folder = common::folder("together", &format!("{test}_{name}"));
     Terminal::start(60, 10, &folder, &[CLIENT, &host, &port, "--name", name])
 }
 

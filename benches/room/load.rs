@@ -70,7 +70,6 @@ struct Client {
     /// By sender, the number that comes next.
     next: Vec<u32>,
     received: u64,
-    skipped: u64,
     again: u64,
     /// Grows out of what came in which order.
     order: u64,
@@ -414,7 +413,6 @@ impl Client {
             carry: Vec::new(),
             next: vec![0; senders],
             received: 0,
-            skipped: 0,
             again: 0,
             order: 0,
             writable: false,
@@ -427,7 +425,6 @@ impl Client {
         if line.number < *next {
             self.again += 1;
         } else {
-            self.skipped += u64::from(line.number - *next);
             *next = line.number + 1;
         }
         let what = (line.sender as u64) << 32 | u64::from(line.number);

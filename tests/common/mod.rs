@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a lock is poisoned only by a test that has failed")]
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub mod peer;
@@ -11,3 +12,11 @@ pub mod terminal;
 
 /// How long anything may take before a test fails: far longer than it does on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// An empty folder, for `test` in the file of tests called `file`.
+pub fn folder(file: &str, test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file).join(test);
+    std::fs::remove_dir_all(&folder).ok();
+    std::fs::create_dir_all(&folder).expect("a folder for the test");
+    folder
+}
