@@ -6,7 +6,7 @@
 
 use memchr::memchr;
 
-/// How many bytes a line has, without its end.
+/// How many bytes a line has, without its end, where nothing else is said.
 pub const LENGTH: usize = 100;
 
 /// Begins a line, and is found nowhere else in what the programs send.
@@ -29,10 +29,10 @@ pub struct Line {
 }
 
 impl Line {
-    pub fn bytes(self) -> [u8; LENGTH] {
-        let mut bytes = [b'x'; LENGTH];
+    pub fn bytes(self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![b'x'; length];
         bytes[0] = MARK;
-        bytes[LENGTH - 1] = END;
+        bytes[length - 1] = END;
         write(&mut bytes[SENDER], self.sender as u64);
         write(&mut bytes[NUMBER], u64::from(self.number));
         write(&mut bytes[TIME], self.sent_at);
@@ -51,14 +51,14 @@ fn read(from: &[u8]) -> u64 {
     from.iter().fold(0, |number, byte| number << 4 | u64::from(byte & 15))
 }
 
-/// Calls `take` for every line in `bytes`, and gives how many bytes are left over at the end: the
-/// beginning of a line.
-pub fn scan(bytes: &[u8], mut take: impl FnMut(Line)) -> usize {
+/// Calls `take` for every line of `length` bytes in `bytes`, and gives how many bytes are left over
+/// at the end: the beginning of a line.
+pub fn scan(bytes: &[u8], length: usize, mut take: impl FnMut(Line)) -> usize {
     let mut at = 0;
     while let Some(found) = memchr(MARK, &bytes[at..]) {
         let start = at + found;
-        let Some(line) = bytes.get(start..start + LENGTH) else { return bytes.len() - start };
-        if line[LENGTH - 1] != END {
+        let Some(line) = bytes.get(start..start + length) else { return bytes.len() - start };
+        if line[length - 1] != END {
             at = start + 1;
             continue;
         }
@@ -67,7 +67,7 @@ pub fn scan(bytes: &[u8], mut take: impl FnMut(Line)) -> usize {
             number: read(&line[NUMBER]) as u32,
             sent_at: read(&line[TIME]),
         });
-        at = start + LENGTH;
+        at = start + length;
     }
     0
 }

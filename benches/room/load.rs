@@ -261,7 +261,7 @@ impl<'a> Load<'a> {
                 let until = self.scenario.lines.min(client.sent + BURST);
                 for number in client.sent..until {
                     let line = Line { sender, number, sent_at };
-                    self.target.publish(&line.bytes(), &mut client.out);
+                    self.target.publish(&line.bytes(self.scenario.length), &mut client.out);
                 }
                 client.sent = until;
             }
@@ -283,7 +283,7 @@ impl<'a> Load<'a> {
             let client = &mut self.clients[sender];
             let sent_at = self.start.elapsed().as_nanos() as u64;
             let line = Line { sender, number, sent_at };
-            self.target.publish(&line.bytes(), &mut client.out);
+            self.target.publish(&line.bytes(self.scenario.length), &mut client.out);
             client.sent = number + 1;
             client.write()?;
             *due += 1;
@@ -297,7 +297,7 @@ impl<'a> Load<'a> {
         let mut stream = self.connect(number)?;
         let line = Line { sender: NOBODY, number: 0, sent_at: 0 };
         let mut bytes = Vec::new();
-        self.target.publish(&line.bytes(), &mut bytes);
+        self.target.publish(&line.bytes(self.scenario.length), &mut bytes);
         stream.write_all(&bytes)?;
         stream.shutdown(Shutdown::Write)?;
         let token = Token(self.clients.len() + self.churn.len());
@@ -349,7 +349,7 @@ impl<'a> Load<'a> {
             let latency = &mut self.latency;
             let (senders, lines) = (self.scenario.senders, self.scenario.lines);
             let before = client.received;
-            let left = line::scan(bytes, |line| {
+            let left = line::scan(bytes, self.scenario.length, |line| {
                 // Others than those who are counted speak too, and some programs garble lines.
                 if line.sender < senders && line.number < lines {
                     client.take(line);

@@ -49,6 +49,10 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
 
+    /// Instead of all that, how the cost grows with clients, senders and the length of lines
+    #[arg(long, conflicts_with = "plot")]
+    growth: bool,
+
     /// Cargo says this to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
@@ -68,8 +72,10 @@ fn main() -> ExitCode {
     if let Some(file) = &arguments.plot {
         return draw(&targets, rounds, arguments.quick, file);
     }
+    let scenarios =
+        if arguments.growth { Scenario::growth() } else { Scenario::all(arguments.quick) };
     let mut sound = true;
-    for scenario in Scenario::all(arguments.quick) {
+    for scenario in scenarios {
         if arguments.only.as_ref().is_some_and(|only| !scenario.name.contains(only.as_str())) {
             continue;
         }

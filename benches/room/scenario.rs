@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::line;
+
 /// One kind of load.
 #[derive(Debug, Clone)]
 pub struct Scenario {
@@ -13,6 +15,8 @@ pub struct Scenario {
     pub senders: usize,
     /// How many lines each of these sends.
     pub lines: u32,
+    /// How many bytes a line has, without its end.
+    pub length: usize,
     /// How often each of them speaks; `None` is as fast as the socket takes it.
     pub every: Option<Duration>,
     /// With one more client that never reads, and one that reads 10 KB/s.
@@ -31,6 +35,7 @@ impl Scenario {
             clients,
             senders: 0,
             lines: 0,
+            length: line::LENGTH,
             every: None,
             stalled: false,
             churn: 0,
@@ -82,6 +87,22 @@ impl Scenario {
     /// With another rate: for the plot.
     pub fn at_rate(rate: u32, time: u32) -> Scenario {
         Scenario::paced("plot", 100, 100, rate, time)
+    }
+
+    /// Scenarios that differ in one thing: the clients, the senders of as many lines in all, or the
+    /// lines' length.
+    pub fn growth() -> Vec<Scenario> {
+        let by_clients = [10, 30, 100, 300, 1000].map(|clients| (clients, 10, line::LENGTH));
+        let by_senders = [1, 10, 100].map(|senders| (100, senders, line::LENGTH));
+        let by_length = [100, 400, 1600, 4000].map(|length| (100, 10, length));
+        let kinds = [&by_clients[..], &by_senders, &by_length].concat();
+        let scenario = |(clients, senders, length)| {
+            let same = Scenario::paced("growth", clients, senders, 200 / senders as u32, 3);
+            let what =
+                format!("{clients} clients, {senders} of them send 200 lines/s of {length} bytes");
+            Scenario { what, length, ..same }
+        };
+        kinds.into_iter().map(scenario).collect()
     }
 
     /// How many clients it has at a time, at most.

@@ -83,14 +83,18 @@ impl Target {
 
     /// Appends `line` as the program wants it.
     pub fn publish(self, line: &[u8], to: &mut Vec<u8>) {
-        let (before, after): (&[u8], &[u8]) = match self {
-            Target::Chatroom | Target::Ncat | Target::Tokio => (b"", b"\n"),
-            Target::Nats => (b"PUB room 100\r\n", b"\r\n"),
-            Target::Redis => (b"*3\r\n$7\r\nPUBLISH\r\n$4\r\nroom\r\n$100\r\n", b"\r\n"),
+        let length = line.len();
+        let before = match self {
+            Target::Chatroom | Target::Ncat | Target::Tokio => String::new(),
+            Target::Nats => format!("PUB room {length}\r\n"),
+            Target::Redis => format!("*3\r\n$7\r\nPUBLISH\r\n$4\r\nroom\r\n${length}\r\n"),
         };
-        to.extend_from_slice(before);
+        to.extend_from_slice(before.as_bytes());
         to.extend_from_slice(line);
-        to.extend_from_slice(after);
+        to.extend_from_slice(match self {
+            Target::Chatroom | Target::Ncat | Target::Tokio => b"\n",
+            Target::Nats | Target::Redis => b"\r\n",
+        });
     }
 
     /// Starts the program for so many clients, and waits until it listens.

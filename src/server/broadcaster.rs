@@ -1,9 +1,11 @@
 //! From the transcript to the sockets, on one thread.
 //!
-//! It owns the readers: nobody else knows how far a member has read. Each round it takes what is
-//! new in the room and gives each reader its part with non-blocking sends; a socket that is full is
-//! left alone until it takes more. With nothing to do it waits, without a timer, in one `poll` for
-//! the room's waker and for the full sockets.
+//! It owns the readers: nobody else knows how far a member has read. It goes round them like a lift
+//! that never turns: after every few sends it takes what is new in the room, and whoever comes next
+//! gets all there is by then. So a line does not wait for the end of another's round, and lines that
+//! follow each other share a send. It stops when nothing was new for a whole round, and waits,
+//! without a timer, in one `poll` for the room's waker and for the full sockets: sends never block,
+//! and a socket that is full is left alone until it takes more.
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -24,6 +26,9 @@ const MAX_PIECES: usize = 64;
 /// About how many bytes a reader that lags gets in one round, so that it keeps nobody waiting.
 const PORTION: usize = 256 * 1024;
 
+/// After how many sends it is looked for what is new. It costs a lock, a hundredth of that.
+const STRETCH: usize = 8;
+
 /// A reader's pace is what it takes in two of these.
 const PACE_WINDOW: Duration = Duration::from_millis(200);
 
@@ -43,6 +48,10 @@ pub(crate) struct Broadcaster {
     /// How long a client may take nothing of what it is due.
     patience: Duration,
     readers: Vec<Reader>,
+    /// Who is next.
+    turn: usize,
+    /// How many readers, from the next one on, have not been looked at since something was new.
+    due: usize,
     /// When the readers' pace was judged last.
     judged: Instant,
     /// When the shutdown may wait no longer, once it has begun.
@@ -82,7 +91,16 @@ impl Broadcaster {
     /// A broadcaster for a room that remembers so many bytes.
     pub(crate) fn new(room: Arc<Room>, memory: usize, patience: Duration) -> Broadcaster {
         let (allowed_lag, judged) = (memory as u64 / 4, Instant::now());
-        Broadcaster { room, allowed_lag, patience, readers: Vec::new(), judged, deadline: None }
+        Broadcaster {
+            room,
+            allowed_lag,
+            patience,
+            readers: Vec::new(),
+            turn: 0,
+            due: 0,
+            judged,
+            deadline: None,
+        }
     }
 
     /// Serves the readers until the room is closed and all has been delivered, or the last moment
@@ -90,15 +108,19 @@ impl Broadcaster {
     pub(crate) fn run(mut self) {
         let mut held = false;
         loop {
-            let news = self.room.news(held);
+            let idle = self.due == 0;
+            let news = self.room.news(held, idle);
             let (end, end_offset, nothing) = (news.end, news.end_offset, news.nothing);
             self.take(news);
-            let busy = self.serve(end);
+            self.serve(end);
+            if self.due > 0 && self.turn > 0 {
+                continue;
+            }
             if self.is_over(end) {
                 break;
             }
             let was_held = std::mem::replace(&mut held, self.is_too_fast(end_offset));
-            if nothing && !busy && held == was_held {
+            if idle && nothing && held == was_held {
                 self.wait(held);
             } else if self.readers.iter().any(|reader| reader.full_since.is_some()) {
                 self.look_for_room(Some(Duration::ZERO));
@@ -110,6 +132,9 @@ impl Broadcaster {
     }
 
     fn take(&mut self, news: News) {
+        if !news.nothing {
+            self.due = self.readers.len() + news.arrivals.len();
+        }
         self.readers.extend(news.arrivals.into_iter().map(Reader::new));
         for (id, at) in news.departures {
             if let Some(reader) = self.readers.iter_mut().find(|reader| reader.id == id) {
@@ -126,29 +151,47 @@ impl Broadcaster {
         }
     }
 
-    /// Sends to everyone whose socket takes it; true if there is more that can be sent at once.
-    fn serve(&mut self, end: Seq) -> bool {
+    /// Sends to the next few whose sockets take it.
+    fn serve(&mut self, end: Seq) {
         let now = Instant::now();
-        let (room, patience) = (&self.room, self.patience);
-        let mut busy = false;
         let mut batches: Vec<Arc<Batch>> = Vec::new();
-        self.readers.retain_mut(|reader| {
+        let mut sends = 0;
+        while self.due > 0 && sends < STRETCH {
+            self.due -= 1;
+            let reader = &mut self.readers[self.turn];
             let goal = end.min(reader.until);
-            if reader.is_due(now, patience) && reader.is_behind(goal) {
+            let mut sent = Ok(());
+            if reader.is_behind(goal) && reader.may_try(now, self.patience) {
                 let covered = batches.first().is_some_and(|batch| batch.begin() <= reader.next)
                     && batches.last().is_some_and(|batch| batch.end() > reader.next);
                 if !covered {
-                    batches = room.read(reader.next, PORTION);
+                    batches = self.room.read(reader.next, PORTION);
                 }
-                if reader.send(&batches, now).is_err() {
-                    reader.connection.hang_up(Verdict::Broken);
-                    return false;
-                }
-                busy |= reader.full_since.is_none() && reader.is_behind(goal);
+                sent = reader.send(&batches, now);
+                sends += 1;
             }
-            reader.fate(goal, now, patience) == Fate::Stays
-        });
-        busy
+            if reader.full_since.is_none() && reader.is_behind(goal) {
+                self.due = self.readers.len();
+            }
+            let reader = &mut self.readers[self.turn];
+            match sent.map(|()| reader.fate(goal, now, self.patience)) {
+                Ok(Fate::Stays) => self.turn += 1,
+                Ok(Fate::Goes) => self.dismiss(),
+                Err(_) => {
+                    reader.connection.hang_up(Verdict::Broken);
+                    self.dismiss();
+                }
+            }
+            if self.turn >= self.readers.len() {
+                self.turn = 0;
+            }
+        }
+    }
+
+    /// Takes the reader out whose turn it is.
+    fn dismiss(&mut self) {
+        self.readers.remove(self.turn);
+        self.due = self.due.min(self.readers.len());
     }
 
     fn is_over(&self, end: Seq) -> bool {
@@ -185,6 +228,8 @@ impl Broadcaster {
         ];
         let next = times.into_iter().flatten().min();
         self.look_for_room(next.map(|at| at.saturating_duration_since(Instant::now())));
+        // A time may be up.
+        self.due = self.readers.len();
     }
 
     /// Waits for the waker, or for a full socket that takes more.
@@ -205,6 +250,7 @@ impl Broadcaster {
         }
         for (&i, _) in full.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
             self.readers[i].full_since = None;
+            self.due = self.readers.len();
         }
     }
 }
@@ -250,7 +296,7 @@ impl Reader {
 
     /// Whether a send may be tried: the socket is not known to be full, or its time is up, when it
     /// may take a little and yet not count as writable.
-    fn is_due(&self, now: Instant, patience: Duration) -> bool {
+    fn may_try(&self, now: Instant, patience: Duration) -> bool {
         self.full_since.is_none_or(|since| now.duration_since(since) >= patience)
     }
 

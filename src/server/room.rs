@@ -86,7 +86,7 @@ pub(crate) struct News {
     /// How many bytes of lines are before that.
     pub(crate) end_offset: u64,
     pub(crate) closing: bool,
-    /// There was nothing: the broadcaster may wait.
+    /// There was nothing: a broadcaster that is idle may wait.
     pub(crate) nothing: bool,
 }
 
@@ -145,15 +145,15 @@ impl Room {
         emptied.unwrap_or_else(PoisonError::into_inner).0.waiting -= 1;
     }
 
-    /// Takes what is new, for the broadcaster. If there is nothing, the next one to bring something
-    /// wakes it. While `held`, the sessions bring nothing.
-    pub(crate) fn news(&self, held: bool) -> News {
+    /// Takes what is new, for the broadcaster. If there is nothing and it is idle, the next one to
+    /// bring something wakes it. While `held`, the sessions bring nothing.
+    pub(crate) fn news(&self, held: bool, idle: bool) -> News {
         let mut state = self.lock();
         state.held = held;
         let nothing = state.transcript.unsealed() == 0
             && state.arrivals.is_empty()
             && state.departures.is_empty();
-        state.asleep = nothing;
+        state.asleep = nothing && idle;
         state.transcript.seal();
         let (end, end_offset) = state.transcript.sealed_end();
         let news = News {
