@@ -371,3 +371,27 @@ fn one_who_lags_too_far_is_told_exactly_how_much_it_missed() {
     assert!(missed > 0);
     assert_eq!(heard + missed, LINES);
 }
+
+#[test]
+fn long_answers_do_not_count_against_the_one_who_asked_for_them() {
+    const ASKED: usize = 2000;
+    let server = TestServer::start(&["--memory", "1M"]);
+    let name = |i| format!("{i:0>24}");
+    let _members: Vec<_> = (0..98).map(|i| server.join(&name(i))).collect();
+    let mut idle = server.join("idle");
+    let mut asker = server.join("asker");
+    idle.expect("-- asker joined");
+    let mut asks = asker.second();
+    std::thread::scope(|scope| {
+        // Together the answers are five times as long as what the room remembers.
+        scope.spawn(move || asks.send("/who\n".repeat(ASKED)));
+        let mut answers = 0;
+        while answers < ASKED {
+            let line = asker.line().expect("the room goes on");
+            assert!(!line.starts_with("-- you missed"), "{line} after {answers} answers");
+            answers += usize::from(line.ends_with(" idle"));
+        }
+    });
+    asker.send("thanks\n");
+    idle.expect("<asker> thanks");
+}
