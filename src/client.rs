@@ -26,6 +26,8 @@ use crate::problem::Problem;
 use crate::protocol::name::Name;
 
 mod chat;
+#[allow(dead_code, reason = "the terminal shows no colours yet")]
+mod colours;
 mod echo;
 pub mod editor;
 mod filter;
@@ -39,6 +41,7 @@ pub mod screen;
 mod terminal;
 mod way_out;
 
+pub use colours::ColorChoice;
 pub use handshake::login_name;
 
 use filter::Filter;
