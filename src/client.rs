@@ -26,19 +26,35 @@ use crate::problem::Problem;
 use crate::protocol::name::Name;
 
 mod chat;
+#[allow(dead_code, reason = "the terminal shows no colours yet")]
+mod colours;
+#[allow(dead_code, reason = "nobody asks for their help yet")]
+mod command;
+mod completion;
+#[allow(dead_code, reason = "the terminal does not show it yet")]
+mod conversation;
+mod correspondent;
 mod echo;
 pub mod editor;
 mod filter;
 mod handshake;
+mod ignored;
+mod incoming;
 mod keys;
 mod link;
+mod mention;
 mod output;
+mod painter;
 mod receiver;
+mod roster;
 mod row;
 pub mod screen;
 mod terminal;
+#[allow(dead_code, reason = "the terminal does not tell it yet")]
+mod unread;
 mod way_out;
 
+pub use colours::ColorChoice;
 pub use handshake::login_name;
 
 use filter::Filter;

@@ -135,7 +135,7 @@ impl Likeness {
 }
 
 /// Case folding by way of both mappings, so that ß and SS, or ς and Σ, are the same.
-fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
 }
 

@@ -1,0 +1,249 @@
+//! The client's own commands: what a typed line asks of the client itself, and what it answers.
+//!
+//! Pure. They are read by the same rules as the server's: without regard to case, at the very
+//! beginning of the line, and `//` is none. Whatever is not the client's goes to the server.
+
+use std::fmt;
+
+use crate::protocol::name::{BadName, Name};
+use crate::protocol::request;
+
+/// The commands that the server never sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command {
+    /// `/r`
+    Reply,
+    /// `/ignore`
+    Ignore,
+    /// `/unignore`
+    Unignore,
+    /// `/clear`
+    Clear,
+}
+
+impl Command {
+    /// Every command, in the order in which `/help` lists them.
+    pub(super) const ALL: [Command; 4] =
+        [Command::Reply, Command::Ignore, Command::Unignore, Command::Clear];
+
+    /// The word that stands at the beginning of the line.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Command::Reply => "/r",
+            Command::Ignore => "/ignore",
+            Command::Unignore => "/unignore",
+            Command::Clear => "/clear",
+        }
+    }
+
+    /// The whole command, with its arguments in capitals.
+    pub(super) fn usage(self) -> &'static str {
+        match self {
+            Command::Reply => "/r TEXT",
+            Command::Ignore => "/ignore [NAME]",
+            Command::Unignore => "/unignore NAME",
+            Command::Clear => "/clear",
+        }
+    }
+
+    /// What it is for, in a few words.
+    fn purpose(self) -> &'static str {
+        match self {
+            Command::Reply => "answer the last private line",
+            Command::Ignore => "show nothing of NAME's here, or list who is ignored",
+            Command::Unignore => "show NAME's lines again",
+            Command::Clear => "clear the screen",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Command> {
+        Command::ALL.into_iter().find(|command| command.word().eq_ignore_ascii_case(word))
+    }
+}
+
+/// The client's lines for `/help`, which the server's own answer goes before.
+pub(super) fn help() -> impl Iterator<Item = String> {
+    Command::ALL
+        .into_iter()
+        .map(|command| format!("-- {:<15} {}", command.usage(), command.purpose()))
+}
+
+/// What a typed line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Typed<'a> {
+    /// It is the server's business.
+    ForServer,
+    /// `/help`: the server's business, and the client's besides.
+    Help,
+    /// `/r`: answer so.
+    Reply(&'a str),
+    /// `/ignore`: who is ignored?
+    WhoIsIgnored,
+    /// `/ignore`: show nothing of this member's.
+    Ignore(Name),
+    /// `/unignore`: show this member's lines again.
+    Unignore(Name),
+    /// `/clear`: an empty screen.
+    Clear,
+}
+
+/// Why a line that begins like a command of the client's is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Misuse {
+    /// The command does not go with these arguments.
+    Arguments(Command),
+    /// The command's argument breaks the rules for names.
+    Name(Command, BadName),
+}
+
+/// Reads a line as it was typed.
+pub(super) fn parse(line: &str) -> Result<Typed<'_>, Misuse> {
+    let (word, arguments) = line.split_at(line.find(char::is_whitespace).unwrap_or(line.len()));
+    let arguments = arguments.trim_start();
+    match Command::from_word(word) {
+        None if request::parse(line) == Ok(request::Request::Help) => Ok(Typed::Help),
+        None => Ok(Typed::ForServer),
+        Some(Command::Reply) if !arguments.is_empty() => Ok(Typed::Reply(arguments)),
+        Some(Command::Ignore) if arguments.is_empty() => Ok(Typed::WhoIsIgnored),
+        Some(Command::Ignore) => name(Command::Ignore, arguments).map(Typed::Ignore),
+        Some(Command::Unignore) => name(Command::Unignore, arguments).map(Typed::Unignore),
+        Some(Command::Clear) if arguments.is_empty() => Ok(Typed::Clear),
+        Some(command @ (Command::Reply | Command::Clear)) => Err(Misuse::Arguments(command)),
+    }
+}
+
+fn name(command: Command, arguments: &str) -> Result<Name, Misuse> {
+    let name = arguments.trim_end();
+    if name.is_empty() || name.contains(char::is_whitespace) {
+        return Err(Misuse::Arguments(command));
+    }
+    Name::parse(name).map_err(|why| Misuse::Name(command, why))
+}
+
+/// What the client answers to its own commands.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer<'a> {
+    /// These are ignored, perhaps nobody.
+    AreIgnored(Vec<&'a str>),
+    /// From now on.
+    IsIgnored(Name),
+    /// It was so before.
+    IsIgnoredAlready(Name),
+    /// From now on.
+    IsIgnoredNoMore(Name),
+    /// There was nothing to undo.
+    IsNotIgnored(Name),
+    /// Nobody can ignore himself.
+    IsYou,
+    /// There is no private line to answer.
+    NoPrivateLine,
+    /// The command was wrong as it stood.
+    Misuse(Misuse),
+}
+
+impl fmt::Display for Answer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::AreIgnored(names) if names.is_empty() => write!(f, "-- nobody is ignored"),
+            Answer::AreIgnored(names) => write!(f, "-- ignored: {}", names.join(", ")),
+            Answer::IsIgnored(name) => write!(f, "-- {name} is ignored, on this screen alone"),
+            Answer::IsIgnoredAlready(name) => write!(f, "!! /ignore: {name} is ignored already"),
+            Answer::IsIgnoredNoMore(name) => write!(f, "-- {name} is not ignored any more"),
+            Answer::IsNotIgnored(name) => write!(f, "!! /unignore: {name} is not ignored"),
+            Answer::IsYou => write!(f, "!! /ignore: that is you"),
+            Answer::NoPrivateLine => write!(f, "!! /r: there is no private line to answer"),
+            Answer::Misuse(Misuse::Arguments(command)) => {
+                write!(f, "!! {} goes like this: {}", command.word(), command.usage())
+            }
+            Answer::Misuse(Misuse::Name(command, why)) => write!(f, "!! {}: {why}", command.word()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_asks_the_client_for_what_it_says_and_the_server_for_all_else() {
+        let name = |name| Name::parse(name).expect("a good name");
+        let cases = [
+            ("", Ok(Typed::ForServer)),
+            ("hello", Ok(Typed::ForServer)),
+            ("/who", Ok(Typed::ForServer)),
+            ("/frob", Ok(Typed::ForServer)),
+            ("/rr x", Ok(Typed::ForServer)),
+            ("//clear", Ok(Typed::ForServer)),
+            (" /clear", Ok(Typed::ForServer)),
+            ("/help", Ok(Typed::Help)),
+            ("/HELP ", Ok(Typed::Help)),
+            ("/help me", Ok(Typed::ForServer)),
+            ("/r hi there ", Ok(Typed::Reply("hi there "))),
+            ("/R  hi", Ok(Typed::Reply("hi"))),
+            ("/r", Err(Misuse::Arguments(Command::Reply))),
+            ("/r  ", Err(Misuse::Arguments(Command::Reply))),
+            ("/ignore", Ok(Typed::WhoIsIgnored)),
+            ("/ignore ", Ok(Typed::WhoIsIgnored)),
+            ("/ignore bob", Ok(Typed::Ignore(name("bob")))),
+            ("/Ignore\tbob ", Ok(Typed::Ignore(name("bob")))),
+            ("/ignore bob carol", Err(Misuse::Arguments(Command::Ignore))),
+            ("/ignore <b", Err(Misuse::Name(Command::Ignore, BadName::Character('<')))),
+            ("/unignore bob", Ok(Typed::Unignore(name("bob")))),
+            ("/unignore", Err(Misuse::Arguments(Command::Unignore))),
+            ("/unignore a b", Err(Misuse::Arguments(Command::Unignore))),
+            ("/clear", Ok(Typed::Clear)),
+            ("/clear ", Ok(Typed::Clear)),
+            ("/clear all", Err(Misuse::Arguments(Command::Clear))),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(parse(line), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_client_answers_in_the_words_of_the_server() {
+        let bob = || Name::parse("bob").expect("a good name");
+        let cases = [
+            (Answer::AreIgnored(vec![]), "-- nobody is ignored"),
+            (Answer::AreIgnored(vec!["bob", "eve"]), "-- ignored: bob, eve"),
+            (Answer::IsIgnored(bob()), "-- bob is ignored, on this screen alone"),
+            (Answer::IsIgnoredAlready(bob()), "!! /ignore: bob is ignored already"),
+            (Answer::IsIgnoredNoMore(bob()), "-- bob is not ignored any more"),
+            (Answer::IsNotIgnored(bob()), "!! /unignore: bob is not ignored"),
+            (Answer::IsYou, "!! /ignore: that is you"),
+            (Answer::NoPrivateLine, "!! /r: there is no private line to answer"),
+            (
+                Answer::Misuse(Misuse::Arguments(Command::Ignore)),
+                "!! /ignore goes like this: /ignore [NAME]",
+            ),
+            (
+                Answer::Misuse(Misuse::Name(Command::Unignore, BadName::Beginning)),
+                "!! /unignore: a name cannot start with - or .",
+            ),
+        ];
+        for (answer, expected) in cases {
+            assert_eq!(answer.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn help_lines_the_commands_up_with_the_servers_and_fits_a_terminal() {
+        let lines: Vec<String> = help().collect();
+        assert_eq!(lines[0], "-- /r TEXT         answer the last private line");
+        for (line, command) in lines.iter().zip(Command::ALL) {
+            assert!(line.starts_with(&format!("-- {}", command.word())), "{line}");
+            assert_eq!(&line[18..19], " ", "{line}");
+            assert!(line.len() < 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn no_command_of_the_clients_hides_one_of_the_servers() {
+        for command in Command::ALL {
+            assert_eq!(Command::from_word(command.word()), Some(command));
+            assert!(command.usage().starts_with(command.word()));
+            let theirs = request::Command::ALL.map(request::Command::word);
+            assert!(!theirs.contains(&command.word()), "{command:?}");
+        }
+    }
+}

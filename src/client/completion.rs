@@ -1,0 +1,233 @@
+//! What Tab may put in the place of the word before the cursor. Pure.
+//!
+//! Commands at the line's beginning, what they take after them, and names anywhere else. All is
+//! compared without regard to case; of names, whoever spoke last comes first.
+
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
+
+use super::command::Command as Ours;
+use super::ignored::Ignored;
+use super::roster::{Roster, Who};
+use crate::protocol::name::Likeness;
+use crate::protocol::request::Command as Theirs;
+
+/// What may be put in, the best first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Candidates {
+    /// The byte from which on an option replaces what stands before the cursor.
+    pub(super) start: usize,
+    /// The options, with the blank or the colon that follows them.
+    pub(super) options: Vec<String>,
+}
+
+/// What stands in the place of the word that the cursor is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// A command's word.
+    Command,
+    /// The member whom a private line is for.
+    Recipient,
+    /// A name to be called by.
+    NewName,
+    /// A member to ignore.
+    ToIgnore,
+    /// One who is ignored.
+    ToUnignore,
+    /// The first word of what is said, where a name says for whom it is.
+    Address,
+    /// Any other word of a text.
+    Text,
+    /// Nothing that could be known.
+    Unknown,
+}
+
+/// What may be put in at the end of `before_cursor`.
+pub(super) fn candidates(before_cursor: &str, roster: &Roster, ignored: &Ignored) -> Candidates {
+    let start = word_start(before_cursor);
+    let (place, start) = match before_cursor.strip_prefix('/') {
+        Some(rest) if !rest.starts_with('/') => in_command(before_cursor, start),
+        Some(_) => (Place::Text, start),
+        None if start == 0 => (Place::Address, start),
+        None => (Place::Text, start),
+    };
+    let word = &before_cursor[start..];
+    let options = match place {
+        Place::Command => commands(word),
+        // Nothing is said of whom it is for: the blank may be only a blank.
+        Place::Text if word.is_empty() && !before_cursor.ends_with('@') => Vec::new(),
+        Place::Address if word.is_empty() => names(roster.names(Who::Speakers), word, ": "),
+        Place::Address => names(roster.names(Who::Others), word, ": "),
+        Place::Recipient | Place::Text => names(roster.names(Who::Others), word, " "),
+        Place::NewName => names(roster.me().into_iter().collect(), word, ""),
+        Place::ToIgnore => names(heeded(roster, ignored), word, ""),
+        Place::ToUnignore => names(ignored.names().collect(), word, ""),
+        Place::Unknown => Vec::new(),
+    };
+    Candidates { start, options }
+}
+
+/// The place in a line that begins like a command, and where it starts.
+fn in_command(before_cursor: &str, start: usize) -> (Place, usize) {
+    let Some(end) = before_cursor.find(char::is_whitespace) else { return (Place::Command, 0) };
+    let (word, arguments) = before_cursor.split_at(end);
+    let is_first = !arguments.trim_start().contains(char::is_whitespace);
+    let theirs = Theirs::ALL.into_iter().find(|c| c.word().eq_ignore_ascii_case(word));
+    let ours = Ours::ALL.into_iter().find(|c| c.word().eq_ignore_ascii_case(word));
+    let place = match (theirs, ours, is_first) {
+        (Some(Theirs::Msg), _, true) => Place::Recipient,
+        (Some(Theirs::Msg), _, false)
+        | (Some(Theirs::Me | Theirs::Quit), _, _)
+        | (_, Some(Ours::Reply), _) => Place::Text,
+        (Some(Theirs::Nick), _, true) => Place::NewName,
+        (_, Some(Ours::Ignore), true) => Place::ToIgnore,
+        (_, Some(Ours::Unignore), true) => Place::ToUnignore,
+        (Some(_), _, _) | (_, Some(_), _) | (None, None, _) => Place::Unknown,
+    };
+    (place, start)
+}
+
+/// Where the name begins that the text ends in: after the last character that no name has in it,
+/// so that it may be behind an `@` or a bracket.
+fn word_start(text: &str) -> usize {
+    let name = text.trim_end_matches(is_of_name).len();
+    text.len() - text[name..].trim_start_matches(['-', '.']).len()
+}
+
+fn is_of_name(c: char) -> bool {
+    matches!(c, '_' | '-' | '.')
+        || matches!(
+            c.general_category_group(),
+            GeneralCategoryGroup::Letter | GeneralCategoryGroup::Mark
+        )
+        || c.general_category() == GeneralCategory::DecimalNumber
+}
+
+/// A blank stands after a command that takes something.
+fn commands(beginning: &str) -> Vec<String> {
+    let theirs = Theirs::ALL.into_iter().map(|command| (command.word(), command.usage()));
+    let ours = Ours::ALL.into_iter().map(|command| (command.word(), command.usage()));
+    let fits = |word: &str| {
+        word.get(..beginning.len()).is_some_and(|head| head.eq_ignore_ascii_case(beginning))
+    };
+    let found = theirs.chain(ours).filter(|(word, _)| fits(word));
+    found
+        .map(|(word, usage)| if word == usage { word.to_owned() } else { format!("{word} ") })
+        .collect()
+}
+
+fn names(names: Vec<&str>, beginning: &str, after: &str) -> Vec<String> {
+    let beginning = Likeness::of(beginning);
+    let fits = |name: &&str| Likeness::of(name).sort_key().starts_with(beginning.sort_key());
+    names.into_iter().filter(fits).map(|name| format!("{name}{after}")).collect()
+}
+
+/// The others who are not ignored.
+fn heeded<'a>(roster: &'a Roster, ignored: &Ignored) -> Vec<&'a str> {
+    let mut names = roster.names(Who::Others);
+    names.retain(|name| !ignored.contains(&Likeness::of(name)));
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::incoming::Incoming;
+    use super::*;
+    use crate::protocol::name::Name;
+
+    /// A room where alice is we, Bob has spoken last and bert before him.
+    fn room() -> (Roster, Ignored) {
+        let mut roster = Roster::default();
+        for line in
+            ["-- you are alice, with 5 others here", "-- 5 here: alice, bert, Bob, eve, 李雷"]
+        {
+            let Incoming::Notice(news) = Incoming::parse(line, |_| false) else { panic!("{line}") };
+            roster.learn(news);
+        }
+        ["bert", "Bob"].iter().for_each(|name| roster.spoke(name));
+        let mut ignored = Ignored::default();
+        ignored.add(Name::parse("eve").expect("a good name"));
+        (roster, ignored)
+    }
+
+    /// The lines that Tab may make of `picture`, where `|` is the cursor.
+    fn completed(picture: &str) -> Vec<String> {
+        let (roster, ignored) = room();
+        let (before, after) = picture.split_once('|').expect("a cursor in the picture");
+        let Candidates { start, options } = candidates(before, &roster, &ignored);
+        options.iter().map(|option| format!("{}{option}|{after}", &before[..start])).collect()
+    }
+
+    #[test]
+    fn tab_completes_what_can_stand_there() {
+        let cases: &[(&str, &[&str])] = &[
+            // Commands.
+            ("/m|", &["/me |", "/msg |"]),
+            ("/MS|", &["/msg |"]),
+            ("/w|", &["/who|"]),
+            ("/q|", &["/quit |"]),
+            ("/h|", &["/help|"]),
+            ("/r|", &["/r |"]),
+            ("/i|", &["/ignore |"]),
+            ("/c|", &["/clear|"]),
+            ("/me|", &["/me |"]),
+            ("/frob|", &[]),
+            ("/日本|", &[]),
+            (" /m|", &[]),
+            ("/m| x", &["/me | x", "/msg | x"]),
+            // What they take.
+            ("/msg |", &["/msg Bob |", "/msg bert |", "/msg eve |", "/msg 李雷 |"]),
+            ("/msg b|", &["/msg Bob |", "/msg bert |"]),
+            ("/MSG  BE|", &["/MSG  bert |"]),
+            ("/msg a|", &[]),
+            ("/msg bert bo|", &["/msg bert Bob |"]),
+            ("/msg bert |", &[]),
+            ("/nick |", &["/nick alice|"]),
+            ("/nick A|", &["/nick alice|"]),
+            ("/nick b|", &[]),
+            ("/nick a b|", &[]),
+            ("/ignore |", &["/ignore Bob|", "/ignore bert|", "/ignore 李雷|"]),
+            ("/ignore e|", &[]),
+            ("/ignore x b|", &[]),
+            ("/unignore |", &["/unignore eve|"]),
+            ("/unignore b|", &[]),
+            ("/me greets b|", &["/me greets Bob |", "/me greets bert |"]),
+            ("/me b|", &["/me Bob |", "/me bert |"]),
+            ("/me |", &[]),
+            ("/r ask bo|", &["/r ask Bob |"]),
+            ("/quit bye bo|", &["/quit bye Bob |"]),
+            ("/who b|", &[]),
+            ("/frob b|", &[]),
+            ("/clear b|", &[]),
+            // Names.
+            ("|", &["Bob: |", "bert: |"]),
+            ("b|", &["Bob: |", "bert: |"]),
+            ("b|x", &["Bob: |x", "bert: |x"]),
+            ("BE|", &["bert: |"]),
+            ("李|", &["李雷: |"]),
+            ("al|", &[]),
+            ("x|", &[]),
+            ("ask b|", &["ask Bob |", "ask bert |"]),
+            ("ask |", &[]),
+            (" b|", &[" Bob |", " bert |"]),
+            ("@bo|", &["@Bob |"]),
+            ("ask @bo|", &["ask @Bob |"]),
+            ("@|", &["@Bob |", "@bert |", "@eve |", "@李雷 |"]),
+            ("(bo|", &["(Bob |"]),
+            ("well...bo|", &[]),
+            ("...bo|", &["...Bob |"]),
+            ("//bo|", &["//Bob |"]),
+            ("日本，be|", &["日本，bert |"]),
+        ];
+        for (picture, expected) in cases {
+            assert_eq!(completed(picture), *expected, "{picture}");
+        }
+    }
+
+    #[test]
+    fn without_anybody_there_is_nothing_to_complete() {
+        let (roster, ignored) = (Roster::default(), Ignored::default());
+        for before in ["", "b", "/msg ", "/nick ", "/unignore ", "@"] {
+            assert!(candidates(before, &roster, &ignored).options.is_empty(), "{before}");
+        }
+    }
+}

@@ -1,0 +1,635 @@
+//! The conversation as the terminal shows it: the server's lines in, lines with their time and
+//! their looks out.
+//!
+//! It owns what the client itself knows: who is here, who is ignored, whom `/r` answers, which day
+//! it was, and whether anybody is looking. Pure: no terminal, no socket and no clock; the time comes
+//! with each line. Text has been made safe before it comes here.
+
+use std::borrow::Cow;
+
+use chrono::{NaiveDate, NaiveDateTime};
+
+use super::colours::{Colours, Ink};
+use super::command::{self, Answer, Typed};
+use super::completion::{self, Candidates};
+use super::correspondent::Correspondent;
+use super::handshake::Server;
+use super::ignored::{Change, Ignored};
+use super::incoming::{Incoming, News};
+use super::mention::Mention;
+use super::painter::{Painter, Stamp, Stress};
+use super::roster::Roster;
+use super::unread::{Focus, Place, Unread};
+use crate::protocol::name::{Likeness, Name};
+
+/// When a line is shown, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// The local time.
+    pub(super) time: NaiveDateTime,
+    /// How many columns the terminal has.
+    pub(super) columns: usize,
+}
+
+/// What is to be shown. Lines are added to it, so that a flood of them needs but one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Shown {
+    /// Lines for the terminal, each with its line end.
+    pub(super) text: String,
+    /// The most that one of the lines asks for.
+    pub(super) alert: Alert,
+}
+
+/// How much a line asks for the user's attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Alert {
+    /// Not at all.
+    #[default]
+    Nothing,
+    /// Somebody has said or done something.
+    Line,
+    /// Somebody has spoken of us, or to us alone.
+    Mention,
+}
+
+/// What a typed line asks the caller to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Action<'a> {
+    /// Send this line to the server.
+    Send(Cow<'a, str>),
+    /// Send the line as it is, and show the client's own help besides.
+    SendAndHelp,
+    /// Show this line ([`Conversation::tell`]).
+    Tell(String),
+    /// Clear the screen.
+    Clear,
+}
+
+/// The conversation.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    painter: Painter,
+    roster: Roster,
+    ignored: Ignored,
+    /// What mentions us, once our name is known.
+    mention: Option<Mention>,
+    correspondent: Correspondent,
+    /// The day of the last line that was shown.
+    day: Option<NaiveDate>,
+    unread: Unread,
+}
+
+impl Conversation {
+    /// A conversation of which nothing is known yet.
+    pub(super) fn new(colours: Colours) -> Conversation {
+        Conversation {
+            painter: Painter { colours },
+            roster: Roster::default(),
+            ignored: Ignored::default(),
+            mention: None,
+            correspondent: Correspondent::default(),
+            day: None,
+            unread: Unread::default(),
+        }
+    }
+
+    /// Takes a line of the server's, and adds to `shown` what is to be seen of it.
+    pub(super) fn receive(&mut self, line: &str, server: Server, at: Moment, shown: &mut Shown) {
+        match server {
+            Server::Ours => {
+                let incoming = self.parse(line);
+                let visible = !self.is_of_ignored(incoming);
+                self.learn(incoming, visible);
+                if visible {
+                    self.show(line, incoming, at, shown);
+                }
+            }
+            Server::Foreign => {
+                let stamp = self.begin(at, shown);
+                self.painter.foreign(stamp, line, &mut shown.text);
+                shown.alert = shown.alert.max(Alert::Line);
+            }
+        }
+    }
+
+    /// Adds a line of our own, as the others see it: `<alice> text` or `* alice text`.
+    pub(super) fn own(&mut self, line: &str, at: Moment, shown: &mut Shown) {
+        self.begin_day(at.time.date(), shown);
+        self.paint(Stamp::Now(at.time.time()), line, self.parse(line), &mut shown.text);
+    }
+
+    /// Adds a line that does not come from the server, with the `-- ` or `!! ` that it begins with.
+    pub(super) fn tell(&mut self, line: &str, at: Moment, shown: &mut Shown) {
+        let stamp = self.begin(at, shown);
+        self.paint(stamp, line, self.parse(line), &mut shown.text);
+    }
+
+    /// Adds something that the client itself has to say.
+    pub(super) fn notice(&mut self, text: &str, at: Moment, shown: &mut Shown) {
+        self.tell(&format!("-- {text}"), at, shown);
+    }
+
+    /// To be told when the terminal says whether anybody is looking.
+    pub(super) fn focus(&mut self, focus: Focus) {
+        self.unread.focus(focus);
+    }
+
+    /// Does what a typed line asks of the client itself, and says what else it asks for. Only for
+    /// a server that has our banner: another one takes every line for text.
+    pub(super) fn obey<'a>(&mut self, line: &'a str) -> Action<'a> {
+        let answer = match command::parse(line) {
+            Ok(Typed::ForServer) => return Action::Send(Cow::Borrowed(line)),
+            Ok(Typed::Help) => return Action::SendAndHelp,
+            Ok(Typed::Clear) => return Action::Clear,
+            Ok(Typed::Reply(text)) => match self.correspondent.name() {
+                Some(name) => return Action::Send(Cow::Owned(format!("/msg {name} {text}"))),
+                None => Answer::NoPrivateLine,
+            },
+            Ok(Typed::WhoIsIgnored) => Answer::AreIgnored(self.ignored.names().collect()),
+            Ok(Typed::Ignore(name)) => self.ignore(name),
+            Ok(Typed::Unignore(name)) => match self.ignored.remove(&name.likeness()) {
+                Change::Made => Answer::IsIgnoredNoMore(name),
+                Change::Needless => Answer::IsNotIgnored(name),
+            },
+            Err(misuse) => Answer::Misuse(misuse),
+        };
+        Action::Tell(answer.to_string())
+    }
+
+    /// What Tab may put in before the cursor.
+    pub(super) fn candidates(&self, before_cursor: &str) -> Candidates {
+        completion::candidates(before_cursor, &self.roster, &self.ignored)
+    }
+
+    fn ignore(&mut self, name: Name) -> Answer<'static> {
+        let me = self.roster.me().map(Likeness::of);
+        if me.is_some_and(|me| me.is_same_word(&name.likeness())) {
+            return Answer::IsYou;
+        }
+        match self.ignored.add(name.clone()) {
+            Change::Made => Answer::IsIgnored(name),
+            Change::Needless => Answer::IsIgnoredAlready(name),
+        }
+    }
+
+    fn parse<'a>(&self, line: &'a str) -> Incoming<'a> {
+        Incoming::parse(line, |name| self.roster.get(name).is_some())
+    }
+
+    fn is_of_ignored(&self, incoming: Incoming<'_>) -> bool {
+        if self.ignored.is_empty() {
+            return false;
+        }
+        let incoming = match incoming {
+            Incoming::Earlier(_, line) => self.parse(line),
+            incoming => incoming,
+        };
+        incoming.actor().is_some_and(|name| match self.roster.get(name) {
+            Some(member) => self.ignored.contains(&member.likeness),
+            None => self.ignored.contains(&Likeness::of(name)),
+        })
+    }
+
+    /// Takes over what a line tells of the members. Whoever is not seen to speak is not the last
+    /// who spoke.
+    fn learn(&mut self, incoming: Incoming<'_>, visible: bool) {
+        match incoming {
+            Incoming::Said(name, _) | Incoming::Done(name, _) | Incoming::ToYou(name, _)
+                if !visible =>
+            {
+                self.roster.is_here(name);
+            }
+            Incoming::Said(name, _) | Incoming::Done(name, _) => self.roster.spoke(name),
+            Incoming::ToYou(name, _) => {
+                self.roster.spoke(name);
+                self.correspondent.heard_from(name);
+            }
+            Incoming::FromYou(name, _) => {
+                self.roster.is_here(name);
+                self.correspondent.wrote_to(name);
+            }
+            Incoming::Notice(news) => self.learn_news(news),
+            // Who spoke earlier may be gone.
+            Incoming::Earlier(..)
+            | Incoming::EarlierDay(_)
+            | Incoming::Error(_)
+            | Incoming::Unknown(_) => {}
+        }
+    }
+
+    fn learn_news(&mut self, news: News<'_>) {
+        self.roster.learn(news);
+        match news {
+            News::YouAre(name) | News::YouAreNow(name) => self.mention = Some(Mention::of(name)),
+            News::IsNow { old, new } => {
+                self.ignored.rename(old, new);
+                self.correspondent.rename(old, new);
+            }
+            News::Joined(_) | News::Left(_) | News::Here(_) | News::More(_) | News::Nothing => {}
+        }
+    }
+
+    fn show(&mut self, line: &str, incoming: Incoming<'_>, at: Moment, shown: &mut Shown) {
+        match incoming {
+            Incoming::EarlierDay(day) => {
+                self.begin_unread(at.columns, shown);
+                if self.day != Some(day) {
+                    self.painter.day(day, &mut shown.text);
+                    self.day = Some(day);
+                }
+            }
+            Incoming::Earlier(time, line) => {
+                self.begin_unread(at.columns, shown);
+                self.paint(Stamp::Earlier(time), line, self.parse(line), &mut shown.text);
+            }
+            incoming => {
+                let stamp = self.begin(at, shown);
+                let stress = self.paint(stamp, line, incoming, &mut shown.text);
+                shown.alert = shown.alert.max(alert(incoming, stress));
+            }
+        }
+    }
+
+    /// Adds what has to stand above a line that comes now, and says what is to stand before it.
+    fn begin(&mut self, at: Moment, shown: &mut Shown) -> Stamp<'static> {
+        self.begin_unread(at.columns, shown);
+        self.begin_day(at.time.date(), shown);
+        Stamp::Now(at.time.time())
+    }
+
+    fn begin_unread(&mut self, columns: usize, shown: &mut Shown) {
+        if self.unread.place() == Place::First {
+            self.painter.rule(columns, &mut shown.text);
+        }
+    }
+
+    fn begin_day(&mut self, day: NaiveDate, shown: &mut Shown) {
+        if self.day.replace(day).is_some_and(|before| before != day) {
+            self.painter.day(day, &mut shown.text);
+        }
+    }
+
+    fn paint(
+        &self,
+        stamp: Stamp<'_>,
+        line: &str,
+        incoming: Incoming<'_>,
+        out: &mut String,
+    ) -> Stress {
+        let stress = self.stress(incoming);
+        let ink = |name: &str| match self.roster.get(name) {
+            Some(member) => member.ink,
+            None => Ink::of(&Likeness::of(name)),
+        };
+        self.painter.line(stamp, (line, incoming), stress, ink, out);
+        stress
+    }
+
+    fn stress(&self, incoming: Incoming<'_>) -> Stress {
+        let for_us = match incoming {
+            Incoming::ToYou(..) => true,
+            Incoming::Said(name, text) | Incoming::Done(name, text) => {
+                let mentions = self.mention.as_ref().is_some_and(|mention| mention.is_in(text));
+                mentions && self.roster.me() != Some(name)
+            }
+            Incoming::FromYou(..)
+            | Incoming::Notice(_)
+            | Incoming::Error(_)
+            | Incoming::Earlier(..)
+            | Incoming::EarlierDay(_)
+            | Incoming::Unknown(_) => false,
+        };
+        if for_us { Stress::ForUs } else { Stress::None }
+    }
+}
+
+fn alert(incoming: Incoming<'_>, stress: Stress) -> Alert {
+    match (incoming, stress) {
+        (_, Stress::ForUs) => Alert::Mention,
+        (Incoming::Said(..) | Incoming::Done(..), Stress::None) => Alert::Line,
+        (_, Stress::None) => Alert::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::colours::tests::picture;
+    use super::*;
+
+    const ME: &str = "-- you are alice, with 3 others here";
+
+    /// A minute past two on the day of that number.
+    fn at(day: u32) -> Moment {
+        let day = NaiveDate::from_ymd_opt(2026, 11, day).expect("a day of November");
+        let time = day.and_hms_opt(14, 2, 0).expect("a time of day");
+        Moment { time, columns: 11 }
+    }
+
+    impl Conversation {
+        /// One in which we are alice, on the 24th.
+        fn of_alice(colours: Colours) -> Conversation {
+            let mut conversation = Conversation::new(colours);
+            conversation.hear(ME);
+            conversation
+        }
+
+        fn hear_on(&mut self, day: u32, line: &str) -> Shown {
+            let mut shown = Shown::default();
+            self.receive(line, Server::Ours, at(day), &mut shown);
+            shown
+        }
+
+        fn hear(&mut self, line: &str) -> Shown {
+            self.hear_on(24, line)
+        }
+
+        /// What is sent or told, or the action's name in brackets.
+        fn typed(&mut self, line: &str) -> String {
+            match self.obey(line) {
+                Action::Send(line) => format!("> {line}"),
+                Action::Tell(line) => line,
+                Action::SendAndHelp => "(help)".to_owned(),
+                Action::Clear => "(clear)".to_owned(),
+            }
+        }
+    }
+
+    #[test]
+    fn a_conversation_looks_like_this() {
+        let lines = [
+            (ME, "14:02 -- you are alice, with 3 others here"),
+            ("<bob> has anyone the log?", "14:02 <bob> has anyone the log?"),
+            ("* bob waits", "14:02 * bob waits"),
+            ("[carol -> you] psst", "14:02 [carol -> you] psst"),
+            ("[you -> carol] thanks", "14:02 [you -> carol] thanks"),
+            ("!! /msg: that is you", "14:02 !! /msg: that is you"),
+            ("| 13:58 <bob> hi", "13:58 | <bob> hi"),
+            ("| 13:58 -- bob is now eve", "13:58 | -- bob is now eve"),
+            ("something else", "14:02 something else"),
+            ("", "14:02 "),
+        ];
+        let mut conversation = Conversation::new(Colours::None);
+        for (line, expected) in lines {
+            assert_eq!(conversation.hear(line).text, format!("{expected}\n"));
+        }
+    }
+
+    #[test]
+    fn what_is_for_us_stands_out_and_says_so() {
+        use Alert::{Line, Mention, Nothing};
+        let cases = [
+            ("<bob> hi", "{dim}14:02{plain} <{+}bob{-}> hi{/}\n", Line),
+            ("* bob waits", "{dim}14:02{plain} * {+}bob{-} waits{/}\n", Line),
+            ("<bob> Alice: hi", "{dim}14:02{plain} {bold}<{+}bob{-}> Alice: hi{/}\n", Mention),
+            (
+                "* bob greets alice",
+                "{dim}14:02{plain} {bold}* {+}bob{-} greets alice{/}\n",
+                Mention,
+            ),
+            ("[bob -> you] x", "{dim}14:02{plain} {bold}[{+}bob{-} -> you] x{/}\n", Mention),
+            ("[you -> bob] x", "{dim}14:02{plain} {bold}[you -> {+}bob{-}]{plain} x{/}\n", Nothing),
+            ("<alice> I am alice", "{dim}14:02{plain} <{+}alice{-}> I am alice{/}\n", Line),
+            ("-- alice2 joined", "{dim}14:02 -- alice2 joined{/}\n", Nothing),
+            ("-- bob left: alice!", "{dim}14:02 -- bob left: alice!{/}\n", Nothing),
+            ("!! no alice", "{dim}14:02{plain} {bold}{red}!!{-}{plain} no alice{/}\n", Nothing),
+            ("| 13:58 <bob> alice!", "{dim}13:58 |{plain} {bold}<{+}bob{-}> alice!{/}\n", Nothing),
+            ("| 13:58 -- bob is now x", "{dim}13:58 | -- bob is now x{/}\n", Nothing),
+        ];
+        for (line, expected, alert) in cases {
+            let shown = Conversation::of_alice(Colours::Many).hear(line);
+            assert_eq!(picture(&shown.text), expected);
+            assert_eq!(shown.alert, alert, "{line}");
+        }
+    }
+
+    #[test]
+    fn we_are_mentioned_by_the_name_that_we_have_now() {
+        let mut conversation = Conversation::of_alice(Colours::None);
+        conversation.hear("-- you are now al");
+        assert_eq!(conversation.hear("<bob> alice: hi").alert, Alert::Line);
+        assert_eq!(conversation.hear("<bob> AL: hi").alert, Alert::Mention);
+    }
+
+    #[test]
+    fn the_alert_of_many_lines_is_the_most_that_one_asks_for() {
+        let mut conversation = Conversation::of_alice(Colours::None);
+        let mut shown = Shown::default();
+        for line in ["-- bob joined", "<bob> alice!", "<bob> hi"] {
+            conversation.receive(line, Server::Ours, at(24), &mut shown);
+        }
+        assert_eq!(shown.text, "14:02 -- bob joined\n14:02 <bob> alice!\n14:02 <bob> hi\n");
+        assert_eq!(shown.alert, Alert::Mention);
+    }
+
+    #[test]
+    fn a_new_day_stands_above_its_first_line() {
+        let mut conversation = Conversation::new(Colours::None);
+        let steps = [
+            (23, "<bob> late", "14:02 <bob> late\n"),
+            (24, "<bob> early", "-- 2026-11-24\n14:02 <bob> early\n"),
+            (24, "<bob> later", "14:02 <bob> later\n"),
+            (24, "| -- 2026-11-22", "-- 2026-11-22\n"),
+            (24, "| 09:00 <bob> old", "09:00 | <bob> old\n"),
+            (24, "| -- 2026-11-24", "-- 2026-11-24\n"),
+            (24, "| 09:00 <bob> new", "09:00 | <bob> new\n"),
+            (24, "| -- 2026-11-24", ""),
+            (24, "<bob> now", "14:02 <bob> now\n"),
+            (24, "| -- 2026-11-23", "-- 2026-11-23\n"),
+            (24, "<bob> now", "-- 2026-11-24\n14:02 <bob> now\n"),
+        ];
+        for (day, line, expected) in steps {
+            assert_eq!(conversation.hear_on(day, line).text, expected, "{line}");
+        }
+        let mut shown = Shown::default();
+        conversation.own("<alice> hi", at(25), &mut shown);
+        assert_eq!(shown.text, "-- 2026-11-25\n14:02 <alice> hi\n");
+    }
+
+    #[test]
+    fn a_rule_stands_above_what_came_while_nobody_looked() {
+        let mut conversation = Conversation::of_alice(Colours::None);
+        conversation.typed("/ignore eve");
+        let steps = [
+            (Focus::Here, "<bob> 1", "14:02 <bob> 1\n"),
+            (Focus::Away, "<eve> not shown", ""),
+            (Focus::Away, "<bob> 2", "─── new ───\n14:02 <bob> 2\n"),
+            (Focus::Away, "<bob> 3", "14:02 <bob> 3\n"),
+            (Focus::Here, "<bob> 4", "14:02 <bob> 4\n"),
+            (Focus::Away, "| 09:00 <bob> 5", "─── new ───\n09:00 | <bob> 5\n"),
+        ];
+        for (focus, line, expected) in steps {
+            conversation.focus(focus);
+            assert_eq!(conversation.hear(line).text, expected, "{line}");
+        }
+        conversation.focus(Focus::Here);
+        conversation.focus(Focus::Away);
+        conversation.focus(Focus::Here);
+        assert_eq!(conversation.hear("<bob> 6").text, "14:02 <bob> 6\n");
+    }
+
+    #[test]
+    fn our_own_lines_and_the_clients_have_their_time_too() {
+        let mut conversation = Conversation::of_alice(Colours::Sixteen);
+        let mut shown = Shown::default();
+        conversation.own("<alice> I, alice", at(24), &mut shown);
+        conversation.own("* alice waits", at(24), &mut shown);
+        conversation.own("<you> unnamed", at(24), &mut shown);
+        conversation.notice("the log is lost", at(24), &mut shown);
+        conversation.tell("!! /r: no", at(24), &mut shown);
+        let expected = "{dim}14:02{plain} <{+}alice{-}> I, alice{/}\n\
+            {dim}14:02{plain} * {+}alice{-} waits{/}\n\
+            {dim}14:02{plain} <you> unnamed{/}\n\
+            {dim}14:02 -- the log is lost{/}\n\
+            {dim}14:02{plain} {bold}{red}!!{-}{plain} /r: no{/}\n";
+        assert_eq!(picture(&shown.text), expected);
+        assert_eq!(shown.alert, Alert::Nothing);
+    }
+
+    #[test]
+    fn nothing_is_read_into_the_lines_of_another_server() {
+        for line in ["<bob> alice", "-- bob joined", "| 13:58 <bob> hi", "[bob -> you] hi", "hi"] {
+            let mut conversation = Conversation::of_alice(Colours::Many);
+            let mut shown = Shown::default();
+            conversation.receive(line, Server::Foreign, at(24), &mut shown);
+            assert_eq!(picture(&shown.text), format!("{{dim}}14:02{{plain}} {line}{{/}}\n"));
+            assert_eq!(shown.alert, Alert::Line);
+            assert!(conversation.candidates("b").options.is_empty());
+        }
+    }
+
+    #[test]
+    fn nothing_is_seen_of_whom_we_ignore() {
+        let mut conversation = Conversation::of_alice(Colours::None);
+        assert_eq!(conversation.typed("/ignore Bob"), "-- Bob is ignored, on this screen alone");
+        let hidden = [
+            "<bob> alice: hi",
+            "* BOB waits for alice",
+            "[bob -> you] hi",
+            "-- bob left: alice!",
+            "-- bob joined",
+            "| 13:58 <bob> hi",
+            "| 13:58 [bob -> you] hi",
+            "| 13:58 -- bob is now carol",
+            "-- bob is now robert",
+            "<robert> it is me",
+        ];
+        for line in hidden {
+            assert_eq!(conversation.hear(line), Shown::default(), "{line}");
+        }
+        for line in ["<bobby> hi", "[you -> robert] hi", "<carol> bob is here", "-- 1 here: robert"]
+        {
+            assert!(!conversation.hear(line).text.is_empty(), "{line}");
+        }
+        assert_eq!(conversation.typed("/ignore"), "-- ignored: robert");
+        assert_eq!(conversation.typed("/unignore ROBERT"), "-- ROBERT is not ignored any more");
+        assert!(!conversation.hear("<robert> me again").text.is_empty());
+    }
+
+    #[test]
+    fn a_wrong_command_is_told_how_it_goes() {
+        let mut conversation = Conversation::of_alice(Colours::None);
+        let cases = [
+            ("hello", "> hello"),
+            ("/msg bob hi", "> /msg bob hi"),
+            ("/frob", "> /frob"),
+            ("/help", "(help)"),
+            ("/clear", "(clear)"),
+            ("/clear x", "!! /clear goes like this: /clear"),
+            ("/ignore a b", "!! /ignore goes like this: /ignore [NAME]"),
+            ("/ignore ALICE", "!! /ignore: that is you"),
+            ("/ignore you", "!! /ignore: nobody can be called you"),
+            ("/ignore", "-- nobody is ignored"),
+            ("/unignore", "!! /unignore goes like this: /unignore NAME"),
+            ("/unignore bob", "!! /unignore: bob is not ignored"),
+            ("/ignore bob", "-- bob is ignored, on this screen alone"),
+            ("/ignore Bob", "!! /ignore: Bob is ignored already"),
+            ("/r", "!! /r goes like this: /r TEXT"),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(conversation.typed(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_answer_goes_to_whoever_wrote_last_and_else_to_whom_we_wrote() {
+        let mut conversation = Conversation::of_alice(Colours::None);
+        conversation.typed("/ignore eve");
+        let steps = [
+            ("<bob> hi", "!! /r: there is no private line to answer"),
+            ("| 13:58 [bob -> you] hi", "!! /r: there is no private line to answer"),
+            ("[you -> bob] hi", "> /msg bob hi there"),
+            ("-- bob is now rob", "> /msg rob hi there"),
+            ("[carol -> you] hi", "> /msg carol hi there"),
+            ("[eve -> you] hi", "> /msg carol hi there"),
+            ("[you -> rob] hi", "> /msg carol hi there"),
+            ("-- carol is now cate", "> /msg cate hi there"),
+            ("-- cate left", "> /msg cate hi there"),
+        ];
+        for (line, expected) in steps {
+            conversation.hear(line);
+            assert_eq!(conversation.typed("/r  hi there"), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn whoever_was_heard_last_is_completed_first() {
+        let mut conversation = Conversation::of_alice(Colours::None);
+        conversation.typed("/ignore bill");
+        let lines =
+            ["* bob waits", "[ben -> you] hi", "[you -> bart] hi", "<bill> hi", "| 13:58 <bea> hi"];
+        for line in lines {
+            conversation.hear(line);
+        }
+        let candidates = conversation.candidates("ask b");
+        assert_eq!(candidates.start, 4);
+        assert_eq!(candidates.options, ["ben ", "bob ", "bart ", "bill "]);
+    }
+
+    /// Every two pieces of what a line may be made of, on a server of each kind.
+    #[test]
+    fn the_looks_are_nothing_but_the_looks() {
+        const PIECES: [&str; 14] = [
+            "<bob> ",
+            "* bob ",
+            "[bob -> you] ",
+            "[you -> bob] ",
+            "-- ",
+            "!! ",
+            "| ",
+            "14:05 ",
+            "alice",
+            "日本",
+            "bob joined",
+            "2026-11-22",
+            "",
+            "\t",
+        ];
+        for i in 0..PIECES.len().pow(3) {
+            let line = [PIECES[i / 196], PIECES[i / 14 % 14], PIECES[i % 14]].concat();
+            for server in [Server::Ours, Server::Foreign] {
+                let mut plain = Shown::default();
+                let mut conversation = Conversation::of_alice(Colours::None);
+                conversation.focus(Focus::Away);
+                conversation.receive(&line, server, at(25), &mut plain);
+                assert!(!plain.text.contains('\u{1b}'), "{line}");
+                for colours in [Colours::Sixteen, Colours::Many] {
+                    let mut shown = Shown::default();
+                    let mut conversation = Conversation::of_alice(colours);
+                    conversation.focus(Focus::Away);
+                    conversation.receive(&line, server, at(25), &mut shown);
+                    let ends_reset = |line: &str| line.ends_with("\u{1b}[0m");
+                    assert!(shown.text.lines().all(ends_reset), "{:?}", shown.text);
+                    assert_eq!(without_sequences(&shown.text), plain.text, "{line}");
+                    assert_eq!(shown.alert, plain.alert, "{line}");
+                }
+            }
+        }
+    }
+
+    fn without_sequences(text: &str) -> String {
+        let mut parts = text.split("\u{1b}[");
+        let first = parts.next().unwrap_or_default().to_owned();
+        let end = |part: &str| part.find('m').expect("SGR and nothing else") + 1;
+        first + &parts.map(|part| &part[end(part)..]).collect::<String>()
+    }
+}
