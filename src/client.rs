@@ -26,36 +26,28 @@ use crate::problem::Problem;
 use crate::protocol::name::Name;
 
 mod chat;
-#[allow(dead_code, reason = "the terminal shows no colours yet")]
 mod colours;
-#[allow(dead_code, reason = "nobody asks for their help yet")]
-mod command;
-mod completion;
-#[allow(dead_code, reason = "the terminal does not show it yet")]
 mod conversation;
-mod correspondent;
 mod echo;
 pub mod editor;
 mod filter;
 mod handshake;
-mod ignored;
-mod incoming;
+mod history;
+#[cfg(unix)]
+mod job_control;
 mod keys;
 mod link;
-mod mention;
 mod output;
-mod painter;
 mod receiver;
-mod roster;
+mod reconnect;
 mod row;
 pub mod screen;
 mod terminal;
-#[allow(dead_code, reason = "the terminal does not tell it yet")]
-mod unread;
 mod way_out;
 
 pub use colours::ColorChoice;
 pub use handshake::login_name;
+pub use history::history_path;
 
 use filter::Filter;
 use link::Link;
@@ -77,6 +69,34 @@ pub struct Config {
     pub log_file: PathBuf,
     /// How much is logged.
     pub log_level: LevelFilter,
+    /// Whether colours are used in a terminal.
+    pub color: ColorChoice,
+    /// What rings the terminal's bell.
+    pub bell: BellChoice,
+    /// Where what was sent is kept across runs, if it is.
+    pub history: Option<PathBuf>,
+    /// What to do in a terminal when the connection is lost.
+    pub on_loss: OnLoss,
+}
+
+/// What to do when the connection is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLoss {
+    /// The program ends, with status 1.
+    Ends,
+    /// It connects again, until it works.
+    ComesBack,
+}
+
+/// What rings the terminal's bell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BellChoice {
+    /// Nothing that comes.
+    Off,
+    /// Whoever says our name, or something to us alone.
+    Mentions,
+    /// Everything that is said.
+    All,
 }
 
 /// Takes part in the conversation until it ends, and ends the process with it: status 0 if it ended
@@ -86,29 +106,40 @@ pub struct Config {
 /// the caller waits for a key.
 pub fn run(config: &Config) -> ! {
     way_out::keep_panics_quiet();
-    if io::stdin().is_terminal() && io::stdout().is_terminal() {
-        start(config, &Arc::new(Terminal::new()), chat::run)
+    if io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb() {
+        let colours = colours::colours(config.color, |name| std::env::var(name).ok());
+        start(config, &Arc::new(Terminal::new(colours, config.bell)), chat::run)
     } else {
         start(config, &Arc::new(Filter::default()), filter::run)
     }
 }
 
+/// Whether the terminal can do no more than show one line after the other.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
 /// What the threads of one run share.
-struct Session<O> {
+struct Session<'a, O> {
+    config: &'a Config,
     link: Arc<Link>,
     output: Arc<O>,
     way_out: WayOut,
 }
 
-impl<O: Output + 'static> Session<O> {
+impl<O: Output + 'static> Session<'_, O> {
     /// Starts the thread that receives.
-    fn receive(&self) -> Result<(), Problem> {
+    fn receive(&self, on_loss: OnLoss) -> Result<(), Problem> {
         let (link, output) = (Arc::clone(&self.link), Arc::clone(&self.output));
-        self.way_out.spawn("receiver", move || Receiver::new(&link, &*output).run())
+        self.way_out.spawn("receiver", move || Receiver::new(&link, &*output, on_loss).run())
     }
 }
 
-fn start<O: Output + 'static>(config: &Config, output: &Arc<O>, work: fn(&Session<O>) -> End) -> ! {
+fn start<O: Output + 'static>(
+    config: &Config,
+    output: &Arc<O>,
+    work: fn(&Session<'_, O>) -> End,
+) -> ! {
     let way_out = WayOut::new(Arc::<O>::clone(output));
     let end = way_out::caught(|| match connect(config, output, &way_out) {
         Ok(session) => work(&session),
@@ -117,16 +148,16 @@ fn start<O: Output + 'static>(config: &Config, output: &Arc<O>, work: fn(&Sessio
     way_out.leave(end)
 }
 
-fn connect<O: Output + 'static>(
-    config: &Config,
+fn connect<'a, O: Output + 'static>(
+    config: &'a Config,
     output: &Arc<O>,
     way_out: &WayOut,
-) -> Result<Session<O>, Problem> {
+) -> Result<Session<'a, O>, Problem> {
     // First, while there is one thread: see `logging::to_file`.
     begin_log(config, output);
     way_out.take_on_signals()?;
     let link = Arc::new(Link::connect(&config.host, config.port, config.name.clone())?);
-    Ok(Session { link, output: Arc::clone(output), way_out: way_out.clone() })
+    Ok(Session { config, link, output: Arc::clone(output), way_out: way_out.clone() })
 }
 
 /// Opens the log. Without one the chat goes on, and the user is told once.

@@ -61,6 +61,13 @@ pub enum Problem {
         /// The operating system's reason.
         why: io::Error,
     },
+    /// What was sent cannot be kept for the next time, and the program goes on.
+    HistoryLost {
+        /// The file's path.
+        path: String,
+        /// The operating system's reason.
+        why: io::Error,
+    },
     /// Anything else that the operating system refused: what was tried, and why it failed.
     System(&'static str, io::Error),
     /// The program itself is at fault.
@@ -80,42 +87,57 @@ pub enum Lost {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.cause())?;
+        f.write_str(self.advice())
+    }
+}
+
+impl Problem {
+    /// What failed, on what, and why.
+    #[must_use]
+    pub fn cause(&self) -> String {
         match self {
             Problem::UnknownHost { host, why } => {
-                write!(f, "cannot find the host {host}: {}; check the name", reason(why))
+                format!("cannot find the host {host}: {}", reason(why))
             }
-            Problem::Listen { at, why } => {
-                write!(f, "cannot listen on {at}: {}", reason(why))?;
-                f.write_str(listen_advice(why.kind()))
-            }
-            Problem::Connect { to, why } => {
-                write!(f, "cannot connect to {to}: {}", reason(why))?;
-                f.write_str(connect_advice(why.kind()))
-            }
+            Problem::Listen { at, why } => format!("cannot listen on {at}: {}", reason(why)),
+            Problem::Connect { to, why } => format!("cannot connect to {to}: {}", reason(why)),
             Problem::ConnectionLost { to, why: Lost::Closed } => {
-                write!(f, "lost the connection to {to}: the server closed it; try again later")
-            }
-            Problem::ConnectionLost { to, why: Lost::Silent } => write!(
-                f,
-                "{to} has not said a word, so nothing shows that it took what was sent; is that \
-                 server all right?"
-            ),
-            Problem::Refused { server, why } => {
-                write!(f, "{server} does not let us in: {why}; try again later")
+                format!("lost the connection to {to}: the server closed it")
             }
             Problem::ConnectionLost { to, why: Lost::Broken(why) } => {
-                write!(f, "lost the connection to {to}: {}; try again", reason(why))
+                format!("lost the connection to {to}: {}", reason(why))
             }
-            Problem::Log { path, why } => {
-                write!(f, "cannot write the log {path}: {}{}", reason(why), log_advice(why.kind()))
+            Problem::ConnectionLost { to, why: Lost::Silent } => {
+                format!("{to} has not said a word, so nothing shows that it took what was sent")
             }
-            Problem::LogLost { path, why } => {
-                write!(f, "cannot write the log {path}: {}; going on without it", reason(why))
+            Problem::Refused { server, why } => format!("{server} does not let us in: {why}"),
+            Problem::Log { path, why } | Problem::LogLost { path, why } => {
+                format!("cannot write the log {path}: {}", reason(why))
             }
-            Problem::System(what, why) => write!(f, "cannot {what}: {}", reason(why)),
-            Problem::Bug => {
-                f.write_str("ended by an internal error, which is a bug; the log says where")
+            Problem::HistoryLost { path, why } => {
+                format!("cannot keep what you send in {path}: {}", reason(why))
             }
+            Problem::System(what, why) => format!("cannot {what}: {}", reason(why)),
+            Problem::Bug => "ended by an internal error, which is a bug".to_owned(),
+        }
+    }
+
+    /// What to do about it, as it goes on after the cause.
+    fn advice(&self) -> &'static str {
+        match self {
+            Problem::UnknownHost { .. } => "; check the name",
+            Problem::Listen { why, .. } => listen_advice(why.kind()),
+            Problem::Connect { why, .. } => connect_advice(why.kind()),
+            Problem::ConnectionLost { why: Lost::Closed, .. } | Problem::Refused { .. } => {
+                "; try again later"
+            }
+            Problem::ConnectionLost { why: Lost::Broken(_), .. } => "; try again",
+            Problem::ConnectionLost { why: Lost::Silent, .. } => "; is that server all right?",
+            Problem::Log { why, .. } => log_advice(why.kind()),
+            Problem::LogLost { .. } | Problem::HistoryLost { .. } => "; going on without it",
+            Problem::System(..) => "",
+            Problem::Bug => "; the log says where",
         }
     }
 }

@@ -5,14 +5,13 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use common::alice::CLIENT;
 use common::peer::{BANNER, Conversation, Peer};
 #[cfg(target_os = "linux")]
 use common::process::assert_never_wakes;
 #[cfg(unix)]
 use common::process::signal;
 use common::terminal::Terminal;
-
-const CLIENT: &str = env!("CARGO_BIN_EXE_chatclient");
 
 /// A folder for a test of that name, empty.
 fn folder(name: &str) -> PathBuf {
@@ -21,27 +20,14 @@ fn folder(name: &str) -> PathBuf {
 
 /// A client in a terminal, connected and known as alice.
 fn alice(test: &str, columns: u16, rows: u16) -> (Terminal, Conversation) {
-    let peer = Peer::listen();
-    let [host, port] = peer.arguments();
-    let program = [CLIENT, &host, &port, "--name", "alice"];
-    let mut terminal = Terminal::start(columns, rows, &folder(test), &program);
-    let server = peer.accept_as("alice");
-    terminal
-        .shows_what("the prompt", |rows| rows.lines().last().is_some_and(|row| row.contains('|')));
+    let (terminal, server, _) = common::alice::alice(&folder(test), (columns, rows), &[], &[]);
     (terminal, server)
 }
 
 /// The same under a shell that shows the state of the terminal before and after.
 #[cfg(unix)]
 fn alice_under_a_shell(test: &str) -> (Terminal, Conversation) {
-    let peer = Peer::listen();
-    let [host, port] = peer.arguments();
-    let script = format!(
-        "stty -g >before; '{CLIENT}' {host} {port} --name alice; echo status=$?; stty -g >after; \
-         cmp before after && echo restored"
-    );
-    let terminal = Terminal::start(80, 8, &folder(test), &["sh", "-c", &script]);
-    let server = peer.accept_as("alice");
+    let (terminal, server, _) = common::alice::alice_under_a_shell(&folder(test), "--no-reconnect");
     (terminal, server)
 }
 
@@ -79,12 +65,12 @@ fn our_own_lines_are_shown_as_the_others_see_them() {
 fn a_long_line_scrolls_sideways_and_follows_the_size_of_the_terminal() {
     let (mut terminal, mut server) = alice("sideways", 20, 6);
     terminal.press("0123456789abcdef");
-    terminal.shows(&["alice> 456789abcdef|"]);
+    terminal.shows(&["alice> ‹56789abcdef|"]);
     terminal.press("\x01");
-    terminal.shows(&["alice> |0123456789ab"]);
+    terminal.shows(&["alice> |0123456789a›"]);
     terminal.press("\x05");
     terminal.resize(10, 6);
-    terminal.shows(&["ali> cdef|"]);
+    terminal.shows(&["ali> ‹def|"]);
     terminal.resize(40, 6);
     terminal.shows(&["alice> 0123456789abcdef|"]);
     server.say("<bob> hi\n");
@@ -117,7 +103,7 @@ fn a_pasted_text_arrives_whole() {
 
 #[test]
 fn a_line_that_is_too_long_is_not_sent_and_can_be_shortened() {
-    let (mut terminal, mut server) = alice("full", 50, 6);
+    let (mut terminal, mut server) = alice("full", 70, 6);
     terminal.press(&"x".repeat(2000));
     terminal.press(&"x".repeat(2100));
     terminal.press("\r");
@@ -147,6 +133,7 @@ fn a_taken_name_gets_a_number_and_the_user_is_not_bothered() {
     server.say("-- you are guest1, with 1 other here\n!! /nick: the name alice is taken\n");
     server.hear("/nick alice2\n");
     server.say("-- you are now alice2\n");
+    server.hear("/who\n");
     server.hear("early\n");
     terminal.shows(&[
         "-- you are guest1, with 1 other here",
@@ -197,6 +184,7 @@ fn a_server_of_ours_that_is_late_is_known_when_it_comes() {
     server.hear("early\n");
     server.say(BANNER);
     server.say("-- you are guest1, alone here\n");
+    server.hear("/who\n");
     terminal.shows(&["-- you are guest1, alone here", "guest1> |"]);
     terminal.press("/who\rhello\r");
     server.hear("/who\nhello\n");
@@ -212,7 +200,7 @@ fn a_terminal_that_goes_away_without_a_signal_ends_it() {
     let script =
         format!("trap '' HUP; exec 3<&0; '{CLIENT}' {host} {port} --name alice <&3 & wait");
     let terminal = Terminal::start(50, 6, &folder("hang_up"), &["sh", "-c", &script]);
-    let mut server = peer.accept_as("alice");
+    let mut server = peer.accept_person("alice", &[]);
     drop(terminal);
     assert_eq!(server.hear_the_end(), "");
 }
@@ -273,7 +261,7 @@ fn signals_end_it_well_and_leave_the_terminal_as_it_was() {
         );
         let folder = folder(&format!("signal{name}"));
         let mut terminal = Terminal::start(60, 6, &folder, &["sh", "-c", &script]);
-        let _server = peer.accept_as("alice");
+        let _server = peer.accept_person("alice", &[]);
         terminal.press("half a line");
         terminal.shows(&["alice> half a line|"]);
         let pid = std::fs::read_to_string(folder.join("pid")).expect("the shell wrote it");
@@ -322,7 +310,7 @@ fn without_a_log_the_chat_goes_on_and_says_so_once() {
     let [host, port] = peer.arguments();
     let program = [CLIENT, &host, &port, "--name", "alice", "--log-file", "no/such/folder/log"];
     let mut terminal = Terminal::start(110, 8, &folder("no_log"), &program);
-    let mut server = peer.accept_as("alice");
+    let mut server = peer.accept_person("alice", &[]);
     terminal.press("hello\r");
     server.hear("hello\n");
     terminal.shows_what("one notice", |rows| {
@@ -337,7 +325,7 @@ fn a_log_that_fills_the_disk_is_given_up_and_the_chat_goes_on() {
     let [host, port] = peer.arguments();
     let program = [CLIENT, &host, &port, "--name", "alice", "--log-file", "/dev/full"];
     let mut terminal = Terminal::start(110, 8, &folder("full_log"), &program);
-    let mut server = peer.accept_as("alice");
+    let mut server = peer.accept_person("alice", &[]);
     terminal.press("hello\r");
     server.hear("hello\n");
     terminal.shows_what("one notice", |rows| {

@@ -9,6 +9,8 @@ use common::process::end;
 #[cfg(unix)]
 use common::process::signal;
 use common::server::TestServer;
+#[cfg(unix)]
+use common::server::chatserver;
 use common::terminal::Terminal;
 
 const CLIENT: &str = env!("CARGO_BIN_EXE_chatclient");
@@ -115,7 +117,7 @@ fn a_full_room_is_told_in_one_line() {
 
 #[cfg(unix)]
 #[test]
-fn a_server_that_ends_takes_its_clients_with_it_and_they_say_so() {
+fn a_server_that_ends_takes_pipes_with_it_and_people_come_back_to_the_next_one() {
     for (name, told) in [("-TERM", true), ("-KILL", false)] {
         let server = TestServer::start(&[]);
         let mut alice = terminal(&server, "server_ends", "alice");
@@ -129,7 +131,14 @@ fn a_server_that_ends_takes_its_clients_with_it_and_they_say_so() {
         let lost = format!("chatclient: lost the connection to {}: ", server.address);
         assert!(err.starts_with(&lost), "{err}");
         assert_eq!(err.lines().count(), 1, "{err}");
-        assert_eq!(alice.ends(), 1);
-        alice.shows_what(&lost, |rows| rows.replace('\n', "").contains(lost.trim_end()));
+        alice.shows_what("she tries again", |rows| rows.contains("alice (reconnecting"));
+        alice.press("back again?\r");
+        alice.shows_what("it waits", |rows| rows.contains("-- waiting to be sent: back again?"));
+        let address = server.address;
+        drop(server);
+        let (host, port) = (address.ip().to_string(), address.port().to_string());
+        let next = TestServer::run(chatserver().args([&host, &port]));
+        alice.shows(&["-- you are alice, alone here", "<alice> back again?", "alice> |"]);
+        drop(next);
     }
 }

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use chatroom::arguments;
-use chatroom::client::{self, Config};
+use chatroom::client::{self, BellChoice, ColorChoice, Config, OnLoss};
 use chatroom::protocol::name::Name;
 use chatroom::protocol::{DEFAULT_ADDRESS, DEFAULT_PORT};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use log::LevelFilter;
 
 const PROGRAM: &str = "chatclient";
@@ -45,6 +45,22 @@ struct Arguments {
     #[arg(allow_hyphen_values = true)]
     name: Option<Name>,
 
+    /// Use colours in a terminal: auto (where it has them, and NO_COLOR is not set), always or never
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+
+    /// What rings the terminal's bell: off, mentions (your name, and private lines) or all (lines)
+    #[arg(long, value_name = "WHAT", default_value = "mentions")]
+    bell: Bell,
+
+    /// Neither read nor keep what you send across runs
+    #[arg(long)]
+    no_history: bool,
+
+    /// End when the connection is lost, with status 1; in a terminal it is made again otherwise
+    #[arg(long)]
+    no_reconnect: bool,
+
     /// Append the log to this file
     #[arg(long, value_name = "FILE", default_value = "client.log")]
     log_file: PathBuf,
@@ -52,6 +68,20 @@ struct Arguments {
     /// How much to log: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = arguments::log_level)]
     log_level: LevelFilter,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Bell {
+    Off,
+    Mentions,
+    All,
 }
 
 fn main() -> ExitCode {
@@ -69,6 +99,18 @@ impl From<Arguments> for Config {
             name: arguments.name.or_else(client::login_name),
             log_file: arguments.log_file,
             log_level: arguments.log_level,
+            color: match arguments.color {
+                Color::Auto => ColorChoice::Auto,
+                Color::Always => ColorChoice::Always,
+                Color::Never => ColorChoice::Never,
+            },
+            bell: match arguments.bell {
+                Bell::Off => BellChoice::Off,
+                Bell::Mentions => BellChoice::Mentions,
+                Bell::All => BellChoice::All,
+            },
+            history: if arguments.no_history { None } else { client::history_path() },
+            on_loss: if arguments.no_reconnect { OnLoss::Ends } else { OnLoss::ComesBack },
         }
     }
 }

@@ -10,17 +10,30 @@ use std::borrow::Cow;
 use chrono::{NaiveDate, NaiveDateTime};
 
 use super::colours::{Colours, Ink};
-use super::command::{self, Answer, Typed};
-use super::completion::{self, Candidates};
-use super::correspondent::Correspondent;
+use super::editor::Candidates;
 use super::handshake::Server;
-use super::ignored::{Change, Ignored};
-use super::incoming::{Incoming, News};
-use super::mention::Mention;
-use super::painter::{Painter, Stamp, Stress};
-use super::roster::Roster;
-use super::unread::{Focus, Place, Unread};
 use crate::protocol::name::{Likeness, Name};
+use command::{Answer, Typed};
+use correspondent::Correspondent;
+use ignored::{Change, Ignored};
+use incoming::{Incoming, News};
+use mention::Mention;
+use painter::{Painter, Stamp, Stress};
+use roster::Roster;
+use unread::{Place, Unread};
+
+pub(super) use command::help;
+pub(super) use unread::Focus;
+
+mod command;
+mod completion;
+mod correspondent;
+mod ignored;
+mod incoming;
+mod mention;
+mod painter;
+mod roster;
+mod unread;
 
 /// When a line is shown, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +167,11 @@ impl Conversation {
             Err(misuse) => Answer::Misuse(misuse),
         };
         Action::Tell(answer.to_string())
+    }
+
+    /// Our name, once it is known.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.roster.me()
     }
 
     /// What Tab may put in before the cursor.

@@ -1,13 +1,25 @@
 //! The line that the user types: keys in, text and cursor out.
 //!
 //! A pure state machine. It knows no terminal, no socket and no width of anything; the main thread
-//! owns it. The cursor stands between two characters as a reader counts them (grapheme clusters),
-//! so an accent, a family emoji or a flag is one step.
+//! owns it. Pasted text may have several lines: they stand in the one text with newlines between
+//! them, and are sent one by one.
 
-use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
+use std::ops::Range;
 
-/// How many sent lines can be called back. More than anyone steps through with a key.
-const REMEMBERED: usize = 1000;
+use crate::protocol::text::make_safe;
+use buffer::Buffer;
+use recall::{Recall, Search};
+use undo::{Kind, Undo};
+
+mod buffer;
+pub(super) mod recall;
+mod undo;
+
+/// How many bytes can be written at all: a book. More would only be a mistake.
+const MOST: usize = 8 * 1024 * 1024;
+
+/// More lines than this are not sent without a question.
+const MANY_LINES: usize = 20;
 
 /// What a key asks the editor to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,221 +28,455 @@ pub enum Key {
     Char(char),
     /// Send the line.
     Enter,
-    /// Delete what stands before the cursor.
-    Backspace,
-    /// Delete what stands after the cursor.
-    Delete,
-    /// Delete the word before the cursor.
-    DeleteWord,
-    /// Delete everything before the cursor.
-    DeleteToStart,
-    /// Delete everything after the cursor.
-    DeleteToEnd,
     /// One character to the left.
     Left,
     /// One character to the right.
     Right,
+    /// To the beginning of the word.
+    WordLeft,
+    /// To the end of the word.
+    WordRight,
     /// To the beginning of the line.
     Home,
     /// To the end of the line.
     End,
-    /// The line that was sent before.
+    /// Delete what stands before the cursor.
+    Backspace,
+    /// Delete what stands after the cursor.
+    Delete,
+    /// Cut what stands before the cursor, to the last blank.
+    CutToBlank,
+    /// Cut to the beginning of the word.
+    CutWordLeft,
+    /// Cut to the end of the word.
+    CutWordRight,
+    /// Cut everything before the cursor.
+    CutToStart,
+    /// Cut everything after the cursor.
+    CutToEnd,
+    /// Put in what was cut last.
+    Yank,
+    /// Exchange the characters around the cursor.
+    Transpose,
+    /// Take the last change back.
+    Undo,
+    /// Make it again.
+    Redo,
+    /// Show what was sent before.
     Up,
-    /// The line that was sent after, and at last the one that was being written.
+    /// Show what was sent after that.
     Down,
-    /// Leave (Ctrl+C).
-    Cancel,
-    /// Leave if the line is empty, else delete what stands after the cursor (Ctrl+D).
+    /// Search what was sent, or search on.
+    Search,
+    /// Complete what stands before the cursor, or take the next way to.
+    Complete(Direction),
+    /// Give up a search or a completion.
+    Escape,
+    /// Paint the input row again.
+    Repaint,
+    /// Stop the program for a while.
+    Suspend,
+    /// Quit if the line is empty, or else delete what stands after the cursor.
     EndOfInput,
+    /// Quit.
+    Cancel,
+}
+
+/// Which of several ways to complete a text comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The next best.
+    Forward,
+    /// The one before.
+    Back,
 }
 
 /// What came of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The text or the cursor may have changed, nothing else.
+    /// The text or the cursor may have changed.
     Edited,
-    /// The character was refused, because there is no end to the line.
+    /// There is nothing that the key could do, or no room for it.
     Full,
-    /// The line has so many bytes, more than may be sent, and stays to be shortened.
+    /// Nothing is sent: a line has this many bytes, which are too many. It stays, to be shortened.
     TooLong(usize),
-    /// The user wants this line sent. The editor is empty again.
-    Submit(String),
+    /// Send these lines. None of them is blank, and there is at least one.
+    Submit(Vec<String>),
+    /// The caller is to [complete](Editor::complete).
+    Complete(Direction),
+    /// Paint the input row again.
+    Repaint,
+    /// Stop the program for a while.
+    Suspend,
     /// The user wants to leave.
     Quit,
 }
 
-/// How much more may be written than can be sent: what was pasted is there to be shortened, but not
-/// without end.
-const MOST: usize = 16;
+/// What the input row begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prompt<'a> {
+    /// As ever.
+    Name,
+    /// What was sent is searched.
+    Search {
+        /// For this.
+        query: &'a str,
+        /// Whether it has been found.
+        found: bool,
+    },
+    /// So many lines are not sent without a question.
+    Question(usize),
+}
 
-/// The line being written, and those that were sent.
+/// What may be put in the place of what stands before the cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidates {
+    /// From this byte on.
+    pub start: usize,
+    /// The ways, best first.
+    pub options: Vec<String>,
+}
+
+/// The line being written.
 #[derive(Debug)]
 pub struct Editor {
-    text: String,
-    /// A byte position in `text`, always at the boundary of a grapheme cluster.
-    cursor: usize,
-    /// The most bytes of a line that is sent.
+    buffer: Buffer,
+    /// How many bytes a line may have.
     limit: usize,
-    /// What was sent, oldest first.
-    sent: Vec<String>,
-    /// Where in `sent` the user has gone back to; `sent.len()` is the line being written.
-    recalled: usize,
-    /// The line being written, while an older one is shown.
-    draft: String,
+    recall: Recall,
+    undo: Undo,
+    /// What was cut last.
+    cut: String,
+    /// On which side the last key has cut, if it has.
+    last_cut: Option<Side>,
+    mode: Mode,
+}
+
+/// What the keys mean.
+#[derive(Debug)]
+enum Mode {
+    Writing,
+    Searching(Search),
+    Completing(Completion),
+    /// Whether to send so many lines.
+    Asking(usize),
+}
+
+/// A completion that the next Tab goes on with.
+#[derive(Debug)]
+struct Completion {
+    start: usize,
+    /// What is chosen from, of which the last is what stood there before.
+    options: Vec<String>,
+    chosen: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Before,
+    After,
 }
 
 impl Editor {
-    /// An empty line, of which at most `limit` bytes can be sent.
+    /// An empty line, of which at most `limit` bytes can be sent, after what was `sent` before.
     #[must_use]
-    pub fn new(limit: usize) -> Editor {
+    pub fn new(limit: usize, sent: Vec<String>) -> Editor {
         Editor {
-            text: String::new(),
-            cursor: 0,
+            buffer: Buffer::default(),
             limit,
-            sent: Vec::new(),
-            recalled: 0,
-            draft: String::new(),
+            recall: Recall::of(sent),
+            undo: Undo::default(),
+            cut: String::new(),
+            last_cut: None,
+            mode: Mode::Writing,
         }
     }
 
-    /// The line as it stands.
+    /// The text as it stands.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.text
+        &self.buffer.text
     }
 
     /// Where the cursor stands, in bytes from the beginning of the text.
     #[must_use]
     pub fn cursor(&self) -> usize {
-        self.cursor
+        self.buffer.cursor
+    }
+
+    /// By how many bytes the longest line is too long to be sent.
+    #[must_use]
+    pub fn over(&self) -> usize {
+        self.longest_line().saturating_sub(self.limit)
+    }
+
+    /// What the input row begins with.
+    #[must_use]
+    pub fn prompt(&self) -> Prompt<'_> {
+        match &self.mode {
+            Mode::Writing | Mode::Completing(_) => Prompt::Name,
+            Mode::Searching(search) => Prompt::Search { query: &search.query, found: search.found },
+            Mode::Asking(lines) => Prompt::Question(*lines),
+        }
     }
 
     /// Does what the key asks for.
     pub fn press(&mut self, key: Key) -> Outcome {
-        match key {
-            Key::Char(c) => return self.insert(c),
-            Key::Enter => return self.submit(),
-            Key::Cancel => return Outcome::Quit,
-            Key::EndOfInput if self.text.is_empty() => return Outcome::Quit,
-            Key::EndOfInput | Key::Delete => self.remove(self.cursor, self.right()),
-            Key::Backspace => self.remove(self.left(), self.cursor),
-            Key::DeleteWord => self.remove(self.word_start(), self.cursor),
-            Key::DeleteToStart => self.remove(0, self.cursor),
-            Key::DeleteToEnd => self.remove(self.cursor, self.text.len()),
-            Key::Left => self.cursor = self.left(),
-            Key::Right => self.cursor = self.right(),
-            Key::Home => self.cursor = 0,
-            Key::End => self.cursor = self.text.len(),
-            Key::Up => self.recall(self.recalled.saturating_sub(1)),
-            Key::Down => self.recall((self.recalled + 1).min(self.sent.len())),
+        match std::mem::replace(&mut self.mode, Mode::Writing) {
+            Mode::Writing => self.edit(key),
+            Mode::Searching(search) => self.search(search, key),
+            Mode::Completing(completion) => self.go_on_completing(completion, key),
+            Mode::Asking(_) => self.answer(key),
         }
-        Outcome::Edited
     }
 
-    fn insert(&mut self, c: char) -> Outcome {
-        if c.is_control() && c != '\t' {
-            return Outcome::Edited;
+    /// Puts in text from elsewhere, of one line or many. Nothing is sent by it.
+    pub fn paste(&mut self, text: &str) -> Outcome {
+        if let Mode::Searching(search) = std::mem::replace(&mut self.mode, Mode::Writing) {
+            search.accept(&mut self.recall);
         }
-        if self.text.len() + c.len_utf8() > self.limit * MOST {
-            return Outcome::Full;
-        }
-        self.text.insert(self.cursor, c);
-        self.place(self.cursor + c.len_utf8());
-        Outcome::Edited
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let lines: Vec<_> = text
+            .trim_end_matches('\n')
+            .split('\n')
+            .map(|line| make_safe(line.as_bytes()))
+            .collect();
+        self.last_cut = None;
+        self.insert(&lines.join("\n"), Kind::Whole)
     }
 
-    /// A blank line is cleared away, and is nothing to send.
-    fn submit(&mut self) -> Outcome {
-        if self.text.len() > self.limit && !self.text.trim().is_empty() {
-            return Outcome::TooLong(self.text.len());
-        }
-        let line = std::mem::take(&mut self.text);
-        self.cursor = 0;
-        self.draft.clear();
-        let blank = line.trim().is_empty();
-        if !blank && self.sent.last() != Some(&line) {
-            if self.sent.len() == REMEMBERED {
-                self.sent.remove(0);
+    /// Completes what stands before the cursor; `find` is given that, and finds the ways.
+    pub fn complete(
+        &mut self,
+        direction: Direction,
+        find: impl FnOnce(&str) -> Candidates,
+    ) -> Outcome {
+        let completion = match std::mem::replace(&mut self.mode, Mode::Writing) {
+            Mode::Completing(completion) => completion,
+            Mode::Writing => {
+                let Candidates { start, mut options } = find(self.buffer.before());
+                if options.is_empty() {
+                    return Outcome::Full;
+                }
+                options.push(self.buffer.before()[start..].to_owned());
+                Completion { start, chosen: options.len() - 1, options }
             }
-            self.sent.push(line.clone());
-        }
-        self.recalled = self.sent.len();
-        if blank { Outcome::Edited } else { Outcome::Submit(line) }
-    }
-
-    fn recall(&mut self, index: usize) {
-        if index == self.recalled {
-            return;
-        }
-        if self.recalled == self.sent.len() {
-            self.draft = std::mem::take(&mut self.text);
-        }
-        self.recalled = index;
-        self.text = self.sent.get(index).unwrap_or(&self.draft).clone();
-        self.cursor = self.text.len();
-    }
-
-    fn remove(&mut self, from: usize, to: usize) {
-        self.text.replace_range(from..to, "");
-        self.place(from);
-    }
-
-    /// Puts the cursor at `position`, or after the character that `position` has come to lie in:
-    /// what stands before and after a change may have joined into one.
-    fn place(&mut self, position: usize) {
-        let mut boundary = GraphemeCursor::new(position, self.text.len(), true);
-        self.cursor = match boundary.is_boundary(&self.text, 0) {
-            Ok(true) => position,
-            // The errors are for a text that is given in parts.
-            Ok(false) | Err(_) => {
-                boundary.next_boundary(&self.text, 0).ok().flatten().unwrap_or(self.text.len())
+            other => {
+                self.mode = other;
+                return Outcome::Edited;
             }
         };
+        self.choose(completion, direction)
     }
 
-    fn left(&self) -> usize {
-        let before = self.text[..self.cursor].graphemes(true).next_back();
-        self.cursor - before.map_or(0, str::len)
+    fn choose(&mut self, mut completion: Completion, direction: Direction) -> Outcome {
+        let ways = completion.options.len();
+        let step = match direction {
+            Direction::Forward => 1,
+            Direction::Back => ways - 1,
+        };
+        completion.chosen = (completion.chosen + step) % ways;
+        self.put(&completion);
+        self.mode = Mode::Completing(completion);
+        Outcome::Edited
     }
 
-    fn right(&self) -> usize {
-        let after = self.text[self.cursor..].graphemes(true).next();
-        self.cursor + after.map_or(0, str::len)
+    fn put(&mut self, completion: &Completion) {
+        let range = completion.start..self.buffer.cursor;
+        self.change(range, &completion.options[completion.chosen], Kind::Whole);
     }
 
-    /// Where the word before the cursor begins: what ends in blanks belongs to it with its blanks.
-    fn word_start(&self) -> usize {
-        let words = self.text[..self.cursor].trim_end();
-        let blank = words.char_indices().rev().find(|(_, c)| c.is_whitespace());
-        blank.map_or(0, |(at, c)| at + c.len_utf8())
+    fn go_on_completing(&mut self, mut completion: Completion, key: Key) -> Outcome {
+        match key {
+            Key::Complete(direction) => {
+                self.mode = Mode::Completing(completion);
+                Outcome::Complete(direction)
+            }
+            Key::Escape => {
+                completion.chosen = completion.options.len() - 1;
+                self.put(&completion);
+                Outcome::Edited
+            }
+            key => self.edit(key),
+        }
     }
+
+    fn search(&mut self, mut search: Search, key: Key) -> Outcome {
+        match key {
+            Key::Char(c) if !c.is_control() => {
+                search.extend(c, &self.recall, &mut self.buffer);
+            }
+            Key::Backspace => search.shorten(&self.recall, &mut self.buffer),
+            Key::Search => search.older(&self.recall, &mut self.buffer),
+            Key::Complete(_) => {}
+            Key::Escape => {
+                search.give_up(&mut self.buffer);
+                return Outcome::Edited;
+            }
+            Key::Cancel | Key::Repaint | Key::Suspend => {
+                self.mode = Mode::Searching(search);
+                return self.edit_nothing(key);
+            }
+            key => {
+                search.accept(&mut self.recall);
+                self.undo = Undo::default();
+                return self.edit(key);
+            }
+        }
+        self.mode = Mode::Searching(search);
+        Outcome::Edited
+    }
+
+    fn answer(&mut self, key: Key) -> Outcome {
+        match key {
+            Key::Char('y' | 'Y') | Key::Enter => self.send(),
+            key => self.edit_nothing(key),
+        }
+    }
+
+    /// What a key does where there is nothing to edit.
+    fn edit_nothing(&mut self, key: Key) -> Outcome {
+        match key {
+            Key::Cancel => Outcome::Quit,
+            Key::Repaint => Outcome::Repaint,
+            Key::Suspend => Outcome::Suspend,
+            _ => Outcome::Edited,
+        }
+    }
+
+    fn edit(&mut self, key: Key) -> Outcome {
+        let last_cut = self.last_cut.take();
+        let (cursor, end) = (self.buffer.cursor, self.buffer.text.len());
+        match key {
+            Key::Char(c) if c.is_control() && c != '\t' => {}
+            Key::Char(c) => return self.insert(c.encode_utf8(&mut [0; 4]), Kind::Typing),
+            Key::Enter => return self.submit(),
+            Key::Left => self.buffer.cursor = self.buffer.left(),
+            Key::Right => self.buffer.cursor = self.buffer.right(),
+            Key::WordLeft => self.buffer.cursor = self.buffer.word_left(),
+            Key::WordRight => self.buffer.cursor = self.buffer.word_right(),
+            Key::Home => self.buffer.cursor = 0,
+            Key::End => self.buffer.cursor = end,
+            Key::EndOfInput if self.buffer.text.is_empty() => return Outcome::Quit,
+            Key::EndOfInput | Key::Delete => {
+                self.change(cursor..self.buffer.right(), "", Kind::Whole);
+            }
+            Key::Backspace => self.change(self.buffer.left()..cursor, "", Kind::Whole),
+            Key::CutToBlank => self.cut(self.buffer.blank_left()..cursor, Side::Before, last_cut),
+            Key::CutWordLeft => self.cut(self.buffer.word_left()..cursor, Side::Before, last_cut),
+            Key::CutWordRight => self.cut(cursor..self.buffer.word_right(), Side::After, last_cut),
+            Key::CutToStart => self.cut(0..cursor, Side::Before, last_cut),
+            Key::CutToEnd => self.cut(cursor..end, Side::After, last_cut),
+            Key::Yank => return self.insert(&self.cut.clone(), Kind::Whole),
+            Key::Transpose => {
+                if let Some((range, other_way_round)) = self.buffer.transposed() {
+                    self.change(range, &other_way_round, Kind::Whole);
+                }
+            }
+            Key::Undo => return full_unless(self.undo.undo(&mut self.buffer)),
+            Key::Redo => return full_unless(self.undo.redo(&mut self.buffer)),
+            Key::Up => return self.go(Recall::back),
+            Key::Down => return self.go(Recall::forward),
+            Key::Search => self.mode = Mode::Searching(Search::new(&self.recall, &self.buffer)),
+            Key::Complete(direction) => return Outcome::Complete(direction),
+            Key::Escape | Key::Repaint | Key::Suspend | Key::Cancel => {
+                return self.edit_nothing(key);
+            }
+        }
+        Outcome::Edited
+    }
+
+    fn go(&mut self, step: fn(&mut Recall, &mut Buffer) -> bool) -> Outcome {
+        let gone = step(&mut self.recall, &mut self.buffer);
+        if gone {
+            self.undo = Undo::default();
+        }
+        full_unless(gone)
+    }
+
+    fn insert(&mut self, text: &str, kind: Kind) -> Outcome {
+        if self.buffer.text.len() + text.len() > MOST {
+            return Outcome::Full;
+        }
+        self.change(self.buffer.cursor..self.buffer.cursor, text, kind);
+        Outcome::Edited
+    }
+
+    /// Cuts join with what the key before has cut.
+    fn cut(&mut self, range: Range<usize>, side: Side, last: Option<Side>) {
+        if last.is_none() {
+            self.cut.clear();
+        }
+        let text = &self.buffer.text[range.clone()];
+        match side {
+            Side::Before => self.cut.insert_str(0, text),
+            Side::After => self.cut.push_str(text),
+        }
+        self.last_cut = Some(side);
+        self.change(range, "", Kind::Whole);
+    }
+
+    fn change(&mut self, range: Range<usize>, with: &str, kind: Kind) {
+        self.undo.change(&mut self.buffer, range, with, kind);
+    }
+
+    /// A blank text is cleared away, and is nothing to send.
+    fn submit(&mut self) -> Outcome {
+        if self.over() > 0 {
+            return Outcome::TooLong(self.longest_line());
+        }
+        let lines = self.lines().count();
+        if lines > MANY_LINES {
+            self.mode = Mode::Asking(lines);
+            return Outcome::Edited;
+        }
+        self.send()
+    }
+
+    fn send(&mut self) -> Outcome {
+        let lines: Vec<String> = self.lines().map(str::to_owned).collect();
+        self.recall.add(&lines.join("\n"));
+        self.buffer = Buffer::default();
+        self.undo = Undo::default();
+        if lines.is_empty() { Outcome::Edited } else { Outcome::Submit(lines) }
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        self.buffer.text.split('\n').filter(|line| !line.trim().is_empty())
+    }
+
+    fn longest_line(&self) -> usize {
+        self.lines().map(str::len).max().unwrap_or(0)
+    }
+}
+
+fn full_unless(done: bool) -> Outcome {
+    if done { Outcome::Edited } else { Outcome::Full }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use unicode_segmentation::UnicodeSegmentation;
 
     impl Editor {
         /// An editor in the middle of things: `|` is the cursor.
         fn showing(picture: &str) -> Editor {
-            let mut editor = Editor::new(4096);
-            editor.cursor = picture.find('|').expect("a cursor in the picture");
-            editor.text = picture.replace('|', "");
-            editor.assert_valid();
+            let mut editor = Editor::new(4096, Vec::new());
+            editor.buffer.cursor = picture.find('|').expect("a cursor in the picture");
+            editor.buffer.text = picture.replace('|', "");
             editor
         }
 
         fn picture(&self) -> String {
-            format!("{}|{}", &self.text[..self.cursor], &self.text[self.cursor..])
+            format!("{}|{}", self.buffer.before(), self.buffer.after())
         }
 
         fn assert_valid(&self) {
-            let mut boundaries: Vec<usize> =
-                self.text.grapheme_indices(true).map(|(at, _)| at).collect();
-            boundaries.push(self.text.len());
-            assert!(boundaries.contains(&self.cursor), "the cursor splits a character: {self:?}");
-            assert!(self.text.len() <= self.limit * MOST, "too long: {self:?}");
-            assert!(self.recalled <= self.sent.len(), "recalled from nowhere: {self:?}");
+            let text = self.text();
+            let mut boundaries = text.grapheme_indices(true).map(|(at, _)| at).chain([text.len()]);
+            assert!(boundaries.any(|at| at == self.cursor()), "it splits a character: {self:?}");
+            assert!(text.len() <= MOST, "too long");
         }
 
         /// Presses `keys`, where `<left>` and the like are keys of that name, and returns what was
@@ -249,8 +495,12 @@ mod tests {
                         Key::Char(c)
                     }
                 };
-                if let Outcome::Submit(line) = self.press(key) {
-                    submitted.push(line);
+                match self.press(key) {
+                    Outcome::Submit(lines) => submitted.extend(lines),
+                    Outcome::Complete(direction) => {
+                        self.complete(direction, fruit);
+                    }
+                    _ => {}
                 }
                 self.assert_valid();
             }
@@ -258,23 +508,48 @@ mod tests {
         }
     }
 
+    /// The last word's completions.
+    fn fruit(before: &str) -> Candidates {
+        let start = before.rfind(' ').map_or(0, |blank| blank + 1);
+        let all = ["apple ", "apricot ", "banana "];
+        let options = all.iter().filter(|fruit| fruit.starts_with(&before[start..]));
+        Candidates { start, options: options.map(ToString::to_string).collect() }
+    }
+
+    const NAMES: [(&str, Key); 28] = [
+        ("enter", Key::Enter),
+        ("left", Key::Left),
+        ("right", Key::Right),
+        ("wleft", Key::WordLeft),
+        ("wright", Key::WordRight),
+        ("home", Key::Home),
+        ("end", Key::End),
+        ("bs", Key::Backspace),
+        ("del", Key::Delete),
+        ("blank", Key::CutToBlank),
+        ("cutl", Key::CutWordLeft),
+        ("cutr", Key::CutWordRight),
+        ("start", Key::CutToStart),
+        ("toend", Key::CutToEnd),
+        ("yank", Key::Yank),
+        ("swap", Key::Transpose),
+        ("undo", Key::Undo),
+        ("redo", Key::Redo),
+        ("up", Key::Up),
+        ("down", Key::Down),
+        ("search", Key::Search),
+        ("tab", Key::Complete(Direction::Forward)),
+        ("back", Key::Complete(Direction::Back)),
+        ("esc", Key::Escape),
+        ("eof", Key::EndOfInput),
+        ("repaint", Key::Repaint),
+        ("suspend", Key::Suspend),
+        ("cancel", Key::Cancel),
+    ];
+
     fn named(name: &str) -> Key {
-        match name {
-            "enter" => Key::Enter,
-            "bs" => Key::Backspace,
-            "del" => Key::Delete,
-            "word" => Key::DeleteWord,
-            "start" => Key::DeleteToStart,
-            "toend" => Key::DeleteToEnd,
-            "left" => Key::Left,
-            "right" => Key::Right,
-            "home" => Key::Home,
-            "end" => Key::End,
-            "up" => Key::Up,
-            "down" => Key::Down,
-            "eof" => Key::EndOfInput,
-            _ => panic!("no key is called {name}"),
-        }
+        let found = NAMES.iter().find(|(known, _)| *known == name);
+        found.unwrap_or_else(|| panic!("no key is called {name}")).1
     }
 
     #[test]
@@ -291,14 +566,26 @@ mod tests {
             ("hello|", "<del><eof>", "hello|"),
             ("hel|lo", "<home>", "|hello"),
             ("hel|lo", "<end>", "hello|"),
+            ("one two.three|", "<wleft>", "one two.|three"),
+            ("one two.three|", "<wleft><wleft><wleft>", "|one two.three"),
+            ("|one, two", "<wright>", "one|, two"),
+            ("|one, two", "<wright><wright><wright>", "one, two|"),
+            ("日本 e\u{301}a|", "<wleft>", "日本 |e\u{301}a"),
             ("hel|lo", "<start>", "|lo"),
             ("hel|lo", "<toend>", "hel|"),
-            ("one two|", "<word>", "one |"),
-            ("one two  | three", "<word>", "one | three"),
-            ("one two|", "<word><word><word>", "|"),
-            ("  |x", "<word>", "|x"),
-            ("one\u{3000}two|", "<word>", "one\u{3000}|"),
-            ("hel|lo", "<up><down>", "hel|lo"),
+            ("one two.three|", "<blank>", "one |"),
+            ("one two.three|", "<cutl>", "one two.|"),
+            ("one| two.three", "<cutr>", "one|.three"),
+            ("one two  | three", "<blank>", "one | three"),
+            ("one two|", "<blank><blank><blank>", "|"),
+            ("  |x", "<blank>", "|x"),
+            ("one\u{3000}two|", "<blank>", "one\u{3000}|"),
+            ("ab|cd", "<swap>", "acb|d"),
+            ("abcd|", "<swap>", "abdc|"),
+            ("|ab", "<swap>", "|ab"),
+            ("a|", "<swap>", "a|"),
+            ("a👩‍👩‍👧|🇩🇪", "<swap>", "a🇩🇪👩‍👩‍👧|"),
+            ("hel|lo", "<up><down><esc>", "hel|lo"),
             ("a|b", "\t", "a\t|b"),
             ("a|b", "\u{7}\u{9b}", "a|b"),
         ];
@@ -329,25 +616,88 @@ mod tests {
             ("ax|\u{301}", "<bs>", "a\u{301}|"),
         ];
         for (before, keys, after) in cases {
-            let mut editor = Editor::new(4096);
-            editor.cursor = before.find('|').expect("a cursor in the picture");
-            editor.text = before.replace('|', "");
+            let mut editor = Editor::showing(before);
             editor.type_keys(keys);
             assert_eq!(editor.picture(), after, "{before} {keys}");
         }
     }
 
     #[test]
+    fn what_was_cut_comes_back_and_cuts_that_follow_each_other_are_one() {
+        let cases = [
+            ("one two|", "<blank><yank><yank>", "one twotwo|"),
+            ("one two three|", "<blank><blank><home><yank>", "two three|one "),
+            ("one |two", "<toend><start><yank>", "one two|"),
+            ("one two|", "<blank><left><toend><yank>", "one |"),
+            ("one two|", "<blank>x<yank>", "one xtwo|"),
+            ("one two|", "<bs><yank>", "one tw|"),
+            ("|", "<yank>", "|"),
+        ];
+        for (before, keys, after) in cases {
+            let mut editor = Editor::showing(before);
+            editor.type_keys(keys);
+            assert_eq!(editor.picture(), after, "{before} {keys}");
+        }
+    }
+
+    #[test]
+    fn changes_are_taken_back_word_by_word_and_made_again() {
+        let cases = [
+            ("|", "one two<undo>", "one |"),
+            ("|", "one two<undo><undo>", "|"),
+            ("|", "one two<undo><undo><undo>", "|"),
+            ("|", "one two<undo><undo><redo>", "one |"),
+            ("|", "one two<undo><undo><redo><redo><redo>", "one two|"),
+            ("|", "one two<undo>x<redo>", "one x|"),
+            ("a|b", "<bs><del><undo><undo>", "a|b"),
+            ("one two|", "<start><undo>", "one two|"),
+            ("one two|", "<blank><home>x<undo><undo>", "one two|"),
+            ("ab|", "<swap><undo>", "ab|"),
+            ("|", "ap<tab><undo>", "ap|"),
+        ];
+        for (before, keys, after) in cases {
+            let mut editor = Editor::showing(before);
+            editor.type_keys(keys);
+            assert_eq!(editor.picture(), after, "{before} {keys}");
+        }
+    }
+
+    #[test]
+    fn tab_goes_through_what_there_is_and_through_what_was_typed() {
+        let cases = [
+            ("a|", "<tab>", "apple |"),
+            ("a|", "<tab><tab>", "apricot |"),
+            ("a|", "<tab><tab><tab>", "a|"),
+            ("a|", "<tab><tab><tab><tab>", "apple |"),
+            ("a|", "<back>", "apricot |"),
+            ("a|", "<tab><tab><back>", "apple |"),
+            ("a|", "<tab><esc>", "a|"),
+            ("a|", "<tab>x<tab>", "apple x|"),
+            ("eat ap|!", "<tab>", "eat apple |!"),
+            ("eat x|", "<tab>", "eat x|"),
+            ("b|", "<search><tab><esc>", "b|"),
+        ];
+        for (before, keys, after) in cases {
+            let mut editor = Editor::showing(before);
+            editor.type_keys(keys);
+            assert_eq!(editor.picture(), after, "{before} {keys}");
+        }
+        let mut editor = Editor::showing("x|");
+        assert_eq!(editor.complete(Direction::Forward, fruit), Outcome::Full);
+    }
+
+    #[test]
     fn lines_that_were_sent_come_back_and_the_draft_is_kept() {
-        let mut editor = Editor::new(4096);
+        let mut editor = Editor::new(4096, vec!["zero".to_owned()]);
         assert_eq!(editor.type_keys("one<enter>two<enter>two<enter>"), ["one", "two", "two"]);
         let cases = [
             ("dra<left>", "dr|a"),
             ("<up>", "two|"),
             ("<up>", "one|"),
-            ("<up>", "one|"),
-            ("!<down>", "two|"),
-            ("<down>", "dra|"),
+            ("<up>", "zero|"),
+            ("<up>", "zero|"),
+            ("!<down>", "one|"),
+            ("<down><down>", "dra|"),
             ("<down>", "dra|"),
         ];
         for (keys, after) in cases {
@@ -359,31 +709,142 @@ mod tests {
     }
 
     #[test]
+    fn what_was_sent_is_searched_from_the_newest_on() {
+        let sent = ["build 1", "test", "build 2", "ship"].map(str::to_owned).to_vec();
+        let cases = [
+            ("dra<search>", "dra|", Prompt::Search { query: "", found: true }),
+            ("<search>b", "|build 2", Prompt::Search { query: "b", found: true }),
+            ("<search>b<search>", "|build 1", Prompt::Search { query: "b", found: true }),
+            ("<search>b<search><search>", "|build 1", Prompt::Search { query: "b", found: false }),
+            ("<search>ld 1", "bui|ld 1", Prompt::Search { query: "ld 1", found: true }),
+            ("<search>x", "|", Prompt::Search { query: "x", found: false }),
+            ("<search>tx", "tes|t", Prompt::Search { query: "tx", found: false }),
+            ("<search>tx<bs>", "tes|t", Prompt::Search { query: "t", found: true }),
+            ("dra<search>b<bs>", "dra|", Prompt::Search { query: "", found: true }),
+            ("dra<search>b<esc>", "dra|", Prompt::Name),
+            ("dra<search>b<end>!", "build 2!|", Prompt::Name),
+            ("dra<search>b<up>", "test|", Prompt::Name),
+            ("dra<search>b<down><down>", "dra|", Prompt::Name),
+        ];
+        for (keys, after, prompt) in cases {
+            let mut editor = Editor::new(4096, sent.clone());
+            editor.type_keys(keys);
+            assert_eq!((editor.picture().as_str(), editor.prompt()), (after, prompt), "{keys}");
+        }
+        let mut editor = Editor::new(4096, sent);
+        assert_eq!(editor.type_keys("<search>b<search><enter>"), ["build 1"]);
+    }
+
+    #[test]
+    fn a_paste_is_text_and_every_line_of_it_is_sent() {
+        let mut editor = Editor::showing("<|>");
+        assert_eq!(editor.paste("one\r\n\ttwo\rthree \x1b[31mred\x07\n\n"), Outcome::Edited);
+        assert_eq!(editor.picture(), "<one\n\ttwo\nthree red|>");
+        assert_eq!(editor.type_keys("<enter>"), ["<one", "\ttwo", "three red>"]);
+        assert_eq!(editor.type_keys("<up><undo>"), [""; 0]);
+        assert_eq!(editor.picture(), "<one\n\ttwo\nthree red>|");
+    }
+
+    #[test]
+    fn many_lines_are_not_sent_without_a_question_and_none_is_lost() {
+        let text = |lines| (0..lines).map(|i| format!("{i}\n")).collect::<String>();
+        let mut editor = Editor::new(4096, Vec::new());
+        editor.paste(&text(20));
+        assert_eq!(editor.type_keys("<enter>").len(), 20);
+        for (keys, sent) in [("<enter>y", 21), ("<enter><enter>", 21), ("<enter>n", 0)] {
+            let mut editor = Editor::new(4096, Vec::new());
+            editor.paste(&text(21));
+            assert_eq!(editor.type_keys(keys).len(), sent, "{keys}");
+            assert_eq!(editor.text().is_empty(), sent > 0);
+        }
+        editor.paste(&text(30));
+        editor.press(Key::Enter);
+        assert_eq!(editor.prompt(), Prompt::Question(30));
+        assert_eq!(editor.press(Key::Cancel), Outcome::Quit);
+    }
+
+    #[test]
     fn a_blank_line_is_nothing_to_send() {
-        let mut editor = Editor::new(4096);
+        let mut editor = Editor::new(4096, Vec::new());
         assert!(editor.type_keys("<enter>  <enter>\t<enter><up>").is_empty());
         assert_eq!(editor.picture(), "|");
     }
 
     #[test]
+    fn no_password_is_remembered() {
+        let mut editor = Editor::new(4096, vec!["/login me secret".to_owned()]);
+        editor.type_keys("hi<enter>/PASSWORD secret<enter>/passing by<enter>");
+        editor.type_keys("<up><up><up>");
+        assert_eq!(editor.picture(), "hi|");
+    }
+
+    #[test]
     fn what_is_too_long_is_kept_to_be_shortened_and_has_an_end() {
-        let mut editor = Editor::new(4);
+        let mut editor = Editor::new(4, Vec::new());
         assert!(editor.type_keys("éabc<enter>").is_empty());
+        assert_eq!(editor.over(), 1);
         assert_eq!(editor.press(Key::Enter), Outcome::TooLong(5));
         assert_eq!(editor.picture(), "éabc|");
         assert_eq!(editor.type_keys("<bs><enter>"), ["éab"]);
-        while editor.press(Key::Char('é')) == Outcome::Edited {}
-        assert_eq!(editor.text().len(), 4 * MOST);
+        assert_eq!(editor.paste(&"x".repeat(MOST)), Outcome::Edited);
         assert_eq!(editor.press(Key::Char('a')), Outcome::Full);
+        assert_eq!(editor.paste("a"), Outcome::Full);
+        assert_eq!(editor.text().len(), MOST);
     }
 
     #[test]
     fn the_end_of_input_quits_only_on_an_empty_line() {
-        let mut editor = Editor::new(4096);
+        let mut editor = Editor::new(4096, Vec::new());
         assert_eq!(editor.press(Key::Char('a')), Outcome::Edited);
         assert_eq!(editor.press(Key::EndOfInput), Outcome::Edited);
         assert_eq!(editor.press(Key::Cancel), Outcome::Quit);
         editor.press(Key::Backspace);
         assert_eq!(editor.press(Key::EndOfInput), Outcome::Quit);
+    }
+
+    /// A thousand sessions of random keys; the generator is Knuth's for MMIX.
+    #[test]
+    fn no_sequence_of_keys_splits_a_character_or_panics() {
+        const PIECES: [&str; 12] = [
+            "a",
+            " ",
+            "e\u{301}",
+            "\u{301}",
+            "日",
+            "👩‍👩‍👧",
+            "🇩",
+            "🇪",
+            "\u{200d}",
+            "👍🏽",
+            "\t",
+            "x\ny\r\n",
+        ];
+        let mut dice: u64 = 1;
+        let mut roll = |sides: usize| {
+            dice = dice
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (dice >> 33) as usize % sides
+        };
+        for _ in 0..1000 {
+            let mut editor = Editor::new(8, vec!["ab".to_owned(), "🇩🇪 a\u{301}".to_owned()]);
+            for _ in 0..60 {
+                let piece = PIECES[roll(PIECES.len())];
+                match roll(3) {
+                    0 => piece.chars().for_each(|c| {
+                        editor.press(Key::Char(c));
+                    }),
+                    1 => {
+                        editor.paste(piece);
+                    }
+                    _ => {
+                        if let Outcome::Complete(direction) = editor.press(NAMES[roll(28)].1) {
+                            editor.complete(direction, fruit);
+                        }
+                    }
+                }
+                editor.assert_valid();
+            }
+        }
     }
 }

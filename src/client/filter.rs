@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use log::{info, warn};
 
-use super::Session;
 use super::handshake::Server;
-use super::output::{Output, Received, Unfinished};
+use super::link::Connection;
+use super::output::{Output, Presence, Reader, Received};
 use super::way_out::{End, complain, lock, wait_for_the_end};
+use super::{OnLoss, Session};
 use crate::problem::Problem;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::text;
@@ -69,15 +70,18 @@ impl Output for Filter {
         complain(text);
     }
 
-    fn unfinished(&self) -> Unfinished {
-        Unfinished::Waits
+    /// A filter ends when its connection does.
+    fn set_presence(&self, _: Presence) {}
+
+    fn reader(&self) -> Reader {
+        Reader::Program
     }
 
     fn close(&self) {}
 }
 
 /// Sends standard input, and waits until everything has been delivered.
-pub(super) fn run(session: &Session<Filter>) -> End {
+pub(super) fn run(session: &Session<'_, Filter>) -> End {
     match send_everything(session) {
         Err(end) => end,
         Ok(Server::Ours) => wait_for_the_end(),
@@ -95,9 +99,10 @@ pub(super) fn run(session: &Session<Filter>) -> End {
     }
 }
 
-fn send_everything(session: &Session<Filter>) -> Result<Server, End> {
-    session.receive().map_err(End::Failed)?;
-    let server = session.link.wait_for_greeting();
+fn send_everything(session: &Session<'_, Filter>) -> Result<Server, End> {
+    session.receive(OnLoss::Ends).map_err(End::Failed)?;
+    let connection = session.link.wait_for_greeting();
+    let server = session.link.server_as_known();
     let mut input = io::stdin().lock();
     let mut journal = Journal::new();
     let mut buffer = vec![0; CHUNK];
@@ -109,7 +114,7 @@ fn send_everything(session: &Session<Filter>) -> Result<Server, End> {
         };
         let end_of_last_line: &[u8] = if journal.input.is_mid_line() { b"\n" } else { b"" };
         let chunk = if length == 0 { end_of_last_line } else { &buffer[..length] };
-        send(session, &mut journal, chunk);
+        send(session, &connection, &mut journal, chunk);
         if length == 0 {
             session.link.close_our_side().map_err(End::Failed)?;
             return Ok(server);
@@ -117,12 +122,17 @@ fn send_everything(session: &Session<Filter>) -> Result<Server, End> {
     }
 }
 
-fn send(session: &Session<Filter>, journal: &mut Journal, chunk: &[u8]) {
+fn send(
+    session: &Session<'_, Filter>,
+    connection: &Connection,
+    journal: &mut Journal,
+    chunk: &[u8],
+) {
     each_line(&mut journal.input, chunk, |line| {
         info!("input: {}", text::make_safe(line));
         session.link.about_to_send(line);
     });
-    if let Err(why) = session.link.send(chunk) {
+    if let Err(why) = connection.send(chunk) {
         warn!("not sent: {why}");
         // The receiver has more to show, perhaps, and then learns it too.
         wait_for_the_end();

@@ -1,11 +1,12 @@
-//! The connection to the server, and what both sides know of each other.
+//! The way to the server, and what both sides know of each other.
 //!
-//! All threads share one. The receiver alone reads from the socket. Whoever sends does so after
-//! [`Link::wait_for_greeting`]; before that only the receiver writes, to ask for a name.
+//! It outlives a connection: when one is lost, the receiver makes the next. All threads share it.
+//! The receiver alone reads from the socket. Whoever sends does so on a connection that
+//! [`Link::wait_for_greeting`] has given; before that only the receiver writes, to ask for a name.
 
 use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use log::info;
@@ -32,27 +33,39 @@ const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_interval(Duration::from_secs(10))
     .with_retries(3);
 
-/// One connection.
+/// The way to one server.
 #[derive(Debug)]
 pub(super) struct Link {
-    stream: TcpStream,
-    peer: SocketAddr,
+    host: String,
+    port: u16,
     /// Held for a moment only.
     state: Mutex<State>,
-    /// Notified after each change of `progress`, so nobody who looks at it under the lock and then
-    /// waits can miss one.
+    /// Notified after each change of `away` and `progress`, so nobody who looks at them under the
+    /// lock and then waits can miss one.
     gone_on: Condvar,
 }
 
 #[derive(Debug)]
 struct State {
+    connection: Arc<Connection>,
+    /// The connection is lost, and there is no other yet.
+    away: bool,
     handshake: Handshake,
     /// How far the handshake is as far as the user has been shown: what is sent then is shown after
     /// the server's lines, and under the right name.
     progress: Progress,
     parting: Parting,
-    /// Something has come from the server.
+    /// Something has come from the server over this connection.
     heard: bool,
+    /// The name to ask for on the next connection.
+    name: Option<Name>,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    peer: SocketAddr,
 }
 
 /// Whether we expect the server to close the connection.
@@ -70,26 +83,52 @@ enum Parting {
 impl Link {
     /// Connects to the first of the host's addresses that answers.
     pub(super) fn connect(host: &str, port: u16, name: Option<Name>) -> Result<Link, Problem> {
-        let to = match host {
-            ipv6 if ipv6.contains(':') => format!("[{ipv6}]:{port}"),
-            host => format!("{host}:{port}"),
+        let state = State {
+            connection: Connection::open(host, port)?,
+            away: false,
+            handshake: Handshake::new(name.clone()),
+            progress: Progress::Nowhere,
+            parting: Parting::Staying,
+            heard: false,
+            name,
         };
-        info!("connecting to {to}");
-        let addresses = (host, port)
-            .to_socket_addrs()
-            .map_err(|why| Problem::UnknownHost { host: host.to_owned(), why })?;
-        let (stream, peer) =
-            connect_to_any(addresses).map_err(|why| Problem::Connect { to, why })?;
-        info!("connected to {peer}");
-        let handshake = Handshake::new(name);
-        let (progress, parting) = (Progress::Nowhere, Parting::Staying);
-        let state = State { handshake, progress, parting, heard: false };
-        Ok(Link { stream, peer, state: Mutex::new(state), gone_on: Condvar::new() })
+        let (state, gone_on) = (Mutex::new(state), Condvar::new());
+        Ok(Link { host: host.to_owned(), port, state, gone_on })
     }
 
-    /// The socket, for the one thread that receives.
-    pub(super) fn stream(&self) -> &TcpStream {
-        &self.stream
+    /// To be told by the receiver when the connection has ended. Until there is another one, those
+    /// who want to send wait.
+    pub(super) fn lose(&self) {
+        let mut state = self.state();
+        state.away = true;
+        state.progress = Progress::Nowhere;
+        self.gone_on.notify_all();
+    }
+
+    /// Connects again, and begins the handshake anew, with the name that we had.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no connection.
+    pub(super) fn reconnect(&self) -> Result<(), Problem> {
+        let connection = Connection::open(&self.host, self.port)?;
+        let mut state = self.state();
+        state.handshake = Handshake::new(state.name.clone());
+        state.connection = connection;
+        state.heard = false;
+        state.away = false;
+        self.gone_on.notify_all();
+        Ok(())
+    }
+
+    /// The connection as it is.
+    pub(super) fn connection(&self) -> Arc<Connection> {
+        Arc::clone(&self.state().connection)
+    }
+
+    /// Whether there is no connection.
+    pub(super) fn is_away(&self) -> bool {
+        self.state().away
     }
 
     /// Takes a line from the server as far as the handshake goes, and asks for a name if it is time
@@ -99,19 +138,32 @@ impl Link {
     ///
     /// The server does not let us in.
     pub(super) fn greet(&self, line: &str) -> Result<Interest, End> {
-        if reply::is_room_full(line) && self.state().handshake.expects_banner() {
-            let (server, why) = (self.peer, line.trim_start_matches("!! ").to_owned());
+        let mut state = self.state();
+        if reply::is_room_full(line) && state.handshake.expects_banner() {
+            let (server, why) = (state.connection.peer, line.trim_start_matches("!! ").to_owned());
             return Err(End::Failed(Problem::Refused { server, why }));
         }
-        let (interest, name) = match self.state().handshake.receive(line) {
+        if state.handshake.progress() == Progress::Done(Server::Ours)
+            && let Some(name) = reply::your_name(line)
+        {
+            state.name = Name::parse(name).ok();
+        }
+        let (interest, name) = match state.handshake.receive(line) {
             Reaction::Show => (Interest::Shown, None),
             Reaction::ShowAndAsk(name) => (Interest::Shown, Some(name)),
             Reaction::Ask(name) => (Interest::Hidden, Some(name)),
         };
+        let connection = Arc::clone(&state.connection);
+        drop(state);
         if let Some(name) = name {
-            self.ask_for(&name);
+            connection.ask(&format!("/nick {name}"));
         }
         Ok(interest)
+    }
+
+    /// How far the first words have come, whether or not the user has been shown them.
+    pub(super) fn progress(&self) -> Progress {
+        self.state().handshake.progress()
     }
 
     /// To be told when the lines that were [greeted](Link::greet) have been shown.
@@ -124,12 +176,34 @@ impl Link {
         }
     }
 
-    /// Waits until it is clear what the server is and by what name it knows us, or has been silent
-    /// for too long. Until then nothing of the user's may be sent.
-    pub(super) fn wait_for_greeting(&self) -> Server {
-        self.wait_while(|progress| progress == Progress::Nowhere);
-        self.wait_while(|progress| !matches!(progress, Progress::Done(_)));
-        self.server_as_known()
+    /// Waits until there is a connection and it is clear what the server is and by what name it
+    /// knows us, or it has been silent for too long. Until then nothing of the user's may be sent.
+    pub(super) fn wait_for_greeting(&self) -> Arc<Connection> {
+        let mut state = self.state();
+        loop {
+            let unclear = match (state.away, state.progress) {
+                (false, Progress::Done(_)) => return Arc::clone(&state.connection),
+                (false, unclear) => unclear,
+                (true, _) => {
+                    state = self.gone_on.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    continue;
+                }
+            };
+            let still = |state: &mut State| !state.away && state.progress == unclear;
+            let waited = self.gone_on.wait_timeout_while(state, GREETING_WAIT, still);
+            let timed_out;
+            (state, timed_out) = waited.unwrap_or_else(PoisonError::into_inner);
+            if timed_out.timed_out() && !state.away {
+                state.handshake.give_up();
+                state.progress = state.handshake.progress();
+            }
+        }
+    }
+
+    /// Waits until the receiver has found that this connection is lost.
+    pub(super) fn wait_for_loss(&self, of: &Arc<Connection>) {
+        let still = |state: &mut State| !state.away && Arc::ptr_eq(&state.connection, of);
+        drop(self.gone_on.wait_while(self.state(), still));
     }
 
     /// What kind of server it is, as far as we know: our own may be late to say so.
@@ -147,10 +221,15 @@ impl Link {
         self.state().heard
     }
 
+    /// Whether the server knows us, and we it.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.state().progress, Progress::Done(_))
+    }
+
     /// What it means that the server has not said a word, and has not closed the connection when
     /// we did: it may hang, with all that we sent in its system's buffers.
     pub(super) fn silent(&self) -> Problem {
-        self.lost(Lost::Silent)
+        self.connection().lost(Lost::Silent)
     }
 
     /// What kind of server it is, once that is clear.
@@ -158,17 +237,9 @@ impl Link {
         self.state().handshake.server()
     }
 
-    /// Sends `bytes`, which may wait for the server to take them.
-    pub(super) fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        (&self.stream).write_all(bytes)
-    }
-
     /// To be told before a line is sent: after `/quit`, the server will close the connection.
     pub(super) fn about_to_send(&self, line: &[u8]) {
-        if line.first() == Some(&b'/')
-            && matches!(request::parse(&text::make_safe(line)), Ok(Request::Quit(_)))
-            && self.server() == Some(Server::Ours)
-        {
+        if is_quit(line) && self.server() == Some(Server::Ours) {
             self.want_to_part();
         }
     }
@@ -183,7 +254,8 @@ impl Link {
         info!("nothing more to send");
         // Under the lock, so that the end that follows from it is judged after it.
         let mut state = self.state();
-        self.stream.shutdown(Shutdown::Write).map_err(|why| self.lost(Lost::Broken(why)))?;
+        let shutdown = state.connection.stream.shutdown(Shutdown::Write);
+        shutdown.map_err(|why| state.connection.lost(Lost::Broken(why)))?;
         if state.parting == Parting::Staying {
             state.parting = Parting::InputEnded;
         }
@@ -193,42 +265,29 @@ impl Link {
     /// Ends the connection for the thread that receives, as if the server had closed it.
     pub(super) fn stop_receiving(&self) {
         // It fails if the connection has ended already, which is as well.
-        self.stream.shutdown(Shutdown::Both).ok();
+        self.connection().stream.shutdown(Shutdown::Both).ok();
     }
 
     /// What it means that nothing more will be received.
     pub(super) fn judge(&self, lost: Lost) -> End {
-        match (self.state().parting, lost) {
+        let state = self.state();
+        match (state.parting, lost) {
             (Parting::Wanted, _) | (Parting::InputEnded, Lost::Closed) => End::Clean,
-            (Parting::Staying | Parting::InputEnded, lost) => End::Failed(self.lost(lost)),
-        }
-    }
-
-    /// If it cannot be sent, the receiver is about to learn why.
-    fn ask_for(&self, name: &Name) {
-        let line = format!("/nick {name}");
-        if self.send(format!("{line}\n").as_bytes()).is_ok() {
-            info!("sent: {line}");
-        }
-    }
-
-    fn lost(&self, why: Lost) -> Problem {
-        Problem::ConnectionLost { to: self.peer, why }
-    }
-
-    fn wait_while(&self, unclear: impl Fn(Progress) -> bool) {
-        let (state, wait) = (self.state(), GREETING_WAIT);
-        let waited = self.gone_on.wait_timeout_while(state, wait, |state| unclear(state.progress));
-        let (mut state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
-        if waited.timed_out() {
-            state.handshake.give_up();
-            state.progress = state.handshake.progress();
+            (Parting::Staying | Parting::InputEnded, lost) => {
+                End::Failed(state.connection.lost(lost))
+            }
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
+}
+
+/// Whether the server will take `line` for the command to leave.
+pub(super) fn is_quit(line: &[u8]) -> bool {
+    line.first() == Some(&b'/')
+        && matches!(request::parse(&text::make_safe(line)), Ok(Request::Quit(_)))
 }
 
 /// Whether a line is for the user's eyes.
@@ -238,9 +297,49 @@ pub(super) enum Interest {
     Hidden,
 }
 
-fn connect_to_any(
-    addresses: impl Iterator<Item = SocketAddr>,
-) -> io::Result<(TcpStream, SocketAddr)> {
+impl Connection {
+    fn open(host: &str, port: u16) -> Result<Arc<Connection>, Problem> {
+        let to = match host {
+            ipv6 if ipv6.contains(':') => format!("[{ipv6}]:{port}"),
+            host => format!("{host}:{port}"),
+        };
+        info!("connecting to {to}");
+        let addresses = (host, port)
+            .to_socket_addrs()
+            .map_err(|why| Problem::UnknownHost { host: host.to_owned(), why })?;
+        let connection = connect_to_any(addresses).map_err(|why| Problem::Connect { to, why })?;
+        info!("connected to {}", connection.peer);
+        Ok(Arc::new(connection))
+    }
+
+    /// The socket, for the one thread that receives.
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// The server.
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Sends `bytes`, which may wait for the server to take them.
+    pub(super) fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        (&self.stream).write_all(bytes)
+    }
+
+    /// Sends a command of our own. If it cannot be sent, the receiver is about to learn why.
+    pub(super) fn ask(&self, line: &str) {
+        if self.send(format!("{line}\n").as_bytes()).is_ok() {
+            info!("sent: {line}");
+        }
+    }
+
+    fn lost(&self, why: Lost) -> Problem {
+        Problem::ConnectionLost { to: self.peer, why }
+    }
+}
+
+fn connect_to_any(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<Connection> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in addresses {
         match TcpStream::connect_timeout(&address, CONNECT_WAIT) {
@@ -251,10 +350,10 @@ fn connect_to_any(
     Err(failure)
 }
 
-fn prepare(stream: TcpStream) -> io::Result<(TcpStream, SocketAddr)> {
+fn prepare(stream: TcpStream) -> io::Result<Connection> {
     let peer = stream.peer_addr()?;
     stream.set_nodelay(true)?;
     // A connection without it works as well, until someone pulls the cable.
     SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE).ok();
-    Ok((stream, peer))
+    Ok(Connection { stream, peer })
 }

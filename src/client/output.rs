@@ -1,8 +1,8 @@
 //! What the receiver and the way out need of the place where the conversation is shown: the
 //! terminal, or a filter's standard output.
 
+use super::handshake::Server;
 use super::way_out::End;
-use crate::protocol::name::Name;
 
 /// Where the conversation goes. Shared by all threads.
 pub(super) trait Output: Send + Sync {
@@ -17,27 +17,42 @@ pub(super) trait Output: Send + Sync {
     /// of the output held, so never from within the output.
     fn notice(&self, text: &str);
 
-    /// What to do with text whose line end does not come.
-    fn unfinished(&self) -> Unfinished;
+    /// Lets the user see whether there is a connection.
+    fn set_presence(&self, presence: Presence);
+
+    /// Who reads what is shown.
+    fn reader(&self) -> Reader;
 
     /// Leaves the terminal as it was. Nothing is shown after that.
     fn close(&self);
 }
 
 /// What has been received since the last time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Received {
+    /// From which kind of server.
+    pub(super) server: Server,
     /// Lines that are safe to show, each with its line end.
     pub(super) lines: String,
-    /// Our name, if it has changed.
-    pub(super) name: Option<Name>,
+    /// The answer to a `/who` that the user did not ask for: lines to learn from.
+    pub(super) who: String,
 }
 
-/// What to do with text whose line end does not come, from a server that may not know of lines.
+/// Who reads what is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unfinished {
-    /// Wait for the line end or the end of the connection.
-    Waits,
-    /// After a moment show it as a line, since somebody is looking.
-    IsShown,
+pub(super) enum Reader {
+    /// Somebody at a terminal: text whose line end does not come, from a server that may not know
+    /// of lines, is shown as a line after a moment; and names are completed, so they are learned.
+    Person,
+    /// A program: it gets whole lines, and nothing is sent that it did not send.
+    Program,
+}
+
+/// Whether there is a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Here,
+    Reconnecting,
+    /// In so many seconds.
+    ReconnectingIn(u64),
 }

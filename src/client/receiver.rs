@@ -2,20 +2,22 @@
 //!
 //! One thread does this, in both ways of running. It reads as much as there is, splits off the
 //! lines, makes them safe and shows them all at once. It wakes for nothing but what arrives, except
-//! while a foreign server's line is unfinished.
+//! while a foreign server's line is unfinished. When the connection is lost, it makes the next one.
 
 use std::io::{self, ErrorKind, Read};
+use std::sync::Arc;
 use std::time::Duration;
 
 use log::{debug, info, warn};
 
-use super::handshake::Server;
-use super::link::{Interest, Link};
-use super::output::{Output, Received, Unfinished};
+use super::OnLoss;
+use super::handshake::{Progress, Server};
+use super::link::{Connection, Interest, Link};
+use super::output::{Output, Reader, Received};
+use super::reconnect::Comeback;
 use super::way_out::End;
 use crate::problem::{Lost, Problem};
 use crate::protocol::lines::{Line, LineSplitter};
-use crate::protocol::name::Name;
 use crate::protocol::{GRACE, reply, text};
 
 /// How many bytes are read at once, at most.
@@ -29,28 +31,80 @@ const MAX_LINE: usize = 1024 * 1024;
 pub(super) struct Receiver<'a> {
     link: &'a Link,
     output: &'a dyn Output,
+    on_loss: OnLoss,
+    connection: Arc<Connection>,
     splitter: LineSplitter,
     /// What the socket's timeout is set to.
     timeout: Option<Duration>,
     /// What has been split off the chunk in hand.
     received: Received,
+    roll_call: RollCall,
+    /// Once the server has let us in, a connection that is lost is worth another.
+    was_in: bool,
+}
+
+/// How far we are with asking who is here, to know the names before they speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RollCall {
+    ToBeMade,
+    Asked,
+    /// A part of the answer has come.
+    Answering,
+    Done,
 }
 
 impl<'a> Receiver<'a> {
-    pub(super) fn new(link: &'a Link, output: &'a dyn Output) -> Receiver<'a> {
-        let splitter = LineSplitter::new(MAX_LINE);
-        Receiver { link, output, splitter, timeout: None, received: Received::default() }
+    pub(super) fn new(link: &'a Link, output: &'a dyn Output, on_loss: OnLoss) -> Receiver<'a> {
+        Receiver {
+            link,
+            output,
+            on_loss,
+            connection: link.connection(),
+            splitter: LineSplitter::new(MAX_LINE),
+            timeout: None,
+            received: Received {
+                server: Server::Foreign,
+                lines: String::new(),
+                who: String::new(),
+            },
+            roll_call: first_roll_call(output),
+            was_in: false,
+        }
     }
 
     /// Receives until there is nothing more, and says what that means.
     pub(super) fn run(mut self) -> End {
-        match self.receive() {
-            Ok(lost) => {
-                info!("the connection has ended: {lost:?}");
-                self.link.judge(lost)
+        let mut comeback = Comeback::default();
+        loop {
+            let end = match self.receive() {
+                Ok(lost) => {
+                    info!("the connection has ended: {lost:?}");
+                    self.link.judge(lost)
+                }
+                Err(end) => end,
+            };
+            self.was_in |= self.link.is_settled();
+            match end {
+                End::Failed(
+                    problem @ (Problem::ConnectionLost { .. } | Problem::Refused { .. }),
+                ) if self.was_in && self.on_loss == OnLoss::ComesBack => {
+                    comeback.reconnect(self.link, self.output, &problem);
+                    self.begin_again();
+                }
+                end => return end,
             }
-            Err(end) => end,
         }
+    }
+
+    fn begin_again(&mut self) {
+        self.connection = self.link.connection();
+        self.splitter = LineSplitter::new(MAX_LINE);
+        self.timeout = None;
+        self.roll_call = first_roll_call(self.output);
+        self.output.notice(&format!(
+            "connected again to {}; what was said meanwhile is missing here",
+            self.connection.peer()
+        ));
     }
 
     fn receive(&mut self) -> Result<Lost, End> {
@@ -58,7 +112,7 @@ impl<'a> Receiver<'a> {
         loop {
             self.set_timeout()
                 .map_err(|why| End::Failed(Problem::System("use the socket", why)))?;
-            match self.link.stream().read(&mut buffer) {
+            match self.connection.stream().read(&mut buffer) {
                 Ok(0) => return self.finish().map(|()| Lost::Closed),
                 Ok(length) => self.take(&buffer[..length])?,
                 Err(why) => match why.kind() {
@@ -73,11 +127,11 @@ impl<'a> Receiver<'a> {
     /// Our own server ends its lines, and a slow network must not break one in two.
     fn set_timeout(&mut self) -> io::Result<()> {
         let waits = self.splitter.is_mid_line()
-            && self.output.unfinished() == Unfinished::IsShown
+            && self.output.reader() == Reader::Person
             && self.link.server() != Some(Server::Ours);
         let timeout = waits.then_some(GRACE);
         if timeout != self.timeout {
-            self.link.stream().set_read_timeout(timeout)?;
+            self.connection.stream().set_read_timeout(timeout)?;
             self.timeout = timeout;
         }
         Ok(())
@@ -86,9 +140,13 @@ impl<'a> Receiver<'a> {
     fn take(&mut self, mut chunk: &[u8]) -> Result<(), End> {
         debug!("{} bytes have arrived", chunk.len());
         self.link.have_heard();
-        while let Some(line) = self.splitter.next(&mut chunk) {
+        let mut splitter = std::mem::replace(&mut self.splitter, LineSplitter::new(0));
+        let mut taken = Ok(());
+        while taken.is_ok()
+            && let Some(line) = splitter.next(&mut chunk)
+        {
             match line {
-                Line::Whole(line) => read_line(line, self.link, &mut self.received)?,
+                Line::Whole(line) => taken = self.read_line(line),
                 Line::TooLong(_) => {
                     let text = format!("a line of more than {MAX_LINE} bytes was left out");
                     warn!("{text}");
@@ -96,40 +154,73 @@ impl<'a> Receiver<'a> {
                 }
             }
         }
-        self.show()
+        self.splitter = splitter;
+        taken.and_then(|()| self.show())
     }
 
     /// Takes what stands unfinished for a line.
     fn finish(&mut self) -> Result<(), End> {
-        if let Some(line) = self.splitter.finish() {
-            read_line(line, self.link, &mut self.received)?;
+        let last = self.splitter.finish().map(<[u8]>::to_vec);
+        if let Some(line) = last {
+            self.read_line(&line)?;
         }
         self.show()
     }
 
+    fn read_line(&mut self, line: &[u8]) -> Result<(), End> {
+        let line = text::make_safe(line);
+        info!("received: {line}");
+        let interest = self.link.greet(&line)?;
+        let into = match interest {
+            Interest::Hidden => return Ok(()),
+            Interest::Shown if self.is_roll_call(&line) => &mut self.received.who,
+            Interest::Shown => &mut self.received.lines,
+        };
+        into.push_str(&line);
+        into.push('\n');
+        self.call_the_roll();
+        Ok(())
+    }
+
+    /// Asks our own server who is here, once it knows our name.
+    fn call_the_roll(&mut self) {
+        if self.roll_call == RollCall::ToBeMade
+            && self.link.progress() == Progress::Done(Server::Ours)
+        {
+            self.connection.ask("/who");
+            self.roll_call = RollCall::Asked;
+        }
+    }
+
+    /// Whether `line` belongs to the answer.
+    fn is_roll_call(&mut self, line: &str) -> bool {
+        let belongs = match self.roll_call {
+            RollCall::Asked => reply::begins_who(line),
+            RollCall::Answering => true,
+            RollCall::ToBeMade | RollCall::Done => false,
+        };
+        if belongs {
+            let goes_on = reply::who_goes_on(line);
+            self.roll_call = if goes_on { RollCall::Answering } else { RollCall::Done };
+        }
+        belongs
+    }
+
     fn show(&mut self) -> Result<(), End> {
-        if !self.received.lines.is_empty() {
+        if !self.received.lines.is_empty() || !self.received.who.is_empty() {
+            self.received.server = self.link.server_as_known();
             self.output.show(&self.received)?;
             self.received.lines.clear();
-            self.received.name = None;
+            self.received.who.clear();
         }
         self.link.have_shown();
         Ok(())
     }
 }
 
-fn read_line(line: &[u8], link: &Link, received: &mut Received) -> Result<(), End> {
-    let line = text::make_safe(line);
-    info!("received: {line}");
-    if link.greet(&line)? == Interest::Hidden {
-        return Ok(());
+fn first_roll_call(output: &dyn Output) -> RollCall {
+    match output.reader() {
+        Reader::Person => RollCall::ToBeMade,
+        Reader::Program => RollCall::Done,
     }
-    if let Some(name) = reply::your_name(&line)
-        && link.server() == Some(Server::Ours)
-    {
-        received.name = Name::parse(name).ok();
-    }
-    received.lines.push_str(&line);
-    received.lines.push('\n');
-    Ok(())
 }

@@ -12,8 +12,22 @@ use crate::protocol::text;
 /// made half as wide, where the cursor is tells whether the terminal has wrapped the row or cut it.
 const WIDE: usize = 40;
 
-/// The prompt of somebody whose name is not known.
-const PROMPT: &str = "> ";
+/// What every prompt ends with.
+const PROMPT_END: &str = "> ";
+
+/// How many columns are enough for the text: in a terminal that has them, the prompt may have the
+/// others, and in a narrow one half of them.
+const ENOUGH: usize = 24;
+
+/// Stand at the ends of the text where more of it is hidden.
+const MORE_BEFORE: &str = "‹";
+const MORE_AFTER: &str = "›";
+
+/// With fewer columns than this there is no room for these.
+const MARKED: usize = 4;
+
+/// Stands for the end of a line, in a text of several.
+const LINE_END: &str = "⏎";
 
 /// The line being written, as the screen keeps it.
 #[derive(Debug, Default)]
@@ -42,44 +56,58 @@ impl Row {
         self.cursor = cursor;
     }
 
-    /// The line as it stands.
+    /// The text as it stands.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// The prompt and the whole line, however long.
-    pub(super) fn whole(&self, name: Option<&str>) -> String {
-        name.unwrap_or_default().to_owned() + PROMPT + &shown(&self.text)
+    /// The prompt and the whole text, however long.
+    pub(super) fn whole(&self, prompt: &str) -> String {
+        shown(prompt) + &shown(&self.text)
     }
 
     /// What is to be shown in a terminal with so many columns.
-    pub(super) fn view(&mut self, name: Option<&str>, columns: usize) -> View {
-        let prompt = prompt(name, columns);
+    pub(super) fn view(&mut self, prompt: &str, columns: usize) -> View {
+        let prompt = shortened(prompt, columns);
         let free = if columns < WIDE { 1 } else { 2 };
         let room = columns.saturating_sub(free).saturating_sub(prompt.width());
         self.scroll(room);
-        let after = head(&self.text[self.cursor..], room - self.columns_before_cursor());
+        let marks = room >= MARKED;
+        let more_before = if marks && self.first > 0 { MORE_BEFORE } else { "" };
         let before = &self.text[self.first..self.cursor];
-        View { before: prompt + &shown(before), after: shown(after) }
+        let left = room - more_before.width() - width(before);
+        let mut after = head(&self.text[self.cursor..], left);
+        let mut more_after = "";
+        if marks && after.len() < self.text.len() - self.cursor {
+            after = head(after, left.saturating_sub(1));
+            more_after = MORE_AFTER;
+        }
+        View { before: prompt + more_before + &shown(before), after: shown(after) + more_after }
     }
 
     /// Moves what is shown until the cursor is in it, and no further than it has to. At the left
     /// edge it jumps by half, so that what is about to be deleted or crossed can be seen.
     fn scroll(&mut self, room: usize) {
+        let (before, after) = self.text.split_at(self.cursor);
+        let mark = usize::from(room >= MARKED);
+        // A column for the mark at the right, unless there is nothing more.
+        let room = room - if after.is_empty() { 0 } else { mark };
+        let in_room = |text: &str, room| tail(text, room).len() == text.len();
+        // No room stays empty at the right while there is text hidden at the left.
+        let taken = width(head(after, room)).min(room);
+        if in_room(before, room - taken) {
+            self.first = 0;
+            return;
+        }
         if self.cursor <= self.first {
-            self.first = self.cursor - tail(&self.text[..self.cursor], room / 2).len();
+            self.first = self.cursor - tail(before, room / 2).len();
         }
         // The text may be another one since, with a character where `first` stands.
-        let before = &self.text[..self.cursor];
         let visible = before.get(self.first..).unwrap_or(before);
-        // No room stays empty at the right while there is text hidden at the left.
-        let taken = width(head(&self.text[self.cursor..], room)).min(room);
-        let filled = tail(before, room - taken);
-        self.first = self.cursor - tail(visible, room).len().max(filled.len());
-    }
-
-    fn columns_before_cursor(&self) -> usize {
-        width(&self.text[self.first..self.cursor])
+        let left = room - if visible.len() < before.len() { mark } else { 0 };
+        let kept = if in_room(visible, left) { visible } else { tail(before, room - mark) };
+        let filled = tail(before, (room - taken).saturating_sub(mark));
+        self.first = self.cursor - kept.len().max(filled.len());
     }
 }
 
@@ -105,13 +133,14 @@ pub(super) fn wrapped(before: &str, columns: usize) -> Wrapped {
     if at.column >= columns { Wrapped { rows: at.rows + 1, column: 0 } } else { at }
 }
 
-/// `name> `, with as much of the name as fits into half of the columns.
-fn prompt(name: Option<&str>, columns: usize) -> String {
-    let half = columns / 2;
-    if half < PROMPT.len() {
+/// The prompt, with as much of its beginning as leaves enough for the text, and with its end.
+fn shortened(prompt: &str, columns: usize) -> String {
+    let most = (columns / 2).max(columns.saturating_sub(ENOUGH));
+    if most < PROMPT_END.len() {
         return String::new();
     }
-    head(name.unwrap_or(""), half - PROMPT.len()).to_owned() + PROMPT
+    let beginning = prompt.strip_suffix(PROMPT_END).unwrap_or(prompt);
+    shown(head(beginning, most - PROMPT_END.len())) + PROMPT_END
 }
 
 /// As many characters from the beginning of `text` as fit into `room` columns.
@@ -143,15 +172,17 @@ fn width(text: &str) -> usize {
 /// The most columns that a terminal gives to the character: one that does not know how to join an
 /// emoji's parts shows them side by side.
 fn grapheme_width(grapheme: &str) -> usize {
-    if grapheme == "\t" {
+    if matches!(grapheme, "\t" | "\n") {
         return 1;
     }
     let apart = grapheme.chars().map(|c| c.width().unwrap_or(0)).sum();
     grapheme.width().max(apart)
 }
 
-/// A tab takes one column here, and nothing that is typed or pasted commands the terminal.
+/// A tab takes one column here, a newline stands as a mark, and nothing that is typed or pasted
+/// commands the terminal.
 fn shown(text: &str) -> String {
+    let text = text.replace('\n', LINE_END);
     text::make_safe(text.as_bytes()).replace('\t', " ")
 }
 
@@ -160,13 +191,13 @@ mod tests {
     use super::*;
 
     /// The row with `|` for the cursor, after it has shown each of `steps` in turn.
-    fn picture(name: Option<&str>, columns: usize, steps: &[&str]) -> String {
+    fn picture(prompt: &str, columns: usize, steps: &[&str]) -> String {
         let mut row = Row::default();
         let mut picture = String::new();
         for step in steps {
             let cursor = step.find('|').expect("a cursor in the picture");
             row.set(&step.replace('|', ""), cursor);
-            let View { before, after } = row.view(name, columns);
+            let View { before, after } = row.view(prompt, columns);
             let used = width(&before) + width(&after);
             assert!(used < columns.max(1), "{used} of {columns}: {before}|{after}");
             picture = format!("{before}|{after}");
@@ -181,21 +212,20 @@ mod tests {
             (20, &["hello|"], "alice> hello|"),
             (20, &["hel|lo"], "alice> hel|lo"),
             (20, &["0123456789ab|"], "alice> 0123456789ab|"),
-            (20, &["0123456789abc|"], "alice> 123456789abc|"),
-            (20, &["|0123456789abc"], "alice> |0123456789ab"),
-            (20, &["0123456789abc|", "012345|6789abc"], "alice> 12345|6789abc"),
-            (20, &["0123456789abcdef|", "0123|456789abcdef"], "alice> 0123|456789ab"),
-            (20, &["0123456789abcdef|", "012|3456789abcdef"], "alice> 012|3456789ab"),
-            (20, &["0123456789abcdef|", "日本語日本語日本語|"], "alice> 日本語日本語|"),
+            (20, &["0123456789abc|"], "alice> ‹23456789abc|"),
+            (20, &["|0123456789abc"], "alice> |0123456789a›"),
+            (20, &["0123456789abc|", "012345|6789abc"], "alice> ‹2345|6789abc"),
+            (20, &["0123456789abcdef|", "0123|456789abcdef"], "alice> 0123|456789a›"),
+            (20, &["0123456789abcdef|", "012|3456789abcdef"], "alice> 012|3456789a›"),
+            (20, &["0123456789abcdef|", "日本語日本語日本語|"], "alice> ‹本語日本語|"),
             (20, &["日本語日本語|"], "alice> 日本語日本語|"),
-            (20, &["日本語日本語日|"], "alice> 本語日本語日|"),
-            (19, &["日本語日本語日|"], "alice> 語日本語日|"),
+            (20, &["日本語日本語日|"], "alice> ‹語日本語日|"),
             (20, &["e\u{301}a|"], "alice> e\u{301}a|"),
-            (20, &["a\tb|"], "alice> a b|"),
+            (20, &["a\tb\nc|"], "alice> a b⏎c|"),
             (14, &["hello|"], "alice> hello|"),
             (13, &["hello|"], "alic> hello|"),
-            (10, &["hello|"], "ali> ello|"),
-            (10, &["日本語|"], "ali> 本語|"),
+            (10, &["hello|"], "ali> ‹llo|"),
+            (10, &["日本語|"], "ali> ‹語|"),
             (5, &["hello|"], "> lo|"),
             (4, &["hello|"], "> o|"),
             (3, &["hello|"], "lo|"),
@@ -205,9 +235,9 @@ mod tests {
             (0, &["hello|", "|"], "|"),
         ];
         for (columns, steps, expected) in cases {
-            assert_eq!(picture(Some("alice"), *columns, steps), *expected, "{columns} {steps:?}");
+            assert_eq!(picture("alice> ", *columns, steps), *expected, "{columns} {steps:?}");
         }
-        assert_eq!(picture(None, 20, &["hi|"]), "> hi|");
+        assert_eq!(picture("alice (reconnecting in 4 s)> ", 30, &["hi|"]), "alice (reconn> hi|");
     }
 
     #[test]
@@ -221,7 +251,7 @@ mod tests {
         let steps: Vec<&str> = there.iter().chain(&back).map(String::as_str).collect();
         for columns in 0..40 {
             for end in 1..=steps.len() {
-                picture(Some("日本語"), columns, &steps[..end]);
+                picture("日本語> ", columns, &steps[..end]);
             }
         }
     }
@@ -231,7 +261,7 @@ mod tests {
         for (columns, expected) in [(39, 38), (40, 38), (80, 78)] {
             let mut row = Row::default();
             row.set(&"x".repeat(100), 100);
-            assert_eq!(width(&row.view(Some("alice"), columns).before), expected, "{columns}");
+            assert_eq!(width(&row.view("alice> ", columns).before), expected, "{columns}");
         }
     }
 }

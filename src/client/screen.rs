@@ -20,6 +20,19 @@ const RESTORE_CURSOR: &[u8] = b"\x1b8";
 
 const BELL: u8 = 7;
 
+/// Let the terminal show a repaint as one picture (the synchronized update, mode 2026). Those that
+/// do not know it pass over it.
+const HOLD: &[u8] = b"\x1b[?2026h";
+const RELEASE: &[u8] = b"\x1b[?2026l";
+
+/// Let pasted text come as such, and tell when the window gains and loses the focus. On Windows the
+/// console has other ways, and no such modes.
+const TELL_MORE: &[u8] = if cfg!(windows) { b"" } else { b"\x1b[?2004h\x1b[?1004h" };
+const TELL_LESS: &[u8] = if cfg!(windows) { b"" } else { b"\x1b[?1004l\x1b[?2004l" };
+
+/// An empty terminal; what was in it stays in most terminals' scrollback.
+const CLEAR: &[u8] = b"\x1b[H\x1b[2J";
+
 /// How many columns and rows a terminal has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
@@ -35,8 +48,8 @@ pub struct Screen<W> {
     out: W,
     size: Size,
     stage: Stage,
-    /// Our name, once it is known.
-    name: Option<String>,
+    /// What stands before the input.
+    prompt: String,
     row: Row,
     /// What the next repaint writes before the input row.
     above: Vec<u8>,
@@ -58,8 +71,8 @@ enum Habit {
 /// Whether there is an input row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Not yet: lines are kept until there is.
-    Before,
+    /// Not yet, or not now: lines are kept until there is.
+    Absent,
     /// There is one, in the terminal's last row.
     Shown,
     /// Not any more: nothing is ever written again.
@@ -73,8 +86,8 @@ impl<W: Write> Screen<W> {
         Screen {
             out,
             size,
-            stage: Stage::Before,
-            name: None,
+            stage: Stage::Absent,
+            prompt: "> ".to_owned(),
             row: Row::default(),
             above: Vec::new(),
             drawn: String::new(),
@@ -82,14 +95,50 @@ impl<W: Write> Screen<W> {
         }
     }
 
-    /// Shows the input row in the terminal's last row. What stands above it stays.
+    /// Shows the input row in the last row of a terminal of that size. What stands above it stays.
     ///
     /// # Errors
     ///
     /// The terminal cannot be written.
-    pub fn begin(&mut self) -> io::Result<()> {
+    pub fn begin(&mut self, size: Size) -> io::Result<()> {
         self.stage = Stage::Shown;
-        self.pin()
+        self.size = size;
+        let last_row = self.last_row();
+        self.paint([TELL_MORE, ERASE, last_row.as_bytes()].concat())
+    }
+
+    /// Takes the input row away until it [begins](Screen::begin) again, for a program that is to be
+    /// stopped for a while.
+    ///
+    /// # Errors
+    ///
+    /// The terminal cannot be written.
+    pub fn pause(&mut self) -> io::Result<()> {
+        if self.stage != Stage::Shown {
+            return Ok(());
+        }
+        self.stage = Stage::Absent;
+        self.write(&[ERASE, TELL_LESS].concat())
+    }
+
+    /// Empties the terminal, and shows the input row in its last row.
+    ///
+    /// # Errors
+    ///
+    /// The terminal cannot be written.
+    pub fn clear(&mut self) -> io::Result<()> {
+        let last_row = self.last_row();
+        self.paint([CLEAR, last_row.as_bytes()].concat())
+    }
+
+    /// Paints the input row in the last row, whatever others have written there.
+    ///
+    /// # Errors
+    ///
+    /// The terminal cannot be written.
+    pub fn pin(&mut self) -> io::Result<()> {
+        let last_row = self.last_row();
+        self.paint([ERASE, last_row.as_bytes()].concat())
     }
 
     /// Adds lines to the conversation, each with its line end, at the next repaint.
@@ -111,15 +160,15 @@ impl<W: Write> Screen<W> {
         self.row.set(text, cursor);
     }
 
-    /// Shows this name in the prompt from the next repaint on.
-    pub fn set_name(&mut self, name: &str) {
-        self.name = Some(name.to_owned());
+    /// Shows this before the input from the next repaint on.
+    pub fn set_prompt(&mut self, prompt: &str) {
+        prompt.clone_into(&mut self.prompt);
     }
 
-    /// Our name, as far as it is known.
+    /// How many columns and rows the terminal has.
     #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    pub fn size(&self) -> Size {
+        self.size
     }
 
     /// Whether a terminal of that new size may have wrapped the input row before the cursor. Some
@@ -172,21 +221,15 @@ impl<W: Write> Screen<W> {
         }
         let draft = match self.row.text().trim() {
             "" => String::new(),
-            _ => self.row.whole(self.name.as_deref()) + "\r\n",
+            _ => self.row.whole(&self.prompt) + "\r\n",
         };
-        let bytes = [ERASE, &self.above, draft.as_bytes()].concat();
-        self.out.write_all(&bytes)?;
-        self.out.flush()
+        let bytes = [ERASE, &self.above, draft.as_bytes(), TELL_LESS].concat();
+        self.write(&bytes)
     }
 
     /// Whether the input row has been taken away.
     pub(super) fn is_over(&self) -> bool {
         self.stage == Stage::After
-    }
-
-    /// Paints the input row in the last row.
-    fn pin(&mut self) -> io::Result<()> {
-        self.paint([ERASE, self.last_row().as_bytes()].concat())
     }
 
     /// Paints the input row in the last row, when it has been wrapped and so begins that many rows
@@ -208,7 +251,7 @@ impl<W: Write> Screen<W> {
         }
         bytes.append(&mut self.above);
         let columns = usize::from(self.size.columns);
-        let View { before, after } = self.row.view(self.name.as_deref(), columns);
+        let View { before, after } = self.row.view(&self.prompt, columns);
         bytes.extend_from_slice(before.as_bytes());
         if !after.is_empty() {
             bytes.extend_from_slice(SAVE_CURSOR);
@@ -216,7 +259,11 @@ impl<W: Write> Screen<W> {
             bytes.extend_from_slice(RESTORE_CURSOR);
         }
         self.drawn = before;
-        self.out.write_all(&bytes)?;
+        self.write(&[HOLD, &bytes, RELEASE].concat())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)?;
         self.out.flush()
     }
 }
@@ -258,8 +305,8 @@ mod tests {
         parser.process(b"$ ls\r\n$ x\r\n");
         let mut screen =
             Screen::new(Emulator { parser, writes: Rc::default() }, Size { columns, rows });
-        screen.set_name("alice");
-        screen.begin().expect("an emulator takes everything");
+        screen.set_prompt("alice> ");
+        screen.begin(Size { columns, rows }).expect("an emulator takes everything");
         screen
     }
 
@@ -332,7 +379,7 @@ mod tests {
         screen(10, 5)
             .typed("日本|語")
             .arrived("<bob> 0123456789\n<bob> 678\n<bob> 6789\n")
-            .shows(&["<bob> 0123", "456789", "<bob> 678", "<bob> 6789", "ali> 日本|"]);
+            .shows(&["<bob> 0123", "456789", "<bob> 678", "<bob> 6789", "ali> ‹本|›"]);
     }
 
     #[test]
@@ -356,7 +403,7 @@ mod tests {
                 assert!(rows[2] == "-" && rows[3].contains('|'), "{columns}:\n{picture}");
             }
         }
-        screen(10, 3).typed("0123456789|").shows(&["$ ls", "$ x", "ali> 6789|"]);
+        screen(10, 3).typed("0123456789|").shows(&["$ ls", "$ x", "ali> ‹789|"]);
     }
 
     #[test]
@@ -379,7 +426,7 @@ mod tests {
             .arrived("<bob> one\n")
             .typed("0123456789012345|")
             .resized(12, 5)
-            .shows(&["$ x", "", "", "<bob> one", "alic> 12345|"])
+            .shows(&["$ x", "", "", "<bob> one", "alic> ‹2345|"])
             .resized(30, 5)
             .typed("0123456789012345|")
             .shows(&["$ x", "", "", "<bob> one", "alice> 0123456789012345|"])
@@ -398,7 +445,7 @@ mod tests {
             screen.typed(&format!("{}|{}", &text[..boundary], &text[boundary..]));
             let mut parser = vt100::Parser::new(cells(6), cells(12), 100);
             parser.process(b"\x1b[2;1H<bob> one\r\n");
-            let View { before, after } = screen.row.view(Some("alice"), 40);
+            let View { before, after } = screen.row.view("alice> ", 40);
             parser.process(format!("{before}\x1b7{after}\x1b8").as_bytes());
             let cursor = parser.screen().cursor_position().1;
             screen.out.parser = parser;
@@ -427,7 +474,7 @@ mod tests {
         let out = Emulator { parser, writes: Rc::default() };
         let mut screen = Screen::new(out, Size { columns: 20, rows: 3 });
         screen.arrived("-- early\n").shows(&["|", "", ""]);
-        screen.begin().expect("an emulator takes everything");
+        screen.begin(Size { columns: 20, rows: 3 }).expect("an emulator takes everything");
         screen.shows(&["", "-- early", "> |"]);
     }
 
@@ -438,6 +485,41 @@ mod tests {
         screen.end().expect("an emulator takes everything");
         screen.shows(&["$ x", "", "<bob> one", "|"]);
         screen.arrived("<bob> two\n").typed("x|").shows(&["$ x", "", "<bob> one", "|"]);
+    }
+
+    #[test]
+    fn a_pause_takes_the_input_row_away_and_keeps_what_arrives() {
+        let mut screen = screen(20, 4);
+        screen.arrived("<bob> one\n").typed("hel|lo");
+        screen.pause().expect("an emulator takes everything");
+        screen.shows(&["$ x", "", "<bob> one", "|"]).arrived("<bob> two\n");
+        screen.shows(&["$ x", "", "<bob> one", "|"]);
+        screen.out.parser.process(b"$ fg\r\n");
+        screen.begin(Size { columns: 20, rows: 4 }).expect("an emulator takes everything");
+        screen.shows(&["<bob> one", "$ fg", "<bob> two", "alice> hel|lo"]);
+    }
+
+    #[test]
+    fn what_others_have_written_over_the_input_row_is_painted_over() {
+        let mut screen = screen(20, 4);
+        screen.arrived("<bob> one\n").typed("hel|lo");
+        screen.out.parser.process(b"\x1b[2;5Hnoise");
+        screen.pin().expect("an emulator takes everything");
+        let row = screen.picture().lines().last().map(str::to_owned);
+        assert_eq!(row.as_deref(), Some("alice> hel|lo"));
+        screen.clear().expect("an emulator takes everything");
+        screen.shows(&["", "", "", "alice> hel|lo"]);
+    }
+
+    #[test]
+    fn the_modes_that_were_set_are_set_back() {
+        let mut screen = screen(20, 4);
+        assert!(screen.out.parser.screen().bracketed_paste());
+        screen.pause().expect("an emulator takes everything");
+        assert!(!screen.out.parser.screen().bracketed_paste());
+        screen.begin(Size { columns: 20, rows: 4 }).expect("an emulator takes everything");
+        screen.end().expect("an emulator takes everything");
+        assert!(!screen.out.parser.screen().bracketed_paste());
     }
 
     #[test]

@@ -2,11 +2,11 @@
 //!
 //! # The lock
 //!
-//! `screen` guards the terminal's picture: what is written under it is one whole repaint, so the
-//! threads never write into each other's. Whoever wants it takes `turn` first and gives that back
-//! once it has the screen. So a thread that repaints all the time cannot get the screen twice while
-//! another one waits for it: the keys are served in a flood. Nothing is logged and no other lock is
-//! taken while the screen is held: a failing log shows a notice here.
+//! `face` guards the terminal's picture and the conversation that it is a picture of: what is
+//! written under it is one whole repaint, so the threads never write into each other's. Whoever
+//! wants it takes `turn` first and gives that back once it has the face. So a thread that repaints
+//! all the time cannot get it twice while another one waits for it: the keys are served in a flood.
+//! Nothing is logged and no other lock is taken while it is held: a failing log shows a notice here.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,10 +14,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chrono::Local;
 use crossterm::{cursor, terminal};
 
-use super::editor::Editor;
-use super::output::{Output, Received, Unfinished};
+use super::BellChoice;
+use super::colours::Colours;
+use super::conversation::{Action, Alert, Conversation, Focus, Moment, Shown};
+use super::editor::{Direction, Editor, Outcome, Prompt};
+use super::output::{Output, Presence, Reader, Received};
 use super::screen::{Screen, Size};
 use super::way_out::{End, lock};
 use crate::problem::Problem;
@@ -33,9 +37,21 @@ type Out = Box<dyn Write + Send>;
 /// The terminal that the program runs in.
 pub(super) struct Terminal {
     turn: Mutex<()>,
-    screen: Mutex<Screen<Out>>,
+    face: Mutex<Face>,
+    bell: BellChoice,
     /// Whether the terminal tells where its cursor is, as far as we know.
     answers: AtomicBool,
+}
+
+/// What the user sees, and what it is made of.
+struct Face {
+    screen: Screen<Out>,
+    conversation: Conversation,
+    presence: Presence,
+    /// What the editor asks in place of the usual prompt.
+    question: Option<String>,
+    /// By how many bytes the line being written is too long.
+    over: usize,
 }
 
 /// What the bell says.
@@ -47,49 +63,115 @@ pub(super) enum Bell {
 
 impl Terminal {
     /// The terminal, as it is. Lines that are shown before [`begin`](Terminal::begin) wait for it.
-    pub(super) fn new() -> Terminal {
-        let size = terminal::size().map_or(USUAL_SIZE, size);
-        let screen = Mutex::new(Screen::new(standard_output(), size));
-        Terminal { turn: Mutex::new(()), screen, answers: AtomicBool::new(true) }
+    pub(super) fn new(colours: Colours, bell: BellChoice) -> Terminal {
+        let face = Face {
+            screen: Screen::new(standard_output(), size()),
+            conversation: Conversation::new(colours),
+            presence: Presence::Here,
+            question: None,
+            over: 0,
+        };
+        let (turn, face) = (Mutex::default(), Mutex::new(face));
+        Terminal { turn, face, bell, answers: AtomicBool::new(true) }
     }
 
     /// Turns to raw mode and shows the input row; [`close`](Output::close) undoes both.
     pub(super) fn begin(&self) -> Result<(), End> {
-        let mut screen = self.screen();
-        if screen.is_over() {
+        let mut face = self.face();
+        if face.screen.is_over() {
             // Somebody is on the way out already.
             return Ok(());
         }
         terminal::enable_raw_mode()
-            .and_then(|()| screen.begin())
+            .and_then(|()| face.screen.begin(size()))
             .map_err(|why| End::Failed(Problem::System("use the terminal", why)))
+    }
+
+    /// Leaves the terminal to others until [`wake`](Terminal::wake).
+    #[cfg(unix)]
+    pub(super) fn pause(&self) {
+        // A terminal that is gone is noticed by others.
+        self.face().screen.pause().ok();
+        terminal::disable_raw_mode().ok();
+    }
+
+    /// Takes the terminal over again, whatever others have done with it meanwhile.
+    #[cfg(unix)]
+    pub(super) fn wake(&self) -> Result<(), End> {
+        // What this program believes of the mode may have become wrong.
+        terminal::disable_raw_mode().ok();
+        self.begin()
     }
 
     /// Shows what the editor has come to.
     pub(super) fn edit(&self, editor: &Editor, bell: Bell) -> Result<(), End> {
-        let mut screen = self.screen();
-        screen.set_input(editor.text(), editor.cursor());
+        let mut face = self.face();
+        face.screen.set_input(editor.text(), editor.cursor());
+        face.over = editor.over();
+        face.question = question(editor.prompt());
         if bell == Bell::Rings {
-            screen.ring();
+            face.screen.ring();
         }
-        screen.repaint().map_err(broken)
+        face.repaint()
+    }
+
+    /// Completes what is being written, from what is known here.
+    pub(super) fn complete(&self, editor: &mut Editor, direction: Direction) -> Outcome {
+        let face = self.face();
+        editor.complete(direction, |before| face.conversation.candidates(before))
+    }
+
+    /// Does what a typed line asks of the client itself, and says what else it asks for.
+    pub(super) fn obey<'a>(&self, line: &'a str) -> Action<'a> {
+        self.face().conversation.obey(line)
+    }
+
+    /// Shows something that does not come from the server, line by line, each with the `-- ` or
+    /// `!! ` that it begins with.
+    pub(super) fn tell<'a>(&self, lines: impl IntoIterator<Item = &'a str>) {
+        let mut face = self.face();
+        for line in lines {
+            face.show(|conversation, at, shown| conversation.tell(line, at, shown));
+        }
+        // If it fails, so does the next repaint.
+        face.repaint().ok();
     }
 
     /// Shows lines that were made here, of what our name is.
-    pub(super) fn show_own(&self, lines: impl FnOnce(Option<&str>) -> String) -> Result<(), End> {
-        let mut screen = self.screen();
-        let lines = lines(screen.name());
-        screen.print(&lines);
-        screen.repaint().map_err(broken)
+    pub(super) fn show_own(
+        &self,
+        lines: impl FnOnce(Option<&str>) -> Vec<String>,
+    ) -> Result<(), End> {
+        let mut face = self.face();
+        let lines = lines(face.conversation.name());
+        for line in lines {
+            face.show(|conversation, at, shown| conversation.own(&line, at, shown));
+        }
+        face.repaint()
+    }
+
+    /// To be told when the window gains or loses the focus.
+    pub(super) fn focus(&self, focus: Focus) {
+        self.face().conversation.focus(focus);
+    }
+
+    /// Empties the terminal.
+    pub(super) fn clear(&self) -> Result<(), End> {
+        self.face().screen.clear().map_err(broken)
+    }
+
+    /// Paints the input row again, over whatever others have written.
+    pub(super) fn pin(&self) -> Result<(), End> {
+        self.face().screen.pin().map_err(broken)
     }
 
     /// Takes over the terminal's new size. The terminal may be asked where its cursor is, so this is
     /// for the thread that reads the keys, which gets the answer.
     pub(super) fn resize(&self) -> Result<(), End> {
-        let mut screen = self.screen();
-        let size = terminal::size().map_or(USUAL_SIZE, size);
-        let cursor = if screen.may_be_wrapped(size) { self.cursor_column() } else { None };
-        screen.resize(size, cursor).map_err(broken)
+        let mut face = self.face();
+        let size = size();
+        let cursor = if face.screen.may_be_wrapped(size) { self.cursor_column() } else { None };
+        face.screen.resize(size, cursor).map_err(broken)
     }
 
     /// Asks a terminal that does not answer only once, because that takes two seconds.
@@ -102,47 +184,122 @@ impl Terminal {
         column
     }
 
-    fn screen(&self) -> MutexGuard<'_, Screen<Out>> {
-        let _turn = lock(&self.turn);
-        lock(&self.screen)
+    fn rings_for(&self, alert: Alert) -> bool {
+        match (self.bell, alert) {
+            (BellChoice::Off, _) | (_, Alert::Nothing) => false,
+            (BellChoice::Mentions, alert) => alert == Alert::Mention,
+            (BellChoice::All, Alert::Line | Alert::Mention) => true,
+        }
     }
 
-    /// The screen, unless a stalled terminal keeps another thread from giving it back.
-    fn screen_at_last(&self) -> Option<MutexGuard<'_, Screen<Out>>> {
+    fn face(&self) -> MutexGuard<'_, Face> {
+        let _turn = lock(&self.turn);
+        lock(&self.face)
+    }
+
+    /// The face, unless a stalled terminal keeps another thread from giving it back.
+    fn face_at_last(&self) -> Option<MutexGuard<'_, Face>> {
         let deadline = Instant::now() + STALLED;
         let _turn = try_until(deadline, &self.turn)?;
-        try_until(deadline, &self.screen)
+        try_until(deadline, &self.face)
+    }
+}
+
+impl Face {
+    /// Adds to the screen what `make` makes of the conversation.
+    fn show(&mut self, make: impl FnOnce(&mut Conversation, Moment, &mut Shown)) -> Alert {
+        let columns = usize::from(self.screen.size().columns);
+        let at = Moment { time: Local::now().naive_local(), columns };
+        let mut shown = Shown::default();
+        make(&mut self.conversation, at, &mut shown);
+        self.screen.print(&shown.text);
+        shown.alert
+    }
+
+    fn repaint(&mut self) -> Result<(), End> {
+        let prompt = self.question.clone().unwrap_or_else(|| self.prompt());
+        self.screen.set_prompt(&prompt);
+        self.screen.repaint().map_err(broken)
+    }
+
+    /// Our name and what there is to say about us.
+    fn prompt(&self) -> String {
+        let over;
+        let state = match self.presence {
+            Presence::Reconnecting => "reconnecting",
+            Presence::ReconnectingIn(seconds) => {
+                over = format!("reconnecting in {seconds} s");
+                &over
+            }
+            Presence::Here if self.over > 0 => {
+                over = format!("{} bytes too long", self.over);
+                &over
+            }
+            Presence::Here => "",
+        };
+        match (self.conversation.name(), state) {
+            (None, "") => "> ".to_owned(),
+            (Some(name), "") => format!("{name}> "),
+            (None, state) => format!("({state})> "),
+            (Some(name), state) => format!("{name} ({state})> "),
+        }
     }
 }
 
 impl Output for Terminal {
     fn show(&self, received: &Received) -> Result<(), End> {
-        let mut screen = self.screen();
-        if let Some(name) = &received.name {
-            screen.set_name(name.as_str());
+        let mut face = self.face();
+        face.show(|conversation, at, _unseen| {
+            let unseen = &mut Shown::default();
+            received.who.lines().for_each(|line| {
+                conversation.receive(line, received.server, at, unseen);
+            });
+        });
+        let alert = face.show(|conversation, at, shown| {
+            received.lines.lines().for_each(|line| {
+                conversation.receive(line, received.server, at, shown);
+            });
+        });
+        if self.rings_for(alert) {
+            face.screen.ring();
         }
-        screen.print(&received.lines);
-        screen.repaint().map_err(broken)
+        face.repaint()
     }
 
     fn notice(&self, text: &str) {
-        let mut screen = self.screen();
-        screen.print(&format!("-- {text}\n"));
+        let mut face = self.face();
+        face.show(|conversation, at, shown| conversation.notice(text, at, shown));
         // If it fails, so does the next repaint.
-        screen.repaint().ok();
+        face.repaint().ok();
     }
 
-    fn unfinished(&self) -> Unfinished {
-        Unfinished::IsShown
+    fn set_presence(&self, presence: Presence) {
+        let mut face = self.face();
+        face.presence = presence;
+        face.repaint().ok();
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::Person
     }
 
     fn close(&self) {
-        let screen = self.screen_at_last();
-        if let Some(mut screen) = screen {
+        let face = self.face_at_last();
+        if let Some(mut face) = face {
             // A terminal that is gone needs no restoring.
-            screen.end().ok();
+            face.screen.end().ok();
         }
         terminal::disable_raw_mode().ok();
+    }
+}
+
+/// What the editor asks, in place of the usual prompt.
+fn question(prompt: Prompt<'_>) -> Option<String> {
+    match prompt {
+        Prompt::Name => None,
+        Prompt::Search { query, found: true } => Some(format!("search '{query}'> ")),
+        Prompt::Search { query, found: false } => Some(format!("not found '{query}'> ")),
+        Prompt::Question(lines) => Some(format!("send {lines} lines? (y/n)> ")),
     }
 }
 
@@ -151,8 +308,11 @@ fn broken(why: io::Error) -> End {
 }
 
 /// Some terminals say that they have no columns when they do not know.
-fn size((columns, rows): (u16, u16)) -> Size {
-    if columns == 0 || rows == 0 { USUAL_SIZE } else { Size { columns, rows } }
+fn size() -> Size {
+    match terminal::size() {
+        Ok((columns, rows)) if columns > 0 && rows > 0 => Size { columns, rows },
+        Ok(_) | Err(_) => USUAL_SIZE,
+    }
 }
 
 fn try_until<T>(deadline: Instant, mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {

@@ -219,6 +219,20 @@ pub fn is_room_full(line: &str) -> bool {
     line.starts_with("!! the room is full (")
 }
 
+/// Whether `line` is the first one of an answer to `/who`.
+#[must_use]
+pub fn begins_who(line: &str) -> bool {
+    line.strip_prefix("-- ")
+        .and_then(|rest| rest.split_once(" here: "))
+        .is_some_and(|(count, _)| count.parse::<usize>().is_ok())
+}
+
+/// Whether an answer to `/who` goes on after this line of it.
+#[must_use]
+pub fn who_goes_on(line: &str) -> bool {
+    line.ends_with(',')
+}
+
 /// The name that `line` says is yours from now on, if it says so.
 #[must_use]
 pub fn your_name(line: &str) -> Option<&str> {
@@ -297,6 +311,9 @@ mod tests {
         let listed = listed.collect::<Vec<_>>().join(" ");
         let expected: Vec<_> = names.iter().map(Name::as_str).collect();
         assert_eq!(listed, format!("100 here: {}", expected.join(", ")));
+        let (last, before) = lines.split_last().expect("there are names");
+        assert!(begins_who(&lines[0]) && !lines[1..].iter().any(|line| begins_who(line)));
+        assert!(before.iter().all(|line| who_goes_on(line)) && !who_goes_on(last));
         assert_eq!(who(&[&names[0]]), ["-- 1 here: guest1"]);
     }
 

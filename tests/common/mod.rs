@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub mod alice;
 pub mod peer;
 pub mod process;
 pub mod server;

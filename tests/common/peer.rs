@@ -9,7 +9,7 @@ use super::DEADLINE;
 /// The first line of a server of ours.
 pub const BANNER: &str = "-- chatroom 1: welcome (/help for the commands)\n";
 
-/// A server for one client.
+/// A server for one client at a time.
 pub struct Peer {
     listener: TcpListener,
 }
@@ -18,6 +18,11 @@ impl Peer {
     /// Listens on a free port of this machine.
     pub fn listen() -> Peer {
         Peer { listener: TcpListener::bind("127.0.0.1:0").expect("a free port") }
+    }
+
+    /// Listens where another one has listened.
+    pub fn listen_at(address: SocketAddr) -> Peer {
+        Peer { listener: TcpListener::bind(address).expect("the port is free again") }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -41,6 +46,15 @@ impl Peer {
         conversation.say(BANNER);
         conversation.hear(&format!("/nick {name}\n"));
         conversation.say(&format!("-- you are {name}, alone here\n"));
+        conversation
+    }
+
+    /// The same for one in a terminal, which asks who is here besides.
+    pub fn accept_person(&self, name: &str, others: &[&str]) -> Conversation {
+        let mut conversation = self.accept_as(name);
+        conversation.hear("/who\n");
+        let here = [&[name], others].concat();
+        conversation.say(&format!("-- {} here: {}\n", here.len(), here.join(", ")));
         conversation
     }
 }

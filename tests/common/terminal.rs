@@ -23,8 +23,18 @@ pub struct Terminal {
 }
 
 struct Picture {
-    emulator: Mutex<vt100::Parser>,
+    emulator: Mutex<vt100::Parser<Bells>>,
     changed: Condvar,
+}
+
+/// How often the terminal's bell has rung.
+#[derive(Default)]
+struct Bells(usize);
+
+impl vt100::Callbacks for Bells {
+    fn audible_bell(&mut self, _: &mut vt100::Screen) {
+        self.0 += 1;
+    }
 }
 
 impl Terminal {
@@ -35,12 +45,26 @@ impl Terminal {
         let mut command = CommandBuilder::new(program[0]);
         command.args(&program[1..]);
         command.cwd(folder);
-        command.env("TERM", "xterm");
+        for (name, value) in [("TERM", "xterm"), ("TZ", "UTC")] {
+            command.env(name, value);
+        }
+        // What the client keeps across runs stays in the test's folder.
+        for name in ["HOME", "XDG_STATE_HOME", "LOCALAPPDATA"] {
+            command.env(name, folder);
+        }
+        for name in ["NO_COLOR", "COLORTERM", "CHATROOM_HOST", "CHATROOM_PORT", "CHATROOM_NAME"] {
+            command.env_remove(name);
+        }
         let child = pty.slave.spawn_command(command).expect("the program starts");
         let output = pty.master.try_clone_reader().expect("a reader");
         let keyboard = pty.master.take_writer().expect("the only writer");
         let keyboard = Arc::new(Mutex::new(keyboard));
-        let emulator = vt100::Parser::new(cells(rows), cells(columns), 10_000);
+        let emulator = vt100::Parser::new_with_callbacks(
+            cells(rows),
+            cells(columns),
+            10_000,
+            Bells::default(),
+        );
         let picture = Picture { emulator: Mutex::new(emulator), changed: Condvar::new() };
         let picture = Arc::new(picture);
         let (seen, answers) = (Arc::clone(&picture), Arc::clone(&keyboard));
@@ -61,7 +85,17 @@ impl Terminal {
         self.master.resize(size).expect("a terminal can be resized");
     }
 
-    /// Waits until the last rows are these, with `|` where the cursor is.
+    /// How often its bell has rung.
+    pub fn bells(&self) -> usize {
+        self.picture.emulator.lock().unwrap().callbacks().0
+    }
+
+    /// The rows as they are, with the times.
+    pub fn picture(&self) -> String {
+        raw_rows(self.picture.emulator.lock().unwrap().screen())
+    }
+
+    /// Waits until the last rows are these, with `|` where the cursor is and without the times.
     #[track_caller]
     pub fn shows(&mut self, expected: &[&str]) {
         self.shows_what(&expected.join("\n"), |rows| {
@@ -136,8 +170,22 @@ fn cells(count: u16) -> NonZeroU16 {
     NonZeroU16::new(count).expect("a terminal has cells")
 }
 
-/// What the terminal shows, without the blanks at the right, and with `|` for the cursor.
+/// What the terminal shows, without the times, without the blanks at the right, and with `|` for
+/// the cursor.
 fn rows(screen: &vt100::Screen) -> String {
+    raw_rows(screen).lines().map(without_time).collect::<Vec<_>>().join("\n")
+}
+
+fn without_time(row: &str) -> &str {
+    let digit = |at: usize| row.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+    let has_time = [0, 1, 3, 4].into_iter().all(digit) && row[2..].starts_with(':');
+    match row.get(5..) {
+        Some(rest) if has_time => rest.strip_prefix(' ').unwrap_or(rest),
+        _ => row,
+    }
+}
+
+fn raw_rows(screen: &vt100::Screen) -> String {
     let (height, width) = screen.size();
     let (cursor_row, cursor_column) = screen.cursor_position();
     let mut rows = Vec::new();

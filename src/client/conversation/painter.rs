@@ -8,8 +8,8 @@ use std::fmt::{self, Write};
 
 use chrono::{NaiveDate, NaiveTime, Timelike};
 
-use super::colours::{Colours, Ink, Style};
 use super::incoming::Incoming;
+use crate::client::colours::{Colours, Ink, Style};
 
 /// What stands in the middle of the rule above what is new.
 const NEW: &str = " new ";
@@ -174,8 +174,8 @@ fn put(text: fmt::Arguments<'_>, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::colours::tests::picture;
     use super::*;
+    use crate::client::colours::tests::picture;
     use crate::protocol::name::Likeness;
 
     fn painted(line: &str, stress: Stress) -> String {

@@ -6,8 +6,8 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::colours::Ink;
 use super::incoming::{Names, News};
+use crate::client::colours::Ink;
 use crate::protocol::name::Likeness;
 
 /// The most names that are kept. A room has 100 members unless its owner wants more; a server that

@@ -62,7 +62,7 @@ impl Command {
 }
 
 /// The client's lines for `/help`, which the server's own answer goes before.
-pub(super) fn help() -> impl Iterator<Item = String> {
+pub(in crate::client) fn help() -> impl Iterator<Item = String> {
     Command::ALL
         .into_iter()
         .map(|command| format!("-- {:<15} {}", command.usage(), command.purpose()))

@@ -8,17 +8,9 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 use super::command::Command as Ours;
 use super::ignored::Ignored;
 use super::roster::{Roster, Who};
+use crate::client::editor::Candidates;
 use crate::protocol::name::Likeness;
 use crate::protocol::request::Command as Theirs;
-
-/// What may be put in, the best first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Candidates {
-    /// The byte from which on an option replaces what stands before the cursor.
-    pub(super) start: usize,
-    /// The options, with the blank or the colon that follows them.
-    pub(super) options: Vec<String>,
-}
 
 /// What stands in the place of the word that the cursor is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

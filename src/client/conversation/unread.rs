@@ -2,7 +2,7 @@
 
 /// Whether anybody is looking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Focus {
+pub(in crate::client) enum Focus {
     /// Somebody is, or the terminal does not tell.
     Here,
     /// Nobody is.

@@ -1,0 +1,146 @@
+//! What was sent, to be called back and searched.
+
+use super::buffer::Buffer;
+
+/// How many entries can be called back. More than anyone steps through with a key.
+pub(crate) const MOST: usize = 1000;
+
+/// The longest entry that is remembered, in bytes: several lines that were pasted are one.
+const LONGEST: usize = 64 * 1024;
+
+/// Commands that may be followed by a password. Today's server knows none of them; another one, or
+/// a later one, may.
+const SECRETS: [&str; 7] =
+    ["/password", "/pass", "/login", "/register", "/identify", "/auth", "/oper"];
+
+/// Whether what was sent is to be remembered: no password ever is.
+pub(crate) fn is_memorable(entry: &str) -> bool {
+    let is_secret = |line: &str| {
+        let word = line.split_whitespace().next().unwrap_or_default();
+        SECRETS.iter().any(|secret| secret.eq_ignore_ascii_case(word))
+    };
+    entry.len() <= LONGEST && !entry.trim().is_empty() && !entry.lines().any(is_secret)
+}
+
+/// What was sent, oldest first.
+#[derive(Debug)]
+pub(super) struct Recall {
+    sent: Vec<String>,
+    /// Where the user has gone back to; `sent.len()` is the line being written.
+    at: usize,
+    /// The line being written, while an older one is shown.
+    draft: String,
+}
+
+impl Recall {
+    pub(super) fn of(mut sent: Vec<String>) -> Recall {
+        sent.retain(|entry| is_memorable(entry));
+        sent.drain(..sent.len().saturating_sub(MOST));
+        Recall { at: sent.len(), sent, draft: String::new() }
+    }
+
+    /// Remembers what is sent, and comes back to the present.
+    pub(super) fn add(&mut self, entry: &str) {
+        if is_memorable(entry) && self.sent.last().is_none_or(|last| last != entry) {
+            if self.sent.len() == MOST {
+                self.sent.remove(0);
+            }
+            self.sent.push(entry.to_owned());
+        }
+        self.draft.clear();
+        self.at = self.sent.len();
+    }
+
+    /// One entry further back; false if there is none.
+    pub(super) fn back(&mut self, buffer: &mut Buffer) -> bool {
+        self.at > 0 && self.go_to(self.at - 1, buffer)
+    }
+
+    /// One entry forward; false if there is none.
+    pub(super) fn forward(&mut self, buffer: &mut Buffer) -> bool {
+        self.at < self.sent.len() && self.go_to(self.at + 1, buffer)
+    }
+
+    fn go_to(&mut self, index: usize, buffer: &mut Buffer) -> bool {
+        if self.at == self.sent.len() {
+            self.draft = std::mem::take(&mut buffer.text);
+        }
+        self.at = index;
+        *buffer = Buffer::holding(self.sent.get(index).unwrap_or(&self.draft));
+        true
+    }
+
+    /// Looks for the newest entry before the one with this index that has `query` in it: its index,
+    /// and where the query stands in it.
+    fn find(&self, query: &str, before: usize) -> Option<(usize, usize)> {
+        let older = self.sent[..before.min(self.sent.len())].iter().enumerate().rev();
+        older.filter_map(|(index, entry)| Some((index, entry.rfind(query)?))).next()
+    }
+}
+
+/// A search through what was sent.
+#[derive(Debug)]
+pub(super) struct Search {
+    pub(super) query: String,
+    /// Whether what is shown has the query in it.
+    pub(super) found: bool,
+    /// The entry that is shown.
+    index: usize,
+    /// What stood there before.
+    back: Buffer,
+}
+
+impl Search {
+    pub(super) fn new(recall: &Recall, buffer: &Buffer) -> Search {
+        Search { query: String::new(), found: true, index: recall.sent.len(), back: buffer.clone() }
+    }
+
+    /// Adds to the query; what is shown stays if it has that, too.
+    pub(super) fn extend(&mut self, c: char, recall: &Recall, buffer: &mut Buffer) {
+        self.query.push(c);
+        self.look(recall, self.index.saturating_add(1), buffer);
+    }
+
+    /// Takes the query's last character away, and begins anew.
+    pub(super) fn shorten(&mut self, recall: &Recall, buffer: &mut Buffer) {
+        self.query.pop();
+        if self.query.is_empty() {
+            *buffer = self.back.clone();
+            (self.index, self.found) = (recall.sent.len(), true);
+        } else {
+            self.look(recall, recall.sent.len(), buffer);
+        }
+    }
+
+    /// The next older entry that is another one.
+    pub(super) fn older(&mut self, recall: &Recall, buffer: &mut Buffer) {
+        if !self.query.is_empty() {
+            self.look(recall, self.index, buffer);
+        }
+    }
+
+    /// Gives up: what stood there before stands there again.
+    pub(super) fn give_up(self, buffer: &mut Buffer) {
+        *buffer = self.back;
+    }
+
+    /// The entry that is shown is the one that the user has gone back to.
+    pub(super) fn accept(self, recall: &mut Recall) {
+        if self.index < recall.sent.len() {
+            if recall.at == recall.sent.len() {
+                recall.draft = self.back.text;
+            }
+            recall.at = self.index;
+        }
+    }
+
+    fn look(&mut self, recall: &Recall, before: usize, buffer: &mut Buffer) {
+        let found = recall.find(&self.query, before);
+        self.found = found.is_some();
+        if let Some((index, at)) = found {
+            self.index = index;
+            *buffer = Buffer::holding(&recall.sent[index]);
+            buffer.place(at);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What was sent, kept across runs in a file of the user's, one entry a line, oldest first.
+//!
+//! Several clients may share it: each entry is appended with one write. In an entry of several
+//! lines the newlines stand as `\n`, and a backslash as `\\`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::editor::recall::{MOST, is_memorable};
+use crate::protocol::text::make_safe;
+
+/// At the start, a file with more entries than this is cut to the newest [`MOST`].
+const CUT_AT: usize = 2 * MOST;
+
+/// How much of a file is read, in bytes from its end. It has become larger only by long pastes.
+const READ: u64 = 4 * 1024 * 1024;
+
+/// The file, open to be appended to.
+#[derive(Debug)]
+pub(super) struct History {
+    path: PathBuf,
+    file: File,
+    last: Option<String>,
+}
+
+/// Where the file is: in the user's state folder (on Unix by the XDG Base Directory Specification,
+/// on Windows the local application data). `None` if the system has none.
+#[must_use]
+pub fn history_path() -> Option<PathBuf> {
+    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = if cfg!(windows) {
+        folder("LOCALAPPDATA")
+    } else {
+        folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))
+    };
+    state.map(|state| state.join("chatroom").join("history"))
+}
+
+impl History {
+    /// Opens the file, made if it is not there, and gives what was sent in earlier runs.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read or written.
+    pub(super) fn open(path: &Path) -> io::Result<(History, Vec<String>)> {
+        if let Some(folder) = path.parent() {
+            make_folder(folder)?;
+        }
+        let mut file = private().append(true).read(true).open(path)?;
+        let mut entries = read(&mut file)?;
+        if entries.len() > CUT_AT {
+            entries.drain(..entries.len() - MOST);
+            file = replace(path, &entries)?;
+        }
+        entries.drain(..entries.len().saturating_sub(MOST));
+        let (path, last) = (path.to_owned(), entries.last().cloned());
+        Ok((History { path, file, last }, entries))
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends what is sent, unless it is the same again or may be a password.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub(super) fn add(&mut self, entry: &str) -> io::Result<()> {
+        if !is_memorable(entry) || self.last.as_deref() == Some(entry) {
+            return Ok(());
+        }
+        self.last = Some(entry.to_owned());
+        self.file.write_all(escape(entry).as_bytes())
+    }
+}
+
+fn read(file: &mut File) -> io::Result<Vec<String>> {
+    let length = file.metadata()?.len();
+    let skipped = length.saturating_sub(READ);
+    file.seek(SeekFrom::Start(skipped))?;
+    let mut bytes = Vec::new();
+    file.take(READ).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    // The first line may be cut.
+    let lines = text.lines().skip(usize::from(skipped > 0));
+    Ok(lines.map(unescape).filter(|entry| is_memorable(entry)).collect())
+}
+
+/// Puts a new file with these entries in the old one's place, so that there is always a whole one.
+fn replace(path: &Path, entries: &[String]) -> io::Result<File> {
+    let new = path.with_extension(format!("{}.new", std::process::id()));
+    let mut file = private().create_new(true).append(true).open(&new)?;
+    let lines: String = entries.iter().map(|entry| escape(entry)).collect();
+    file.write_all(lines.as_bytes())
+        .and_then(|()| fs::rename(&new, path))
+        .inspect_err(|_| drop(fs::remove_file(&new)))?;
+    Ok(file)
+}
+
+fn escape(entry: &str) -> String {
+    entry.replace('\\', "\\\\").replace('\n', "\\n") + "\n"
+}
+
+/// The file may have been written by anyone, so what comes out of it is made safe.
+fn unescape(line: &str) -> String {
+    let mut entry = String::new();
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match (c, if c == '\\' { chars.next() } else { None }) {
+            ('\\', Some('n')) => entry.push('\n'),
+            ('\\', Some(other)) => entry.push(other),
+            (c, _) => entry.push(c),
+        }
+    }
+    let lines: Vec<_> = entry.split('\n').map(|line| make_safe(line.as_bytes())).collect();
+    lines.join("\n")
+}
+
+#[cfg(unix)]
+fn private() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = OpenOptions::new();
+    options.create(true).mode(0o600);
+    options
+}
+
+/// On Windows the folder is the user's alone.
+#[cfg(windows)]
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true);
+    options
+}
+
+#[cfg(unix)]
+fn make_folder(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(windows)]
+fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A path in a folder that is not there yet.
+    fn path(test: &str) -> PathBuf {
+        let name = format!("chatroom-history-{}-{test}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::remove_dir_all(&folder).ok();
+        folder.join("chatroom/history")
+    }
+
+    fn open(path: &Path) -> (History, Vec<String>) {
+        History::open(path).expect("a folder that can be written")
+    }
+
+    fn remove(path: &Path) {
+        let folder = path.parent().and_then(Path::parent).expect("a folder of the test's");
+        fs::remove_dir_all(folder).expect("it is there");
+    }
+
+    #[test]
+    fn what_was_added_is_there_the_next_time() {
+        let path = path("added");
+        let (mut history, before) = open(&path);
+        assert!(before.is_empty());
+        let added = ["one", "one", "C:\\new", "/password x", "two\n\\nlines", "  ", "日本"];
+        added.iter().for_each(|entry| history.add(entry).expect("it can be written"));
+        let (_, kept) = open(&path);
+        assert_eq!(kept, ["one", "C:\\new", "two\n\\nlines", "日本"]);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode();
+            let folder = path.parent().expect("a folder");
+            assert_eq!((mode(&path) & 0o777, mode(folder) & 0o777), (0o600, 0o700));
+        }
+        remove(&path);
+    }
+
+    #[test]
+    fn a_file_of_anything_is_read_as_far_as_it_goes() {
+        let path = path("anything");
+        drop(open(&path));
+        fs::write(&path, b"fine\n\xff\xfe\n\x1b[31mred\x07\n\n/login a b\nopen end\\")
+            .expect("ours");
+        let (_, entries) = open(&path);
+        assert_eq!(entries, ["fine", "\u{fffd}\u{fffd}", "red", "open end\\"]);
+        let lines = "a line\n".repeat(READ as usize / 7 + 10);
+        fs::write(&path, &lines).expect("ours");
+        let (_, entries) = open(&path);
+        assert_eq!((entries.len(), entries[0].as_str()), (MOST, "a line"));
+        remove(&path);
+    }
+
+    #[test]
+    fn a_file_that_has_grown_long_is_cut_to_the_newest() {
+        let path = path("long");
+        drop(open(&path));
+        let lines: String = (0..=CUT_AT).map(|i| format!("{i}\n")).collect();
+        fs::write(&path, lines).expect("ours");
+        let (mut history, entries) = open(&path);
+        assert_eq!((entries.len(), entries[0].as_str()), (MOST, "1001"));
+        history.add("new").expect("it can be written");
+        let kept = fs::read_to_string(&path).expect("ours");
+        assert_eq!(kept.lines().count(), MOST + 1);
+        assert!(kept.ends_with("2000\nnew\n"));
+        let others = fs::read_dir(path.parent().expect("a folder")).expect("ours").count();
+        assert_eq!(others, 1);
+        remove(&path);
+    }
+}

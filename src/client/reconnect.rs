@@ -1,0 +1,96 @@
+//! Coming back after the connection was lost: when to try again, and what the user is told of it.
+
+use std::hash::{BuildHasher, RandomState};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use log::{info, warn};
+
+use super::link::Link;
+use super::output::{Output, Presence};
+use crate::problem::Problem;
+
+/// The longest wait between two attempts.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// The attempts since the connection was last a good one, and what the user was told of them.
+#[derive(Debug, Default)]
+pub(super) struct Comeback {
+    attempts: u32,
+    told: String,
+}
+
+impl Comeback {
+    /// Makes the next connection, however long that takes. A connection that was good makes this
+    /// the first attempt.
+    pub(super) fn reconnect(&mut self, link: &Link, output: &dyn Output, lost: &Problem) {
+        if link.is_settled() {
+            *self = Comeback::default();
+        }
+        link.lose();
+        self.tell(output, lost);
+        loop {
+            wait(self.next_wait(RandomState::new().hash_one(())), output);
+            match link.reconnect() {
+                Ok(()) => break,
+                Err(why) => self.tell(output, &why),
+            }
+        }
+        output.set_presence(Presence::Here);
+        info!("connected again");
+    }
+
+    /// How long to wait before the next attempt: not at all before the first, then 1, 2, 4 … 30 s,
+    /// and up to a tenth more or less, so that a hundred clients do not come back to a server that
+    /// was restarted in the same instant. `dice` is any number.
+    fn next_wait(&mut self, dice: u64) -> Duration {
+        let made = self.attempts;
+        self.attempts = made.saturating_add(1);
+        let Some(doublings) = made.checked_sub(1) else { return Duration::ZERO };
+        let wait = Duration::from_secs(1 << doublings.min(10)).min(LONGEST);
+        wait * (900 + (dice % 201) as u32) / 1000
+    }
+
+    /// Says why there is no connection, but not again and again.
+    fn tell(&mut self, output: &dyn Output, why: &Problem) {
+        let cause = why.cause();
+        warn!("{cause}");
+        if cause != self.told {
+            output.notice(&format!("{cause}; trying again"));
+            self.told = cause;
+        }
+    }
+}
+
+/// Waits, and lets the user see how long.
+fn wait(time: Duration, output: &dyn Output) {
+    let until = Instant::now() + time;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return output.set_presence(Presence::Reconnecting);
+        }
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        output.set_presence(Presence::ReconnectingIn(seconds));
+        thread::sleep(left - Duration::from_secs(seconds - 1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_attempt_is_made_at_once_and_the_others_at_longer_and_longer_intervals() {
+        let waits = |dice| {
+            let mut comeback = Comeback::default();
+            (0..9).map(|_| comeback.next_wait(dice).as_millis()).collect::<Vec<_>>()
+        };
+        assert_eq!(waits(100), [0, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+        assert_eq!(waits(0)[..4], [0, 900, 1800, 3600]);
+        assert_eq!(waits(200)[..4], [0, 1100, 2200, 4400]);
+        assert_eq!(waits(201), waits(0));
+        let mut comeback = Comeback { attempts: u32::MAX, ..Comeback::default() };
+        assert_eq!(comeback.next_wait(100), LONGEST);
+    }
+}
