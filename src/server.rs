@@ -22,6 +22,7 @@ use waker::Waker;
 
 mod broadcaster;
 mod connection;
+mod recall;
 mod room;
 mod session;
 mod transcript;
@@ -47,6 +48,8 @@ pub struct Config {
     pub max_clients: usize,
     /// The longest line, in bytes without its end.
     pub max_line: usize,
+    /// How many of the last lines a new member is shown.
+    pub replay: usize,
     /// What the room may remember, in bytes; also how far a slow reader may lag.
     pub memory: usize,
     /// How long a client may take nothing of what it is due before it is dropped.
@@ -130,7 +133,7 @@ impl Shutdown {
 pub fn run(listener: TcpListener, config: &Config, shutdown: &Shutdown) -> Result<(), Problem> {
     log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
     let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
-    let room = Arc::new(Room::new(waker, config.max_clients, config.memory));
+    let room = Arc::new(Room::new(waker, config));
     let broadcaster = Broadcaster::new(Arc::clone(&room), config.memory, config.stall_timeout);
     let broadcaster = start(broadcaster, shutdown)?;
     let mut door = Door {

@@ -52,6 +52,11 @@ struct Arguments {
     #[arg(value_parser = arguments::number(16..=65_536), allow_negative_numbers = true)]
     max_line: u32,
 
+    /// How many of the last lines a new member is shown, 0 to 1000
+    #[arg(long, value_name = "N", default_value = "20")]
+    #[arg(value_parser = arguments::number(0..=1000), allow_negative_numbers = true)]
+    replay: u32,
+
     /// What the room remembers, and how far a slow reader may lag: bytes, or 1024K, 16M, 1G
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = size)]
     memory: usize,
@@ -100,6 +105,7 @@ fn serve(arguments: &Arguments) -> Result<(), Problem> {
     let config = Config {
         max_clients: arguments.max_clients as usize,
         max_line: arguments.max_line as usize,
+        replay: arguments.replay as usize,
         memory: arguments.memory,
         stall_timeout: Duration::from_secs(arguments.stall_timeout.into()),
     };

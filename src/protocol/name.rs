@@ -14,6 +14,8 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 use unicode_security::confusable_detection::skeleton;
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::text::fold;
+
 /// The most characters in a name, as a reader counts them.
 pub const MAX_CHARACTERS: usize = 24;
 
@@ -132,11 +134,6 @@ impl Likeness {
     pub fn sort_key(&self) -> &str {
         &self.folded
     }
-}
-
-/// Case folding by way of both mappings, so that ß and SS, or ς and Σ, are the same.
-pub(crate) fn fold(text: &str) -> String {
-    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
 }
 
 /// The rule that a name breaks.

@@ -66,6 +66,19 @@ pub enum Notice<'a> {
     Help(Command),
     /// The first line of the answer to `/help`: what is no command.
     HelpToSay,
+    /// So many lines are shown again; if none, nothing follows.
+    LastLines(usize),
+    /// They were shown, and what follows is new.
+    UpToDate,
+    /// So many lines were found; if none, nothing follows.
+    Found {
+        /// How many.
+        lines: usize,
+        /// The words that they have.
+        words: &'a str,
+    },
+    /// What was found has been shown.
+    ThatIsAll,
     /// Lines that you should have had are gone.
     Missed(u64),
     /// The room closes.
@@ -110,11 +123,20 @@ impl fmt::Display for Notice<'_> {
             }
             Notice::IsNow { old, new } => write!(f, "-- {old} is now {new}"),
             Notice::Help(command) => {
-                write!(f, "-- {:<15} {}", command.usage(), command.purpose())
+                write!(f, "-- {:<17} {}", command.usage(), command.purpose())
             }
             Notice::HelpToSay => {
-                write!(f, "-- {:<15} say TEXT to all; //TEXT says /TEXT", "TEXT")
+                write!(f, "-- {:<17} say TEXT to all; //TEXT says /TEXT", "TEXT")
             }
+            Notice::LastLines(0) => write!(f, "-- nothing has been said"),
+            Notice::LastLines(1) => write!(f, "-- the last line:"),
+            Notice::LastLines(lines) => write!(f, "-- the last {lines} lines:"),
+            Notice::UpToDate => write!(f, "-- you are up to date"),
+            Notice::Found { lines: 0, words } => write!(f, "-- nothing with \"{words}\""),
+            Notice::Found { lines, words } => {
+                write!(f, "-- the newest {lines} with \"{words}\":")
+            }
+            Notice::ThatIsAll => write!(f, "-- that is all"),
             Notice::Missed(1) => write!(f, "-- you missed 1 line (your connection was too slow)"),
             Notice::Missed(lines) => {
                 write!(f, "-- you missed {lines} lines (your connection was too slow)")
@@ -268,8 +290,18 @@ mod tests {
             (&Notice::Left(alice, Departure::ConnectionLost), "-- alice left (connection lost)"),
             (&Notice::Left(bob, Departure::TooSlow), "-- bob was too slow and was dropped"),
             (&Notice::IsNow { old: alice, new: bob }, "-- alice is now bob"),
-            (&Notice::Help(Command::Quit), "-- /quit [TEXT]    leave, with a farewell"),
-            (&Notice::HelpToSay, "-- TEXT            say TEXT to all; //TEXT says /TEXT"),
+            (&Notice::Help(Command::Quit), "-- /quit [TEXT]      leave, with a farewell"),
+            (&Notice::HelpToSay, "-- TEXT              say TEXT to all; //TEXT says /TEXT"),
+            (&Notice::LastLines(20), "-- the last 20 lines:"),
+            (&Notice::LastLines(1), "-- the last line:"),
+            (&Notice::LastLines(0), "-- nothing has been said"),
+            (&Notice::UpToDate, "-- you are up to date"),
+            (
+                &Notice::Found { lines: 3, words: "build log" },
+                "-- the newest 3 with \"build log\":",
+            ),
+            (&Notice::Found { lines: 0, words: "x" }, "-- nothing with \"x\""),
+            (&Notice::ThatIsAll, "-- that is all"),
             (&Notice::Missed(312), "-- you missed 312 lines (your connection was too slow)"),
             (&Notice::Missed(1), "-- you missed 1 line (your connection was too slow)"),
             (&Notice::ShuttingDown, "-- the server is shutting down"),

@@ -2,6 +2,9 @@
 
 use super::name::{BadName, Name};
 
+/// How many lines are shown again when no number is given.
+pub const DEFAULT_RECALL: usize = 20;
+
 /// What a line, already made safe, asks for. It borrows the line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Request<'a> {
@@ -22,6 +25,15 @@ pub enum Request<'a> {
     Rename(Name),
     /// `/who`: who is here?
     Who,
+    /// `/history`: the last so many lines again.
+    History(usize),
+    /// `/search`: of the lines with all of these words, the newest so many.
+    Search {
+        /// The words, with blanks between them.
+        words: &'a str,
+        /// How many lines.
+        most: usize,
+    },
     /// `/help`: what are the commands?
     Help,
     /// `/quit`: leave, with a farewell that may be empty.
@@ -50,6 +62,10 @@ pub enum Command {
     Nick,
     /// `/who`
     Who,
+    /// `/history`
+    History,
+    /// `/search`
+    Search,
     /// `/help`
     Help,
     /// `/quit`
@@ -58,8 +74,16 @@ pub enum Command {
 
 impl Command {
     /// Every command, in the order in which `/help` lists them.
-    pub const ALL: [Command; 6] =
-        [Command::Me, Command::Msg, Command::Nick, Command::Who, Command::Help, Command::Quit];
+    pub const ALL: [Command; 8] = [
+        Command::Me,
+        Command::Msg,
+        Command::Nick,
+        Command::Who,
+        Command::History,
+        Command::Search,
+        Command::Help,
+        Command::Quit,
+    ];
 
     /// The word that stands at the beginning of the line.
     #[must_use]
@@ -69,6 +93,8 @@ impl Command {
             Command::Msg => "/msg",
             Command::Nick => "/nick",
             Command::Who => "/who",
+            Command::History => "/history",
+            Command::Search => "/search",
             Command::Help => "/help",
             Command::Quit => "/quit",
         }
@@ -82,6 +108,8 @@ impl Command {
             Command::Msg => "/msg NAME TEXT",
             Command::Nick => "/nick NAME",
             Command::Who => "/who",
+            Command::History => "/history [N]",
+            Command::Search => "/search WORDS [N]",
             Command::Help => "/help",
             Command::Quit => "/quit [TEXT]",
         }
@@ -95,6 +123,8 @@ impl Command {
             Command::Msg => "say it to one member alone",
             Command::Nick => "change your name",
             Command::Who => "list who is here",
+            Command::History => "show the last 20 lines again, or N",
+            Command::Search => "show the newest 20 lines, or N, with all of the words",
             Command::Help => "list the commands",
             Command::Quit => "leave, with a farewell",
         }
@@ -129,6 +159,8 @@ fn parse_command(line: &str) -> Result<Request<'_>, Misuse<'_>> {
         Command::Msg => whisper(arguments),
         Command::Nick => return rename(arguments),
         Command::Who => alone(Request::Who, arguments),
+        Command::History => history(arguments),
+        Command::Search => search(arguments),
         Command::Help => alone(Request::Help, arguments),
         Command::Quit => Some(Request::Quit(arguments.trim())),
     };
@@ -146,6 +178,29 @@ fn rename(arguments: &str) -> Result<Request<'_>, Misuse<'_>> {
         return Err(Misuse::Arguments(Command::Nick));
     }
     Name::parse(name).map(Request::Rename).map_err(Misuse::Name)
+}
+
+fn history(arguments: &str) -> Option<Request<'_>> {
+    match arguments.trim() {
+        "" => Some(Request::History(DEFAULT_RECALL)),
+        number => recall(number).map(Request::History),
+    }
+}
+
+/// A last word of digits is a number, if a word stands before it.
+fn search(arguments: &str) -> Option<Request<'_>> {
+    let words = text_of(arguments)?.trim_end();
+    let numbered = words.rsplit_once(char::is_whitespace).and_then(|(words, number)| {
+        Some(Request::Search { words: words.trim_end(), most: recall(number)? })
+    });
+    Some(numbered.unwrap_or(Request::Search { words, most: DEFAULT_RECALL }))
+}
+
+/// A number of lines. One that is too large for a machine's word is as good as any large one.
+fn recall(number: &str) -> Option<usize> {
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let lines = digits.then(|| number.parse().unwrap_or(usize::MAX))?;
+    (lines > 0).then_some(lines)
 }
 
 fn alone<'a>(request: Request<'a>, arguments: &str) -> Option<Request<'a>> {
@@ -218,6 +273,17 @@ mod tests {
             ("/who", Ok(Request::Who)),
             ("/who ", Ok(Request::Who)),
             ("/who bob", Err(Misuse::Arguments(Command::Who))),
+            ("/history", Ok(Request::History(20))),
+            ("/history 7 ", Ok(Request::History(7))),
+            ("/history 99999999999999999999", Ok(Request::History(usize::MAX))),
+            ("/history 0", Err(Misuse::Arguments(Command::History))),
+            ("/history -1", Err(Misuse::Arguments(Command::History))),
+            ("/history all", Err(Misuse::Arguments(Command::History))),
+            ("/search build log", Ok(Request::Search { words: "build log", most: 20 })),
+            ("/search build  log 50 ", Ok(Request::Search { words: "build  log", most: 50 })),
+            ("/search 50", Ok(Request::Search { words: "50", most: 20 })),
+            ("/search log 0", Ok(Request::Search { words: "log 0", most: 20 })),
+            ("/search", Err(Misuse::Arguments(Command::Search))),
             ("/help", Ok(Request::Help)),
             ("/help me", Err(Misuse::Arguments(Command::Help))),
             ("/quit", Ok(Request::Quit(""))),

@@ -11,6 +11,7 @@
 use std::borrow::Cow;
 use std::str::Chars;
 
+use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// The most combining marks that stay on one character. Vietnamese needs two and Tibetan a few;
@@ -34,6 +35,16 @@ pub fn make_safe(line: &[u8]) -> Cow<'_, str> {
         },
         Cow::Owned(bytes) => Cow::Owned(filter(&String::from_utf8_lossy(&bytes))),
     }
+}
+
+/// The text without its case, to compare it with others: by way of both mappings, so that ß and SS,
+/// or ς and Σ, are the same.
+#[must_use]
+pub fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
 }
 
 /// Nearly every line: no branch in the loop, so that the compiler makes it wide.

@@ -7,11 +7,13 @@
 //! without a timer, in one `poll` for the room's waker and for the full sockets: sends never block,
 //! and a socket that is full is left alone until it takes more.
 
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Verdict, timespec};
+use super::recall::Recall;
 use super::room::{Arrival, News, Room};
 use super::transcript::{Batch, MemberId, Piece, Seq};
 use crate::protocol::reply::Notice;
@@ -70,8 +72,11 @@ struct Reader {
     /// How many bytes it has taken since its pace was judged, and in the two windows before.
     taken: u64,
     paces: [u64; 2],
-    /// What goes before that: the rest of a line, of which a part was sent.
+    /// What goes before that: the rest of a line, of which a part was sent, or lines that are shown
+    /// again.
     rest: Vec<u8>,
+    /// What it is to be shown again before which event, oldest first.
+    recalls: VecDeque<(Seq, Recall)>,
     /// Lines that it should have had, and that the room has forgotten.
     missed: u64,
     /// Where its reading ends, once it has left.
@@ -141,6 +146,12 @@ impl Broadcaster {
                 reader.until = at;
             }
         }
+        for (id, at, recall) in news.recalls {
+            match self.readers.iter_mut().find(|reader| reader.id == id) {
+                Some(reader) => reader.recalls.push_back((at, recall)),
+                None => self.room.have_recalled(id),
+            }
+        }
         for batch in &news.forgotten {
             for reader in &mut self.readers {
                 reader.skip(batch);
@@ -167,7 +178,7 @@ impl Broadcaster {
                 if !covered {
                     batches = self.room.read(reader.next, PORTION);
                 }
-                sent = reader.send(&batches, now);
+                sent = reader.send(&self.room, &batches, now);
                 sends += 1;
             }
             if reader.full_since.is_none() && reader.is_behind(goal) {
@@ -190,7 +201,8 @@ impl Broadcaster {
 
     /// Takes the reader out whose turn it is.
     fn dismiss(&mut self) {
-        self.readers.remove(self.turn);
+        let reader = self.readers.remove(self.turn);
+        self.room.have_recalled(reader.id);
         self.due = self.due.min(self.readers.len());
     }
 
@@ -265,6 +277,7 @@ impl Reader {
             taken: 0,
             paces: [0; 2],
             rest: Vec::new(),
+            recalls: VecDeque::new(),
             missed: 0,
             until: Seq::MAX,
             full_since: None,
@@ -272,7 +285,7 @@ impl Reader {
     }
 
     fn is_behind(&self, goal: Seq) -> bool {
-        self.next < goal || !self.rest.is_empty() || self.missed > 0
+        self.next < goal || !self.rest.is_empty() || self.missed > 0 || !self.recalls.is_empty()
     }
 
     /// How many bytes it takes in two windows.
@@ -311,10 +324,13 @@ impl Reader {
     }
 
     /// Sends what the socket takes at once.
-    fn send(&mut self, batches: &[Arc<Batch>], now: Instant) -> io::Result<()> {
+    fn send(&mut self, room: &Room, batches: &[Arc<Batch>], now: Instant) -> io::Result<()> {
         if self.rest.is_empty() && self.missed > 0 {
             self.rest =
                 format!("{}\n", Notice::Missed(std::mem::take(&mut self.missed))).into_bytes();
+        }
+        if self.rest.is_empty() {
+            self.recall(room);
         }
         if !self.rest.is_empty() {
             let rest = std::mem::take(&mut self.rest);
@@ -337,8 +353,23 @@ impl Reader {
         Ok(())
     }
 
+    /// Makes the next of the lines that are shown again here.
+    fn recall(&mut self, room: &Room) {
+        while self.rest.is_empty()
+            && let Some((at, recall)) = self.recalls.front_mut()
+            && *at <= self.next
+        {
+            self.rest = recall.next(|event| room.read(event, PORTION)).into_bytes();
+            if self.rest.is_empty() {
+                self.recalls.pop_front();
+                room.have_recalled(self.id);
+            }
+        }
+    }
+
     fn pieces<'a>(&self, batches: &'a [Arc<Batch>]) -> Vec<(&'a Batch, Piece)> {
-        let due = self.next..self.until;
+        let recall = self.recalls.front().map_or(Seq::MAX, |(at, _)| *at);
+        let due = self.next..self.until.min(recall);
         let of_batch =
             |batch: &'a Arc<Batch>| batch.pieces(self.id, &due).map(move |piece| (&**batch, piece));
         batches

@@ -4,12 +4,15 @@
 //! one place in the one order of events. It is never held across a system call, but for short
 //! copies only; nothing is logged and nobody is waited for while it is held.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use super::Config;
 use super::connection::Connection;
-use super::transcript::{Audience, Batch, MemberId, Seq, Transcript};
+use super::recall::{self, Recall};
+use super::transcript::{Audience, Batch, Kind, MemberId, Millis, Seq, Transcript, newest};
 use super::waker::Waker;
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::{self, Departure, Notice, Refusal, Speech};
@@ -31,6 +34,8 @@ pub(crate) struct Room {
     /// Wakes the broadcaster.
     pub(crate) waker: Waker,
     max_clients: usize,
+    /// How many of the last lines a new member is shown.
+    replay: usize,
     /// How much may be appended before the broadcaster takes it, in bytes.
     max_unsealed: usize,
 }
@@ -44,6 +49,9 @@ struct State {
     transcript: Transcript,
     arrivals: Vec<Arrival>,
     departures: Vec<(MemberId, Seq)>,
+    recalls: Vec<(MemberId, Seq, Recall)>,
+    /// Who has asked for something to be shown again, and has not taken it yet.
+    recalling: Vec<MemberId>,
     /// The broadcaster waits and has to be woken. It says so under the lock and only after finding
     /// nothing to do, and whoever gives it something to do looks under the same lock; so no waking
     /// is lost.
@@ -79,6 +87,8 @@ pub(crate) struct Arrival {
 pub(crate) struct News {
     pub(crate) arrivals: Vec<Arrival>,
     pub(crate) departures: Vec<(MemberId, Seq)>,
+    /// What a member is to be shown before the event with that number.
+    pub(crate) recalls: Vec<(MemberId, Seq, Recall)>,
     /// What the room no longer remembers.
     pub(crate) forgotten: Vec<Arc<Batch>>,
     /// The number after the last event that can be read.
@@ -91,14 +101,16 @@ pub(crate) struct News {
 }
 
 impl Room {
-    pub(crate) fn new(waker: Waker, max_clients: usize, memory: usize) -> Room {
+    pub(crate) fn new(waker: Waker, config: &Config) -> Room {
         let state = State {
             members: Vec::new(),
             seats: 0,
             next_id: 1,
-            transcript: Transcript::new(memory),
+            transcript: Transcript::new(config.memory),
             arrivals: Vec::new(),
             departures: Vec::new(),
+            recalls: Vec::new(),
+            recalling: Vec::new(),
             asleep: false,
             held: false,
             waiting: 0,
@@ -108,8 +120,9 @@ impl Room {
             state: Mutex::new(state),
             taken: Condvar::new(),
             waker,
-            max_clients,
-            max_unsealed: MAX_UNSEALED.min(memory / UNSEALED_PART),
+            max_clients: config.max_clients,
+            replay: config.replay,
+            max_unsealed: MAX_UNSEALED.min(config.memory / UNSEALED_PART),
         }
     }
 
@@ -130,7 +143,7 @@ impl Room {
     /// Tells everyone that the server shuts down. Nothing is said after that.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
-        state.transcript.push(Audience::All, Notice::ShuttingDown);
+        state.tell(Audience::All, Notice::ShuttingDown);
         state.closing = true;
         self.notify(&state);
         self.wake(state);
@@ -152,13 +165,15 @@ impl Room {
         state.held = held;
         let nothing = state.transcript.unsealed() == 0
             && state.arrivals.is_empty()
-            && state.departures.is_empty();
+            && state.departures.is_empty()
+            && state.recalls.is_empty();
         state.asleep = nothing && idle;
         state.transcript.seal();
         let (end, end_offset) = state.transcript.sealed_end();
         let news = News {
             arrivals: std::mem::take(&mut state.arrivals),
             departures: std::mem::take(&mut state.departures),
+            recalls: std::mem::take(&mut state.recalls),
             forgotten: std::iter::from_fn(|| state.transcript.forget()).collect(),
             end,
             end_offset,
@@ -172,6 +187,16 @@ impl Room {
     /// What was appended from `from` on, about `most` bytes of it.
     pub(crate) fn read(&self, from: Seq, most: usize) -> Vec<Arc<Batch>> {
         self.lock().transcript.read(from, most)
+    }
+
+    /// To be told by the broadcaster when a member has taken what it was to be shown again, or never
+    /// will.
+    pub(crate) fn have_recalled(&self, member: MemberId) {
+        let mut state = self.lock();
+        if let Some(at) = state.recalling.iter().position(|&recalling| recalling == member) {
+            state.recalling.swap_remove(at);
+            self.notify(&state);
+        }
     }
 
     /// A panic while the lock is held takes its own client with it, never the room: each change is
@@ -211,6 +236,18 @@ impl Room {
 }
 
 impl State {
+    /// Appends a notice, or an answer.
+    fn tell(&mut self, audience: Audience, line: impl Display) {
+        self.transcript.push(audience, Kind::Passing, line, now());
+    }
+
+    /// Has something shown again to a member, before what comes next.
+    fn recall(&mut self, member: MemberId, recall: Recall) {
+        let at = self.transcript.end();
+        self.recalls.push((member, at, recall));
+        self.recalling.push(member);
+    }
+
     /// Whether sessions are to append no more for now.
     fn is_full(&self, max_unsealed: usize, weight: Weight) -> bool {
         let held = self.held && weight == Weight::Flood;
@@ -266,9 +303,13 @@ impl Seat {
         let others = state.members.len();
         let likeness = name.likeness();
         state.members.push(Present { id, name: name.clone(), likeness });
-        state.transcript.push(Audience::AllBut(id), Notice::Joined(&name));
+        state.tell(Audience::AllBut(id), Notice::Joined(&name));
+        let recall = Recall::newest(state.transcript.newest(id, room.replay));
         let (from, offset) = (state.transcript.end(), state.transcript.end_offset());
-        state.transcript.push(Audience::Only(id), Notice::YouAre { name: &name, others });
+        state.tell(Audience::Only(id), Notice::YouAre { name: &name, others });
+        if !recall.is_empty() {
+            state.recall(id, recall);
+        }
         state.arrivals.push(Arrival { id, connection: Arc::clone(connection), from, offset });
         room.wake(state);
         log::info!("{name} joined from {}, {} here", connection.peer(), others + 1);
@@ -287,6 +328,12 @@ impl Drop for Seat {
             self.room.notify(&state);
         }
     }
+}
+
+/// The server's clock. It may be set back; then events seem to have happened before earlier ones.
+fn now() -> Millis {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since_1970.as_millis() as Millis
 }
 
 /// How much a member has brought of late.
@@ -332,7 +379,7 @@ impl Member {
         let room = &self.seat.room;
         let mut state = room.lock_to_append(weight);
         if !state.closing {
-            state.transcript.append(events);
+            state.transcript.append(events, now());
         }
         room.wake(state);
     }
@@ -360,9 +407,10 @@ impl Member {
         }
         let is_other = old != *new;
         if is_other {
-            state.transcript.push(Audience::AllBut(self.id), Notice::IsNow { old: &old, new });
+            let notice = Notice::IsNow { old: &old, new };
+            state.transcript.push(Audience::AllBut(self.id), Kind::Said, notice, now());
         }
-        state.transcript.push(Audience::Only(self.id), Notice::YouAreNow(new));
+        state.tell(Audience::Only(self.id), Notice::YouAreNow(new));
         room.wake(state);
         if is_other {
             log::info!("{old} is now {new}");
@@ -381,8 +429,9 @@ impl Member {
             return Err(Refusal::WhisperToSelf);
         }
         let (id, name) = (reader.id, reader.name.clone());
-        state.transcript.push(Audience::Only(id), Speech::ToYou(&self.name, text));
-        state.transcript.push(Audience::Only(self.id), Speech::FromYou(&name, text));
+        let (to_reader, to_us) = (Speech::ToYou(&self.name, text), Speech::FromYou(&name, text));
+        state.transcript.push(Audience::Only(id), Kind::Said, to_reader, now());
+        state.transcript.push(Audience::Only(self.id), Kind::Said, to_us, now());
         room.wake(guard);
         Ok(())
     }
@@ -393,6 +442,34 @@ impl Member {
         let mut members: Vec<&Present> = state.members.iter().collect();
         members.sort_by_key(|member| member.likeness.sort_key());
         reply::who(&members.iter().map(|member| &member.name).collect::<Vec<_>>())
+    }
+
+    /// Shows the newest lines again.
+    pub(crate) fn show_newest(&self, most: usize) {
+        let batches = self.seat.room.lock().transcript.snapshot();
+        let batches = batches.iter().map(|batch| &**batch);
+        self.recall(Recall::newest(newest(batches, self.id, most.min(recall::MOST))));
+    }
+
+    /// Shows the newest lines again that have all of the words.
+    pub(crate) fn show_found(&self, words: &str, most: usize) {
+        let batches = self.seat.room.lock().transcript.snapshot();
+        let found = recall::find(&batches, self.id, words, most.min(recall::MOST));
+        self.recall(Recall::found(words, found));
+    }
+
+    /// Has something shown again, once what was asked for before has been taken: a client that asks
+    /// for more than it reads is read no further.
+    fn recall(&self, recall: Recall) {
+        let room = &self.seat.room;
+        let mut state = room.lock();
+        state.waiting += 1;
+        while state.recalling.contains(&self.id) && !state.closing {
+            state = room.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.waiting -= 1;
+        state.recall(self.id, recall);
+        room.wake(state);
     }
 
     /// Leaves. What was appended until then is still delivered.
@@ -416,7 +493,7 @@ impl Member {
             return room.wake(state);
         }
         let notice = Notice::Left(&self.name, how);
-        state.transcript.push(Audience::AllBut(self.id), notice);
+        state.tell(Audience::AllBut(self.id), notice);
         room.wake(state);
         log::info!("{} ({})", notice.to_string().trim_start_matches("-- "), self.peer);
     }

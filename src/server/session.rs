@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::connection::{Connection, Verdict};
 use super::room::{Member, Room, Seat};
-use super::transcript::Batch;
+use super::transcript::{Batch, Kind};
 use crate::protocol::GRACE;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::name::Name;
@@ -196,6 +196,10 @@ impl Session {
             Ok(Request::Whisper { to, text }) => self.whisper(to, text),
             Ok(Request::Rename(name)) => self.rename(&name),
             Ok(Request::Who) => self.who(),
+            Ok(Request::History(most)) => self.recall(|member| member.show_newest(most)),
+            Ok(Request::Search { words, most }) => {
+                self.recall(|member| member.show_found(words, most));
+            }
             Ok(Request::Help) => self.help(),
             Ok(Request::Quit(farewell)) => return self.quit(farewell),
             Err(misuse) => {
@@ -209,7 +213,7 @@ impl Session {
     fn say(&mut self, text: &str) {
         let line = |member: &Member, events: &mut Batch| {
             log::debug!("<{}> {text}", member.name());
-            events.push(member.others(), Speech::Said(member.name(), text));
+            events.push(member.others(), Kind::Said, Speech::Said(member.name(), text));
         };
         self.with_member(line);
     }
@@ -217,7 +221,7 @@ impl Session {
     fn act(&mut self, text: &str) {
         let line = |member: &Member, events: &mut Batch| {
             log::debug!("* {} {text}", member.name());
-            events.push(member.others(), Speech::Done(member.name(), text));
+            events.push(member.others(), Kind::Said, Speech::Done(member.name(), text));
         };
         self.with_member(line);
     }
@@ -247,16 +251,24 @@ impl Session {
     fn who(&mut self) {
         self.with_member(|member, events| {
             for line in member.who() {
-                events.push(member.alone(), line);
+                events.push(member.alone(), Kind::Passing, line);
             }
         });
     }
 
+    fn recall(&mut self, show: impl FnOnce(&Member)) {
+        self.member();
+        self.append();
+        if let Standing::Joined(member) = &self.standing {
+            show(member);
+        }
+    }
+
     fn help(&mut self) {
         self.with_member(|member, events| {
-            events.push(member.alone(), Notice::HelpToSay);
+            events.push(member.alone(), Kind::Passing, Notice::HelpToSay);
             for command in Command::ALL {
-                events.push(member.alone(), Notice::Help(command));
+                events.push(member.alone(), Kind::Passing, Notice::Help(command));
             }
         });
     }
@@ -282,7 +294,7 @@ impl Session {
     }
 
     fn answer(&mut self, refusal: &Refusal<'_>) {
-        self.with_member(|member, events| events.push(member.alone(), refusal));
+        self.with_member(|member, events| events.push(member.alone(), Kind::Passing, refusal));
     }
 
     /// Adds to what is appended next. A client that says something before it has a name is a guest.

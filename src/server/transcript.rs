@@ -37,16 +37,52 @@ impl Audience {
     }
 }
 
-/// Neighbouring events with the same audience.
+/// Whether an event is shown again to those who ask what was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It is: something said or done, or another name.
+    Said,
+    /// It is not: who comes and goes, errors and answers.
+    Passing,
+}
+
+/// Milliseconds since 1970, by the server's clock.
+pub(crate) type Millis = i64;
+
+/// Neighbouring events with the same audience, of the same kind.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     /// The index of the first of them in its batch.
     first: u32,
     audience: Audience,
+    kind: Kind,
+}
+
+impl Run {
+    fn goes_on(&self, audience: Audience, kind: Kind) -> bool {
+        self.audience == audience && self.kind == kind
+    }
+
+    /// Whether `member` is shown its events again. Their author is, too.
+    fn is_recalled_by(&self, member: MemberId) -> bool {
+        let visible = match self.audience {
+            Audience::All | Audience::AllBut(_) => true,
+            Audience::Only(reader) => reader == member,
+        };
+        visible && self.kind == Kind::Said
+    }
+}
+
+/// When neighbouring events happened.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    /// The index of the first of them in its batch.
+    first: u32,
+    at: Millis,
 }
 
 /// Events that lie one behind the other, rendered.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Batch {
     /// The number of the first event. It means nothing in a batch that was not appended yet.
     first: Seq,
@@ -56,15 +92,20 @@ pub(crate) struct Batch {
     text: String,
     /// Where each event's line ends in `text`.
     ends: Vec<u32>,
-    /// The audiences, run by run.
+    /// The audiences and kinds, run by run.
     runs: Vec<Run>,
+    /// When they happened, each where it is another time than before. What was not appended yet has
+    /// no time.
+    moments: Vec<Moment>,
 }
 
 impl Batch {
     /// Adds an event at the end.
-    pub(crate) fn push(&mut self, audience: Audience, line: impl Display) {
+    pub(crate) fn push(&mut self, audience: Audience, kind: Kind, line: impl Display) {
         writeln!(self.text, "{line}").expect("a String takes all that is written");
-        self.extend_run(audience);
+        if self.runs.last().is_none_or(|last| !last.goes_on(audience, kind)) {
+            self.runs.push(Run { first: self.ends.len() as u32, audience, kind });
+        }
         self.ends.push(self.text.len() as u32);
     }
 
@@ -81,6 +122,7 @@ impl Batch {
         self.text.clear();
         self.ends.clear();
         self.runs.clear();
+        self.moments.clear();
     }
 
     /// The number that the next event after this batch has.
@@ -148,12 +190,39 @@ impl Batch {
         self.offset + self.start((event - self.first) as u32) as u64
     }
 
+    /// The numbers of the events that `member` is shown again, newest first.
+    pub(crate) fn recalled_by(&self, member: MemberId) -> impl Iterator<Item = Seq> + use<'_> {
+        let ends = self.runs.iter().skip(1).map(|run| run.first).chain([self.ends.len() as u32]);
+        let ends: Vec<u32> = ends.collect();
+        self.runs
+            .iter()
+            .zip(ends)
+            .rev()
+            .filter(move |(run, _)| run.is_recalled_by(member))
+            .flat_map(|(run, end)| (run.first..end).rev())
+            .map(|event| self.first + u64::from(event))
+    }
+
+    /// The line of the event with this number, without its newline.
+    pub(crate) fn line(&self, event: Seq) -> &str {
+        let index = (event - self.first) as u32;
+        &self.text[self.start(index)..self.ends[index as usize] as usize - 1]
+    }
+
+    /// When the event with this number happened.
+    pub(crate) fn time(&self, event: Seq) -> Millis {
+        let index = (event - self.first) as u32;
+        let after = self.moments.partition_point(|moment| moment.first <= index);
+        self.moments[after - 1].at
+    }
+
     /// What the batch takes of the room's memory.
     fn cost(&self) -> usize {
         size_of::<Batch>()
             + self.text.capacity()
             + self.ends.capacity() * 4
             + self.runs.capacity() * size_of::<Run>()
+            + self.moments.capacity() * size_of::<Moment>()
     }
 
     /// Where the event with this index begins.
@@ -164,17 +233,21 @@ impl Batch {
     fn append(&mut self, other: &Batch) {
         let (bytes, events) = (self.text.len() as u32, self.ends.len() as u32);
         for run in &other.runs {
-            if self.runs.last().is_none_or(|last| last.audience != run.audience) {
+            if self.runs.last().is_none_or(|last| !last.goes_on(run.audience, run.kind)) {
                 self.runs.push(Run { first: events + run.first, ..*run });
             }
         }
         self.text.push_str(&other.text);
         self.ends.extend(other.ends.iter().map(|end| bytes + end));
+        for moment in &other.moments {
+            self.begin_moment(events + moment.first, moment.at);
+        }
     }
 
-    fn extend_run(&mut self, audience: Audience) {
-        if self.runs.last().is_none_or(|last| last.audience != audience) {
-            self.runs.push(Run { first: self.ends.len() as u32, audience });
+    /// From the event with this index on, it was `at`.
+    fn begin_moment(&mut self, first: u32, at: Millis) {
+        if self.moments.last().is_none_or(|last| last.at != at) {
+            self.moments.push(Moment { first, at });
         }
     }
 }
@@ -213,13 +286,26 @@ impl Transcript {
         Transcript { sealed: VecDeque::new(), open: Batch::default(), held: 0, memory }
     }
 
-    pub(crate) fn append(&mut self, events: &Batch) {
+    /// Appends events that happen now.
+    pub(crate) fn append(&mut self, events: &Batch, now: Millis) {
+        self.open.begin_moment(self.open.ends.len() as u32, now);
         self.open.append(events);
     }
 
-    /// Appends one event.
-    pub(crate) fn push(&mut self, audience: Audience, line: impl Display) {
-        self.open.push(audience, line);
+    /// Appends one event that happens now.
+    pub(crate) fn push(&mut self, audience: Audience, kind: Kind, line: impl Display, now: Millis) {
+        self.open.begin_moment(self.open.ends.len() as u32, now);
+        self.open.push(audience, kind, line);
+    }
+
+    /// All that is remembered, sealed or not.
+    pub(crate) fn snapshot(&self) -> Vec<Arc<Batch>> {
+        self.sealed.iter().cloned().chain([Arc::new(self.open.clone())]).collect()
+    }
+
+    /// The numbers of the newest `most` events that `member` is shown again, oldest first.
+    pub(crate) fn newest(&self, member: MemberId, most: usize) -> Vec<Seq> {
+        newest(self.sealed.iter().map(|batch| &**batch).chain([&self.open]), member, most)
     }
 
     /// How many bytes were appended and not sealed.
@@ -288,6 +374,18 @@ impl Transcript {
     }
 }
 
+/// The numbers of the newest `most` events in `batches` that `member` is shown again, oldest first.
+pub(crate) fn newest<'a>(
+    batches: impl DoubleEndedIterator<Item = &'a Batch>,
+    member: MemberId,
+    most: usize,
+) -> Vec<Seq> {
+    let newest_first = batches.rev().flat_map(|batch| batch.recalled_by(member));
+    let mut newest: Vec<Seq> = newest_first.take(most).collect();
+    newest.reverse();
+    newest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -315,7 +413,7 @@ mod tests {
             (Audience::AllBut(A), "a2"),
             (Audience::All, "end"),
         ] {
-            transcript.push(audience, line);
+            transcript.push(audience, Kind::Said, line, 0);
             transcript.seal();
         }
         assert_eq!(seen(&transcript, A, 0), "to-a b1 end ");
@@ -329,10 +427,49 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_is_found_again_by_those_who_may_see_it() {
+        let mut transcript = Transcript::new(1 << 20);
+        for (i, (audience, kind, line)) in [
+            (Audience::AllBut(A), Kind::Said, "a1"),
+            (Audience::All, Kind::Passing, "joined"),
+            (Audience::Only(A), Kind::Said, "to-a"),
+            (Audience::Only(B), Kind::Passing, "error-b"),
+            (Audience::AllBut(B), Kind::Said, "b1"),
+            (Audience::AllBut(B), Kind::Said, "b2"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            transcript.push(audience, kind, line, 1000 * (i / 2) as Millis);
+            if i % 3 == 2 {
+                transcript.seal();
+            }
+        }
+        assert_eq!(transcript.newest(A, 9), [0, 2, 4, 5]);
+        assert_eq!(transcript.newest(B, 9), [0, 4, 5]);
+        assert_eq!(transcript.newest(A, 3), [2, 4, 5]);
+        assert_eq!(transcript.newest(A, 0), [0; 0]);
+        let snapshot = transcript.snapshot();
+        assert_eq!(newest(snapshot.iter().map(|batch| &**batch), A, 9), [0, 2, 4, 5]);
+        transcript.seal();
+        let batch = &transcript.read(0, usize::MAX)[0];
+        let told = (0..6).map(|event| (batch.line(event), batch.time(event)));
+        let expected = [
+            ("a1", 0),
+            ("joined", 0),
+            ("to-a", 1000),
+            ("error-b", 1000),
+            ("b1", 2000),
+            ("b2", 2000),
+        ];
+        assert!(told.eq(expected), "{batch:?}");
+    }
+
+    #[test]
     fn a_place_in_the_middle_of_a_line_gives_the_rest_of_it() {
         let mut batch = Batch::default();
         for line in ["one", "two", "three"] {
-            batch.push(Audience::All, line);
+            batch.push(Audience::All, Kind::Said, line);
         }
         let piece = batch.pieces(A, &(0..3)).next().unwrap();
         let cases: [(usize, Seq, &[u8]); 5] =
@@ -347,7 +484,7 @@ mod tests {
         let mut transcript = Transcript::new(200_000);
         let line = "x".repeat(40_000);
         for _ in 0..20 {
-            transcript.push(Audience::All, &line);
+            transcript.push(Audience::All, Kind::Said, &line, 0);
             transcript.seal();
             while transcript.forget().is_some() {}
             assert!(transcript.held <= 200_000);

@@ -65,7 +65,7 @@ impl Command {
 pub(in crate::client) fn help() -> impl Iterator<Item = String> {
     Command::ALL
         .into_iter()
-        .map(|command| format!("-- {:<15} {}", command.usage(), command.purpose()))
+        .map(|command| format!("-- {:<17} {}", command.usage(), command.purpose()))
 }
 
 /// What a typed line asks for.
@@ -229,10 +229,10 @@ mod tests {
     #[test]
     fn help_lines_the_commands_up_with_the_servers_and_fits_a_terminal() {
         let lines: Vec<String> = help().collect();
-        assert_eq!(lines[0], "-- /r TEXT         answer the last private line");
+        assert_eq!(lines[0], "-- /r TEXT           answer the last private line");
         for (line, command) in lines.iter().zip(Command::ALL) {
             assert!(line.starts_with(&format!("-- {}", command.word())), "{line}");
-            assert_eq!(&line[18..19], " ", "{line}");
+            assert_eq!(&line[20..21], " ", "{line}");
             assert!(line.len() < 80, "{line}");
         }
     }

@@ -68,7 +68,7 @@ fn in_command(before_cursor: &str, start: usize) -> (Place, usize) {
     let place = match (theirs, ours, is_first) {
         (Some(Theirs::Msg), _, true) => Place::Recipient,
         (Some(Theirs::Msg), _, false)
-        | (Some(Theirs::Me | Theirs::Quit), _, _)
+        | (Some(Theirs::Me | Theirs::Search | Theirs::Quit), _, _)
         | (_, Some(Ours::Reply), _) => Place::Text,
         (Some(Theirs::Nick), _, true) => Place::NewName,
         (_, Some(Ours::Ignore), true) => Place::ToIgnore,

@@ -8,7 +8,7 @@
 use memchr::memchr2_iter;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
-use crate::protocol::name::fold;
+use crate::protocol::text::fold;
 
 /// A name that is looked for.
 #[derive(Debug)]

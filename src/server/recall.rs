@@ -1,0 +1,198 @@
+//! What was said before, for one member: which events, and how they are shown again.
+//!
+//! Which events is found once, by the session that asks; how they are shown is made bit by bit, by
+//! the broadcaster, as fast as the member's socket takes it. So nothing is copied whole, and nobody
+//! else waits for it.
+
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use chrono::{DateTime, Local, NaiveDate};
+
+use super::transcript::{Batch, MemberId, Millis, Seq};
+use crate::protocol::reply::Notice;
+use crate::protocol::text::fold;
+
+/// The most events that are shown at once, whatever was asked for: 800 KB of their numbers.
+pub(crate) const MOST: usize = 100_000;
+
+/// About how many bytes are made at once.
+const PORTION: usize = 16 * 1024;
+
+/// Events that a member is shown again.
+#[derive(Debug)]
+pub(crate) struct Recall {
+    /// The line before them, until it was made.
+    header: Option<String>,
+    events: VecDeque<Seq>,
+    /// The line after them, until it was made.
+    footer: Option<Notice<'static>>,
+    /// The day of the line that was shown last.
+    day: NaiveDate,
+}
+
+impl Recall {
+    /// The newest lines.
+    pub(crate) fn newest(events: Vec<Seq>) -> Recall {
+        Recall::new(Notice::LastLines(events.len()), events, Notice::UpToDate)
+    }
+
+    /// What was found.
+    pub(crate) fn found(words: &str, events: Vec<Seq>) -> Recall {
+        Recall::new(Notice::Found { lines: events.len(), words }, events, Notice::ThatIsAll)
+    }
+
+    fn new(header: Notice<'_>, events: Vec<Seq>, footer: Notice<'static>) -> Recall {
+        let footer = (!events.is_empty()).then_some(footer);
+        let (header, events) = (Some(header.to_string()), events.into());
+        Recall { header, events, footer, day: Local::now().date_naive() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Makes the next lines, each with its newline; nothing is left when there are none. `read`
+    /// gives what is remembered from an event on. What was forgotten meanwhile is left out.
+    pub(crate) fn next(&mut self, read: impl Fn(Seq) -> Vec<Arc<Batch>>) -> String {
+        let mut lines = self.header.take().map_or(String::new(), |header| header + "\n");
+        let mut batches: Vec<Arc<Batch>> = Vec::new();
+        while lines.len() < PORTION
+            && let Some(event) = self.events.pop_front()
+        {
+            let holds = |batch: &Arc<Batch>| (batch.begin()..batch.end()).contains(&event);
+            if !batches.iter().any(holds) {
+                batches = read(event);
+            }
+            if let Some(batch) = batches.iter().find(|batch| holds(batch)) {
+                self.show(&mut lines, batch.time(event), batch.line(event));
+            }
+        }
+        if lines.len() < PORTION
+            && let Some(footer) = self.footer.take()
+        {
+            writeln!(lines, "{footer}").expect("a String takes all that is written");
+        }
+        lines
+    }
+
+    fn show(&mut self, lines: &mut String, at: Millis, line: &str) {
+        let at = DateTime::from_timestamp_millis(at).unwrap_or_default().with_timezone(&Local);
+        let day = at.date_naive();
+        let written = match std::mem::replace(&mut self.day, day) == day {
+            true => Ok(()),
+            false => writeln!(lines, "| -- {day}"),
+        };
+        written
+            .and_then(|()| writeln!(lines, "| {} {line}", at.format("%H:%M")))
+            .expect("a String takes all that is written");
+    }
+}
+
+/// The newest `most` of the events that `member` may see and that have all the words, in any case,
+/// oldest first.
+pub(crate) fn find(batches: &[Arc<Batch>], member: MemberId, words: &str, most: usize) -> Vec<Seq> {
+    let words: Vec<String> = words.split_whitespace().map(fold).collect();
+    let has_all = |line: &str| {
+        let line = fold(line);
+        words.iter().all(|word| line.contains(word.as_str()))
+    };
+    let mut found = Vec::new();
+    for batch in batches.iter().rev() {
+        let matching = batch.recalled_by(member).filter(|&event| has_all(batch.line(event)));
+        found.extend(matching.take(most - found.len()));
+    }
+    found.reverse();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::transcript::{Audience, Kind, Transcript};
+
+    const A: MemberId = MemberId(1);
+    const B: MemberId = MemberId(2);
+    const DAY: Millis = 24 * 60 * 60 * 1000;
+
+    fn transcript(lines: &[(Audience, Millis, &str)]) -> Transcript {
+        let mut transcript = Transcript::new(1 << 20);
+        for (audience, at, line) in lines {
+            transcript.push(*audience, Kind::Said, line, *at);
+        }
+        transcript.seal();
+        transcript
+    }
+
+    fn all_of(mut recall: Recall, transcript: &Transcript) -> Vec<String> {
+        let portion = || recall.next(|event| transcript.read(event, 1));
+        let portions = std::iter::repeat_with(portion).take_while(|lines| !lines.is_empty());
+        portions.collect::<String>().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn lines_are_shown_again_with_their_times_and_days() {
+        let now = Local::now().timestamp_millis();
+        let time = |at| DateTime::from_timestamp_millis(at).expect("a time").with_timezone(&Local);
+        let clock = |at| time(at).format("%H:%M").to_string();
+        let day = |at| time(at).format("%Y-%m-%d").to_string();
+        let lines = [
+            (Audience::AllBut(A), now - 2 * DAY, "<a> one"),
+            (Audience::AllBut(A), now - DAY, "<a> two"),
+            (Audience::AllBut(A), now, "<a> three"),
+        ];
+        let transcript = transcript(&lines);
+        let shown = all_of(Recall::newest(transcript.newest(A, 20)), &transcript);
+        let expected = [
+            "-- the last 3 lines:".to_owned(),
+            format!("| -- {}", day(now - 2 * DAY)),
+            format!("| {} <a> one", clock(now - 2 * DAY)),
+            format!("| -- {}", day(now - DAY)),
+            format!("| {} <a> two", clock(now - DAY)),
+            format!("| -- {}", day(now)),
+            format!("| {} <a> three", clock(now)),
+            "-- you are up to date".to_owned(),
+        ];
+        assert_eq!(shown, expected);
+        let today = all_of(Recall::newest(transcript.newest(A, 1)), &transcript);
+        assert_eq!(today[1], expected[6]);
+        assert_eq!(all_of(Recall::newest(Vec::new()), &transcript), ["-- nothing has been said"]);
+    }
+
+    #[test]
+    fn a_long_replay_is_made_bit_by_bit_and_what_is_forgotten_is_left_out() {
+        let line = "x".repeat(2000);
+        let lines: Vec<_> = (0..100).map(|_| (Audience::All, 0, line.as_str())).collect();
+        let transcript = transcript(&lines);
+        let mut recall = Recall::newest(transcript.newest(A, 1000));
+        let first = recall.next(|event| transcript.read(event, 1));
+        assert!(first.len() < 2 * PORTION, "{}", first.len());
+        assert_eq!(recall.next(|_| Vec::new()), "-- you are up to date\n");
+        assert_eq!(recall.next(|_| Vec::new()), "");
+    }
+
+    #[test]
+    fn lines_are_found_by_all_of_their_words_in_any_case() {
+        let lines = [
+            (Audience::AllBut(A), 0, "<a> the Build log"),
+            (Audience::Only(B), 0, "[a -> you] the build log, privately"),
+            (Audience::AllBut(B), 0, "<b> BUILD 7"),
+            (Audience::AllBut(B), 0, "<b> Straße"),
+            (Audience::AllBut(B), 0, "<b> log of the build"),
+        ];
+        let transcript = transcript(&lines);
+        let cases: [(&str, MemberId, usize, &[Seq]); 7] = [
+            ("build log", A, 20, &[0, 4]),
+            ("build log", B, 20, &[0, 1, 4]),
+            ("LOG build", A, 1, &[4]),
+            ("strasse", A, 20, &[3]),
+            ("<b>", A, 20, &[2, 3, 4]),
+            ("nothing", A, 20, &[]),
+            ("build", A, 2, &[2, 4]),
+        ];
+        for (words, member, most, expected) in cases {
+            assert_eq!(find(&transcript.snapshot(), member, words, most), expected, "{words}");
+        }
+    }
+}
