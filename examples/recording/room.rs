@@ -1,0 +1,74 @@
+//! A real server, and the members whom the film does not show.
+
+use std::env::{self, consts::EXE_SUFFIX};
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use super::Result;
+
+/// A server on a free port, which ends when this is dropped.
+pub(crate) struct Room {
+    server: Child,
+    port: String,
+    /// Where the programs are, and where they run: the client's log does no harm there.
+    pub(crate) folder: PathBuf,
+}
+
+impl Room {
+    /// Starts the server that was built along with this program.
+    pub(crate) fn open() -> Result<Room> {
+        let example = env::current_exe()?;
+        let folder = example.ancestors().nth(2).ok_or("this program is in no folder")?;
+        let program = folder.join(format!("chatserver{EXE_SUFFIX}"));
+        let mut server = Command::new(&program)
+            .args(["127.0.0.1", "0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|why| format!("{}: {why}; run cargo build first", program.display()))?;
+        let stdout = server.stdout.take();
+        let mut room = Room { server, port: String::new(), folder: folder.to_owned() };
+        let mut line = String::new();
+        BufReader::new(stdout.ok_or("the server is mute")?).read_line(&mut line)?;
+        let port = line.trim_end().strip_prefix("listening on 127.0.0.1:");
+        room.port = port.ok_or_else(|| format!("the server says {line:?}"))?.to_owned();
+        Ok(room)
+    }
+
+    /// What makes a shell find `chatclient`, which finds the room, and look the same everywhere.
+    pub(crate) fn environment(&self) -> Result<[(&str, String); 6]> {
+        let paths = env::var_os("PATH").unwrap_or_default();
+        let paths = [self.folder.clone()].into_iter().chain(env::split_paths(&paths));
+        Ok([
+            ("PATH", env::join_paths(paths)?.to_string_lossy().into_owned()),
+            ("CHATROOM_HOST", "127.0.0.1".to_owned()),
+            ("CHATROOM_PORT", self.port.clone()),
+            ("PS1", "$ ".to_owned()),
+            ("TERM", "xterm-256color".to_owned()),
+            ("TZ", "UTC".to_owned()),
+        ])
+    }
+
+    /// A plain socket, as `nc` has. What comes is not read: it fits into the socket.
+    pub(crate) fn connect(&self) -> Result<TcpStream> {
+        Ok(TcpStream::connect(format!("127.0.0.1:{}", self.port))?)
+    }
+
+    /// Runs a script to its end.
+    pub(crate) fn runs(&self, script: &str) -> Result<()> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).current_dir(&self.folder).envs(self.environment()?);
+        let output = shell.output()?;
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() { Ok(()) } else { Err(format!("{script}: {complaint}").into()) }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.server.kill().ok();
+        self.server.wait().ok();
+    }
+}
