@@ -124,7 +124,7 @@ impl Command {
             Command::Nick => "change your name",
             Command::Who => "list who is here",
             Command::History => "show the last 20 lines again, or N",
-            Command::Search => "show the newest 20 lines, or N, with all of the words",
+            Command::Search => "show the newest 20, or N, with all WORDS",
             Command::Help => "list the commands",
             Command::Quit => "leave, with a farewell",
         }

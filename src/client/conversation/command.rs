@@ -50,7 +50,7 @@ impl Command {
     fn purpose(self) -> &'static str {
         match self {
             Command::Reply => "answer the last private line",
-            Command::Ignore => "show nothing of NAME's here, or list who is ignored",
+            Command::Ignore => "show nothing of NAME's, or who is ignored",
             Command::Unignore => "show NAME's lines again",
             Command::Clear => "clear the screen",
         }
@@ -233,7 +233,8 @@ mod tests {
         for (line, command) in lines.iter().zip(Command::ALL) {
             assert!(line.starts_with(&format!("-- {}", command.word())), "{line}");
             assert_eq!(&line[20..21], " ", "{line}");
-            assert!(line.len() < 80, "{line}");
+            // Beside the time, 80 columns have room for 74.
+            assert!(line.len() <= 74, "{line}");
         }
     }
 
