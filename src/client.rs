@@ -6,14 +6,17 @@
 //! - the main thread reads keys, or standard input
 //! - `receiver` reads from the socket and shows what comes
 //! - `sender` writes to the socket, in a terminal; in a filter the main thread does
-//! - one more waits for signals
+//! - one more waits for the signals that end it; on Unix, in a terminal, `signals` waits for those of
+//!   job control, and `hang-up` for the terminal to go away
+//!
+//! When the connection is lost in a terminal, the receiver makes the next (`reconnect`).
 //!
 //! Each of them sleeps until there is something for it. Whichever finds that it is over takes the
 //! one way out (`way_out`), which restores the terminal and ends the process.
 //!
-//! The locks: the terminal's screen (`terminal`), the state of the connection (`link`), and the log's
-//! own, inside of which a failing log takes the screen's to say so. Nothing else is done with one of
-//! them held that takes another, so nothing is logged while the screen is held.
+//! The locks: the terminal's face (`terminal`: the screen and the conversation on it), the state of the connection (`link`), and the log's
+//! own, inside of which a failing log takes the face's to say so. Nothing else is done with one of
+//! them held that takes another, so nothing is logged while the face is held.
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;

@@ -10,6 +10,7 @@
 //!
 //! - [`client`]: connects, reads keys or standard input, shows or prints what arrives
 //!   - [`client::editor`]: keys → text and cursor, pure
+//!   - `client::conversation`: the server's lines → what is shown of them, pure
 //!   - [`client::screen`]: the pinned input line and the conversation above it
 //! - [`protocol`]: the wire, pure: bytes → lines → safe text → requests, and the server's lines
 //! - [`server`]: binds, accepts, shuts down

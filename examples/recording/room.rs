@@ -38,7 +38,7 @@ impl Room {
     }
 
     /// What makes a shell find `chatclient`, which finds the room, and look the same everywhere.
-    pub(crate) fn environment(&self) -> Result<[(&str, String); 6]> {
+    pub(crate) fn environment(&self) -> Result<[(&str, String); 7]> {
         let paths = env::var_os("PATH").unwrap_or_default();
         let paths = [self.folder.clone()].into_iter().chain(env::split_paths(&paths));
         Ok([
@@ -48,6 +48,8 @@ impl Room {
             ("PS1", "$ ".to_owned()),
             ("TERM", "xterm-256color".to_owned()),
             ("TZ", "UTC".to_owned()),
+            // What is sent in the film is no one's to call back.
+            ("XDG_STATE_HOME", self.folder.join("recording").to_string_lossy().into_owned()),
         ])
     }
 
