@@ -59,6 +59,14 @@ fn the_first_attempt_is_made_at_once_and_a_full_room_is_tried_again() {
 }
 
 #[test]
+fn a_server_that_breaks_down_again_and_again_is_not_asked_in_a_hurry() {
+    let (mut terminal, server, peer) = alice(&folder("again_and_again"), SIZE, &[], &[]);
+    server.close();
+    peer.accept_person("alice", &[]).close();
+    terminal.shows_what("it waits", |rows| rows.contains("\nalice (reconnecting in 1 s)> |"));
+}
+
+#[test]
 fn who_leaves_while_away_leaves_at_once_and_is_told_what_was_not_sent() {
     for (keys, test) in [("\x03", "ctrl_c"), ("/quit\r", "quit"), ("\x04", "ctrl_d")] {
         let (mut terminal, server, peer) = alice(&folder(test), SIZE, &[], &[]);

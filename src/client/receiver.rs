@@ -101,10 +101,7 @@ impl<'a> Receiver<'a> {
         self.splitter = LineSplitter::new(MAX_LINE);
         self.timeout = None;
         self.roll_call = first_roll_call(self.output);
-        self.output.notice(&format!(
-            "connected again to {}; what was said meanwhile is missing here",
-            self.connection.peer()
-        ));
+        self.output.notice(&format!("connected again to {}", self.connection.peer()));
     }
 
     fn receive(&mut self) -> Result<Lost, End> {

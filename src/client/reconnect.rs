@@ -13,18 +13,25 @@ use crate::problem::Problem;
 /// The longest wait between two attempts.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// A connection that was made again and is lost sooner than this is another failed attempt: the
+/// server may let us in and break down at once, again and again.
+const STEADY: Duration = Duration::from_secs(10);
+
 /// The attempts since the connection was last a good one, and what the user was told of them.
 #[derive(Debug, Default)]
 pub(super) struct Comeback {
     attempts: u32,
     told: String,
+    /// When the present connection was made, if it is not the first.
+    connected: Option<Instant>,
 }
 
 impl Comeback {
-    /// Makes the next connection, however long that takes. A connection that was good makes this
-    /// the first attempt.
+    /// Makes the next connection, however long that takes. After one that was good, the first attempt
+    /// is made at once.
     pub(super) fn reconnect(&mut self, link: &Link, output: &dyn Output, lost: &Problem) {
-        if link.is_settled() {
+        let steady = self.connected.is_none_or(|since| since.elapsed() >= STEADY);
+        if link.is_settled() && steady {
             *self = Comeback::default();
         }
         link.lose();
@@ -36,6 +43,7 @@ impl Comeback {
                 Err(why) => self.tell(output, &why),
             }
         }
+        self.connected = Some(Instant::now());
         output.set_presence(Presence::Here);
         info!("connected again");
     }
