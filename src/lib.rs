@@ -15,6 +15,7 @@
 //! - [`protocol`]: the wire, pure: bytes → lines → safe text → requests, and the server's lines
 //! - [`server`]: binds, accepts, shuts down
 //!   - `session`: one client's thread, from its socket to the room
+//!   - `member`: what one member does in the room
 //!   - `room`: who is here, under what name, behind one lock
 //!   - `transcript`: the one order of events
 //!   - `broadcaster`: one thread, from the transcript to every socket

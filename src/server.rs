@@ -16,12 +16,14 @@ use crate::problem::Problem;
 use crate::protocol::reply::Refusal;
 use broadcaster::Broadcaster;
 use connection::{Connection, Verdict};
+use member::Seat;
 use room::Room;
 use session::Session;
 use waker::Waker;
 
 mod broadcaster;
 mod connection;
+mod member;
 mod recall;
 mod room;
 mod session;
@@ -223,7 +225,7 @@ impl Door {
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
         // A client that is gone already has a socket that takes no options.
         let Ok(connection) = Connection::new(stream, peer).map(Arc::new) else { return Ok(()) };
-        let seat = self.room.seat();
+        let seat = Seat::take(&self.room);
         if seat.is_none() {
             log::warn!("{peer} was refused: the room is full");
             connection.tell(Refusal::RoomFull(self.max_clients));

@@ -28,8 +28,8 @@ pub(crate) struct Recall {
     events: VecDeque<Seq>,
     /// The line after them, until it was made.
     footer: Option<Notice<'static>>,
-    /// The day of the line that was shown last.
-    day: NaiveDate,
+    /// The day of the line that was shown last; before the first, the present one is meant.
+    day: Option<NaiveDate>,
 }
 
 impl Recall {
@@ -46,7 +46,7 @@ impl Recall {
     fn new(header: Notice<'_>, events: Vec<Seq>, footer: Notice<'static>) -> Recall {
         let footer = (!events.is_empty()).then_some(footer);
         let (header, events) = (Some(header.to_string()), events.into());
-        Recall { header, events, footer, day: Local::now().date_naive() }
+        Recall { header, events, footer, day: None }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -80,12 +80,9 @@ impl Recall {
     fn show(&mut self, lines: &mut String, at: Millis, line: &str) {
         let at = DateTime::from_timestamp_millis(at).unwrap_or_default().with_timezone(&Local);
         let day = at.date_naive();
-        let written = match std::mem::replace(&mut self.day, day) == day {
-            true => Ok(()),
-            false => writeln!(lines, "| -- {day}"),
-        };
-        written
-            .and_then(|()| writeln!(lines, "| {} {line}", at.format("%H:%M")))
+        let last = self.day.replace(day).unwrap_or_else(|| Local::now().date_naive());
+        let heading = if last == day { String::new() } else { format!("| -- {day}\n") };
+        writeln!(lines, "{heading}| {} {line}", at.format("%H:%M"))
             .expect("a String takes all that is written");
     }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::{Connection, Verdict};
-use super::room::{Member, Room, Seat};
+use super::member::{Member, Seat};
+use super::room::Room;
 use super::transcript::{Batch, Kind};
 use crate::protocol::GRACE;
 use crate::protocol::lines::{Line, LineSplitter};
