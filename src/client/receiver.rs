@@ -20,8 +20,9 @@ use crate::problem::{Lost, Problem};
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::{GRACE, reply, text};
 
-/// How many bytes are read at once, at most.
-const CHUNK: usize = 64 * 1024;
+/// How many bytes are read at once, at most. A terminal takes about a megabyte a second, and a key
+/// waits for the chunk that is being shown: in a flood, some 8 ms.
+const CHUNK: usize = 8 * 1024;
 
 /// The longest line that is received, in bytes: far longer than any that our server lets through,
 /// and short enough for any machine's memory. A longer one is left out, and that is told.
