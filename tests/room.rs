@@ -203,6 +203,20 @@ fn names_commands_and_errors_are_as_the_protocol_spells_them() {
 }
 
 #[test]
+fn a_private_line_to_one_who_has_just_left_says_so() {
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    let mut bob = server.join("bob");
+    bob.send("/quit\n");
+    bob.expect_end();
+    alice.expect("-- bob joined");
+    alice.expect("-- bob left");
+    alice.send("/msg Bob psst\n/msg carol psst\n");
+    alice.expect("!! /msg: Bob has just left");
+    alice.expect("!! /msg: nobody here is called carol");
+}
+
+#[test]
 fn an_http_request_is_never_said() {
     let server = TestServer::start(&[]);
     let mut alice = server.join("alice");

@@ -174,6 +174,8 @@ pub enum Refusal<'a> {
     NameTaken(&'a Name),
     /// Nobody here has that name.
     NobodyHere(&'a str),
+    /// Nobody here has that name any more: who had it has just left.
+    HasLeft(&'a str),
     /// A private line to oneself.
     WhisperToSelf,
     /// The line was longer than this many bytes.
@@ -197,6 +199,7 @@ impl fmt::Display for Refusal<'_> {
             Refusal::Misuse(Misuse::Name(why)) => write!(f, "/nick: {why}"),
             Refusal::NameTaken(name) => write!(f, "/nick: the name {name} is taken"),
             Refusal::NobodyHere(name) => write!(f, "/msg: nobody here is called {}", Short(name)),
+            Refusal::HasLeft(name) => write!(f, "/msg: {} has just left", Short(name)),
             Refusal::WhisperToSelf => write!(f, "/msg: that is you"),
             Refusal::LineTooLong(limit) => {
                 write!(f, "that line was too long and was not sent: the most is {limit} bytes")
@@ -315,6 +318,7 @@ mod tests {
             ),
             (&Refusal::NameTaken(bob), "!! /nick: the name bob is taken"),
             (&Refusal::NobodyHere("bob"), "!! /msg: nobody here is called bob"),
+            (&Refusal::HasLeft("bob"), "!! /msg: bob has just left"),
             (&Refusal::RoomFull(1), "!! the room is full (1 client)"),
             (&Refusal::RoomFull(100), "!! the room is full (100 clients)"),
         ];

@@ -167,7 +167,10 @@ impl Member {
         let room = &self.seat.room;
         let mut guard = room.lock_to_append(weight);
         let state = &mut *guard;
-        let reader = state.find(to).ok_or(Refusal::NobodyHere(to))?;
+        let Some(reader) = state.find(to) else {
+            let has_left = state.has_just_left(to);
+            return Err(if has_left { Refusal::HasLeft(to) } else { Refusal::NobodyHere(to) });
+        };
         if reader.id == self.id {
             return Err(Refusal::WhisperToSelf);
         }
@@ -228,6 +231,7 @@ impl Member {
         let mut state = room.lock();
         let at = state.transcript.end();
         state.members.retain(|member| member.id != self.id);
+        state.have_left(self.name.likeness());
         state.departures.push((self.id, at));
         state.seats -= 1;
         self.seat.given_back = true;

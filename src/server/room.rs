@@ -4,6 +4,7 @@
 //! one place in the one order of events. It is never held across a system call, but for short
 //! copies only; nothing is logged and nobody is waited for while it is held.
 
+use std::collections::VecDeque;
 use std::fmt::Display;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -21,6 +22,9 @@ use crate::protocol::reply::Notice;
 /// room remembers.
 const MAX_UNSEALED: usize = 256 * 1024;
 const UNSEALED_PART: usize = 16;
+
+/// How many of those who have left are remembered, to be told apart from those who never were here.
+const MOST_GONE: usize = 20;
 
 #[derive(Debug)]
 pub(crate) struct Room {
@@ -40,6 +44,8 @@ pub(crate) struct Room {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) members: Vec<Present>,
+    /// Who left last, newest last.
+    pub(super) gone: VecDeque<Likeness>,
     /// Clients that have a place, with or without a name.
     pub(super) seats: usize,
     pub(super) next_id: u64,
@@ -101,6 +107,7 @@ impl Room {
     pub(crate) fn new(waker: Waker, config: &Config) -> Room {
         let state = State {
             members: Vec::new(),
+            gone: VecDeque::new(),
             seats: 0,
             next_id: 1,
             transcript: Transcript::new(config.memory),
@@ -244,6 +251,20 @@ impl State {
     pub(super) fn find(&self, name: &str) -> Option<&Present> {
         let wanted = Likeness::of(name);
         self.members.iter().find(|member| member.likeness.is_same_word(&wanted))
+    }
+
+    /// To be told who has left.
+    pub(super) fn have_left(&mut self, likeness: Likeness) {
+        if self.gone.len() == MOST_GONE {
+            self.gone.pop_front();
+        }
+        self.gone.push_back(likeness);
+    }
+
+    /// Whether one of that name was among those who left last.
+    pub(super) fn has_just_left(&self, name: &str) -> bool {
+        let wanted = Likeness::of(name);
+        self.gone.iter().any(|gone| gone.is_same_word(&wanted))
     }
 
     pub(super) fn is_free(&self, name: &Name, but_for: Option<MemberId>) -> bool {
