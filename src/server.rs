@@ -18,9 +18,10 @@ use broadcaster::Broadcaster;
 use connection::{Connection, Verdict};
 use member::Seat;
 use room::Room;
-use session::Session;
+use session::{Limits, Session};
 use waker::Waker;
 
+mod allowance;
 mod broadcaster;
 mod connection;
 mod member;
@@ -50,6 +51,8 @@ pub struct Config {
     pub max_clients: usize,
     /// The longest line, in bytes without its end.
     pub max_line: usize,
+    /// How many lines a second a client may bring for long; 0 is no limit.
+    pub rate_limit: u32,
     /// How many of the last lines a new member is shown.
     pub replay: usize,
     /// What the room may remember, in bytes; also how far a slow reader may lag.
@@ -141,7 +144,7 @@ pub fn run(listener: TcpListener, config: &Config, shutdown: &Shutdown) -> Resul
     let mut door = Door {
         room: Arc::clone(&room),
         max_clients: config.max_clients,
-        max_line: config.max_line,
+        limits: Limits { line: config.max_line, rate: config.rate_limit },
         sessions: Vec::new(),
         in_trouble: false,
     };
@@ -181,7 +184,7 @@ fn start(broadcaster: Broadcaster, shutdown: &Shutdown) -> Result<JoinHandle<()>
 struct Door {
     room: Arc<Room>,
     max_clients: usize,
-    max_line: usize,
+    limits: Limits,
     /// Weak, so that a client that is gone takes none of the system's sockets.
     sessions: Vec<(Weak<Connection>, JoinHandle<()>)>,
     /// The last client could not be taken in. It is told when that begins and when it ends.
@@ -235,9 +238,9 @@ impl Door {
             }
         }
         let room = Arc::clone(&self.room);
-        let (max_line, weak) = (self.max_line, Arc::downgrade(&connection));
+        let (limits, weak) = (self.limits, Arc::downgrade(&connection));
         let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || match seat {
-            Some(seat) => catch(|| Session::new(connection, room, seat, max_line).run()),
+            Some(seat) => catch(|| Session::new(connection, room, seat, limits).run()),
             None => session::linger(&connection),
         })?;
         self.sessions.push((weak, thread));

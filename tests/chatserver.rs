@@ -143,7 +143,7 @@ fn either_signal_ends_it_cleanly_and_a_second_one_at_once() {
         alice.expect_end();
         assert_eq!(server.status(), Some(0), "{name}");
     }
-    let mut server = TestServer::start(&[]);
+    let mut server = TestServer::start(&["--rate-limit", "0"]);
     let mut bob = server.join("bob");
     let stalled = server.join("stalled");
     for number in 0..2000 {

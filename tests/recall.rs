@@ -105,7 +105,7 @@ fn search_finds_the_newest_lines_with_all_of_the_words() {
 #[test]
 fn the_replay_and_what_follows_join_without_a_gap_or_a_double() {
     const LINES: usize = 3000;
-    let server = TestServer::start(&["--replay", "1000"]);
+    let server = TestServer::start(&["--rate-limit", "0", "--replay", "1000"]);
     let mut bob = server.join("bob");
     std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -140,7 +140,7 @@ fn the_replay_and_what_follows_join_without_a_gap_or_a_double() {
 fn who_asks_for_more_than_it_reads_is_read_no_further_and_misses_nothing() {
     const LINES: usize = 2000;
     const ASKED: usize = 40;
-    let server = TestServer::start(&[]);
+    let server = TestServer::start(&["--rate-limit", "0"]);
     let mut bob = server.join("bob");
     let mut alice = server.join("alice");
     bob.send(format!("{}\n", "x".repeat(1000)).repeat(LINES));

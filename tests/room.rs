@@ -244,7 +244,7 @@ fn an_http_request_is_never_said() {
 #[cfg(unix)]
 #[test]
 fn a_shutdown_tells_everyone_and_is_not_held_up_by_a_stalled_client() {
-    let mut server = TestServer::start(&[]);
+    let mut server = TestServer::start(&["--rate-limit", "0"]);
     let mut alice = server.join("alice");
     let _stalled = server.join("stalled");
     alice.expect("-- stalled joined");
@@ -265,7 +265,7 @@ fn a_shutdown_tells_everyone_and_is_not_held_up_by_a_stalled_client() {
 fn a_flood_is_held_back_to_the_pace_of_those_who_read_it() {
     const SENDERS: usize = 4;
     const LINES: usize = 3000;
-    let server = TestServer::start(&["--memory", "2M"]);
+    let server = TestServer::start(&["--rate-limit", "0", "--memory", "2M"]);
     let mut reader = server.join("reader");
     // It takes nothing, so it does not count, and the others do not wait for it.
     let _stalled = server.join("stalled");
@@ -296,9 +296,30 @@ fn a_flood_is_held_back_to_the_pace_of_those_who_read_it() {
 }
 
 #[test]
+fn who_brings_too_much_is_told_once_and_read_more_slowly_and_loses_nothing() {
+    let server = TestServer::start(&["--rate-limit", "2"]);
+    let mut bob = server.join("bob");
+    let mut alice = server.join("alice");
+    bob.expect("-- alice joined");
+    // Twenty lines pass at once, of which its name was one.
+    alice.send((0..20).map(|number| format!("{number}\n")).collect::<String>());
+    for number in 0..19 {
+        bob.expect(&format!("<alice> {number}"));
+    }
+    alice.expect("-- slow down: you are read at 2 lines a second");
+    // The others are not held back with it.
+    bob.send("hi\n");
+    alice.expect("<bob> hi");
+    bob.expect("<alice> 19");
+    alice.send("/quit\n");
+    alice.expect_end();
+    bob.expect("-- alice left");
+}
+
+#[test]
 fn who_talks_does_not_wait_for_a_backlog_that_others_have_made() {
     const FLOOD: usize = 12_000_000;
-    let server = TestServer::start(&[]);
+    let server = TestServer::start(&["--rate-limit", "0"]);
     let mut slow = server.join("slow");
     let mut bob = server.join("bob");
     let mut alice = server.join("alice");
@@ -334,7 +355,8 @@ fn who_talks_does_not_wait_for_a_backlog_that_others_have_made() {
 #[test]
 fn one_who_takes_nothing_is_dropped_and_the_others_miss_nothing() {
     const LINES: usize = 4000;
-    let server = TestServer::start(&["--memory", "1M", "--stall-timeout", "1"]);
+    let server =
+        TestServer::start(&["--rate-limit", "0", "--memory", "1M", "--stall-timeout", "1"]);
     let mut alice = server.join("alice");
     let stalled = server.join("stalled");
     alice.expect("-- stalled joined");
@@ -361,7 +383,7 @@ fn one_who_takes_nothing_is_dropped_and_the_others_miss_nothing() {
 #[test]
 fn one_who_lags_too_far_is_told_exactly_how_much_it_missed() {
     const LINES: usize = 6000;
-    let server = TestServer::start(&["--memory", "1M"]);
+    let server = TestServer::start(&["--rate-limit", "0", "--memory", "1M"]);
     let mut slow = server.join("slow");
     let mut bob = server.join("bob");
     slow.expect("-- bob joined");
@@ -389,7 +411,7 @@ fn one_who_lags_too_far_is_told_exactly_how_much_it_missed() {
 #[test]
 fn long_answers_do_not_count_against_the_one_who_asked_for_them() {
     const ASKED: usize = 2000;
-    let server = TestServer::start(&["--memory", "1M"]);
+    let server = TestServer::start(&["--rate-limit", "0", "--memory", "1M"]);
     let name = |i| format!("{i:0>24}");
     let _members: Vec<_> = (0..98).map(|i| server.join(&name(i))).collect();
     let mut idle = server.join("idle");

@@ -79,7 +79,7 @@ fn a_taken_name_gets_a_number() {
 #[test]
 fn everything_that_is_piped_in_is_delivered_once_and_in_order() {
     const LINES: usize = 20_000;
-    let server = TestServer::start(&[]);
+    let server = TestServer::start(&["--rate-limit", "0"]);
     let mut watcher = filter(&server, "pipes", "watcher").spawn().expect("the client starts");
     let mut watched = BufReader::new(watcher.stdout.take().expect("it is piped")).lines();
     let mut next = move || watched.next().expect("a line").expect("in UTF-8");

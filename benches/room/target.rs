@@ -123,7 +123,9 @@ impl Target {
         let (port, clients) = (port.to_string(), (clients + 8).to_string());
         let address = format!("127.0.0.1:{port}");
         let arguments: &[&str] = match self {
-            Target::Chatroom => &["127.0.0.1", &port, "--max-clients", &clients],
+            Target::Chatroom => {
+                &["127.0.0.1", &port, "--max-clients", &clients, "--rate-limit", "0"]
+            }
             Target::Ncat => &["-l", "--chat", "--max-conns", &clients, "127.0.0.1", &port],
             Target::Nats => &["-a", "127.0.0.1", "-p", &port],
             Target::Tokio => &[&address],

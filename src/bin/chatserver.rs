@@ -52,6 +52,11 @@ struct Arguments {
     #[arg(value_parser = arguments::number(16..=65_536), allow_negative_numbers = true)]
     max_line: u32,
 
+    /// How many lines a second are read of a client, after ten times as many at once; 0 for any
+    #[arg(long, value_name = "N", default_value = "100")]
+    #[arg(value_parser = arguments::number(0..=1_000_000), allow_negative_numbers = true)]
+    rate_limit: u32,
+
     /// How many of the last lines a new member is shown, 0 to 1000
     #[arg(long, value_name = "N", default_value = "20")]
     #[arg(value_parser = arguments::number(0..=1000), allow_negative_numbers = true)]
@@ -105,6 +110,7 @@ fn serve(arguments: &Arguments) -> Result<(), Problem> {
     let config = Config {
         max_clients: arguments.max_clients as usize,
         max_line: arguments.max_line as usize,
+        rate_limit: arguments.rate_limit,
         replay: arguments.replay as usize,
         memory: arguments.memory,
         stall_timeout: Duration::from_secs(arguments.stall_timeout.into()),

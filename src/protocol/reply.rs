@@ -79,6 +79,8 @@ pub enum Notice<'a> {
     },
     /// What was found has been shown.
     ThatIsAll,
+    /// You bring more than so many lines a second, and are read no faster than that.
+    SlowDown(u32),
     /// Lines that you should have had are gone.
     Missed(u64),
     /// The room closes.
@@ -137,6 +139,10 @@ impl fmt::Display for Notice<'_> {
                 write!(f, "-- the newest {lines} with \"{words}\":")
             }
             Notice::ThatIsAll => write!(f, "-- that is all"),
+            Notice::SlowDown(1) => write!(f, "-- slow down: you are read at 1 line a second"),
+            Notice::SlowDown(rate) => {
+                write!(f, "-- slow down: you are read at {rate} lines a second")
+            }
             Notice::Missed(1) => write!(f, "-- you missed 1 line (your connection was too slow)"),
             Notice::Missed(lines) => {
                 write!(f, "-- you missed {lines} lines (your connection was too slow)")
@@ -305,6 +311,7 @@ mod tests {
             ),
             (&Notice::Found { lines: 0, words: "x" }, "-- nothing with \"x\""),
             (&Notice::ThatIsAll, "-- that is all"),
+            (&Notice::SlowDown(100), "-- slow down: you are read at 100 lines a second"),
             (&Notice::Missed(312), "-- you missed 312 lines (your connection was too slow)"),
             (&Notice::Missed(1), "-- you missed 1 line (your connection was too slow)"),
             (&Notice::ShuttingDown, "-- the server is shutting down"),

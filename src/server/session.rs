@@ -4,9 +4,11 @@
 //! room. What it appends to the room, it appends once a chunk.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::allowance::{Allowance, Pass};
 use super::connection::{Connection, Verdict};
 use super::member::{Member, Seat};
 use super::room::Room;
@@ -29,6 +31,9 @@ const LARGE_READ: usize = 64 * 1024;
 /// ask for a long answer.
 const MAX_EVENTS: usize = 64 * 1024;
 
+/// How long a session that holds its client back may not notice the server's end.
+const NAP: Duration = Duration::from_millis(100);
+
 /// How long a client that is shown out may take to read what it was told, and how much more it may
 /// send meanwhile, before the connection is closed under it.
 const LINGER: Duration = Duration::from_secs(1);
@@ -42,13 +47,23 @@ pub(crate) struct Session {
     room: Arc<Room>,
     standing: Standing,
     lines: LineSplitter,
-    max_line: usize,
+    limits: Limits,
+    allowance: Allowance,
     /// What is not yet appended to the room.
     events: Batch,
     /// Whether a newline has come: until then, bytes that stand for a while are a line.
     newline_seen: bool,
     /// Whether the first line is still to come.
     expects_first: bool,
+}
+
+/// What a client may bring.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// The longest line, in bytes.
+    pub(crate) line: usize,
+    /// Lines a second, for long; 0 is no limit.
+    pub(crate) rate: u32,
 }
 
 /// Where a client stands in the room.
@@ -75,14 +90,15 @@ impl Session {
         connection: Arc<Connection>,
         room: Arc<Room>,
         seat: Seat,
-        max_line: usize,
+        limits: Limits,
     ) -> Session {
         Session {
             connection,
             room,
             standing: Standing::Seated(seat),
-            lines: LineSplitter::new(max_line),
-            max_line,
+            lines: LineSplitter::new(limits.line),
+            limits,
+            allowance: Allowance::new(limits.rate, Instant::now()),
             events: Batch::default(),
             newline_seen: false,
             expects_first: true,
@@ -127,11 +143,32 @@ impl Session {
         while next == Next::GoOn
             && let Some(line) = lines.next(&mut chunk)
         {
+            if self.hold_back().is_break() {
+                break;
+            }
             next = self.line(&line);
         }
         self.lines = lines;
         self.append();
         next
+    }
+
+    /// Waits while the client has brought more than it may, unless the server has hung up.
+    fn hold_back(&mut self) -> ControlFlow<()> {
+        while let Pass::After(wait) = self.allowance.take(Instant::now()) {
+            if self.connection.verdict().is_some() {
+                return ControlFlow::Break(());
+            }
+            if let Some(rate) = self.allowance.news() {
+                log::info!("{} is held back to {rate} lines a second", self.connection.peer());
+                self.with_member(|member, events| {
+                    events.push(member.alone(), Kind::Passing, Notice::SlowDown(rate));
+                });
+            }
+            self.append();
+            std::thread::sleep(wait.min(NAP));
+        }
+        ControlFlow::Continue(())
     }
 
     /// Nothing came for a while: what stands is a line, and a client that says nothing is a guest.
@@ -183,7 +220,7 @@ impl Session {
             Line::TooLong(_) if is_first && request::begins_like_http(&text) => self.turn_away(),
             Line::Whole(_) => self.request(request::parse(&text)),
             Line::TooLong(_) => {
-                self.answer(&Refusal::LineTooLong(self.max_line));
+                self.answer(&Refusal::LineTooLong(self.limits.line));
                 Next::GoOn
             }
         }
