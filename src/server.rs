@@ -28,6 +28,7 @@ mod member;
 mod recall;
 mod room;
 mod session;
+mod traffic;
 mod transcript;
 mod waker;
 

@@ -115,7 +115,7 @@ fn the_replay_and_what_follows_join_without_a_gap_or_a_double() {
                     std::thread::sleep(std::time::Duration::from_millis(1));
                 }
             }
-            bob.send("/quit\n");
+            bob.send("end\n/quit\n");
             while bob.line().is_some() {}
         });
         for newcomer in 0..20 {
@@ -124,7 +124,7 @@ fn the_replay_and_what_follows_join_without_a_gap_or_a_double() {
                 let mut client = server.join(&format!("newcomer{newcomer}"));
                 let mut numbers = Vec::new();
                 let mut line = client.line();
-                while let Some(text) = line.filter(|line| line != "-- bob left") {
+                while let Some(text) = line.filter(|line| !line.ends_with("<bob> end")) {
                     let said = text.split_once("<bob> ").map(|(_, number)| number);
                     numbers.extend(said.map(|number| number.parse::<usize>().unwrap()));
                     line = client.line();

@@ -317,6 +317,34 @@ fn who_brings_too_much_is_told_once_and_read_more_slowly_and_loses_nothing() {
 }
 
 #[test]
+fn who_comes_and_goes_beyond_ten_in_a_second_is_told_together() {
+    const MOVES: usize = 40;
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    for number in 0..MOVES {
+        let mut passing = server.join(&format!("p{number}x"));
+        passing.send("/quit\n");
+        passing.expect_end();
+    }
+    let (mut joined, mut left, mut lines) = (0, 0, 0);
+    while joined < MOVES || left < MOVES {
+        let line = alice.line().expect("the room goes on");
+        let sum = line.strip_prefix("-- ").and_then(|rest| rest.strip_suffix(" left"));
+        match sum.and_then(|sum| sum.split_once(" joined, ")) {
+            Some((some_joined, some_left)) => {
+                joined += some_joined.parse::<usize>().unwrap();
+                left += some_left.parse::<usize>().unwrap();
+            }
+            None if line.ends_with("x joined") => joined += 1,
+            None => left += usize::from(line.ends_with("x left")),
+        }
+        lines += 1;
+    }
+    assert_eq!((joined, left), (MOVES, MOVES));
+    assert!(lines < MOVES, "{lines} lines");
+}
+
+#[test]
 fn who_talks_does_not_wait_for_a_backlog_that_others_have_made() {
     const FLOOD: usize = 12_000_000;
     let server = TestServer::start(&["--rate-limit", "0"]);
@@ -416,7 +444,8 @@ fn long_answers_do_not_count_against_the_one_who_asked_for_them() {
     let _members: Vec<_> = (0..98).map(|i| server.join(&name(i))).collect();
     let mut idle = server.join("idle");
     let mut asker = server.join("asker");
-    idle.expect("-- asker joined");
+    // So many have joined just now that it is told of some of them together.
+    while idle.line().is_some_and(|line| !line.ends_with(" joined, 0 left")) {}
     let mut asks = asker.second();
     std::thread::scope(|scope| {
         // Together the answers are five times as long as what the room remembers.

@@ -176,6 +176,9 @@ impl<'a> Receiver<'a> {
         };
         into.push_str(&line);
         into.push('\n');
+        if reply::is_came_and_went(&line) && self.roll_call == RollCall::Done {
+            self.roll_call = first_roll_call(self.output);
+        }
         self.call_the_roll();
         Ok(())
     }

@@ -55,6 +55,13 @@ pub enum Notice<'a> {
     Joined(&'a Name),
     /// Someone went.
     Left(&'a Name, Departure<'a>),
+    /// So many came and went, more than are told one by one.
+    CameAndWent {
+        /// How many joined.
+        joined: u64,
+        /// How many left.
+        left: u64,
+    },
     /// Someone has another name.
     IsNow {
         /// The name until now.
@@ -123,6 +130,8 @@ impl fmt::Display for Notice<'_> {
             Notice::Left(name, Departure::TooSlow) => {
                 write!(f, "-- {name} was too slow and was dropped")
             }
+            // Always both, for somebody may be called 38.
+            Notice::CameAndWent { joined, left } => write!(f, "-- {joined} joined, {left} left"),
             Notice::IsNow { old, new } => write!(f, "-- {old} is now {new}"),
             Notice::Help(command) => {
                 write!(f, "-- {:<17} {}", command.usage(), command.purpose())
@@ -250,6 +259,17 @@ pub fn is_room_full(line: &str) -> bool {
     line.starts_with("!! the room is full (")
 }
 
+/// Whether `line` tells of joins and leaves without names.
+#[must_use]
+pub fn is_came_and_went(line: &str) -> bool {
+    let counts = line
+        .strip_prefix("-- ")
+        .and_then(|rest| rest.strip_suffix(" left"))
+        .and_then(|rest| rest.split_once(" joined, "));
+    counts
+        .is_some_and(|(joined, left)| joined.parse::<u64>().is_ok() && left.parse::<u64>().is_ok())
+}
+
 /// Whether `line` is the first one of an answer to `/who`.
 #[must_use]
 pub fn begins_who(line: &str) -> bool {
@@ -298,6 +318,8 @@ mod tests {
             (&Notice::Left(alice, Departure::Quit("good night")), "-- alice left: good night"),
             (&Notice::Left(alice, Departure::ConnectionLost), "-- alice left (connection lost)"),
             (&Notice::Left(bob, Departure::TooSlow), "-- bob was too slow and was dropped"),
+            (&Notice::CameAndWent { joined: 38, left: 35 }, "-- 38 joined, 35 left"),
+            (&Notice::CameAndWent { joined: 1, left: 0 }, "-- 1 joined, 0 left"),
             (&Notice::IsNow { old: alice, new: bob }, "-- alice is now bob"),
             (&Notice::Help(Command::Quit), "-- /quit [TEXT]      leave, with a farewell"),
             (&Notice::HelpToSay, "-- TEXT              say TEXT to all; //TEXT says /TEXT"),
@@ -358,6 +380,14 @@ mod tests {
         assert!(begins_who(&lines[0]) && !lines[1..].iter().any(|line| begins_who(line)));
         assert!(before.iter().all(|line| who_goes_on(line)) && !who_goes_on(last));
         assert_eq!(who(&[&names[0]]), ["-- 1 here: guest1"]);
+    }
+
+    #[test]
+    fn a_client_knows_that_some_came_and_went() {
+        assert!(is_came_and_went(&Notice::CameAndWent { joined: 38, left: 35 }.to_string()));
+        for line in ["-- 38 joined", "-- bob left: 3 joined, 4 left", "<bob> -- 3 joined, 4 left"] {
+            assert!(!is_came_and_went(line), "{line}");
+        }
     }
 
     #[test]

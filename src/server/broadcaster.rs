@@ -116,6 +116,7 @@ impl Broadcaster {
             let idle = self.due == 0;
             let news = self.room.news(held, idle);
             let (end, end_offset, nothing) = (news.end, news.end_offset, news.nothing);
+            let more_at = news.due;
             self.take(news);
             self.serve(end);
             if self.due > 0 && self.turn > 0 {
@@ -126,7 +127,7 @@ impl Broadcaster {
             }
             let was_held = std::mem::replace(&mut held, self.is_too_fast(end_offset));
             if idle && nothing && held == was_held {
-                self.wait(held);
+                self.wait(held, more_at);
             } else if self.readers.iter().any(|reader| reader.full_since.is_some()) {
                 self.look_for_room(Some(Duration::ZERO));
             }
@@ -231,12 +232,13 @@ impl Broadcaster {
     }
 
     /// Waits until there is something to do.
-    fn wait(&mut self, held: bool) {
+    fn wait(&mut self, held: bool, more_at: Option<Instant>) {
         let stalled = self.readers.iter().filter_map(|reader| reader.full_since).min();
         let times = [
             stalled.map(|since| since + self.patience),
             held.then(|| self.judged + PACE_WINDOW),
             self.deadline,
+            more_at,
         ];
         let next = times.into_iter().flatten().min();
         self.look_for_room(next.map(|at| at.saturating_duration_since(Instant::now())));

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::connection::Connection;
 use super::recall::{self, Recall};
 use super::room::{Arrival, Present, Room, now};
+use super::traffic::Move;
 use super::transcript::{Audience, Batch, Kind, MemberId, newest};
 use crate::protocol::name::Name;
 use crate::protocol::reply::{self, Departure, Notice, Refusal, Speech};
@@ -52,7 +53,7 @@ impl Seat {
         let others = state.members.len();
         let likeness = name.likeness();
         state.members.push(Present { id, name: name.clone(), likeness });
-        state.tell(Audience::AllBut(id), Notice::Joined(&name));
+        state.tell_move(Move::Join, id, Notice::Joined(&name));
         let recall = Recall::newest(state.transcript.newest(id, room.replay));
         let (from, offset) = (state.transcript.end(), state.transcript.end_offset());
         state.tell(Audience::Only(id), Notice::YouAre { name: &name, others });
@@ -240,7 +241,7 @@ impl Member {
             return room.wake(state);
         }
         let notice = Notice::Left(&self.name, how);
-        state.tell(Audience::AllBut(self.id), notice);
+        state.tell_move(Move::Leave, self.id, notice);
         room.wake(state);
         log::info!("{} ({})", notice.to_string().trim_start_matches("-- "), self.peer);
     }

@@ -7,12 +7,13 @@
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Config;
 use super::connection::Connection;
 use super::member::Weight;
 use super::recall::Recall;
+use super::traffic::{Move, Sum, Traffic};
 use super::transcript::{Audience, Batch, Kind, MemberId, Millis, Seq, Transcript};
 use super::waker::Waker;
 use crate::protocol::name::{Likeness, Name};
@@ -44,6 +45,7 @@ pub(crate) struct Room {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) members: Vec<Present>,
+    traffic: Traffic,
     /// Who left last, newest last.
     pub(super) gone: VecDeque<Likeness>,
     /// Clients that have a place, with or without a name.
@@ -99,6 +101,8 @@ pub(crate) struct News {
     /// How many bytes of lines are before that.
     pub(crate) end_offset: u64,
     pub(crate) closing: bool,
+    /// When there is going to be more, if nobody brings anything.
+    pub(crate) due: Option<Instant>,
     /// There was nothing: a broadcaster that is idle may wait.
     pub(crate) nothing: bool,
 }
@@ -107,6 +111,7 @@ impl Room {
     pub(crate) fn new(waker: Waker, config: &Config) -> Room {
         let state = State {
             members: Vec::new(),
+            traffic: Traffic::new(Instant::now()),
             gone: VecDeque::new(),
             seats: 0,
             next_id: 1,
@@ -157,6 +162,9 @@ impl Room {
     pub(crate) fn news(&self, held: bool, idle: bool) -> News {
         let mut state = self.lock();
         state.held = held;
+        if let Some(Sum { joined, left }) = state.traffic.take_sum(Instant::now()) {
+            state.tell(Audience::All, Notice::CameAndWent { joined, left });
+        }
         let nothing = state.transcript.unsealed() == 0
             && state.arrivals.is_empty()
             && state.departures.is_empty()
@@ -172,6 +180,7 @@ impl Room {
             end,
             end_offset,
             closing: state.closing,
+            due: state.traffic.due(),
             nothing,
         };
         self.notify(&state);
@@ -233,6 +242,13 @@ impl State {
     /// Appends a notice, or an answer.
     pub(super) fn tell(&mut self, audience: Audience, line: impl Display) {
         self.transcript.push(audience, Kind::Passing, line, now());
+    }
+
+    /// Tells the others that a member has come or gone, at once or together with more of them.
+    pub(super) fn tell_move(&mut self, what: Move, member: MemberId, notice: Notice<'_>) {
+        if self.traffic.tells(what, Instant::now()) {
+            self.tell(Audience::AllBut(member), notice);
+        }
     }
 
     /// Has something shown again to a member, before what comes next.

@@ -1,0 +1,90 @@
+//! How often it is told who comes and goes. Pure.
+//!
+//! Beyond a few in a second they are told together, so that nobody can fill the others' screens by
+//! coming and going.
+
+use std::time::{Duration, Instant};
+
+/// How many are told one by one in an [`INTERVAL`].
+const MOST: u32 = 10;
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Who comes and goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Move {
+    Join,
+    Leave,
+}
+
+/// Joins and leaves that are told together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Sum {
+    pub(crate) joined: u64,
+    pub(crate) left: u64,
+}
+
+/// The last interval's joins and leaves.
+#[derive(Debug)]
+pub(crate) struct Traffic {
+    since: Instant,
+    told: u32,
+    untold: Sum,
+}
+
+impl Traffic {
+    pub(crate) fn new(now: Instant) -> Traffic {
+        Traffic { since: now, told: 0, untold: Sum::default() }
+    }
+
+    /// Whether one more is told by itself. If not, it is in a later [sum](Traffic::take_sum).
+    pub(crate) fn tells(&mut self, what: Move, now: Instant) -> bool {
+        if now.saturating_duration_since(self.since) >= INTERVAL && self.untold == Sum::default() {
+            (self.since, self.told) = (now, 0);
+        }
+        if self.told < MOST {
+            self.told += 1;
+            return true;
+        }
+        match what {
+            Move::Join => self.untold.joined += 1,
+            Move::Leave => self.untold.left += 1,
+        }
+        false
+    }
+
+    /// When the sum is to be told, if there is one.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        (self.untold != Sum::default()).then(|| self.since + INTERVAL)
+    }
+
+    /// The sum, once it is due. Another interval begins.
+    pub(crate) fn take_sum(&mut self, now: Instant) -> Option<Sum> {
+        self.due().filter(|due| *due <= now)?;
+        (self.since, self.told) = (now, 0);
+        Some(std::mem::take(&mut self.untold))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_ten_in_a_second_they_are_told_together() {
+        let start = Instant::now();
+        let after = |millis| start + Duration::from_millis(millis);
+        let mut traffic = Traffic::new(start);
+        let told = (0..30).filter(|_| traffic.tells(Move::Join, after(100))).count();
+        assert!(!traffic.tells(Move::Leave, after(200)));
+        assert_eq!((told, traffic.due()), (10, Some(after(1000))));
+        assert_eq!(traffic.take_sum(after(999)), None);
+        // Until the sum is told nobody is told alone, or the order would be another one.
+        assert!(!traffic.tells(Move::Leave, after(1500)));
+        assert_eq!(traffic.take_sum(after(1500)), Some(Sum { joined: 20, left: 2 }));
+        assert_eq!((traffic.take_sum(after(3000)), traffic.due()), (None, None));
+        assert!(traffic.tells(Move::Leave, after(1600)));
+        assert!((0..10).all(|_| traffic.tells(Move::Join, after(2600))));
+        assert!(!traffic.tells(Move::Join, after(2700)));
+    }
+}
