@@ -17,6 +17,7 @@ use log::{debug, info, warn};
 
 use super::conversation::{self, Action, Focus};
 use super::echo::echo;
+use super::editor::recall::is_secret;
 use super::editor::{Editor, Outcome};
 use super::handshake::Server;
 use super::history::History;
@@ -273,8 +274,11 @@ impl Keyboard<'_> {
     }
 }
 
-/// For the log, which somebody will read in a terminal.
+/// For the log, which somebody will read in a terminal, and which has no passwords in it.
 fn safe(line: &str) -> Cow<'_, str> {
+    if is_secret(line) {
+        return Cow::Borrowed("(a line that may have a password in it)");
+    }
     text::make_safe(line.as_bytes())
 }
 

@@ -191,6 +191,12 @@ impl Editor {
                 if options.is_empty() {
                     return Outcome::Full;
                 }
+                // A blank that is there already need not come twice.
+                if self.buffer.after().starts_with(' ') {
+                    options.iter_mut().for_each(|option| {
+                        option.truncate(option.trim_end_matches(' ').len());
+                    });
+                }
                 options.push(self.buffer.before()[start..].to_owned());
                 Completion { start, chosen: options.len() - 1, options }
             }
@@ -607,6 +613,7 @@ mod tests {
             ("a|", "<tab><esc>", "a|"),
             ("a|", "<tab>x<tab>", "apple x|"),
             ("eat ap|!", "<tab>", "eat apple |!"),
+            ("ap| pie", "<tab>", "apple| pie"),
             ("eat x|", "<tab>", "eat x|"),
             ("b|", "<search><tab><esc>", "b|"),
         ];

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use super::editor::recall::{MOST, is_memorable};
 use crate::protocol::text::make_safe;
 
-/// At the start, a file with more entries than this is cut to the newest [`MOST`].
-const CUT_AT: usize = 2 * MOST;
+/// A file that would have more entries than [`MOST`] is cut to the newest of so many, to be cut again
+/// only after a while.
+const KEPT: usize = MOST - 100;
 
 /// How much of a file is read, in bytes from its end. It has become larger only by long pastes.
 const READ: u64 = 4 * 1024 * 1024;
@@ -22,6 +23,8 @@ pub(super) struct History {
     path: PathBuf,
     file: File,
     last: Option<String>,
+    /// How many entries the file has, as far as we know.
+    count: usize,
 }
 
 /// Where the file is: in the user's state folder (on Unix by the XDG Base Directory Specification,
@@ -49,13 +52,11 @@ impl History {
         }
         let mut file = private().append(true).read(true).open(path)?;
         let mut entries = read(&mut file)?;
-        if entries.len() > CUT_AT {
-            entries.drain(..entries.len() - MOST);
-            file = replace(path, &entries)?;
+        if entries.len() > MOST {
+            file = cut(path, &mut entries)?;
         }
-        entries.drain(..entries.len().saturating_sub(MOST));
-        let (path, last) = (path.to_owned(), entries.last().cloned());
-        Ok((History { path, file, last }, entries))
+        let (path, last, count) = (path.to_owned(), entries.last().cloned(), entries.len());
+        Ok((History { path, file, last, count }, entries))
     }
 
     /// The file.
@@ -72,7 +73,13 @@ impl History {
         if !is_memorable(entry) || self.last.as_deref() == Some(entry) {
             return Ok(());
         }
+        if self.count >= MOST {
+            let mut entries = read(&mut self.file)?;
+            self.file = cut(&self.path, &mut entries)?;
+            self.count = entries.len();
+        }
         self.last = Some(entry.to_owned());
+        self.count += 1;
         self.file.write_all(escape(entry).as_bytes())
     }
 }
@@ -89,10 +96,12 @@ fn read(file: &mut File) -> io::Result<Vec<String>> {
     Ok(lines.map(unescape).filter(|entry| is_memorable(entry)).collect())
 }
 
-/// Puts a new file with these entries in the old one's place, so that there is always a whole one.
-fn replace(path: &Path, entries: &[String]) -> io::Result<File> {
+/// Puts a new file with the newest entries in the old one's place, so that there is always a whole
+/// one. What another client adds in this instant is lost.
+fn cut(path: &Path, entries: &mut Vec<String>) -> io::Result<File> {
+    entries.drain(..entries.len().saturating_sub(KEPT));
     let new = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = private().create_new(true).append(true).open(&new)?;
+    let mut file = private().create_new(true).append(true).read(true).open(&new)?;
     let lines: String = entries.iter().map(|entry| escape(entry)).collect();
     file.write_all(lines.as_bytes())
         .and_then(|()| fs::rename(&new, path))
@@ -197,22 +206,26 @@ mod tests {
         let lines = "a line\n".repeat(READ as usize / 7 + 10);
         fs::write(&path, &lines).expect("ours");
         let (_, entries) = open(&path);
-        assert_eq!((entries.len(), entries[0].as_str()), (MOST, "a line"));
+        assert_eq!((entries.len(), entries[0].as_str()), (KEPT, "a line"));
         remove(&path);
     }
 
     #[test]
-    fn a_file_that_has_grown_long_is_cut_to_the_newest() {
+    fn a_file_never_has_more_than_the_newest_thousand() {
         let path = path("long");
         drop(open(&path));
-        let lines: String = (0..=CUT_AT).map(|i| format!("{i}\n")).collect();
+        let lines: String = (0..=MOST).map(|i| format!("{i}\n")).collect();
         fs::write(&path, lines).expect("ours");
         let (mut history, entries) = open(&path);
-        assert_eq!((entries.len(), entries[0].as_str()), (MOST, "1001"));
-        history.add("new").expect("it can be written");
-        let kept = fs::read_to_string(&path).expect("ours");
-        assert_eq!(kept.lines().count(), MOST + 1);
-        assert!(kept.ends_with("2000\nnew\n"));
+        assert_eq!((entries.len(), entries[0].as_str()), (KEPT, "101"));
+        let count = || fs::read_to_string(&path).expect("ours").lines().count();
+        for number in 0..250 {
+            history.add(&format!("new {number}")).expect("it can be written");
+            assert!(count() <= MOST, "{number}");
+        }
+        let (_, entries) = open(&path);
+        assert_eq!(entries.last().map(String::as_str), Some("new 249"));
+        assert_eq!(entries.iter().filter(|entry| entry.starts_with("new ")).count(), 250);
         let others = fs::read_dir(path.parent().expect("a folder")).expect("ours").count();
         assert_eq!(others, 1);
         remove(&path);

@@ -127,7 +127,7 @@ pub(super) fn editor_key(event: &KeyEvent) -> Option<Key> {
     match (bound, event.code) {
         (Some(binding), _) => Some(binding.key),
         // Windows reports AltGr as both, and has worked out the character.
-        (None, Char(c)) if ctrl == alt => Some(Key::Char(c)),
+        (None, Char(c)) if ctrl == alt && (cfg!(windows) || !ctrl) => Some(Key::Char(c)),
         (None, _) => None,
     }
 }
@@ -155,7 +155,7 @@ mod tests {
         let cases = [
             (Char('a'), NONE, Some(Key::Char('a'))),
             (Char('A'), SHIFT, Some(Key::Char('A'))),
-            (Char('@'), CTRL | ALT, Some(Key::Char('@'))),
+            (Char('@'), CTRL | ALT, cfg!(windows).then_some(Key::Char('@'))),
             (Char('a'), CTRL, Some(Key::Home)),
             (Char('W'), CTRL, Some(Key::CutToBlank)),
             (Char('j'), CTRL, Some(Key::Enter)),

@@ -42,6 +42,8 @@ pub(super) struct Receiver<'a> {
     roll_call: RollCall,
     /// Once the server has let us in, a connection that is lost is worth another.
     was_in: bool,
+    /// The connection is another one than before, and the server has not said a word yet.
+    is_new: bool,
 }
 
 /// How far we are with asking who is here, to know the names before they speak.
@@ -70,6 +72,7 @@ impl<'a> Receiver<'a> {
             },
             roll_call: first_roll_call(output),
             was_in: false,
+            is_new: false,
         }
     }
 
@@ -102,7 +105,7 @@ impl<'a> Receiver<'a> {
         self.splitter = LineSplitter::new(MAX_LINE);
         self.timeout = None;
         self.roll_call = first_roll_call(self.output);
-        self.output.notice(&format!("connected again to {}", self.connection.peer()));
+        self.is_new = true;
     }
 
     fn receive(&mut self) -> Result<Lost, End> {
@@ -169,6 +172,9 @@ impl<'a> Receiver<'a> {
         let line = text::make_safe(line);
         info!("received: {line}");
         let interest = self.link.greet(&line)?;
+        if std::mem::take(&mut self.is_new) {
+            self.output.notice(&format!("connected again to {}", self.connection.peer()));
+        }
         let into = match interest {
             Interest::Hidden => return Ok(()),
             Interest::Shown if self.is_roll_call(&line) => &mut self.received.who,

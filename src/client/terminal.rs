@@ -232,7 +232,8 @@ impl Face {
                 &over
             }
             Presence::Here if self.over > 0 => {
-                over = format!("{} bytes too long", self.over);
+                let bytes = if self.over == 1 { "byte" } else { "bytes" };
+                over = format!("{} {bytes} too long", self.over);
                 &over
             }
             Presence::Here => "",

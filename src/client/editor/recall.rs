@@ -10,15 +10,17 @@ const LONGEST: usize = 64 * 1024;
 
 /// Commands that may be followed by a password. Today's server knows none of them; another one, or
 /// a later one, may.
-const SECRETS: [&str; 7] =
-    ["/password", "/pass", "/login", "/register", "/identify", "/auth", "/oper"];
+const SECRETS: [&str; 8] =
+    ["/password", "/passwd", "/pass", "/login", "/register", "/identify", "/auth", "/oper"];
+
+/// Whether there may be a password in the line.
+pub(crate) fn is_secret(line: &str) -> bool {
+    let word = line.split_whitespace().next().unwrap_or_default();
+    SECRETS.iter().any(|secret| secret.eq_ignore_ascii_case(word))
+}
 
 /// Whether what was sent is to be remembered: no password ever is.
 pub(crate) fn is_memorable(entry: &str) -> bool {
-    let is_secret = |line: &str| {
-        let word = line.split_whitespace().next().unwrap_or_default();
-        SECRETS.iter().any(|secret| secret.eq_ignore_ascii_case(word))
-    };
     entry.len() <= LONGEST && !entry.trim().is_empty() && !entry.lines().any(is_secret)
 }
 
