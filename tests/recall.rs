@@ -160,3 +160,39 @@ fn who_asks_for_more_than_it_reads_is_read_no_further_and_misses_nothing() {
         }
     });
 }
+
+/// Whoever asks between others' lines has all of them, wherever the answer stands among them.
+#[test]
+fn who_asks_in_the_middle_of_a_conversation_misses_nothing_of_it() {
+    const LINES: usize = 20_000;
+    let server = TestServer::start(&["--rate-limit", "0"]);
+    let mut alice = server.join("alice");
+    let mut bob = server.join("bob");
+    let mut asks = alice.second();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for line in 0..LINES {
+                bob.send(format!("{line}\n"));
+            }
+            bob.send("end\n");
+            while bob.line().expect("the room goes on") != "<alice> thanks" {}
+        });
+        scope.spawn(move || {
+            for _ in 0..2000 {
+                asks.send("mine\n/history 1\n");
+                std::thread::sleep(std::time::Duration::from_micros(50));
+            }
+            asks.send("thanks\n");
+        });
+        let mut numbers = Vec::new();
+        let mut line = alice.line();
+        while let Some(text) = line.filter(|line| line != "<bob> end") {
+            numbers.extend(text.strip_prefix("<bob> ").map(|n| n.parse::<usize>().unwrap()));
+            line = alice.line();
+        }
+        let missing = (0..LINES).find(|&number| numbers.get(number) != Some(&number));
+        assert_eq!(missing, None);
+        // All that is asked is answered, and the last line is said.
+        while alice.line().is_some_and(|line| line != "-- bob left") {}
+    });
+}

@@ -344,15 +344,30 @@ impl Reader {
         let slices: Vec<_> =
             pieces.iter().map(|(batch, piece)| IoSlice::new(batch.text(piece))).collect();
         if slices.is_empty() {
-            if let Some(batch) = batches.last().filter(|batch| batch.end() > self.next) {
-                self.go_to(batch, batch.end());
-            }
+            self.pass_over(batches);
             return Ok(());
         }
         if let Some(sent) = self.offer(&slices, now)? {
             self.advance(&pieces, sent);
         }
         Ok(())
+    }
+
+    /// Goes on to where something is shown again, or to the end of what was read: none of it was for
+    /// this reader.
+    fn pass_over(&mut self, batches: &[Arc<Batch>]) {
+        let end = batches.last().map_or(self.next, |batch| batch.end()).min(self.next_recall());
+        let holds_end = |batch: &&Arc<Batch>| (batch.begin()..=batch.end()).contains(&end);
+        if end > self.next
+            && let Some(batch) = batches.iter().find(holds_end)
+        {
+            self.go_to(batch, end);
+        }
+    }
+
+    /// Before which event something is shown again.
+    fn next_recall(&self) -> Seq {
+        self.recalls.front().map_or(Seq::MAX, |(at, _)| *at)
     }
 
     /// Makes the next of the lines that are shown again here.
@@ -370,8 +385,7 @@ impl Reader {
     }
 
     fn pieces<'a>(&self, batches: &'a [Arc<Batch>]) -> Vec<(&'a Batch, Piece)> {
-        let recall = self.recalls.front().map_or(Seq::MAX, |(at, _)| *at);
-        let due = self.next..self.until.min(recall);
+        let due = self.next..self.until.min(self.next_recall());
         let of_batch =
             |batch: &'a Arc<Batch>| batch.pieces(self.id, &due).map(move |piece| (&**batch, piece));
         batches
