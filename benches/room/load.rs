@@ -85,6 +85,8 @@ pub fn run(target: Target, scenario: &Scenario) -> io::Result<Outcome> {
         .zip(process::memory(server.id()))
         .map(|(before, after)| after.saturating_sub(before) / scenario.clients as u64);
     if let Some(time) = scenario.idle {
+        // Who joined is told for a second longer.
+        std::thread::sleep(Duration::from_millis(1200));
         let before = process::switches(server.id());
         std::thread::sleep(time);
         let after = process::switches(server.id());
