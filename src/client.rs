@@ -109,7 +109,10 @@ pub enum BellChoice {
 /// the caller waits for a key.
 pub fn run(config: &Config) -> ! {
     way_out::keep_panics_quiet();
-    if io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb() {
+    let in_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if in_terminal && is_dumb() {
+        start(config, &Arc::new(Filter::in_dumb_terminal()), filter::run)
+    } else if in_terminal {
         let colours = colours::colours(config.color, |name| std::env::var(name).ok());
         start(config, &Arc::new(Terminal::new(colours, config.bell)), chat::run)
     } else {

@@ -189,6 +189,9 @@ fn a_dumb_terminal_gets_lines_and_nothing_else() {
     terminal.shows_what("lines", |rows| {
         rows.trim_end().ends_with("-- you are alice, alone here\n<bob> hi\n|")
     });
+    let picture = terminal.picture();
+    let line = picture.lines().find(|line| line.ends_with("<bob> hi")).expect("it is there");
+    assert_eq!((line.len(), &line[2..3]), ("14:02 <bob> hi".len(), ":"), "{line}");
     terminal.press("hello\n");
     server.hear("hello\n");
     terminal.press("\x04");

@@ -3,13 +3,17 @@
 //! The main thread reads and sends, byte for byte, in pieces as large as they come; memory stays
 //! bounded however much there is. Standard output gets the received lines and nothing else.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
+use chrono::Local;
 use log::{info, warn};
 
+use super::colours::Colours;
+use super::conversation::{Conversation, Moment, Shown};
 use super::handshake::Server;
 use super::link::Connection;
 use super::output::{Output, Presence, Reader, Received};
@@ -34,9 +38,28 @@ const SILENCE: Duration = Duration::from_secs(1);
 pub(super) struct Filter {
     /// How often something was shown. Held while it is written.
     shown: Mutex<u64>,
+    /// In a terminal that can do no more than show lines, each has its time.
+    conversation: Option<Mutex<Conversation>>,
 }
 
 impl Filter {
+    /// For a terminal that can do no more than show one line after the other.
+    pub(super) fn in_dumb_terminal() -> Filter {
+        let conversation = Some(Mutex::new(Conversation::new(Colours::None)));
+        Filter { conversation, ..Filter::default() }
+    }
+
+    /// What is written of what was received.
+    fn lines<'a>(&self, received: &'a Received) -> Cow<'a, str> {
+        let Some(conversation) = &self.conversation else { return Cow::Borrowed(&received.lines) };
+        let (mut conversation, mut shown) = (lock(conversation), Shown::default());
+        let at = Moment { time: Local::now().naive_local(), columns: 0 };
+        for line in received.lines.lines() {
+            conversation.receive(line, received.server, at, &mut shown);
+        }
+        Cow::Owned(shown.text)
+    }
+
     fn shown(&self) -> MutexGuard<'_, u64> {
         lock(&self.shown)
     }
@@ -58,7 +81,8 @@ impl Output for Filter {
         let mut shown = self.shown();
         *shown += 1;
         let mut out = io::stdout().lock();
-        let written = out.write_all(received.lines.as_bytes()).and_then(|()| out.flush());
+        let lines = self.lines(received);
+        let written = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
         written.map_err(|why| match why.kind() {
             // Whoever read it has had enough, as `head` does.
             io::ErrorKind::BrokenPipe => End::Clean,
