@@ -333,9 +333,11 @@ impl Sender {
         self.terminal
             .show_own(|name| lines.iter().filter_map(|line| echo(server, name, line)).collect())?;
         lines.iter().for_each(|line| self.link.about_to_send(line.as_bytes()));
-        while let Err(why) = connection.send((lines.join("\n") + "\n").as_bytes()) {
+        let mut left = lines;
+        while let Err((sent, why)) = connection.send_lines(left) {
             // The receiver learns it too, and makes another connection or ends the program.
             warn!("not sent: {why}");
+            left = &left[sent..];
             self.link.wait_for_loss(&connection);
             connection = self.link.wait_for_greeting();
         }

@@ -167,6 +167,7 @@ impl Editor {
     pub fn paste(&mut self, text: &str) -> Outcome {
         if let Mode::Searching(search) = std::mem::replace(&mut self.mode, Mode::Writing) {
             search.accept(&mut self.recall);
+            self.undo = Undo::default();
         }
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let lines: Vec<_> = text
@@ -683,6 +684,16 @@ mod tests {
         assert_eq!(editor.type_keys("<enter>"), ["<one", "\ttwo", "three red>"]);
         assert_eq!(editor.type_keys("<up><undo>"), [""; 0]);
         assert_eq!(editor.picture(), "<one\n\ttwo\nthree red>|");
+    }
+
+    #[test]
+    fn a_paste_into_a_search_goes_into_what_was_found() {
+        let mut editor = Editor::new(4096, vec!["xy".to_owned()]);
+        editor.type_keys("hello world<search>x");
+        assert_eq!(editor.paste("z"), Outcome::Edited);
+        assert_eq!((editor.picture(), editor.prompt()), ("z|xy".to_owned(), Prompt::Name));
+        editor.type_keys("<undo><undo><undo>");
+        assert_eq!(editor.picture(), "|xy");
     }
 
     #[test]

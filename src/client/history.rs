@@ -17,11 +17,10 @@ const KEPT: usize = MOST - 100;
 /// How much of a file is read, in bytes from its end. It has become larger only by long pastes.
 const READ: u64 = 4 * 1024 * 1024;
 
-/// The file, open to be appended to.
+/// The file. It is opened for each entry, since another client may have put a new one in its place.
 #[derive(Debug)]
 pub(super) struct History {
     path: PathBuf,
-    file: File,
     last: Option<String>,
     /// How many entries the file has, as far as we know.
     count: usize,
@@ -52,11 +51,13 @@ impl History {
         }
         let mut file = private().append(true).read(true).open(path)?;
         let mut entries = read(&mut file)?;
+        // The file itself, if this is a link to it.
+        let path = fs::canonicalize(path)?;
         if entries.len() > MOST {
-            file = cut(path, &mut entries)?;
+            cut(&path, &mut entries)?;
         }
-        let (path, last, count) = (path.to_owned(), entries.last().cloned(), entries.len());
-        Ok((History { path, file, last, count }, entries))
+        let (last, count) = (entries.last().cloned(), entries.len());
+        Ok((History { path, last, count }, entries))
     }
 
     /// The file.
@@ -73,14 +74,15 @@ impl History {
         if !is_memorable(entry) || self.last.as_deref() == Some(entry) {
             return Ok(());
         }
+        let mut file = private().append(true).read(true).open(&self.path)?;
         if self.count >= MOST {
-            let mut entries = read(&mut self.file)?;
-            self.file = cut(&self.path, &mut entries)?;
+            let mut entries = read(&mut file)?;
+            file = cut(&self.path, &mut entries)?;
             self.count = entries.len();
         }
         self.last = Some(entry.to_owned());
         self.count += 1;
-        self.file.write_all(escape(entry).as_bytes())
+        file.write_all(escape(entry).as_bytes())
     }
 }
 

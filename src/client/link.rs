@@ -100,6 +100,8 @@ impl Link {
     /// who want to send wait.
     pub(super) fn lose(&self) {
         let mut state = self.state();
+        // Whoever is still sending on it must not wait for a server that takes nothing any more.
+        state.connection.stream.shutdown(Shutdown::Both).ok();
         state.away = true;
         state.progress = Progress::Nowhere;
         self.gone_on.notify_all();
@@ -325,6 +327,23 @@ impl Connection {
     /// Sends `bytes`, which may wait for the server to take them.
     pub(super) fn send(&self, bytes: &[u8]) -> io::Result<()> {
         (&self.stream).write_all(bytes)
+    }
+
+    /// The same for whole lines; if it fails, the error comes with how many of them were sent.
+    pub(super) fn send_lines(&self, lines: &[String]) -> Result<(), (usize, io::Error)> {
+        let bytes = (lines.join("\n") + "\n").into_bytes();
+        let mut sent = 0;
+        while sent < bytes.len() {
+            match (&self.stream).write(&bytes[sent..]) {
+                Ok(length) => sent += length,
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => {
+                    let newlines = bytes[..sent].iter().filter(|&&byte| byte == b'\n');
+                    return Err((newlines.count(), why));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Sends a command of our own. If it cannot be sent, the receiver is about to learn why.

@@ -118,8 +118,8 @@ impl Broadcaster {
             let (end, end_offset, nothing) = (news.end, news.end_offset, news.nothing);
             let more_at = news.due;
             self.take(news);
-            self.serve(end);
-            if self.due > 0 && self.turn > 0 {
+            let came_round = self.serve(end);
+            if self.due > 0 && !came_round {
                 continue;
             }
             if self.is_over(end) {
@@ -163,9 +163,10 @@ impl Broadcaster {
         }
     }
 
-    /// Sends to the next few whose sockets take it.
-    fn serve(&mut self, end: Seq) {
+    /// Sends to the next few whose sockets take it; true if that has gone beyond the last reader.
+    fn serve(&mut self, end: Seq) -> bool {
         let now = Instant::now();
+        let mut came_round = false;
         let mut batches: Vec<Arc<Batch>> = Vec::new();
         let mut sends = 0;
         while self.due > 0 && sends < STRETCH {
@@ -196,8 +197,10 @@ impl Broadcaster {
             }
             if self.turn >= self.readers.len() {
                 self.turn = 0;
+                came_round = true;
             }
         }
+        came_round
     }
 
     /// Takes the reader out whose turn it is.

@@ -59,14 +59,19 @@ impl Recall {
         let mut lines = self.header.take().map_or(String::new(), |header| header + "\n");
         let mut batches: Vec<Arc<Batch>> = Vec::new();
         while lines.len() < PORTION
-            && let Some(event) = self.events.pop_front()
+            && let Some(&event) = self.events.front()
         {
-            let holds = |batch: &Arc<Batch>| (batch.begin()..batch.end()).contains(&event);
-            if !batches.iter().any(holds) {
+            let holds = |batch: &&Arc<Batch>| (batch.begin()..batch.end()).contains(&event);
+            if !batches.iter().any(|batch| holds(&batch)) {
                 batches = read(event);
             }
-            if let Some(batch) = batches.iter().find(|batch| holds(batch)) {
+            if let Some(batch) = batches.iter().find(holds) {
+                self.events.pop_front();
                 self.show(&mut lines, batch.time(event), batch.line(event));
+            } else {
+                let remembered = batches.first().map_or(Seq::MAX, |batch| batch.begin());
+                let forgotten = self.events.partition_point(|&event| event < remembered);
+                self.events.drain(..forgotten.max(1));
             }
         }
         if lines.len() < PORTION
