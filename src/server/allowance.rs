@@ -57,6 +57,13 @@ impl Allowance {
         Pass::After(Duration::from_secs_f64((wanted - self.left) / rate))
     }
 
+    /// Takes so many lines more for one that is costly, be it in advance.
+    pub(crate) fn charge(&mut self, lines: u32) {
+        if self.rate > 0 {
+            self.left -= f64::from(lines);
+        }
+    }
+
     /// Lines in a second, if the client is to be told: once, when it begins to be held back.
     pub(crate) fn news(&mut self) -> Option<u32> {
         (!std::mem::replace(&mut self.told, true)).then_some(self.rate)
@@ -89,6 +96,18 @@ mod tests {
         assert_eq!(slow.take(start), Pass::After(Duration::from_secs(1)));
         let mut unlimited = Allowance::new(0, start);
         assert_eq!(passing(&mut unlimited, start), 100_000);
+    }
+
+    #[test]
+    fn what_is_costly_counts_for_more() {
+        let start = Instant::now();
+        let mut allowance = Allowance::new(100, start);
+        allowance.charge(1050);
+        assert_eq!(allowance.take(start), Pass::After(Duration::from_millis(600)));
+        assert_eq!(passing(&mut allowance, start + Duration::from_millis(600)), 10);
+        let mut unlimited = Allowance::new(0, start);
+        unlimited.charge(1000);
+        assert_eq!(unlimited.take(start), Pass::Now);
     }
 
     #[test]

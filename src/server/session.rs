@@ -31,6 +31,10 @@ const LARGE_READ: usize = 64 * 1024;
 /// ask for a long answer.
 const MAX_EVENTS: usize = 64 * 1024;
 
+/// As how many lines a search counts: it goes through all that the room remembers, which takes a
+/// processor some 30 ms.
+const SEARCH_COST: u32 = 100;
+
 /// How long a session that holds its client back may not notice the server's end.
 const NAP: Duration = Duration::from_millis(100);
 
@@ -236,6 +240,7 @@ impl Session {
             Ok(Request::Who) => self.who(),
             Ok(Request::History(most)) => self.recall(|member| member.show_newest(most)),
             Ok(Request::Search { words, most }) => {
+                self.allowance.charge(SEARCH_COST);
                 self.recall(|member| member.show_found(words, most));
             }
             Ok(Request::Help) => self.help(),
