@@ -248,28 +248,54 @@ fn a_lost_connection_restores_the_terminal_and_then_says_so() {
     });
 }
 
+/// A client under a shell that says how it ended and whether the terminal is as it was; and the
+/// number of its process.
+#[cfg(unix)]
+fn alice_to_be_signalled(test: &str) -> (Terminal, Conversation, u32) {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    // The shell tells its child's number, which it keeps by becoming the client.
+    let script = format!(
+        "stty -g >before; (sh -c 'echo $$ >pid; ulimit -c 0; \
+         exec \"{CLIENT}\" {host} {port} --name alice'); echo status=$?; stty -g >after; \
+         cmp before after && echo restored"
+    );
+    let folder = folder(test);
+    let mut terminal = Terminal::start(60, 8, &folder, &["sh", "-c", &script]);
+    let server = peer.accept_person("alice", &[]);
+    terminal.press("half a line");
+    terminal.shows(&["alice> half a line|"]);
+    let pid = std::fs::read_to_string(folder.join("pid")).expect("the shell wrote it");
+    (terminal, server, pid.trim().parse().expect("a number"))
+}
+
 #[cfg(unix)]
 #[test]
 fn signals_end_it_well_and_leave_the_terminal_as_it_was() {
     for name in ["-TERM", "-INT", "-HUP"] {
-        let peer = Peer::listen();
-        let [host, port] = peer.arguments();
-        // The shell tells its child's number, which it keeps by becoming the client.
-        let script = format!(
-            "stty -g >before; (sh -c 'echo $$ >pid; exec \"{CLIENT}\" {host} {port} --name alice'); \
-             echo status=$?; stty -g >after; cmp before after && echo restored"
-        );
-        let folder = folder(&format!("signal{name}"));
-        let mut terminal = Terminal::start(60, 6, &folder, &["sh", "-c", &script]);
-        let _server = peer.accept_person("alice", &[]);
-        terminal.press("half a line");
-        terminal.shows(&["alice> half a line|"]);
-        let pid = std::fs::read_to_string(folder.join("pid")).expect("the shell wrote it");
-        signal(name, pid.trim().parse().expect("a number"));
+        let (mut terminal, _server, pid) = alice_to_be_signalled(&format!("signal{name}"));
+        signal(name, pid);
         terminal.shows_what(name, |rows| {
             rows.contains("-- you are alice, alone here\nalice> half a line\nstatus=0\nrestored")
         });
     }
+    let (mut terminal, _server, pid) = alice_to_be_signalled("signal-QUIT");
+    signal("-QUIT", pid);
+    terminal.shows_what("it is killed and the terminal restored", |rows| {
+        rows.contains("\nalice> half a line\n") && rows.contains("\nstatus=131\nrestored")
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn one_that_was_stopped_from_elsewhere_goes_on_where_it_was() {
+    let (mut terminal, mut server, pid) = alice_to_be_signalled("stopped");
+    signal("-STOP", pid);
+    server.say("<bob> meanwhile\n");
+    signal("-CONT", pid);
+    terminal.shows(&["<bob> meanwhile", "alice> half a line|"]);
+    terminal.press("!\r");
+    server.hear("half a line!\n");
 }
 
 #[cfg(unix)]
