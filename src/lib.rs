@@ -18,7 +18,7 @@
 //!   - `member`: what one member does in the room
 //!   - `room`: who is here, under what name, behind one lock
 //!   - `transcript`: the one order of events
-//!   - `broadcaster`: one thread, from the transcript to every socket
+//!   - `broadcaster`: one thread, from the transcript to every socket; `reader`: how far each is
 //! - [`arguments`], [`logging`], [`problem`]: what both programs share of their command lines, their
 //!   logs, and one line for what went wrong
 //!

@@ -25,6 +25,7 @@ mod allowance;
 mod broadcaster;
 mod connection;
 mod member;
+mod reader;
 mod recall;
 mod room;
 mod session;

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::io;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -78,12 +79,11 @@ fn begin<'a>(
         super::job_control::watch(terminal, &session.way_out).map_err(End::Failed)?;
     }
     let (to_send, lines) = mpsc::channel();
-    let (link_of_sender, terminal_of_sender) = (Arc::clone(link), Arc::clone(terminal));
     let sender = Sender {
         lines,
         unsent: Arc::clone(unsent),
-        link: link_of_sender,
-        terminal: terminal_of_sender,
+        link: Arc::clone(link),
+        terminal: Arc::clone(terminal),
     };
     session.way_out.spawn("sender", move || sender.run()).map_err(End::Failed)?;
     let editor = Editor::new(DEFAULT_MAX_LINE, sent);
@@ -96,12 +96,15 @@ fn remembered(config: &Config, terminal: &Terminal) -> (Option<History>, Vec<Str
     match History::open(path) {
         Ok((history, sent)) => (Some(history), sent),
         Err(why) => {
-            terminal.notice(
-                &Problem::HistoryLost { path: path.display().to_string(), why }.to_string(),
-            );
+            tell_of_lost_history(terminal, path, why);
             (None, Vec::new())
         }
     }
+}
+
+fn tell_of_lost_history(terminal: &Terminal, path: &Path, why: io::Error) {
+    let path = path.display().to_string();
+    terminal.notice(&Problem::HistoryLost { path, why }.to_string());
 }
 
 /// Waits until the terminal is gone, which is a way to leave. A signal tells it too, but not to a
@@ -253,8 +256,7 @@ impl Keyboard<'_> {
     fn remember(&mut self, entry: &str) {
         let Some(history) = &mut self.history else { return };
         if let Err(why) = history.add(entry) {
-            let path = history.path().display().to_string();
-            self.terminal.notice(&Problem::HistoryLost { path, why }.to_string());
+            tell_of_lost_history(self.terminal, history.path(), why);
             self.history = None;
         }
     }

@@ -166,8 +166,7 @@ impl Editor {
     /// Puts in text from elsewhere, of one line or many. Nothing is sent by it.
     pub fn paste(&mut self, text: &str) -> Outcome {
         if let Mode::Searching(search) = std::mem::replace(&mut self.mode, Mode::Writing) {
-            search.accept(&mut self.recall);
-            self.undo = Undo::default();
+            self.accept(search);
         }
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let lines: Vec<_> = text
@@ -258,13 +257,18 @@ impl Editor {
                 return self.edit_nothing(key);
             }
             key => {
-                search.accept(&mut self.recall);
-                self.undo = Undo::default();
+                self.accept(search);
                 return self.edit(key);
             }
         }
         self.mode = Mode::Searching(search);
         Outcome::Edited
+    }
+
+    /// What was found is the text from now on, and there is nothing in it to take back.
+    fn accept(&mut self, search: Search) {
+        search.accept(&mut self.recall);
+        self.undo = Undo::default();
     }
 
     fn answer(&mut self, key: Key) -> Outcome {

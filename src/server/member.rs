@@ -195,7 +195,7 @@ impl Member {
     pub(crate) fn show_newest(&self, most: usize) {
         let batches = self.seat.room.lock().transcript.snapshot();
         let batches = batches.iter().map(|batch| &**batch);
-        self.recall(Recall::newest(newest(batches, self.id, most.min(recall::MOST))));
+        self.recall(Recall::newest(newest(batches, self.id, |_| true, most.min(recall::MOST))));
     }
 
     /// Shows the newest lines again that have all of the words.

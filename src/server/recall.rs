@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Local, NaiveDate};
 
-use super::transcript::{Batch, MemberId, Millis, Seq};
+use super::transcript::{Batch, MemberId, Millis, Seq, newest};
 use crate::protocol::reply::Notice;
 use crate::protocol::text::fold;
 
@@ -100,13 +100,7 @@ pub(crate) fn find(batches: &[Arc<Batch>], member: MemberId, words: &str, most: 
         let line = fold(line);
         words.iter().all(|word| line.contains(word.as_str()))
     };
-    let mut found = Vec::new();
-    for batch in batches.iter().rev() {
-        let matching = batch.recalled_by(member).filter(|&event| has_all(batch.line(event)));
-        found.extend(matching.take(most - found.len()));
-    }
-    found.reverse();
-    found
+    newest(batches.iter().map(|batch| &**batch), member, has_all, most)
 }
 
 #[cfg(test)]

@@ -305,7 +305,8 @@ impl Transcript {
 
     /// The numbers of the newest `most` events that `member` is shown again, oldest first.
     pub(crate) fn newest(&self, member: MemberId, most: usize) -> Vec<Seq> {
-        newest(self.sealed.iter().map(|batch| &**batch).chain([&self.open]), member, most)
+        let batches = self.sealed.iter().map(|batch| &**batch).chain([&self.open]);
+        newest(batches, member, |_| true, most)
     }
 
     /// How many bytes were appended and not sealed.
@@ -374,14 +375,19 @@ impl Transcript {
     }
 }
 
-/// The numbers of the newest `most` events in `batches` that `member` is shown again, oldest first.
+/// The numbers of the newest `most` events in `batches` that `member` is shown again and that are
+/// `wanted`, oldest first.
 pub(crate) fn newest<'a>(
     batches: impl DoubleEndedIterator<Item = &'a Batch>,
     member: MemberId,
+    wanted: impl Fn(&str) -> bool,
     most: usize,
 ) -> Vec<Seq> {
-    let newest_first = batches.rev().flat_map(|batch| batch.recalled_by(member));
-    let mut newest: Vec<Seq> = newest_first.take(most).collect();
+    let wanted = &wanted;
+    let of_batch = |batch: &'a Batch| {
+        batch.recalled_by(member).filter(move |&event| wanted(batch.line(event)))
+    };
+    let mut newest: Vec<Seq> = batches.rev().flat_map(of_batch).take(most).collect();
     newest.reverse();
     newest
 }
@@ -450,7 +456,7 @@ mod tests {
         assert_eq!(transcript.newest(A, 3), [2, 4, 5]);
         assert_eq!(transcript.newest(A, 0), [0; 0]);
         let snapshot = transcript.snapshot();
-        assert_eq!(newest(snapshot.iter().map(|batch| &**batch), A, 9), [0, 2, 4, 5]);
+        assert_eq!(newest(snapshot.iter().map(|batch| &**batch), A, |_| true, 9), [0, 2, 4, 5]);
         transcript.seal();
         let batch = &transcript.read(0, usize::MAX)[0];
         let told = (0..6).map(|event| (batch.line(event), batch.time(event)));
