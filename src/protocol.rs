@@ -8,6 +8,7 @@
 //! - [`request`]: a member's line → what it asks for
 //! - [`name`]: what a member may be called, and when two names are the same
 //! - [`reply`]: the lines that the server sends
+//! - [`tag`]: what a program gets before and besides them
 //!
 //! `docs/PROTOCOL.md` describes the wire for those who write a client in another language.
 
@@ -17,6 +18,7 @@ pub mod lines;
 pub mod name;
 pub mod reply;
 pub mod request;
+pub mod tag;
 pub mod text;
 
 /// The version that the server's banner names. It changes when an old client would misread the new

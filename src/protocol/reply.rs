@@ -9,6 +9,7 @@ use std::fmt;
 use super::VERSION;
 use super::name::{BadName, Name};
 use super::request::{Command, Misuse};
+use super::tag::{Seq, number};
 
 /// A list of names is broken into lines of about this many bytes, so that each fits a terminal.
 const WHO_LINE: usize = 72;
@@ -89,9 +90,20 @@ pub enum Notice<'a> {
     /// You bring more than so many lines a second, and are read no faster than that.
     SlowDown(u32),
     /// Lines that you should have had are gone.
-    Missed(u64),
+    Missed(u64, Missing),
+    /// You are the member again that you were before the connection was lost.
+    WelcomeBack(&'a Name),
     /// The room closes.
     ShuttingDown,
+}
+
+/// Why lines are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// They were not taken in time.
+    TooSlow,
+    /// They were said while there was no connection.
+    Away,
 }
 
 /// How someone left.
@@ -152,10 +164,15 @@ impl fmt::Display for Notice<'_> {
             Notice::SlowDown(rate) => {
                 write!(f, "-- slow down: you are read at {rate} lines a second")
             }
-            Notice::Missed(1) => write!(f, "-- you missed 1 line (your connection was too slow)"),
-            Notice::Missed(lines) => {
-                write!(f, "-- you missed {lines} lines (your connection was too slow)")
+            Notice::Missed(lines, why) => {
+                let unit = if lines == 1 { "line" } else { "lines" };
+                let why = match why {
+                    Missing::TooSlow => "your connection was too slow",
+                    Missing::Away => "you were away",
+                };
+                write!(f, "-- you missed {lines} {unit} ({why})")
             }
+            Notice::WelcomeBack(name) => write!(f, "-- welcome back, {name}"),
             Notice::ShuttingDown => write!(f, "-- the server is shutting down"),
         }
     }
@@ -199,6 +216,16 @@ pub enum Refusal<'a> {
     RoomFull(usize),
     /// The client speaks HTTP.
     Http,
+    /// `/tags` was not the first line.
+    TagsTooLate,
+    /// `/resume` in the usual form, or after the name was settled.
+    ResumeTooLate,
+    /// Nobody has that token, or not any more.
+    UnknownToken,
+    /// There is no event of that number yet.
+    NoSuchEvent(Seq),
+    /// It is no longer known what there was after that event.
+    Forgotten(Seq),
 }
 
 impl fmt::Display for Refusal<'_> {
@@ -222,6 +249,17 @@ impl fmt::Display for Refusal<'_> {
             Refusal::RoomFull(1) => write!(f, "the room is full (1 client)"),
             Refusal::RoomFull(clients) => write!(f, "the room is full ({clients} clients)"),
             Refusal::Http => write!(f, "this is a chat room, not a web server"),
+            Refusal::TagsTooLate => write!(f, "/tags: that is for the first line alone"),
+            Refusal::ResumeTooLate => {
+                write!(f, "/resume: that is for right after /tags, before there is a name")
+            }
+            Refusal::UnknownToken => {
+                write!(f, "/resume: nobody here can be resumed with that token")
+            }
+            Refusal::NoSuchEvent(seq) => write!(f, "/resume: there is no event {seq} yet"),
+            Refusal::Forgotten(seq) => {
+                write!(f, "/resume: nobody remembers what there was after event {seq}")
+            }
         }
     }
 }
@@ -284,6 +322,20 @@ pub fn who_goes_on(line: &str) -> bool {
     line.ends_with(',')
 }
 
+/// How many lines `line` says are gone, if it says so.
+#[must_use]
+pub fn missed(line: &str) -> Option<u64> {
+    let (lines, rest) = line.strip_prefix("-- you missed ")?.split_once(' ')?;
+    let known = rest.starts_with("line (") || rest.starts_with("lines (");
+    known.then(|| number(lines)).flatten()
+}
+
+/// Whether `line` answers `/resume` with a no.
+#[must_use]
+pub fn is_resume_refusal(line: &str) -> bool {
+    line.starts_with("!! /resume")
+}
+
 /// The name that `line` says is yours from now on, if it says so.
 #[must_use]
 pub fn your_name(line: &str) -> Option<&str> {
@@ -334,8 +386,16 @@ mod tests {
             (&Notice::Found { lines: 0, words: "x" }, "-- nothing with \"x\""),
             (&Notice::ThatIsAll, "-- that is all"),
             (&Notice::SlowDown(100), "-- slow down: you are read at 100 lines a second"),
-            (&Notice::Missed(312), "-- you missed 312 lines (your connection was too slow)"),
-            (&Notice::Missed(1), "-- you missed 1 line (your connection was too slow)"),
+            (
+                &Notice::Missed(312, Missing::TooSlow),
+                "-- you missed 312 lines (your connection was too slow)",
+            ),
+            (
+                &Notice::Missed(1, Missing::TooSlow),
+                "-- you missed 1 line (your connection was too slow)",
+            ),
+            (&Notice::Missed(2, Missing::Away), "-- you missed 2 lines (you were away)"),
+            (&Notice::WelcomeBack(alice), "-- welcome back, alice"),
             (&Notice::ShuttingDown, "-- the server is shutting down"),
             (
                 &Refusal::Misuse(Misuse::Unknown("/etc")),
@@ -387,6 +447,18 @@ mod tests {
         assert!(is_came_and_went(&Notice::CameAndWent { joined: 38, left: 35 }.to_string()));
         for line in ["-- 38 joined", "-- bob left: 3 joined, 4 left", "<bob> -- 3 joined, 4 left"] {
             assert!(!is_came_and_went(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_client_knows_how_many_lines_are_gone() {
+        let lines = |count, why| missed(&Notice::Missed(count, why).to_string());
+        assert_eq!(lines(1, Missing::TooSlow), Some(1));
+        assert_eq!(lines(312, Missing::Away), Some(312));
+        for line in
+            ["-- you missed bob (x)", "-- you missed 3 trains", "<a> -- you missed 3 lines (x)"]
+        {
+            assert_eq!(missed(line), None, "{line}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a member's line asks for.
 
 use super::name::{BadName, Name};
+use super::tag::{self, Seq, Token};
 
 /// How many lines are shown again when no number is given.
 pub const DEFAULT_RECALL: usize = 20;
@@ -38,6 +39,10 @@ pub enum Request<'a> {
     Help,
     /// `/quit`: leave, with a farewell that may be empty.
     Quit(&'a str),
+    /// `/tags`: every line from now on in the tagged form.
+    Tags,
+    /// `/resume`: be the member again that was given the token, and has all up to the event.
+    Resume(Token, Seq),
 }
 
 /// Why a line that begins like a command is none.
@@ -70,10 +75,14 @@ pub enum Command {
     Help,
     /// `/quit`
     Quit,
+    /// `/tags`
+    Tags,
+    /// `/resume`
+    Resume,
 }
 
 impl Command {
-    /// Every command, in the order in which `/help` lists them.
+    /// Those for people, in the order in which `/help` lists them.
     pub const ALL: [Command; 8] = [
         Command::Me,
         Command::Msg,
@@ -84,6 +93,9 @@ impl Command {
         Command::Help,
         Command::Quit,
     ];
+
+    /// Those that programs alone need, which `/help` does not list.
+    pub const FOR_PROGRAMS: [Command; 2] = [Command::Tags, Command::Resume];
 
     /// The word that stands at the beginning of the line.
     #[must_use]
@@ -97,6 +109,8 @@ impl Command {
             Command::Search => "/search",
             Command::Help => "/help",
             Command::Quit => "/quit",
+            Command::Tags => "/tags",
+            Command::Resume => "/resume",
         }
     }
 
@@ -112,6 +126,8 @@ impl Command {
             Command::Search => "/search WORDS [N]",
             Command::Help => "/help",
             Command::Quit => "/quit [TEXT]",
+            Command::Tags => "/tags",
+            Command::Resume => "/resume TOKEN SEQ",
         }
     }
 
@@ -127,12 +143,23 @@ impl Command {
             Command::Search => "show the newest 20, or N, with all WORDS",
             Command::Help => "list the commands",
             Command::Quit => "leave, with a farewell",
+            Command::Tags => "get lines in the tagged form",
+            Command::Resume => "come back after a lost connection",
         }
     }
 
     fn from_word(word: &str) -> Option<Command> {
-        Command::ALL.into_iter().find(|command| command.word().eq_ignore_ascii_case(word))
+        let commands = Command::ALL.into_iter().chain(Command::FOR_PROGRAMS);
+        commands.into_iter().find(|command| command.word().eq_ignore_ascii_case(word))
     }
+}
+
+/// Whether a line, already made safe, counts among those that receipts count: all but `/tags` and
+/// `/resume`, however these go on.
+#[must_use]
+pub fn is_counted(line: &str) -> bool {
+    let command = line.starts_with('/').then(|| Command::from_word(split_word(line).0)).flatten();
+    !command.is_some_and(|command| Command::FOR_PROGRAMS.contains(&command))
 }
 
 /// Reads a line that has been made safe.
@@ -163,6 +190,8 @@ fn parse_command(line: &str) -> Result<Request<'_>, Misuse<'_>> {
         Command::Search => search(arguments),
         Command::Help => alone(Request::Help, arguments),
         Command::Quit => Some(Request::Quit(arguments.trim())),
+        Command::Tags => alone(Request::Tags, arguments),
+        Command::Resume => resume(arguments),
     };
     request.ok_or(Misuse::Arguments(command))
 }
@@ -201,6 +230,11 @@ fn recall(number: &str) -> Option<usize> {
     let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     let lines = digits.then(|| number.parse().unwrap_or(usize::MAX))?;
     (lines > 0).then_some(lines)
+}
+
+fn resume(arguments: &str) -> Option<Request<'_>> {
+    let (token, seq) = split_word(arguments.trim_start());
+    Some(Request::Resume(Token::parse(token)?, tag::number(seq.trim())?))
 }
 
 fn alone<'a>(request: Request<'a>, arguments: &str) -> Option<Request<'a>> {
@@ -242,6 +276,8 @@ pub fn begins_like_http(beginning: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HEX: &str = "000000000000000000000000000000ab";
 
     #[test]
     fn a_line_asks_for_what_it_says() {
@@ -288,6 +324,15 @@ mod tests {
             ("/help me", Err(Misuse::Arguments(Command::Help))),
             ("/quit", Ok(Request::Quit(""))),
             ("/quit good night ", Ok(Request::Quit("good night"))),
+            ("/tags", Ok(Request::Tags)),
+            ("/TAGS ", Ok(Request::Tags)),
+            ("/tags on", Err(Misuse::Arguments(Command::Tags))),
+            (&format!("/resume {HEX} 17"), Ok(Request::Resume(Token::new(0xab), 17))),
+            (&format!("/Resume  {HEX}  0 "), Ok(Request::Resume(Token::new(0xab), 0))),
+            (&format!("/resume {HEX}"), Err(Misuse::Arguments(Command::Resume))),
+            (&format!("/resume {HEX} -1"), Err(Misuse::Arguments(Command::Resume))),
+            (&format!("/resume {HEX}0 17"), Err(Misuse::Arguments(Command::Resume))),
+            ("/resume", Err(Misuse::Arguments(Command::Resume))),
             ("/etc/passwd", Err(Misuse::Unknown("/etc/passwd"))),
             ("/whois bob", Err(Misuse::Unknown("/whois"))),
             ("/", Err(Misuse::Unknown("/"))),
@@ -299,8 +344,18 @@ mod tests {
     }
 
     #[test]
+    fn lines_for_the_connection_alone_are_not_counted() {
+        for line in ["/tags", "/TAGS on", "/resume", "/resume x 1"] {
+            assert!(!is_counted(line), "{line}");
+        }
+        for line in ["", "hi", "/me x", "/nosuch", " /tags", "//tags", "/tagsx", "/"] {
+            assert!(is_counted(line), "{line}");
+        }
+    }
+
+    #[test]
     fn every_command_is_found_by_its_word_and_begins_its_usage() {
-        for command in Command::ALL {
+        for command in Command::ALL.into_iter().chain(Command::FOR_PROGRAMS) {
             assert_eq!(Command::from_word(command.word()), Some(command));
             assert!(command.usage().starts_with(command.word()));
         }

@@ -12,7 +12,7 @@ use super::connection::{Connection, Verdict};
 use super::recall::Recall;
 use super::room::{Arrival, Room};
 use super::transcript::{Batch, MemberId, Piece, Seq};
-use crate::protocol::reply::Notice;
+use crate::protocol::reply::{Missing, Notice};
 
 /// About how many bytes a reader that lags gets in one round, so that it keeps nobody waiting.
 pub(super) const PORTION: usize = 256 * 1024;
@@ -117,7 +117,8 @@ impl Reader {
     ) -> io::Result<()> {
         if self.rest.is_empty() && self.missed > 0 {
             self.rest =
-                format!("{}\n", Notice::Missed(std::mem::take(&mut self.missed))).into_bytes();
+                format!("{}\n", Notice::Missed(std::mem::take(&mut self.missed), Missing::TooSlow))
+                    .into_bytes();
         }
         if self.rest.is_empty() {
             self.recall(room);

@@ -245,6 +245,8 @@ impl Session {
             }
             Ok(Request::Help) => self.help(),
             Ok(Request::Quit(farewell)) => return self.quit(farewell),
+            Ok(Request::Tags) => self.answer(&Refusal::TagsTooLate),
+            Ok(Request::Resume(..)) => self.answer(&Refusal::ResumeTooLate),
             Err(misuse) => {
                 self.member();
                 self.answer(&Refusal::Misuse(misuse));

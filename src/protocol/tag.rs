@@ -1,0 +1,209 @@
+//! The tagged form, for programs: what stands before a line, and the lines that only programs get.
+//!
+//! A client whose first line is `/tags` gets `@SEQ MILLIS line`. SEQ is the event's number in the
+//! room's one order, or `-` for a line that is no event; MILLIS is the server's clock, in
+//! milliseconds since 1970.
+
+use std::fmt;
+
+/// The number of an event in the room's one order. The first is 1, and each has one more than the
+/// one before it; 0 is before them all.
+pub type Seq = u64;
+
+/// Milliseconds since 1970, by the server's clock.
+pub type Millis = i64;
+
+/// What stands before a line, with the blank after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tag {
+    /// The event's number; `None` for what is no event: an error or an answer.
+    pub seq: Option<Seq>,
+    /// When it happened.
+    pub at: Millis,
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.seq {
+            Some(seq) => write!(f, "@{seq} {} ", self.at),
+            None => write!(f, "@- {} ", self.at),
+        }
+    }
+}
+
+impl Tag {
+    /// Takes the tag off the front of a line; `None` if it has none that is right.
+    #[must_use]
+    pub fn split(line: &str) -> Option<(Tag, &str)> {
+        let (seq, rest) = line.strip_prefix('@')?.split_once(' ')?;
+        let (at, body) = rest.split_once(' ')?;
+        let seq = if seq == "-" { None } else { Some(number(seq)?) };
+        Some((Tag { seq, at: number(at)?.try_into().ok()? }, body))
+    }
+}
+
+/// A line without its tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// `+ N`: a receipt. Your Nth line became this event.
+    Receipt(u64),
+    /// `= token HEX`: with this you may resume.
+    Token(Token),
+    /// `= nick NAME`: this is your name. Whether it can be one is not looked at.
+    Nick(&'a str),
+    /// `= resumed N`: so many of your lines were taken; send those after them again.
+    Resumed(u64),
+    /// A fact that this version does not know.
+    UnknownFact,
+    /// A line as everyone gets it.
+    Line(&'a str),
+}
+
+impl fmt::Display for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Body::Receipt(line) => write!(f, "+ {line}"),
+            Body::Token(token) => write!(f, "= token {token}"),
+            Body::Nick(name) => write!(f, "= nick {name}"),
+            Body::Resumed(lines) => write!(f, "= resumed {lines}"),
+            Body::UnknownFact => f.write_str("="),
+            Body::Line(line) => f.write_str(line),
+        }
+    }
+}
+
+impl<'a> Body<'a> {
+    /// Reads what stands behind a tag.
+    #[must_use]
+    pub fn parse(body: &'a str) -> Body<'a> {
+        if let Some(receipt) = body.strip_prefix("+ ").and_then(number) {
+            return Body::Receipt(receipt);
+        }
+        let Some(fact) = body.strip_prefix("= ") else { return Body::Line(body) };
+        let (word, value) = fact.split_once(' ').unwrap_or((fact, ""));
+        let known = match word {
+            "token" => Token::parse(value).map(Body::Token),
+            "nick" => Some(Body::Nick(value)),
+            "resumed" => number(value).map(Body::Resumed),
+            _ => None,
+        };
+        known.unwrap_or(Body::UnknownFact)
+    }
+}
+
+/// What a client shows to have been the member that it says it was: 128 random bits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Token(u128);
+
+impl Token {
+    /// The token of these bits, which nobody may be able to guess.
+    #[must_use]
+    pub fn new(bits: u128) -> Token {
+        Token(bits)
+    }
+
+    /// Reads 32 digits of base 16, in either case; `None` if `text` is anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Token> {
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        digits.then(|| u128::from_str_radix(text, 16).ok().map(Token)).flatten()
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Whoever has it can take the member over, so it stands in no log.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// A number in digits alone; `None` too if it is too large.
+pub(crate) fn number(digits: &str) -> Option<u64> {
+    let all = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    all.then(|| digits.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_read_as_it_is_written() {
+        for (tag, text) in [
+            (Tag { seq: Some(0), at: 0 }, "@0 0 "),
+            (Tag { seq: Some(u64::MAX), at: i64::MAX }, &format!("@{} {} ", u64::MAX, i64::MAX)),
+            (Tag { seq: None, at: 1_790_000_000_000 }, "@- 1790000000000 "),
+        ] {
+            assert_eq!(tag.to_string(), text);
+            assert_eq!(Tag::split(&format!("{text}<a> @1 2 x")), Some((tag, "<a> @1 2 x")));
+            assert_eq!(Tag::split(text), Some((tag, "")));
+        }
+    }
+
+    #[test]
+    fn what_is_no_tag_is_told() {
+        for line in [
+            "",
+            "@",
+            "@1",
+            "@1 2",
+            "@1  2 x",
+            "@ 1 2 x",
+            " @1 2 x",
+            "@-1 2 x",
+            "@+1 2 x",
+            "@1 -2 x",
+            "@1 - x",
+            "@18446744073709551616 2 x",
+            "@1 9223372036854775808 x",
+            "@١ 2 x",
+            "<alice> @1 2 x",
+        ] {
+            assert_eq!(Tag::split(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_a_tag_is_read_as_it_is_written() {
+        let token = Token::new(0xab);
+        for (body, text) in [
+            (Body::Receipt(17), "+ 17"),
+            (Body::Token(token), "= token 000000000000000000000000000000ab"),
+            (Body::Nick("alice"), "= nick alice"),
+            (Body::Resumed(0), "= resumed 0"),
+            (Body::Line("<alice> + 17"), "<alice> + 17"),
+            (Body::Line(""), ""),
+        ] {
+            assert_eq!(body.to_string(), text);
+            assert_eq!(Body::parse(text), body);
+        }
+    }
+
+    #[test]
+    fn what_a_program_does_not_know_is_no_line() {
+        for body in ["= color red", "= ", "= token 12", "= resumed -1", "= resumed"] {
+            assert_eq!(Body::parse(body), Body::UnknownFact, "{body}");
+        }
+        for body in ["+ x", "+", "+ -1", "=", "=token"] {
+            assert_eq!(Body::parse(body), Body::Line(body), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_32_digits_of_base_16() {
+        let text = "0123456789abcdefFEDCBA9876543210";
+        let token = Token::parse(text).expect("a token");
+        assert_eq!(token.to_string(), text.to_lowercase());
+        assert_eq!(format!("{token:?}"), "Token(…)");
+        for text in ["", "0", &"0".repeat(31), &"0".repeat(33), &("+".to_owned() + &"0".repeat(31))]
+        {
+            assert_eq!(Token::parse(text), None, "{text}");
+        }
+    }
+}
