@@ -15,18 +15,22 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::problem::Problem;
 use crate::protocol::reply::Refusal;
 use broadcaster::Broadcaster;
-use connection::{Connection, Verdict};
+use connection::{Connection, ConnectionId, Verdict};
 use member::Seat;
 use room::Room;
 use session::{Limits, Session};
 use waker::Waker;
 
 mod allowance;
+mod away;
+mod batch;
 mod broadcaster;
 mod connection;
 mod member;
+mod presence;
 mod reader;
 mod recall;
+mod rendering;
 mod room;
 mod session;
 mod traffic;
@@ -148,6 +152,7 @@ pub fn run(listener: TcpListener, config: &Config, shutdown: &Shutdown) -> Resul
         max_clients: config.max_clients,
         limits: Limits { line: config.max_line, rate: config.rate_limit },
         sessions: Vec::new(),
+        accepted: 0,
         in_trouble: false,
     };
     while !shutdown.has_begun() {
@@ -189,6 +194,8 @@ struct Door {
     limits: Limits,
     /// Weak, so that a client that is gone takes none of the system's sockets.
     sessions: Vec<(Weak<Connection>, JoinHandle<()>)>,
+    /// How many connections there have been.
+    accepted: u64,
     /// The last client could not be taken in. It is told when that begins and when it ends.
     in_trouble: bool,
 }
@@ -228,8 +235,10 @@ impl Door {
     }
 
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
+        self.accepted += 1;
         // A client that is gone already has a socket that takes no options.
-        let Ok(connection) = Connection::new(stream, peer).map(Arc::new) else { return Ok(()) };
+        let connection = Connection::new(ConnectionId(self.accepted), stream, peer);
+        let Ok(connection) = connection.map(Arc::new) else { return Ok(()) };
         let seat = Seat::take(&self.room);
         if seat.is_none() {
             log::warn!("{peer} was refused: the room is full");

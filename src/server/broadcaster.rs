@@ -10,10 +10,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::connection::{Verdict, timespec};
+use super::batch::{Batch, Seq};
+use super::connection::{ConnectionId, Verdict, timespec};
 use super::reader::{Fate, PORTION, Reader};
-use super::room::{News, Room};
-use super::transcript::{Batch, Seq};
+use super::rendering::Renderings;
+use super::room::{News, Room, log_absent};
 use rustix::event::{PollFlags, poll};
 
 /// How long the last lines may take at a shutdown.
@@ -41,6 +42,8 @@ pub(crate) struct Broadcaster {
     /// How long a client may take nothing of what it is due.
     patience: Duration,
     readers: Vec<Reader>,
+    /// What those get who get the tagged form.
+    renderings: Renderings,
     /// Who is next.
     turn: usize,
     /// How many readers, from the next one on, have not been looked at since something was new.
@@ -60,6 +63,7 @@ impl Broadcaster {
             allowed_lag,
             patience,
             readers: Vec::new(),
+            renderings: Renderings::default(),
             turn: 0,
             due: 0,
             judged,
@@ -97,19 +101,24 @@ impl Broadcaster {
     }
 
     fn take(&mut self, news: News) {
-        if !news.nothing {
-            self.due = self.readers.len() + news.arrivals.len();
+        news.gone.iter().for_each(log_absent);
+        for arrival in news.arrivals {
+            // One who has come back over another connection.
+            let member = arrival.viewer.member;
+            if let Some(before) = self.readers.iter().position(|r| r.viewer.member == member) {
+                self.dismiss(before);
+            }
+            self.readers.push(Reader::new(arrival));
         }
-        self.readers.extend(news.arrivals.into_iter().map(Reader::new));
-        for (id, at) in news.departures {
-            if let Some(reader) = self.readers.iter_mut().find(|reader| reader.id == id) {
+        for (connection, at) in news.departures {
+            if let Some(reader) = self.reader(connection) {
                 reader.until = at;
             }
         }
-        for (id, at, recall) in news.recalls {
-            match self.readers.iter_mut().find(|reader| reader.id == id) {
+        for (connection, at, recall) in news.recalls {
+            match self.reader(connection) {
                 Some(reader) => reader.recalls.push_back((at, recall)),
-                None => self.room.have_recalled(id),
+                None => self.room.have_recalled(connection),
             }
         }
         for batch in &news.forgotten {
@@ -117,9 +126,16 @@ impl Broadcaster {
                 reader.skip(batch);
             }
         }
+        if !news.nothing {
+            self.due = self.readers.len();
+        }
         if news.closing {
             self.deadline.get_or_insert_with(|| Instant::now() + LAST_MOMENT);
         }
+    }
+
+    fn reader(&mut self, connection: ConnectionId) -> Option<&mut Reader> {
+        self.readers.iter_mut().find(|reader| reader.connection.id() == connection)
     }
 
     /// Sends to the next few whose sockets take it; true if that has gone beyond the last reader.
@@ -139,7 +155,7 @@ impl Broadcaster {
                 if !covered {
                     batches = self.room.read(reader.next, PORTION);
                 }
-                sent = reader.send(&self.room, &batches, now);
+                sent = reader.send(&self.room, &batches, &mut self.renderings, now);
                 sends += 1;
             }
             if reader.full_since.is_none() && reader.is_behind(goal) {
@@ -148,10 +164,10 @@ impl Broadcaster {
             let reader = &mut self.readers[self.turn];
             match sent.map(|()| reader.fate(goal, now, self.patience)) {
                 Ok(Fate::Stays) => self.turn += 1,
-                Ok(Fate::Goes) => self.dismiss(),
+                Ok(Fate::Goes) => self.dismiss(self.turn),
                 Err(_) => {
                     reader.connection.hang_up(Verdict::Broken);
-                    self.dismiss();
+                    self.dismiss(self.turn);
                 }
             }
             if self.turn >= self.readers.len() {
@@ -162,10 +178,11 @@ impl Broadcaster {
         came_round
     }
 
-    /// Takes the reader out whose turn it is.
-    fn dismiss(&mut self) {
-        let reader = self.readers.remove(self.turn);
-        self.room.have_recalled(reader.id);
+    /// Takes a reader out.
+    fn dismiss(&mut self, at: usize) {
+        let reader = self.readers.remove(at);
+        self.room.have_recalled(reader.connection.id());
+        self.turn -= usize::from(at < self.turn);
         self.due = self.due.min(self.readers.len());
     }
 

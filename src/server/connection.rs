@@ -31,17 +31,28 @@ pub(crate) enum Verdict {
     Broken,
     /// The server shuts down.
     ShuttingDown,
+    /// The member has come back over another connection.
+    TakenOver,
 }
+
+/// Tells connections apart for as long as the server runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ConnectionId(pub(crate) u64);
 
 #[derive(Debug)]
 pub(crate) struct Connection {
+    id: ConnectionId,
     stream: TcpStream,
     peer: SocketAddr,
     verdict: OnceLock<Verdict>,
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, peer: SocketAddr) -> io::Result<Connection> {
+    pub(crate) fn new(
+        id: ConnectionId,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> io::Result<Connection> {
         stream.set_nonblocking(cfg!(windows))?;
         stream.set_nodelay(true)?;
         let socket = SockRef::from(&stream);
@@ -49,7 +60,11 @@ impl Connection {
         socket.set_send_buffer_size(SEND_BUFFER)?;
         // An IPv4 client of a socket that takes both is shown as one.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        Ok(Connection { stream, peer, verdict: OnceLock::new() })
+        Ok(Connection { id, stream, peer, verdict: OnceLock::new() })
+    }
+
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.id
     }
 
     pub(crate) fn peer(&self) -> SocketAddr {
@@ -100,9 +115,13 @@ impl Connection {
         io::Write::write_vectored(&mut &self.stream, slices)
     }
 
-    /// Sends a line to a client that is not in the room, whose socket is empty and takes it.
+    /// Sends a line to a client that is not in the room, whose socket is empty and takes it. One that
+    /// makes us tell it more than it takes is hung up on, rather than told half a line.
     pub(crate) fn tell(&self, line: impl Display) {
-        self.send(&[IoSlice::new(format!("{line}\n").as_bytes())]).ok();
+        let line = format!("{line}\n");
+        if self.send(&[IoSlice::new(line.as_bytes())]).ok() != Some(line.len()) {
+            self.hang_up(Verdict::TooSlow);
+        }
     }
 
     /// What to wait for until the socket takes more.

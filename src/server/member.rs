@@ -2,17 +2,19 @@
 //!
 //! A place is taken before there is a name, and membership is a guard: dropped, the member has left.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::connection::Connection;
+use super::batch::{Audience, Batch, Envelope, Form, Kind, MemberId, Receipt, Seq};
+use super::connection::{Connection, Verdict};
+use super::presence::{Present, Resumable};
 use super::recall::{self, Recall};
-use super::room::{Arrival, Present, Room, now};
+use super::room::{self, Room, State, now};
 use super::traffic::Move;
-use super::transcript::{Audience, Batch, Kind, MemberId, newest};
+use super::transcript::newest;
 use crate::protocol::name::Name;
 use crate::protocol::reply::{self, Departure, Notice, Refusal, Speech};
+use crate::protocol::tag::{Body, Token};
 
 /// What a member may bring in a second without ever being held, in bytes.
 const MOST_TALK: usize = 16 * 1024;
@@ -36,37 +38,61 @@ impl Seat {
         Some(Seat { room: Arc::clone(room), given_back: false })
     }
 
-    /// Joins under `wanted` if it is free, and else as a guest. The second value is whether the
-    /// name was taken.
+    /// Joins under `wanted` if it is free, and else as a guest; the second value is whether the name
+    /// was taken. Whoever gets the tagged form does not join under another name than it wanted: the
+    /// place is given back.
     pub(crate) fn join(
         self,
         wanted: Option<&Name>,
-        connection: &Arc<Connection>,
-    ) -> (Member, bool) {
+        newcomer: Newcomer<'_>,
+    ) -> Result<(Member, bool), Seat> {
         let room = Arc::clone(&self.room);
         let mut state = room.lock();
         let free = wanted.filter(|name| state.is_free(name, None));
         let taken = wanted.is_some() && free.is_none();
-        let name = free.cloned().unwrap_or_else(|| state.guest());
-        let id = MemberId(state.next_id);
-        state.next_id += 1;
-        let others = state.members.len();
-        let likeness = name.likeness();
-        state.members.push(Present { id, name: name.clone(), likeness });
-        state.tell_move(Move::Join, id, Notice::Joined(&name));
-        let recall = Recall::newest(state.transcript.newest(id, room.replay));
-        let (from, offset) = (state.transcript.end(), state.transcript.end_offset());
-        state.tell(Audience::Only(id), Notice::YouAre { name: &name, others });
-        if !recall.is_empty() {
-            state.recall(id, recall);
+        if taken && newcomer.form == Form::Tagged {
+            drop(state);
+            return Err(self);
         }
-        state.arrivals.push(Arrival { id, connection: Arc::clone(connection), from, offset });
+        let name = free.cloned().unwrap_or_else(|| state.guest());
+        let member = Member::new(self, state.next_id(), name, newcomer);
+        state.admit(&member, newcomer, room.replay);
+        let here = state.members.len();
         room.wake(state);
-        log::info!("{name} joined from {}, {} here", connection.peer(), others + 1);
-        let (peer, counted_since) = (connection.peer(), Instant::now());
-        let seat = self;
-        let member = Member { seat, id, name, peer, present: true, counted_since, brought: 0 };
-        (member, taken)
+        log::info!("{} joined from {}, {here} here", member.name, member.connection.peer());
+        Ok((member, taken))
+    }
+
+    /// Takes up where the member stopped that was given the token and has all events up to `seen`;
+    /// the second value is how many of its lines were taken.
+    pub(crate) fn resume(
+        self,
+        token: Token,
+        seen: Seq,
+        connection: &Arc<Connection>,
+    ) -> Result<(Member, u64), (Seat, Refusal<'static>)> {
+        let room = Arc::clone(&self.room);
+        loop {
+            let mut state = room.lock();
+            let place = match state.place_to_resume(token, seen) {
+                Ok(place) => place,
+                Err(refusal) => {
+                    drop(state);
+                    return Err((self, refusal));
+                }
+            };
+            // Before anything is sent over the new one, and not with the lock held.
+            if let Some(before) = state.detach(place.viewer.member) {
+                room.wake(state);
+                before.hang_up(Verdict::TakenOver);
+                continue;
+            }
+            let (name, taken) = state.readmit(place, connection);
+            room.wake(state);
+            log::info!("{name} is back, from {}", connection.peer());
+            let newcomer = Newcomer { connection, form: Form::Tagged, taken };
+            return Ok((Member::new(self, place.viewer.member, name, newcomer), taken));
+        }
     }
 }
 
@@ -78,6 +104,15 @@ impl Drop for Seat {
             self.room.notify(&state);
         }
     }
+}
+
+/// One who joins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Newcomer<'a> {
+    pub(crate) connection: &'a Arc<Connection>,
+    pub(crate) form: Form,
+    /// How many of its lines were taken.
+    pub(crate) taken: u64,
 }
 
 /// How much a member has brought of late.
@@ -95,7 +130,12 @@ pub(crate) struct Member {
     seat: Seat,
     id: MemberId,
     name: Name,
-    peer: SocketAddr,
+    connection: Arc<Connection>,
+    form: Form,
+    /// The number of the line in hand.
+    pub(crate) line: u64,
+    /// How many of its lines the room knows to be taken.
+    known_line: u64,
     present: bool,
     /// Since when `brought` has been counted, in bytes.
     counted_since: Instant,
@@ -103,26 +143,70 @@ pub(crate) struct Member {
 }
 
 impl Member {
+    fn new(seat: Seat, id: MemberId, name: Name, newcomer: Newcomer<'_>) -> Member {
+        Member {
+            seat,
+            id,
+            name,
+            connection: Arc::clone(newcomer.connection),
+            form: newcomer.form,
+            line: newcomer.taken,
+            known_line: newcomer.taken,
+            present: true,
+            counted_since: Instant::now(),
+            brought: 0,
+        }
+    }
+
+    pub(super) fn id(&self) -> MemberId {
+        self.id
+    }
+
     pub(crate) fn name(&self) -> &Name {
         &self.name
     }
 
-    /// The audience of what this member says.
-    pub(crate) fn others(&self) -> Audience {
-        Audience::AllBut(self.id)
+    /// Of what this member says or does with the line in hand.
+    pub(crate) fn said(&self) -> Envelope {
+        Envelope { receipt: self.receipt(), ..Envelope::new(Audience::AllBut(self.id), Kind::Said) }
     }
 
-    /// The audience of what is for this member alone.
-    pub(crate) fn alone(&self) -> Audience {
-        Audience::Only(self.id)
+    /// Of what is for this member alone.
+    pub(crate) fn answer(&self) -> Envelope {
+        Envelope::new(Audience::Only(self.id), Kind::Answer)
+    }
+
+    fn receipt(&self) -> Option<Receipt> {
+        (self.form == Form::Tagged).then_some(Receipt { author: self.id, line: self.line })
+    }
+
+    /// Whether this connection still speaks for the member. If it does, the room is told which lines
+    /// were taken; if not, the new connection has been told what was until then, and nothing more
+    /// of this one may be said.
+    fn speaks(&mut self, state: &mut State) -> bool {
+        if self.form == Form::Plain {
+            return true;
+        }
+        let speaks = |member: &&mut Resumable| {
+            member.connection.as_ref().is_some_and(|it| it.id() == self.connection.id())
+        };
+        let Some(member) = state.resumable(self.id).filter(speaks) else { return false };
+        member.taken = self.line;
+        self.known_line = self.line;
+        true
+    }
+
+    /// Whether the room has to be told of lines that were taken and became no events.
+    pub(crate) fn has_uncounted(&self) -> bool {
+        self.form == Form::Tagged && self.line > self.known_line
     }
 
     /// Appends the events, and waits before that while the room is behind.
     pub(crate) fn append(&mut self, events: &Batch) {
         let weight = self.weigh(events.bytes());
-        let room = &self.seat.room;
+        let room = Arc::clone(&self.seat.room);
         let mut state = room.lock_to_append(weight);
-        if !state.closing {
+        if !state.closing && self.speaks(&mut state) {
             state.transcript.append(events, now());
         }
         room.wake(state);
@@ -139,22 +223,27 @@ impl Member {
     /// Takes another name, and tells everyone.
     pub(crate) fn rename<'a>(&mut self, new: &'a Name) -> Result<(), Refusal<'a>> {
         let weight = self.weigh(new.as_str().len());
-        let room = &self.seat.room;
+        let room = Arc::clone(&self.seat.room);
         let mut state = room.lock_to_append(weight);
+        if !self.speaks(&mut state) {
+            return Ok(());
+        }
         if !state.is_free(new, Some(self.id)) {
             return Err(Refusal::NameTaken(new));
         }
         let old = std::mem::replace(&mut self.name, new.clone());
-        if let Some(present) = state.members.iter_mut().find(|member| member.id == self.id) {
+        if let Some(present) = state.members.get_mut(&self.id) {
             present.name = new.clone();
             present.likeness = new.likeness();
         }
         let is_other = old != *new;
         if is_other {
-            let notice = Notice::IsNow { old: &old, new };
-            state.transcript.push(Audience::AllBut(self.id), Kind::Said, notice, now());
+            state.push(self.said(), Notice::IsNow { old: &old, new });
         }
-        state.tell(Audience::Only(self.id), Notice::YouAreNow(new));
+        state.answer(self.id, Notice::YouAreNow(new));
+        if self.form == Form::Tagged {
+            state.answer(self.id, Body::Nick(new.as_str()));
+        }
         room.wake(state);
         if is_other {
             log::info!("{old} is now {new}");
@@ -165,28 +254,31 @@ impl Member {
     /// Says `text` to the member called `to` alone.
     pub(crate) fn whisper<'a>(&mut self, to: &'a str, text: &str) -> Result<(), Refusal<'a>> {
         let weight = self.weigh(2 * text.len());
-        let room = &self.seat.room;
-        let mut guard = room.lock_to_append(weight);
-        let state = &mut *guard;
-        let Some(reader) = state.find(to) else {
+        let room = Arc::clone(&self.seat.room);
+        let mut state = room.lock_to_append(weight);
+        if !self.speaks(&mut state) {
+            return Ok(());
+        }
+        let Some((id, reader)) = state.find(to) else {
             let has_left = state.has_just_left(to);
             return Err(if has_left { Refusal::HasLeft(to) } else { Refusal::NobodyHere(to) });
         };
-        if reader.id == self.id {
+        if id == self.id {
             return Err(Refusal::WhisperToSelf);
         }
-        let (id, name) = (reader.id, reader.name.clone());
-        let (to_reader, to_us) = (Speech::ToYou(&self.name, text), Speech::FromYou(&name, text));
-        state.transcript.push(Audience::Only(id), Kind::Said, to_reader, now());
-        state.transcript.push(Audience::Only(self.id), Kind::Said, to_us, now());
-        room.wake(guard);
+        let name = reader.name.clone();
+        let to_reader = Envelope { audience: Audience::Only(id), ..self.said() };
+        let to_us = Envelope::new(Audience::Only(self.id), Kind::Said);
+        state.push(to_reader, Speech::ToYou(&self.name, text));
+        state.push(to_us, Speech::FromYou(&name, text));
+        room.wake(state);
         Ok(())
     }
 
     /// The answer to `/who`.
     pub(crate) fn who(&self) -> Vec<String> {
         let state = self.seat.room.lock();
-        let mut members: Vec<&Present> = state.members.iter().collect();
+        let mut members: Vec<&Present> = state.members.values().collect();
         members.sort_by_key(|member| member.likeness.sort_key());
         reply::who(&members.iter().map(|member| &member.name).collect::<Vec<_>>())
     }
@@ -195,14 +287,15 @@ impl Member {
     pub(crate) fn show_newest(&self, most: usize) {
         let batches = self.seat.room.lock().transcript.snapshot();
         let batches = batches.iter().map(|batch| &**batch);
-        self.recall(Recall::newest(newest(batches, self.id, |_| true, most.min(recall::MOST))));
+        let events = newest(batches, self.id, |_| true, most.min(recall::MOST));
+        self.recall(Recall::newest(self.form, events));
     }
 
     /// Shows the newest lines again that have all of the words.
     pub(crate) fn show_found(&self, words: &str, most: usize) {
         let batches = self.seat.room.lock().transcript.snapshot();
         let found = recall::find(&batches, self.id, words, most.min(recall::MOST));
-        self.recall(Recall::found(words, found));
+        self.recall(Recall::found(self.form, words, found));
     }
 
     /// Has something shown again, once what was asked for before has been taken: a client that asks
@@ -211,11 +304,11 @@ impl Member {
         let room = &self.seat.room;
         let mut state = room.lock();
         state.waiting += 1;
-        while state.recalling.contains(&self.id) && !state.closing {
+        while state.recalling.contains(&self.connection.id()) && !state.closing {
             state = room.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.waiting -= 1;
-        state.recall(self.id, recall);
+        state.recall(self.connection.id(), recall);
         room.wake(state);
     }
 
@@ -224,31 +317,70 @@ impl Member {
         self.depart(how);
     }
 
+    /// The connection has ended without a farewell. Who can come back stays for a while, and nobody
+    /// is told.
+    pub(crate) fn lose(mut self, how: Departure<'_>) {
+        match self.form {
+            Form::Plain => self.depart(how),
+            Form::Tagged => self.be_away(),
+        }
+    }
+
+    fn be_away(&mut self) {
+        if !std::mem::replace(&mut self.present, false) {
+            return;
+        }
+        let room = Arc::clone(&self.seat.room);
+        let mut state = room.lock();
+        if !self.speaks(&mut state) {
+            return;
+        }
+        // Not the last handle to it: the socket is not closed under the lock.
+        state.detach(self.id);
+        let gone = state.part_with_absent(room.max_clients);
+        self.give_back(&mut state);
+        room.wake(state);
+        log::info!("{} is away: the connection of {} is lost", self.name, self.connection.peer());
+        gone.iter().for_each(room::log_absent);
+    }
+
     fn depart(&mut self, how: Departure<'_>) {
         if !std::mem::replace(&mut self.present, false) {
             return;
         }
         let room = Arc::clone(&self.seat.room);
         let mut state = room.lock();
+        if !self.speaks(&mut state) {
+            return;
+        }
         let at = state.transcript.end();
-        state.members.retain(|member| member.id != self.id);
+        state.members.remove(&self.id);
         state.have_left(self.name.likeness());
-        state.departures.push((self.id, at));
-        state.seats -= 1;
-        self.seat.given_back = true;
-        room.notify(&state);
+        state.departures.push((self.connection.id(), at));
+        self.give_back(&mut state);
         if state.closing {
             return room.wake(state);
         }
         let notice = Notice::Left(&self.name, how);
         state.tell_move(Move::Leave, self.id, notice);
         room.wake(state);
-        log::info!("{} ({})", notice.to_string().trim_start_matches("-- "), self.peer);
+        let peer = self.connection.peer();
+        log::info!("{} ({peer})", notice.to_string().trim_start_matches("-- "));
+    }
+
+    /// Gives the place back, together with the leaving.
+    fn give_back(&mut self, state: &mut State) {
+        state.seats -= 1;
+        self.seat.given_back = true;
+        self.seat.room.notify(state);
     }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.depart(Departure::ConnectionLost);
+        match self.form {
+            Form::Plain => self.depart(Departure::ConnectionLost),
+            Form::Tagged => self.be_away(),
+        }
     }
 }

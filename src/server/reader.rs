@@ -8,11 +8,13 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::batch::{Batch, Form, Lines, Piece, Seq, Viewer};
 use super::connection::{Connection, Verdict};
 use super::recall::Recall;
-use super::room::{Arrival, Room};
-use super::transcript::{Batch, MemberId, Piece, Seq};
+use super::rendering::{Renderings, tag};
+use super::room::{Arrival, Room, now as clock};
 use crate::protocol::reply::{Missing, Notice};
+use crate::protocol::tag::Body;
 
 /// About how many bytes a reader that lags gets in one round, so that it keeps nobody waiting.
 pub(super) const PORTION: usize = 256 * 1024;
@@ -23,7 +25,7 @@ const MAX_PIECES: usize = 64;
 /// How far a member has read.
 #[derive(Debug)]
 pub(super) struct Reader {
-    pub(super) id: MemberId,
+    pub(super) viewer: Viewer,
     pub(super) connection: Arc<Connection>,
     /// The next event that it has not been sent.
     pub(super) next: Seq,
@@ -32,17 +34,32 @@ pub(super) struct Reader {
     /// How many bytes it has taken since its pace was judged, and in the two windows before.
     taken: u64,
     paces: [u64; 2],
-    /// What goes before that: the rest of a line, of which a part was sent, or lines that are shown
-    /// again.
+    /// What goes before that: the rest of a line, of which a part was sent, lines that are shown
+    /// again, or what one who resumes is told first.
     rest: Vec<u8>,
     /// What it is to be shown again before which event, oldest first.
     pub(super) recalls: VecDeque<(Seq, Recall)>,
     /// Lines that it should have had, and that the room has forgotten.
     missed: u64,
+    /// The last receipt among what was forgotten, rendered: it stands for those before it.
+    missed_receipt: String,
     /// Where its reading ends, once it has left.
     pub(super) until: Seq,
     /// Since when its socket has been full.
     pub(super) full_since: Option<Instant>,
+}
+
+/// A piece of a batch, in the form in which it is sent.
+struct Part<'a> {
+    batch: &'a Batch,
+    piece: Piece,
+    lines: &'a Lines,
+}
+
+impl Part<'_> {
+    fn text(&self) -> &[u8] {
+        self.lines.text(&self.piece.events)
+    }
 }
 
 /// What is to become of a reader.
@@ -55,22 +72,23 @@ pub(super) enum Fate {
 impl Reader {
     pub(super) fn new(arrival: Arrival) -> Reader {
         Reader {
-            id: arrival.id,
+            viewer: arrival.viewer,
             connection: arrival.connection,
             next: arrival.from,
             offset: arrival.offset,
             taken: 0,
             paces: [0; 2],
-            rest: Vec::new(),
+            rest: arrival.greeting.into_bytes(),
             recalls: VecDeque::new(),
             missed: 0,
+            missed_receipt: String::new(),
             until: Seq::MAX,
             full_since: None,
         }
     }
 
     pub(super) fn is_behind(&self, goal: Seq) -> bool {
-        self.next < goal || !self.rest.is_empty() || self.missed > 0 || !self.recalls.is_empty()
+        self.next < goal || !self.rest.is_empty() || self.misses_some() || !self.recalls.is_empty()
     }
 
     /// How many bytes it takes in two windows.
@@ -102,10 +120,30 @@ impl Reader {
     pub(super) fn skip(&mut self, forgotten: &Batch) {
         if self.next < forgotten.end() {
             let due = self.next..self.until;
-            let pieces = forgotten.pieces(self.id, &due);
-            self.missed += pieces.map(|piece| piece.count()).sum::<u64>();
+            self.missed += forgotten.index().count_lines(self.viewer, &due);
+            if let Some((seq, line)) = forgotten.index().last_receipt(self.viewer, &due) {
+                let tag = tag(self.viewer.form, Some(seq), forgotten.time(seq));
+                self.missed_receipt = format!("{tag}{}\n", Body::Receipt(line));
+            }
             self.go_to(forgotten, forgotten.end());
         }
+    }
+
+    fn misses_some(&self) -> bool {
+        self.missed > 0 || !self.missed_receipt.is_empty()
+    }
+
+    /// Tells of what was forgotten.
+    fn tell_of_missed(&mut self) -> String {
+        let lines = std::mem::take(&mut self.missed);
+        let notice = match lines {
+            0 => String::new(),
+            _ => {
+                let tag = tag(self.viewer.form, None, clock());
+                format!("{tag}{}\n", Notice::Missed(lines, Missing::TooSlow))
+            }
+        };
+        notice + &std::mem::take(&mut self.missed_receipt)
     }
 
     /// Sends what the socket takes at once.
@@ -113,12 +151,11 @@ impl Reader {
         &mut self,
         room: &Room,
         batches: &[Arc<Batch>],
+        renderings: &mut Renderings,
         now: Instant,
     ) -> io::Result<()> {
-        if self.rest.is_empty() && self.missed > 0 {
-            self.rest =
-                format!("{}\n", Notice::Missed(std::mem::take(&mut self.missed), Missing::TooSlow))
-                    .into_bytes();
+        if self.rest.is_empty() && self.misses_some() {
+            self.rest = self.tell_of_missed().into_bytes();
         }
         if self.rest.is_empty() {
             self.recall(room);
@@ -129,9 +166,11 @@ impl Reader {
             self.rest = rest[sent..].to_vec();
             return Ok(());
         }
-        let pieces = self.pieces(batches);
-        let slices: Vec<_> =
-            pieces.iter().map(|(batch, piece)| IoSlice::new(batch.text(piece))).collect();
+        if self.viewer.form == Form::Tagged {
+            renderings.prepare(batches);
+        }
+        let pieces = self.pieces(batches, renderings);
+        let slices: Vec<_> = pieces.iter().map(|part| IoSlice::new(part.text())).collect();
         if slices.is_empty() {
             self.pass_over(batches);
             return Ok(());
@@ -168,15 +207,25 @@ impl Reader {
             self.rest = recall.next(|event| room.read(event, PORTION)).into_bytes();
             if self.rest.is_empty() {
                 self.recalls.pop_front();
-                room.have_recalled(self.id);
+                room.have_recalled(self.connection.id());
             }
         }
     }
 
-    fn pieces<'a>(&self, batches: &'a [Arc<Batch>]) -> Vec<(&'a Batch, Piece)> {
+    fn pieces<'a>(&self, batches: &'a [Arc<Batch>], renderings: &'a Renderings) -> Vec<Part<'a>> {
         let due = self.next..self.until.min(self.next_recall());
-        let of_batch =
-            |batch: &'a Arc<Batch>| batch.pieces(self.id, &due).map(move |piece| (&**batch, piece));
+        let viewer = self.viewer;
+        let of_batch = |batch: &'a Arc<Batch>| {
+            let rendering = match viewer.form {
+                Form::Plain => None,
+                Form::Tagged => renderings.of(batch),
+            };
+            batch.index().pieces(viewer, &due).map(move |piece| {
+                let lines =
+                    rendering.map_or(batch.lines(), |rendering| rendering.lines(piece.look));
+                Part { batch, piece, lines }
+            })
+        };
         batches
             .iter()
             .filter(|batch| batch.end() > self.next)
@@ -202,17 +251,17 @@ impl Reader {
         }
     }
 
-    fn advance(&mut self, pieces: &[(&Batch, Piece)], mut sent: usize) {
-        for (batch, piece) in pieces {
-            let length = batch.text(piece).len();
+    fn advance(&mut self, parts: &[Part<'_>], mut sent: usize) {
+        for part in parts {
+            let length = part.text().len();
             if sent < length {
-                let (next, rest) = batch.after(piece, sent);
-                self.go_to(batch, next);
+                let (next, rest) = part.lines.after(part.piece.events.start, sent);
+                self.go_to(part.batch, part.batch.seq(next));
                 self.rest = rest.to_vec();
                 return;
             }
             sent -= length;
-            self.go_to(batch, batch.end_of(piece));
+            self.go_to(part.batch, part.batch.seq(part.piece.events.end));
         }
     }
 

@@ -5,12 +5,15 @@
 //! else waits for it.
 
 use std::collections::VecDeque;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::sync::Arc;
 
 use chrono::{DateTime, Local, NaiveDate};
 
-use super::transcript::{Batch, MemberId, Millis, Seq, newest};
+use super::batch::{Batch, Form, MemberId, Millis, Seq};
+use super::rendering::tag;
+use super::room::now;
+use super::transcript::newest;
 use crate::protocol::reply::Notice;
 use crate::protocol::text::fold;
 
@@ -23,6 +26,7 @@ const PORTION: usize = 16 * 1024;
 /// Events that a member is shown again.
 #[derive(Debug)]
 pub(crate) struct Recall {
+    form: Form,
     /// The line before them, until it was made.
     header: Option<String>,
     events: VecDeque<Seq>,
@@ -34,19 +38,19 @@ pub(crate) struct Recall {
 
 impl Recall {
     /// The newest lines.
-    pub(crate) fn newest(events: Vec<Seq>) -> Recall {
-        Recall::new(Notice::LastLines(events.len()), events, Notice::UpToDate)
+    pub(crate) fn newest(form: Form, events: Vec<Seq>) -> Recall {
+        Recall::new(form, Notice::LastLines(events.len()), events, Notice::UpToDate)
     }
 
     /// What was found.
-    pub(crate) fn found(words: &str, events: Vec<Seq>) -> Recall {
-        Recall::new(Notice::Found { lines: events.len(), words }, events, Notice::ThatIsAll)
+    pub(crate) fn found(form: Form, words: &str, events: Vec<Seq>) -> Recall {
+        Recall::new(form, Notice::Found { lines: events.len(), words }, events, Notice::ThatIsAll)
     }
 
-    fn new(header: Notice<'_>, events: Vec<Seq>, footer: Notice<'static>) -> Recall {
+    fn new(form: Form, header: Notice<'_>, events: Vec<Seq>, footer: Notice<'static>) -> Recall {
         let footer = (!events.is_empty()).then_some(footer);
         let (header, events) = (Some(header.to_string()), events.into());
-        Recall { header, events, footer, day: None }
+        Recall { form, header, events, footer, day: None }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -56,18 +60,21 @@ impl Recall {
     /// Makes the next lines, each with its newline; nothing is left when there are none. `read`
     /// gives what is remembered from an event on. What was forgotten meanwhile is left out.
     pub(crate) fn next(&mut self, read: impl Fn(Seq) -> Vec<Arc<Batch>>) -> String {
-        let mut lines = self.header.take().map_or(String::new(), |header| header + "\n");
+        let mut lines = String::new();
+        if let Some(header) = self.header.take() {
+            self.add(&mut lines, None, now(), header);
+        }
         let mut batches: Vec<Arc<Batch>> = Vec::new();
         while lines.len() < PORTION
             && let Some(&event) = self.events.front()
         {
-            let holds = |batch: &&Arc<Batch>| (batch.begin()..batch.end()).contains(&event);
+            let holds = |batch: &&Arc<Batch>| batch.holds(event);
             if !batches.iter().any(|batch| holds(&batch)) {
                 batches = read(event);
             }
             if let Some(batch) = batches.iter().find(holds) {
                 self.events.pop_front();
-                self.show(&mut lines, batch.time(event), batch.line(event));
+                self.show(&mut lines, event, batch);
             } else {
                 let remembered = batches.first().map_or(Seq::MAX, |batch| batch.begin());
                 let forgotten = self.events.partition_point(|&event| event < remembered);
@@ -77,17 +84,25 @@ impl Recall {
         if lines.len() < PORTION
             && let Some(footer) = self.footer.take()
         {
-            writeln!(lines, "{footer}").expect("a String takes all that is written");
+            self.add(&mut lines, None, now(), footer);
         }
         lines
     }
 
-    fn show(&mut self, lines: &mut String, at: Millis, line: &str) {
-        let at = DateTime::from_timestamp_millis(at).unwrap_or_default().with_timezone(&Local);
+    fn show(&mut self, lines: &mut String, event: Seq, batch: &Batch) {
+        let millis = batch.time(event);
+        let at = DateTime::from_timestamp_millis(millis).unwrap_or_default().with_timezone(&Local);
         let day = at.date_naive();
         let last = self.day.replace(day).unwrap_or_else(|| Local::now().date_naive());
-        let heading = if last == day { String::new() } else { format!("| -- {day}\n") };
-        writeln!(lines, "{heading}| {} {line}", at.format("%H:%M"))
+        if last != day {
+            self.add(lines, None, now(), format_args!("| -- {day}"));
+        }
+        let line = format_args!("| {} {}", at.format("%H:%M"), batch.line(event));
+        self.add(lines, Some(event), millis, line);
+    }
+
+    fn add(&self, lines: &mut String, seq: Option<Seq>, at: Millis, line: impl Display) {
+        writeln!(lines, "{}{line}", tag(self.form, seq, at))
             .expect("a String takes all that is written");
     }
 }
@@ -106,7 +121,9 @@ pub(crate) fn find(batches: &[Arc<Batch>], member: MemberId, words: &str, most: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::transcript::{Audience, Kind, Transcript};
+    use crate::protocol::tag::Tag;
+    use crate::server::batch::{Audience, Envelope, Kind};
+    use crate::server::transcript::Transcript;
 
     const A: MemberId = MemberId(1);
     const B: MemberId = MemberId(2);
@@ -115,7 +132,7 @@ mod tests {
     fn transcript(lines: &[(Audience, Millis, &str)]) -> Transcript {
         let mut transcript = Transcript::new(1 << 20);
         for (audience, at, line) in lines {
-            transcript.push(*audience, Kind::Said, line, *at);
+            transcript.push(Envelope::new(*audience, Kind::Said), line, *at);
         }
         transcript.seal();
         transcript
@@ -139,7 +156,7 @@ mod tests {
             (Audience::AllBut(A), now, "<a> three"),
         ];
         let transcript = transcript(&lines);
-        let shown = all_of(Recall::newest(transcript.newest(A, 20)), &transcript);
+        let shown = all_of(Recall::newest(Form::Plain, transcript.newest(A, 20)), &transcript);
         let expected = [
             "-- the last 3 lines:".to_owned(),
             format!("| -- {}", day(now - 2 * DAY)),
@@ -151,9 +168,25 @@ mod tests {
             "-- you are up to date".to_owned(),
         ];
         assert_eq!(shown, expected);
-        let today = all_of(Recall::newest(transcript.newest(A, 1)), &transcript);
+        let today = all_of(Recall::newest(Form::Plain, transcript.newest(A, 1)), &transcript);
         assert_eq!(today[1], expected[6]);
-        assert_eq!(all_of(Recall::newest(Vec::new()), &transcript), ["-- nothing has been said"]);
+        assert_eq!(
+            all_of(Recall::newest(Form::Plain, Vec::new()), &transcript),
+            ["-- nothing has been said"]
+        );
+    }
+
+    #[test]
+    fn in_the_tagged_form_a_line_has_the_number_and_the_time_of_its_event() {
+        let now = Local::now().timestamp_millis();
+        let transcript = transcript(&[(Audience::All, now - DAY, "<a> one")]);
+        let shown = all_of(Recall::newest(Form::Tagged, vec![1]), &transcript);
+        let read: Vec<_> = shown.iter().map(|line| Tag::split(line).expect("a tag")).collect();
+        let seqs: Vec<_> = read.iter().map(|(tag, _)| tag.seq).collect();
+        assert_eq!(seqs, [None, None, Some(1), None]);
+        assert_eq!(read[2].0.at, now - DAY);
+        assert!(read[0].0.at >= now && read[2].1.ends_with(" <a> one"), "{shown:?}");
+        assert!(read[1].1.starts_with("| -- "), "{shown:?}");
     }
 
     #[test]
@@ -161,7 +194,7 @@ mod tests {
         let line = "x".repeat(2000);
         let lines: Vec<_> = (0..100).map(|_| (Audience::All, 0, line.as_str())).collect();
         let transcript = transcript(&lines);
-        let mut recall = Recall::newest(transcript.newest(A, 1000));
+        let mut recall = Recall::newest(Form::Plain, transcript.newest(A, 1000));
         let first = recall.next(|event| transcript.read(event, 1));
         assert!(first.len() < 2 * PORTION, "{}", first.len());
         assert_eq!(recall.next(|_| Vec::new()), "-- you are up to date\n");
@@ -179,13 +212,13 @@ mod tests {
         ];
         let transcript = transcript(&lines);
         let cases: [(&str, MemberId, usize, &[Seq]); 7] = [
-            ("build log", A, 20, &[0, 4]),
-            ("build log", B, 20, &[0, 1, 4]),
-            ("LOG build", A, 1, &[4]),
-            ("strasse", A, 20, &[3]),
-            ("<b>", A, 20, &[2, 3, 4]),
+            ("build log", A, 20, &[1, 5]),
+            ("build log", B, 20, &[1, 2, 5]),
+            ("LOG build", A, 1, &[5]),
+            ("strasse", A, 20, &[4]),
+            ("<b>", A, 20, &[3, 4, 5]),
             ("nothing", A, 20, &[]),
-            ("build", A, 2, &[2, 4]),
+            ("build", A, 2, &[3, 5]),
         ];
         for (words, member, most, expected) in cases {
             assert_eq!(find(&transcript.snapshot(), member, words, most), expected, "{words}");

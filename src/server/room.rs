@@ -4,20 +4,23 @@
 //! one place in the one order of events. It is never held across a system call, but for short
 //! copies only; nothing is logged and nobody is waited for while it is held.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Display;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Config;
-use super::connection::Connection;
+use super::away::Away;
+use super::batch::{Audience, Batch, Envelope, Kind, MemberId, Millis, Seq, Viewer};
+use super::connection::{Connection, ConnectionId};
 use super::member::Weight;
+use super::presence::Present;
 use super::recall::Recall;
 use super::traffic::{Move, Sum, Traffic};
-use super::transcript::{Audience, Batch, Kind, MemberId, Millis, Seq, Transcript};
+use super::transcript::Transcript;
 use super::waker::Waker;
 use crate::protocol::name::{Likeness, Name};
-use crate::protocol::reply::Notice;
+use crate::protocol::reply::{Departure, Notice};
 
 /// How much may be appended before the broadcaster takes it, in bytes, and as a part of what the
 /// room remembers.
@@ -44,7 +47,9 @@ pub(crate) struct Room {
 
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) members: Vec<Present>,
+    pub(super) members: BTreeMap<MemberId, Present>,
+    /// Which of them are away, and may come back.
+    pub(super) away: Away,
     traffic: Traffic,
     /// Who left last, newest last.
     pub(super) gone: VecDeque<Likeness>,
@@ -53,10 +58,10 @@ pub(super) struct State {
     pub(super) next_id: u64,
     pub(super) transcript: Transcript,
     pub(super) arrivals: Vec<Arrival>,
-    pub(super) departures: Vec<(MemberId, Seq)>,
-    pub(super) recalls: Vec<(MemberId, Seq, Recall)>,
+    pub(super) departures: Vec<(ConnectionId, Seq)>,
+    pub(super) recalls: Vec<(ConnectionId, Seq, Recall)>,
     /// Who has asked for something to be shown again, and has not taken it yet.
-    pub(super) recalling: Vec<MemberId>,
+    pub(super) recalling: Vec<ConnectionId>,
     /// The broadcaster waits and has to be woken. It says so under the lock and only after finding
     /// nothing to do, and whoever gives it something to do looks under the same lock; so no waking
     /// is lost.
@@ -68,19 +73,13 @@ pub(super) struct State {
     pub(super) closing: bool,
 }
 
-/// A member, as the others find it.
-#[derive(Debug)]
-pub(super) struct Present {
-    pub(super) id: MemberId,
-    pub(super) name: Name,
-    pub(super) likeness: Likeness,
-}
-
 /// A member that the broadcaster has to serve from now on.
 #[derive(Debug)]
 pub(crate) struct Arrival {
-    pub(crate) id: MemberId,
+    pub(crate) viewer: Viewer,
     pub(crate) connection: Arc<Connection>,
+    /// What it is sent before that, line by line.
+    pub(crate) greeting: String,
     /// The first event that it may get.
     pub(crate) from: Seq,
     /// How many bytes of lines are before that.
@@ -91,9 +90,11 @@ pub(crate) struct Arrival {
 #[derive(Debug, Default)]
 pub(crate) struct News {
     pub(crate) arrivals: Vec<Arrival>,
-    pub(crate) departures: Vec<(MemberId, Seq)>,
-    /// What a member is to be shown before the event with that number.
-    pub(crate) recalls: Vec<(MemberId, Seq, Recall)>,
+    pub(crate) departures: Vec<(ConnectionId, Seq)>,
+    /// What a reader is to be shown before the event with that number.
+    pub(crate) recalls: Vec<(ConnectionId, Seq, Recall)>,
+    /// Those who were away for too long.
+    pub(crate) gone: Vec<Name>,
     /// What the room no longer remembers.
     pub(crate) forgotten: Vec<Arc<Batch>>,
     /// The number after the last event that can be read.
@@ -110,7 +111,8 @@ pub(crate) struct News {
 impl Room {
     pub(crate) fn new(waker: Waker, config: &Config) -> Room {
         let state = State {
-            members: Vec::new(),
+            members: BTreeMap::new(),
+            away: Away::default(),
             traffic: Traffic::new(Instant::now()),
             gone: VecDeque::new(),
             seats: 0,
@@ -162,6 +164,7 @@ impl Room {
     pub(crate) fn news(&self, held: bool, idle: bool) -> News {
         let mut state = self.lock();
         state.held = held;
+        let gone = state.part_with_absent(self.max_clients);
         if let Some(Sum { joined, left }) = state.traffic.take_sum(Instant::now()) {
             state.tell(Audience::All, Notice::CameAndWent { joined, left });
         }
@@ -176,11 +179,12 @@ impl Room {
             arrivals: std::mem::take(&mut state.arrivals),
             departures: std::mem::take(&mut state.departures),
             recalls: std::mem::take(&mut state.recalls),
+            gone,
             forgotten: std::iter::from_fn(|| state.transcript.forget()).collect(),
             end,
             end_offset,
             closing: state.closing,
-            due: state.traffic.due(),
+            due: state.traffic.due().into_iter().chain(state.away.due()).min(),
             nothing,
         };
         self.notify(&state);
@@ -192,11 +196,11 @@ impl Room {
         self.lock().transcript.read(from, most)
     }
 
-    /// To be told by the broadcaster when a member has taken what it was to be shown again, or never
+    /// To be told by the broadcaster when a reader has taken what it was to be shown again, or never
     /// will.
-    pub(crate) fn have_recalled(&self, member: MemberId) {
+    pub(crate) fn have_recalled(&self, reader: ConnectionId) {
         let mut state = self.lock();
-        if let Some(at) = state.recalling.iter().position(|&recalling| recalling == member) {
+        if let Some(at) = state.recalling.iter().position(|&recalling| recalling == reader) {
             state.recalling.swap_remove(at);
             self.notify(&state);
         }
@@ -239,9 +243,19 @@ impl Room {
 }
 
 impl State {
-    /// Appends a notice, or an answer.
+    /// Appends a notice.
     pub(super) fn tell(&mut self, audience: Audience, line: impl Display) {
-        self.transcript.push(audience, Kind::Passing, line, now());
+        self.push(Envelope::new(audience, Kind::Passing), line);
+    }
+
+    /// Appends an answer.
+    pub(super) fn answer(&mut self, member: MemberId, line: impl Display) {
+        self.push(Envelope::new(Audience::Only(member), Kind::Answer), line);
+    }
+
+    /// Appends an event that happens now.
+    pub(super) fn push(&mut self, envelope: Envelope, line: impl Display) {
+        self.transcript.push(envelope, line, now());
     }
 
     /// Tells the others that a member has come or gone, at once or together with more of them.
@@ -251,11 +265,11 @@ impl State {
         }
     }
 
-    /// Has something shown again to a member, before what comes next.
-    pub(super) fn recall(&mut self, member: MemberId, recall: Recall) {
+    /// Has something shown again to a reader, before what comes next.
+    pub(super) fn recall(&mut self, reader: ConnectionId, recall: Recall) {
         let at = self.transcript.end();
-        self.recalls.push((member, at, recall));
-        self.recalling.push(member);
+        self.recalls.push((reader, at, recall));
+        self.recalling.push(reader);
     }
 
     /// Whether sessions are to append no more for now.
@@ -264,9 +278,15 @@ impl State {
         !self.closing && (held || self.transcript.unsealed() > max_unsealed)
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<&Present> {
+    pub(super) fn find(&self, name: &str) -> Option<(MemberId, &Present)> {
         let wanted = Likeness::of(name);
-        self.members.iter().find(|member| member.likeness.is_same_word(&wanted))
+        let is_it = |member: &Present| member.likeness.is_same_word(&wanted);
+        self.members.iter().find(|(_, member)| is_it(member)).map(|(&id, member)| (id, member))
+    }
+
+    pub(super) fn next_id(&mut self) -> MemberId {
+        self.next_id += 1;
+        MemberId(self.next_id - 1)
     }
 
     /// To be told who has left.
@@ -285,13 +305,14 @@ impl State {
 
     pub(super) fn is_free(&self, name: &Name, but_for: Option<MemberId>) -> bool {
         let wanted = name.likeness();
-        !self.members.iter().any(|m| Some(m.id) != but_for && m.likeness.is_like(&wanted))
+        let mut others = self.members.iter().filter(|(id, _)| Some(**id) != but_for);
+        !others.any(|(_, member)| member.likeness.is_like(&wanted))
     }
 
     /// The guest's name with the lowest number that is free.
     pub(super) fn guest(&self) -> Name {
         let mut numbers: Vec<usize> =
-            self.members.iter().filter_map(|m| m.name.guest_number()).collect();
+            self.members.values().filter_map(|m| m.name.guest_number()).collect();
         numbers.sort_unstable();
         (1..)
             .filter(|number| numbers.binary_search(number).is_err())
@@ -299,6 +320,14 @@ impl State {
             .find(|name| self.is_free(name, None))
             .expect("there are more numbers than members")
     }
+}
+
+/// Logs that one was away for too long.
+pub(super) fn log_absent(name: &Name) {
+    log::info!(
+        "{}",
+        Notice::Left(name, Departure::ConnectionLost).to_string().trim_start_matches("-- ")
+    );
 }
 
 /// The server's clock. It may be set back; then events seem to have happened before earlier ones.

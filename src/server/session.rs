@@ -9,15 +9,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::allowance::{Allowance, Pass};
+use super::batch::{Batch, Form, Seq};
 use super::connection::{Connection, Verdict};
-use super::member::{Member, Seat};
-use super::room::Room;
-use super::transcript::{Batch, Kind};
+use super::member::{Member, Newcomer, Seat};
+use super::rendering::tag;
+use super::room::{Room, now};
 use crate::protocol::GRACE;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::name::Name;
 use crate::protocol::reply::{Departure, Notice, Refusal, Speech};
 use crate::protocol::request::{self, Command, Misuse, Request};
+use crate::protocol::tag::Token;
 use crate::protocol::text::make_safe;
 
 /// The first size of the buffer that a client is read into: more than most lines have, and little
@@ -50,6 +52,10 @@ pub(crate) struct Session {
     connection: Arc<Connection>,
     room: Arc<Room>,
     standing: Standing,
+    /// How this client gets its lines.
+    form: Form,
+    /// How many of its lines have been read, over all of its connections: receipts name them so.
+    counted: u64,
     lines: LineSplitter,
     limits: Limits,
     allowance: Allowance,
@@ -100,6 +106,8 @@ impl Session {
             connection,
             room,
             standing: Standing::Seated(seat),
+            form: Form::Plain,
+            counted: 0,
             lines: LineSplitter::new(limits.line),
             limits,
             allowance: Allowance::new(limits.rate, Instant::now()),
@@ -128,7 +136,7 @@ impl Session {
                         return linger(&self.connection);
                     }
                 }
-                Err(_) => return self.leave(Departure::ConnectionLost),
+                Err(_) => return self.lose(Departure::ConnectionLost),
             }
         }
     }
@@ -166,7 +174,7 @@ impl Session {
             if let Some(rate) = self.allowance.news() {
                 log::info!("{} is held back to {rate} lines a second", self.connection.peer());
                 self.with_member(|member, events| {
-                    events.push(member.alone(), Kind::Passing, Notice::SlowDown(rate));
+                    events.push(member.answer(), Notice::SlowDown(rate));
                 });
             }
             self.append();
@@ -177,10 +185,10 @@ impl Session {
 
     /// Nothing came for a while: what stands is a line, and a client that says nothing is a guest.
     fn silence(&mut self) -> Next {
-        if self.lines.is_mid_line() {
+        if !self.newline_seen && self.lines.is_mid_line() {
             return self.finish_line();
         }
-        self.join(None);
+        self.join(None, self.counted);
         self.append();
         Next::GoOn
     }
@@ -199,35 +207,69 @@ impl Session {
         next
     }
 
-    /// The client is gone, or sends nothing more, or the server has hung up.
+    /// The client is gone, or sends nothing more, or the server has hung up. In the tagged form all
+    /// of that is a loss, and a line without its end is not one.
     fn end_of_input(mut self) {
         let how = match self.connection.verdict() {
             None => {
-                self.finish_line();
+                if self.form == Form::Plain {
+                    self.finish_line();
+                }
                 Departure::Quit("")
             }
             Some(Verdict::TooSlow) => Departure::TooSlow,
-            Some(Verdict::Broken | Verdict::ShuttingDown) => Departure::ConnectionLost,
+            Some(Verdict::Broken | Verdict::ShuttingDown | Verdict::TakenOver) => {
+                Departure::ConnectionLost
+            }
         };
-        self.leave(how);
+        self.lose(how);
     }
 
     fn line(&mut self, line: &Line<'_>) -> Next {
         let (Line::Whole(bytes) | Line::TooLong(bytes)) = *line;
         let text = make_safe(bytes);
         if text.trim().is_empty() && matches!(line, Line::Whole(_)) {
+            self.count(&text);
             return Next::GoOn;
         }
         let is_first = std::mem::replace(&mut self.expects_first, false);
         match line {
             Line::Whole(_) if is_first && request::is_http(&text) => self.turn_away(),
             Line::TooLong(_) if is_first && request::begins_like_http(&text) => self.turn_away(),
-            Line::Whole(_) => self.request(request::parse(&text)),
+            Line::Whole(_) if is_first && request::parse(&text) == Ok(Request::Tags) => self.tags(),
+            Line::Whole(_) => {
+                let request = request::parse(&text);
+                if acts_by_itself(&request) {
+                    // So that the room never takes this line to be done before it is.
+                    self.append();
+                }
+                self.count(&text);
+                self.request(request)
+            }
             Line::TooLong(_) => {
+                self.count("");
                 self.answer(&Refusal::LineTooLong(self.limits.line));
                 Next::GoOn
             }
         }
+    }
+
+    fn count(&mut self, line: &str) {
+        if self.form == Form::Tagged && request::is_counted(line) {
+            self.counted += 1;
+        }
+        if let Standing::Joined(member) = &mut self.standing {
+            member.line = self.counted;
+        }
+    }
+
+    /// A client whose first line comes only when it is in the room already has waited too long.
+    fn tags(&mut self) -> Next {
+        match self.standing {
+            Standing::Seated(_) => self.form = Form::Tagged,
+            Standing::Joined(_) | Standing::Gone => self.answer(&Refusal::TagsTooLate),
+        }
+        Next::GoOn
     }
 
     fn request(&mut self, request: Result<Request<'_>, Misuse<'_>>) -> Next {
@@ -246,11 +288,13 @@ impl Session {
             Ok(Request::Help) => self.help(),
             Ok(Request::Quit(farewell)) => return self.quit(farewell),
             Ok(Request::Tags) => self.answer(&Refusal::TagsTooLate),
-            Ok(Request::Resume(..)) => self.answer(&Refusal::ResumeTooLate),
-            Err(misuse) => {
-                self.member();
-                self.answer(&Refusal::Misuse(misuse));
+            Ok(Request::Resume(token, seen)) => self.resume(token, seen),
+            Err(
+                misuse @ (Misuse::Name(_) | Misuse::Arguments(Command::Nick | Command::Resume)),
+            ) => {
+                self.refuse_name(&Refusal::Misuse(misuse));
             }
+            Err(misuse) => self.answer(&Refusal::Misuse(misuse)),
         }
         Next::GoOn
     }
@@ -258,7 +302,7 @@ impl Session {
     fn say(&mut self, text: &str) {
         let line = |member: &Member, events: &mut Batch| {
             log::debug!("<{}> {text}", member.name());
-            events.push(member.others(), Kind::Said, Speech::Said(member.name(), text));
+            events.push(member.said(), Speech::Said(member.name(), text));
         };
         self.with_member(line);
     }
@@ -266,14 +310,13 @@ impl Session {
     fn act(&mut self, text: &str) {
         let line = |member: &Member, events: &mut Batch| {
             log::debug!("* {} {text}", member.name());
-            events.push(member.others(), Kind::Said, Speech::Done(member.name(), text));
+            events.push(member.said(), Speech::Done(member.name(), text));
         };
         self.with_member(line);
     }
 
     fn whisper(&mut self, to: &str, text: &str) {
         self.member();
-        self.append();
         if let Standing::Joined(member) = &mut self.standing
             && let Err(refusal) = member.whisper(to, text)
         {
@@ -283,9 +326,8 @@ impl Session {
 
     fn rename(&mut self, name: &Name) {
         if matches!(self.standing, Standing::Seated(_)) {
-            return self.join(Some(name));
+            return self.join(Some(name), self.counted);
         }
-        self.append();
         if let Standing::Joined(member) = &mut self.standing
             && let Err(refusal) = member.rename(name)
         {
@@ -293,10 +335,34 @@ impl Session {
         }
     }
 
+    /// Takes up where this client's last connection was lost.
+    fn resume(&mut self, token: Token, seen: Seq) {
+        if !self.has_open_name() {
+            return self.answer(&Refusal::ResumeTooLate);
+        }
+        let standing = std::mem::replace(&mut self.standing, Standing::Gone);
+        let Standing::Seated(seat) = standing else { return };
+        match seat.resume(token, seen, &self.connection) {
+            Ok((member, taken)) => {
+                self.standing = Standing::Joined(member);
+                self.counted = taken;
+            }
+            Err((seat, refusal)) => {
+                self.standing = Standing::Seated(seat);
+                self.refuse_name(&refusal);
+            }
+        }
+    }
+
+    /// Whether a name can be asked for again: in the tagged form, until there is one.
+    fn has_open_name(&self) -> bool {
+        self.form == Form::Tagged && matches!(self.standing, Standing::Seated(_))
+    }
+
     fn who(&mut self) {
         self.with_member(|member, events| {
             for line in member.who() {
-                events.push(member.alone(), Kind::Passing, line);
+                events.push(member.answer(), line);
             }
         });
     }
@@ -311,16 +377,15 @@ impl Session {
 
     fn help(&mut self) {
         self.with_member(|member, events| {
-            events.push(member.alone(), Kind::Passing, Notice::HelpToSay);
+            events.push(member.answer(), Notice::HelpToSay);
             for command in Command::ALL {
-                events.push(member.alone(), Kind::Passing, Notice::Help(command));
+                events.push(member.answer(), Notice::Help(command));
             }
         });
     }
 
     /// A client that quits before it has a name was never here.
     fn quit(&mut self, farewell: &str) -> Next {
-        self.append();
         match std::mem::replace(&mut self.standing, Standing::Gone) {
             Standing::Joined(member) => member.leave(Departure::Quit(farewell)),
             Standing::Seated(_) | Standing::Gone => self.connection.finish(),
@@ -335,11 +400,22 @@ impl Session {
             Standing::Seated(_) => self.connection.tell(Refusal::Http),
             Standing::Joined(_) | Standing::Gone => self.answer(&Refusal::Http),
         }
+        self.append();
         self.quit("")
     }
 
     fn answer(&mut self, refusal: &Refusal<'_>) {
-        self.with_member(|member, events| events.push(member.alone(), Kind::Passing, refusal));
+        self.with_member(|member, events| events.push(member.answer(), refusal));
+    }
+
+    /// Tells a client that it does not get the name it wants. In the tagged form it may ask for
+    /// another one.
+    fn refuse_name(&mut self, refusal: &Refusal<'_>) {
+        if self.has_open_name() {
+            self.connection.tell(format_args!("{}{refusal}", tag(self.form, None, now())));
+        } else {
+            self.answer(refusal);
+        }
     }
 
     /// Adds to what is appended next. A client that says something before it has a name is a guest.
@@ -353,43 +429,63 @@ impl Session {
         }
     }
 
+    /// The line in hand is not done by that.
     fn member(&mut self) {
         if matches!(self.standing, Standing::Seated(_)) {
-            self.join(None);
+            self.join(None, self.counted.saturating_sub(1));
+            if let Standing::Joined(member) = &mut self.standing {
+                member.line = self.counted;
+            }
         }
     }
 
-    fn join(&mut self, wanted: Option<&Name>) {
+    /// Joins, when so many lines are done.
+    fn join(&mut self, wanted: Option<&Name>, taken: u64) {
         let standing = std::mem::replace(&mut self.standing, Standing::Gone);
         let Standing::Seated(seat) = standing else {
             self.standing = standing;
             return;
         };
-        let (member, taken) = seat.join(wanted, &self.connection);
-        self.standing = Standing::Joined(member);
-        if let Some(name) = wanted.filter(|_| taken) {
-            self.answer(&Refusal::NameTaken(name));
+        let newcomer = Newcomer { connection: &self.connection, form: self.form, taken };
+        let taken_name = match seat.join(wanted, newcomer) {
+            Ok((member, name_taken)) => {
+                self.standing = Standing::Joined(member);
+                name_taken
+            }
+            Err(seat) => {
+                self.standing = Standing::Seated(seat);
+                true
+            }
+        };
+        if let Some(name) = wanted.filter(|_| taken_name) {
+            self.refuse_name(&Refusal::NameTaken(name));
         }
     }
 
     fn append(&mut self) {
         if let Standing::Joined(member) = &mut self.standing
-            && !self.events.is_empty()
+            && (!self.events.is_empty() || member.has_uncounted())
         {
             member.append(&self.events);
         }
         self.events.clear();
     }
 
-    fn leave(self, how: Departure<'_>) {
+    fn lose(self, how: Departure<'_>) {
         debug_assert!(self.events.is_empty() || self.room.is_closing());
         match self.standing {
-            Standing::Joined(member) => member.leave(how),
+            Standing::Joined(member) => member.lose(how),
             // Before the connection, so that whoever sees that closed finds the place free.
             Standing::Seated(seat) => drop(seat),
             Standing::Gone => {}
         }
     }
+}
+
+/// Whether it is done under the room's lock at once, and not appended with the rest of the chunk.
+fn acts_by_itself(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
+    use Request::{Quit, Rename, Whisper};
+    matches!(request, Ok(Whisper { .. } | Rename(_) | Quit(_)))
 }
 
 /// Reads on for a moment and throws it away: closing a connection with unread bytes would reset it,

@@ -1,0 +1,171 @@
+//! How members come, lose their connections and come back: what becomes of their places in the room,
+//! under its lock.
+//!
+//! A member that gets the tagged form outlives its connection: it is away for a while, and whoever
+//! shows its token takes it over. What it said is taken or not taken at one place in the order of
+//! events, so it may say the rest again.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::batch::{Form, MemberId, Seq, Viewer};
+use super::connection::Connection;
+use super::member::{Member, Newcomer};
+use super::recall::Recall;
+use super::rendering::tag;
+use super::room::{Arrival, State, now};
+use super::traffic::Move;
+use crate::protocol::name::{Likeness, Name};
+use crate::protocol::reply::{Departure, Missing, Notice, Refusal};
+use crate::protocol::tag::{Body, Token};
+
+/// A member, as the others find it.
+#[derive(Debug)]
+pub(super) struct Present {
+    pub(super) name: Name,
+    pub(super) likeness: Likeness,
+    /// How it may come back, if it gets the tagged form.
+    pub(super) resumable: Option<Resumable>,
+}
+
+/// What is known of a member that may come back when its connection is lost.
+#[derive(Debug)]
+pub(super) struct Resumable {
+    /// What it has to show; without one, which the system could not give, it cannot come back.
+    pub(super) token: Option<Token>,
+    /// The first event that it may get.
+    pub(super) since: Seq,
+    /// How many of its lines were taken, over all of its connections.
+    pub(super) taken: u64,
+    /// The one that speaks for it, unless it is away.
+    pub(super) connection: Option<Arc<Connection>>,
+}
+
+/// Where somebody who comes back goes on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) viewer: Viewer,
+    /// The first event that it gets.
+    next: Seq,
+    /// How many lines before that are forgotten that were for it.
+    missed: u64,
+}
+
+impl State {
+    /// Takes a new member in, and shows it the last lines, `replay` at most.
+    pub(super) fn admit(&mut self, member: &Member, newcomer: Newcomer<'_>, replay: usize) {
+        let (id, name, form) = (member.id(), member.name(), newcomer.form);
+        let others = self.members.len();
+        self.tell_move(Move::Join, id, Notice::Joined(name));
+        let recall = Recall::newest(form, self.transcript.newest(id, replay));
+        let (from, connection) = (self.transcript.end(), Arc::clone(newcomer.connection));
+        self.answer(id, Notice::YouAre { name, others });
+        let resumable = match form {
+            Form::Plain => None,
+            Form::Tagged => {
+                let token = random_token();
+                if let Some(token) = token {
+                    self.answer(id, Body::Token(token));
+                }
+                self.answer(id, Body::Nick(name.as_str()));
+                let (taken, connection) = (newcomer.taken, Some(Arc::clone(&connection)));
+                Some(Resumable { token, since: from, taken, connection })
+            }
+        };
+        let present = Present { name: name.clone(), likeness: name.likeness(), resumable };
+        self.members.insert(id, present);
+        if !recall.is_empty() {
+            self.recall(connection.id(), recall);
+        }
+        let viewer = Viewer { member: id, form, answers_from: from };
+        let offset = self.transcript.offset(from);
+        self.arrivals.push(Arrival { viewer, connection, greeting: String::new(), from, offset });
+    }
+
+    pub(super) fn resumable(&mut self, member: MemberId) -> Option<&mut Resumable> {
+        self.members.get_mut(&member)?.resumable.as_mut()
+    }
+
+    /// Takes its connection from a member that may come back, so that nothing more of what that one
+    /// brings is said. It is served what was appended until now.
+    pub(super) fn detach(&mut self, member: MemberId) -> Option<Arc<Connection>> {
+        let connection = self.resumable(member)?.connection.take()?;
+        self.away.add(member, Instant::now());
+        self.departures.push((connection.id(), self.transcript.end()));
+        Some(connection)
+    }
+
+    /// Where the member goes on that was given the token, if it has all events up to `seen`.
+    pub(super) fn place_to_resume(
+        &mut self,
+        token: Token,
+        seen: Seq,
+    ) -> Result<Place, Refusal<'static>> {
+        let (member, since) = self.holder(token).ok_or(Refusal::UnknownToken)?;
+        let end = self.transcript.end();
+        if seen >= end {
+            return Err(Refusal::NoSuchEvent(seen));
+        }
+        let viewer = Viewer { member, form: Form::Tagged, answers_from: end };
+        let next = since.max(seen + 1);
+        let missed = self.transcript.forgotten(viewer, next).ok_or(Refusal::Forgotten(seen))?;
+        Ok(Place { viewer, next: next.max(self.transcript.oldest()), missed })
+    }
+
+    /// Gives the member another connection, and tells that one where it is. The values are its name
+    /// and how many of its lines were taken.
+    pub(super) fn readmit(&mut self, place: Place, connection: &Arc<Connection>) -> (Name, u64) {
+        let (id, connection) = (place.viewer.member, Arc::clone(connection));
+        self.away.remove(id);
+        let member = self.members.get_mut(&id).expect("whoever has a place to resume is here");
+        let name = member.name.clone();
+        let resumable = member.resumable.as_mut().expect("and may resume");
+        resumable.connection = Some(Arc::clone(&connection));
+        let taken = resumable.taken;
+        let mut greeting = String::new();
+        let mut tell = |line: String| {
+            greeting += &tag(Form::Tagged, None, now());
+            greeting += &line;
+            greeting.push('\n');
+        };
+        tell(Notice::WelcomeBack(&name).to_string());
+        tell(Body::Resumed(taken).to_string());
+        tell(Body::Nick(name.as_str()).to_string());
+        if place.missed > 0 {
+            tell(Notice::Missed(place.missed, Missing::Away).to_string());
+        }
+        let (viewer, from) = (place.viewer, place.next);
+        let offset = self.transcript.offset(from);
+        self.arrivals.push(Arrival { viewer, connection, greeting, from, offset });
+        (name, taken)
+    }
+
+    /// Parts with those who were away for too long, or for longest of more than may be.
+    pub(super) fn part_with_absent(&mut self, most: usize) -> Vec<Name> {
+        let mut gone = Vec::new();
+        while let Some(id) = self.away.take(Instant::now(), most) {
+            if let Some(member) = self.members.remove(&id) {
+                self.have_left(member.likeness);
+                let notice = Notice::Left(&member.name, Departure::ConnectionLost);
+                self.tell_move(Move::Leave, id, notice);
+                gone.push(member.name);
+            }
+        }
+        gone
+    }
+
+    /// The member that was given this token, and the first event that it may get.
+    fn holder(&self, token: Token) -> Option<(MemberId, Seq)> {
+        self.members.iter().find_map(|(&id, member)| {
+            let resumable = member.resumable.as_ref()?;
+            (resumable.token == Some(token)).then_some((id, resumable.since))
+        })
+    }
+}
+
+/// 128 bits from the system; without them, which no system of today refuses, there is no token.
+fn random_token() -> Option<Token> {
+    let mut bits = [0; 16];
+    getrandom::fill(&mut bits).ok()?;
+    Some(Token::new(u128::from_ne_bytes(bits)))
+}

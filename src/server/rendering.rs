@@ -1,0 +1,174 @@
+//! Batches in the tagged form: each line with its number and time, and the receipts.
+//!
+//! A batch is rendered once for all who get the tagged form, when the first of them is served, and
+//! as much again as has been added since when the next one is. The broadcaster owns them. Only the
+//! latest are kept, which are those that nearly every reader needs.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::batch::{Batch, Form, Kind, Lines, Look, Millis, Seq};
+use crate::protocol::tag::{Body, Tag};
+
+/// How much is kept for the next reader, in bytes: some times what one gets at once.
+const KEPT: usize = 2 * 1024 * 1024;
+
+/// The tag of a line in that form; nothing in the plain one.
+pub(super) fn tag(form: Form, seq: Option<Seq>, at: Millis) -> String {
+    match form {
+        Form::Plain => String::new(),
+        Form::Tagged => Tag { seq, at }.to_string(),
+    }
+}
+
+/// One batch in the tagged form.
+#[derive(Debug)]
+pub(super) struct Rendering {
+    /// The number of the batch's first event.
+    first: Seq,
+    lines: Lines,
+    /// In the place of each event, the receipt for its author, if there is one.
+    receipts: Lines,
+}
+
+impl Rendering {
+    /// What its readers are sent of an event.
+    pub(super) fn lines(&self, look: Look) -> &Lines {
+        match look {
+            Look::Line => &self.lines,
+            Look::Receipt => &self.receipts,
+        }
+    }
+
+    /// Renders what has been added to the batch.
+    fn catch_up(&mut self, batch: &Batch) {
+        let index = batch.index();
+        for event in self.lines.count()..batch.lines().count() {
+            let (seq, at) = (batch.seq(event), batch.time(batch.seq(event)));
+            let shown = (index.kind(event) != Kind::Answer).then_some(seq);
+            let tag = Tag { seq: shown, at };
+            self.lines.push(format_args!("{tag}{}", batch.lines().line(event)));
+            match index.receipt(event) {
+                None => self.receipts.push_none(),
+                Some(receipt) => {
+                    self.receipts.push(format_args!("{tag}{}", Body::Receipt(receipt.line)));
+                }
+            }
+        }
+    }
+
+    fn cost(&self) -> usize {
+        self.lines.cost() + self.receipts.cost()
+    }
+}
+
+/// The latest batches in the tagged form.
+#[derive(Debug, Default)]
+pub(super) struct Renderings {
+    /// In the order in which they were begun.
+    known: VecDeque<Rendering>,
+}
+
+impl Renderings {
+    /// Renders what of these batches has not been rendered yet.
+    pub(super) fn prepare(&mut self, batches: &[Arc<Batch>]) {
+        let mut has_grown = false;
+        for batch in batches {
+            match self.known.iter_mut().rev().find(|known| known.first == batch.begin()) {
+                Some(known) if known.lines.count() == batch.lines().count() => continue,
+                Some(known) => known.catch_up(batch),
+                None => self.begin(batch),
+            }
+            has_grown = true;
+        }
+        if has_grown {
+            self.forget(batches);
+        }
+    }
+
+    /// The rendering of a batch that was just [prepared](Renderings::prepare).
+    pub(super) fn of(&self, batch: &Batch) -> Option<&Rendering> {
+        self.known.iter().rev().find(|known| known.first == batch.begin())
+    }
+
+    fn begin(&mut self, batch: &Batch) {
+        let (lines, receipts) = (Lines::default(), Lines::default());
+        let mut rendering = Rendering { first: batch.begin(), lines, receipts };
+        rendering.catch_up(batch);
+        self.known.push_back(rendering);
+    }
+
+    /// Forgets the oldest, but for those that are needed now.
+    fn forget(&mut self, needed: &[Arc<Batch>]) {
+        let mut over = self.known.iter().map(Rendering::cost).sum::<usize>().saturating_sub(KEPT);
+        self.known.retain(|known| {
+            let is_needed = needed.iter().any(|batch| batch.begin() == known.first);
+            let stays = over == 0 || is_needed;
+            if !stays {
+                over = over.saturating_sub(known.cost());
+            }
+            stays
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::batch::{Audience, Envelope, MemberId, Receipt};
+    use super::*;
+
+    const A: MemberId = MemberId(1);
+
+    fn batch(first: Seq, lines: &[(Envelope, &str)]) -> Batch {
+        let mut batch = Batch::beginning_at(first, 0);
+        for (second, (envelope, line)) in (1..).zip(lines) {
+            batch.is_now(1000 * second);
+            batch.push(*envelope, line);
+        }
+        batch
+    }
+
+    fn said(line: u64) -> Envelope {
+        let receipt = Some(Receipt { author: A, line });
+        Envelope { audience: Audience::AllBut(A), kind: Kind::Said, receipt }
+    }
+
+    fn text(renderings: &Renderings, batch: &Batch, look: Look) -> String {
+        let lines = renderings.of(batch).expect("it is rendered").lines(look);
+        String::from_utf8(lines.text(&(0..lines.count())).to_vec()).expect("it is text")
+    }
+
+    #[test]
+    fn lines_get_their_numbers_and_times_and_authors_their_receipts() {
+        let answer = Envelope::new(Audience::Only(A), Kind::Answer);
+        let mut batch = batch(7, &[(said(1), "<a> hi"), (answer, "-- 1 here: a")]);
+        let mut renderings = Renderings::default();
+        renderings.prepare(&[Arc::new(batch.clone())]);
+        assert_eq!(text(&renderings, &batch, Look::Line), "@7 1000 <a> hi\n@- 2000 -- 1 here: a\n");
+        assert_eq!(text(&renderings, &batch, Look::Receipt), "@7 1000 + 1\n");
+        batch.push(said(3), "* a waits");
+        renderings.prepare(&[Arc::new(batch.clone())]);
+        assert_eq!(
+            text(&renderings, &batch, Look::Line),
+            "@7 1000 <a> hi\n@- 2000 -- 1 here: a\n@9 2000 * a waits\n"
+        );
+        assert_eq!(text(&renderings, &batch, Look::Receipt), "@7 1000 + 1\n@9 2000 + 3\n");
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_unless_they_are_needed() {
+        let long = "x".repeat(KEPT / 8);
+        let batches: Vec<_> =
+            (0..12).map(|i| Arc::new(batch(10 * i, &[(said(1), &long), (said(2), "y")]))).collect();
+        let mut renderings = Renderings::default();
+        for batch in &batches {
+            renderings.prepare(std::slice::from_ref(batch));
+            assert!(renderings.of(batch).is_some());
+            assert!(renderings.known.iter().map(Rendering::cost).sum::<usize>() <= KEPT);
+        }
+        assert!(renderings.of(&batches[0]).is_none());
+        renderings.prepare(&batches);
+        assert!(batches.iter().all(|batch| renderings.of(batch).is_some()));
+        assert_eq!(tag(Form::Plain, None, 5), "");
+    }
+}
