@@ -65,6 +65,8 @@ pub struct Config {
     pub memory: usize,
     /// How long a client may take nothing of what it is due before it is dropped.
     pub stall_timeout: Duration,
+    /// How long a member whose connection is lost may take to come back, if it can.
+    pub away_timeout: Duration,
 }
 
 /// Listens on the first of the host's addresses that can be listened on.

@@ -71,6 +71,11 @@ struct Arguments {
     #[arg(value_parser = arguments::number(1..=86_400), allow_negative_numbers = true)]
     stall_timeout: u32,
 
+    /// Keep who has lost the connection, and can come back, for so many seconds, 0 to 86400
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    #[arg(value_parser = arguments::number(0..=86_400), allow_negative_numbers = true)]
+    away_timeout: u32,
+
     /// Log what is said, too; private lines never are
     #[arg(short, long, conflicts_with = "log_level")]
     verbose: bool,
@@ -114,6 +119,7 @@ fn serve(arguments: &Arguments) -> Result<(), Problem> {
         replay: arguments.replay as usize,
         memory: arguments.memory,
         stall_timeout: Duration::from_secs(arguments.stall_timeout.into()),
+        away_timeout: Duration::from_secs(arguments.away_timeout.into()),
     };
     let listener = server::bind(&arguments.address, arguments.port)?;
     let shutdown = Shutdown::new()?;

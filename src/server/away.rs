@@ -8,20 +8,23 @@ use std::time::{Duration, Instant};
 
 use super::batch::MemberId;
 
-/// How long they may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
 /// Those who are away.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Away {
+    /// How long they may take.
+    patience: Duration,
     /// Each with the time when it is too late, the first to go in front.
     members: VecDeque<(MemberId, Instant)>,
 }
 
 impl Away {
+    pub(crate) fn new(patience: Duration) -> Away {
+        Away { patience, members: VecDeque::new() }
+    }
+
     /// One has lost its connection now.
     pub(crate) fn add(&mut self, member: MemberId, now: Instant) {
-        self.members.push_back((member, now + PATIENCE));
+        self.members.push_back((member, now + self.patience));
     }
 
     /// One is back.
@@ -49,7 +52,7 @@ mod tests {
     fn who_is_away_for_too_long_goes_and_so_does_the_first_of_too_many() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
-        let mut away = Away::default();
+        let mut away = Away::new(Duration::from_secs(60));
         for (member, at) in [(1, 0), (2, 1), (3, 2), (4, 3)] {
             away.add(MemberId(member), after(at));
         }

@@ -112,7 +112,7 @@ impl Room {
     pub(crate) fn new(waker: Waker, config: &Config) -> Room {
         let state = State {
             members: BTreeMap::new(),
-            away: Away::default(),
+            away: Away::new(config.away_timeout),
             traffic: Traffic::new(Instant::now()),
             gone: VecDeque::new(),
             seats: 0,

@@ -8,6 +8,7 @@ use std::time::Duration;
 pub mod alice;
 pub mod peer;
 pub mod process;
+pub mod program;
 pub mod server;
 pub mod terminal;
 

@@ -1,0 +1,83 @@
+//! Lines in the tagged form, as a program reads them.
+
+use super::server::{TestClient, TestServer};
+
+/// What a program is told once, when it joins.
+pub struct Joined {
+    pub client: TestClient,
+    pub token: String,
+}
+
+/// Joins under `name` in the tagged form.
+pub fn join(server: &TestServer, name: &str) -> Joined {
+    let mut client = connect(server);
+    client.send(format!("/nick {name}\n"));
+    expect_body(&mut client, |body| body.starts_with(&format!("-- you are {name}, ")));
+    let token = fact(&mut client, "token");
+    assert_eq!(fact(&mut client, "nick"), name);
+    Joined { client, token }
+}
+
+/// A connection that has asked for the tagged form.
+pub fn connect(server: &TestServer) -> TestClient {
+    let mut client = server.connect();
+    client.expect("-- chatroom 1: welcome (/help for the commands)");
+    client.send("/tags\n");
+    client
+}
+
+/// A connection that has asked to take up after that event.
+pub fn resume(server: &TestServer, token: &str, seen: u64) -> TestClient {
+    let mut client = connect(server);
+    client.send(format!("/resume {token} {seen}\n"));
+    client
+}
+
+/// The next line, which is no event, is what `is_it` wants.
+#[track_caller]
+pub fn expect_body(client: &mut TestClient, is_it: impl Fn(&str) -> bool) -> String {
+    let line = client.line().expect("a line");
+    match split(&line) {
+        (None, body) if is_it(body) => body.to_owned(),
+        _ => panic!("{line:?} came"),
+    }
+}
+
+/// The next lines, which are no events, are these.
+#[track_caller]
+pub fn expect_answers(client: &mut TestClient, bodies: &[&str]) {
+    for expected in bodies {
+        expect_body(client, |body| body == *expected);
+    }
+}
+
+/// The next lines are these events; their numbers.
+#[track_caller]
+pub fn expect_events(client: &mut TestClient, bodies: &[&str]) -> Vec<u64> {
+    let mut event = |expected: &&str| {
+        let line = client.line().unwrap_or_default();
+        match split(&line) {
+            (Some(seq), body) if body == *expected => seq,
+            _ => panic!("{line:?} came instead of {expected:?}"),
+        }
+    };
+    bodies.iter().map(&mut event).collect()
+}
+
+fn fact(client: &mut TestClient, name: &str) -> String {
+    let begins = format!("= {name} ");
+    expect_body(client, |body| body.starts_with(&begins))[begins.len()..].to_owned()
+}
+
+/// A line's number, if it is an event, and the line itself.
+///
+/// # Panics
+///
+/// It has no tag.
+#[track_caller]
+pub fn split(line: &str) -> (Option<u64>, &str) {
+    let (seq, rest) = line.strip_prefix('@').and_then(|rest| rest.split_once(' ')).expect(line);
+    let (millis, body) = rest.split_once(' ').expect(line);
+    millis.parse::<u64>().expect(line);
+    ((seq != "-").then(|| seq.parse().expect(line)), body)
+}

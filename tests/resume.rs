@@ -1,0 +1,400 @@
+//! The tagged form, receipts, and coming back after a lost connection, over real sockets.
+
+mod common;
+
+use common::program::{
+    Joined, connect, expect_answers, expect_body, expect_events, join, resume, split,
+};
+use common::server::{TestClient, TestServer};
+
+/// Ends the connection, and waits until the server has noticed.
+fn lose(server: &TestServer, client: TestClient, name: &str) {
+    client.finish();
+    server.logs(&format!("{name} is away: "));
+}
+
+/// Skips what comes up to the answer to `/nosuch`, and gives the events' and facts' lines.
+fn rest(client: &mut TestClient) -> Vec<String> {
+    client.send("/nosuch\n");
+    let lines = std::iter::from_fn(|| client.line());
+    let lines = lines.map(|line| split(&line).1.to_owned());
+    lines.take_while(|line| !line.starts_with("!! unknown command /nosuch")).collect()
+}
+
+#[test]
+fn each_line_has_its_number_and_what_is_no_event_has_none() {
+    let server = TestServer::start(&[]);
+    let mut bob = server.join("bob");
+    let Joined { client: mut alice, token } = join(&server, "alice");
+    assert_eq!(token.len(), 32);
+    bob.expect("-- alice joined");
+    bob.send("hi\n/me waits\n/nick robert\n/msg alice psst\n");
+    let seqs = expect_events(
+        &mut alice,
+        &["<bob> hi", "* bob waits", "-- bob is now robert", "[robert -> you] psst"],
+    );
+    assert!(seqs.is_sorted_by(|a, b| a < b), "{seqs:?}");
+    alice.send("/who\n/tags\n/help me\n");
+    expect_answers(
+        &mut alice,
+        &[
+            "-- 2 here: alice, robert",
+            "!! /tags: that is for the first line alone",
+            "!! /help goes like this: /help",
+        ],
+    );
+    bob.send("/tags\n");
+    bob.expect("-- you are now robert");
+    bob.expect("[you -> alice] psst");
+    bob.expect("!! /tags: that is for the first line alone");
+}
+
+#[test]
+fn a_replayed_line_has_the_number_and_the_time_of_its_event() {
+    let server = TestServer::start(&[]);
+    let mut bob = join(&server, "bob").client;
+    let mut carol = join(&server, "carol").client;
+    expect_events(&mut bob, &["-- carol joined"]);
+    bob.send("hi\n");
+    let live = carol.line().expect("a line");
+    let mut alice = join(&server, "alice").client;
+    expect_answers(&mut alice, &["-- the last line:"]);
+    let again = alice.line().expect("a line");
+    let tag = |line: &str| line.split_inclusive(' ').take(2).collect::<String>();
+    assert_eq!(tag(&again), tag(&live));
+    let body = split(&again).1;
+    assert!(body.starts_with("| ") && body.ends_with(" <bob> hi"), "{body}");
+    expect_answers(&mut alice, &["-- you are up to date"]);
+}
+
+#[test]
+fn every_line_is_counted_and_what_becomes_an_event_has_a_receipt() {
+    let server = TestServer::start(&["--max-line", "100"]);
+    let mut bob = server.join("bob");
+    let mut alice = connect(&server);
+    // A name that is taken is asked for again, as another one, without having been a guest.
+    alice.send("/nick Bob\n/nick -\n/nick\n");
+    expect_answers(
+        &mut alice,
+        &[
+            "!! /nick: the name Bob is taken",
+            "!! /nick: a name cannot start with - or .",
+            "!! /nick goes like this: /nick NAME",
+        ],
+    );
+    alice.send("/nick alice\n\none\n   \n/who\n");
+    expect_body(&mut alice, |body| body == "-- you are alice, with 1 other here");
+    expect_body(&mut alice, |body| body.starts_with("= token "));
+    expect_answers(&mut alice, &["= nick alice"]);
+    expect_events(&mut alice, &["+ 6"]);
+    expect_answers(&mut alice, &["-- 2 here: alice, bob"]);
+    alice.send(format!("/msg nobody x\n{}\n/me waves\n/tags\n/resume x\n", "x".repeat(101)));
+    expect_answers(
+        &mut alice,
+        &[
+            "!! /msg: nobody here is called nobody",
+            "!! that line was too long and was not sent: the most is 100 bytes",
+        ],
+    );
+    expect_events(&mut alice, &["+ 11"]);
+    expect_answers(
+        &mut alice,
+        &[
+            "!! /tags: that is for the first line alone",
+            "!! /resume goes like this: /resume TOKEN SEQ",
+        ],
+    );
+    alice.send("/msg bob psst\n/nick Alice\n/nick Alice\n//last\n");
+    expect_events(&mut alice, &["+ 12", "[you -> bob] psst", "+ 13"]);
+    let now = ["-- you are now Alice", "= nick Alice"];
+    expect_answers(&mut alice, &[now, now].concat());
+    expect_events(&mut alice, &["+ 15"]);
+    bob.expect("-- alice joined");
+    for line in ["<alice> one", "* alice waves", "[alice -> you] psst", "-- alice is now Alice"] {
+        bob.expect(line);
+    }
+    bob.expect("<Alice> /last");
+}
+
+#[test]
+fn a_program_that_asks_for_no_name_is_a_guest() {
+    let server = TestServer::start(&[]);
+    let mut silent = connect(&server);
+    expect_answers(&mut silent, &["-- you are guest1, alone here"]);
+    let mut talks = connect(&server);
+    talks.send("hi\n");
+    expect_answers(&mut talks, &["-- you are guest2, with 1 other here"]);
+    expect_body(&mut talks, |body| body.starts_with("= token "));
+    expect_answers(&mut talks, &["= nick guest2"]);
+    expect_events(&mut talks, &["+ 1"]);
+}
+
+#[test]
+fn who_comes_back_has_missed_nothing_and_nobody_was_told() {
+    let server = TestServer::start(&[]);
+    let mut bob = server.join("bob");
+    let Joined { client: mut alice, token } = join(&server, "alice");
+    alice.send("one\n/msg bob two\n/who\n");
+    let seqs = expect_events(&mut alice, &["+ 2", "+ 3", "[you -> bob] two"]);
+    alice.send("three\nunfinished");
+    lose(&server, alice, "alice");
+    bob.send("still there?\n/msg alice psst\n/who\n/nick robert\n");
+    let mut carol = server.connect();
+    carol.send("/nick ALICE\n");
+    carol.expect("-- chatroom 1: welcome (/help for the commands)");
+    carol.expect_start("-- you are guest1");
+    for line in ["-- alice joined", "<alice> one", "[alice -> you] two", "<alice> three"] {
+        bob.expect(line);
+    }
+    for line in ["[you -> alice] psst", "-- 2 here: alice, bob", "-- you are now robert"] {
+        bob.expect(line);
+    }
+    let mut alice = resume(&server, &token, seqs[0]);
+    expect_answers(&mut alice, &["-- welcome back, alice", "= resumed 5", "= nick alice"]);
+    expect_events(
+        &mut alice,
+        &[
+            "+ 3",
+            "[you -> bob] two",
+            "+ 5",
+            "<bob> still there?",
+            "[bob -> you] psst",
+            "-- bob is now robert",
+            "-- guest1 joined",
+        ],
+    );
+    alice.send("four\n");
+    expect_events(&mut alice, &["+ 6"]);
+    bob.expect("-- guest1 joined");
+    bob.expect("<alice> four");
+}
+
+#[test]
+fn the_old_connection_is_closed_first_and_nothing_more_is_read_from_it() {
+    let server = TestServer::start(&[]);
+    let mut bob = server.join("bob");
+    let Joined { client: mut old, token } = join(&server, "alice");
+    old.send("one\n");
+    let seen = expect_events(&mut old, &["+ 2"])[0];
+    let mut new = resume(&server, &token, seen);
+    expect_answers(&mut new, &["-- welcome back, alice", "= resumed 2", "= nick alice"]);
+    use std::io::Write;
+    old.stream.write_all(b"never\n").ok();
+    new.send("two\n");
+    expect_events(&mut new, &["+ 3"]);
+    while old.line().is_some() {}
+    for line in ["-- alice joined", "<alice> one", "<alice> two"] {
+        bob.expect(line);
+    }
+    // It may be done again, from where it was before, and as often as it takes.
+    let mut newer = resume(&server, &token, 0);
+    expect_answers(&mut newer, &["-- welcome back, alice", "= resumed 3", "= nick alice"]);
+    expect_events(&mut newer, &["+ 2", "+ 3"]);
+    new.expect_end();
+    bob.send("still here\n");
+    expect_events(&mut newer, &["<bob> still here"]);
+}
+
+#[test]
+fn what_cannot_be_resumed_is_told_and_the_name_stays_open() {
+    let server = TestServer::start(&[]);
+    let Joined { client: mut alice, token } = join(&server, "alice");
+    let unknown = "0".repeat(32);
+    let mut other = resume(&server, &unknown, 0);
+    other.send(format!("/resume {token} 99\n/resume {token}\n/nick bob\n/resume {token} 0\n"));
+    expect_answers(
+        &mut other,
+        &[
+            "!! /resume: nobody here can be resumed with that token",
+            "!! /resume: there is no event 99 yet",
+            "!! /resume goes like this: /resume TOKEN SEQ",
+            "-- you are bob, with 1 other here",
+        ],
+    );
+    expect_body(&mut other, |body| body.starts_with("= token ") && !body.ends_with(&token));
+    let late = "!! /resume: that is for right after /tags, before there is a name";
+    expect_answers(&mut other, &["= nick bob", late]);
+    let mut plain = server.connect();
+    plain.send(format!("/resume {token} 0\n"));
+    plain.expect("-- chatroom 1: welcome (/help for the commands)");
+    plain.expect("-- you are guest1, with 2 others here");
+    plain.expect(late);
+    // She is where she was.
+    alice.send("/who\n");
+    expect_events(&mut alice, &["-- bob joined", "-- guest1 joined"]);
+    expect_answers(&mut alice, &["-- 3 here: alice, bob, guest1"]);
+}
+
+#[test]
+fn who_is_away_for_too_long_has_left_and_is_not_known_any_more() {
+    let server = TestServer::start(&["--away-timeout", "1"]);
+    let mut bob = server.join("bob");
+    let Joined { client: alice, token } = join(&server, "alice");
+    bob.expect("-- alice joined");
+    lose(&server, alice, "alice");
+    bob.expect("-- alice left (connection lost)");
+    bob.send("/msg alice psst\n");
+    bob.expect("!! /msg: alice has just left");
+    let mut alice = resume(&server, &token, 0);
+    alice.send("/nick alice\n");
+    expect_answers(
+        &mut alice,
+        &[
+            "!! /resume: nobody here can be resumed with that token",
+            "-- you are alice, with 1 other here",
+        ],
+    );
+    bob.expect("-- alice joined");
+    alice.send("/quit\n");
+    bob.expect("-- alice left");
+}
+
+#[test]
+fn who_is_away_takes_no_place_and_as_many_may_be_away_as_may_be_here() {
+    let server = TestServer::start(&["--max-clients", "2"]);
+    let mut bob = server.join("bob");
+    for name in ["first", "second", "third"] {
+        let Joined { client, .. } = join(&server, name);
+        bob.expect(&format!("-- {name} joined"));
+        lose(&server, client, name);
+    }
+    bob.expect("-- first left (connection lost)");
+    bob.send("/who\n");
+    bob.expect("-- 3 here: bob, second, third");
+    let _alice = server.join("alice");
+    bob.expect("-- alice joined");
+    let mut late = server.connect();
+    late.expect("!! the room is full (2 clients)");
+}
+
+#[test]
+fn who_takes_nothing_goes_silently_and_may_come_back() {
+    let server =
+        TestServer::start(&["--rate-limit", "0", "--memory", "32M", "--stall-timeout", "1"]);
+    let mut bob = server.join("bob");
+    let Joined { client: mut alice, token } = join(&server, "alice");
+    bob.expect("-- alice joined");
+    let text = "x".repeat(4000);
+    for number in 0..4000 {
+        bob.send(format!("{number} {text}\n"));
+    }
+    bob.send("end\n");
+    server.logs("alice is away: ");
+    let first = alice.line().expect("she was sent something");
+    drop(alice);
+    let mut alice = resume(&server, &token, split(&first).0.expect("an event"));
+    expect_answers(&mut alice, &["-- welcome back, alice", "= resumed 1", "= nick alice"]);
+    for number in 1..4000 {
+        expect_events(&mut alice, &[&format!("<bob> {number} {text}")]);
+    }
+    expect_events(&mut alice, &["<bob> end"]);
+    bob.send("/who\n");
+    bob.expect("-- 2 here: alice, bob");
+}
+
+#[test]
+fn who_comes_back_too_late_for_all_of_it_is_told_exactly_how_much_is_gone() {
+    const LINES: u64 = 3000;
+    let server = TestServer::start(&["--rate-limit", "0", "--memory", "1M"]);
+    let mut bob = server.join("bob");
+    let Joined { client: mut alice, token } = join(&server, "alice");
+    bob.expect("-- alice joined");
+    bob.send("first\n");
+    let seen = expect_events(&mut alice, &["<bob> first"])[0];
+    alice.send("mine\n");
+    bob.expect("<alice> mine");
+    lose(&server, alice, "alice");
+    for number in 0..LINES {
+        bob.send(format!("{number} {}\n", "x".repeat(1000)));
+        if number.is_multiple_of(100) {
+            bob.send("/msg bob not for her\n/msg alice for her\n");
+        }
+    }
+    bob.send("/who\n");
+    while bob.line().expect("an answer") != "-- 2 here: alice, bob" {}
+    let mut alice = resume(&server, &token, seen);
+    expect_answers(&mut alice, &["-- welcome back, alice", "= resumed 2", "= nick alice"]);
+    let told = expect_body(&mut alice, |body| body.ends_with(" lines (you were away)"));
+    let missed: u64 = told.split(' ').nth(3).unwrap().parse().unwrap();
+    let heard = rest(&mut alice).len() as u64;
+    assert!(missed > 0 && heard > 0);
+    assert_eq!(heard + missed, LINES + LINES / 100);
+}
+
+#[test]
+fn a_program_that_lags_too_far_is_told_how_much_it_missed_and_that_its_lines_were_taken() {
+    const LINES: usize = 6000;
+    let server = TestServer::start(&["--rate-limit", "0", "--memory", "1M"]);
+    let mut slow = join(&server, "slow").client;
+    let mut bob = server.join("bob");
+    expect_events(&mut slow, &["-- bob joined"]);
+    let text = "x".repeat(3000);
+    let mut own = 0;
+    for number in 0..LINES {
+        bob.send(format!("{number} {text}\n"));
+        if number.is_multiple_of(1000) {
+            slow.send("mine\n");
+            bob.expect("<slow> mine");
+            own += 1;
+        }
+    }
+    bob.send("/who\n");
+    bob.expect("-- 2 here: bob, slow");
+    let (mut heard, mut missed, mut receipts, mut last) = (0, 0, Vec::new(), None);
+    while last != Some(LINES - 1) {
+        let line = slow.line().expect("the room goes on");
+        let body = split(&line).1;
+        if let Some(said) = body.strip_prefix("<bob> ") {
+            let number = said.strip_suffix(&text).and_then(|said| said.trim_end().parse().ok());
+            assert!(number > last, "out of order: {number:?} after {last:?}");
+            (heard, last) = (heard + 1, number);
+        } else if let Some(told) = body.strip_prefix("-- you missed ") {
+            missed += told.split(' ').next().unwrap().parse::<usize>().unwrap();
+        } else {
+            receipts.push(body.strip_prefix("+ ").expect(body).parse::<usize>().unwrap());
+        }
+    }
+    assert!(missed > 0);
+    assert_eq!(heard + missed, LINES);
+    // Each stands for those before it.
+    assert!(receipts.is_sorted_by(|a, b| a < b), "{receipts:?}");
+    assert_eq!(receipts.last(), Some(&(own + 1)));
+}
+
+#[test]
+fn both_forms_of_one_conversation_say_the_same() {
+    let server = TestServer::start(&[]);
+    let mut plain = server.join("plain");
+    let mut tagged = join(&server, "tagged").client;
+    plain.expect("-- tagged joined");
+    let mut bob = server.join("bob");
+    bob.send("hi\n/me waits\n/nick robert\n//x\n/quit good night\n");
+    bob.expect("-- you are now robert");
+    bob.expect_end();
+    let _carol = server.join("carol");
+    let said = [
+        "-- bob joined",
+        "<bob> hi",
+        "* bob waits",
+        "-- bob is now robert",
+        "<robert> /x",
+        "-- robert left: good night",
+        "-- carol joined",
+    ];
+    expect_events(&mut tagged, &said);
+    said.iter().for_each(|line| plain.expect(line));
+    for ask in ["/who\n", "/search hi\n", "/history 3\n", "/help\n", "/nosuch\n"] {
+        plain.send(ask);
+        tagged.send(ask);
+    }
+    let mut answers = Vec::new();
+    while answers.last().is_none_or(|line: &String| !line.starts_with("!! ")) {
+        answers.push(plain.line().expect("an answer"));
+    }
+    for answer in answers {
+        let line = tagged.line().expect("an answer");
+        let (seq, body) = split(&line);
+        assert_eq!(body, answer);
+        assert_eq!(seq.is_some(), answer.starts_with("| "), "{line}");
+    }
+}
