@@ -13,6 +13,10 @@ const START: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     Chatroom,
+    /// The same, and half of its clients get the tagged form.
+    Tagged,
+    /// Another build of it, `chatserver-before` in the path.
+    Before,
     Ncat,
     Nats,
     Redis,
@@ -21,11 +25,14 @@ pub enum Target {
 }
 
 impl Target {
-    pub const OTHERS: [Target; 4] = [Target::Ncat, Target::Nats, Target::Redis, Target::Tokio];
+    pub const OTHERS: [Target; 6] =
+        [Target::Tagged, Target::Before, Target::Ncat, Target::Nats, Target::Redis, Target::Tokio];
 
     pub fn name(self) -> &'static str {
         match self {
             Target::Chatroom => "chatroom",
+            Target::Tagged => "tagged",
+            Target::Before => "before",
             Target::Ncat => "ncat",
             Target::Nats => "nats",
             Target::Redis => "redis",
@@ -35,7 +42,8 @@ impl Target {
 
     fn program(self) -> &'static str {
         match self {
-            Target::Chatroom => env!("CARGO_BIN_EXE_chatserver"),
+            Target::Chatroom | Target::Tagged => env!("CARGO_BIN_EXE_chatserver"),
+            Target::Before => "chatserver-before",
             Target::Ncat => "ncat",
             Target::Nats => "nats-server",
             Target::Redis => "redis-server",
@@ -48,7 +56,12 @@ impl Target {
     pub fn is_installed(self) -> bool {
         let found = |folder: &Path| folder.join(self.program()).is_file();
         let path = std::env::var_os("PATH").unwrap_or_default();
-        self == Target::Chatroom || std::env::split_paths(&path).any(|folder| found(&folder))
+        self.is_ours() || std::env::split_paths(&path).any(|folder| found(&folder))
+    }
+
+    /// Whether it is what is measured, and not what that is compared with.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Target::Chatroom | Target::Tagged)
     }
 
     /// Whether a sender gets its own lines back.
@@ -59,7 +72,8 @@ impl Target {
     /// What a client says first. For the `number`th one.
     pub fn hello(self, number: usize) -> String {
         match self {
-            Target::Chatroom => format!("/nick c{number}\n"),
+            Target::Tagged if number.is_multiple_of(2) => format!("/tags\n/nick c{number}\n"),
+            Target::Chatroom | Target::Tagged | Target::Before => format!("/nick c{number}\n"),
             Target::Tokio => format!("c{number}\n"),
             Target::Ncat => String::new(),
             Target::Nats => "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false}\r\n\
@@ -73,7 +87,7 @@ impl Target {
     /// What the program has answered once the client is there.
     pub fn welcome(self) -> &'static [u8] {
         match self {
-            Target::Chatroom => b"-- you are ",
+            Target::Chatroom | Target::Tagged | Target::Before => b"-- you are ",
             Target::Ncat => b"<announce>",
             Target::Nats => b"PONG",
             Target::Redis => b"subscribe",
@@ -85,15 +99,19 @@ impl Target {
     pub fn publish(self, line: &[u8], to: &mut Vec<u8>) {
         let length = line.len();
         let before = match self {
-            Target::Chatroom | Target::Ncat | Target::Tokio => String::new(),
+            Target::Chatroom | Target::Tagged | Target::Before | Target::Ncat | Target::Tokio => {
+                String::new()
+            }
             Target::Nats => format!("PUB room {length}\r\n"),
             Target::Redis => format!("*3\r\n$7\r\nPUBLISH\r\n$4\r\nroom\r\n${length}\r\n"),
         };
         to.extend_from_slice(before.as_bytes());
         to.extend_from_slice(line);
         to.extend_from_slice(match self {
-            Target::Chatroom | Target::Ncat | Target::Tokio => b"\n",
             Target::Nats | Target::Redis => b"\r\n",
+            Target::Chatroom | Target::Tagged | Target::Before | Target::Ncat | Target::Tokio => {
+                b"\n"
+            }
         });
     }
 
@@ -123,7 +141,7 @@ impl Target {
         let (port, clients) = (port.to_string(), (clients + 8).to_string());
         let address = format!("127.0.0.1:{port}");
         let arguments: &[&str] = match self {
-            Target::Chatroom => {
+            Target::Chatroom | Target::Tagged | Target::Before => {
                 &["127.0.0.1", &port, "--max-clients", &clients, "--rate-limit", "0"]
             }
             Target::Ncat => &["-l", "--chat", "--max-conns", &clients, "127.0.0.1", &port],
