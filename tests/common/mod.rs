@@ -9,6 +9,7 @@ pub mod alice;
 pub mod peer;
 pub mod process;
 pub mod program;
+pub mod proxy;
 pub mod server;
 pub mod terminal;
 
