@@ -5,11 +5,15 @@
 //!
 //! - the main thread reads keys, or standard input
 //! - `receiver` reads from the socket and shows what comes
-//! - `sender` writes to the socket, in a terminal; in a filter the main thread does
+//! - `sender` writes to the socket what the main thread has put into the outbox; to a server without
+//!   our tagged form, a filter's main thread does
+//! - `watch`, in a terminal, waits for lines of ours that are not confirmed in time
 //! - one more waits for the signals that end it; on Unix, in a terminal, `signals` waits for those of
 //!   job control, and `hang-up` for the terminal to go away
 //!
-//! When the connection is lost in a terminal, the receiver makes the next (`reconnect`).
+//! When the connection is lost in a terminal, or in a filter that is to come back, the receiver makes
+//! the next (`reconnect`). What we are to the server over all connections, its session and the lines
+//! that it has not confirmed, is in `standing` and `outbox`, which know no sockets.
 //!
 //! Each of them sleeps until there is something for it. Whichever finds that it is over takes the
 //! one way out (`way_out`), which restores the terminal and ends the process.
@@ -29,7 +33,9 @@ use crate::problem::Problem;
 use crate::protocol::name::Name;
 
 mod chat;
+mod clock;
 mod colours;
+mod connection;
 mod conversation;
 mod echo;
 pub mod editor;
@@ -40,11 +46,14 @@ mod history;
 mod job_control;
 mod keys;
 mod link;
+mod outbox;
 mod output;
 mod receiver;
 mod reconnect;
 mod row;
 pub mod screen;
+mod sender;
+mod standing;
 mod terminal;
 mod way_out;
 
@@ -78,8 +87,9 @@ pub struct Config {
     pub bell: BellChoice,
     /// Where what was sent is kept across runs, if it is.
     pub history: Option<PathBuf>,
-    /// What to do in a terminal when the connection is lost.
-    pub on_loss: OnLoss,
+    /// What to do when the connection is lost. Without a choice, it is made again in a terminal, and
+    /// is the end of a filter.
+    pub on_loss: Option<OnLoss>,
 }
 
 /// What to do when the connection is lost.
@@ -163,6 +173,7 @@ fn connect<'a, O: Output + 'static>(
     begin_log(config, output);
     way_out.take_on_signals()?;
     let link = Arc::new(Link::connect(&config.host, config.port, config.name.clone())?);
+    way_out.leads_away_from(&link);
     Ok(Session { config, link, output: Arc::clone(output), way_out: way_out.clone() })
 }
 

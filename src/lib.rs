@@ -16,8 +16,9 @@
 //! - [`server`]: binds, accepts, shuts down
 //!   - `session`: one client's thread, from its socket to the room
 //!   - `member`: what one member does in the room
-//!   - `room`: who is here, under what name, behind one lock
-//!   - `transcript`: the one order of events
+//!   - `room`: who is here, under what name, behind one lock; `presence`: who comes, is lost and comes
+//!     back
+//!   - `transcript`: the one order of events; `batch`: neighbouring ones, and for whom they are
 //!   - `broadcaster`: one thread, from the transcript to every socket; `reader`: how far each is
 //! - [`arguments`], [`logging`], [`problem`]: what both programs share of their command lines, their
 //!   logs, and one line for what went wrong

@@ -40,6 +40,13 @@ pub enum Problem {
         /// The reason, or that the server closed it.
         why: Lost,
     },
+    /// The connection has ended as it was meant to, but with lines that nobody has confirmed.
+    Unconfirmed {
+        /// The server.
+        to: SocketAddr,
+        /// How many lines.
+        lines: usize,
+    },
     /// The server does not let the client in.
     Refused {
         /// The server.
@@ -111,6 +118,12 @@ impl Problem {
             Problem::ConnectionLost { to, why: Lost::Silent } => {
                 format!("{to} has not said a word, so nothing shows that it took what was sent")
             }
+            Problem::Unconfirmed { to, lines: 1 } => {
+                format!("nothing shows that {to} has taken the last line")
+            }
+            Problem::Unconfirmed { to, lines } => {
+                format!("nothing shows that {to} has taken the last {lines} lines")
+            }
             Problem::Refused { server, why } => format!("{server} does not let us in: {why}"),
             Problem::Log { path, why } | Problem::LogLost { path, why } => {
                 format!("cannot write the log {path}: {}", reason(why))
@@ -136,7 +149,7 @@ impl Problem {
             Problem::ConnectionLost { why: Lost::Silent, .. } => "; is that server all right?",
             Problem::Log { why, .. } => log_advice(why.kind()),
             Problem::LogLost { .. } | Problem::HistoryLost { .. } => "; going on without it",
-            Problem::System(..) => "",
+            Problem::System(..) | Problem::Unconfirmed { .. } => "",
             Problem::Bug => "; the log says where",
         }
     }

@@ -50,10 +50,10 @@ const WELCOME: &str =
 fn everything_is_delivered_and_everything_that_comes_is_printed() {
     let (mut child, mut server) = alice("delivered");
     feed(&mut child, "one\n\n/me waits\nlast, without a line end");
-    assert_eq!(server.hear_the_end(), "one\n\n/me waits\nlast, without a line end\n");
+    assert_eq!(server.hear_quit(), "one\n\n/me waits\nlast, without a line end\n");
     server.say("<bob> bye \x1b[31malice\x07\n<bob> unfinished");
     server.close();
-    let expected = format!("{WELCOME}<bob> bye alice\n<bob> unfinished\n");
+    let expected = format!("{WELCOME}<bob> bye alice\n");
     assert_eq!(end(child), (Some(0), expected, String::new()));
 }
 
@@ -61,7 +61,7 @@ fn everything_is_delivered_and_everything_that_comes_is_printed() {
 fn no_input_at_all_is_a_clean_end_too() {
     let (mut child, mut server) = alice("no_input");
     feed(&mut child, "");
-    assert_eq!(server.hear_the_end(), "");
+    assert_eq!(server.hear_quit(), "");
     server.close();
     assert_eq!(end(child), (Some(0), WELCOME.to_owned(), String::new()));
 }
@@ -90,10 +90,12 @@ fn nothing_is_sent_before_the_server_has_introduced_itself() {
     let mut server = peer.accept();
     server.hear_nothing_for(Duration::from_millis(100));
     server.say(BANNER);
-    server.hear("/nick alice\n");
+    server.hear("/tags\n/nick alice\n");
     server.hear_nothing_for(Duration::from_millis(100));
-    server.say("-- you are alice, alone here\n");
-    assert_eq!(server.hear_the_end(), "hi\n");
+    server.say("@- 1 = nick alice\n");
+    server.hear("hi\n");
+    server.say("@1 1 + 2\n");
+    server.hear("/quit\n");
     server.close();
     assert_eq!(end(child).0, Some(0));
 }
@@ -105,7 +107,7 @@ fn the_login_name_is_asked_for_where_no_name_is_given() {
     command.args(peer.arguments()).env("USER", "Ann Onym!").stdin(Stdio::null());
     let child = command.spawn().expect("the client starts");
     let mut server = peer.accept_as("AnnOnym");
-    server.hear_the_end();
+    server.hear_quit();
     server.close();
     assert_eq!(end(child).0, Some(0));
 }
@@ -157,8 +159,11 @@ fn a_connection_that_is_lost_while_input_goes_on_is_told_at_once() {
 #[test]
 fn a_connection_that_breaks_before_everything_is_delivered_is_lost() {
     let (mut child, mut server) = alice("broken");
+    server.withhold_receipts();
     feed(&mut child, "hi\n");
-    server.hear_the_end();
+    // It does not leave before that has a receipt.
+    server.hear("hi\n");
+    server.hear_nothing_for(Duration::from_millis(100));
     server.reset();
     assert_eq!(end(child).0, Some(1));
 }
@@ -219,7 +224,7 @@ fn much_input_and_much_output_pass_through() {
         stdout.read_to_string(&mut printed).expect("in UTF-8");
         printed
     });
-    assert!(server.hear_the_end() == input, "not what was piped in");
+    assert!(server.hear_quit() == input, "not what was piped in");
     server.say(&input);
     server.close();
     writer.join().expect("it has written");
@@ -231,7 +236,7 @@ fn much_input_and_much_output_pass_through() {
 fn the_log_has_what_was_read_sent_and_received() {
     let (mut child, mut server) = alice("log");
     feed(&mut child, "hi \x1b[31mthere\n");
-    server.hear_the_end();
+    server.hear_quit();
     server.close();
     assert_eq!(end(child).0, Some(0));
     let log = std::fs::read_to_string(folder("log").join("client.log")).expect("a log");
@@ -254,7 +259,7 @@ fn a_log_that_cannot_be_written_is_told_once_and_is_no_reason_to_stop() {
     let mut child = command.spawn().expect("the client starts");
     let mut server = peer.accept_as("alice");
     feed(&mut child, "hi\n");
-    assert_eq!(server.hear_the_end(), "hi\n");
+    assert_eq!(server.hear_quit(), "hi\n");
     server.close();
     let (status, out, err) = end(child);
     assert_eq!((status, out.as_str()), (Some(0), WELCOME));
@@ -273,7 +278,7 @@ fn without_logging_there_is_no_log() {
     let mut child = command.spawn().expect("the client starts");
     let mut server = peer.accept_as("alice");
     feed(&mut child, "hi\n");
-    server.hear_the_end();
+    server.hear_quit();
     server.close();
     assert_eq!(end(child).0, Some(0));
     assert!(!folder("log_off").join("client.log").exists());
@@ -305,7 +310,7 @@ fn the_environment_stands_for_the_arguments() {
     command.env("CHATROOM_HOST", host).env("CHATROOM_PORT", port).env("CHATROOM_NAME", "eve");
     let child = command.stdin(Stdio::null()).spawn().expect("the client starts");
     let mut server = peer.accept_as("eve");
-    server.hear_the_end();
+    server.hear_quit();
     server.close();
     assert_eq!(end(child).0, Some(0));
 }

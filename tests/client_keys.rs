@@ -71,7 +71,7 @@ fn what_was_sent_comes_back_in_the_next_run_unless_that_is_not_wanted() {
     terminal.press("the first\r/password secret\r");
     server.hear("the first\n/password secret\n");
     terminal.press("\x04");
-    server.hear_the_end();
+    server.hear_quit();
     server.close();
     assert_eq!(terminal.ends(), 0);
     let kept = history_in(&folder);
@@ -195,7 +195,7 @@ fn a_dumb_terminal_gets_lines_and_nothing_else() {
     terminal.press("hello\n");
     server.hear("hello\n");
     terminal.press("\x04");
-    server.hear_the_end();
+    server.hear_quit();
     server.close();
     assert_eq!(terminal.ends(), 0);
 }

@@ -2,21 +2,38 @@
 
 mod common;
 
+use std::io::Write;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
-use common::alice::{alice, start};
-use common::peer::{BANNER, Peer};
+use common::alice::{CLIENT, alice, start};
+use common::peer::{Conversation, Peer, TOKEN, now};
+use common::process::end;
 
 const SIZE: (u16, u16) = (90, 10);
+
+/// What a server says that was restarted.
+const UNKNOWN: &str = "!! /resume: nobody here can be resumed with that token";
 
 fn folder(name: &str) -> PathBuf {
     common::folder("client_reconnect", name)
 }
 
+/// A client that has lost its session: it asks for it, is refused, and joins anew.
+fn accept_anew(peer: &Peer, name: &str, seen: u64) -> Conversation {
+    let mut server = peer.accept();
+    server.greet(&format!("/resume {TOKEN} {seen}"));
+    server.refuse(UNKNOWN, &format!("/nick {name}"));
+    server.join(name);
+    server.hear("/who\n");
+    server.say(&format!("-- 1 here: {name}\n"));
+    server
+}
+
 #[test]
-fn a_lost_connection_is_made_again_under_the_same_name_and_nothing_typed_is_lost() {
+fn a_server_that_was_restarted_is_joined_anew_under_the_same_name_and_nothing_typed_is_lost() {
     let (mut terminal, mut server, peer) = alice(&folder("again"), SIZE, &[], &[]);
-    server.say("-- you are now alicia\n-- the server is shutting down\n");
+    server.say("-- you are now alicia\n= nick alicia\n-- the server is shutting down\n");
     terminal.press("half a l");
     terminal.shows(&["-- the server is shutting down", "alicia> half a l|"]);
     let address = peer.address();
@@ -32,16 +49,144 @@ fn a_lost_connection_is_made_again_under_the_same_name_and_nothing_typed_is_lost
         rows.contains("-- waiting to be sent: half a line\n-- waiting to be sent: second\n")
     });
     let peer = Peer::listen_at(address);
-    let mut server = peer.accept_person("alicia", &[]);
+    let mut server = accept_anew(&peer, "alicia", 0);
     server.hear("half a line\nsecond\n");
     terminal.shows_what("the end of it", |rows| {
-        rows.contains("-- connected again to 127.0.0.1:")
-            && rows.ends_with(
-                "-- you are alicia, alone here\n<alicia> half a line\n<alicia> second\nalicia> |",
-            )
+        rows.contains("which does not know us any more: lines may ha")
+            && rows.ends_with("<alicia> half a line\n<alicia> second\nalicia> |")
     });
     terminal.press("third\r");
     server.hear("third\n");
+}
+
+#[test]
+fn a_session_goes_on_and_each_line_is_said_and_shown_once() {
+    let (mut terminal, mut server, peer) = alice(&folder("resumed"), (90, 20), &[], &["bob"]);
+    server.say("<bob> one\n");
+    terminal.press("first\r");
+    server.hear("first\n");
+    server.withhold_receipts();
+    terminal.press("second\rthird\r");
+    server.hear("second\nthird\n");
+    // Cut in the middle of a line, and once more in the middle of the first words.
+    server.say("<bob> tw");
+    let (seen, taken) = (server.seq() - 1, server.taken());
+    server.close();
+    let mut server = peer.accept();
+    server.say_raw("-- chatroom 1: wel");
+    server.close();
+    terminal.shows_what("it is away", |rows| rows.contains("alice (reconnecting"));
+    terminal.press("fourth\r");
+    let mut server = peer.accept_again("alice", seen, taken - 2);
+    server.say("<bob> two\n<bob> three\n");
+    server.hear("second\nthird\nfourth\n");
+    terminal.shows_what("all of it, once", |rows| {
+        let bobs = ["<bob> one", "<bob> two", "<bob> three"];
+        let own = ["<alice> first", "<alice> second", "<alice> third", "<alice> fourth"];
+        [&bobs[..], &own].concat().iter().all(|line| rows.matches(line).count() == 1)
+            && rows.contains("-- welcome back, alice\n")
+            && rows.ends_with("\nalice> |")
+    });
+}
+
+#[test]
+fn lines_that_were_missed_have_the_time_when_they_were_said() {
+    let (mut terminal, server, peer) = alice(&folder("times"), SIZE, &[], &[]);
+    let seen = server.seq();
+    server.close();
+    let mut server = peer.accept_again("alice", seen, 2);
+    let hour_ago = now() - 3_600_000;
+    server.say_raw(&format!("@{} {hour_ago} <bob> an hour ago\n", seen + 1));
+    terminal.shows_what("the line", |rows| rows.contains("<bob> an hour ago"));
+    let earlier = chrono::Local::now() - chrono::TimeDelta::hours(1);
+    let minutes = [earlier - chrono::TimeDelta::minutes(1), earlier];
+    let rows = terminal.picture();
+    let said = |at: &chrono::DateTime<chrono::Local>| {
+        rows.contains(&format!("{} <bob> an hour ago", at.format("%H:%M")))
+    };
+    assert!(minutes.iter().any(said), "{rows}");
+}
+
+#[test]
+fn a_line_without_a_receipt_is_shown_as_waiting_until_it_comes() {
+    let (mut terminal, mut server, _peer) = alice(&folder("waiting"), SIZE, &[], &[]);
+    server.withhold_receipts();
+    terminal.press("hello\r/who\r");
+    server.hear("hello\n/who\n");
+    terminal.shows(&["alice (1 line waiting)> |"]);
+    let line = server.taken() - 1;
+    server.confirm(line);
+    terminal.shows(&["alice> |"]);
+    // One that is refused waits no more, either.
+    terminal.press("/msg bob x\r");
+    server.hear("/msg bob x\n");
+    terminal.shows(&["alice (1 line waiting)> |"]);
+    server.say("!! /msg: nobody here is called bob\n");
+    terminal.shows(&["!! /msg: nobody here is called bob", "alice> |"]);
+}
+
+#[test]
+fn a_refusal_that_was_lost_with_the_connection_is_told() {
+    let (mut terminal, mut server, peer) = alice(&folder("refused"), SIZE, &[], &["bob"]);
+    server.withhold_receipts();
+    terminal.press("/msg bbo psst\r");
+    server.hear("/msg bbo psst\n");
+    let (seen, taken) = (server.seq(), server.taken());
+    server.close();
+    let mut server = peer.accept_again("alice", seen, taken);
+    server.hear("/who\n");
+    server.say("-- 2 here: alice, bob\n");
+    terminal.shows(&["-- refused while the connection was lost: /msg bbo psst", "alice> |"]);
+}
+
+#[test]
+fn a_filter_comes_back_when_asked_and_ends_when_all_is_confirmed() {
+    let peer = Peer::listen();
+    let mut command = Command::new(CLIENT);
+    command.current_dir(folder("filter")).args(peer.arguments());
+    command.args(["--name", "alice", "--reconnect"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the client starts");
+    let mut server = peer.accept_as("alice");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(b"one\ntwo\nthree").expect("it reads");
+    drop(stdin);
+    server.withhold_receipts();
+    server.hear("one\ntwo\nthree\n");
+    server.confirm(2);
+    let seen = server.seq();
+    server.close();
+    let mut server = peer.accept_again("alice", seen, 2);
+    server.say("<bob> hi\n");
+    server.hear("two\nthree\n");
+    server.hear("/quit\n");
+    server.close();
+    let (status, out, err) = end(child);
+    assert_eq!(status, Some(0), "{err}");
+    assert!(out.ends_with("-- welcome back, alice\n<bob> hi\n"), "{out}");
+    assert!(!out.contains('@') && !out.contains("= "), "{out}");
+    let told: Vec<&str> = err.lines().collect();
+    assert!(told[0].starts_with("chatclient: lost the connection to "), "{err}");
+    assert!(told[1].starts_with("chatclient: connected again to "), "{err}");
+    assert_eq!(told.len(), 2, "{err}");
+}
+
+#[test]
+fn lies_in_the_tagged_form_do_no_harm() {
+    let (mut terminal, mut server, _peer) = alice(&folder("lies"), SIZE, &[], &[]);
+    let huge = u64::MAX;
+    server.say_raw(&format!(
+        "@{huge} 1 <bob> a\n@0 0 + {huge}\n@- 1 = resumed {huge}\n@- 1 = token x\n\
+         @5 1 + 0\n@ x\n@1 <bob> b\n= resumed 3\n@- 1 = nick \u{202e}\n@- 9223372036854775807 c\n\
+         @- 1 = token {}\n",
+        "a".repeat(500_000)
+    ));
+    terminal.press("still here\r");
+    server.hear("still here\n");
+    terminal.shows_what("all that can be a line", |rows| {
+        ["<alice> still here", "@ x", "@1 <bob> b", "= resumed 3"].iter().all(|l| rows.contains(l))
+            && rows.ends_with("\nalice> |")
+    });
 }
 
 #[test]
@@ -54,15 +199,17 @@ fn the_first_attempt_is_made_at_once_and_a_full_room_is_tried_again() {
     terminal.shows_what("the reason", |rows| {
         rows.contains(" does not let us in: the room is full (100 clients); trying again")
     });
-    let _server = peer.accept_person("alice", &[]);
-    terminal.shows(&["-- you are alice, alone here", "alice> |"]);
+    let _server = accept_anew(&peer, "alice", 0);
+    terminal.shows_what("she is in", |rows| {
+        rows.contains("-- you are alice, alone here") && rows.ends_with("alice> |")
+    });
 }
 
 #[test]
 fn a_server_that_breaks_down_again_and_again_is_not_asked_in_a_hurry() {
     let (mut terminal, server, peer) = alice(&folder("again_and_again"), SIZE, &[], &[]);
     server.close();
-    peer.accept_person("alice", &[]).close();
+    accept_anew(&peer, "alice", 0).close();
     terminal.shows_what("it waits", |rows| rows.contains("\nalice (reconnecting in 1 s)> |"));
 }
 
@@ -85,15 +232,13 @@ fn the_name_that_is_kept_is_the_one_that_was_wanted() {
     let peer = Peer::listen();
     let mut terminal = start(&folder("wanted"), &peer, SIZE, &[]);
     let mut server = peer.accept();
-    server.say(BANNER);
-    server.hear("/nick alice\n");
-    server.say("-- you are guest1, with 1 other here\n!! /nick: the name alice is taken\n");
-    server.hear("/nick alice2\n");
-    server.say("-- you are now alice2\n");
+    server.greet("/nick alice");
+    server.refuse("!! /nick: the name alice is taken", "/nick alice2");
+    server.join("alice2");
     server.hear("/who\n");
-    terminal.shows(&["-- you are now alice2", "alice2> |"]);
+    terminal.shows(&["-- you are alice2, alone here", "alice2> |"]);
     server.close();
-    peer.accept_as("alice");
+    accept_anew(&peer, "alice", 0);
 }
 
 #[test]

@@ -128,19 +128,12 @@ fn a_taken_name_gets_a_number_and_the_user_is_not_bothered() {
     let mut terminal = Terminal::start(60, 6, &folder("taken"), &program);
     let mut server = peer.accept();
     terminal.press("early\r");
-    server.say(BANNER);
-    server.hear("/nick alice\n");
-    server.say("-- you are guest1, with 1 other here\n!! /nick: the name alice is taken\n");
-    server.hear("/nick alice2\n");
-    server.say("-- you are now alice2\n");
+    server.greet("/nick alice");
+    server.refuse("!! /nick: the name alice is taken", "/nick alice2");
+    server.join("alice2");
     server.hear("/who\n");
     server.hear("early\n");
-    terminal.shows(&[
-        "-- you are guest1, with 1 other here",
-        "-- you are now alice2",
-        "<alice2> early",
-        "alice2> |",
-    ]);
+    terminal.shows(&["-- you are alice2, alone here", "<alice2> early", "alice2> |"]);
 }
 
 #[test]
@@ -202,7 +195,7 @@ fn a_terminal_that_goes_away_without_a_signal_ends_it() {
     let terminal = Terminal::start(50, 6, &folder("hang_up"), &["sh", "-c", &script]);
     let mut server = peer.accept_person("alice", &[]);
     drop(terminal);
-    assert_eq!(server.hear_the_end(), "");
+    assert_eq!(server.hear_the_end(), "/quit\n");
 }
 
 #[test]
@@ -210,7 +203,7 @@ fn ctrl_c_leaves_the_terminal_as_it_was() {
     let (mut terminal, mut server) = alice_under_a_shell("ctrl_c");
     terminal.shows(&["alice> |"]);
     terminal.press("half a line\x03");
-    assert_eq!(server.hear_the_end(), "");
+    assert_eq!(server.hear_quit(), "");
     server.close();
     terminal.shows_what("it is restored", |rows| {
         rows.contains("-- you are alice, alone here\nstatus=0\nrestored")
@@ -308,7 +301,7 @@ fn the_log_has_everything_and_is_for_its_owner_alone() {
     server.say("<bob> hi \x1b[31mthere\n");
     terminal.shows(&["<bob> hi there", "alice> |"]);
     terminal.press("\x04");
-    server.hear_the_end();
+    server.hear_quit();
     server.close();
     assert_eq!(terminal.ends(), 0);
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("client_terminal/log/client.log");

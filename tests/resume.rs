@@ -8,7 +8,7 @@ use common::program::{
 use common::server::{TestClient, TestServer};
 
 /// Ends the connection, and waits until the server has noticed.
-fn lose(server: &TestServer, client: TestClient, name: &str) {
+fn lose(server: &TestServer, client: &TestClient, name: &str) {
     client.finish();
     server.logs(&format!("{name} is away: "));
 }
@@ -137,7 +137,7 @@ fn who_comes_back_has_missed_nothing_and_nobody_was_told() {
     alice.send("one\n/msg bob two\n/who\n");
     let seqs = expect_events(&mut alice, &["+ 2", "+ 3", "[you -> bob] two"]);
     alice.send("three\nunfinished");
-    lose(&server, alice, "alice");
+    lose(&server, &alice, "alice");
     bob.send("still there?\n/msg alice psst\n/who\n/nick robert\n");
     let mut carol = server.connect();
     carol.send("/nick ALICE\n");
@@ -231,7 +231,7 @@ fn who_is_away_for_too_long_has_left_and_is_not_known_any_more() {
     let mut bob = server.join("bob");
     let Joined { client: alice, token } = join(&server, "alice");
     bob.expect("-- alice joined");
-    lose(&server, alice, "alice");
+    lose(&server, &alice, "alice");
     bob.expect("-- alice left (connection lost)");
     bob.send("/msg alice psst\n");
     bob.expect("!! /msg: alice has just left");
@@ -256,7 +256,7 @@ fn who_is_away_takes_no_place_and_as_many_may_be_away_as_may_be_here() {
     for name in ["first", "second", "third"] {
         let Joined { client, .. } = join(&server, name);
         bob.expect(&format!("-- {name} joined"));
-        lose(&server, client, name);
+        lose(&server, &client, name);
     }
     bob.expect("-- first left (connection lost)");
     bob.send("/who\n");
@@ -303,7 +303,7 @@ fn who_comes_back_too_late_for_all_of_it_is_told_exactly_how_much_is_gone() {
     let seen = expect_events(&mut alice, &["<bob> first"])[0];
     alice.send("mine\n");
     bob.expect("<alice> mine");
-    lose(&server, alice, "alice");
+    lose(&server, &alice, "alice");
     for number in 0..LINES {
         bob.send(format!("{number} {}\n", "x".repeat(1000)));
         if number.is_multiple_of(100) {

@@ -3,11 +3,13 @@
 mod common;
 
 use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use common::process::end;
 #[cfg(unix)]
 use common::process::signal;
+use common::proxy::{Budget, Proxy};
 use common::server::TestServer;
 #[cfg(unix)]
 use common::server::chatserver;
@@ -17,8 +19,12 @@ const CLIENT: &str = env!("CARGO_BIN_EXE_chatclient");
 
 /// A client of that name in a pipe.
 fn filter(server: &TestServer, test: &str, name: &str) -> Command {
+    filter_at(server.address, test, name)
+}
+
+fn filter_at(server: SocketAddr, test: &str, name: &str) -> Command {
     let mut command = Command::new(CLIENT);
-    command.args(arguments(server)).args(["--name", name]);
+    command.args([server.ip().to_string(), server.port().to_string()]).args(["--name", name]);
     command.current_dir(common::folder("together", &format!("{test}_{name}")));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -73,7 +79,7 @@ fn a_taken_name_gets_a_number() {
     let server = TestServer::start(&[]);
     let _first = server.join("alice");
     let mut second = terminal(&server, "taken", "alice");
-    second.shows(&["-- you are now alice2", "alice2> |"]);
+    second.shows(&["-- you are alice2, with 1 other here", "alice2> |"]);
 }
 
 #[test]
@@ -141,4 +147,44 @@ fn a_server_that_ends_takes_pipes_with_it_and_people_come_back_to_the_next_one()
         alice.shows(&["-- you are alice, alone here", "<alice> back again?", "alice> |"]);
         drop(next);
     }
+}
+
+/// Everyone's connections break all the time: the pipes come back, and each of their lines is said
+/// once, in order.
+#[test]
+fn pipes_over_a_network_that_breaks_lose_nothing_and_say_nothing_twice() {
+    const LINES: usize = 400;
+    let server = TestServer::start(&["--rate-limit", "0"]);
+    let mut watcher = server.join("watcher");
+    let names = ["one", "two", "three"];
+    let proxies: Vec<Proxy> = (0..names.len() as u64)
+        .map(|i| Proxy::start(server.address, Budget::new(100 + i), 3000))
+        .collect();
+    let mut pipes: Vec<Child> = names
+        .iter()
+        .zip(&proxies)
+        .map(|(name, proxy)| {
+            let mut command = filter_at(proxy.address, "breaks", name);
+            command.arg("--reconnect").stdout(Stdio::null()).stderr(Stdio::null());
+            command.spawn().expect("the client starts")
+        })
+        .collect();
+    for pipe in &mut pipes {
+        let lines: String = (0..LINES).map(|number| format!("line {number}\n")).collect();
+        say_and_end(pipe, &lines);
+    }
+    let mut said = vec![Vec::new(); names.len()];
+    while said.iter().map(Vec::len).sum::<usize>() < names.len() * LINES {
+        let line = watcher.line().expect("the room goes on");
+        for (name, said) in names.iter().zip(&mut said) {
+            said.extend(line.strip_prefix(&format!("<{name}> ")).map(str::to_owned));
+        }
+    }
+    let expected: Vec<String> = (0..LINES).map(|number| format!("line {number}")).collect();
+    assert!(said.iter().all(|said| *said == expected), "{said:?}");
+    for pipe in pipes {
+        assert_eq!(end(pipe).0, Some(0));
+    }
+    let cuts: usize = proxies.iter().map(Proxy::cuts).sum();
+    assert!(cuts > 10, "only {cuts} cuts");
 }

@@ -18,7 +18,8 @@ Examples:
   chatclient 192.168.1.7 5000             join the room on another one
   chatclient --name alice chat.local      join under a name
   echo 'build done' | chatclient host     say one line and leave
-  tail -f build.log | chatclient host     say each new line
+  tail -f build.log | chatclient --reconnect host
+                                          say each new line, over lost connections too
 
 In the room, /help lists the commands, and Ctrl+C leaves.
 Exit status: 0 a clean end, 1 no connection or a lost one, 2 wrong usage.";
@@ -57,8 +58,12 @@ struct Arguments {
     #[arg(long)]
     no_history: bool,
 
-    /// End when the connection is lost, with status 1; in a terminal it is made again otherwise
-    #[arg(long)]
+    /// Come back when the connection is lost, and miss and lose nothing; a terminal does so anyway
+    #[arg(long, overrides_with = "no_reconnect")]
+    reconnect: bool,
+
+    /// End when the connection is lost, with status 1; without a terminal that is so anyway
+    #[arg(long, overrides_with = "reconnect")]
     no_reconnect: bool,
 
     /// Append the log to this file
@@ -110,7 +115,11 @@ impl From<Arguments> for Config {
                 Bell::All => BellChoice::All,
             },
             history: if arguments.no_history { None } else { client::history_path() },
-            on_loss: if arguments.no_reconnect { OnLoss::Ends } else { OnLoss::ComesBack },
+            on_loss: match (arguments.reconnect, arguments.no_reconnect) {
+                (true, _) => Some(OnLoss::ComesBack),
+                (false, true) => Some(OnLoss::Ends),
+                (false, false) => None,
+            },
         }
     }
 }

@@ -1,35 +1,33 @@
 //! The client in a terminal: keys become lines, and lines are sent.
 //!
 //! The main thread reads keys and owns the editor. It never waits for the network: what is to be
-//! sent goes to a thread of its own, so that a server that reads nothing cannot keep Ctrl+C from
-//! being heard.
+//! sent goes into the outbox and is written by a thread of its own, so that a server that reads
+//! nothing cannot keep Ctrl+C from being heard. One more thread watches for what is not confirmed.
 
-use std::borrow::Cow;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use crossterm::event::{self, Event, KeyEvent};
-use log::{debug, info, warn};
+use log::info;
 
 use super::conversation::{self, Action, Focus};
-use super::echo::echo;
-use super::editor::recall::is_secret;
 use super::editor::{Editor, Outcome};
 use super::handshake::Server;
 use super::history::History;
 use super::keys::{self, editor_key};
-use super::link::{Link, is_quit};
+use super::link::{Entered, Link, is_quit};
 use super::output::Output;
+use super::receiver::tell_of_unsaid;
+use super::sender::{Sender, for_log};
 use super::terminal::{Bell, Terminal};
 use super::way_out::{End, wait_for_the_end};
-use super::{Config, Session};
+use super::{Config, OnLoss, Session};
 use crate::problem::Problem;
-use crate::protocol::{DEFAULT_MAX_LINE, text};
+use crate::protocol::DEFAULT_MAX_LINE;
 
 /// How long leaving may take: what was typed is still sent, and the server says goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -42,52 +40,54 @@ const MORE_KEYS: Duration = Duration::from_millis(1);
 /// happen.
 const EVENTS_A_REPAINT: usize = 1000;
 
-/// Roughly how many bytes of lines are sent, and shown as ours, at once.
-const BATCH: usize = 16 * 1024;
+/// How many bytes may wait to be sent or for their receipts. The longest paste fits, whatever its
+/// lines; a line that does not is not taken, and the user is told.
+const MOST_WAITING: usize = 64 * 1024 * 1024;
 
 /// Chats until somebody has had enough.
 pub(super) fn run(session: &Session<'_, Terminal>) -> End {
-    let unsent = Arc::default();
-    match begin(session, &unsent).map(Keyboard::run) {
+    match begin(session).map(Keyboard::run) {
         Ok(Ok(())) => {
             if !session.link.is_away() {
                 // The sender and the receiver end it sooner, if all goes well.
                 thread::sleep(FAREWELL);
             }
-            match unsent.load(Ordering::Relaxed) {
-                0 => {}
-                1 => session.output.notice("the last line was not sent"),
-                lines => session.output.notice(&format!("the last {lines} lines were not sent")),
-            }
+            tell_of_unsaid(&*session.output, session.link.unsaid());
             End::Clean
         }
         Ok(Err(end)) | Err(end) => end,
     }
 }
 
-fn begin<'a>(
-    session: &'a Session<'_, Terminal>,
-    unsent: &Arc<AtomicUsize>,
-) -> Result<Keyboard<'a>, End> {
+fn begin<'a>(session: &'a Session<'_, Terminal>) -> Result<Keyboard<'a>, End> {
     let (terminal, link) = (&session.output, &session.link);
     let (history, sent) = remembered(session.config, terminal);
     terminal.begin()?;
-    session.receive(session.config.on_loss).map_err(End::Failed)?;
+    let on_loss = session.config.on_loss.unwrap_or(OnLoss::ComesBack);
+    session.receive(on_loss).map_err(End::Failed)?;
     #[cfg(unix)]
     {
         session.way_out.spawn("hang-up", wait_for_hang_up).map_err(End::Failed)?;
         super::job_control::watch(terminal, &session.way_out).map_err(End::Failed)?;
     }
-    let (to_send, lines) = mpsc::channel();
-    let sender = Sender {
-        lines,
-        unsent: Arc::clone(unsent),
-        link: Arc::clone(link),
-        terminal: Arc::clone(terminal),
-    };
+    let sender = Sender { link: Arc::clone(link), output: Arc::clone(terminal) };
     session.way_out.spawn("sender", move || sender.run()).map_err(End::Failed)?;
+    let (watched, shown) = (Arc::clone(link), Arc::clone(terminal));
+    let watch = move || watch_for_receipts(&watched, &shown);
+    session.way_out.spawn("watch", watch).map_err(End::Failed)?;
     let editor = Editor::new(DEFAULT_MAX_LINE, sent);
-    Ok(Keyboard { editor, history, terminal, link, to_send, unsent: Arc::clone(unsent) })
+    Ok(Keyboard { editor, history, terminal, link })
+}
+
+/// Shows how many of our lines have waited for a receipt for too long.
+fn watch_for_receipts(link: &Link, terminal: &Terminal) -> End {
+    let mut waiting = 0;
+    loop {
+        waiting = link.next_overdue(waiting);
+        if let Err(end) = terminal.set_waiting(waiting) {
+            return end;
+        }
+    }
 }
 
 /// What was sent in earlier runs, and the file that it is kept in.
@@ -137,10 +137,6 @@ struct Keyboard<'a> {
     history: Option<History>,
     terminal: &'a Terminal,
     link: &'a Link,
-    /// The lines for the sender. Dropping it tells the sender to finish.
-    to_send: mpsc::Sender<String>,
-    /// How many of them it has not sent.
-    unsent: Arc<AtomicUsize>,
 }
 
 impl Keyboard<'_> {
@@ -149,6 +145,7 @@ impl Keyboard<'_> {
         while self.read_and_repaint()?.is_continue() {}
         info!("the user leaves");
         self.link.want_to_part();
+        self.link.end_input();
         Ok(())
     }
 
@@ -224,7 +221,7 @@ impl Keyboard<'_> {
     fn submit(&mut self, lines: Vec<String>) -> Result<ControlFlow<()>, End> {
         self.remember(&lines.join("\n"));
         for line in lines {
-            info!("input: {}", safe(&line));
+            info!("input: {}", for_log(line.as_bytes()));
             let done = match self.link.server_as_known() {
                 Server::Ours => self.obey(&line)?,
                 Server::Foreign => self.send(line),
@@ -262,89 +259,23 @@ impl Keyboard<'_> {
     }
 
     fn send(&mut self, line: String) -> ControlFlow<()> {
-        if self.link.is_away() {
-            if is_quit(line.as_bytes()) {
-                return ControlFlow::Break(());
-            }
-            self.terminal.notice(&format!("waiting to be sent: {}", safe(&line)));
+        let away = self.link.is_away();
+        if away && is_quit(line.as_bytes()) {
+            return ControlFlow::Break(());
         }
-        self.unsent.fetch_add(1, Ordering::Relaxed);
-        if self.to_send.send(line).is_err() {
-            debug!("nobody sends any more, so the program is about to end");
+        let shown = for_log(line.as_bytes()).into_owned();
+        match self.link.enter(line.into_bytes(), MOST_WAITING) {
+            Entered::Yes if away => self.terminal.notice(&format!("waiting to be sent: {shown}")),
+            Entered::Yes => {}
+            Entered::Full => {
+                let text = format!("too much waits to be sent already; not taken: {shown}");
+                self.terminal.notice(&text);
+            }
         }
         ControlFlow::Continue(())
     }
 }
 
-/// For the log, which somebody will read in a terminal, and which has no passwords in it.
-fn safe(line: &str) -> Cow<'_, str> {
-    if is_secret(line) {
-        return Cow::Borrowed("(a line that may have a password in it)");
-    }
-    text::make_safe(line.as_bytes())
-}
-
 fn broken(why: io::Error) -> End {
     End::Failed(Problem::System("read the keyboard", why))
-}
-
-/// The work of the thread that sends.
-struct Sender {
-    /// What the user has entered; it ends when the user leaves.
-    lines: mpsc::Receiver<String>,
-    /// How many of them are not sent.
-    unsent: Arc<AtomicUsize>,
-    link: Arc<Link>,
-    terminal: Arc<Terminal>,
-}
-
-impl Sender {
-    fn run(self) -> End {
-        while let Ok(line) = self.lines.recv() {
-            if let Err(end) = self.send(&self.with_what_waits(line)) {
-                return end;
-            }
-        }
-        self.link.wait_for_greeting();
-        match self.link.server_as_known() {
-            // It closes the connection when it has taken everything, and the receiver ends it.
-            Server::Ours => match self.link.close_our_side() {
-                Ok(()) => wait_for_the_end(),
-                Err(_) => End::Clean,
-            },
-            Server::Foreign => End::Clean,
-        }
-    }
-
-    fn with_what_waits(&self, line: String) -> Vec<String> {
-        let mut length = line.len();
-        let mut lines = vec![line];
-        while length < BATCH
-            && let Ok(line) = self.lines.try_recv()
-        {
-            length += line.len();
-            lines.push(line);
-        }
-        lines
-    }
-
-    /// Sends the lines, however often the connection is lost on the way.
-    fn send(&self, lines: &[String]) -> Result<(), End> {
-        let mut connection = self.link.wait_for_greeting();
-        let server = self.link.server_as_known();
-        self.terminal
-            .show_own(|name| lines.iter().filter_map(|line| echo(server, name, line)).collect())?;
-        lines.iter().for_each(|line| self.link.about_to_send(line.as_bytes()));
-        let mut left = lines;
-        while let Err((sent, why)) = connection.send_lines(left) {
-            // The receiver learns it too, and makes another connection or ends the program.
-            warn!("not sent: {why}");
-            left = &left[sent..];
-            self.link.wait_for_loss(&connection);
-            connection = self.link.wait_for_greeting();
-        }
-        self.unsent.fetch_sub(lines.len(), Ordering::Relaxed);
-        lines.iter().for_each(|line| info!("sent: {}", safe(line)));
-        Ok(())
-    }
 }

@@ -2,17 +2,20 @@
 //! their looks out.
 //!
 //! It owns what the client itself knows: who is here, who is ignored, whom `/r` answers, which day
-//! it was, and whether anybody is looking. Pure: no terminal, no socket and no clock; the time comes
-//! with each line. Text has been made safe before it comes here.
+//! it was, and whether anybody is looking. Pure: no terminal, no socket; the time comes with
+//! each line. Text has been made safe before it comes here.
 
 use std::borrow::Cow;
 
-use chrono::{NaiveDate, NaiveDateTime};
+use chrono::{Local, NaiveDate, NaiveDateTime};
 
+use super::clock;
 use super::colours::{Colours, Ink};
 use super::editor::Candidates;
 use super::handshake::Server;
 use crate::protocol::name::{Likeness, Name};
+use crate::protocol::reply;
+use crate::protocol::tag::Millis;
 use command::{Answer, Typed};
 use correspondent::Correspondent;
 use ignored::{Change, Ignored};
@@ -40,8 +43,34 @@ mod unread;
 pub(super) struct Moment {
     /// The local time.
     pub(super) time: NaiveDateTime,
-    /// How many columns the terminal has.
+    /// What that time is.
+    pub(super) timing: Timing,
+    /// How many columns the terminal has; 0 is a terminal that shows lines as they are.
     pub(super) columns: usize,
+}
+
+/// What the time is that a line has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timing {
+    /// It was shown then.
+    Shown,
+    /// It was said then: the server tells.
+    Said,
+}
+
+impl Moment {
+    /// This moment, in a terminal of so many columns.
+    pub(super) fn now(columns: usize) -> Moment {
+        Moment { time: Local::now().naive_local(), timing: Timing::Shown, columns }
+    }
+
+    /// The same for a line that was said at this time, if that is known.
+    pub(super) fn of(self, said: Option<Millis>) -> Moment {
+        match said.and_then(clock::local) {
+            None => self,
+            Some(time) => Moment { time, timing: Timing::Said, ..self },
+        }
+    }
 }
 
 /// What is to be shown. Lines are added to it, so that a flood of them needs but one.
@@ -249,16 +278,26 @@ impl Conversation {
 
     fn show(&mut self, line: &str, incoming: Incoming<'_>, at: Moment, shown: &mut Shown) {
         match incoming {
+            // Each line has its day with it.
+            Incoming::EarlierDay(_) if at.timing == Timing::Said => {}
             Incoming::EarlierDay(day) => {
                 self.begin_unread(at.columns, shown);
-                if self.day != Some(day) {
-                    self.painter.day(day, &mut shown.text);
-                    self.day = Some(day);
-                }
+                self.begin_day_of_earlier(day, shown);
             }
             Incoming::Earlier(time, line) => {
                 self.begin_unread(at.columns, shown);
-                self.paint(Stamp::Earlier(time), line, self.parse(line), &mut shown.text);
+                let stamp = match at.timing {
+                    Timing::Shown => Stamp::Earlier(time),
+                    Timing::Said => {
+                        self.begin_day_of_earlier(at.time.date(), shown);
+                        Stamp::EarlierHere(at.time.time())
+                    }
+                };
+                self.paint(stamp, line, self.parse(line), &mut shown.text);
+            }
+            Incoming::Notice(_) if at.columns > 0 && reply::missed(line).is_some() => {
+                self.begin(at, shown);
+                self.painter.missed(at.columns, line, &mut shown.text);
             }
             incoming => {
                 let stamp = self.begin(at, shown);
@@ -277,13 +316,21 @@ impl Conversation {
 
     fn begin_unread(&mut self, columns: usize, shown: &mut Shown) {
         if self.unread.place() == Place::First {
-            self.painter.rule(columns, &mut shown.text);
+            self.painter.new_lines(columns, &mut shown.text);
         }
     }
 
     fn begin_day(&mut self, day: NaiveDate, shown: &mut Shown) {
         if self.day.replace(day).is_some_and(|before| before != day) {
             self.painter.day(day, &mut shown.text);
+        }
+    }
+
+    /// The first line that is shown may be of any day.
+    fn begin_day_of_earlier(&mut self, day: NaiveDate, shown: &mut Shown) {
+        if self.day != Some(day) {
+            self.painter.day(day, &mut shown.text);
+            self.day = Some(day);
         }
     }
 
@@ -340,7 +387,7 @@ mod tests {
     fn at(day: u32) -> Moment {
         let day = NaiveDate::from_ymd_opt(2026, 11, day).expect("a day of November");
         let time = day.and_hms_opt(14, 2, 0).expect("a time of day");
-        Moment { time, columns: 11 }
+        Moment { time, timing: Timing::Shown, columns: 11 }
     }
 
     impl Conversation {

@@ -1,22 +1,26 @@
 //! The client without a terminal: standard input to the server, the server to standard output.
 //!
-//! The main thread reads and sends, byte for byte, in pieces as large as they come; memory stays
-//! bounded however much there is. Standard output gets the received lines and nothing else.
+//! The main thread reads. Where the server confirms lines, it cuts the input into them, and they go
+//! by way of the outbox, so that they outlive a lost connection; any other server is sent the input
+//! byte for byte, in pieces as large as they come. Memory stays bounded however much there is.
+//! Standard output gets the received lines and nothing else.
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
-use std::sync::{Mutex, MutexGuard};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use chrono::Local;
 use log::{info, warn};
 
 use super::colours::Colours;
+use super::connection::Connection;
 use super::conversation::{Conversation, Moment, Shown};
-use super::handshake::Server;
-use super::link::Connection;
+use super::handshake::{Form, Server};
+use super::link::is_quit;
 use super::output::{Output, Presence, Reader, Received};
+use super::sender::{Sender, for_log};
 use super::way_out::{End, complain, lock, wait_for_the_end};
 use super::{OnLoss, Session};
 use crate::problem::Problem;
@@ -26,8 +30,12 @@ use crate::protocol::text;
 /// How many bytes are read from standard input at once, at most.
 const CHUNK: usize = 64 * 1024;
 
-/// The longest line that is written to the log whole, in bytes. It is sent at any length.
-const MAX_LOGGED: usize = 64 * 1024;
+/// The longest line, in bytes, that is sent to a server of ours, which takes far shorter ones only.
+/// To any other server a line is sent at any length, but none longer than this is logged whole.
+const MAX_LINE: usize = 64 * 1024;
+
+/// How many bytes may wait for their receipts. Beyond that standard input is read no further.
+const MOST_WAITING: usize = 1024 * 1024;
 
 /// A server that does not close the connection after we have closed our side of it, as the Python
 /// original, has said everything when it has been silent for so long.
@@ -49,13 +57,18 @@ impl Filter {
         Filter { conversation, ..Filter::default() }
     }
 
+    /// A person stays; a program is told by the end that something is missing.
+    fn on_loss_by_default(&self) -> OnLoss {
+        if self.conversation.is_some() { OnLoss::ComesBack } else { OnLoss::Ends }
+    }
+
     /// What is written of what was received.
     fn lines<'a>(&self, received: &'a Received) -> Cow<'a, str> {
         let Some(conversation) = &self.conversation else { return Cow::Borrowed(&received.lines) };
         let (mut conversation, mut shown) = (lock(conversation), Shown::default());
-        let at = Moment { time: Local::now().naive_local(), columns: 0 };
-        for line in received.lines.lines() {
-            conversation.receive(line, received.server, at, &mut shown);
+        let at = Moment::now(0);
+        for (line, said) in received.timed() {
+            conversation.receive(line, received.server, at.of(said), &mut shown);
         }
         Cow::Owned(shown.text)
     }
@@ -90,11 +103,16 @@ impl Output for Filter {
         })
     }
 
+    /// Whoever wrote them knows them.
+    fn show_own(&self, _: Server, _: &[Cow<'_, str>]) -> Result<(), End> {
+        Ok(())
+    }
+
     fn notice(&self, text: &str) {
         complain(text);
     }
 
-    /// A filter ends when its connection does.
+    /// There is no prompt to show it.
     fn set_presence(&self, _: Presence) {}
 
     fn reader(&self) -> Reader {
@@ -106,7 +124,8 @@ impl Output for Filter {
 
 /// Sends standard input, and waits until everything has been delivered.
 pub(super) fn run(session: &Session<'_, Filter>) -> End {
-    match send_everything(session) {
+    let by_default = session.output.on_loss_by_default();
+    match begin(session, session.config.on_loss.unwrap_or(by_default)) {
         Err(end) => end,
         Ok(Server::Ours) => wait_for_the_end(),
         Ok(Server::Foreign) => {
@@ -123,27 +142,81 @@ pub(super) fn run(session: &Session<'_, Filter>) -> End {
     }
 }
 
-fn send_everything(session: &Session<'_, Filter>) -> Result<Server, End> {
-    session.receive(OnLoss::Ends).map_err(End::Failed)?;
+/// Sends all of standard input, or leaves the rest to the sender.
+fn begin(session: &Session<'_, Filter>, on_loss: OnLoss) -> Result<Server, End> {
+    session.receive(on_loss).map_err(End::Failed)?;
     let connection = session.link.wait_for_greeting();
-    let server = session.link.server_as_known();
-    let mut input = io::stdin().lock();
-    let mut journal = Journal::new();
-    let mut buffer = vec![0; CHUNK];
-    loop {
-        let length = match input.read(&mut buffer) {
-            Ok(length) => length,
-            Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
-            Err(why) => return Err(End::Failed(Problem::System("read standard input", why))),
-        };
-        let end_of_last_line: &[u8] = if journal.input.is_mid_line() { b"\n" } else { b"" };
-        let chunk = if length == 0 { end_of_last_line } else { &buffer[..length] };
-        send(session, &connection, &mut journal, chunk);
-        if length == 0 {
+    match session.link.form() {
+        Form::Tagged => send_lines(session).map(|()| Server::Ours),
+        Form::Plain => {
+            let server = session.link.server_as_known();
+            let mut journal = Journal::new();
+            read_input(|chunk| {
+                send(session, &connection, &mut journal, chunk);
+                ControlFlow::Continue(())
+            })?;
+            if journal.input.is_mid_line() {
+                send(session, &connection, &mut journal, b"\n");
+            }
             session.link.close_our_side().map_err(End::Failed)?;
-            return Ok(server);
+            Ok(server)
         }
     }
+}
+
+/// Gives standard input to `take`, until that has had enough.
+fn read_input(mut take: impl FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), End> {
+    let mut input = io::stdin().lock();
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(length) if take(&buffer[..length]).is_break() => return Ok(()),
+            Ok(_) => {}
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+            Err(why) => return Err(End::Failed(Problem::System("read standard input", why))),
+        }
+    }
+}
+
+/// Puts the lines of standard input into the outbox, as fast as the server confirms them.
+fn send_lines(session: &Session<'_, Filter>) -> Result<(), End> {
+    let (link, output) = (Arc::clone(&session.link), Arc::clone(&session.output));
+    let sender = Sender { link, output };
+    session.way_out.spawn("sender", move || sender.run()).map_err(End::Failed)?;
+    let mut splitter = LineSplitter::new(MAX_LINE);
+    let mut goes_on = ControlFlow::Continue(());
+    read_input(|mut chunk| {
+        while goes_on.is_continue()
+            && let Some(line) = splitter.next(&mut chunk)
+        {
+            goes_on = enter(session, &line);
+        }
+        goes_on
+    })?;
+    if goes_on.is_continue()
+        && let Some(last) = splitter.finish()
+    {
+        let _ = enter(session, &Line::Whole(last));
+    }
+    session.link.end_input();
+    Ok(())
+}
+
+/// Takes a line in. After `/quit` no more are taken.
+fn enter(session: &Session<'_, Filter>, line: &Line<'_>) -> ControlFlow<()> {
+    let line = match line {
+        Line::Whole(line) => line,
+        Line::TooLong(_) => {
+            let text = format!("a line of more than {MAX_LINE} bytes was not sent");
+            warn!("{text}");
+            complain(&text);
+            return ControlFlow::Continue(());
+        }
+    };
+    info!("input: {}", for_log(line));
+    session.link.enter_in_time(line.to_vec(), MOST_WAITING);
+    if is_quit(line) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 fn send(
@@ -172,7 +245,7 @@ struct Journal {
 
 impl Journal {
     fn new() -> Journal {
-        Journal { input: LineSplitter::new(MAX_LOGGED), sent: LineSplitter::new(MAX_LOGGED) }
+        Journal { input: LineSplitter::new(MAX_LINE), sent: LineSplitter::new(MAX_LINE) }
     }
 }
 
@@ -180,7 +253,7 @@ fn each_line(splitter: &mut LineSplitter, mut chunk: &[u8], mut act: impl FnMut(
     while let Some(line) = splitter.next(&mut chunk) {
         match line {
             Line::Whole(line) => act(line),
-            Line::TooLong(_) => act(format!("(more than {MAX_LOGGED} bytes)").as_bytes()),
+            Line::TooLong(_) => act(format!("(more than {MAX_LINE} bytes)").as_bytes()),
         }
     }
 }

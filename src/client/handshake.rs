@@ -1,13 +1,16 @@
-//! The first words with a server: what kind it is, and by what name we are known there.
+//! The first words with a server: what kind it is, whether it still knows us, and by what name.
 //!
-//! Pure: the server's lines in, what to do with them out. A server with our banner is asked for a
-//! name at once, and for `alice2`, `alice3`, … where `alice` is taken. Any other server, such as
-//! the Python original, is sent nothing but what the user writes.
+//! Pure: the server's lines in, what to do with them out. A server with our banner is asked for the
+//! tagged form, and to take up the session that we had, or else for a name at once, and for
+//! `alice2`, `alice3`, … where `alice` is taken. Any other server, such as the Python original, is
+//! sent nothing but what the user writes.
 
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::protocol::name::{MAX_CHARACTERS, Name};
 use crate::protocol::reply::{self, Refusal};
+use crate::protocol::request::Command;
+use crate::protocol::tag::{Body, Seq, Token};
 
 /// The last number that is put after a name that is taken. Somebody who is here nine times does
 /// not mind being a guest.
@@ -22,11 +25,31 @@ pub(super) enum Server {
     Foreign,
 }
 
+/// How a line has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As everyone gets it.
+    Plain,
+    /// With its number and its time, as a program gets it.
+    Tagged,
+}
+
+/// What the server needs to know us again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ticket {
+    /// What it has given us.
+    pub(super) token: Token,
+    /// The last event that has come.
+    pub(super) seen: Seq,
+}
+
 /// The first words, as far as they have come.
 #[derive(Debug)]
 pub(super) struct Handshake {
     /// The name that the user wants, if there is one.
     wanted: Option<Name>,
+    /// With what to take up the session that we had, if we had one.
+    ticket: Option<Ticket>,
     stage: Stage,
 }
 
@@ -34,8 +57,12 @@ pub(super) struct Handshake {
 enum Stage {
     /// Nothing has come.
     Banner,
+    /// The server was asked to take up our session.
+    Resuming,
     /// This name was asked for, as the attempt of that number.
     Asking(Name, usize),
+    /// The server is about to give us a name.
+    Unnamed,
     /// Nothing has come for too long; our own server may still be late.
     Silence,
     /// No more words.
@@ -47,6 +74,9 @@ enum Stage {
 pub(super) enum Progress {
     /// It is not clear what kind of server it is.
     Nowhere,
+    /// It is ours, but it has not said whether it knows us. What was sent must not be sent again
+    /// before that.
+    Resuming,
     /// It is ours, but our name is not settled.
     Asking,
     /// Everything is settled.
@@ -55,43 +85,67 @@ pub(super) enum Progress {
 
 /// What to do with one line of the server's.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reaction {
-    /// Show it to the user.
-    Show,
-    /// Show it, and ask for this name.
-    ShowAndAsk(Name),
-    /// It is of no interest to the user: the name was taken. Ask for this one.
-    Ask(Name),
+pub(super) struct Reaction {
+    /// Whether the user is to see it.
+    pub(super) interest: Interest,
+    /// What to send, line by line.
+    pub(super) asks: Vec<String>,
+    /// What it means for the session that we had.
+    pub(super) turn: Turn,
+}
+
+/// Whether a line is for the user's eyes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interest {
+    Shown,
+    Hidden,
+}
+
+/// What becomes of the session that we had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Nothing new.
+    None,
+    /// It goes on; so many of our lines were taken.
+    Resumed(u64),
+    /// It is over, and another one begins.
+    Anew,
 }
 
 impl Handshake {
-    pub(super) fn new(wanted: Option<Name>) -> Handshake {
-        Handshake { wanted, stage: Stage::Banner }
+    pub(super) fn new(wanted: Option<Name>, ticket: Option<Ticket>) -> Handshake {
+        Handshake { wanted, ticket, stage: Stage::Banner }
     }
 
-    /// Takes the server's next line.
-    pub(super) fn receive(&mut self, line: &str) -> Reaction {
-        match &self.stage {
-            Stage::Banner | Stage::Silence if !reply::is_banner(line) => {
-                self.settle(Server::Foreign)
+    /// Takes the server's next line, without its tag.
+    pub(super) fn receive(&mut self, body: Body<'_>, form: Form) -> Reaction {
+        match (&self.stage, body) {
+            (Stage::Banner | Stage::Silence, Body::Line(line)) => self.meet(line),
+            (Stage::Resuming, Body::Resumed(lines)) => {
+                self.stage = Stage::Done(Server::Ours);
+                Reaction { interest: Interest::Hidden, asks: vec![], turn: Turn::Resumed(lines) }
             }
-            // It has settled our name by now, and a command is sent only to a server in time.
-            Stage::Silence => self.settle(Server::Ours),
-            Stage::Banner => match self.wanted.clone() {
-                None => self.settle(Server::Ours),
-                Some(name) => {
-                    self.stage = Stage::Asking(name.clone(), 1);
-                    Reaction::ShowAndAsk(name)
-                }
-            },
-            Stage::Asking(name, _) if reply::your_name(line) == Some(name.as_str()) => {
+            (Stage::Resuming, Body::Line(line)) => self.hear_whether_resumed(line),
+            (Stage::Asking(name, _), Body::Nick(nick)) if nick == name.as_str() => {
                 self.settle(Server::Ours)
             }
-            Stage::Asking(name, attempt) if line == Refusal::NameTaken(name).to_string() => {
-                self.ask_again(attempt + 1)
+            (Stage::Asking(..), Body::Line(line)) => self.hear_whether_named(line, form),
+            (Stage::Unnamed, Body::Nick(_)) => self.settle(Server::Ours),
+            (Stage::Unnamed, Body::Line(line))
+                if form == Form::Plain && reply::your_name(line).is_some() =>
+            {
+                self.settle(Server::Ours)
             }
-            Stage::Asking(..) if line.starts_with("!! /nick: ") => self.settle(Server::Ours),
-            Stage::Asking(..) | Stage::Done(_) => Reaction::Show,
+            (Stage::Unnamed, Body::Line(line)) => Reaction::of(interest_after_tags(line)),
+            (
+                Stage::Banner
+                | Stage::Silence
+                | Stage::Resuming
+                | Stage::Asking(..)
+                | Stage::Unnamed
+                | Stage::Done(_),
+                _,
+            ) => Reaction::of(Interest::Shown),
         }
     }
 
@@ -111,7 +165,8 @@ impl Handshake {
     pub(super) fn progress(&self) -> Progress {
         match self.stage {
             Stage::Banner => Progress::Nowhere,
-            Stage::Asking(..) => Progress::Asking,
+            Stage::Resuming => Progress::Resuming,
+            Stage::Asking(..) | Stage::Unnamed => Progress::Asking,
             Stage::Silence => Progress::Done(Server::Foreign),
             Stage::Done(server) => Progress::Done(server),
         }
@@ -121,26 +176,104 @@ impl Handshake {
     pub(super) fn server(&self) -> Option<Server> {
         match self.progress() {
             Progress::Nowhere => None,
-            Progress::Asking => Some(Server::Ours),
+            Progress::Resuming | Progress::Asking => Some(Server::Ours),
             Progress::Done(server) => Some(server),
         }
     }
 
-    fn settle(&mut self, server: Server) -> Reaction {
-        self.stage = Stage::Done(server);
-        Reaction::Show
+    /// The first line has come.
+    fn meet(&mut self, line: &str) -> Reaction {
+        let turn = if self.ticket.is_some() { Turn::Anew } else { Turn::None };
+        if !reply::is_banner(line) {
+            return Reaction { turn, ..self.settle(Server::Foreign) };
+        }
+        if matches!(self.stage, Stage::Silence) {
+            // It has settled our name by now, and a command is sent only to a server in time.
+            return Reaction { turn, ..self.settle(Server::Ours) };
+        }
+        let tags = Command::Tags.word().to_owned();
+        let Some(Ticket { token, seen }) = self.ticket else {
+            let asks = [tags].into_iter().chain(self.ask_for_name()).collect();
+            return Reaction { interest: Interest::Shown, asks, turn };
+        };
+        self.stage = Stage::Resuming;
+        let resume = format!("{} {token} {seen}", Command::Resume.word());
+        Reaction { interest: Interest::Hidden, asks: vec![tags, resume], turn: Turn::None }
     }
 
-    fn ask_again(&mut self, attempt: usize) -> Reaction {
+    /// A server that gives us a name has not taken up our session, whatever it says.
+    fn hear_whether_resumed(&mut self, line: &str) -> Reaction {
+        let interest = interest_after_tags(line);
+        if reply::is_resume_refusal(line) || reply::your_name(line).is_some() {
+            let asks = self.ask_for_name().into_iter().collect();
+            return Reaction { interest, asks, turn: Turn::Anew };
+        }
+        Reaction::of(interest)
+    }
+
+    fn hear_whether_named(&mut self, line: &str, form: Form) -> Reaction {
+        let Stage::Asking(name, attempt) = &self.stage else {
+            return Reaction::of(Interest::Shown);
+        };
+        if line == Refusal::NameTaken(name).to_string() {
+            self.ask_again(attempt + 1, form)
+        } else if form == Form::Plain && reply::your_name(line) == Some(name.as_str()) {
+            self.settle(Server::Ours)
+        } else if line.starts_with("!! /nick: ") {
+            self.be_given_a_name(form)
+        } else {
+            Reaction::of(interest_after_tags(line))
+        }
+    }
+
+    fn ask_for_name(&mut self) -> Option<String> {
+        let Some(name) = self.wanted.clone() else {
+            self.stage = Stage::Unnamed;
+            return None;
+        };
+        let ask = format!("{} {name}", Command::Nick.word());
+        self.stage = Stage::Asking(name, 1);
+        Some(ask)
+    }
+
+    fn settle(&mut self, server: Server) -> Reaction {
+        self.stage = Stage::Done(server);
+        Reaction::of(Interest::Shown)
+    }
+
+    /// We ask no more. In the tagged form there is no name yet, and one comes.
+    fn be_given_a_name(&mut self, form: Form) -> Reaction {
+        self.stage = match form {
+            Form::Plain => Stage::Done(Server::Ours),
+            Form::Tagged => Stage::Unnamed,
+        };
+        Reaction::of(Interest::Shown)
+    }
+
+    fn ask_again(&mut self, attempt: usize, form: Form) -> Reaction {
         let next = self.wanted.as_ref().filter(|_| attempt <= LAST_NUMBER);
         match next.and_then(|name| numbered(name, attempt)) {
-            None => self.settle(Server::Ours),
+            None => self.be_given_a_name(form),
             Some(name) => {
-                self.stage = Stage::Asking(name.clone(), attempt);
-                Reaction::Ask(name)
+                let asks = vec![format!("{} {name}", Command::Nick.word())];
+                self.stage = Stage::Asking(name, attempt);
+                Reaction { interest: Interest::Hidden, asks, turn: Turn::None }
             }
         }
     }
+}
+
+impl Reaction {
+    fn of(interest: Interest) -> Reaction {
+        Reaction { interest, asks: Vec::new(), turn: Turn::None }
+    }
+}
+
+/// That the server refuses what we asked for in passing is not the user's business.
+fn interest_after_tags(line: &str) -> Interest {
+    let refuses_tags = line.starts_with("!! /tags");
+    let refuses = refuses_tags || reply::is_resume_refusal(line);
+    if refuses { Interest::Hidden } else { Interest::Shown }
 }
 
 /// The name with the number after it, and without its end if it would be too long.
@@ -182,86 +315,208 @@ mod tests {
         Name::parse(text).expect("a good name")
     }
 
+    const TOKEN: &str = "000102030405060708090a0b0c0d0e0f";
+
+    fn ticket() -> Option<Ticket> {
+        Some(Ticket { token: Token::parse(TOKEN).expect("a token"), seen: 17 })
+    }
+
     /// The conversation, line by line: what is shown stands as it is, what is hidden in brackets,
-    /// and what is asked for after an arrow.
-    fn play(wanted: Option<&str>, lines: &[&str]) -> (Vec<String>, Handshake) {
-        let mut handshake = Handshake::new(wanted.map(name));
-        let play_line = |line: &&str| match handshake.receive(line) {
-            Reaction::Show => line.to_string(),
-            Reaction::ShowAndAsk(name) => format!("{line} -> {name}"),
-            Reaction::Ask(name) => format!("({line}) -> {name}"),
-        };
-        (lines.iter().map(play_line).collect(), handshake)
+    /// what is asked for after an arrow, and what becomes of the session behind it.
+    fn play(
+        wanted: Option<&str>,
+        ticket: Option<Ticket>,
+        lines: &[&str],
+    ) -> (Vec<String>, Handshake) {
+        let mut handshake = Handshake::new(wanted.map(name), ticket);
+        let mut played = Vec::new();
+        for line in lines {
+            let (form, body) = match line.strip_prefix("@ ") {
+                Some(body) => (Form::Tagged, Body::parse(body)),
+                None => (Form::Plain, Body::Line(line)),
+            };
+            let Reaction { interest, asks, turn } = handshake.receive(body, form);
+            let mut told = match interest {
+                Interest::Shown => line.to_string(),
+                Interest::Hidden => format!("({line})"),
+            };
+            told += &asks.iter().map(|ask| format!(" -> {ask}")).collect::<String>();
+            told += match turn {
+                Turn::None => "",
+                Turn::Resumed(_) => " resumed",
+                Turn::Anew => " anew",
+            };
+            played.push(told);
+        }
+        (played, handshake)
+    }
+
+    /// Plays what stands between line ends, and compares it with what is expected to become of it.
+    #[track_caller]
+    fn plays(wanted: Option<&str>, ticket: Option<Ticket>, lines: &[(&str, &str)]) -> Handshake {
+        let (said, expected): (Vec<_>, Vec<_>) = lines.iter().copied().unzip();
+        let (played, handshake) = play(wanted, ticket, &said);
+        let expected: Vec<_> =
+            expected.iter().zip(said).map(|(expected, line)| expected.replace('…', line)).collect();
+        assert_eq!(played, expected);
+        handshake
     }
 
     #[test]
     fn a_name_is_asked_for_until_one_is_free() {
-        let (played, handshake) = play(
+        let handshake = plays(
             Some("alice"),
+            None,
             &[
-                BANNER,
-                "-- you are guest1, with 2 others here",
-                "<bob> hi",
-                "!! /nick: the name alice is taken",
-                "!! /nick: the name alice2 is taken",
-                "-- you are now alice3",
-                "!! /nick: the name alice3 is taken",
+                (BANNER, "… -> /tags -> /nick alice"),
+                ("@ !! /nick: the name alice is taken", "(…) -> /nick alice2"),
+                ("@ !! /nick: the name alice2 is taken", "(…) -> /nick alice3"),
+                ("@ -- you are alice3, with 2 others here", "…"),
+                ("@ = token 000102030405060708090a0b0c0d0e0f", "…"),
+                ("@ = nick alice3", "…"),
+                ("@ !! /nick: the name alice3 is taken", "…"),
             ],
         );
-        let expected = [
-            &format!("{BANNER} -> alice"),
-            "-- you are guest1, with 2 others here",
-            "<bob> hi",
-            "(!! /nick: the name alice is taken) -> alice2",
-            "(!! /nick: the name alice2 is taken) -> alice3",
-            "-- you are now alice3",
-            "!! /nick: the name alice3 is taken",
-        ];
-        assert_eq!(played, expected);
-        assert!(handshake.progress() == Progress::Done(Server::Ours));
+        assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
+    }
+
+    #[test]
+    fn one_who_is_a_guest_meanwhile_goes_on_asking() {
+        let handshake = plays(
+            Some("alice"),
+            None,
+            &[
+                (BANNER, "… -> /tags -> /nick alice"),
+                ("@ !! /nick: the name alice is taken", "(…) -> /nick alice2"),
+                ("@ -- you are guest1, with 2 others here", "…"),
+                ("@ = nick guest1", "…"),
+                ("@ <bob> hi", "…"),
+                ("@ -- you are now alice2", "…"),
+            ],
+        );
+        assert_eq!(handshake.progress(), Progress::Asking);
+    }
+
+    #[test]
+    fn a_server_with_our_banner_that_knows_no_tags_is_spoken_to_all_the_same() {
+        let handshake = plays(
+            Some("alice"),
+            None,
+            &[
+                (BANNER, "… -> /tags -> /nick alice"),
+                ("-- you are guest1, with 2 others here", "…"),
+                ("!! /tags: that is for the first line alone", "(…)"),
+                ("!! /nick: the name alice is taken", "(…) -> /nick alice2"),
+                ("-- you are now alice2", "…"),
+            ],
+        );
+        assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
+    }
+
+    #[test]
+    fn a_session_is_taken_up_where_the_server_knows_it() {
+        let resume = format!("(…) -> /tags -> /resume {TOKEN} 17");
+        let handshake = plays(
+            Some("alice"),
+            ticket(),
+            &[
+                (BANNER, &resume),
+                ("@ -- welcome back, alice", "…"),
+                ("@ = resumed 3", "(…) resumed"),
+                ("@ = nick alice", "…"),
+                ("@ = resumed 5", "…"),
+            ],
+        );
+        assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
+    }
+
+    #[test]
+    fn where_the_server_does_not_know_it_another_one_begins() {
+        let resume = format!("(…) -> /tags -> /resume {TOKEN} 17");
+        let (unknown, late) = (
+            "@ !! /resume: nobody here can be resumed with that token",
+            "!! /resume: that is for right after /tags, before there is a name",
+        );
+        let handshake = plays(
+            Some("alice"),
+            ticket(),
+            &[(BANNER, &resume), (unknown, "(…) -> /nick alice anew"), ("@ = nick alice", "…")],
+        );
+        assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
+        let handshake = plays(
+            None,
+            ticket(),
+            &[(BANNER, &resume), (unknown, "(…) anew"), ("@ = nick guest1", "…")],
+        );
+        assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
+        plays(
+            Some("alice"),
+            ticket(),
+            &[
+                (BANNER, &resume),
+                ("-- you are guest1, alone here", "… -> /nick alice anew"),
+                (late, "(…)"),
+                ("-- you are now alice", "…"),
+            ],
+        );
+        plays(Some("alice"), ticket(), &[("Welcome to chatroom", "… anew")]);
+    }
+
+    #[test]
+    fn a_server_that_does_not_say_whether_it_knows_us_is_waited_for() {
+        let (_, handshake) = play(Some("alice"), ticket(), &[BANNER, "@ <bob> hi"]);
+        assert_eq!(handshake.progress(), Progress::Resuming);
     }
 
     #[test]
     fn a_name_that_is_free_is_settled_at_once() {
-        let (_, handshake) = play(Some("alice"), &[BANNER]);
+        let (_, handshake) = play(Some("alice"), None, &[BANNER]);
         assert_eq!(handshake.progress(), Progress::Asking);
-        let (_, handshake) = play(Some("alice"), &[BANNER, "-- you are alice, alone here"]);
-        assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
+        for line in ["-- you are alice, alone here", "@ = nick alice"] {
+            let (_, handshake) = play(Some("alice"), None, &[BANNER, line]);
+            assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
+        }
     }
 
     #[test]
     fn the_ninth_refusal_is_shown_and_ends_the_asking() {
-        let refusals: Vec<String> = (1..=9)
-            .map(|number| if number == 1 { "bob".to_owned() } else { format!("bob{number}") })
-            .map(|name| format!("!! /nick: the name {name} is taken"))
-            .collect();
-        let lines: Vec<&str> =
-            [BANNER].into_iter().chain(refusals.iter().map(String::as_str)).collect();
-        let (played, handshake) = play(Some("bob"), &lines);
-        assert_eq!(played[8], "(!! /nick: the name bob8 is taken) -> bob9");
-        assert_eq!(played[9], "!! /nick: the name bob9 is taken");
-        assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
+        for (tag, progress) in [("", Progress::Done(Server::Ours)), ("@ ", Progress::Asking)] {
+            let refusals: Vec<String> = (1..=9)
+                .map(|number| if number == 1 { "bob".to_owned() } else { format!("bob{number}") })
+                .map(|name| format!("{tag}!! /nick: the name {name} is taken"))
+                .collect();
+            let lines: Vec<&str> =
+                [BANNER].into_iter().chain(refusals.iter().map(String::as_str)).collect();
+            let (played, handshake) = play(Some("bob"), None, &lines);
+            let last = format!("({tag}!! /nick: the name bob8 is taken) -> /nick bob9");
+            assert_eq!(played[8..], [last, format!("{tag}!! /nick: the name bob9 is taken")]);
+            assert_eq!(handshake.progress(), progress);
+        }
     }
 
     #[test]
     fn a_name_that_the_server_does_not_like_is_shown_and_ends_the_asking() {
         let refusal = "!! /nick: a name is no longer than 8 characters";
-        let (played, handshake) = play(Some("alice"), &[BANNER, refusal]);
+        let (played, handshake) = play(Some("alice"), None, &[BANNER, refusal]);
         assert_eq!(played[1], refusal);
         assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
     }
 
     #[test]
-    fn without_a_name_nothing_is_asked() {
-        let (played, handshake) = play(None, &[BANNER, "-- you are guest1, alone here"]);
-        assert_eq!(played[0], BANNER);
-        assert_eq!(handshake.server(), Some(Server::Ours));
+    fn without_a_name_no_name_is_asked_for() {
+        let (played, handshake) = play(None, None, &[BANNER]);
+        assert_eq!(played[0], format!("{BANNER} -> /tags"));
+        assert_eq!(handshake.progress(), Progress::Asking);
+        for line in ["-- you are guest1, alone here", "@ = nick guest1"] {
+            let (_, handshake) = play(None, None, &[BANNER, line]);
+            assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
+        }
     }
 
     #[test]
     fn a_foreign_server_is_asked_nothing() {
         for first in ["Welcome to chatroom", "", "-- chatroom 2: welcome", "!! the room is full"] {
-            let (played, handshake) = play(Some("alice"), &[first, BANNER]);
+            let (played, handshake) = play(Some("alice"), None, &[first, BANNER]);
             assert_eq!(played, [first, BANNER]);
             assert_eq!(handshake.server(), Some(Server::Foreign));
         }
@@ -269,19 +524,20 @@ mod tests {
 
     #[test]
     fn silence_before_the_banner_means_a_foreign_server_and_after_it_nothing() {
-        let mut handshake = Handshake::new(Some(name("alice")));
+        let shown = || Reaction::of(Interest::Shown);
+        let mut handshake = Handshake::new(Some(name("alice")), None);
         handshake.give_up();
         assert_eq!(handshake.server(), Some(Server::Foreign));
         assert!(handshake.expects_banner());
-        // Late, but ours all the same. It is asked for no name any more.
-        assert_eq!(handshake.receive(BANNER), Reaction::Show);
+        // Late, but ours all the same. It is asked for nothing any more.
+        assert_eq!(handshake.receive(Body::Line(BANNER), Form::Plain), shown());
         assert_eq!(handshake.server(), Some(Server::Ours));
-        let mut handshake = Handshake::new(Some(name("alice")));
+        let mut handshake = Handshake::new(Some(name("alice")), None);
         handshake.give_up();
-        assert_eq!(handshake.receive("Welcome to chatroom"), Reaction::Show);
-        assert_eq!(handshake.receive(BANNER), Reaction::Show);
+        assert_eq!(handshake.receive(Body::Line("Welcome to chatroom"), Form::Plain), shown());
+        assert_eq!(handshake.receive(Body::Line(BANNER), Form::Plain), shown());
         assert_eq!(handshake.server(), Some(Server::Foreign));
-        let (_, mut handshake) = play(Some("alice"), &[BANNER]);
+        let (_, mut handshake) = play(Some("alice"), None, &[BANNER]);
         handshake.give_up();
         assert!(handshake.progress() == Progress::Done(Server::Ours));
     }

@@ -1,8 +1,11 @@
 //! What the receiver and the way out need of the place where the conversation is shown: the
 //! terminal, or a filter's standard output.
 
+use std::borrow::Cow;
+
 use super::handshake::Server;
 use super::way_out::End;
+use crate::protocol::tag::Millis;
 
 /// Where the conversation goes. Shared by all threads.
 pub(super) trait Output: Send + Sync {
@@ -12,6 +15,13 @@ pub(super) trait Output: Send + Sync {
     ///
     /// It cannot be shown any more, and how the program ends therefore.
     fn show(&self, received: &Received) -> Result<(), End>;
+
+    /// Shows lines of the user's that go to a server of this kind, as far as they are shown here.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    fn show_own(&self, server: Server, lines: &[Cow<'_, str>]) -> Result<(), End>;
 
     /// Tells the user something that does not come from the server. Not to be called with any lock
     /// of the output held, so never from within the output.
@@ -34,6 +44,8 @@ pub(super) struct Received {
     pub(super) server: Server,
     /// Lines that are safe to show, each with its line end.
     pub(super) lines: String,
+    /// When each of them was said, by this machine's clock, as far as the server tells.
+    pub(super) times: Vec<Option<Millis>>,
     /// The answer to a `/who` that the user did not ask for: lines to learn from.
     pub(super) who: String,
 }
@@ -55,4 +67,31 @@ pub(super) enum Presence {
     Reconnecting,
     /// In so many seconds.
     ReconnectingIn(u64),
+}
+
+impl Received {
+    /// Nothing.
+    pub(super) fn nothing() -> Received {
+        let (lines, who) = (String::new(), String::new());
+        Received { server: Server::Foreign, lines, times: Vec::new(), who }
+    }
+
+    /// Adds a line, which was said at this time.
+    pub(super) fn add(&mut self, line: &str, at: Option<Millis>) {
+        self.lines.push_str(line);
+        self.lines.push('\n');
+        self.times.push(at);
+    }
+
+    /// The lines, each with its time.
+    pub(super) fn timed(&self) -> impl Iterator<Item = (&str, Option<Millis>)> {
+        self.lines.lines().zip(self.times.iter().copied())
+    }
+
+    /// Forgets the lines.
+    pub(super) fn clear(&mut self) {
+        self.lines.clear();
+        self.times.clear();
+        self.who.clear();
+    }
 }

@@ -11,13 +11,17 @@ use std::time::Duration;
 use log::{debug, info, warn};
 
 use super::OnLoss;
-use super::handshake::{Progress, Server};
-use super::link::{Connection, Interest, Link};
+use super::connection::Connection;
+use super::handshake::{Form, Progress, Server};
+use super::link::Link;
 use super::output::{Output, Reader, Received};
 use super::reconnect::Comeback;
+use super::sender::for_log;
+use super::standing::News;
 use super::way_out::End;
 use crate::problem::{Lost, Problem};
 use crate::protocol::lines::{Line, LineSplitter};
+use crate::protocol::tag::Millis;
 use crate::protocol::{GRACE, reply, text};
 
 /// How many bytes are read at once, at most. A terminal takes about a megabyte a second, and a key
@@ -42,6 +46,8 @@ pub(super) struct Receiver<'a> {
     roll_call: RollCall,
     /// Once the server has let us in, a connection that is lost is worth another.
     was_in: bool,
+    /// A session that can go on has been had, so there is somebody to confirm what is sent.
+    was_resumable: bool,
     /// The connection is another one than before, and the server has not said a word yet.
     is_new: bool,
 }
@@ -65,13 +71,10 @@ impl<'a> Receiver<'a> {
             connection: link.connection(),
             splitter: LineSplitter::new(MAX_LINE),
             timeout: None,
-            received: Received {
-                server: Server::Foreign,
-                lines: String::new(),
-                who: String::new(),
-            },
+            received: Received::nothing(),
             roll_call: first_roll_call(output),
             was_in: false,
+            was_resumable: false,
             is_new: false,
         }
     }
@@ -83,16 +86,15 @@ impl<'a> Receiver<'a> {
             let end = match self.receive() {
                 Ok(lost) => {
                     info!("the connection has ended: {lost:?}");
-                    self.link.judge(lost)
+                    self.with_what_is_unsaid(self.link.judge(lost))
                 }
                 Err(end) => end,
             };
             self.was_in |= self.link.is_settled();
+            self.was_resumable |= self.link.is_resumable();
             match end {
-                End::Failed(
-                    problem @ (Problem::ConnectionLost { .. } | Problem::Refused { .. }),
-                ) if self.was_in && self.on_loss == OnLoss::ComesBack => {
-                    comeback.reconnect(self.link, self.output, &problem);
+                End::Failed(ref problem) if self.comes_back_from(problem) => {
+                    comeback.reconnect(self.link, self.output, problem);
                     self.begin_again();
                 }
                 end => return end,
@@ -100,12 +102,53 @@ impl<'a> Receiver<'a> {
         }
     }
 
+    /// A program has to know that nobody confirms what it said; somebody at a terminal is told.
+    fn with_what_is_unsaid(&self, end: End) -> End {
+        let unsaid = self.link.unsaid();
+        match (end, self.output.reader()) {
+            (End::Clean, Reader::Program) if unsaid > 0 => {
+                End::Failed(self.link.unconfirmed(unsaid))
+            }
+            (End::Clean, Reader::Person) => {
+                tell_of_unsaid(self.output, unsaid);
+                End::Clean
+            }
+            (end, Reader::Person | Reader::Program) => end,
+        }
+    }
+
+    /// Whether there is to be another connection. A program can only go on where it was.
+    fn comes_back_from(&self, problem: &Problem) -> bool {
+        let may_return = match problem {
+            Problem::ConnectionLost { .. } | Problem::Refused { .. } => self.was_in,
+            Problem::Unconfirmed { .. } => self.link.is_resumable(),
+            Problem::UnknownHost { .. }
+            | Problem::Listen { .. }
+            | Problem::Connect { .. }
+            | Problem::Log { .. }
+            | Problem::LogLost { .. }
+            | Problem::HistoryLost { .. }
+            | Problem::System(..)
+            | Problem::Bug => false,
+        };
+        let may_go_on = match self.output.reader() {
+            Reader::Person => true,
+            Reader::Program => self.was_resumable,
+        };
+        may_return && may_go_on && self.on_loss == OnLoss::ComesBack
+    }
+
     fn begin_again(&mut self) {
         self.connection = self.link.connection();
         self.splitter = LineSplitter::new(MAX_LINE);
         self.timeout = None;
-        self.roll_call = first_roll_call(self.output);
-        self.is_new = true;
+        self.is_new = !self.link.is_resumable();
+        self.roll_call = match self.roll_call {
+            // The answer may be lost, or be of who is here no more.
+            RollCall::Asked | RollCall::Answering => RollCall::ToBeMade,
+            _ if self.is_new => first_roll_call(self.output),
+            roll_call @ (RollCall::ToBeMade | RollCall::Done) => roll_call,
+        };
     }
 
     fn receive(&mut self) -> Result<Lost, End> {
@@ -159,10 +202,12 @@ impl<'a> Receiver<'a> {
         taken.and_then(|()| self.show())
     }
 
-    /// Takes what stands unfinished for a line.
+    /// Takes what stands unfinished for a line; but in the tagged form it is none, and comes again.
     fn finish(&mut self) -> Result<(), End> {
         let last = self.splitter.finish().map(<[u8]>::to_vec);
-        if let Some(line) = last {
+        if let Some(line) = last
+            && self.link.form() == Form::Plain
+        {
             self.read_line(&line)?;
         }
         self.show()
@@ -170,22 +215,64 @@ impl<'a> Receiver<'a> {
 
     fn read_line(&mut self, line: &[u8]) -> Result<(), End> {
         let line = text::make_safe(line);
-        info!("received: {line}");
-        let interest = self.link.greet(&line)?;
+        let heard = self.link.hear(&line)?;
         if std::mem::take(&mut self.is_new) {
             self.output.notice(&format!("connected again to {}", self.connection.peer()));
         }
-        let into = match interest {
-            Interest::Hidden => return Ok(()),
-            Interest::Shown if self.is_roll_call(&line) => &mut self.received.who,
-            Interest::Shown => &mut self.received.lines,
-        };
-        into.push_str(&line);
-        into.push('\n');
-        if reply::is_came_and_went(&line) && self.roll_call == RollCall::Done {
+        if let Some(shown) = heard.line {
+            info!("received: {}", shown.text);
+            self.take_line(&shown.text, shown.at)?;
+        }
+        heard.news.into_iter().try_for_each(|news| self.tell(news))?;
+        self.call_the_roll();
+        Ok(())
+    }
+
+    fn take_line(&mut self, line: &str, at: Option<Millis>) -> Result<(), End> {
+        if self.is_roll_call(line) {
+            self.received.who.push_str(line);
+            self.received.who.push('\n');
+            // The answer comes after all that a lost connection had to bring.
+            return self.link.settle_covered().map_or(Ok(()), |news| self.tell(news));
+        }
+        self.received.add(line, at);
+        if reply::is_came_and_went(line) && self.roll_call == RollCall::Done {
             self.roll_call = first_roll_call(self.output);
         }
-        self.call_the_roll();
+        Ok(())
+    }
+
+    /// Tells the user something, below what has come.
+    fn tell(&mut self, news: News) -> Result<(), End> {
+        self.show()?;
+        let peer = self.connection.peer();
+        match news {
+            News::Resumed => {
+                info!("the session goes on");
+                if self.output.reader() == Reader::Program {
+                    self.output.notice(&format!("connected again to {peer}"));
+                }
+                // Its answer comes after all receipts that there are for these.
+                if self.link.has_covered() {
+                    self.roll_call = RollCall::ToBeMade;
+                }
+            }
+            News::Anew(again) => {
+                self.roll_call = first_roll_call(self.output);
+                let known = "which does not know us any more: lines may have been missed";
+                let again = match again {
+                    0 => String::new(),
+                    1 => ", and the last of ours may be said twice".to_owned(),
+                    lines => format!(", and the last {lines} of ours may be said twice"),
+                };
+                self.output.notice(&format!("connected again to {peer}, {known}{again}"));
+            }
+            News::Refused(lines) => lines.iter().for_each(|line| {
+                let line = for_log(line);
+                self.output.notice(&format!("refused while the connection was lost: {line}"));
+            }),
+            News::TooLate => {}
+        }
         Ok(())
     }
 
@@ -194,7 +281,7 @@ impl<'a> Receiver<'a> {
         if self.roll_call == RollCall::ToBeMade
             && self.link.progress() == Progress::Done(Server::Ours)
         {
-            self.connection.ask("/who");
+            self.link.ask_who();
             self.roll_call = RollCall::Asked;
         }
     }
@@ -217,8 +304,7 @@ impl<'a> Receiver<'a> {
         if !self.received.lines.is_empty() || !self.received.who.is_empty() {
             self.received.server = self.link.server_as_known();
             self.output.show(&self.received)?;
-            self.received.lines.clear();
-            self.received.who.clear();
+            self.received.clear();
         }
         self.link.have_shown();
         Ok(())
@@ -229,5 +315,14 @@ fn first_roll_call(output: &dyn Output) -> RollCall {
     match output.reader() {
         Reader::Person => RollCall::ToBeMade,
         Reader::Program => RollCall::Done,
+    }
+}
+
+/// Tells somebody who leaves how many lines are not known to be said.
+pub(super) fn tell_of_unsaid(output: &dyn Output, lines: usize) {
+    match lines {
+        0 => {}
+        1 => output.notice("the last line was not sent"),
+        lines => output.notice(&format!("the last {lines} lines were not sent")),
     }
 }

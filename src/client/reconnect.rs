@@ -28,11 +28,14 @@ pub(super) struct Comeback {
 
 impl Comeback {
     /// Makes the next connection, however long that takes. After one that was good, the first attempt
-    /// is made at once.
+    /// is made at once; and one that got our session any further was good, however short it was.
     pub(super) fn reconnect(&mut self, link: &Link, output: &dyn Output, lost: &Problem) {
         let steady = self.connected.is_none_or(|since| since.elapsed() >= STEADY);
-        if link.is_settled() && steady {
+        if link.has_got_further() || (link.is_settled() && steady) {
             *self = Comeback::default();
+        }
+        if link.is_settled() {
+            self.told.clear();
         }
         link.lose();
         self.tell(output, lost);

@@ -8,19 +8,21 @@
 //! all the time cannot get it twice while another one waits for it: the keys are served in a flood.
 //! Nothing is logged and no other lock is taken while it is held: a failing log shows a notice here.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chrono::Local;
 use crossterm::{cursor, terminal};
 
 use super::BellChoice;
 use super::colours::Colours;
 use super::conversation::{Action, Alert, Conversation, Focus, Moment, Shown};
+use super::echo::echo;
 use super::editor::{Direction, Editor, Outcome, Prompt};
+use super::handshake::Server;
 use super::output::{Output, Presence, Reader, Received};
 use super::screen::{Screen, Size};
 use super::way_out::{End, lock};
@@ -48,6 +50,8 @@ struct Face {
     screen: Screen<Out>,
     conversation: Conversation,
     presence: Presence,
+    /// How many of our lines have waited for their receipts for too long.
+    waiting: usize,
     /// What the editor asks in place of the usual prompt.
     question: Option<String>,
     /// By how many bytes the line being written is too long.
@@ -68,6 +72,7 @@ impl Terminal {
             screen: Screen::new(standard_output(), size()),
             conversation: Conversation::new(colours),
             presence: Presence::Here,
+            waiting: 0,
             question: None,
             over: 0,
         };
@@ -137,16 +142,10 @@ impl Terminal {
         face.repaint().ok();
     }
 
-    /// Shows lines that were made here, of what our name is.
-    pub(super) fn show_own(
-        &self,
-        lines: impl FnOnce(Option<&str>) -> Vec<String>,
-    ) -> Result<(), End> {
+    /// Shows how many of our lines have waited for their receipts for too long.
+    pub(super) fn set_waiting(&self, lines: usize) -> Result<(), End> {
         let mut face = self.face();
-        let lines = lines(face.conversation.name());
-        for line in lines {
-            face.show(|conversation, at, shown| conversation.own(&line, at, shown));
-        }
+        face.waiting = lines;
         face.repaint()
     }
 
@@ -208,8 +207,7 @@ impl Terminal {
 impl Face {
     /// Adds to the screen what `make` makes of the conversation.
     fn show(&mut self, make: impl FnOnce(&mut Conversation, Moment, &mut Shown)) -> Alert {
-        let columns = usize::from(self.screen.size().columns);
-        let at = Moment { time: Local::now().naive_local(), columns };
+        let at = Moment::now(usize::from(self.screen.size().columns));
         let mut shown = Shown::default();
         make(&mut self.conversation, at, &mut shown);
         self.screen.print(&shown.text);
@@ -224,17 +222,22 @@ impl Face {
 
     /// Our name and what there is to say about us.
     fn prompt(&self) -> String {
-        let over;
+        let told;
         let state = match self.presence {
             Presence::Reconnecting => "reconnecting",
             Presence::ReconnectingIn(seconds) => {
-                over = format!("reconnecting in {seconds} s");
-                &over
+                told = format!("reconnecting in {seconds} s");
+                &told
             }
             Presence::Here if self.over > 0 => {
                 let bytes = if self.over == 1 { "byte" } else { "bytes" };
-                over = format!("{} {bytes} too long", self.over);
-                &over
+                told = format!("{} {bytes} too long", self.over);
+                &told
+            }
+            Presence::Here if self.waiting > 0 => {
+                let lines = if self.waiting == 1 { "line" } else { "lines" };
+                told = format!("{} {lines} waiting", self.waiting);
+                &told
             }
             Presence::Here => "",
         };
@@ -257,12 +260,24 @@ impl Output for Terminal {
             });
         });
         let alert = face.show(|conversation, at, shown| {
-            received.lines.lines().for_each(|line| {
-                conversation.receive(line, received.server, at, shown);
-            });
+            for (line, said) in received.timed() {
+                conversation.receive(line, received.server, at.of(said), shown);
+            }
         });
         if self.rings_for(alert) {
             face.screen.ring();
+        }
+        face.repaint()
+    }
+
+    /// What the others see of them, under the name that we have now.
+    fn show_own(&self, server: Server, lines: &[Cow<'_, str>]) -> Result<(), End> {
+        let mut face = self.face();
+        for line in lines {
+            let seen = echo(server, face.conversation.name(), line);
+            if let Some(seen) = seen {
+                face.show(|conversation, at, shown| conversation.own(&seen, at, shown));
+            }
         }
         face.repaint()
     }

@@ -8,11 +8,12 @@ use std::any::Any;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::process;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use log::{error, info};
 
+use super::link::Link;
 use super::output::Output;
 use crate::problem::{self, Problem};
 
@@ -32,19 +33,29 @@ pub(super) enum End {
 pub(super) struct WayOut {
     /// What has to be closed before the process ends.
     output: Arc<dyn Output>,
+    /// The way to the server, once there is one.
+    link: Arc<OnceLock<Arc<Link>>>,
     /// Locked by whoever leaves, and never unlocked.
     taken: Arc<Mutex<()>>,
 }
 
 impl WayOut {
     pub(super) fn new(output: Arc<dyn Output>) -> WayOut {
-        WayOut { output, taken: Arc::default() }
+        WayOut { output, link: Arc::default(), taken: Arc::default() }
+    }
+
+    /// From now on there is a server to take leave of.
+    pub(super) fn leads_away_from(&self, link: &Arc<Link>) {
+        self.link.get_or_init(|| Arc::clone(link));
     }
 
     /// Restores the terminal, says what happened and ends the process.
     pub(super) fn leave(&self, end: End) -> ! {
         let _until_the_process_is_gone = lock(&self.taken);
         self.output.close();
+        if let Some(link) = self.link.get() {
+            link.say_goodbye();
+        }
         process::exit(end.tell());
     }
 

@@ -330,6 +330,13 @@ pub fn missed(line: &str) -> Option<u64> {
     known.then(|| number(lines)).flatten()
 }
 
+/// How many bytes a line may have, if `line` says that one had more.
+#[must_use]
+pub fn too_long(line: &str) -> Option<usize> {
+    let rest = line.strip_prefix("!! that line was too long and was not sent: the most is ")?;
+    number(rest.strip_suffix(" bytes")?)?.try_into().ok()
+}
+
 /// Whether `line` answers `/resume` with a no.
 #[must_use]
 pub fn is_resume_refusal(line: &str) -> bool {
@@ -459,6 +466,15 @@ mod tests {
             ["-- you missed bob (x)", "-- you missed 3 trains", "<a> -- you missed 3 lines (x)"]
         {
             assert_eq!(missed(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_client_knows_which_line_was_too_long() {
+        assert_eq!(too_long(&Refusal::LineTooLong(4096).to_string()), Some(4096));
+        for line in ["!! that line was too long", "<a> !! that line was too long and was not sent"]
+        {
+            assert_eq!(too_long(line), None, "{line}");
         }
     }
 

@@ -2,12 +2,17 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+use chatroom::protocol::request::{Request, is_counted, parse};
 
 use super::DEADLINE;
 
 /// The first line of a server of ours.
 pub const BANNER: &str = "-- chatroom 1: welcome (/help for the commands)\n";
+
+/// What it gives to be known again with.
+pub const TOKEN: &str = "000102030405060708090a0b0c0d0e0f";
 
 /// A server for one client at a time.
 pub struct Peer {
@@ -37,15 +42,23 @@ impl Peer {
     /// Waits for a client, however long the test lets its process live.
     pub fn accept(&self) -> Conversation {
         let (stream, _) = self.listener.accept().expect("a client comes");
-        Conversation { stream, heard: Vec::new() }
+        Conversation {
+            stream,
+            heard: Vec::new(),
+            form: Form::Plain,
+            mid_line: false,
+            seq: 0,
+            taken: 0,
+            taken_bytes: 0,
+        }
     }
 
-    /// Waits for a client, greets it as our server does, and grants it its name.
+    /// Waits for a client, greets it as our server does, and grants it its name. From then on it
+    /// gets the tagged form, and receipts for what is [heard](Conversation::hear).
     pub fn accept_as(&self, name: &str) -> Conversation {
         let mut conversation = self.accept();
-        conversation.say(BANNER);
-        conversation.hear(&format!("/nick {name}\n"));
-        conversation.say(&format!("-- you are {name}, alone here\n"));
+        conversation.greet(&format!("/nick {name}"));
+        conversation.join(name);
         conversation
     }
 
@@ -57,17 +70,111 @@ impl Peer {
         conversation.say(&format!("-- {} here: {}\n", here.len(), here.join(", ")));
         conversation
     }
+
+    /// Waits for a client that comes back and has all events up to `seen`, and takes it in as the
+    /// one that it was, of whom `taken` lines were taken.
+    pub fn accept_again(&self, name: &str, seen: u64, taken: u64) -> Conversation {
+        let mut conversation = self.accept();
+        conversation.greet(&format!("/resume {TOKEN} {seen}"));
+        (conversation.seq, conversation.taken) = (seen, taken);
+        conversation.say(&format!("-- welcome back, {name}\n= resumed {taken}\n= nick {name}\n"));
+        conversation
+    }
 }
 
 /// A connection, and everything that has come over it.
 pub struct Conversation {
     stream: TcpStream,
     heard: Vec<u8>,
+    form: Form,
+    /// What has been said ends in the middle of a line.
+    mid_line: bool,
+    /// The number of the last event.
+    seq: u64,
+    /// How many of the client's lines were taken in this session.
+    taken: u64,
+    /// How much of what was heard was taken, in bytes.
+    taken_bytes: usize,
+}
+
+/// How this side speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Plain,
+    /// Each line with its tag, and a receipt for each of the client's that gets one.
+    Tagged,
+    /// The same without receipts.
+    Silent,
 }
 
 impl Conversation {
+    /// Says this: in the tagged form each line gets its tag, as an event if somebody's doing.
     pub fn say(&mut self, text: &str) {
+        let mut bytes = String::new();
+        for line in text.split_inclusive('\n') {
+            if self.form != Form::Plain && !self.mid_line {
+                bytes += &self.tag(line);
+            }
+            self.mid_line = !line.ends_with('\n');
+            bytes += line;
+        }
+        self.say_raw(&bytes);
+    }
+
+    /// Says this as it is.
+    pub fn say_raw(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).expect("the client is there");
+    }
+
+    fn tag(&mut self, line: &str) -> String {
+        let is_event = ["<", "* ", "[", "+ "].iter().any(|front| line.starts_with(front));
+        self.seq += u64::from(is_event);
+        let seq = if is_event { self.seq.to_string() } else { "-".to_owned() };
+        format!("@{seq} {} ", now())
+    }
+
+    /// Greets the client, which asks for the tagged form and this.
+    #[track_caller]
+    pub fn greet(&mut self, ask: &str) {
+        self.say(BANNER);
+        self.hear(&format!("/tags\n{ask}\n"));
+        self.form = Form::Tagged;
+        self.taken = u64::from(!ask.starts_with("/resume"));
+    }
+
+    /// Refuses what the client has just asked for, and hears what it asks for instead.
+    #[track_caller]
+    pub fn refuse(&mut self, why: &str, ask: &str) {
+        self.say(&format!("{why}\n"));
+        self.form = Form::Silent;
+        self.hear(&format!("{ask}\n"));
+        self.form = Form::Tagged;
+    }
+
+    /// Lets the client join under this name.
+    pub fn join(&mut self, name: &str) {
+        let is = format!("-- you are {name}, alone here");
+        self.say(&format!("{is}\n= token {TOKEN}\n= nick {name}\n"));
+    }
+
+    /// Gives no receipts from now on.
+    pub fn withhold_receipts(&mut self) {
+        self.form = Form::Silent;
+    }
+
+    /// Gives a receipt for the client's line of that number.
+    pub fn confirm(&mut self, line: u64) {
+        self.say(&format!("+ {line}\n"));
+    }
+
+    /// The number of the last event.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// How many of the client's lines were taken.
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Waits for exactly `text` as what comes next.
@@ -82,20 +189,54 @@ impl Conversation {
             self.heard.extend_from_slice(&bytes[..length]);
         }
         assert_eq!(self.since(from), text, "after {:?}", self.since(0));
+        self.take_lines();
     }
 
     /// Waits for the end of what the client sends, and returns all that came before it.
     #[track_caller]
     pub fn hear_the_end(&mut self) -> String {
+        self.hear_until(|_| false)
+    }
+
+    /// Waits until the client leaves in words, and returns all that came before.
+    #[track_caller]
+    pub fn hear_quit(&mut self) -> String {
+        const QUIT: &str = "/quit\n";
+        let all = self.hear_until(|heard| heard.ends_with(QUIT.as_bytes()));
+        all.strip_suffix(QUIT).map(str::to_owned).unwrap_or_else(|| panic!("no quit in {all:?}"))
+    }
+
+    #[track_caller]
+    fn hear_until(&mut self, is_over: impl Fn(&[u8]) -> bool) -> String {
         let from = self.heard.len();
         let mut bytes = vec![0; 64 * 1024];
-        loop {
+        while !is_over(&self.heard[from..]) {
             match self.read(&mut bytes, DEADLINE) {
-                Some(0) => return self.since(from),
+                Some(0) => break,
                 Some(length) => self.heard.extend_from_slice(&bytes[..length]),
                 None => panic!("no end after {:?}", self.since(from)),
             }
+            self.take_lines();
         }
+        self.since(from)
+    }
+
+    /// Counts the lines that have come, and gives the receipts for them.
+    fn take_lines(&mut self) {
+        let new = String::from_utf8_lossy(&self.heard[self.taken_bytes..]).into_owned();
+        let mut receipts = String::new();
+        for line in new.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            self.taken_bytes += line.len();
+            let line = line.trim_end_matches('\n');
+            self.taken += u64::from(is_counted(line));
+            use Request::{Act, Rename, Say, Whisper};
+            let has_receipt =
+                matches!(parse(line), Ok(Say(_) | Act(_) | Rename(_) | Whisper { .. }));
+            if has_receipt && self.form == Form::Tagged {
+                receipts += &format!("+ {}\n", self.taken);
+            }
+        }
+        self.say(&receipts);
     }
 
     /// Asserts that nothing comes for a while.
@@ -127,4 +268,10 @@ impl Conversation {
     fn since(&self, from: usize) -> String {
         String::from_utf8_lossy(&self.heard[from..]).into_owned()
     }
+}
+
+/// The time as a tag has it.
+pub fn now() -> u128 {
+    let since = SystemTime::UNIX_EPOCH.elapsed();
+    since.expect("the clock is past 1970").as_millis()
 }

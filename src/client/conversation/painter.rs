@@ -14,6 +14,10 @@ use crate::client::colours::{Colours, Ink, Style};
 /// What stands in the middle of the rule above what is new.
 const NEW: &str = " new ";
 
+/// How many columns a rule needs at either side of its words to be seen as one: a blank, and a line
+/// of three.
+const MARGIN: usize = 4;
+
 /// How a conversation is written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Painter {
@@ -26,14 +30,17 @@ pub(super) struct Painter {
 pub(super) enum Stamp<'a> {
     /// When it came.
     Now(NaiveTime),
-    /// When it was said, long before it came.
+    /// When it was said, long before it came, where the server is.
     Earlier(&'a str),
+    /// The same, where this machine is.
+    EarlierHere(NaiveTime),
 }
 
 impl fmt::Display for Stamp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Stamp::Now(time) => write!(f, "{:02}:{:02}", time.hour(), time.minute()),
+            Stamp::EarlierHere(time) => write!(f, "{} |", Stamp::Now(*time)),
             Stamp::Earlier(time) => write!(f, "{time} |"),
         }
     }
@@ -105,11 +112,27 @@ impl Painter {
     }
 
     /// Writes that what comes next is new, across so many columns.
-    pub(super) fn rule(self, columns: usize, out: &mut String) {
-        let word = if columns < NEW.len() { "" } else { NEW };
-        let left = (columns - word.len()) / 2;
-        let right = columns - word.len() - left;
-        self.dim(format_args!("{}{word}{}", "─".repeat(left), "─".repeat(right)), out);
+    pub(super) fn new_lines(self, columns: usize, out: &mut String) {
+        self.rule(columns, if columns < NEW.len() { "" } else { NEW }, out);
+    }
+
+    /// Writes that lines are missing here, as `line` says, across so many columns; with the reason
+    /// where there is room for it.
+    pub(super) fn missed(self, columns: usize, line: &str, out: &mut String) {
+        let words = line.trim_start_matches("-- ");
+        let short = words.split(" (").next().unwrap_or_default();
+        let fits = |words: &str| words.chars().count() + 2 * MARGIN <= columns;
+        match [words, short].into_iter().find(|words| fits(words)) {
+            Some(words) => self.rule(columns, &format!(" {words} "), out),
+            None => self.dim(format_args!("{line}"), out),
+        }
+    }
+
+    fn rule(self, columns: usize, words: &str, out: &mut String) {
+        let free = columns.saturating_sub(words.chars().count());
+        let left = free / 2;
+        let right = free - left;
+        self.dim(format_args!("{}{words}{}", "─".repeat(left), "─".repeat(right)), out);
     }
 
     fn stamp(self, stamp: Stamp<'_>, out: &mut String) {
@@ -217,7 +240,24 @@ mod tests {
             [(0, ""), (1, "─"), (4, "────"), (5, " new "), (6, " new ─"), (9, "── new ──")]
         {
             let mut out = String::new();
-            Painter { colours: Colours::None }.rule(columns, &mut out);
+            Painter { colours: Colours::None }.new_lines(columns, &mut out);
+            assert_eq!(out, format!("{expected}\n"), "{columns}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_a_rule_too_as_long_as_it_fits() {
+        let line = "-- you missed 312 lines (you were away)";
+        for (columns, expected) in [
+            (45, "─── you missed 312 lines (you were away) ────"),
+            (44, "─── you missed 312 lines (you were away) ───"),
+            (43, "────────── you missed 312 lines ───────────"),
+            (28, "─── you missed 312 lines ───"),
+            (27, line),
+            (1, line),
+        ] {
+            let mut out = String::new();
+            Painter { colours: Colours::None }.missed(columns, line, &mut out);
             assert_eq!(out, format!("{expected}\n"), "{columns}");
         }
     }

@@ -1,0 +1,169 @@
+//! What the threads do with the outbox: the main thread puts lines in, the sender takes them out,
+//! and one more waits for what is not confirmed.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use super::{Input, Link, Parting, State};
+use crate::client::connection::Connection;
+use crate::client::handshake::{Form, Progress, Server};
+use crate::client::outbox::{Asker, Batch};
+use crate::protocol::request::Command;
+
+/// What the sender is to do next.
+#[derive(Debug)]
+pub(in crate::client) enum Task {
+    /// Write this, to a server of this kind.
+    Write(Arc<Connection>, Server, Batch),
+    /// Everything is written, and the user wants to go from a server that is not told so in words.
+    Finish(Server),
+}
+
+/// Whether a line was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::client) enum Entered {
+    Yes,
+    /// Too much waits already.
+    Full,
+}
+
+impl Link {
+    /// Takes a line of the user's to be sent, unless so many bytes wait already.
+    pub(in crate::client) fn enter(&self, line: Vec<u8>, most: usize) -> Entered {
+        let mut state = self.state();
+        if state.standing.outbox.held() > most {
+            return Entered::Full;
+        }
+        self.push(&mut state, line, Asker::User);
+        Entered::Yes
+    }
+
+    /// The same, but waits until there is room for it.
+    pub(in crate::client) fn enter_in_time(&self, line: Vec<u8>, most: usize) {
+        let is_full = |state: &mut State| state.standing.outbox.held() > most;
+        let waited = self.changed.wait_while(self.state(), is_full);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        self.push(&mut state, line, Asker::User);
+    }
+
+    /// Asks the server who is here, before anything of the user's that is not written.
+    pub(in crate::client) fn ask_who(&self) {
+        self.push(&mut self.state(), Command::Who.word().into(), Asker::Client);
+    }
+
+    fn push(&self, state: &mut State, line: Vec<u8>, asker: Asker) {
+        state.standing.outbox.enter(line, asker, Instant::now());
+        self.changed.notify_all();
+    }
+
+    /// Waits until there is something for the sender to do.
+    pub(in crate::client) fn next_task(&self) -> Task {
+        let mut state = self.state();
+        loop {
+            state = if state.has_work() { self.greeted(state) } else { self.wait(state) };
+            if !state.away
+                && let Progress::Done(server) = state.progress
+                && let Some(task) = state.task(server)
+            {
+                return task;
+            }
+        }
+    }
+
+    /// To be told when a batch was written; `lines` of it, if the connection is lost.
+    pub(in crate::client) fn have_written(
+        &self,
+        on: &Arc<Connection>,
+        lines: Result<usize, usize>,
+    ) {
+        let mut state = self.state();
+        state.writing = false;
+        let is_same = Arc::ptr_eq(&state.connection, on);
+        if is_same && state.standing.form() == Form::Plain {
+            let (Ok(written) | Err(written)) = lines;
+            state.standing.outbox.forget(written);
+            if lines.is_err() {
+                state.standing.outbox.take_back(Instant::now());
+            }
+        }
+        self.changed.notify_all();
+    }
+
+    /// Nothing more will be entered: the sender tells the server, when all is written.
+    pub(in crate::client) fn end_input(&self) {
+        self.state().input = Input::Over;
+        self.changed.notify_all();
+    }
+
+    /// Tells the server that we leave, as the last thing that the program does: one that knows us
+    /// again would keep our name for a minute otherwise.
+    pub(in crate::client) fn say_goodbye(&self) {
+        let state = self.state();
+        let is_told = state.standing.outbox.has_written_quit();
+        let may_be_told = state.standing.form() == Form::Tagged && !state.away && !state.writing;
+        if may_be_told && !is_told {
+            state.connection.send_last(Command::Quit.word());
+        }
+    }
+
+    /// Waits until another number of lines than `known` has waited for a receipt for too long. Only
+    /// while some wait does it wake by itself.
+    pub(in crate::client) fn next_overdue(&self, known: usize) -> usize {
+        let mut state = self.state();
+        loop {
+            let now = Instant::now();
+            let (overdue, next) = state.overdue(now);
+            if overdue != known {
+                return overdue;
+            }
+            state = match next {
+                None => self.wait(state),
+                Some(next) => {
+                    let waited = self.changed.wait_timeout(state, next.duration_since(now));
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}
+
+impl State {
+    /// Whether the sender has something to do, as soon as the server lets it.
+    fn has_work(&self) -> bool {
+        self.standing.outbox.has_unwritten() || self.input == Input::Over
+    }
+
+    fn task(&mut self, server: Server) -> Option<Task> {
+        let form = self.standing.form();
+        let outbox = &mut self.standing.outbox;
+        if !outbox.has_unwritten() && self.input == Input::Over {
+            self.input = Input::Finished;
+            match form {
+                Form::Plain => return Some(Task::Finish(server)),
+                Form::Tagged if outbox.has_quit() => {}
+                Form::Tagged => {
+                    outbox.enter(Command::Quit.word().into(), Asker::User, Instant::now());
+                }
+            }
+        }
+        if !outbox.has_unwritten() {
+            return None;
+        }
+        let batch = self.standing.outbox.next_batch(server);
+        if batch.ends {
+            self.parting = Parting::Wanted;
+        }
+        self.writing = true;
+        Some(Task::Write(Arc::clone(&self.connection), server, batch))
+    }
+
+    /// Where the server confirms nothing, nothing waits to be confirmed.
+    fn overdue(&self, now: Instant) -> (usize, Option<Instant>) {
+        let is_here = !self.away && matches!(self.progress, Progress::Done(Server::Ours));
+        if is_here && self.standing.form() == Form::Tagged {
+            self.standing.outbox.overdue(now)
+        } else {
+            (0, None)
+        }
+    }
+}

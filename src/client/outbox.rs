@@ -1,0 +1,534 @@
+//! What the user has entered and the server is not known to have taken. Pure.
+//!
+//! A line stays here until its receipt comes, so that it can be said again on another connection,
+//! and once only. The server counts a session's lines as they come; so does this, as they are
+//! written. A receipt for one line says that all before it were taken, too.
+//!
+//! Lines that never get a receipt, such as `/who`, stay until one for a later line comes, but not
+//! for long: they are the first to be forgotten.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::handshake::Server;
+use crate::protocol::reply;
+use entry::{Entry, Sort};
+
+mod entry;
+
+/// Roughly how many bytes of lines are written, and shown as ours, at once.
+const BATCH: usize = 16 * 1024;
+
+/// How long a receipt may take before the user sees that it is missing: longer than any network of
+/// ours takes, and short enough to stop before the next sentence.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many bytes of lines are kept that were written and get no receipt; and as many of those that
+/// may still get one that a lost connection had.
+const MOST_SPARE: usize = 1024 * 1024;
+
+/// The lines, in the order in which they were entered.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    lines: VecDeque<Entry>,
+    /// How many of them, from the front, were written on the present connection.
+    written: usize,
+    /// How many lines that count were written in this session, those of the handshake too.
+    counted: u64,
+    /// The last line that is known to be taken.
+    taken: u64,
+    /// Lines that were taken on a lost connection, and what became of them is not known yet. In
+    /// what is told of that time, a receipt for a later one shows that there will be none.
+    covered: VecDeque<Entry>,
+    /// What is gone may have had receipts in it.
+    gap: bool,
+    /// The bytes of the lines that have to be kept.
+    held: usize,
+    /// The bytes of those that need not be.
+    spare: usize,
+}
+
+/// Whose line it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// The user's.
+    User,
+    /// The client's own question, which it asks again by itself on another connection.
+    Client,
+}
+
+/// What is to be written in one go.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Batch {
+    /// The lines, without their line ends.
+    pub(super) lines: Vec<Vec<u8>>,
+    /// Those of them that the user has not seen as sent, in their places.
+    pub(super) unseen: Vec<usize>,
+    /// Whether the last one is the user's word to leave.
+    pub(super) ends: bool,
+}
+
+/// What the server has come to know of our lines.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// They will not be said: the server has refused them, and the reason is lost.
+    Refused(Vec<Vec<u8>>),
+    /// They were taken, or nothing was new.
+    Well,
+}
+
+impl Outbox {
+    /// Takes a line of the user's, at the end; or one of the client's, before what is unwritten.
+    pub(super) fn enter(&mut self, line: Vec<u8>, asker: Asker, now: Instant) {
+        let entry = Entry::new(line, asker, now);
+        self.held += entry.weight();
+        match asker {
+            Asker::User => self.lines.push_back(entry),
+            Asker::Client => self.lines.insert(self.written, entry),
+        }
+    }
+
+    /// Whether there is something to write on the present connection. After `/quit` nothing is, and
+    /// that itself waits for the receipts of all before it: afterwards nobody could be asked.
+    pub(super) fn has_unwritten(&self) -> bool {
+        self.may_write_next(Server::Ours) && !self.has_written_quit()
+    }
+
+    fn may_write_next(&self, server: Server) -> bool {
+        self.lines.get(self.written).is_some_and(|next| {
+            let ends = next.sort == Sort::Quit && server == Server::Ours;
+            !(ends && self.awaits_receipts())
+        })
+    }
+
+    fn awaits_receipts(&self) -> bool {
+        let mut written = self.lines.iter().take(self.written);
+        self.has_covered() || written.any(|line| line.sort.has_receipt())
+    }
+
+    /// Whether the last line that was written on the present connection is `/quit`.
+    pub(super) fn has_written_quit(&self) -> bool {
+        self.written.checked_sub(1).is_some_and(|last| self.lines[last].sort == Sort::Quit)
+    }
+
+    /// Whether the user's word to leave is in it.
+    pub(super) fn has_quit(&self) -> bool {
+        self.lines.iter().any(|line| line.sort == Sort::Quit)
+    }
+
+    /// Whether `/quit` was written in this session, be it on another connection.
+    pub(super) fn has_tried_to_quit(&self) -> bool {
+        self.lines.iter().any(|line| line.sort == Sort::Quit && line.number.is_some())
+    }
+
+    /// Gives out the next lines, which count as written from now on.
+    pub(super) fn next_batch(&mut self, server: Server) -> Batch {
+        let (mut batch, mut bytes) = (Batch::default(), 0);
+        while bytes < BATCH
+            && !batch.ends
+            && self.may_write_next(server)
+            && let Some(line) = self.lines.get_mut(self.written)
+        {
+            if line.be_seen() {
+                batch.unseen.push(batch.lines.len());
+            }
+            if line.sort.is_counted() {
+                self.counted = self.counted.saturating_add(1);
+            }
+            let was_spare = line.is_spare();
+            line.number = Some(self.counted);
+            if line.is_spare() && !was_spare {
+                self.held -= line.weight();
+                self.spare += line.weight();
+            }
+            batch.ends = line.sort == Sort::Quit && server == Server::Ours;
+            bytes += line.line.len() + 1;
+            batch.lines.push(line.line.clone());
+            self.written += 1;
+        }
+        if self.spare > MOST_SPARE {
+            self.forget_spare();
+        }
+        batch
+    }
+
+    /// The first so many of those that were written are done with: nobody will confirm them.
+    pub(super) fn forget(&mut self, written: usize) {
+        for _ in 0..written.min(self.written) {
+            self.pop();
+        }
+    }
+
+    /// What was given out was not written after all, nor will anybody confirm what was.
+    pub(super) fn take_back(&mut self, now: Instant) {
+        self.restart(now);
+    }
+
+    /// A line that counts was sent besides, which nobody has entered.
+    pub(super) fn count(&mut self) {
+        self.counted = self.counted.saturating_add(1);
+    }
+
+    /// The connection is lost.
+    pub(super) fn lose(&mut self) {
+        let dropped = self.lines.iter().filter(|line| line.sort == Sort::RollCall);
+        for line in dropped {
+            let pile = if line.is_spare() { &mut self.spare } else { &mut self.held };
+            *pile -= line.weight();
+        }
+        self.lines.retain(|line| line.sort != Sort::RollCall);
+        self.written = 0;
+        self.gap = false;
+    }
+
+    /// The session goes on over another connection, and the server has taken so many lines of it.
+    /// Those after that are written again.
+    pub(super) fn resume(&mut self, taken: u64, now: Instant) {
+        while self.lines.front().is_some_and(|line| line.was_taken(taken)) {
+            let Some(line) = self.pop() else { break };
+            if line.sort.has_receipt() {
+                self.covered.push_back(line);
+            }
+        }
+        self.restart(now);
+        self.counted = taken;
+        self.taken = self.taken.max(taken);
+        let mut kept = self.covered.iter().map(Entry::weight).sum::<usize>();
+        while kept > MOST_SPARE
+            && let Some(line) = self.covered.pop_front()
+        {
+            kept -= line.weight();
+        }
+    }
+
+    /// Another session begins, in which everything is written again, but for questions that were
+    /// asked before. The value is how many of the lines may have been said already.
+    pub(super) fn begin_anew(&mut self, now: Instant) -> usize {
+        self.forget_spare();
+        let again = self.lines.iter().filter(|line| line.number.is_some()).count();
+        self.covered.clear();
+        self.restart(now);
+        (self.counted, self.taken) = (0, 0);
+        again
+    }
+
+    /// A receipt has come.
+    pub(super) fn receipt(&mut self, number: u64) -> Outcome {
+        let mut refused = Vec::new();
+        while self.covered.front().is_some_and(|line| line.was_taken(number)) {
+            let Some(line) = self.covered.pop_front() else { break };
+            if line.number != Some(number) && !self.gap {
+                refused.push(line.line);
+            }
+        }
+        while self.written > 0 && self.lines.front().is_some_and(|line| line.was_taken(number)) {
+            self.pop();
+        }
+        self.gap = false;
+        self.taken = self.taken.max(number.min(self.counted));
+        Outcome::of(refused)
+    }
+
+    /// All receipts of the lost connection have come, if there were any.
+    pub(super) fn settle_covered(&mut self) -> Outcome {
+        Outcome::of(self.covered.drain(..).map(|line| line.line).collect())
+    }
+
+    /// Whether it is not yet known what became of lines that the lost connection took.
+    pub(super) fn has_covered(&self) -> bool {
+        !self.covered.is_empty()
+    }
+
+    /// The server has said this. If it refuses a line, the oldest that it may be about is done with.
+    pub(super) fn hear(&mut self, line: &str) {
+        if reply::missed(line).is_some() {
+            self.gap = true;
+        } else if let Some(limit) = reply::too_long(line) {
+            self.settle(|entry| entry.line.len() > limit);
+        } else if line.starts_with("!! /msg: ") {
+            self.settle(|entry| entry.sort == Sort::Whisper);
+        } else if line.starts_with("!! /nick: ") {
+            self.settle(|entry| matches!(entry.sort, Sort::Rename(_) | Sort::BadName));
+        }
+    }
+
+    /// The server has granted a name, which has no receipt if it is the old one.
+    pub(super) fn be_called(&mut self, name: &str) {
+        let is_meant = |line: &Entry| matches!(&line.sort, Sort::Rename(to) if to.as_str() == name);
+        if let Some(place) = self.covered.iter().position(is_meant) {
+            self.covered.remove(place);
+        } else {
+            self.settle(is_meant);
+        }
+    }
+
+    /// How many of the user's lines are not known to be said.
+    pub(super) fn unsaid(&self) -> usize {
+        let unsaid = self.lines.iter().filter(|line| line.is_unsaid()).count();
+        unsaid + self.covered.len()
+    }
+
+    /// How many lines have waited for their receipts for too long, and when the next one will have.
+    pub(super) fn overdue(&self, now: Instant) -> (usize, Option<Instant>) {
+        // Those that were entered later have waited for less.
+        let mut awaited =
+            self.covered.iter().chain(&self.lines).filter(|line| line.sort.has_receipt());
+        let mut overdue = 0;
+        let next = awaited.find_map(|line| {
+            let due = line.since + PATIENCE;
+            overdue += usize::from(due <= now);
+            (due > now).then_some(due)
+        });
+        (overdue, next)
+    }
+
+    /// How many bytes are kept that have to be.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// The last line of the session that is known to be taken.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    fn restart(&mut self, now: Instant) {
+        self.written = 0;
+        for line in &mut self.lines {
+            if line.is_spare() {
+                self.spare -= line.weight();
+                self.held += line.weight();
+            }
+            line.number = None;
+            line.since = now;
+        }
+        self.covered.iter_mut().for_each(|line| line.since = now);
+    }
+
+    fn settle(&mut self, is_meant: impl Fn(&Entry) -> bool) {
+        let mut written = self.lines.iter().take(self.written);
+        if let Some(place) = written.position(is_meant) {
+            self.written -= 1;
+            if let Some(line) = self.lines.remove(place) {
+                self.unweigh(&line);
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Option<Entry> {
+        let line = self.lines.pop_front()?;
+        self.written = self.written.saturating_sub(1);
+        self.unweigh(&line);
+        Some(line)
+    }
+
+    fn unweigh(&mut self, line: &Entry) {
+        let pile = if line.is_spare() { &mut self.spare } else { &mut self.held };
+        *pile -= line.weight();
+    }
+
+    /// Forgets what was written and gets no receipt, but for the word to leave.
+    fn forget_spare(&mut self) {
+        let is_kept = |line: &Entry| !line.is_spare() || line.sort == Sort::Quit;
+        let gone = self.lines.iter().take(self.written).filter(|line| !is_kept(line)).count();
+        self.lines.retain(is_kept);
+        self.written -= gone;
+        let kept = self.lines.iter().filter(|line| line.is_spare());
+        self.spare = kept.map(Entry::weight).sum();
+    }
+}
+
+impl Outcome {
+    fn of(refused: Vec<Vec<u8>>) -> Outcome {
+        if refused.is_empty() { Outcome::Well } else { Outcome::Refused(refused) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An outbox of these lines, in a session of which the first line was the name.
+    fn outbox(lines: &[&str]) -> Outbox {
+        let mut outbox = Outbox::default();
+        outbox.count();
+        enter(&mut outbox, lines);
+        outbox
+    }
+
+    fn enter(outbox: &mut Outbox, lines: &[&str]) {
+        let now = Instant::now();
+        lines.iter().for_each(|line| outbox.enter(line.as_bytes().to_vec(), Asker::User, now));
+    }
+
+    /// What is written next, until nothing more is.
+    fn written(outbox: &mut Outbox) -> Vec<String> {
+        let mut written = Vec::new();
+        while outbox.has_unwritten() {
+            written.extend(texts(outbox.next_batch(Server::Ours).lines));
+        }
+        assert_valid(outbox);
+        written
+    }
+
+    fn texts(lines: Vec<Vec<u8>>) -> Vec<String> {
+        lines.into_iter().map(|line| String::from_utf8(line).expect("it is text")).collect()
+    }
+
+    fn assert_valid(outbox: &Outbox) {
+        assert!(outbox.written <= outbox.lines.len(), "{outbox:?}");
+        let weigh = |spare: bool| {
+            let lines = outbox.lines.iter().filter(|line| line.is_spare() == spare);
+            lines.map(Entry::weight).sum::<usize>()
+        };
+        assert_eq!((outbox.held, outbox.spare), (weigh(false), weigh(true)), "{outbox:?}");
+    }
+
+    #[test]
+    fn a_receipt_stands_for_all_lines_before_it() {
+        let mut outbox = outbox(&["one", "/who", "two", "three"]);
+        assert_eq!(written(&mut outbox), ["one", "/who", "two", "three"]);
+        assert_eq!(outbox.unsaid(), 3);
+        assert_eq!(outbox.receipt(2), Outcome::Well);
+        assert_eq!(outbox.unsaid(), 2);
+        assert_eq!(outbox.receipt(4), Outcome::Well);
+        assert_eq!((outbox.unsaid(), outbox.taken()), (1, 4));
+        assert_eq!(outbox.receipt(5), Outcome::Well);
+        assert_eq!((outbox.unsaid(), outbox.held()), (0, 0));
+    }
+
+    #[test]
+    fn what_was_not_taken_is_written_again_and_what_was_not_seen_is_shown_once() {
+        let mut outbox = outbox(&["one", "two", "three"]);
+        let batch = outbox.next_batch(Server::Ours);
+        assert_eq!(batch.unseen, [0, 1, 2]);
+        outbox.receipt(2);
+        outbox.lose();
+        enter(&mut outbox, &["four"]);
+        outbox.resume(3, Instant::now());
+        let batch = outbox.next_batch(Server::Ours);
+        assert_eq!(
+            (texts(batch.lines), batch.unseen),
+            (vec!["three".into(), "four".into()], vec![1])
+        );
+        assert_eq!(outbox.receipt(3), Outcome::Well);
+        assert_eq!(outbox.receipt(5), Outcome::Well);
+        assert_eq!(outbox.unsaid(), 0);
+        // In another session all that is left is said again, with new numbers.
+        enter(&mut outbox, &["five", "six"]);
+        written(&mut outbox);
+        outbox.lose();
+        assert_eq!(outbox.begin_anew(Instant::now()), 2);
+        outbox.count();
+        assert_eq!(written(&mut outbox), ["five", "six"]);
+        outbox.receipt(3);
+        assert_eq!(outbox.unsaid(), 0);
+    }
+
+    #[test]
+    fn a_line_that_was_taken_and_gets_no_receipt_was_refused() {
+        let mut outbox = outbox(&["/msg bbo x", "two", "/msg abc y"]);
+        written(&mut outbox);
+        outbox.lose();
+        outbox.resume(4, Instant::now());
+        assert!(outbox.has_covered());
+        assert_eq!(outbox.receipt(3), Outcome::Refused(vec![b"/msg bbo x".to_vec()]));
+        assert_eq!(outbox.settle_covered(), Outcome::Refused(vec![b"/msg abc y".to_vec()]));
+        assert_eq!(outbox.settle_covered(), Outcome::Well);
+        assert_eq!(outbox.unsaid(), 0);
+    }
+
+    #[test]
+    fn a_gap_may_have_had_the_receipts_in_it() {
+        let mut outbox = outbox(&["one", "two"]);
+        written(&mut outbox);
+        outbox.lose();
+        outbox.resume(3, Instant::now());
+        outbox.hear("-- you missed 312 lines (you were away)");
+        assert_eq!(outbox.receipt(3), Outcome::Well);
+        assert_eq!(outbox.unsaid(), 0);
+    }
+
+    #[test]
+    fn a_refusal_settles_the_oldest_line_that_it_may_be_about() {
+        let mut outbox =
+            outbox(&["/msg a x", "/nick bob", "a long line", "/msg b y", "short", "/nick -"]);
+        written(&mut outbox);
+        let refusals = [
+            ("!! /msg: nobody here is called a", 4),
+            ("!! /nick: the name bob is taken", 3),
+            ("!! that line was too long and was not sent: the most is 10 bytes", 2),
+            ("!! /msg: nobody here is called b", 1),
+            ("!! /msg: nobody here is called c", 1),
+            ("!! /nick: a name cannot start with - or .", 1),
+            ("!! unknown command /x; to say it, begin with //", 1),
+        ];
+        for (line, unsaid) in refusals {
+            outbox.hear(line);
+            assert_eq!(outbox.unsaid(), unsaid, "{line}");
+        }
+        assert_valid(&outbox);
+    }
+
+    #[test]
+    fn the_word_to_leave_waits_for_all_receipts_and_nothing_follows_it() {
+        let mut outbox = outbox(&["one", "/quit", "two"]);
+        assert_eq!(written(&mut outbox), ["one"]);
+        outbox.receipt(2);
+        assert_eq!(written(&mut outbox), ["/quit"]);
+        assert!(outbox.has_written_quit() && outbox.has_tried_to_quit());
+        outbox.lose();
+        outbox.resume(2, Instant::now());
+        assert_eq!(written(&mut outbox), ["/quit"]);
+    }
+
+    #[test]
+    fn lines_that_do_not_count_shift_no_numbers() {
+        let mut outbox = outbox(&["/tags", "one", "/resume x", "two"]);
+        assert_eq!(written(&mut outbox).len(), 4);
+        outbox.receipt(2);
+        assert_eq!(outbox.unsaid(), 1);
+        outbox.receipt(3);
+        assert_eq!(outbox.unsaid(), 0);
+    }
+
+    #[test]
+    fn what_gets_no_receipt_takes_no_endless_memory() {
+        let mut outbox = outbox(&[]);
+        for _ in 0..20_000 {
+            enter(&mut outbox, &["/who"]);
+            outbox.next_batch(Server::Ours);
+        }
+        assert!(outbox.spare <= MOST_SPARE && outbox.held() == 0);
+        assert_valid(&outbox);
+    }
+
+    #[test]
+    fn a_line_is_overdue_after_two_seconds() {
+        let start = Instant::now();
+        let mut outbox = Outbox::default();
+        for (line, seconds) in [("one", 0), ("/who", 0), ("two", 1)] {
+            outbox.enter(line.into(), Asker::User, start + Duration::from_secs(seconds));
+        }
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(outbox.overdue(after(1)), (0, Some(after(2))));
+        assert_eq!(outbox.overdue(after(2)), (1, Some(after(3))));
+        assert_eq!(outbox.overdue(after(3)), (2, None));
+    }
+
+    #[test]
+    fn lies_do_no_harm() {
+        let mut outbox = outbox(&["one", "two"]);
+        written(&mut outbox);
+        assert_eq!(outbox.receipt(u64::MAX), Outcome::Well);
+        assert_eq!(outbox.taken(), 3);
+        outbox.lose();
+        outbox.resume(u64::MAX, Instant::now());
+        enter(&mut outbox, &["three"]);
+        assert_eq!(written(&mut outbox), ["three"]);
+        assert_eq!(outbox.receipt(0), Outcome::Well);
+        outbox.lose();
+        outbox.resume(0, Instant::now());
+        assert_eq!(written(&mut outbox), ["three"]);
+    }
+}

@@ -1,0 +1,79 @@
+//! What the user has entered, from the outbox to the socket.
+//!
+//! One thread does this, in a terminal, and in a filter whose server confirms each line. It never
+//! waits for an answer: what is not confirmed stays in the outbox, and when the connection is lost,
+//! is given out again.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use log::{info, warn};
+
+use super::connection::Connection;
+use super::editor::recall::is_secret;
+use super::handshake::Server;
+use super::link::{Link, Task};
+use super::outbox::Batch;
+use super::output::Output;
+use super::way_out::{End, wait_for_the_end};
+use crate::protocol::text;
+
+/// The work of the thread that sends.
+pub(super) struct Sender<O> {
+    pub(super) link: Arc<Link>,
+    pub(super) output: Arc<O>,
+}
+
+impl<O: Output> Sender<O> {
+    /// Sends until the user has left.
+    pub(super) fn run(self) -> End {
+        loop {
+            match self.link.next_task() {
+                Task::Write(connection, server, batch) => {
+                    if let Err(end) = self.write(&connection, server, &batch) {
+                        return end;
+                    }
+                }
+                // It closes the connection when it has taken everything, and the receiver ends it.
+                Task::Finish(Server::Ours) => match self.link.close_our_side() {
+                    Ok(()) => wait_for_the_end(),
+                    Err(_) => return End::Clean,
+                },
+                Task::Finish(Server::Foreign) => return End::Clean,
+            }
+        }
+    }
+
+    fn write(&self, to: &Arc<Connection>, server: Server, batch: &Batch) -> Result<(), End> {
+        let unseen: Vec<_> = batch.unseen.iter().map(|&place| readable(batch, place)).collect();
+        if !unseen.is_empty() {
+            self.output.show_own(server, &unseen)?;
+        }
+        match to.send_lines(&batch.lines) {
+            Ok(()) => {
+                self.link.have_written(to, Ok(batch.lines.len()));
+                batch.lines.iter().for_each(|line| info!("sent: {}", for_log(line)));
+            }
+            // The receiver learns it too, and makes another connection or ends the program.
+            Err((sent, why)) => {
+                warn!("not sent: {why}");
+                self.link.have_written(to, Err(sent));
+                self.link.wait_for_loss(to);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn readable(batch: &Batch, place: usize) -> Cow<'_, str> {
+    text::make_safe(&batch.lines[place])
+}
+
+/// For the log, which somebody will read in a terminal, and which has no passwords in it.
+pub(super) fn for_log(line: &[u8]) -> Cow<'_, str> {
+    let line = text::make_safe(line);
+    if is_secret(&line) {
+        return Cow::Borrowed("(a line that may have a password in it)");
+    }
+    line
+}
