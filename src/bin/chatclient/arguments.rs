@@ -1,0 +1,124 @@
+//! What `chatclient` can be told on its command line and in its environment. It makes no use of
+//! `main.rs`, so that what is packaged can be made of it.
+
+use std::path::PathBuf;
+
+use chatroom::arguments;
+use chatroom::client::{self, BellChoice, ColorChoice, Config, OnLoss};
+use chatroom::protocol::name::Name;
+use chatroom::protocol::{DEFAULT_ADDRESS, DEFAULT_PORT};
+use clap::{Parser, ValueEnum, ValueHint};
+use log::LevelFilter;
+
+const PROGRAM: &str = "chatclient";
+
+const EXAMPLES: &str = "\
+Examples:
+  chatclient                              join the room on this machine
+  chatclient 192.168.1.7 5000             join the room on another one
+  chatclient --name alice chat.local      join under a name
+  echo 'build done' | chatclient host     say one line and leave
+  tail -f build.log | chatclient host     say each new line
+
+In the room, /help lists the commands, and Ctrl+C leaves.
+Exit status: 0 a clean end, 1 no connection or a lost one, 2 wrong usage.";
+
+/// Join a chat room.
+///
+/// In a terminal, write at the bottom while the conversation goes on above. Without one, lines from
+/// standard input are said, and what the room says goes to standard output.
+#[derive(Debug, Parser)]
+#[command(name = PROGRAM, version, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The server's address or name
+    #[arg(default_value = DEFAULT_ADDRESS, env = "CHATROOM_HOST", hide_env_values = true)]
+    #[arg(value_parser = arguments::host, value_hint = ValueHint::Hostname)]
+    host: String,
+
+    /// The server's port
+    #[arg(default_value_t = DEFAULT_PORT, env = "CHATROOM_PORT", hide_env_values = true)]
+    #[arg(value_parser = arguments::port)]
+    port: u16,
+
+    /// Your name in the room; your login name if you give none
+    #[arg(long, env = "CHATROOM_NAME", hide_env_values = true, value_parser = name)]
+    #[arg(allow_hyphen_values = true)]
+    name: Option<Name>,
+
+    /// Use colours in a terminal: auto (where it has them, and NO_COLOR is not set), always or never
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+
+    /// What rings the terminal's bell: off, mentions (your name, and private lines) or all (lines)
+    #[arg(long, value_name = "WHAT", default_value = "mentions")]
+    bell: Bell,
+
+    /// Neither read nor keep what you send across runs
+    #[arg(long)]
+    no_history: bool,
+
+    /// End when the connection is lost, with status 1; in a terminal it is made again otherwise
+    #[arg(long)]
+    no_reconnect: bool,
+
+    /// Append the log to this file
+    #[arg(long, value_name = "FILE", default_value = "client.log")]
+    log_file: PathBuf,
+
+    /// How much to log: off, error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = arguments::log_level)]
+    log_level: LevelFilter,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Bell {
+    Off,
+    Mentions,
+    All,
+}
+
+impl From<Arguments> for Config {
+    fn from(arguments: Arguments) -> Config {
+        Config {
+            host: arguments.host,
+            port: arguments.port,
+            name: arguments.name.or_else(client::login_name),
+            log_file: arguments.log_file,
+            log_level: arguments.log_level,
+            color: match arguments.color {
+                Color::Auto => ColorChoice::Auto,
+                Color::Always => ColorChoice::Always,
+                Color::Never => ColorChoice::Never,
+            },
+            bell: match arguments.bell {
+                Bell::Off => BellChoice::Off,
+                Bell::Mentions => BellChoice::Mentions,
+                Bell::All => BellChoice::All,
+            },
+            history: if arguments.no_history { None } else { client::history_path() },
+            on_loss: if arguments.no_reconnect { OnLoss::Ends } else { OnLoss::ComesBack },
+        }
+    }
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    Name::parse(text).map_err(|rule| rule.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}
