@@ -1,31 +1,35 @@
 //! What the command lines of both programs share: how they are parsed, how wrong usage is told, and
 //! the arguments that both have.
 
+use std::ffi::{OsStr, OsString};
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Arg, Command, Error, Parser};
 use log::LevelFilter;
 
 use crate::problem;
 use crate::protocol::DEFAULT_ADDRESS;
 
-/// The program's arguments.
+/// The program's arguments. An empty environment variable is as good as none: service managers and
+/// container files set them so.
 ///
 /// # Errors
 ///
 /// The program is to end with this status, and has said why: help or the version was asked for, or
 /// the arguments are wrong.
 pub fn parse<A: Parser>() -> Result<A, ExitCode> {
-    A::try_parse().map_err(|error| {
+    let mut command = A::command().mut_args(without_empty_environment);
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    matches.and_then(|mut matches| A::from_arg_matches_mut(&mut matches)).map_err(|error| {
         if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
             // A closed standard output is no reason to fail.
             error.print().ok();
             return ExitCode::SUCCESS;
         }
-        problem::complain(A::command().get_name(), usage::<A>(&error.render().to_string()));
+        problem::complain(command.get_name(), usage(&command, &error));
         ExitCode::from(2)
     })
 }
@@ -94,15 +98,43 @@ pub fn log_level(text: &str) -> Result<LevelFilter, String> {
     text.parse().map_err(|_| "it must be off, error, warn, info, debug or trace".to_owned())
 }
 
-/// What the parser has to say of wrong usage, in several paragraphs, as one line that also says
-/// where to find more.
-fn usage<A: CommandFactory>(rendered: &str) -> String {
+fn without_empty_environment(argument: Arg) -> Arg {
+    match in_environment(&argument) {
+        Some((_, value)) if value.is_empty() => argument.env(None::<&str>),
+        _ => argument,
+    }
+}
+
+/// The variable that stands for the argument, and its value.
+fn in_environment(argument: &Arg) -> Option<(&OsStr, OsString)> {
+    let variable = argument.get_env()?;
+    Some((variable, std::env::var_os(variable)?))
+}
+
+/// What is wrong with the usage, in one line, and where to find more.
+fn usage(command: &Command, error: &Error) -> String {
+    let from = variable(command, error)
+        .map_or(String::new(), |variable| format!(" (from the environment's {variable})"));
+    told(command.get_name(), &error.render().to_string(), &from)
+}
+
+/// The environment's variable that a bad value comes from.
+fn variable(command: &Command, error: &Error) -> Option<String> {
+    let argument = error.get(ContextKind::InvalidArg)?.to_string();
+    let value = error.get(ContextKind::InvalidValue)?.to_string();
+    let argument = command.get_arguments().find(|known| known.to_string() == argument)?;
+    let (variable, its_value) = in_environment(argument)?;
+    (its_value == *value).then(|| variable.display().to_string())
+}
+
+/// What the parser has to say of wrong usage, in several paragraphs, as one line.
+fn told(program: &str, rendered: &str, from: &str) -> String {
     let mut paragraphs = rendered.split("\n\n").map(one_line);
     let what = paragraphs.next().unwrap_or_default();
     let what = what.strip_prefix("error: ").unwrap_or(&what);
     let similar = paragraphs.find_map(|tip| Some(tip.strip_prefix("tip: a similar ")?.to_owned()));
     let similar = similar.map_or(String::new(), |tip| format!("; a similar {tip}"));
-    format!("{what}{similar}; see {} --help", A::command().get_name())
+    format!("{what}{similar}{from}; see {program} --help")
 }
 
 fn one_line(paragraph: &str) -> String {
@@ -112,9 +144,6 @@ fn one_line(paragraph: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Parser)]
-    struct Prog {}
 
     #[test]
     fn wrong_usage_is_told_in_one_line() {
@@ -130,7 +159,7 @@ mod tests {
             ("error: bad\n  [values: a, b]\n", "bad [values: a, b]; see chatroom --help"),
         ];
         for (rendered, line) in cases {
-            assert_eq!(usage::<Prog>(rendered), line);
+            assert_eq!(told("chatroom", rendered, ""), line);
         }
     }
 

@@ -94,11 +94,75 @@ fn help_and_version_are_no_mistakes() {
 }
 
 #[test]
-fn the_environment_stands_for_the_arguments() {
+fn the_environment_stands_for_every_argument() {
+    let log = file("environment");
     let mut command = chatserver();
-    command.env("CHATROOM_ADDRESS", "127.0.0.1").env("CHATROOM_PORT", "0");
+    for (variable, value) in [
+        ("ADDRESS", "127.0.0.1"),
+        ("PORT", "0"),
+        ("MAX_CLIENTS", "2"),
+        ("MAX_LINE", "16"),
+        ("RATE_LIMIT", "1"),
+        ("REPLAY", "1"),
+        ("MEMORY", "1M"),
+        ("STALL_TIMEOUT", "1"),
+        ("AWAY_TIMEOUT", "1"),
+        ("LOG_LEVEL", "debug"),
+        ("LOG_FILE", &log.display().to_string()),
+    ] {
+        command.env(format!("CHATROOM_{variable}"), value);
+    }
     let server = TestServer::run(&mut command);
-    server.join("alice").send("/quit\n");
+    let mut alice = server.join("alice");
+    alice.send("first\nsecond\nof too many bytes\n");
+    alice.expect("!! that line was too long and was not sent: the most is 16 bytes");
+    server.logs("<alice> second");
+    let mut bob = server.join("bob");
+    bob.expect("-- the last line:");
+    server.connect().expect("!! the room is full (2 clients)");
+    alice.expect("-- bob joined");
+    // Ten lines at once are within a limit of one a second.
+    alice.send("again\n".repeat(12));
+    alice.expect_start("-- slow down: ");
+    let text = std::fs::read_to_string(&log).expect("it was written");
+    assert!(text.contains("[DEBUG] <alice> first"), "{text}");
+}
+
+#[test]
+fn an_empty_variable_is_none_and_a_bad_one_is_named() {
+    let mut command = chatserver();
+    command.args(["127.0.0.1", "0"]);
+    for variable in ["MAX_CLIENTS", "MEMORY", "LOG_LEVEL", "LOG_FILE"] {
+        command.env(format!("CHATROOM_{variable}"), "");
+    }
+    TestServer::run(&mut command).join("alice").send("/quit\n");
+    let cases = [
+        ("ADDRESS", "127.0.0.1:5000", "give the port as a word of its own: 127.0.0.1 5000"),
+        ("PORT", "http", "it must be a number from 0 to 65535; 0 is any free one"),
+        ("MAX_CLIENTS", "0", "it must be a number from 1 to 100000"),
+        ("MEMORY", "16MB", "it must be from 1M to 64G, in bytes or with K, M or G"),
+        ("STALL_TIMEOUT", "-1", "it must be a number from 1 to 86400"),
+        ("LOG_LEVEL", "loud", "it must be off, error, warn, info, debug or trace"),
+    ];
+    for (variable, value, what) in cases {
+        let variable = format!("CHATROOM_{variable}");
+        let (status, out, err) = run(chatserver().env(&variable, value));
+        assert_eq!((status, out.as_str()), (Some(2), ""), "{variable}");
+        assert!(err.starts_with(&format!("chatserver: invalid value '{value}' for ")), "{err}");
+        let end = format!("{what} (from the environment's {variable}); see chatserver --help\n");
+        assert!(err.ends_with(&end), "{err}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+    }
+}
+
+#[test]
+fn an_argument_goes_before_the_environment() {
+    let mut command = chatserver();
+    command.args(["127.0.0.1", "0", "-v"]);
+    command.env("CHATROOM_PORT", "http").env("CHATROOM_LOG_LEVEL", "off");
+    let server = TestServer::run(&mut command);
+    server.join("alice").send("hello\n");
+    server.logs("<alice> hello");
 }
 
 #[test]

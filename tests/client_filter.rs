@@ -11,16 +11,14 @@ use std::time::Duration;
 use common::peer::{BANNER, Conversation, Peer};
 #[cfg(unix)]
 use common::process::signal;
-use common::process::{UNKNOWN_HOST, end, run, wait};
+use common::process::{UNKNOWN_HOST, end, run, wait, without_our_variables};
 
 /// A client in an empty folder for the test of that name.
 fn client(test: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chatclient"));
     command.current_dir(common::folder("client_filter", test));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for variable in ["CHATROOM_HOST", "CHATROOM_PORT", "CHATROOM_NAME"] {
-        command.env_remove(variable);
-    }
+    without_our_variables(&mut command);
     command
 }
 
@@ -311,6 +309,25 @@ fn the_environment_stands_for_the_arguments() {
     let child = command.stdin(Stdio::null()).spawn().expect("the client starts");
     let mut server = peer.accept_as("eve");
     server.hear_quit();
+    server.close();
+    assert_eq!(end(child).0, Some(0));
+}
+
+#[test]
+fn an_empty_variable_is_none_and_a_bad_one_is_named() {
+    let peer = Peer::listen();
+    let mut command = client("bad_environment");
+    command.args(peer.arguments()).env("CHATROOM_NAME", "not a name");
+    let (status, _, err) = run(&mut command);
+    assert_eq!(status, Some(2));
+    assert!(
+        err.contains(" (from the environment's CHATROOM_NAME); see chatclient --help"),
+        "{err}"
+    );
+    command.env("CHATROOM_HOST", "").env("CHATROOM_NAME", "").args(["--name", "eve"]);
+    let child = command.stdin(Stdio::null()).spawn().expect("the client starts");
+    let mut server = peer.accept_as("eve");
+    server.hear_the_end();
     server.close();
     assert_eq!(end(child).0, Some(0));
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use common::alice::CLIENT;
@@ -198,6 +198,7 @@ fn a_terminal_that_goes_away_without_a_signal_ends_it() {
     assert_eq!(server.hear_the_end(), "/quit\n");
 }
 
+#[cfg(unix)]
 #[test]
 fn ctrl_c_leaves_the_terminal_as_it_was() {
     let (mut terminal, mut server) = alice_under_a_shell("ctrl_c");
@@ -304,7 +305,7 @@ fn the_log_has_everything_and_is_for_its_owner_alone() {
     server.hear_quit();
     server.close();
     assert_eq!(terminal.ends(), 0);
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("client_terminal/log/client.log");
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("client_terminal/log/client.log");
     let log = std::fs::read_to_string(&path).expect("a log");
     for part in [
         "connecting to 127.0.0.1:",

@@ -1,5 +1,6 @@
 //! A program that runs to its end.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus};
 use std::thread;
@@ -11,6 +12,19 @@ use super::DEADLINE;
 /// the DNS knows (RFC 1035, 2.3.4).
 pub const UNKNOWN_HOST: &str =
     "a-name-with-a-part-that-is-longer-than-the-sixty-three-bytes-it-may-have.invalid";
+
+/// Keeps from a program what the environment of the tests says of the arguments.
+pub fn without_our_variables(command: &mut Command) {
+    for variable in our_variables() {
+        command.env_remove(variable);
+    }
+}
+
+/// The environment's variables that stand for arguments.
+pub fn our_variables() -> impl Iterator<Item = OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.to_string_lossy().starts_with("CHATROOM_"))
+}
 
 /// Runs a program to its end, and gives its status, output and complaints.
 #[track_caller]

@@ -7,7 +7,7 @@ use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use super::DEADLINE;
-use super::process::wait;
+use super::process::{wait, without_our_variables};
 
 /// The program, with its standard streams piped.
 pub fn chatserver() -> Command {
@@ -25,9 +25,7 @@ pub fn chatserver_by(script: &str) -> Command {
 fn piped(program: &str) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for variable in ["CHATROOM_ADDRESS", "CHATROOM_PORT"] {
-        command.env_remove(variable);
-    }
+    without_our_variables(&mut command);
     command
 }
 

@@ -1,5 +1,6 @@
 //! A terminal for a program: a pseudo-terminal with an emulator behind it.
 
+use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::time::Instant;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use super::DEADLINE;
+use super::process::our_variables;
 
 /// What a program asks a terminal for its cursor with.
 const WHERE_IS_THE_CURSOR: &[u8] = b"\x1b[6n";
@@ -52,7 +54,7 @@ impl Terminal {
         for name in ["HOME", "XDG_STATE_HOME", "LOCALAPPDATA"] {
             command.env(name, folder);
         }
-        for name in ["NO_COLOR", "COLORTERM", "CHATROOM_HOST", "CHATROOM_PORT", "CHATROOM_NAME"] {
+        for name in our_variables().chain(["NO_COLOR", "COLORTERM"].map(OsString::from)) {
             command.env_remove(name);
         }
         let child = pty.slave.spawn_command(command).expect("the program starts");

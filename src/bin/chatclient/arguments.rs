@@ -1,13 +1,13 @@
-//! `chatclient`: arguments and exit status, nothing else. What it does is in `chatroom::client`.
+//! What `chatclient` can be told on its command line and in its environment. It makes no use of
+//! `main.rs`, so that what is packaged can be made of it.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use chatroom::arguments;
 use chatroom::client::{self, BellChoice, ColorChoice, Config, OnLoss};
 use chatroom::protocol::name::Name;
 use chatroom::protocol::{DEFAULT_ADDRESS, DEFAULT_PORT};
-use clap::{Parser, ValueEnum};
+use clap::{Parser, ValueEnum, ValueHint};
 use log::LevelFilter;
 
 const PROGRAM: &str = "chatclient";
@@ -30,10 +30,10 @@ Exit status: 0 a clean end, 1 no connection or a lost one, 2 wrong usage.";
 /// standard input are said, and what the room says goes to standard output.
 #[derive(Debug, Parser)]
 #[command(name = PROGRAM, version, after_help = EXAMPLES)]
-struct Arguments {
+pub(crate) struct Arguments {
     /// The server's address or name
     #[arg(default_value = DEFAULT_ADDRESS, env = "CHATROOM_HOST", hide_env_values = true)]
-    #[arg(value_parser = arguments::host)]
+    #[arg(value_parser = arguments::host, value_hint = ValueHint::Hostname)]
     host: String,
 
     /// The server's port
@@ -87,13 +87,6 @@ enum Bell {
     Off,
     Mentions,
     All,
-}
-
-fn main() -> ExitCode {
-    match arguments::parse::<Arguments>() {
-        Ok(arguments) => client::run(&arguments.into()),
-        Err(status) => status,
-    }
 }
 
 impl From<Arguments> for Config {

@@ -1,0 +1,142 @@
+//! A manual page: what a program's arguments tell of themselves, and what only a manual tells.
+
+use std::io;
+
+use clap::{Arg, Command};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+/// What a manual tells of a program besides its arguments.
+pub(crate) struct About {
+    /// Its work in more words than its help has for it, one paragraph each.
+    description: &'static [&'static str],
+    /// What its exit status means.
+    status: &'static [(&'static str, &'static str)],
+    /// Variables that stand for no argument.
+    variables: &'static [(&'static str, &'static str)],
+    /// What it reads and writes.
+    files: &'static [(&'static str, &'static str)],
+    /// Other pages.
+    see_also: &'static str,
+}
+
+pub(crate) const CHATSERVER: About = About {
+    description: &[
+        "It holds one room, for chatclient, nc, telnet and scripts alike, until it is told to end \
+         by an interrupt (Ctrl+C) or SIGTERM. Then everyone is told, and what is due is \
+         delivered, within a second.",
+        "The first line on its standard output is listening on ADDRESS:PORT, once clients can \
+         come. Its log goes to standard error. Private lines are never logged.",
+        "It knows neither passwords nor encryption: whoever reaches its address is in the room. \
+         By default that is this machine alone.",
+    ],
+    status: &[
+        ("0", "a clean end"),
+        ("1", "it could not do its work: the port is taken, say"),
+        ("2", "wrong usage, on the command line or in the environment"),
+        ("130", "a second interrupt has ended it at once"),
+    ],
+    variables: &[],
+    files: &[(
+        "/etc/default/chatserver",
+        "the variables above, for the service in the Debian package",
+    )],
+    see_also: "chatclient(1), nc(1)",
+};
+
+pub(crate) const CHATCLIENT: About = About {
+    description: &[
+        "In a terminal, what you write stands in the last row, and the conversation scrolls by \
+         above it. /help lists the room's commands and the keys. Ctrl+C leaves, and so does \
+         Ctrl+D on an empty line. A lost connection is made again.",
+        "Where standard input or output is no terminal, it is a filter: it says each line of its \
+         input, prints each line that comes, and ends when its input has ended and everything has \
+         been delivered.",
+    ],
+    status: &[
+        ("0", "a clean end"),
+        ("1", "there was no connection, or it was lost for good"),
+        ("2", "wrong usage, on the command line or in the environment"),
+    ],
+    variables: &[
+        ("NO_COLOR", "if it is not empty, there are no colours but with --color always"),
+        ("TERM", "if it is dumb, lines come one after the other"),
+        ("XDG_STATE_HOME", "where the history is kept, in place of ~/.local/state"),
+    ],
+    files: &[
+        ("client.log", "the log, in the folder that it runs in: the whole conversation"),
+        ("~/.local/state/chatroom/history", "what was sent in a terminal, for the next time"),
+    ],
+    see_also: "chatserver(1)",
+};
+
+/// The manual page of a program, in roff.
+///
+/// # Errors
+///
+/// None but those of writing to memory.
+pub(crate) fn page(command: &Command, about: &About) -> io::Result<String> {
+    let man = Man::new(command.clone()).manual("chatroom");
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    let mut more = Roff::new();
+    for paragraph in about.description {
+        more.control("PP", []).text([roman(*paragraph)]);
+    }
+    more.to_writer(&mut page)?;
+    man.render_options_section(&mut page)?;
+    let mut rest = Roff::new();
+    table(&mut rest, "EXIT STATUS", about.status);
+    environment(&mut rest, command, about.variables);
+    table(&mut rest, "FILES", about.files);
+    examples(&mut rest, command);
+    rest.control("SH", ["SEE ALSO"]).text([roman(about.see_also)]);
+    rest.to_writer(&mut page)?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+fn table(roff: &mut Roff, heading: &str, rows: &[(&str, &str)]) {
+    roff.control("SH", [heading]);
+    for (what, means) in rows {
+        entry(roff, what, means);
+    }
+}
+
+fn entry(roff: &mut Roff, what: &str, means: &str) {
+    roff.control("TP", []).text([bold(what)]).text([roman(means)]);
+}
+
+fn environment(roff: &mut Roff, command: &Command, others: &[(&str, &str)]) {
+    roff.control("SH", ["ENVIRONMENT"]);
+    roff.text([roman("What stands on the command line goes first. An empty variable is none.")]);
+    for argument in command.get_arguments() {
+        if let Some(variable) = argument.get_env() {
+            entry(roff, &variable.display().to_string(), &format!("as {}", name(argument)));
+        }
+    }
+    for (variable, means) in others {
+        entry(roff, variable, means);
+    }
+}
+
+/// An argument as the manual's reader knows it.
+fn name(argument: &Arg) -> String {
+    match argument.get_long() {
+        Some(long) => format!("--{long}"),
+        None => argument.get_id().as_str().to_uppercase(),
+    }
+}
+
+/// The examples that the help has, each with what it does below it.
+fn examples(roff: &mut Roff, command: &Command) {
+    roff.control("SH", ["EXAMPLES"]);
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let lines = help.lines().skip_while(|line| *line != "Examples:").skip(1);
+    for line in lines.map_while(|line| line.strip_prefix("  ")) {
+        let (example, does) = line.split_once("  ").unwrap_or((line, ""));
+        entry(roff, example, does.trim_start());
+    }
+}

@@ -1,0 +1,14 @@
+complete -c chatclient -l name -d 'Your name in the room; your login name if you give none' -r
+complete -c chatclient -l color -d 'Use colours in a terminal: auto (where it has them, and NO_COLOR is not set), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c chatclient -l bell -d 'What rings the terminal\'s bell: off, mentions (your name, and private lines) or all (lines)' -r -f -a "off\t''
+mentions\t''
+all\t''"
+complete -c chatclient -l log-file -d 'Append the log to this file' -r -F
+complete -c chatclient -l log-level -d 'How much to log: off, error, warn, info, debug or trace' -r
+complete -c chatclient -l no-history -d 'Neither read nor keep what you send across runs'
+complete -c chatclient -l reconnect -d 'Come back when the connection is lost, and miss and lose nothing; a terminal does so anyway'
+complete -c chatclient -l no-reconnect -d 'End when the connection is lost, with status 1; without a terminal that is so anyway'
+complete -c chatclient -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c chatclient -s V -l version -d 'Print version'
