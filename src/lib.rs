@@ -18,7 +18,7 @@
 //!   - `member`: what one member does in the room
 //!   - `room`: who is here, under what name, behind one lock; `presence`: who comes, is lost and comes
 //!     back
-//!   - `transcript`: the one order of events; `batch`: neighbouring ones, and for whom they are
+//!   - `transcript`: the one order of events; `batch`: neighbouring ones; `index`: for whom they are
 //!   - `broadcaster`: one thread, from the transcript to every socket; `reader`: how far each is
 //! - [`arguments`], [`logging`], [`problem`]: what both programs share of their command lines, their
 //!   logs, and one line for what went wrong

@@ -26,6 +26,7 @@ mod away;
 mod batch;
 mod broadcaster;
 mod connection;
+mod index;
 mod member;
 mod presence;
 mod reader;

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::batch::MemberId;
+use super::index::MemberId;
 
 /// Those who are away.
 #[derive(Debug)]

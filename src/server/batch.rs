@@ -1,260 +1,11 @@
-//! Events that lie one behind the other, each rendered once, and which of them are for whom.
-//!
-//! Neighbouring events for the same readers are one run, so that a reader's part of many events is
-//! a few contiguous pieces. It knows nothing of sockets, threads or clocks.
+//! Events that lie one behind the other, each rendered once, so that a reader's part of many events
+//! is a few contiguous pieces. Pure: it knows nothing of sockets, threads or clocks.
 
 use std::fmt::{Display, Write as _};
 use std::ops::Range;
 
-pub(crate) use crate::protocol::tag::{Millis, Seq};
-
-/// Tells members apart for as long as the server runs, whatever they are called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct MemberId(pub(crate) u64);
-
-/// Whom an event is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Audience {
-    /// Everyone.
-    All,
-    /// Everyone but this member.
-    AllBut(MemberId),
-    /// This member alone.
-    Only(MemberId),
-}
-
-impl Audience {
-    fn includes(self, member: MemberId) -> bool {
-        match self {
-            Audience::All => true,
-            Audience::AllBut(author) => author != member,
-            Audience::Only(reader) => reader == member,
-        }
-    }
-}
-
-/// What becomes of an event once it was delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// It is shown again to those who ask: something said or done, or another name.
-    Said,
-    /// It is not: who comes and goes.
-    Passing,
-    /// It is an error or an answer, for the connection that asked. In the tagged form it has no
-    /// number, and whoever resumes does not get it again.
-    Answer,
-}
-
-/// Which of its author's lines an event was, if the author gets a receipt in the event's place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Receipt {
-    pub(crate) author: MemberId,
-    pub(crate) line: u64,
-}
-
-/// What an event is besides its line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Envelope {
-    pub(crate) audience: Audience,
-    pub(crate) kind: Kind,
-    pub(crate) receipt: Option<Receipt>,
-}
-
-impl Envelope {
-    pub(crate) fn new(audience: Audience, kind: Kind) -> Envelope {
-        Envelope { audience, kind, receipt: None }
-    }
-}
-
-/// How lines are sent to a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// As they are.
-    Plain,
-    /// With their number and time, and with receipts.
-    Tagged,
-}
-
-/// Whom events are picked out for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Viewer {
-    pub(crate) member: MemberId,
-    pub(crate) form: Form,
-    /// Answers before that event were for another connection.
-    pub(crate) answers_from: Seq,
-}
-
-/// Neighbouring events in the same envelope.
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    /// The index of the first of them in its batch.
-    first: u32,
-    /// Its receipt is that of the first; those after it are of the author's lines that follow.
-    envelope: Envelope,
-}
-
-impl Run {
-    /// Whether the event with that index belongs to it.
-    fn goes_on(&self, index: u32, envelope: Envelope) -> bool {
-        let receipt = self.receipt(index);
-        Envelope { receipt, ..self.envelope } == envelope
-    }
-
-    fn receipt(&self, index: u32) -> Option<Receipt> {
-        let later = |receipt: Receipt| Receipt {
-            line: receipt.line + u64::from(index - self.first),
-            ..receipt
-        };
-        self.envelope.receipt.map(later)
-    }
-
-    /// What `viewer` sees of its events.
-    fn look(&self, viewer: &Viewer) -> Option<Look> {
-        let is_author = |receipt: Receipt| receipt.author == viewer.member;
-        match viewer.form {
-            Form::Tagged if self.envelope.receipt.is_some_and(is_author) => Some(Look::Receipt),
-            _ => self.envelope.audience.includes(viewer.member).then_some(Look::Line),
-        }
-    }
-
-    /// Whether `member` is shown its events again. Their author is, too.
-    fn is_recalled_by(&self, member: MemberId) -> bool {
-        let visible = match self.envelope.audience {
-            Audience::All | Audience::AllBut(_) => true,
-            Audience::Only(reader) => reader == member,
-        };
-        visible && self.envelope.kind == Kind::Said
-    }
-}
-
-/// What a reader gets of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// Its line.
-    Line,
-    /// In the tagged form, and of an own one: the receipt.
-    Receipt,
-}
-
-/// Neighbouring events of a batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Piece {
-    /// Their indices in the batch.
-    pub(crate) events: Range<u32>,
-    pub(crate) look: Look,
-}
-
-/// For whom the events of a batch are. It is what is left of one when its lines are forgotten.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Index {
-    /// The number of the first event. It means nothing in a batch that was not appended yet.
-    first: Seq,
-    count: u32,
-    runs: Vec<Run>,
-}
-
-impl Index {
-    /// The number of the first event.
-    pub(crate) fn begin(&self) -> Seq {
-        self.first
-    }
-
-    /// The number that the next event after the last has.
-    pub(crate) fn end(&self) -> Seq {
-        self.first + u64::from(self.count)
-    }
-
-    /// Of the events in `range`, those that `viewer` is to get, piece by piece.
-    pub(crate) fn pieces(
-        &self,
-        viewer: Viewer,
-        range: &Range<Seq>,
-    ) -> impl Iterator<Item = Piece> + use<'_> {
-        let (from, to) = (self.index(range.start), self.index(range.end));
-        let answers_from = self.index(viewer.answers_from);
-        // A reader that keeps up wants the last few of hundreds.
-        let begin = self.runs.partition_point(|run| run.first <= from).saturating_sub(1);
-        let mut visible = self
-            .runs_from(begin)
-            .filter_map(move |(run, end)| {
-                let look = run.look(&viewer)?;
-                let is_answer = run.envelope.kind == Kind::Answer;
-                let from = if is_answer { from.max(answers_from) } else { from };
-                Some(Piece { events: run.first.max(from)..end.min(to), look })
-            })
-            .filter(|piece| !piece.events.is_empty())
-            .peekable();
-        std::iter::from_fn(move || {
-            let mut piece = visible.next()?;
-            let goes_on = |piece: &Piece, more: &Piece| {
-                more.events.start == piece.events.end && more.look == piece.look
-            };
-            while let Some(more) = visible.next_if(|more| goes_on(&piece, more)) {
-                piece.events.end = more.events.end;
-            }
-            Some(piece)
-        })
-    }
-
-    /// How many lines of others, or answers, `viewer` is to get of the events in `range`.
-    pub(crate) fn count_lines(&self, viewer: Viewer, range: &Range<Seq>) -> u64 {
-        let lines = self.pieces(viewer, range).filter(|piece| piece.look == Look::Line);
-        lines.map(|piece| u64::from(piece.events.end - piece.events.start)).sum()
-    }
-
-    /// The last event in `range` for which `viewer` is to get a receipt, and which of its lines that
-    /// was.
-    pub(crate) fn last_receipt(&self, viewer: Viewer, range: &Range<Seq>) -> Option<(Seq, u64)> {
-        let receipts = self.pieces(viewer, range).filter(|piece| piece.look == Look::Receipt);
-        let last = receipts.last()?.events.end - 1;
-        Some((self.first + u64::from(last), self.receipt(last)?.line))
-    }
-
-    /// The receipt for the event with that index, if its author gets one.
-    pub(crate) fn receipt(&self, index: u32) -> Option<Receipt> {
-        let after = self.runs.partition_point(|run| run.first <= index);
-        self.runs.get(after.checked_sub(1)?)?.receipt(index)
-    }
-
-    /// The kind of the event with that index.
-    pub(crate) fn kind(&self, index: u32) -> Kind {
-        let after = self.runs.partition_point(|run| run.first <= index);
-        self.runs[after - 1].envelope.kind
-    }
-
-    /// What it takes of the room's memory, in bytes.
-    pub(crate) fn cost(&self) -> usize {
-        size_of::<Index>() + self.runs.capacity() * size_of::<Run>()
-    }
-
-    /// The runs from that one on, each with the index after its last event.
-    fn runs_from(&self, begin: usize) -> impl DoubleEndedIterator<Item = (&Run, u32)> {
-        let runs = &self.runs[begin..];
-        let end = move |i: usize| runs.get(i + 1).map_or(self.count, |next| next.first);
-        (0..runs.len()).map(move |i| (&runs[i], end(i)))
-    }
-
-    fn index(&self, seq: Seq) -> u32 {
-        (seq.clamp(self.first, self.end()) - self.first) as u32
-    }
-
-    fn push(&mut self, envelope: Envelope) {
-        if self.runs.last().is_none_or(|last| !last.goes_on(self.count, envelope)) {
-            self.runs.push(Run { first: self.count, envelope });
-        }
-        self.count += 1;
-    }
-
-    fn append(&mut self, other: &Index) {
-        for run in &other.runs {
-            let first = self.count + run.first;
-            if self.runs.last().is_none_or(|last| !last.goes_on(first, run.envelope)) {
-                self.runs.push(Run { first, ..*run });
-            }
-        }
-        self.count += other.count;
-    }
-}
+use super::index::{Envelope, Index, MemberId};
+use crate::protocol::tag::{Millis, Seq};
 
 /// Lines one behind the other, each with its newline, numbered from 0.
 #[derive(Debug, Default, Clone)]
@@ -348,7 +99,7 @@ impl Batch {
     /// An empty batch whose first event will have that number, `offset` bytes of lines after the
     /// first of all.
     pub(crate) fn beginning_at(first: Seq, offset: u64) -> Batch {
-        Batch { index: Index { first, ..Index::default() }, offset, ..Batch::default() }
+        Batch { index: Index::beginning_at(first), offset, ..Batch::default() }
     }
 
     /// Adds an event at the end.
@@ -360,7 +111,7 @@ impl Batch {
     /// Adds those of another one at the end.
     pub(crate) fn append(&mut self, other: &Batch) {
         for moment in &other.moments {
-            self.begin_moment(self.index.count + moment.first, moment.at);
+            self.begin_moment(self.index.count() + moment.first, moment.at);
         }
         self.index.append(&other.index);
         self.lines.append(&other.lines);
@@ -368,7 +119,7 @@ impl Batch {
 
     /// What is added next happens now.
     pub(crate) fn is_now(&mut self, now: Millis) {
-        self.begin_moment(self.index.count, now);
+        self.begin_moment(self.index.count(), now);
     }
 
     /// For whom its events are.
@@ -387,22 +138,20 @@ impl Batch {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.index.count == 0
+        self.index.count() == 0
     }
 
     pub(crate) fn clear(&mut self) {
-        self.index.runs.clear();
-        self.index.count = 0;
-        self.lines.text.clear();
-        self.lines.ends.clear();
-        self.moments.clear();
+        self.restart(self.begin(), self.offset);
     }
 
     /// Becomes an empty batch that begins there.
     pub(crate) fn restart(&mut self, first: Seq, offset: u64) {
-        self.clear();
-        self.index.first = first;
+        self.index.restart(first);
         self.offset = offset;
+        self.lines.text.clear();
+        self.lines.ends.clear();
+        self.moments.clear();
     }
 
     /// Gives back memory that it does not need.
@@ -427,32 +176,27 @@ impl Batch {
 
     /// The number of the event with that index.
     pub(crate) fn seq(&self, index: u32) -> Seq {
-        self.index.first + u64::from(index)
+        self.begin() + u64::from(index)
     }
 
     /// How many bytes of lines were appended before the event with this number.
     pub(crate) fn offset(&self, event: Seq) -> u64 {
-        self.offset + self.lines.start(self.index.index(event)) as u64
+        self.offset + self.lines.start(self.index.position(event)) as u64
     }
 
     /// The numbers of the events that `member` is shown again, newest first.
     pub(crate) fn recalled_by(&self, member: MemberId) -> impl Iterator<Item = Seq> + use<'_> {
-        self.index
-            .runs_from(0)
-            .rev()
-            .filter(move |(run, _)| run.is_recalled_by(member))
-            .flat_map(|(run, end)| (run.first..end).rev())
-            .map(|event| self.seq(event))
+        self.index.recalled_by(member).map(|event| self.seq(event))
     }
 
     /// The line of the event with this number, without its newline.
     pub(crate) fn line(&self, event: Seq) -> &str {
-        self.lines.line(self.index.index(event))
+        self.lines.line(self.index.position(event))
     }
 
     /// When the event with this number happened.
     pub(crate) fn time(&self, event: Seq) -> Millis {
-        let index = self.index.index(event);
+        let index = self.index.position(event);
         let after = self.moments.partition_point(|moment| moment.first <= index);
         self.moments[after - 1].at
     }
@@ -475,6 +219,7 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
+    use super::super::index::{Audience, Form, Kind, Look, Receipt, Viewer};
     use super::*;
 
     const A: MemberId = MemberId(1);
@@ -555,7 +300,7 @@ mod tests {
             one.push(said(A, line), line);
             whole.append(&one);
         }
-        assert_eq!(whole.index.runs.len(), 1, "{whole:?}");
+        assert_eq!(whole.index.runs(), 1, "{whole:?}");
         assert_eq!(whole.index.receipt(3), Some(Receipt { author: A, line: 4 }));
         assert_eq!((whole.line(4), whole.time(4), whole.offset(4)), ("4", 7, 6));
     }

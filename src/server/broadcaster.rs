@@ -10,11 +10,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::batch::{Batch, Seq};
+use super::batch::Batch;
 use super::connection::{ConnectionId, Verdict, timespec};
 use super::reader::{Fate, PORTION, Reader};
 use super::rendering::Renderings;
 use super::room::{News, Room, log_absent};
+use crate::protocol::tag::Seq;
 use rustix::event::{PollFlags, poll};
 
 /// How long the last lines may take at a shutdown.

@@ -5,8 +5,9 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::batch::{Audience, Batch, Envelope, Form, Kind, MemberId, Receipt, Seq};
+use super::batch::Batch;
 use super::connection::{Connection, Verdict};
+use super::index::{Audience, Envelope, Form, Kind, MemberId, Receipt};
 use super::presence::{Present, Resumable};
 use super::recall::{self, Recall};
 use super::room::{self, Room, State, now};
@@ -14,6 +15,7 @@ use super::traffic::Move;
 use super::transcript::newest;
 use crate::protocol::name::Name;
 use crate::protocol::reply::{self, Departure, Notice, Refusal, Speech};
+use crate::protocol::tag::Seq;
 use crate::protocol::tag::{Body, Token};
 
 /// What a member may bring in a second without ever being held, in bytes.

@@ -8,8 +8,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::batch::{Form, MemberId, Seq, Viewer};
 use super::connection::Connection;
+use super::index::{Form, MemberId, Viewer};
 use super::member::{Member, Newcomer};
 use super::recall::Recall;
 use super::rendering::tag;
@@ -17,6 +17,7 @@ use super::room::{Arrival, State, now};
 use super::traffic::Move;
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::{Departure, Missing, Notice, Refusal};
+use crate::protocol::tag::Seq;
 use crate::protocol::tag::{Body, Token};
 
 /// A member, as the others find it.

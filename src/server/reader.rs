@@ -8,13 +8,15 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::batch::{Batch, Form, Lines, Piece, Seq, Viewer};
+use super::batch::{Batch, Lines};
 use super::connection::{Connection, Verdict};
+use super::index::{Form, Piece, Viewer};
 use super::recall::Recall;
 use super::rendering::{Renderings, tag};
 use super::room::{Arrival, Room, now as clock};
 use crate::protocol::reply::{Missing, Notice};
 use crate::protocol::tag::Body;
+use crate::protocol::tag::Seq;
 
 /// About how many bytes a reader that lags gets in one round, so that it keeps nobody waiting.
 pub(super) const PORTION: usize = 256 * 1024;

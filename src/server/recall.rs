@@ -10,11 +10,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Local, NaiveDate};
 
-use super::batch::{Batch, Form, MemberId, Millis, Seq};
+use super::batch::Batch;
+use super::index::{Form, MemberId};
 use super::rendering::tag;
 use super::room::now;
 use super::transcript::newest;
 use crate::protocol::reply::Notice;
+use crate::protocol::tag::{Millis, Seq};
 use crate::protocol::text::fold;
 
 /// The most events that are shown at once, whatever was asked for: 800 KB of their numbers.
@@ -122,7 +124,7 @@ pub(crate) fn find(batches: &[Arc<Batch>], member: MemberId, words: &str, most: 
 mod tests {
     use super::*;
     use crate::protocol::tag::Tag;
-    use crate::server::batch::{Audience, Envelope, Kind};
+    use crate::server::index::{Audience, Envelope, Kind};
     use crate::server::transcript::Transcript;
 
     const A: MemberId = MemberId(1);

@@ -7,8 +7,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::batch::{Batch, Form, Kind, Lines, Look, Millis, Seq};
+use super::batch::{Batch, Lines};
+use super::index::{Form, Kind, Look};
 use crate::protocol::tag::{Body, Tag};
+use crate::protocol::tag::{Millis, Seq};
 
 /// How much is kept for the next reader, in bytes: some times what one gets at once.
 const KEPT: usize = 2 * 1024 * 1024;
@@ -114,7 +116,7 @@ impl Renderings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::batch::{Audience, Envelope, MemberId, Receipt};
+    use super::super::index::{Audience, Envelope, MemberId, Receipt};
     use super::*;
 
     const A: MemberId = MemberId(1);

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::Config;
 use super::away::Away;
-use super::batch::{Audience, Batch, Envelope, Kind, MemberId, Millis, Seq, Viewer};
+use super::batch::Batch;
 use super::connection::{Connection, ConnectionId};
+use super::index::{Audience, Envelope, Kind, MemberId, Viewer};
 use super::member::Weight;
 use super::presence::Present;
 use super::recall::Recall;
@@ -21,6 +22,7 @@ use super::transcript::Transcript;
 use super::waker::Waker;
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::{Departure, Notice};
+use crate::protocol::tag::{Millis, Seq};
 
 /// How much may be appended before the broadcaster takes it, in bytes, and as a part of what the
 /// room remembers.

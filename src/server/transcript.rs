@@ -7,7 +7,9 @@ use std::collections::VecDeque;
 use std::fmt::Display;
 use std::sync::Arc;
 
-use super::batch::{Batch, Envelope, Index, MemberId, Millis, Seq, Viewer};
+use super::batch::Batch;
+use super::index::{Envelope, Index, MemberId, Viewer};
+use crate::protocol::tag::{Millis, Seq};
 
 /// The number of the first event of all. 0 is before it.
 const FIRST: Seq = 1;
@@ -184,7 +186,7 @@ pub(crate) fn newest<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::batch::{Audience, Form, Kind};
+    use super::super::index::{Audience, Form, Kind};
     use super::*;
 
     const A: MemberId = MemberId(1);

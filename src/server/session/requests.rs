@@ -1,0 +1,214 @@
+//! What a client's line asks for, done: in the room if the client is there, or to get in.
+
+use std::mem;
+
+use super::{Next, Session, Standing};
+use crate::protocol::name::Name;
+use crate::protocol::reply::{Departure, Notice, Refusal, Speech};
+use crate::protocol::request::{Command, Misuse, Request};
+use crate::protocol::tag::{Seq, Token};
+use crate::server::batch::Batch;
+use crate::server::index::Form;
+use crate::server::member::{Member, Newcomer};
+use crate::server::rendering::tag;
+use crate::server::room::now;
+
+/// How much is gathered, in bytes, before it is appended in the middle of a chunk: a few bytes can
+/// ask for a long answer.
+const MAX_EVENTS: usize = 64 * 1024;
+
+/// As how many lines a search counts: it goes through all that the room remembers, which takes a
+/// processor some 30 ms.
+const SEARCH_COST: u32 = 100;
+
+impl Session {
+    pub(super) fn request(&mut self, request: Result<Request<'_>, Misuse<'_>>) -> Next {
+        match request {
+            Ok(Request::Nothing) => {}
+            Ok(Request::Say(text)) => self.say(text),
+            Ok(Request::Act(text)) => self.act(text),
+            Ok(Request::Whisper { to, text }) => self.whisper(to, text),
+            Ok(Request::Rename(name)) => self.rename(&name),
+            Ok(Request::Who) => self.who(),
+            Ok(Request::History(most)) => self.recall(|member| member.show_newest(most)),
+            Ok(Request::Search { words, most }) => {
+                self.allowance.charge(SEARCH_COST);
+                self.recall(|member| member.show_found(words, most));
+            }
+            Ok(Request::Help) => self.help(),
+            Ok(Request::Quit(farewell)) => return self.quit(farewell),
+            Ok(Request::Tags) => self.answer(&Refusal::TagsTooLate),
+            Ok(Request::Resume(token, seen)) => self.resume(token, seen),
+            Err(
+                misuse @ (Misuse::Name(_) | Misuse::Arguments(Command::Nick | Command::Resume)),
+            ) => {
+                self.refuse_name(&Refusal::Misuse(misuse));
+            }
+            Err(misuse) => self.answer(&Refusal::Misuse(misuse)),
+        }
+        Next::GoOn
+    }
+
+    fn say(&mut self, text: &str) {
+        let line = |member: &Member, events: &mut Batch| {
+            log::debug!("<{}> {text}", member.name());
+            events.push(member.said(), Speech::Said(member.name(), text));
+        };
+        self.with_member(line);
+    }
+
+    fn act(&mut self, text: &str) {
+        let line = |member: &Member, events: &mut Batch| {
+            log::debug!("* {} {text}", member.name());
+            events.push(member.said(), Speech::Done(member.name(), text));
+        };
+        self.with_member(line);
+    }
+
+    fn whisper(&mut self, to: &str, text: &str) {
+        self.member();
+        if let Standing::Joined(member) = &mut self.standing
+            && let Err(refusal) = member.whisper(to, text)
+        {
+            self.answer(&refusal);
+        }
+    }
+
+    fn rename(&mut self, name: &Name) {
+        if matches!(self.standing, Standing::Seated(_)) {
+            return self.join(Some(name), self.counted);
+        }
+        if let Standing::Joined(member) = &mut self.standing
+            && let Err(refusal) = member.rename(name)
+        {
+            self.answer(&refusal);
+        }
+    }
+
+    /// Takes up where this client's last connection was lost.
+    fn resume(&mut self, token: Token, seen: Seq) {
+        if !self.has_open_name() {
+            return self.answer(&Refusal::ResumeTooLate);
+        }
+        let standing = mem::replace(&mut self.standing, Standing::Gone);
+        let Standing::Seated(seat) = standing else { return };
+        match seat.resume(token, seen, &self.connection) {
+            Ok((member, taken)) => {
+                self.standing = Standing::Joined(member);
+                self.counted = taken;
+            }
+            Err((seat, refusal)) => {
+                self.standing = Standing::Seated(seat);
+                self.refuse_name(&refusal);
+            }
+        }
+    }
+
+    /// Whether a name can be asked for again: in the tagged form, until there is one.
+    fn has_open_name(&self) -> bool {
+        self.form == Form::Tagged && matches!(self.standing, Standing::Seated(_))
+    }
+
+    fn who(&mut self) {
+        self.with_member(|member, events| {
+            for line in member.who() {
+                events.push(member.answer(), line);
+            }
+        });
+    }
+
+    fn recall(&mut self, show: impl FnOnce(&Member)) {
+        self.member();
+        self.append();
+        if let Standing::Joined(member) = &self.standing {
+            show(member);
+        }
+    }
+
+    fn help(&mut self) {
+        self.with_member(|member, events| {
+            events.push(member.answer(), Notice::HelpToSay);
+            for command in Command::ALL {
+                events.push(member.answer(), Notice::Help(command));
+            }
+        });
+    }
+
+    /// A client that quits before it has a name was never here.
+    fn quit(&mut self, farewell: &str) -> Next {
+        match mem::replace(&mut self.standing, Standing::Gone) {
+            Standing::Joined(member) => member.leave(Departure::Quit(farewell)),
+            Standing::Seated(_) | Standing::Gone => self.connection.finish(),
+        }
+        Next::Leave
+    }
+
+    /// A web page must not be able to post into a room on its reader's machine.
+    pub(super) fn turn_away(&mut self) -> Next {
+        log::warn!("{} speaks HTTP and was turned away", self.connection.peer());
+        match self.standing {
+            Standing::Seated(_) => self.connection.tell(Refusal::Http),
+            Standing::Joined(_) | Standing::Gone => self.answer(&Refusal::Http),
+        }
+        self.append();
+        self.quit("")
+    }
+
+    pub(super) fn answer(&mut self, refusal: &Refusal<'_>) {
+        self.with_member(|member, events| events.push(member.answer(), refusal));
+    }
+
+    /// Tells a client that it does not get the name it wants. In the tagged form it may ask for
+    /// another one.
+    fn refuse_name(&mut self, refusal: &Refusal<'_>) {
+        if self.has_open_name() {
+            self.connection.tell(format_args!("{}{refusal}", tag(self.form, None, now())));
+        } else {
+            self.answer(refusal);
+        }
+    }
+
+    /// Adds to what is appended next. A client that says something before it has a name is a guest.
+    pub(super) fn with_member(&mut self, add: impl FnOnce(&Member, &mut Batch)) {
+        self.member();
+        if let Standing::Joined(member) = &self.standing {
+            add(member, &mut self.events);
+        }
+        if self.events.bytes() > MAX_EVENTS {
+            self.append();
+        }
+    }
+
+    /// The line in hand is not done by that.
+    fn member(&mut self) {
+        if matches!(self.standing, Standing::Seated(_)) {
+            self.join(None, self.counted.saturating_sub(1));
+            if let Standing::Joined(member) = &mut self.standing {
+                member.line = self.counted;
+            }
+        }
+    }
+
+    /// Joins, when so many lines are done.
+    pub(super) fn join(&mut self, wanted: Option<&Name>, taken: u64) {
+        let standing = mem::replace(&mut self.standing, Standing::Gone);
+        let Standing::Seated(seat) = standing else {
+            self.standing = standing;
+            return;
+        };
+        let newcomer = Newcomer { connection: &self.connection, form: self.form, taken };
+        let taken_name = match seat.join(wanted, newcomer) {
+            Ok((member, name_taken)) => {
+                self.standing = Standing::Joined(member);
+                name_taken
+            }
+            Err(seat) => {
+                self.standing = Standing::Seated(seat);
+                true
+            }
+        };
+        if let Some(name) = wanted.filter(|_| taken_name) {
+            self.refuse_name(&Refusal::NameTaken(name));
+        }
+    }
+}
