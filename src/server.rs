@@ -13,11 +13,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::problem::Problem;
-use crate::protocol::reply::Refusal;
 use broadcaster::Broadcaster;
 use connection::{Connection, ConnectionId, Verdict};
-use member::Seat;
 use room::Room;
+use seat::Seat;
 use session::{Limits, Session};
 use waker::Waker;
 
@@ -33,6 +32,7 @@ mod reader;
 mod recall;
 mod rendering;
 mod room;
+mod seat;
 mod session;
 mod traffic;
 mod transcript;
@@ -56,6 +56,9 @@ const LAST_READS: Duration = Duration::from_millis(100);
 pub struct Config {
     /// The most clients at a time.
     pub max_clients: usize,
+    /// The most clients at a time from one address, or from one IPv6 network of 64 bits; 0 is no
+    /// limit.
+    pub max_per_address: usize,
     /// The longest line, in bytes without its end.
     pub max_line: usize,
     /// How many lines a second a client may bring for long; 0 is no limit.
@@ -146,6 +149,12 @@ impl Shutdown {
 /// sends, and with it the room, rather than leave a silent one behind.
 pub fn run(listener: TcpListener, config: &Config, shutdown: &Shutdown) -> Result<(), Problem> {
     log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
+    if listener.local_addr().is_ok_and(|at| at.ip().is_unspecified()) {
+        log::warn!(
+            "everyone who can reach this machine can join, read and write: there are no passwords \
+             and no encryption"
+        );
+    }
     let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
     let room = Arc::new(Room::new(waker, config));
     let broadcaster = Broadcaster::new(Arc::clone(&room), config.memory, config.stall_timeout);
@@ -242,10 +251,10 @@ impl Door {
         // A client that is gone already has a socket that takes no options.
         let connection = Connection::new(ConnectionId(self.accepted), stream, peer);
         let Ok(connection) = connection.map(Arc::new) else { return Ok(()) };
-        let seat = Seat::take(&self.room);
-        if seat.is_none() {
-            log::warn!("{peer} was refused: the room is full");
-            connection.tell(Refusal::RoomFull(self.max_clients));
+        let seat = Seat::take(&self.room, peer.ip());
+        if let Err(refusal) = &seat {
+            log::warn!("{peer} was refused: {}", refusal.to_string().trim_start_matches("!! "));
+            connection.tell(refusal);
             connection.finish();
             if self.sessions.len() >= 2 * self.max_clients {
                 return Ok(());
@@ -254,8 +263,8 @@ impl Door {
         let room = Arc::clone(&self.room);
         let (limits, weak) = (self.limits, Arc::downgrade(&connection));
         let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || match seat {
-            Some(seat) => catch(|| Session::new(connection, room, seat, limits).run()),
-            None => session::linger(&connection),
+            Ok(seat) => catch(|| Session::new(connection, room, seat, limits).run()),
+            Err(_) => session::linger(&connection),
         })?;
         self.sessions.push((weak, thread));
         Ok(())

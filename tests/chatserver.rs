@@ -101,6 +101,7 @@ fn the_environment_stands_for_every_argument() {
         ("ADDRESS", "127.0.0.1"),
         ("PORT", "0"),
         ("MAX_CLIENTS", "2"),
+        ("MAX_PER_ADDRESS", "2"),
         ("MAX_LINE", "16"),
         ("RATE_LIMIT", "1"),
         ("REPLAY", "1"),
@@ -126,6 +127,16 @@ fn the_environment_stands_for_every_argument() {
     alice.expect_start("-- slow down: ");
     let text = std::fs::read_to_string(&log).expect("it was written");
     assert!(text.contains("[DEBUG] <alice> first"), "{text}");
+}
+
+#[test]
+fn a_room_for_everyone_warns_of_what_that_means() {
+    let server = TestServer::run(chatserver().args(["0.0.0.0", "0"]));
+    let warning = server.logs("[WARN ]");
+    assert!(warning.ends_with(
+        "everyone who can reach this machine can join, read and write: there are no passwords and \
+         no encryption"
+    ));
 }
 
 #[test]

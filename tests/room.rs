@@ -80,6 +80,19 @@ fn the_hundred_and_first_client_is_refused_and_the_room_goes_on() {
 }
 
 #[test]
+fn one_address_takes_no_more_places_than_it_may() {
+    let server = TestServer::start(&["--max-per-address", "2"]);
+    let (mut alice, bob) = (server.join("alice"), server.join("bob"));
+    alice.expect("-- bob joined");
+    let mut late = server.connect();
+    late.expect("!! the room is full for your address (2 clients)");
+    late.expect_end();
+    bob.finish();
+    alice.expect("-- bob left");
+    server.join("carol");
+}
+
+#[test]
 fn a_client_without_newlines_is_a_guest_and_its_bytes_are_lines() {
     let server = TestServer::start(&[]);
     let mut alice = server.join("alice");

@@ -23,13 +23,17 @@ _chatserver() {
 
     case "${cmd}" in
         chatserver)
-            opts="-v -h -V --max-clients --max-line --rate-limit --replay --memory --stall-timeout --away-timeout --verbose --log-level --log-file --help --version"
+            opts="-v -h -V --max-clients --max-per-address --max-line --rate-limit --replay --memory --stall-timeout --away-timeout --verbose --log-level --log-file --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --max-clients)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-per-address)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -214,6 +214,8 @@ pub enum Refusal<'a> {
     LineTooLong(usize),
     /// As many clients as there may be are here already.
     RoomFull(usize),
+    /// As many clients as there may be from one address are here already.
+    AddressFull(usize),
     /// The client speaks HTTP.
     Http,
     /// `/tags` was not the first line.
@@ -248,6 +250,10 @@ impl fmt::Display for Refusal<'_> {
             }
             Refusal::RoomFull(1) => write!(f, "the room is full (1 client)"),
             Refusal::RoomFull(clients) => write!(f, "the room is full ({clients} clients)"),
+            Refusal::AddressFull(1) => write!(f, "the room is full for your address (1 client)"),
+            Refusal::AddressFull(clients) => {
+                write!(f, "the room is full for your address ({clients} clients)")
+            }
             Refusal::Http => write!(f, "this is a chat room, not a web server"),
             Refusal::TagsTooLate => write!(f, "/tags: that is for the first line alone"),
             Refusal::ResumeTooLate => {
@@ -294,7 +300,9 @@ pub fn is_banner(line: &str) -> bool {
 /// Whether `line` says that the server has no place for another client.
 #[must_use]
 pub fn is_room_full(line: &str) -> bool {
-    line.starts_with("!! the room is full (")
+    ["(", "for your address ("].iter().any(|which| {
+        line.strip_prefix("!! the room is full ").is_some_and(|rest| rest.starts_with(which))
+    })
 }
 
 /// Whether `line` tells of joins and leaves without names.
@@ -417,6 +425,8 @@ mod tests {
             (&Refusal::HasLeft("bob"), "!! /msg: bob has just left"),
             (&Refusal::RoomFull(1), "!! the room is full (1 client)"),
             (&Refusal::RoomFull(100), "!! the room is full (100 clients)"),
+            (&Refusal::AddressFull(8), "!! the room is full for your address (8 clients)"),
+            (&Refusal::AddressFull(1), "!! the room is full for your address (1 client)"),
         ];
         for (line, expected) in lines {
             assert_eq!(line.to_string(), *expected);

@@ -1,112 +1,25 @@
 //! Being in the room: what one member does there, under the room's lock.
 //!
-//! A place is taken before there is a name, and membership is a guard: dropped, the member has left.
+//! Membership is a guard: dropped, the member has left, or is away.
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
-use super::connection::{Connection, Verdict};
+use super::connection::Connection;
 use super::index::{Audience, Envelope, Form, Kind, MemberId, Receipt};
 use super::presence::{Present, Resumable};
 use super::recall::{self, Recall};
-use super::room::{self, Room, State, now};
+use super::room::{self, State, now};
+use super::seat::Seat;
 use super::traffic::Move;
 use super::transcript::newest;
 use crate::protocol::name::Name;
 use crate::protocol::reply::{self, Departure, Notice, Refusal, Speech};
-use crate::protocol::tag::Seq;
-use crate::protocol::tag::{Body, Token};
+use crate::protocol::tag::Body;
 
 /// What a member may bring in a second without ever being held, in bytes.
 const MOST_TALK: usize = 16 * 1024;
-
-/// A place in the room, taken by a client whose name is not settled. Dropped, it is free again.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    room: Arc<Room>,
-    /// It was given back together with the leaving, before anyone could hear of that.
-    given_back: bool,
-}
-
-impl Seat {
-    /// A place for one more client, if there is one.
-    pub(crate) fn take(room: &Arc<Room>) -> Option<Seat> {
-        let mut state = room.lock();
-        if state.seats >= room.max_clients {
-            return None;
-        }
-        state.seats += 1;
-        Some(Seat { room: Arc::clone(room), given_back: false })
-    }
-
-    /// Joins under `wanted` if it is free, and else as a guest; the second value is whether the name
-    /// was taken. Whoever gets the tagged form does not join under another name than it wanted: the
-    /// place is given back.
-    pub(crate) fn join(
-        self,
-        wanted: Option<&Name>,
-        newcomer: Newcomer<'_>,
-    ) -> Result<(Member, bool), Seat> {
-        let room = Arc::clone(&self.room);
-        let mut state = room.lock();
-        let free = wanted.filter(|name| state.is_free(name, None));
-        let taken = wanted.is_some() && free.is_none();
-        if taken && newcomer.form == Form::Tagged {
-            drop(state);
-            return Err(self);
-        }
-        let name = free.cloned().unwrap_or_else(|| state.guest());
-        let member = Member::new(self, state.next_id(), name, newcomer);
-        state.admit(&member, newcomer, room.replay);
-        let here = state.members.len();
-        room.wake(state);
-        log::info!("{} joined from {}, {here} here", member.name, member.connection.peer());
-        Ok((member, taken))
-    }
-
-    /// Takes up where the member stopped that was given the token and has all events up to `seen`;
-    /// the second value is how many of its lines were taken.
-    pub(crate) fn resume(
-        self,
-        token: Token,
-        seen: Seq,
-        connection: &Arc<Connection>,
-    ) -> Result<(Member, u64), (Seat, Refusal<'static>)> {
-        let room = Arc::clone(&self.room);
-        loop {
-            let mut state = room.lock();
-            let place = match state.place_to_resume(token, seen) {
-                Ok(place) => place,
-                Err(refusal) => {
-                    drop(state);
-                    return Err((self, refusal));
-                }
-            };
-            // Before anything is sent over the new one, and not with the lock held.
-            if let Some(before) = state.detach(place.viewer.member) {
-                room.wake(state);
-                before.hang_up(Verdict::TakenOver);
-                continue;
-            }
-            let (name, taken) = state.readmit(place, connection);
-            room.wake(state);
-            log::info!("{name} is back, from {}", connection.peer());
-            let newcomer = Newcomer { connection, form: Form::Tagged, taken };
-            return Ok((Member::new(self, place.viewer.member, name, newcomer), taken));
-        }
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        if !self.given_back {
-            let mut state = self.room.lock();
-            state.seats -= 1;
-            self.room.notify(&state);
-        }
-    }
-}
 
 /// One who joins.
 #[derive(Debug, Clone, Copy)]
@@ -145,7 +58,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    fn new(seat: Seat, id: MemberId, name: Name, newcomer: Newcomer<'_>) -> Member {
+    pub(super) fn new(seat: Seat, id: MemberId, name: Name, newcomer: Newcomer<'_>) -> Member {
         Member {
             seat,
             id,
@@ -206,7 +119,7 @@ impl Member {
     /// Appends the events, and waits before that while the room is behind.
     pub(crate) fn append(&mut self, events: &Batch) {
         let weight = self.weigh(events.bytes());
-        let room = Arc::clone(&self.seat.room);
+        let room = Arc::clone(self.seat.room());
         let mut state = room.lock_to_append(weight);
         if !state.closing && self.speaks(&mut state) {
             state.transcript.append(events, now());
@@ -225,7 +138,7 @@ impl Member {
     /// Takes another name, and tells everyone.
     pub(crate) fn rename<'a>(&mut self, new: &'a Name) -> Result<(), Refusal<'a>> {
         let weight = self.weigh(new.as_str().len());
-        let room = Arc::clone(&self.seat.room);
+        let room = Arc::clone(self.seat.room());
         let mut state = room.lock_to_append(weight);
         if !self.speaks(&mut state) {
             return Ok(());
@@ -256,7 +169,7 @@ impl Member {
     /// Says `text` to the member called `to` alone.
     pub(crate) fn whisper<'a>(&mut self, to: &'a str, text: &str) -> Result<(), Refusal<'a>> {
         let weight = self.weigh(2 * text.len());
-        let room = Arc::clone(&self.seat.room);
+        let room = Arc::clone(self.seat.room());
         let mut state = room.lock_to_append(weight);
         if !self.speaks(&mut state) {
             return Ok(());
@@ -279,7 +192,7 @@ impl Member {
 
     /// The answer to `/who`.
     pub(crate) fn who(&self) -> Vec<String> {
-        let state = self.seat.room.lock();
+        let state = self.seat.room().lock();
         let mut members: Vec<&Present> = state.members.values().collect();
         members.sort_by_key(|member| member.likeness.sort_key());
         reply::who(&members.iter().map(|member| &member.name).collect::<Vec<_>>())
@@ -287,7 +200,7 @@ impl Member {
 
     /// Shows the newest lines again.
     pub(crate) fn show_newest(&self, most: usize) {
-        let batches = self.seat.room.lock().transcript.snapshot();
+        let batches = self.seat.room().lock().transcript.snapshot();
         let batches = batches.iter().map(|batch| &**batch);
         let events = newest(batches, self.id, |_| true, most.min(recall::MOST));
         self.recall(Recall::newest(self.form, events));
@@ -295,7 +208,7 @@ impl Member {
 
     /// Shows the newest lines again that have all of the words.
     pub(crate) fn show_found(&self, words: &str, most: usize) {
-        let batches = self.seat.room.lock().transcript.snapshot();
+        let batches = self.seat.room().lock().transcript.snapshot();
         let found = recall::find(&batches, self.id, words, most.min(recall::MOST));
         self.recall(Recall::found(self.form, words, found));
     }
@@ -303,7 +216,7 @@ impl Member {
     /// Has something shown again, once what was asked for before has been taken: a client that asks
     /// for more than it reads is read no further.
     fn recall(&self, recall: Recall) {
-        let room = &self.seat.room;
+        let room = &self.seat.room();
         let mut state = room.lock();
         state.waiting += 1;
         while state.recalling.contains(&self.connection.id()) && !state.closing {
@@ -332,7 +245,7 @@ impl Member {
         if !std::mem::replace(&mut self.present, false) {
             return;
         }
-        let room = Arc::clone(&self.seat.room);
+        let room = Arc::clone(self.seat.room());
         let mut state = room.lock();
         if !self.speaks(&mut state) {
             return;
@@ -350,7 +263,7 @@ impl Member {
         if !std::mem::replace(&mut self.present, false) {
             return;
         }
-        let room = Arc::clone(&self.seat.room);
+        let room = Arc::clone(self.seat.room());
         let mut state = room.lock();
         if !self.speaks(&mut state) {
             return;
@@ -372,9 +285,7 @@ impl Member {
 
     /// Gives the place back, together with the leaving.
     fn give_back(&mut self, state: &mut State) {
-        state.seats -= 1;
-        self.seat.given_back = true;
-        self.seat.room.notify(state);
+        self.seat.give_back(state);
     }
 }
 

@@ -17,6 +17,7 @@ use super::index::{Audience, Envelope, Kind, MemberId, Viewer};
 use super::member::Weight;
 use super::presence::Present;
 use super::recall::Recall;
+use super::seat::Seats;
 use super::traffic::{Move, Sum, Traffic};
 use super::transcript::Transcript;
 use super::waker::Waker;
@@ -56,7 +57,7 @@ pub(super) struct State {
     /// Who left last, newest last.
     pub(super) gone: VecDeque<Likeness>,
     /// Clients that have a place, with or without a name.
-    pub(super) seats: usize,
+    pub(super) seats: Seats,
     pub(super) next_id: u64,
     pub(super) transcript: Transcript,
     pub(super) arrivals: Vec<Arrival>,
@@ -117,7 +118,7 @@ impl Room {
             away: Away::new(config.away_timeout),
             traffic: Traffic::new(Instant::now()),
             gone: VecDeque::new(),
-            seats: 0,
+            seats: Seats::new(config.max_clients, config.max_per_address),
             next_id: 1,
             transcript: Transcript::new(config.memory),
             arrivals: Vec::new(),
@@ -156,7 +157,7 @@ impl Room {
     pub(crate) fn await_empty(&self, patience: Duration) {
         let mut state = self.lock();
         state.waiting += 1;
-        let occupied = |state: &mut State| state.seats > 0;
+        let occupied = |state: &mut State| state.seats.are_taken();
         let emptied = self.taken.wait_timeout_while(state, patience, occupied);
         emptied.unwrap_or_else(PoisonError::into_inner).0.waiting -= 1;
     }

@@ -42,6 +42,12 @@ pub(crate) struct Arguments {
     #[arg(env = "CHATROOM_MAX_CLIENTS", hide_env_values = true)]
     max_clients: u32,
 
+    /// The most clients from one address (of IPv6, from 64 bits of one), up to 100000; 0 for any
+    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(value_parser = arguments::number(0..=100_000), allow_negative_numbers = true)]
+    #[arg(env = "CHATROOM_MAX_PER_ADDRESS", hide_env_values = true)]
+    max_per_address: u32,
+
     /// The longest line in bytes, 16 to 65536
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_LINE as u32)]
     #[arg(value_parser = arguments::number(16..=65_536), allow_negative_numbers = true)]
@@ -96,6 +102,7 @@ impl Arguments {
     pub(crate) fn config(&self) -> Config {
         Config {
             max_clients: self.max_clients as usize,
+            max_per_address: self.max_per_address as usize,
             max_line: self.max_line as usize,
             rate_limit: self.rate_limit,
             replay: self.replay as usize,

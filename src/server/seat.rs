@@ -1,0 +1,193 @@
+//! Places for clients: as many as may be here, and as many as may be from one address.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use super::connection::{Connection, Verdict};
+use super::index::Form;
+use super::member::{Member, Newcomer};
+use super::room::{Room, State};
+use crate::protocol::name::Name;
+use crate::protocol::reply::Refusal;
+use crate::protocol::tag::{Seq, Token};
+
+/// Where a client comes from. Of an IPv6 address that is its network of 64 bits, since whoever has
+/// one address of that has them all (RFC 4291, 2.5.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Origin(IpAddr);
+
+impl Origin {
+    fn of(address: IpAddr) -> Origin {
+        match address.to_canonical() {
+            IpAddr::V6(v6) if !v6.is_loopback() => {
+                Origin(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into())
+            }
+            address => Origin(address),
+        }
+    }
+}
+
+/// The places in a room.
+#[derive(Debug)]
+pub(super) struct Seats {
+    most: usize,
+    /// 0 is as many as there are.
+    most_per_address: usize,
+    taken: usize,
+    by_origin: HashMap<Origin, usize>,
+}
+
+impl Seats {
+    pub(super) fn new(most: usize, most_per_address: usize) -> Seats {
+        Seats { most, most_per_address, taken: 0, by_origin: HashMap::new() }
+    }
+
+    /// Whether anybody has one.
+    pub(super) fn are_taken(&self) -> bool {
+        self.taken > 0
+    }
+
+    fn take(&mut self, from: Origin) -> Result<(), Refusal<'static>> {
+        if self.taken >= self.most {
+            return Err(Refusal::RoomFull(self.most));
+        }
+        let of_origin = self.by_origin.get(&from).copied().unwrap_or(0);
+        if self.most_per_address > 0 && of_origin >= self.most_per_address {
+            return Err(Refusal::AddressFull(self.most_per_address));
+        }
+        self.by_origin.insert(from, of_origin + 1);
+        self.taken += 1;
+        Ok(())
+    }
+
+    fn give_back(&mut self, from: Origin) {
+        self.taken -= 1;
+        if let Some(of_origin) = self.by_origin.get_mut(&from) {
+            *of_origin -= 1;
+            if *of_origin == 0 {
+                self.by_origin.remove(&from);
+            }
+        }
+    }
+}
+
+/// A place in the room, taken by a client whose name is not settled. Dropped, it is free again.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    room: Arc<Room>,
+    origin: Origin,
+    /// It was given back together with the leaving, before anyone could hear of that.
+    given_back: bool,
+}
+
+impl Seat {
+    /// A place for one more client from there, if there is one.
+    pub(crate) fn take(room: &Arc<Room>, from: IpAddr) -> Result<Seat, Refusal<'static>> {
+        let origin = Origin::of(from);
+        room.lock().seats.take(origin)?;
+        Ok(Seat { room: Arc::clone(room), origin, given_back: false })
+    }
+
+    pub(super) fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
+    /// Gives the place back, under the lock.
+    pub(super) fn give_back(&mut self, state: &mut State) {
+        if !std::mem::replace(&mut self.given_back, true) {
+            state.seats.give_back(self.origin);
+            self.room.notify(state);
+        }
+    }
+
+    /// Joins under `wanted` if it is free, and else as a guest; the second value is whether the name
+    /// was taken. Whoever gets the tagged form does not join under another name than it wanted: the
+    /// place is given back.
+    pub(crate) fn join(
+        self,
+        wanted: Option<&Name>,
+        newcomer: Newcomer<'_>,
+    ) -> Result<(Member, bool), Seat> {
+        let room = Arc::clone(&self.room);
+        let mut state = room.lock();
+        let free = wanted.filter(|name| state.is_free(name, None));
+        let taken = wanted.is_some() && free.is_none();
+        if taken && newcomer.form == Form::Tagged {
+            drop(state);
+            return Err(self);
+        }
+        let name = free.cloned().unwrap_or_else(|| state.guest());
+        let member = Member::new(self, state.next_id(), name, newcomer);
+        state.admit(&member, newcomer, room.replay);
+        let here = state.members.len();
+        room.wake(state);
+        log::info!("{} joined from {}, {here} here", member.name(), newcomer.connection.peer());
+        Ok((member, taken))
+    }
+
+    /// Takes up where the member stopped that was given the token and has all events up to `seen`;
+    /// the second value is how many of its lines were taken.
+    pub(crate) fn resume(
+        self,
+        token: Token,
+        seen: Seq,
+        connection: &Arc<Connection>,
+    ) -> Result<(Member, u64), (Seat, Refusal<'static>)> {
+        let room = Arc::clone(&self.room);
+        loop {
+            let mut state = room.lock();
+            let place = match state.place_to_resume(token, seen) {
+                Ok(place) => place,
+                Err(refusal) => {
+                    drop(state);
+                    return Err((self, refusal));
+                }
+            };
+            // Before anything is sent over the new one, and not with the lock held.
+            if let Some(before) = state.detach(place.viewer.member) {
+                room.wake(state);
+                before.hang_up(Verdict::TakenOver);
+                continue;
+            }
+            let (name, taken) = state.readmit(place, connection);
+            room.wake(state);
+            log::info!("{name} is back, from {}", connection.peer());
+            let newcomer = Newcomer { connection, form: Form::Tagged, taken };
+            return Ok((Member::new(self, place.viewer.member, name, newcomer), taken));
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if !self.given_back {
+            let room = Arc::clone(&self.room);
+            self.give_back(&mut room.lock());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_does_not_take_all_places() {
+        let origin = |address: &str| Origin::of(address.parse().expect("an address"));
+        let mut seats = Seats::new(4, 2);
+        let mut take = |address: &str| seats.take(origin(address));
+        assert_eq!(take("192.0.2.1"), Ok(()));
+        assert_eq!(take("::ffff:192.0.2.1"), Ok(()));
+        assert_eq!(take("192.0.2.1"), Err(Refusal::AddressFull(2)));
+        assert_eq!(take("2001:db8::1"), Ok(()));
+        assert_eq!(take("2001:db8::2:1"), Ok(()));
+        assert_eq!(take("192.0.2.2"), Err(Refusal::RoomFull(4)));
+        seats.give_back(origin("2001:db8::3"));
+        assert_eq!(seats.take(origin("2001:db8:0:1::1")), Ok(()));
+        for address in ["192.0.2.1", "192.0.2.1", "2001:db8::1", "2001:db8:0:1::"] {
+            seats.give_back(origin(address));
+        }
+        assert!(!seats.are_taken() && seats.by_origin.is_empty());
+    }
+}
