@@ -203,12 +203,12 @@ fn connect_advice(kind: io::ErrorKind) -> &'static str {
 }
 
 /// The operating system's words, without the error number, which helps nobody, and without the
-/// capital that it begins with.
+/// capital that it begins with and the full stop that it ends with on Windows.
 fn reason(why: &io::Error) -> String {
     let text = why.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
     let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(text);
-    let mut chars = text.chars();
+    let mut chars = text.trim_end().trim_end_matches('.').chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
@@ -225,6 +225,12 @@ mod tests {
             problem.to_string(),
             "cannot connect to 127.0.0.1:5000: connection refused; is the server running there, \
              on that port?"
+        );
+        let to = "127.0.0.1:5000".to_owned();
+        let windows = io::Error::other("It was refused. (os error 10061)");
+        assert_eq!(
+            Problem::Connect { to, why: windows }.to_string(),
+            "cannot connect to 127.0.0.1:5000: it was refused"
         );
         let at = "1.2.3.4:80".to_owned();
         let in_use = io::Error::new(io::ErrorKind::AddrInUse, "Address already in use");

@@ -4,6 +4,7 @@ mod common;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
+#[cfg(target_os = "linux")]
 use std::process::Stdio;
 
 #[cfg(target_os = "linux")]

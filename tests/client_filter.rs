@@ -261,11 +261,9 @@ fn a_log_that_cannot_be_written_is_told_once_and_is_no_reason_to_stop() {
     server.close();
     let (status, out, err) = end(child);
     assert_eq!((status, out.as_str()), (Some(0), WELCOME));
-    assert_eq!(
-        err,
-        "chatclient: cannot write the log no/such/folder/log: no such file or directory; going \
-         on without it\n"
-    );
+    // The reason is the system's own.
+    assert!(err.starts_with("chatclient: cannot write the log no/such/folder/log: "), "{err}");
+    assert!(err.ends_with("; going on without it\n") && err.lines().count() == 1, "{err}");
 }
 
 #[test]
@@ -289,8 +287,9 @@ fn a_server_that_cannot_be_reached_is_one_line_and_status_1() {
     assert_eq!((status, out.as_str()), (Some(1), ""));
     let [host, port] = nobody;
     let advice = "is the server running there, on that port?";
-    let refused = "connection refused";
-    assert_eq!(err, format!("chatclient: cannot connect to {host}:{port}: {refused}; {advice}\n"));
+    assert!(err.starts_with(&format!("chatclient: cannot connect to {host}:{port}: ")), "{err}");
+    assert!(err.ends_with(&format!("refused; {advice}\n")) || cfg!(windows), "{err}");
+    assert!(err.ends_with(&format!("; {advice}\n")) && err.lines().count() == 1, "{err}");
     let (status, _, err) = run(client("unknown").arg(UNKNOWN_HOST));
     assert_eq!(status, Some(1));
     assert!(
@@ -314,7 +313,7 @@ fn the_environment_stands_for_the_arguments() {
 }
 
 #[test]
-fn an_empty_variable_is_none_and_a_bad_one_is_named() {
+fn a_variable_that_is_empty_is_none_and_a_bad_one_is_named() {
     let peer = Peer::listen();
     let mut command = client("bad_environment");
     command.args(peer.arguments()).env("CHATROOM_NAME", "not a name");

@@ -24,7 +24,9 @@ use super::output::Output;
 use super::receiver::tell_of_unsaid;
 use super::sender::{Sender, for_log};
 use super::terminal::{Bell, Terminal};
-use super::way_out::{End, wait_for_the_end};
+use super::way_out::End;
+#[cfg(unix)]
+use super::way_out::wait_for_the_end;
 use super::{Config, OnLoss, Session};
 use crate::problem::Problem;
 use crate::protocol::DEFAULT_MAX_LINE;
