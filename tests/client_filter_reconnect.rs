@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use common::peer::{Conversation, Peer, TOKEN};
+use common::peer::{BANNER, Conversation, Peer, TOKEN};
 use common::process::end;
 
 const WELCOME: &str =
@@ -238,4 +238,47 @@ fn the_log_has_lines_as_they_were_said_and_nothing_to_take_the_session_over_with
         assert!(log.contains(part), "no {part:?} in\n{log}");
     }
     assert!(!log.contains(TOKEN), "{log}");
+}
+
+#[test]
+fn a_connection_that_is_lost_in_the_middle_of_the_first_words_costs_nothing() {
+    let (child, mut stdin, mut server, peer) = alice("first_words", &["--reconnect"]);
+    server.withhold_receipts();
+    write(&mut stdin, "one\n");
+    server.hear("one\n");
+    server.close();
+    let mut server = peer.accept();
+    server.say(&BANNER[..13]);
+    server.close();
+    let mut server = peer.accept();
+    server.greet(&format!("/resume {TOKEN} 0"));
+    server.say_raw("@- 1 -- welcome back, alice\n@- 1 = resumed 1");
+    server.close();
+    let mut server = peer.accept_again("alice", 0, 1);
+    server.hear("one\n");
+    drop(stdin);
+    assert_eq!(server.hear_quit(), "");
+    server.close();
+    let (status, out, err) = end(child);
+    assert_eq!(status, Some(0), "{err}");
+    assert_eq!(out, format!("{WELCOME}{}", "-- welcome back, alice\n".repeat(2)));
+}
+
+#[test]
+fn a_banner_that_is_late_is_waited_for_with_what_was_not_confirmed() {
+    let (child, mut stdin, mut server, peer) = alice("late", &["--reconnect"]);
+    server.withhold_receipts();
+    write(&mut stdin, "one\n");
+    server.hear("one\n");
+    server.close();
+    let mut server = peer.accept();
+    // Longer than a server of unknown kind may take.
+    server.hear_nothing_for(Duration::from_millis(1500));
+    server.greet(&format!("/resume {TOKEN} 0"));
+    server.say("= resumed 0\n");
+    server.hear("one\n");
+    drop(stdin);
+    assert_eq!(server.hear_quit(), "");
+    server.close();
+    assert_eq!(end(child).0, Some(0));
 }

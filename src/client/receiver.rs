@@ -202,11 +202,13 @@ impl<'a> Receiver<'a> {
         taken.and_then(|()| self.show())
     }
 
-    /// Takes what stands unfinished for a line; but in the tagged form it is none, and comes again.
+    /// Takes what stands unfinished for a line; but in the tagged form it is none, and comes again,
+    /// and half a banner is not another server's word.
     fn finish(&mut self) -> Result<(), End> {
         let last = self.splitter.finish().map(<[u8]>::to_vec);
         if let Some(line) = last
             && self.link.form() == Form::Plain
+            && self.link.progress() != Progress::Resuming
         {
             self.read_line(&line)?;
         }
