@@ -326,7 +326,7 @@ fn a_variable_that_is_empty_is_none_and_a_bad_one_is_named() {
     command.env("CHATROOM_HOST", "").env("CHATROOM_NAME", "").args(["--name", "eve"]);
     let child = command.stdin(Stdio::null()).spawn().expect("the client starts");
     let mut server = peer.accept_as("eve");
-    server.hear_the_end();
+    server.hear_quit();
     server.close();
     assert_eq!(end(child).0, Some(0));
 }

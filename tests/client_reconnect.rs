@@ -172,6 +172,87 @@ fn a_filter_comes_back_when_asked_and_ends_when_all_is_confirmed() {
 }
 
 #[test]
+fn a_connection_that_is_lost_again_and_again_loses_and_doubles_nothing() {
+    let (mut terminal, mut server, peer) = alice(&folder("flapping"), (60, 60), &[], &[]);
+    for number in 1..=9 {
+        server.withhold_receipts();
+        terminal.press(&format!("{number}\r"));
+        server.hear(&format!("{number}\n"));
+        server.say(&format!("<bob> {number}\n"));
+        // Every third one is not taken, and said again; of the others no receipt has come yet.
+        let is_taken = number % 3 != 0;
+        let (seen, taken) = (server.seq(), server.taken() - u64::from(!is_taken));
+        server.close();
+        server = peer.accept_again("alice", seen, taken);
+        if is_taken {
+            server.confirm(taken);
+            server.hear("/who\n");
+            server.say("-- 1 here: alice\n");
+        } else {
+            server.hear(&format!("{number}\n"));
+        }
+    }
+    server.say("<bob> the end\n");
+    terminal.shows(&["<bob> the end", "alice> |"]);
+    let picture = terminal.picture();
+    let said = picture.lines().filter_map(|row| row.get(6..)).filter(|row| row.starts_with('<'));
+    let expected = (1..=9).flat_map(|n| [format!("<alice> {n}"), format!("<bob> {n}")]);
+    let expected: Vec<_> = expected.chain(["<bob> the end".to_owned()]).collect();
+    assert_eq!(said.collect::<Vec<_>>(), expected, "{picture}");
+    assert!(!picture.contains("waiting"), "{picture}");
+}
+
+#[test]
+fn a_name_that_was_granted_while_nobody_heard_it_is_ours() {
+    let (mut terminal, mut server, peer) = alice(&folder("granted"), SIZE, &[], &[]);
+    server.withhold_receipts();
+    terminal.press("/nick bob\r");
+    server.hear("/nick bob\n");
+    server.close();
+    let mut server = peer.accept_again("bob", 0, 3);
+    server.confirm(3);
+    terminal.shows(&["-- welcome back, bob", "-- you are now bob", "bob> |"]);
+}
+
+#[test]
+fn what_is_missing_is_a_rule_across_the_terminal() {
+    let (mut terminal, mut server, peer) = alice(&folder("missed"), (60, 10), &[], &[]);
+    server.say("<bob> one\n-- you missed 312 lines (your connection was too slow)\n<bob> two\n");
+    let rule = format!("{} you missed 312 lines (your connection was too slow) ", "─".repeat(3));
+    terminal.shows_what("a rule", |rows| {
+        let rows: Vec<_> = rows.lines().collect();
+        rows.windows(3).any(|rows| {
+            let is_rule = rows[1].starts_with(&rule) && rows[1].ends_with("─");
+            rows[0] == "<bob> one" && is_rule && rows[2] == "<bob> two"
+        })
+    });
+    server.close();
+    let mut server = peer.accept_again("alice", 2, 2);
+    server.say("-- you missed 1 line (you were away)\n<bob> four\n");
+    terminal.shows_what("a rule", |rows| {
+        let rows: Vec<_> = rows.lines().collect();
+        rows.ends_with(&["<bob> four", "alice> |"])
+            && rows.iter().any(|row| row.contains("── you missed 1 line (you were away) ──"))
+    });
+}
+
+#[test]
+fn a_line_that_was_missed_stands_below_the_day_of_its_saying() {
+    let (mut terminal, server, peer) = alice(&folder("days"), SIZE, &[], &[]);
+    server.close();
+    let mut server = peer.accept_again("alice", 0, 2);
+    let day = 24 * 60 * 60 * 1000;
+    server.say_raw(&format!("@7 {} <bob> long ago\n", now() - 3 * day));
+    terminal.shows(&["<bob> long ago", "alice> |"]);
+    server.say("<bob> now\n");
+    terminal.shows(&["<bob> now", "alice> |"]);
+    let picture = terminal.picture();
+    let days: Vec<_> = picture.lines().filter(|row| row.starts_with("-- 20")).collect();
+    assert_eq!(days.len(), 2, "{picture}");
+    assert!(days[0] < days[1], "{picture}");
+}
+
+#[test]
 fn lies_in_the_tagged_form_do_no_harm() {
     let (mut terminal, mut server, _peer) = alice(&folder("lies"), SIZE, &[], &[]);
     let huge = u64::MAX;

@@ -188,3 +188,42 @@ fn pipes_over_a_network_that_breaks_lose_nothing_and_say_nothing_twice() {
     let cuts: usize = proxies.iter().map(Proxy::cuts).sum();
     assert!(cuts > 10, "only {cuts} cuts");
 }
+
+/// The same for those who listen, over one that breaks and over one that does not.
+#[test]
+fn pipes_that_only_listen_miss_nothing_and_print_nothing_twice() {
+    const LINES: usize = 5_000;
+    let server = TestServer::start(&["--rate-limit", "0"]);
+    let networks = [1, 2].map(|seed| Proxy::start(server.address, Budget::new(seed), 10_000));
+    let mut watchers = [server.address, networks[0].address].map(|address| {
+        let name = if address == server.address { "near" } else { "far" };
+        let mut command = filter_at(address, "cuts", name);
+        let mut child = command.arg("--reconnect").spawn().expect("the client starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let mut next = move || lines.next().expect("a line").expect("in UTF-8");
+        while !next().starts_with(&format!("-- you are {name}")) {}
+        (child, next)
+    });
+    let mut talker = filter_at(networks[1].address, "cuts", "talker");
+    let mut talker = talker.arg("--reconnect").spawn().expect("the client starts");
+    let input: String = (0..LINES).map(|number| format!("line {number}\n")).collect();
+    let mut stdin = talker.stdin.take().expect("it is piped");
+    let typing = std::thread::spawn(move || stdin.write_all(input.as_bytes()).expect("it reads"));
+    for (_, next) in &mut watchers {
+        let mut said = std::iter::from_fn(|| Some(next())).filter(|line| line.starts_with('<'));
+        for number in 0..LINES {
+            assert_eq!(said.next(), Some(format!("<talker> line {number}")));
+        }
+    }
+    typing.join().expect("all was typed");
+    let (status, _, err) = end(talker);
+    assert_eq!(status, Some(0), "{err}");
+    assert!(!err.contains("does not know us"), "{err}");
+    for (mut child, _open) in watchers {
+        drop(child.stdin.take());
+        let (status, _, err) = end(child);
+        assert_eq!(status, Some(0), "{err}");
+    }
+    let cuts = networks.map(|network| network.cuts());
+    assert!(cuts.into_iter().all(|cuts| cuts > 10), "{cuts:?} cuts");
+}

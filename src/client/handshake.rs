@@ -74,8 +74,8 @@ enum Stage {
 pub(super) enum Progress {
     /// It is not clear what kind of server it is.
     Nowhere,
-    /// It is ours, but it has not said whether it knows us. What was sent must not be sent again
-    /// before that.
+    /// It is ours, as far as we know, but it has not said whether it knows us. What was sent must not
+    /// be sent again before that, however long it takes.
     Resuming,
     /// It is ours, but our name is not settled.
     Asking,
@@ -164,6 +164,8 @@ impl Handshake {
 
     pub(super) fn progress(&self) -> Progress {
         match self.stage {
+            // Ours was there before, so its banner is late, and not missing.
+            Stage::Banner if self.ticket.is_some() => Progress::Resuming,
             Stage::Banner => Progress::Nowhere,
             Stage::Resuming => Progress::Resuming,
             Stage::Asking(..) | Stage::Unnamed => Progress::Asking,
@@ -464,8 +466,10 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_say_whether_it_knows_us_is_waited_for() {
-        let (_, handshake) = play(Some("alice"), ticket(), &[BANNER, "@ <bob> hi"]);
-        assert_eq!(handshake.progress(), Progress::Resuming);
+        for lines in [&[][..], &[BANNER], &[BANNER, "@ <bob> hi"]] {
+            let (_, handshake) = play(Some("alice"), ticket(), lines);
+            assert_eq!(handshake.progress(), Progress::Resuming, "{lines:?}");
+        }
     }
 
     #[test]

@@ -123,6 +123,7 @@ impl Link {
         let connection = Connection::open(&self.host, self.port)?;
         let mut state = self.state();
         state.standing.begin_again(Instant::now());
+        state.progress = state.standing.handshake.progress();
         state.connection = connection;
         state.heard = false;
         state.away = false;
@@ -315,7 +316,9 @@ impl Link {
 
     /// All that a lost connection had to bring has come.
     pub(super) fn settle_covered(&self) -> Option<News> {
-        self.state().standing.settle_covered()
+        let news = self.state().standing.settle_covered();
+        self.changed.notify_all();
+        news
     }
 
     /// Whether it is not yet known what became of lines that a lost connection took.

@@ -164,9 +164,10 @@ impl Outbox {
         self.restart(now);
     }
 
-    /// A line that counts was sent besides, which nobody has entered.
+    /// A line that counts was sent besides: one of the first words, without which there is no session.
     pub(super) fn count(&mut self) {
         self.counted = self.counted.saturating_add(1);
+        self.taken = self.counted;
     }
 
     /// The connection is lost.

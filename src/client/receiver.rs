@@ -202,11 +202,13 @@ impl<'a> Receiver<'a> {
         taken.and_then(|()| self.show())
     }
 
-    /// Takes what stands unfinished for a line; but in the tagged form it is none, and comes again.
+    /// Takes what stands unfinished for a line; but in the tagged form it is none, and comes again,
+    /// and half a banner is not another server's word.
     fn finish(&mut self) -> Result<(), End> {
         let last = self.splitter.finish().map(<[u8]>::to_vec);
         if let Some(line) = last
             && self.link.form() == Form::Plain
+            && self.link.progress() != Progress::Resuming
         {
             self.read_line(&line)?;
         }
@@ -244,6 +246,10 @@ impl<'a> Receiver<'a> {
 
     /// Tells the user something, below what has come.
     fn tell(&mut self, news: News) -> Result<(), End> {
+        if news == News::Resumed {
+            // Before it is shown, since the lines that wait go out then.
+            self.ask_what_became_of_lines();
+        }
         self.show()?;
         let peer = self.connection.peer();
         match news {
@@ -251,10 +257,6 @@ impl<'a> Receiver<'a> {
                 info!("the session goes on");
                 if self.output.reader() == Reader::Program {
                     self.output.notice(&format!("connected again to {peer}"));
-                }
-                // Its answer comes after all receipts that there are for these.
-                if self.link.has_covered() {
-                    self.roll_call = RollCall::ToBeMade;
                 }
             }
             News::Anew(again) => {
@@ -274,6 +276,14 @@ impl<'a> Receiver<'a> {
             News::TooLate => {}
         }
         Ok(())
+    }
+
+    /// The answer to a question comes after all receipts that there are for lines that were taken.
+    fn ask_what_became_of_lines(&mut self) {
+        if self.link.has_covered() {
+            self.roll_call = RollCall::ToBeMade;
+        }
+        self.call_the_roll();
     }
 
     /// Asks our own server who is here, once it knows our name.

@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
+use log::debug;
+
 use super::clock::Clock;
 use super::handshake::{Form, Handshake, Interest, Progress, Reaction, Server, Ticket, Turn};
 use super::outbox::{Outbox, Outcome};
@@ -186,9 +188,16 @@ impl Standing {
                 self.hear_of_lines(line);
                 heard.line = Some(Line { text: Cow::Borrowed(line), at });
             }
-            Body::Receipt(number) => heard.news.extend(refused(self.outbox.receipt(number))),
-            Body::Token(token) => self.token = Some(token),
+            Body::Receipt(number) => {
+                debug!("received a receipt for line {number}");
+                heard.news.extend(refused(self.outbox.receipt(number)));
+            }
+            Body::Token(token) => {
+                debug!("received a token");
+                self.token = Some(token);
+            }
             Body::Nick(name) => {
+                debug!("received our name: {name}");
                 if self.outbox.has_covered() {
                     self.outbox.be_called(name);
                 }
@@ -198,7 +207,8 @@ impl Standing {
                     heard.line = Some(Line { text, at });
                 }
             }
-            Body::Resumed(_) | Body::UnknownFact => {}
+            Body::Resumed(lines) => debug!("received that {lines} lines of ours were taken"),
+            Body::UnknownFact => debug!("received something for other programs"),
         }
     }
 
@@ -262,5 +272,182 @@ fn refused(outcome: Outcome) -> Option<News> {
     match outcome {
         Outcome::Refused(lines) => Some(News::Refused(lines)),
         Outcome::Well => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::outbox::Asker;
+    use super::*;
+
+    const BANNER: &str = "-- chatroom 1: welcome (/help for the commands)";
+    const TOKEN: &str = "000102030405060708090a0b0c0d0e0f";
+
+    /// By this machine's clock, which is ten seconds behind the server's.
+    const NOW: Millis = 1_790_000_000_000;
+
+    /// Alice, as she has just joined.
+    fn alice() -> Standing {
+        let mut standing = Standing::new(Name::parse("alice").ok());
+        standing.hears(&[BANNER, "@- 1790000010000 -- you are alice, alone here"]);
+        standing.hears(&[&format!("@- 1790000010000 = token {TOKEN}")]);
+        standing.hears(&["@- 1790000010000 = nick alice"]);
+        standing
+    }
+
+    impl Standing {
+        /// What is seen of the lines, what is asked in brackets, and what else is to be known.
+        fn hears(&mut self, lines: &[&str]) -> Vec<String> {
+            let mut told = Vec::new();
+            for line in lines {
+                let heard = self.hear(line, Instant::now(), NOW);
+                told.extend(heard.line.map(|line| line.text.into_owned()));
+                told.extend(heard.asks.iter().map(|ask| format!("({ask})")));
+                told.extend(heard.news.iter().map(|news| format!("{news:?}")));
+            }
+            told
+        }
+
+        fn says(&mut self, line: &str) {
+            self.outbox.enter(line.into(), Asker::User, Instant::now());
+            self.outbox.next_batch(Server::Ours);
+        }
+
+        fn comes_back(&mut self) -> Vec<String> {
+            self.lose();
+            self.begin_again(Instant::now());
+            self.hears(&[BANNER])
+        }
+    }
+
+    #[test]
+    fn a_line_has_the_time_when_it_was_said_and_a_fact_is_no_line() {
+        let mut standing = alice();
+        let heard = standing.hear("@7 1790000005000 <bob> hi", Instant::now(), NOW + 9000);
+        let line = heard.line.expect("it is a line");
+        assert_eq!((&*line.text, line.at), ("<bob> hi", Some(NOW - 5000)));
+        let facts = ["@8 1790000005000 + 1", "@- 1790000005000 = colour red", "@9 1 = resumed 3"];
+        assert_eq!(standing.hears(&facts), [""; 0]);
+        let plain = standing.hear("<bob> without a tag", Instant::now(), NOW);
+        assert_eq!(
+            plain.line.map(|line| (line.text.into_owned(), line.at)),
+            Some(("<bob> without a tag".to_owned(), None))
+        );
+        assert_eq!(standing.form(), Form::Tagged);
+    }
+
+    #[test]
+    fn it_goes_on_after_the_last_event_but_what_is_shown_again_is_none() {
+        let mut standing = alice();
+        assert_eq!(standing.comes_back(), ["(/tags)".to_owned(), format!("(/resume {TOKEN} 0)")]);
+        standing.hears(&["@- 1 -- welcome back, alice", "@- 1 = resumed 1", "@- 1 = nick alice"]);
+        assert!(!standing.has_got_further());
+        standing.hears(&[
+            "@90 1 | 14:05 <bob> old",
+            "@7 1 <bob> hi",
+            "@6 1 <bob> odd",
+            "@- 1 !! x",
+        ]);
+        assert!(standing.has_got_further());
+        assert_eq!(standing.comes_back()[1], format!("(/resume {TOKEN} 7)"));
+    }
+
+    #[test]
+    fn a_session_that_goes_on_is_told_by_the_server_alone() {
+        let mut standing = alice();
+        standing.says("hi");
+        standing.comes_back();
+        let lines =
+            ["@- 1 -- welcome back, alice", "@- 1 = resumed 2", "@- 1 = nick alice", "@3 1 + 2"];
+        assert_eq!(standing.hears(&lines), ["-- welcome back, alice", "Resumed"]);
+        assert!(standing.has_got_further());
+        assert_eq!(standing.outbox.unsaid(), 0);
+    }
+
+    #[test]
+    fn a_name_that_was_granted_on_a_lost_connection_is_told() {
+        let mut standing = alice();
+        standing.says("/nick bob");
+        standing.comes_back();
+        let lines =
+            ["@- 1 -- welcome back, bob", "@- 1 = resumed 2", "@- 1 = nick bob", "@3 1 + 2"];
+        let told = ["-- welcome back, bob", "Resumed", "-- you are now bob"];
+        assert_eq!(standing.hears(&lines), told);
+        standing.hears(&["@- 1 -- you are now bob", "@- 1 = nick bob"]);
+        standing.lose();
+        standing.token = None;
+        standing.begin_again(Instant::now());
+        assert_eq!(standing.hears(&[BANNER])[2], "(/nick bob)");
+    }
+
+    #[test]
+    fn a_session_that_is_over_is_told_with_what_may_be_said_twice() {
+        let mut standing = alice();
+        standing.says("hi");
+        standing.comes_back();
+        let told = standing.hears(&["@- 1 !! /resume: nobody here can be resumed with that token"]);
+        assert_eq!(told, ["(/nick alice)", "Anew(1)"]);
+        assert!(!standing.is_resumable());
+        // The numbers begin anew: `/nick` is the first, and the line the second.
+        standing.hears(&["@- 1 -- you are alice, alone here", "@- 1 = nick alice"]);
+        standing.outbox.next_batch(Server::Ours);
+        standing.hears(&["@3 1 + 1"]);
+        assert_eq!(standing.outbox.unsaid(), 1);
+        standing.hears(&["@4 1 + 2"]);
+        assert_eq!(standing.outbox.unsaid(), 0);
+    }
+
+    #[test]
+    fn after_the_word_to_leave_no_other_session_is_wanted() {
+        let mut standing = alice();
+        standing.says("hi");
+        standing.hears(&["@3 1 + 2"]);
+        standing.says("/quit");
+        standing.comes_back();
+        let told = standing.hears(&["@- 1 !! /resume: nobody here can be resumed with that token"]);
+        assert_eq!(told, ["(/nick alice)", "TooLate"]);
+    }
+
+    #[test]
+    fn a_refusal_that_was_lost_is_told() {
+        let mut standing = alice();
+        standing.says("/msg nobody hi");
+        standing.says("hi");
+        standing.comes_back();
+        standing.hears(&["@- 1 -- welcome back, alice", "@- 1 = resumed 3", "@- 1 = nick alice"]);
+        let refused = News::Refused(vec![b"/msg nobody hi".to_vec()]);
+        assert_eq!(standing.hears(&["@3 1 + 3"]), [format!("{refused:?}")]);
+    }
+
+    #[test]
+    fn nothing_that_a_server_says_is_too_odd() {
+        let last = u64::MAX;
+        let pieces = [
+            format!("@{last} 9223372036854775807 + {last}"),
+            format!("@{last} 0 = resumed {last}"),
+            "@- 0 = resumed 0".to_owned(),
+            format!("@- 5 = token {TOKEN}"),
+            "@- 5 = token x".to_owned(),
+            "@- 5 = nick alice".to_owned(),
+            "@- 5 = nick \u{202e}".to_owned(),
+            "@0 0 ".to_owned(),
+            "@x 0 <bob> hi".to_owned(),
+            "@- 5 !! /resume: no".to_owned(),
+            "@- 5 !! that line was too long and was not sent: the most is 0 bytes".to_owned(),
+            "@- 5 -- you missed 18446744073709551615 lines (x)".to_owned(),
+            "-- you are bob, alone here".to_owned(),
+            BANNER.to_owned(),
+        ];
+        for i in 0..pieces.len().pow(3) {
+            let n = pieces.len();
+            let mut standing = alice();
+            standing.says("hi");
+            for piece in [i / n / n, i / n % n, i % n].map(|piece| &pieces[piece]) {
+                standing.hears(&[piece]);
+                standing.says("there");
+                standing.comes_back();
+                standing.hears(&[piece]);
+            }
+        }
     }
 }

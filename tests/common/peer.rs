@@ -162,6 +162,11 @@ impl Conversation {
         self.form = Form::Silent;
     }
 
+    /// Gives them again.
+    pub fn give_receipts(&mut self) {
+        self.form = Form::Tagged;
+    }
+
     /// Gives a receipt for the client's line of that number.
     pub fn confirm(&mut self, line: u64) {
         self.say(&format!("+ {line}\n"));
@@ -204,6 +209,17 @@ impl Conversation {
         const QUIT: &str = "/quit\n";
         let all = self.hear_until(|heard| heard.ends_with(QUIT.as_bytes()));
         all.strip_suffix(QUIT).map(str::to_owned).unwrap_or_else(|| panic!("no quit in {all:?}"))
+    }
+
+    /// Waits until nothing has come for a while, and returns all that came before.
+    pub fn hear_until_silent_for(&mut self, while_waiting: Duration) -> String {
+        let from = self.heard.len();
+        let mut bytes = vec![0; 64 * 1024];
+        while let Some(length @ 1..) = self.read(&mut bytes, while_waiting) {
+            self.heard.extend_from_slice(&bytes[..length]);
+            self.take_lines();
+        }
+        self.since(from)
     }
 
     #[track_caller]
