@@ -253,6 +253,17 @@ fn a_line_that_was_missed_stands_below_the_day_of_its_saying() {
 }
 
 #[test]
+fn a_server_that_confirms_nothing_keeps_nobody_who_wants_to_go() {
+    let (mut terminal, mut server, _peer) = alice(&folder("stalled"), SIZE, &[], &[]);
+    server.withhold_receipts();
+    terminal.press("hello\r");
+    server.hear("hello\n");
+    terminal.press("/quit good night\r");
+    assert_eq!(terminal.ends(), 0);
+    terminal.shows_what("what is not known", |rows| rows.contains("-- the last line was not sent"));
+}
+
+#[test]
 fn lies_in_the_tagged_form_do_no_harm() {
     let (mut terminal, mut server, _peer) = alice(&folder("lies"), SIZE, &[], &[]);
     let huge = u64::MAX;

@@ -238,7 +238,12 @@ impl Keyboard<'_> {
     /// Does what the line asks of the client itself, and sends what is for the server.
     fn obey(&mut self, line: &str) -> Result<ControlFlow<()>, End> {
         match self.terminal.obey(line) {
-            Action::Send(line) => return Ok(self.send(line.into_owned())),
+            Action::Send(line) => {
+                // A server that confirms nothing does not keep anyone who wants to go.
+                let leaves = is_quit(line.as_bytes());
+                let sent = self.send(line.into_owned());
+                return Ok(if leaves { ControlFlow::Break(()) } else { sent });
+            }
             Action::SendAndHelp => {
                 let commands = conversation::help();
                 let keys = keys::help().into_iter().map(|line| format!("-- {line}"));
