@@ -1,408 +1,364 @@
-//! A model of the room beside the real one, under random sequences of commands: who is here, and which
-//! lines each must get, in which order.
+//! A model of the room, who is here and what each must get, against the real one: members do things
+//! at random, and each must get exactly the lines that the model says, in that order.
+//!
+//! After what a member does it sends an unknown command and reads up to the answer, so what was
+//! done is known to be done. The others read when it is their turn, or at the end.
 
+#[path = "model/commands.rs"]
+mod commands;
 mod common;
+#[path = "model/room.rs"]
+mod room;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::BTreeMap;
 
-use chatroom::protocol::name::Name;
+use proptest::prelude::{ProptestConfig, TestCaseError};
+use proptest::test_runner::TestRunner;
+
+use commands::{From, Line, MAX_LINE, MEMBERS, Turn, Way};
 use common::program::split;
 use common::server::{TestClient, TestServer};
-use proptest::prelude::*;
+use room::{Body, Due, EventId, Room};
 
-const ACTORS: usize = 4;
+/// How many cases are tried unless `PROPTEST_CASES` says it.
+const CASES: u32 = 64;
 
-/// Free, the same in other case, the same to the eye, and bad ones.
-const NAMES: [&str; 7] = ["alice", "ALICE", "bob", "carol", "\u{0441}arol", "dave", "-x"];
+const BANNER: &str = "-- chatroom 1: welcome (/help for the commands)";
 
-/// Beyond ten joins and leaves in a second they are told together, which is another test.
-const MOST_MOVES: usize = 10;
-
-#[derive(Debug, Clone)]
-enum Step {
-    /// Comes, under the name of that number, in the tagged form or not.
-    Join(usize, bool),
-    Say(u8),
-    Act(u8),
-    Rename(usize),
-    Whisper(usize),
-    Who,
-    Misuse,
-    Blank,
-    Quit,
-    /// Its connection is lost; only in the tagged form.
-    Lose,
-    /// Comes back from so many events before the last that it has, be it connected or not.
-    Resume(usize),
+#[test]
+fn whatever_members_do_each_gets_exactly_what_it_must() {
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = CASES;
+    }
+    let tried = TestRunner::new(config).run(&commands::turns(), |turns| {
+        let mut play = Play::new();
+        let played = turns.iter().try_for_each(|turn| play.turn(turn)).and_then(|()| play.end());
+        played
+            .map_err(|why| TestCaseError::fail(format!("{why}\nafter:\n{}", play.story.join("\n"))))
+    });
+    if let Err(why) = tried {
+        panic!("{why}");
+    }
 }
 
-fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
-    let step = prop_oneof![
-        6 => (0..NAMES.len(), any::<bool>()).prop_map(|(name, tagged)| Step::Join(name, tagged)),
-        4 => any::<u8>().prop_map(Step::Say),
-        1 => any::<u8>().prop_map(Step::Act),
-        2 => (0..NAMES.len()).prop_map(Step::Rename),
-        3 => (0..NAMES.len()).prop_map(Step::Whisper),
-        1 => Just(Step::Who),
-        1 => Just(Step::Misuse),
-        1 => Just(Step::Blank),
-        1 => Just(Step::Quit),
-        2 => Just(Step::Lose),
-        3 => (0..4usize).prop_map(Step::Resume),
-    ];
-    prop::collection::vec((0..ACTORS, step), 1..50)
-}
-
-/// A line that somebody must get: an event's, or an answer.
-#[derive(Debug, Clone)]
-struct Due {
-    event: Option<usize>,
-    line: String,
-}
-
-/// A member, as it must be.
-struct Member {
-    name: Name,
-    tagged: bool,
-    /// Its connection, unless it is away.
-    client: Option<TestClient>,
-    token: String,
-    /// How many of its lines were counted.
-    lines: u64,
-    /// All events that it must have had since it joined, and how many of them it has.
-    events: Vec<Due>,
-    had: usize,
-    /// What it must get next.
-    due: VecDeque<Due>,
-}
-
-struct Model {
+/// The real room and the model of it, side by side.
+struct Play {
     server: TestServer,
-    members: [Option<Member>; ACTORS],
-    /// How many events there were.
-    events: usize,
-    /// The numbers that the server has given them, as far as anybody has seen them.
-    seqs: HashMap<usize, u64>,
-    /// The names of those who have left.
-    gone: Vec<String>,
-    moves: usize,
-    syncs: usize,
+    room: Room,
+    connections: [Option<TestClient>; MEMBERS],
+    tokens: [Option<String>; MEMBERS],
+    /// The last event that each has read.
+    seen: [Option<EventId>; MEMBERS],
+    /// The number and the time of each event that somebody was told.
+    tags: BTreeMap<EventId, (u64, String)>,
+    /// How many unknown commands were sent to see what is done.
+    marks: usize,
+    /// What was done, for whoever has to find out why it failed.
+    story: Vec<String>,
 }
 
-impl Model {
-    fn new() -> Model {
-        Model {
-            server: TestServer::start(&["--replay", "0"]),
-            members: Default::default(),
-            events: 0,
-            seqs: HashMap::new(),
-            gone: Vec::new(),
-            moves: 0,
-            syncs: 0,
+impl Play {
+    fn new() -> Play {
+        Play {
+            server: TestServer::start(&["--rate-limit", "0", "--max-line", &MAX_LINE.to_string()]),
+            room: Room::default(),
+            connections: Default::default(),
+            tokens: Default::default(),
+            seen: Default::default(),
+            tags: BTreeMap::new(),
+            marks: 0,
+            story: Vec::new(),
         }
     }
 
-    fn play(&mut self, actor: usize, step: &Step) {
-        match (step, self.members[actor].is_some()) {
-            (Step::Join(name, tagged), false) if self.moves < MOST_MOVES => {
-                self.join(actor, NAMES[*name], *tagged);
+    fn turn(&mut self, turn: &Turn) -> Result<(), String> {
+        let (who, mut lines) = (turn.who, turn.lines.clone());
+        let may_move = self.room.may_move();
+        lines.retain(|line| may_move || !matches!(line, Line::Quit(_)));
+        let Some(client) = &self.room.clients[who] else {
+            return if may_move { self.come(turn, &lines) } else { Ok(()) };
+        };
+        let may_lose = client.tagged || may_move;
+        match turn.way {
+            Way::Resume(from) if client.tagged => self.resume(who, from, &lines),
+            _ if !client.connected => self.resume(who, From::Last, &lines),
+            Way::HalfClose(partial) if may_lose => self.half_close(who, &lines, partial),
+            Way::Reset if may_lose => self.reset(who),
+            _ => self.send_and_read(who, &lines, turn.apart),
+        }
+    }
+
+    /// All that has not been read must be there: also for those who are away.
+    fn end(&mut self) -> Result<(), String> {
+        for who in 0..MEMBERS {
+            match &self.room.clients[who] {
+                None => {}
+                Some(client) if client.connected => self.send_and_read(who, &[], false)?,
+                Some(_) => self.resume(who, From::Last, &[])?,
             }
-            (Step::Join(..), _) | (_, false) => {}
-            (Step::Resume(back), true) => self.resume(actor, *back),
-            (Step::Lose, true) => self.lose(actor),
-            (step, true) if self.member(actor).client.is_some() => self.speak(actor, step),
-            (_, true) => {}
         }
+        Ok(())
     }
 
-    fn member(&mut self, actor: usize) -> &mut Member {
-        self.members[actor].as_mut().expect("it is here")
+    fn come(&mut self, turn: &Turn, lines: &[Line]) -> Result<(), String> {
+        let who = turn.who;
+        self.tell(who, if turn.tagged { "connects, for the tagged form" } else { "connects" });
+        self.room.connect(who);
+        let mut connection = self.server.connect();
+        // Before what it sends is read nothing is known of it, so all of it is sent as one: a name
+        // has to come within 300 ms.
+        let tags = turn.tagged.then_some(Line::Tags);
+        if matches!(turn.way, Way::Silent) {
+            if let Some(tags) = tags {
+                connection.send("/tags\n");
+                self.room.send(who, &tags);
+            }
+            self.room.be_guest(who);
+            connection.expect(BANNER);
+            self.connections[who] = Some(connection);
+            let greeting = self.client(who).due.len();
+            return self.read(who, &Until::Count(greeting));
+        }
+        self.connections[who] = Some(connection);
+        let first: Vec<Line> = tags.into_iter().chain(lines.iter().cloned()).collect();
+        let mark = self.send(who, &first, false);
+        self.connection(who).expect(BANNER);
+        self.read(who, &Until::Mark(mark))
     }
 
-    fn others(&self, actor: usize) -> impl Iterator<Item = &Member> {
-        self.members
-            .iter()
-            .enumerate()
-            .filter(move |(i, _)| *i != actor)
-            .filter_map(|(_, m)| m.as_ref())
+    /// Takes up on another connection, whether or not there still is one.
+    fn resume(&mut self, who: usize, from: From, lines: &[Line]) -> Result<(), String> {
+        let seen = match from {
+            From::Last => self.seen[who],
+            From::Any(_) if self.tags.is_empty() => None,
+            From::Any(index) => self.tags.keys().nth(index % self.tags.len()).copied(),
+            From::Zero => None,
+        };
+        let seq = seen.map_or(0, |event| self.tags[&event].0);
+        self.tell(who, &format!("resumes from {seq}"));
+        let due = std::mem::take(&mut self.client(who).due);
+        self.room.resume(who, seen);
+        self.seen[who] = seen;
+        let mut new = self.server.connect();
+        let token = self.tokens[who].as_deref().expect("it was told");
+        new.send(format!("/tags\n/resume {token} {seq}\n"));
+        let old = self.connections[who].replace(new);
+        let mark = self.send(who, lines, false);
+        if let Some(old) = old {
+            self.read_the_rest(who, old, &due)?;
+        }
+        self.connection(who).expect(BANNER);
+        self.read(who, &Until::Mark(mark))
     }
 
-    fn is_free(&self, name: &Name, but_for: usize) -> bool {
-        !self.others(but_for).any(|member| member.name.likeness().is_like(&name.likeness()))
+    /// A connection that was taken over ends, and nothing more is read from it. Until then it may
+    /// have got a part of what was due.
+    fn read_the_rest(
+        &mut self,
+        who: usize,
+        mut old: TestClient,
+        due: &[Due],
+    ) -> Result<(), String> {
+        use std::io::Write;
+        let got: Vec<String> = std::iter::from_fn(|| old.line()).collect();
+        old.stream.write_all(b"never\n").ok();
+        let seen = self.seen[who];
+        self.compare(who, &due[..got.len().min(due.len())], &got)?;
+        self.seen[who] = seen;
+        Ok(())
     }
 
-    /// An event that `actor` makes: `line` for the others, and for `actor` a receipt for that line.
-    fn event(&mut self, actor: usize, line: &str, to: Option<usize>, receipt: bool) {
-        let event = Some(self.events);
-        self.events += 1;
-        for (i, member) in self.members.iter_mut().enumerate() {
-            let Some(member) = member else { continue };
-            let line = match i == actor {
-                true if receipt && member.tagged => format!("+ {}", member.lines),
-                true => continue,
-                false if to.is_none_or(|to| to == i) => line.to_owned(),
-                false => continue,
+    fn half_close(
+        &mut self,
+        who: usize,
+        lines: &[Line],
+        partial: Option<&str>,
+    ) -> Result<(), String> {
+        let (text, goes_on) = self.do_lines(who, lines);
+        self.tell(
+            who,
+            &format!("sends {:?}, and nothing more", text.clone() + partial.unwrap_or("")),
+        );
+        if goes_on {
+            self.room.lose(who, partial, false);
+        }
+        self.connection(who).send(text + partial.unwrap_or(""));
+        self.connection(who).finish();
+        self.read(who, &Until::End)
+    }
+
+    fn reset(&mut self, who: usize) -> Result<(), String> {
+        self.tell(who, "loses its connection");
+        let (name, tagged) = (self.client(who).name().to_owned(), self.client(who).tagged);
+        self.room.lose(who, None, true);
+        self.connections[who].take().expect("it is here").reset();
+        if !tagged {
+            // The others must know before something else is done. Nobody is told of the loss of a
+            // program; it may come back before the server knows of it.
+            self.server.logs(&format!("{name} left (connection lost)"));
+            self.forget(who);
+        }
+        Ok(())
+    }
+
+    fn send_and_read(&mut self, who: usize, lines: &[Line], apart: bool) -> Result<(), String> {
+        let mark = self.send(who, lines, apart);
+        self.read(who, &Until::Mark(mark))
+    }
+
+    /// Sends the lines, and an unknown command behind them; the answer to that.
+    fn send(&mut self, who: usize, lines: &[Line], apart: bool) -> String {
+        self.marks += 1;
+        let word = format!("/nosuch{}", self.marks);
+        let answer = format!("!! unknown command {word}; to say it, begin with //");
+        let mut lines = lines.to_vec();
+        lines.push(Line::Unknown(word));
+        let (text, _) = self.do_lines(who, &lines);
+        self.tell(who, &format!("sends {text:?}{}", if apart { ", line by line" } else { "" }));
+        if apart {
+            text.split_inclusive('\n').for_each(|line| self.connection(who).send(line));
+        } else {
+            self.connection(who).send(text);
+        }
+        answer
+    }
+
+    /// Does the lines in the model; what is sent, and whether the connection goes on after them.
+    fn do_lines(&mut self, who: usize, lines: &[Line]) -> (String, bool) {
+        let text = lines.iter().map(|line| line.text(&self.tokens) + "\n").collect();
+        (text, lines.iter().all(|line| self.room.send(who, line)))
+    }
+
+    /// Reads, and compares that with what the model says.
+    fn read(&mut self, who: usize, until: &Until) -> Result<(), String> {
+        let is_tagged = self.client(who).tagged;
+        let connection = self.connection(who);
+        let mut got = Vec::new();
+        let mut has_ended = false;
+        while !until.is_reached(&got) {
+            let Some(line) = connection.line() else {
+                has_ended = true;
+                break;
             };
-            member.take_event(Due { event, line });
-        }
-    }
-
-    fn answer(&mut self, actor: usize, line: impl Into<String>) {
-        self.member(actor).due.push_back(Due { event: None, line: line.into() });
-    }
-
-    fn send(&mut self, actor: usize, line: &str) {
-        let member = self.member(actor);
-        member.lines += 1;
-        member.client.as_mut().expect("it is connected").send(format!("{line}\n"));
-    }
-
-    fn join(&mut self, actor: usize, wanted: &str, tagged: bool) {
-        self.moves += 1;
-        let mut client = self.server.connect();
-        client.expect("-- chatroom 1: welcome (/help for the commands)");
-        client.send(if tagged { "/tags\n" } else { "" });
-        client.send(format!("/nick {wanted}\n"));
-        let parsed = Name::parse(wanted);
-        let refusal = match &parsed {
-            Err(why) => Some(format!("!! /nick: {why}")),
-            Ok(name) if !self.is_free(name, actor) => {
-                Some(format!("!! /nick: the name {wanted} is taken"))
-            }
-            Ok(_) => None,
-        };
-        let mut lines = 1;
-        if let (Some(refusal), true) = (&refusal, tagged) {
-            assert_eq!(split(&client.line().unwrap_or_default()), (None, refusal.as_str()));
-            client.send("/nosuch\n");
-            lines += 1;
-        }
-        let guest = (1..).map(Name::guest).find(|guest| self.is_free(guest, actor));
-        let name = match (&refusal, parsed) {
-            (None, Ok(name)) => name,
-            _ => guest.expect("there are enough numbers"),
-        };
-        let others = match self.others(actor).count() {
-            0 => "alone".to_owned(),
-            1 => "with 1 other".to_owned(),
-            others => format!("with {others} others"),
-        };
-        self.event(actor, &format!("-- {name} joined"), None, false);
-        let you_are = format!("-- you are {name}, {others} here");
-        let mut token = String::new();
-        if tagged {
-            assert_eq!(split(&client.line().unwrap_or_default()), (None, you_are.as_str()));
-            let told = client.line().unwrap_or_default();
-            token = split(&told).1.strip_prefix("= token ").expect(&told).to_owned();
-        }
-        self.members[actor] = Some(Member {
-            name: name.clone(),
-            tagged,
-            client: Some(client),
-            token,
-            lines,
-            events: Vec::new(),
-            had: 0,
-            due: VecDeque::new(),
-        });
-        match (tagged, refusal) {
-            (true, None) => self.answer(actor, format!("= nick {name}")),
-            (true, Some(_)) => {
-                self.answer(actor, format!("= nick {name}"));
-                self.answer(actor, "!! unknown command /nosuch; to say it, begin with //");
-            }
-            (false, refusal) => {
-                self.answer(actor, you_are);
-                refusal.into_iter().for_each(|refusal| self.answer(actor, refusal));
+            let body = if is_tagged { split(&line).1 } else { &line };
+            // A new day.
+            if !body.starts_with("| -- ") {
+                got.push(line);
             }
         }
-        self.sync(actor);
-    }
-
-    fn speak(&mut self, actor: usize, step: &Step) {
-        let name = self.member(actor).name.clone();
-        match step {
-            Step::Say(text) => {
-                self.send(actor, &format!("//{text}"));
-                self.event(actor, &format!("<{name}> /{text}"), None, true);
-            }
-            Step::Act(text) => {
-                self.send(actor, &format!("/ME {text}"));
-                self.event(actor, &format!("* {name} {text}"), None, true);
-            }
-            Step::Rename(wanted) => self.rename(actor, NAMES[*wanted]),
-            Step::Whisper(to) => self.whisper(actor, NAMES[*to]),
-            Step::Who => {
-                self.send(actor, "/who");
-                let here = self.members.iter().flatten();
-                let mut names: Vec<&Name> = here.map(|member| &member.name).collect();
-                names.sort_by_key(|name| name.likeness().sort_key().to_owned());
-                let list = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
-                self.answer(actor, format!("-- {} here: {list}", names.len()));
-            }
-            Step::Misuse => {
-                self.send(actor, "/msg");
-                self.answer(actor, "!! /msg goes like this: /msg NAME TEXT");
-            }
-            Step::Blank => self.send(actor, " \x1b[2J "),
-            Step::Quit => return self.quit(actor),
-            Step::Join(..) | Step::Lose | Step::Resume(_) => unreachable!("done elsewhere"),
+        let due = std::mem::take(&mut self.client(who).due);
+        self.compare(who, &due, &got)?;
+        let client = self.client(who);
+        if has_ended == client.connected {
+            let name = client.name().to_owned();
+            let what = if has_ended { "has ended" } else { "goes on" };
+            return Err(format!("#{who} {name}: the connection {what}"));
         }
-        self.sync(actor);
-    }
-
-    fn rename(&mut self, actor: usize, wanted: &str) {
-        self.send(actor, &format!("/nick {wanted}"));
-        let old = self.member(actor).name.clone();
-        match Name::parse(wanted) {
-            Err(why) => self.answer(actor, format!("!! /nick: {why}")),
-            Ok(new) if !self.is_free(&new, actor) => {
-                self.answer(actor, format!("!! /nick: the name {wanted} is taken"));
-            }
-            Ok(new) => {
-                if new != old {
-                    self.event(actor, &format!("-- {old} is now {new}"), None, true);
-                    self.member(actor).name = new.clone();
-                }
-                self.answer(actor, format!("-- you are now {new}"));
-                if self.member(actor).tagged {
-                    self.answer(actor, format!("= nick {new}"));
-                }
+        if has_ended {
+            let has_left = !client.is_member();
+            self.connections[who] = None;
+            if has_left {
+                self.forget(who);
             }
         }
+        Ok(())
     }
 
-    fn whisper(&mut self, actor: usize, to: &str) {
-        self.send(actor, &format!("/msg {to} psst"));
-        let is_it = |name: &str| name.to_lowercase() == to.to_lowercase();
-        let found = self
-            .members
-            .iter()
-            .position(|member| member.as_ref().is_some_and(|member| is_it(member.name.as_str())));
-        match found {
-            Some(reader) if reader == actor => self.answer(actor, "!! /msg: that is you"),
-            Some(reader) => {
-                let (from, to) =
-                    (self.member(actor).name.clone(), self.member(reader).name.clone());
-                self.event(actor, &format!("[{from} -> you] psst"), Some(reader), true);
-                let (event, line) = (Some(self.events), format!("[you -> {to}] psst"));
-                self.events += 1;
-                self.member(actor).take_event(Due { event, line });
-            }
-            None if self.gone.iter().any(|name| is_it(name)) => {
-                self.answer(actor, format!("!! /msg: {to} has just left"));
-            }
-            None => self.answer(actor, format!("!! /msg: nobody here is called {to}")),
-        }
-    }
-
-    fn quit(&mut self, actor: usize) {
-        if self.moves >= MOST_MOVES {
-            return;
-        }
-        self.moves += 1;
-        self.send(actor, "/quit bye");
-        self.read_due(actor);
-        let mut member = self.members[actor].take().expect("it is here");
-        member.client.as_mut().expect("it is connected").expect_end();
-        self.event(actor, &format!("-- {} left: bye", member.name), None, false);
-        self.gone.push(member.name.to_string());
-    }
-
-    fn lose(&mut self, actor: usize) {
-        let member = self.member(actor);
-        if !member.tagged || member.client.is_none() {
-            return;
-        }
-        self.read_due(actor);
-        self.member(actor).client = None;
-    }
-
-    fn resume(&mut self, actor: usize, back: usize) {
-        if !self.member(actor).tagged {
-            return;
-        }
-        let member = self.members[actor].as_mut().expect("it is here");
-        let from = member.had.saturating_sub(back);
-        let last = from.checked_sub(1).and_then(|last| member.events[last].event);
-        let seen = last.map_or(0, |event| self.seqs[&event]);
-        let mut client = self.server.connect();
-        client.expect("-- chatroom 1: welcome (/help for the commands)");
-        client.send(format!("/tags\n/resume {} {seen}\n", member.token));
-        member.had = from;
-        let name = &member.name;
-        let first = [
-            format!("-- welcome back, {name}"),
-            format!("= resumed {}", member.lines),
-            format!("= nick {name}"),
-        ];
-        let answers = first.into_iter().map(|line| Due { event: None, line });
-        member.due = answers.chain(member.events[from..].iter().cloned()).collect();
-        member.client = Some(client);
-        self.sync(actor);
-    }
-
-    /// Waits until all that `actor` has asked for is done, and looks at all that it got until then.
-    fn sync(&mut self, actor: usize) {
-        self.syncs += 1;
-        let word = format!("/sync{}", self.syncs);
-        self.send(actor, &word);
-        self.answer(actor, format!("!! unknown command {word}; to say it, begin with //"));
-        self.read_due(actor);
-    }
-
-    fn read_due(&mut self, actor: usize) {
-        let member = self.members[actor].as_mut().expect("it is here");
-        let Some(client) = &mut member.client else { return };
-        let mut last = 0;
-        while let Some(due) = member.due.pop_front() {
-            let line = client.line().unwrap_or_default();
-            let (seq, body) = if member.tagged { split(&line) } else { (None, line.as_str()) };
-            assert_eq!(body, due.line, "for {}", member.name);
-            let Some(event) = due.event else {
-                assert_eq!(seq, None, "{line}");
-                continue;
+    fn compare(&mut self, who: usize, due: &[Due], got: &[String]) -> Result<(), String> {
+        for index in 0..due.len().max(got.len()) {
+            let (due, line) = (due.get(index), got.get(index));
+            let why = match (due, line) {
+                (Some(due), Some(line)) => self.check(who, due, line).err(),
+                _ => Some("there is another number of lines".to_owned()),
             };
-            member.had += 1;
-            if member.tagged {
-                let seq = seq.expect("an event has a number");
-                assert!(seq > last, "{line} after {last}");
-                assert_eq!(*self.seqs.entry(event).or_insert(seq), seq, "{line}");
-                last = seq;
+            if let Some(why) = why {
+                let shown = got.get(..index).unwrap_or(got).join("\n     ");
+                return Err(format!(
+                    "#{who} {} got\n     {shown}\nand then\n due: {due:?}\n got: {line:?}\n{why}",
+                    self.client(who).name(),
+                ));
             }
         }
+        Ok(())
+    }
+
+    fn check(&mut self, who: usize, due: &Due, line: &str) -> Result<(), String> {
+        let mut body = line;
+        if self.client(who).tagged {
+            let (seq, text) = split(line);
+            body = text;
+            match (due.event, seq) {
+                (None, None) => {}
+                (Some(event), Some(seq)) => self.check_tag(event, seq, line)?,
+                _ => return Err("one of them is an event, and one is none".to_owned()),
+            }
+        }
+        let is_right = match &due.body {
+            Body::Exactly(text) => body == text,
+            Body::Replayed(text) => {
+                body.strip_prefix("| ").and_then(|it| it.get(6..)) == Some(text)
+            }
+            Body::Token => {
+                self.tokens[who] = body.strip_prefix("= token ").map(str::to_owned);
+                self.tokens[who].as_ref().is_some_and(|token| token.len() == 32)
+            }
+        };
+        if !matches!(due.body, Body::Replayed(_)) {
+            self.seen[who] = due.event.or(self.seen[who]);
+        }
+        if is_right { Ok(()) } else { Err("they are not the same".to_owned()) }
+    }
+
+    /// An event has one number and one time for all, and the numbers are in its order.
+    fn check_tag(&mut self, event: EventId, seq: u64, line: &str) -> Result<(), String> {
+        let tag = (seq, line.split(' ').nth(1).unwrap_or_default().to_owned());
+        let known = self.tags.entry(event).or_insert_with(|| tag.clone());
+        if *known != tag {
+            return Err(format!("somebody else was told of that event with {known:?}"));
+        }
+        let before = self.tags.range(..event).next_back();
+        let after = self.tags.range(event + 1..).next();
+        if before.is_some_and(|(_, it)| it.0 >= seq) || after.is_some_and(|(_, it)| it.0 <= seq) {
+            return Err(format!("its number is not between {before:?} and {after:?}"));
+        }
+        Ok(())
+    }
+
+    fn client(&mut self, who: usize) -> &mut room::Client {
+        self.room.clients[who].as_mut().expect("it is here")
+    }
+
+    fn connection(&mut self, who: usize) -> &mut TestClient {
+        self.connections[who].as_mut().expect("it is connected")
+    }
+
+    /// It has left, and somebody else may come in its place.
+    fn forget(&mut self, who: usize) {
+        self.room.clients[who] = None;
+        self.seen[who] = None;
+    }
+
+    fn tell(&mut self, who: usize, what: &str) {
+        let name = self.room.clients[who].as_ref().map_or("", |client| client.name());
+        self.story.push(format!("#{who} {name} {what}"));
     }
 }
 
-impl Member {
-    fn take_event(&mut self, due: Due) {
-        self.events.push(due.clone());
-        if self.client.is_some() {
-            self.due.push_back(due);
-        }
-    }
+/// How far is read.
+enum Until {
+    /// Up to the answer to an unknown command.
+    Mark(String),
+    Count(usize),
+    End,
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(64),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
-
-    #[test]
-    fn everyone_gets_what_the_model_says(steps in steps()) {
-        let mut model = Model::new();
-        for (actor, step) in &steps {
-            model.play(*actor, step);
-        }
-        // What came last has come to everybody.
-        for actor in 0..ACTORS {
-            if model.members[actor].as_ref().is_some_and(|member| member.client.is_some()) {
-                model.sync(actor);
-            } else if model.members[actor].is_some() {
-                model.resume(actor, 2);
-            }
+impl Until {
+    fn is_reached(&self, got: &[String]) -> bool {
+        match self {
+            Until::Mark(mark) => got.last().is_some_and(|line| line.ends_with(mark)),
+            Until::Count(count) => got.len() == *count,
+            Until::End => false,
         }
     }
 }
