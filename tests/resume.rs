@@ -117,6 +117,18 @@ fn every_line_is_counted_and_what_becomes_an_event_has_a_receipt() {
 }
 
 #[test]
+fn a_blank_line_before_the_first_one_is_counted_too() {
+    let server = TestServer::start(&[]);
+    let mut alice = server.connect();
+    alice.send("\n \n/tags\n/nick alice\nhi\n");
+    alice.expect("-- chatroom 1: welcome (/help for the commands)");
+    expect_body(&mut alice, |body| body == "-- you are alice, alone here");
+    expect_body(&mut alice, |body| body.starts_with("= token "));
+    expect_answers(&mut alice, &["= nick alice"]);
+    expect_events(&mut alice, &["+ 4"]);
+}
+
+#[test]
 fn a_program_that_asks_for_no_name_is_a_guest() {
     let server = TestServer::start(&[]);
     let mut silent = connect(&server);

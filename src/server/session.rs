@@ -249,9 +249,7 @@ impl Session {
     }
 
     fn count(&mut self, line: &str) {
-        if self.form == Form::Tagged && request::is_counted(line) {
-            self.counted += 1;
-        }
+        self.counted += u64::from(request::is_counted(line));
         if let Standing::Joined(member) = &mut self.standing {
             member.line = self.counted;
         }
