@@ -16,7 +16,6 @@ use proptest::prelude::{ProptestConfig, TestCaseError};
 use proptest::test_runner::TestRunner;
 
 use commands::{From, Line, MAX_LINE, MEMBERS, Turn, Way};
-use common::program::split;
 use common::server::{TestClient, TestServer};
 use room::{Body, Due, EventId, Room};
 
@@ -51,7 +50,7 @@ struct Play {
     /// The last event that each has read.
     seen: [Option<EventId>; MEMBERS],
     /// The number and the time of each event that somebody was told.
-    tags: BTreeMap<EventId, (u64, String)>,
+    tags: BTreeMap<EventId, (u64, u64)>,
     /// How many unknown commands were sent to see what is done.
     marks: usize,
     /// What was done, for whoever has to find out why it failed.
@@ -241,7 +240,8 @@ impl Play {
                 has_ended = true;
                 break;
             };
-            let body = if is_tagged { split(&line).1 } else { &line };
+            let body =
+                if is_tagged { parse(&line).map_or("", |tagged| tagged.body) } else { &line };
             // A new day.
             if !body.starts_with("| -- ") {
                 got.push(line);
@@ -286,11 +286,11 @@ impl Play {
     fn check(&mut self, who: usize, due: &Due, line: &str) -> Result<(), String> {
         let mut body = line;
         if self.client(who).tagged {
-            let (seq, text) = split(line);
-            body = text;
-            match (due.event, seq) {
+            let tagged = parse(line).ok_or("it has no tag")?;
+            body = tagged.body;
+            match (due.event, tagged.seq) {
                 (None, None) => {}
-                (Some(event), Some(seq)) => self.check_tag(event, seq, line)?,
+                (Some(event), Some(seq)) => self.check_tag(event, (seq, tagged.at))?,
                 _ => return Err("one of them is an event, and one is none".to_owned()),
             }
         }
@@ -311,9 +311,9 @@ impl Play {
     }
 
     /// An event has one number and one time for all, and the numbers are in its order.
-    fn check_tag(&mut self, event: EventId, seq: u64, line: &str) -> Result<(), String> {
-        let tag = (seq, line.split(' ').nth(1).unwrap_or_default().to_owned());
-        let known = self.tags.entry(event).or_insert_with(|| tag.clone());
+    fn check_tag(&mut self, event: EventId, tag: (u64, u64)) -> Result<(), String> {
+        let seq = tag.0;
+        let known = self.tags.entry(event).or_insert(tag);
         if *known != tag {
             return Err(format!("somebody else was told of that event with {known:?}"));
         }
@@ -361,4 +361,18 @@ impl Until {
             Until::End => false,
         }
     }
+}
+
+/// A line in the tagged form.
+struct Tagged<'a> {
+    seq: Option<u64>,
+    at: u64,
+    body: &'a str,
+}
+
+fn parse(line: &str) -> Option<Tagged<'_>> {
+    let mut parts = line.strip_prefix('@')?.splitn(3, ' ');
+    let seq = parts.next()?;
+    let seq = if seq == "-" { None } else { Some(seq.parse().ok()?) };
+    Some(Tagged { seq, at: parts.next()?.parse().ok()?, body: parts.next()? })
 }

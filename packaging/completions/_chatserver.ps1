@@ -26,7 +26,7 @@ Register-ArgumentCompleter -Native -CommandName 'chatserver' -ScriptBlock {
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'The longest line in bytes, 16 to 65536')
             [CompletionResult]::new('--rate-limit', '--rate-limit', [CompletionResultType]::ParameterName, 'How many lines a second are read of a client, after ten times as many at once; 0 for any')
             [CompletionResult]::new('--replay', '--replay', [CompletionResultType]::ParameterName, 'How many of the last lines a new member is shown, 0 to 1000')
-            [CompletionResult]::new('--memory', '--memory', [CompletionResultType]::ParameterName, 'What the room remembers, and how far a slow reader may lag: bytes, or 1024K, 16M, 1G')
+            [CompletionResult]::new('--memory', '--memory', [CompletionResultType]::ParameterName, 'What the room remembers, and how far a slow reader may lag, 1M to 64G: bytes, or with K, M, G')
             [CompletionResult]::new('--stall-timeout', '--stall-timeout', [CompletionResultType]::ParameterName, 'Drop a client that takes nothing for so many seconds, 1 to 86400')
             [CompletionResult]::new('--away-timeout', '--away-timeout', [CompletionResultType]::ParameterName, 'Keep who has lost the connection, and can come back, for so many seconds, 0 to 86400')
             [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'How much to log: off, error, warn, info, debug or trace')

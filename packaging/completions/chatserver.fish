@@ -3,7 +3,7 @@ complete -c chatserver -l max-per-address -d 'The most clients from one address 
 complete -c chatserver -l max-line -d 'The longest line in bytes, 16 to 65536' -r
 complete -c chatserver -l rate-limit -d 'How many lines a second are read of a client, after ten times as many at once; 0 for any' -r
 complete -c chatserver -l replay -d 'How many of the last lines a new member is shown, 0 to 1000' -r
-complete -c chatserver -l memory -d 'What the room remembers, and how far a slow reader may lag: bytes, or 1024K, 16M, 1G' -r
+complete -c chatserver -l memory -d 'What the room remembers, and how far a slow reader may lag, 1M to 64G: bytes, or with K, M, G' -r
 complete -c chatserver -l stall-timeout -d 'Drop a client that takes nothing for so many seconds, 1 to 86400' -r
 complete -c chatserver -l away-timeout -d 'Keep who has lost the connection, and can come back, for so many seconds, 0 to 86400' -r
 complete -c chatserver -l log-level -d 'How much to log: off, error, warn, info, debug or trace' -r

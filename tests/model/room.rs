@@ -142,7 +142,8 @@ impl Room {
         let client = self.client(who);
         let is_first = client.is_fresh;
         client.is_fresh &= *line == Line::Blank;
-        if *line == Line::Tags && is_first {
+        // Whoever is in the room already has waited too long.
+        if *line == Line::Tags && is_first && client.member.is_none() {
             client.tagged = true;
             return true;
         }

@@ -66,7 +66,7 @@ pub(crate) struct Arguments {
     #[arg(env = "CHATROOM_REPLAY", hide_env_values = true)]
     replay: u32,
 
-    /// What the room remembers, and how far a slow reader may lag: bytes, or 1024K, 16M, 1G
+    /// What the room remembers, and how far a slow reader may lag, 1M to 64G: bytes, or with K, M, G
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = size)]
     #[arg(env = "CHATROOM_MEMORY", hide_env_values = true)]
     memory: usize,
