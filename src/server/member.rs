@@ -235,6 +235,10 @@ impl Member {
     /// The connection has ended without a farewell. Who can come back stays for a while, and nobody
     /// is told.
     pub(crate) fn lose(mut self, how: Departure<'_>) {
+        self.be_lost(how);
+    }
+
+    fn be_lost(&mut self, how: Departure<'_>) {
         match self.form {
             Form::Plain => self.depart(how),
             Form::Tagged => self.be_away(),
@@ -253,7 +257,7 @@ impl Member {
         // Not the last handle to it: the socket is not closed under the lock.
         state.detach(self.id);
         let gone = state.part_with_absent(room.max_clients);
-        self.give_back(&mut state);
+        self.seat.give_back(&mut state);
         room.wake(state);
         log::info!("{} is away: the connection of {} is lost", self.name, self.connection.peer());
         gone.iter().for_each(room::log_absent);
@@ -272,7 +276,7 @@ impl Member {
         state.members.remove(&self.id);
         state.have_left(self.name.likeness());
         state.departures.push((self.connection.id(), at));
-        self.give_back(&mut state);
+        self.seat.give_back(&mut state);
         if state.closing {
             return room.wake(state);
         }
@@ -282,18 +286,10 @@ impl Member {
         let peer = self.connection.peer();
         log::info!("{} ({peer})", notice.to_string().trim_start_matches("-- "));
     }
-
-    /// Gives the place back, together with the leaving.
-    fn give_back(&mut self, state: &mut State) {
-        self.seat.give_back(state);
-    }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
-        match self.form {
-            Form::Plain => self.depart(Departure::ConnectionLost),
-            Form::Tagged => self.be_away(),
-        }
+        self.be_lost(Departure::ConnectionLost);
     }
 }

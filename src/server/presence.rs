@@ -17,8 +17,7 @@ use super::room::{Arrival, State, now};
 use super::traffic::Move;
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::{Departure, Missing, Notice, Refusal};
-use crate::protocol::tag::Seq;
-use crate::protocol::tag::{Body, Token};
+use crate::protocol::tag::{Body, Seq, Token};
 
 /// A member, as the others find it.
 #[derive(Debug)]

@@ -15,8 +15,7 @@ use super::recall::Recall;
 use super::rendering::{Renderings, tag};
 use super::room::{Arrival, Room, now as clock};
 use crate::protocol::reply::{Missing, Notice};
-use crate::protocol::tag::Body;
-use crate::protocol::tag::Seq;
+use crate::protocol::tag::{Body, Seq};
 
 /// About how many bytes a reader that lags gets in one round, so that it keeps nobody waiting.
 pub(super) const PORTION: usize = 256 * 1024;

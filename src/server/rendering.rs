@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use super::batch::{Batch, Lines};
 use super::index::{Form, Kind, Look};
-use crate::protocol::tag::{Body, Tag};
-use crate::protocol::tag::{Millis, Seq};
+use crate::protocol::tag::{Body, Millis, Seq, Tag};
 
 /// How much is kept for the next reader, in bytes: some times what one gets at once.
 const KEPT: usize = 2 * 1024 * 1024;
