@@ -235,14 +235,17 @@ impl Index {
 
     /// The receipt for the event with that index, if its author gets one.
     pub(crate) fn receipt(&self, index: u32) -> Option<Receipt> {
-        let after = self.runs.partition_point(|run| run.first <= index);
-        self.runs.get(after.checked_sub(1)?)?.receipt(index)
+        self.run_of(index).receipt(index)
     }
 
     /// The kind of the event with that index.
     pub(crate) fn kind(&self, index: u32) -> Kind {
+        self.run_of(index).envelope.kind
+    }
+
+    fn run_of(&self, index: u32) -> &Run {
         let after = self.runs.partition_point(|run| run.first <= index);
-        self.runs[after - 1].envelope.kind
+        &self.runs[after - 1]
     }
 
     /// What it takes of the room's memory, in bytes.
