@@ -139,12 +139,13 @@ impl Standing {
         self.take(body, at, &mut heard);
         let form = if tag.is_some() { Form::Tagged } else { Form::Plain };
         let Reaction { interest, asks, turn } = self.handshake.receive(body, form);
-        self.outbox_counts(&asks);
         if interest == Interest::Hidden && !heard.is_fact {
             heard.line = None;
         }
         heard.asks = asks;
         self.turn(turn, now, &mut heard);
+        // After the turn, since the numbers may begin anew with it.
+        heard.asks.iter().filter(|ask| request::is_counted(ask)).for_each(|_| self.outbox.count());
         heard
     }
 
@@ -245,10 +246,6 @@ impl Standing {
         self.handshake.progress() == Progress::Done(Server::Ours)
     }
 
-    fn outbox_counts(&mut self, asks: &[String]) {
-        asks.iter().filter(|ask| request::is_counted(ask)).for_each(|_| self.outbox.count());
-    }
-
     fn turn(&mut self, turn: Turn, now: Instant, heard: &mut Heard<'_>) {
         match turn {
             Turn::None => {}
@@ -261,7 +258,6 @@ impl Standing {
                 (self.token, self.seen) = (None, 0);
                 let too_late = self.outbox.has_tried_to_quit();
                 let again = self.outbox.begin_anew(now);
-                self.outbox_counts(&heard.asks);
                 heard.news.push(if too_late { News::TooLate } else { News::Anew(again) });
             }
         }
