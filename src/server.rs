@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::problem::Problem;
+use crate::protocol::reply;
 use broadcaster::Broadcaster;
 use connection::{Connection, ConnectionId, Verdict};
 use room::Room;
@@ -253,7 +254,7 @@ impl Door {
         let Ok(connection) = connection.map(Arc::new) else { return Ok(()) };
         let seat = Seat::take(&self.room, peer.ip());
         if let Err(refusal) = &seat {
-            log::warn!("{peer} was refused: {}", refusal.to_string().trim_start_matches("!! "));
+            log::warn!("{peer} was refused: {}", reply::words(&refusal.to_string()));
             connection.tell(refusal);
             connection.finish();
             if self.sessions.len() >= 2 * self.max_clients {

@@ -150,7 +150,7 @@ impl Link {
         let mut state = self.state();
         if reply::is_room_full(line) && state.standing.handshake.expects_banner() {
             let server = state.connection.peer();
-            let why = line.trim_start_matches("!! ").to_owned();
+            let why = reply::words(line).to_owned();
             return Err(End::Failed(Problem::Refused { server, why }));
         }
         let heard = state.standing.hear(line, Instant::now(), clock::now());

@@ -27,6 +27,7 @@ use super::output::{Output, Presence, Reader, Received};
 use super::screen::{Screen, Size};
 use super::way_out::{End, lock};
 use crate::problem::Problem;
+use crate::protocol::reply::Count;
 
 /// What a terminal is taken for that does not tell its size.
 const USUAL_SIZE: Size = Size { columns: 80, rows: 24 };
@@ -230,13 +231,11 @@ impl Face {
                 &told
             }
             Presence::Here if self.over > 0 => {
-                let bytes = if self.over == 1 { "byte" } else { "bytes" };
-                told = format!("{} {bytes} too long", self.over);
+                told = format!("{} too long", Count(self.over, "byte"));
                 &told
             }
             Presence::Here if self.waiting > 0 => {
-                let lines = if self.waiting == 1 { "line" } else { "lines" };
-                told = format!("{} {lines} waiting", self.waiting);
+                told = format!("{} waiting", Count(self.waiting, "line"));
                 &told
             }
             Presence::Here => "",

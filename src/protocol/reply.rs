@@ -160,17 +160,15 @@ impl fmt::Display for Notice<'_> {
                 write!(f, "-- the newest {lines} with \"{words}\":")
             }
             Notice::ThatIsAll => write!(f, "-- that is all"),
-            Notice::SlowDown(1) => write!(f, "-- slow down: you are read at 1 line a second"),
             Notice::SlowDown(rate) => {
-                write!(f, "-- slow down: you are read at {rate} lines a second")
+                write!(f, "-- slow down: you are read at {} a second", Count(rate, "line"))
             }
             Notice::Missed(lines, why) => {
-                let unit = if lines == 1 { "line" } else { "lines" };
                 let why = match why {
                     Missing::TooSlow => "your connection was too slow",
                     Missing::Away => "you were away",
                 };
-                write!(f, "-- you missed {lines} {unit} ({why})")
+                write!(f, "-- you missed {} ({why})", Count(lines, "line"))
             }
             Notice::WelcomeBack(name) => write!(f, "-- welcome back, {name}"),
             Notice::ShuttingDown => write!(f, "-- the server is shutting down"),
@@ -248,11 +246,9 @@ impl fmt::Display for Refusal<'_> {
             Refusal::LineTooLong(limit) => {
                 write!(f, "that line was too long and was not sent: the most is {limit} bytes")
             }
-            Refusal::RoomFull(1) => write!(f, "the room is full (1 client)"),
-            Refusal::RoomFull(clients) => write!(f, "the room is full ({clients} clients)"),
-            Refusal::AddressFull(1) => write!(f, "the room is full for your address (1 client)"),
-            Refusal::AddressFull(clients) => {
-                write!(f, "the room is full for your address ({clients} clients)")
+            Refusal::RoomFull(most) => write!(f, "the room is full ({})", Count(*most, "client")),
+            Refusal::AddressFull(most) => {
+                write!(f, "the room is full for your address ({})", Count(*most, "client"))
             }
             Refusal::Http => write!(f, "this is a chat room, not a web server"),
             Refusal::TagsTooLate => write!(f, "/tags: that is for the first line alone"),
@@ -287,6 +283,22 @@ impl fmt::Display for Short<'_> {
             Some((end, _)) => write!(f, "{}…", &self.0[..end]),
         }
     }
+}
+
+/// So many of something, in words: `1 line`, `2 lines`.
+pub(crate) struct Count<N>(pub(crate) N, pub(crate) &'static str);
+
+impl<N: fmt::Display + From<u8> + PartialEq> fmt::Display for Count<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Count(number, unit) = self;
+        let plural = if *number == N::from(1) { "" } else { "s" };
+        write!(f, "{number} {unit}{plural}")
+    }
+}
+
+/// A line of the server's without what marks it as one.
+pub(crate) fn words(line: &str) -> &str {
+    line.strip_prefix("-- ").or_else(|| line.strip_prefix("!! ")).unwrap_or(line)
 }
 
 /// Whether `line` is the banner of a server that speaks this version.

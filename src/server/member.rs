@@ -284,7 +284,7 @@ impl Member {
         state.tell_move(Move::Leave, self.id, notice);
         room.wake(state);
         let peer = self.connection.peer();
-        log::info!("{} ({peer})", notice.to_string().trim_start_matches("-- "));
+        log::info!("{} ({peer})", reply::words(&notice.to_string()));
     }
 }
 

@@ -22,7 +22,7 @@ use super::traffic::{Move, Sum, Traffic};
 use super::transcript::Transcript;
 use super::waker::Waker;
 use crate::protocol::name::{Likeness, Name};
-use crate::protocol::reply::{Departure, Notice};
+use crate::protocol::reply::{self, Departure, Notice};
 use crate::protocol::tag::{Millis, Seq};
 
 /// How much may be appended before the broadcaster takes it, in bytes, and as a part of what the
@@ -327,10 +327,8 @@ impl State {
 
 /// Logs that one was away for too long.
 pub(super) fn log_absent(name: &Name) {
-    log::info!(
-        "{}",
-        Notice::Left(name, Departure::ConnectionLost).to_string().trim_start_matches("-- ")
-    );
+    let notice = Notice::Left(name, Departure::ConnectionLost).to_string();
+    log::info!("{}", reply::words(&notice));
 }
 
 /// The server's clock. It may be set back; then events seem to have happened before earlier ones.

@@ -10,6 +10,7 @@ use chrono::{NaiveDate, NaiveTime, Timelike};
 
 use super::incoming::Incoming;
 use crate::client::colours::{Colours, Ink, Style};
+use crate::protocol::reply;
 
 /// What stands in the middle of the rule above what is new.
 const NEW: &str = " new ";
@@ -119,7 +120,7 @@ impl Painter {
     /// Writes that lines are missing here, as `line` says, across so many columns; with the reason
     /// where there is room for it.
     pub(super) fn missed(self, columns: usize, line: &str, out: &mut String) {
-        let words = line.trim_start_matches("-- ");
+        let words = reply::words(line);
         let short = words.split(" (").next().unwrap_or_default();
         let fits = |words: &str| words.chars().count() + 2 * MARGIN <= columns;
         match [words, short].into_iter().find(|words| fits(words)) {
