@@ -32,11 +32,14 @@ fn write(stdin: &mut ChildStdin, text: &str) {
     stdin.write_all(text.as_bytes()).expect("the client reads");
 }
 
-/// A client that comes back asks something when it does not know what became of its lines: the
-/// answer comes after all that there is to know.
-fn hear_the_question(server: &mut Conversation) {
-    server.hear("/who\n");
-    server.say("-- 1 here: alice\n");
+/// The client has nothing more to send and leaves well; what it has printed and complained of.
+#[track_caller]
+fn leaves(child: Child, mut server: Conversation) -> (String, String) {
+    assert_eq!(server.hear_quit(), "");
+    server.close();
+    let (status, out, err) = end(child);
+    assert_eq!(status, Some(0), "{err}");
+    (out, err)
 }
 
 #[test]
@@ -56,16 +59,11 @@ fn one_that_comes_back_says_and_prints_everything_once() {
     server.close();
     let mut server = peer.accept_again("alice", 4, 4);
     server.confirm(4);
-    hear_the_question(&mut server);
+    server.hear_the_question();
     drop(stdin);
-    assert_eq!(server.hear_quit(), "");
-    server.close();
-    let (status, out, err) = end(child);
+    let (out, err) = leaves(child, server);
     let back = "-- welcome back, alice\n";
-    assert_eq!(
-        (status, out),
-        (Some(0), format!("{WELCOME}<bob> first\n{back}<bob> second\n{back}"))
-    );
+    assert_eq!(out, format!("{WELCOME}<bob> first\n{back}<bob> second\n{back}"));
     let told: Vec<_> = err.lines().collect();
     assert_eq!(told.len(), 4, "{err}");
     for told in told.chunks(2) {
@@ -108,11 +106,8 @@ fn a_last_line_that_was_refused_while_nobody_heard_it_keeps_nobody() {
     server.hear("/msg nobody hi\n");
     server.close();
     let mut server = peer.accept_again("alice", 0, 2);
-    hear_the_question(&mut server);
-    assert_eq!(server.hear_quit(), "");
-    server.close();
-    let (status, _, err) = end(child);
-    assert_eq!(status, Some(0), "{err}");
+    server.hear_the_question();
+    let (_, err) = leaves(child, server);
     let told = "chatclient: refused while the connection was lost: /msg nobody hi\n";
     assert!(err.ends_with(told), "{err}");
 }
@@ -131,10 +126,7 @@ fn a_server_that_was_restarted_is_told_what_was_not_confirmed() {
     server.join("alice");
     server.hear("two\nthree\n");
     drop(stdin);
-    assert_eq!(server.hear_quit(), "");
-    server.close();
-    let (status, _, err) = end(child);
-    assert_eq!(status, Some(0), "{err}");
+    let (_, err) = leaves(child, server);
     let told = "lines may have been missed, and the last 2 of ours may be said twice\n";
     assert!(err.ends_with(told), "{err}");
 }
@@ -160,9 +152,7 @@ fn a_line_that_is_refused_is_confirmed_too() {
     let refusals = "!! /msg: nobody here is called nobody\n!! /nick: the name bob is taken\n\
         !! that line was too long and was not sent: the most is 4096 bytes\n";
     server.say(refusals);
-    assert_eq!(server.hear_quit(), "");
-    server.close();
-    assert_eq!(end(child), (Some(0), format!("{WELCOME}{refusals}"), String::new()));
+    assert_eq!(leaves(child, server), (format!("{WELCOME}{refusals}"), String::new()));
 }
 
 #[test]
@@ -191,10 +181,8 @@ fn lines_that_get_no_receipt_hold_nothing_up() {
     let writer = thread::spawn(move || write(&mut stdin, &input));
     server.hear(&lines);
     server.confirm(2);
-    assert_eq!(server.hear_quit(), "");
-    server.close();
+    leaves(child, server);
     writer.join().expect("it has written");
-    assert_eq!(end(child).0, Some(0));
 }
 
 #[test]
@@ -257,10 +245,7 @@ fn a_connection_that_is_lost_in_the_middle_of_the_first_words_costs_nothing() {
     let mut server = peer.accept_again("alice", 0, 1);
     server.hear("one\n");
     drop(stdin);
-    assert_eq!(server.hear_quit(), "");
-    server.close();
-    let (status, out, err) = end(child);
-    assert_eq!(status, Some(0), "{err}");
+    let (out, _) = leaves(child, server);
     assert_eq!(out, format!("{WELCOME}{}", "-- welcome back, alice\n".repeat(2)));
 }
 
@@ -278,7 +263,5 @@ fn a_banner_that_is_late_is_waited_for_with_what_was_not_confirmed() {
     server.say("= resumed 0\n");
     server.hear("one\n");
     drop(stdin);
-    assert_eq!(server.hear_quit(), "");
-    server.close();
-    assert_eq!(end(child).0, Some(0));
+    leaves(child, server);
 }

@@ -186,8 +186,7 @@ fn a_connection_that_is_lost_again_and_again_loses_and_doubles_nothing() {
         server = peer.accept_again("alice", seen, taken);
         if is_taken {
             server.confirm(taken);
-            server.hear("/who\n");
-            server.say("-- 1 here: alice\n");
+            server.hear_the_question();
         } else {
             server.hear(&format!("{number}\n"));
         }

@@ -211,6 +211,14 @@ impl Conversation {
         all.strip_suffix(QUIT).map(str::to_owned).unwrap_or_else(|| panic!("no quit in {all:?}"))
     }
 
+    /// Answers the question that a client asks when it comes back and does not know what became of
+    /// its lines: the answer comes after all that there is to know.
+    #[track_caller]
+    pub fn hear_the_question(&mut self) {
+        self.hear("/who\n");
+        self.say("-- 1 here: alice\n");
+    }
+
     /// Waits until nothing has come for a while, and returns all that came before.
     pub fn hear_until_silent_for(&mut self, while_waiting: Duration) -> String {
         let from = self.heard.len();
