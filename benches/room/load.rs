@@ -9,6 +9,7 @@ use memchr::memmem;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
+use crate::alarm::{ALARM, Alarm};
 use crate::line::{self, Line};
 use crate::process;
 use crate::scenario::Scenario;
@@ -114,6 +115,7 @@ struct Load<'a> {
     scenario: &'a Scenario,
     server: &'a Running,
     poll: Poll,
+    alarm: Alarm,
     clients: Vec<Client>,
     /// Takes nothing.
     stalled: Option<TcpStream>,
@@ -130,11 +132,13 @@ impl<'a> Load<'a> {
     /// Connects everyone, and waits until the room has come to rest.
     fn join(target: Target, scenario: &'a Scenario, server: &'a Running) -> io::Result<Load<'a>> {
         let now = Instant::now();
+        let poll = Poll::new()?;
         let mut load = Load {
             target,
             scenario,
             server,
-            poll: Poll::new()?,
+            alarm: Alarm::new(&poll)?,
+            poll,
             clients: Vec::new(),
             stalled: None,
             slow: None,
@@ -234,6 +238,7 @@ impl<'a> Load<'a> {
             let mut wait = if pending { Duration::ZERO } else { PATIENCE };
             if speaking && let Some(every) = self.scenario.every {
                 wait = self.due_at(due, every).saturating_duration_since(now);
+                self.alarm.ring_in(wait)?;
             }
             if self.slow.is_some() {
                 wait = wait.min(SLOW_EVERY);
@@ -282,9 +287,10 @@ impl<'a> Load<'a> {
         let senders = self.scenario.senders as u32;
         while *due < self.scenario.lines * senders && self.due_at(*due, every) <= now {
             let (sender, number) = ((*due % senders) as usize, *due / senders);
-            let client = &mut self.clients[sender];
-            let sent_at = self.start.elapsed().as_nanos() as u64;
+            // When it was due: what is late here is late for those who read it, too.
+            let sent_at = (self.due_at(*due, every) - self.start).as_nanos() as u64;
             let line = Line { sender, number, sent_at };
+            let client = &mut self.clients[sender];
             self.target.publish(&line.bytes(self.scenario.length), &mut client.out);
             client.sent = number + 1;
             client.write()?;
@@ -312,6 +318,9 @@ impl<'a> Load<'a> {
     fn receive(&mut self, events: &Events) -> io::Result<()> {
         for event in events {
             let Token(i) = event.token();
+            if event.token() == ALARM {
+                continue;
+            }
             if i >= self.clients.len() {
                 self.see_off(i - self.clients.len());
                 continue;

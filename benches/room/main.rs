@@ -13,6 +13,7 @@ use report::Row;
 use scenario::Scenario;
 use target::Target;
 
+mod alarm;
 mod line;
 mod load;
 mod plot;
