@@ -208,6 +208,18 @@ fn the_old_connection_is_closed_first_and_nothing_more_is_read_from_it() {
 }
 
 #[test]
+fn who_is_taken_over_was_never_away() {
+    let server = TestServer::start(&["--away-timeout", "0"]);
+    let Joined { client: mut old, token } = join(&server, "alice");
+    for _ in 0..50 {
+        let mut new = resume(&server, &token, 0);
+        expect_answers(&mut new, &["-- welcome back, alice", "= resumed 1", "= nick alice"]);
+        old.expect_end();
+        old = new;
+    }
+}
+
+#[test]
 fn what_cannot_be_resumed_is_told_and_the_name_stays_open() {
     let server = TestServer::start(&[]);
     let Joined { client: mut alice, token } = join(&server, "alice");

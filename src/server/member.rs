@@ -256,6 +256,7 @@ impl Member {
         }
         // Not the last handle to it: the socket is not closed under the lock.
         state.detach(self.id);
+        state.be_away(self.id);
         let gone = state.part_with_absent(room.max_clients);
         self.seat.give_back(&mut state);
         room.wake(state);

@@ -90,9 +90,17 @@ impl State {
     /// brings is said. It is served what was appended until now.
     pub(super) fn detach(&mut self, member: MemberId) -> Option<Arc<Connection>> {
         let connection = self.resumable(member)?.connection.take()?;
-        self.away.add(member, Instant::now());
         self.departures.push((connection.id(), self.transcript.end()));
         Some(connection)
+    }
+
+    /// Counts the time until a member that has no connection must be back.
+    pub(super) fn be_away(&mut self, member: MemberId) {
+        let is_detached = |member: &mut Resumable| member.connection.is_none();
+        if self.resumable(member).is_some_and(is_detached) {
+            self.away.remove(member);
+            self.away.add(member, Instant::now());
+        }
     }
 
     /// Where the member goes on that was given the token, if it has all events up to `seen`.

@@ -135,17 +135,22 @@ impl Seat {
         connection: &Arc<Connection>,
     ) -> Result<(Member, u64), (Seat, Refusal<'static>)> {
         let room = Arc::clone(&self.room);
+        // The member, once its old connection is closed and it has no other.
+        let mut detached = None;
         loop {
             let mut state = room.lock();
             let place = match state.place_to_resume(token, seen) {
                 Ok(place) => place,
                 Err(refusal) => {
-                    drop(state);
+                    // Meanwhile too much was forgotten.
+                    detached.into_iter().for_each(|member| state.be_away(member));
+                    room.wake(state);
                     return Err((self, refusal));
                 }
             };
             // Before anything is sent over the new one, and not with the lock held.
             if let Some(before) = state.detach(place.viewer.member) {
+                detached = Some(place.viewer.member);
                 room.wake(state);
                 before.hang_up(Verdict::TakenOver);
                 continue;
