@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
@@ -17,6 +17,13 @@ const WELCOME: &str =
 
 /// A client in a pipe, known as alice.
 fn alice(test: &str, options: &[&str]) -> (Child, ChildStdin, Conversation, Peer) {
+    let (child, stdin, peer) = start(test, options);
+    let server = peer.accept_as("alice");
+    (child, stdin, server, peer)
+}
+
+/// A client in a pipe, and the server that it goes to.
+fn start(test: &str, options: &[&str]) -> (Child, ChildStdin, Peer) {
     let peer = Peer::listen();
     let mut command = Command::new(env!("CARGO_BIN_EXE_chatclient"));
     command.current_dir(common::folder("client_filter_reconnect", test));
@@ -24,8 +31,7 @@ fn alice(test: &str, options: &[&str]) -> (Child, ChildStdin, Conversation, Peer
     command.args(peer.arguments()).args(["--name", "alice"]).args(options);
     let mut child = command.spawn().expect("the client starts");
     let stdin = child.stdin.take().expect("it is piped");
-    let server = peer.accept_as("alice");
-    (child, stdin, server, peer)
+    (child, stdin, peer)
 }
 
 fn write(stdin: &mut ChildStdin, text: &str) {
@@ -226,6 +232,39 @@ fn the_log_has_lines_as_they_were_said_and_nothing_to_take_the_session_over_with
         assert!(log.contains(part), "no {part:?} in\n{log}");
     }
     assert!(!log.contains(TOKEN), "{log}");
+}
+
+#[test]
+fn a_first_connection_that_is_lost_among_the_first_words_costs_nothing_either() {
+    let (child, mut stdin, peer) = start("first_of_all", &["--reconnect"]);
+    write(&mut stdin, "one\n");
+    let mut server = peer.accept();
+    server.greet("/nick alice");
+    server.say_raw("@- 1");
+    server.close();
+    let mut server = peer.accept_as("alice");
+    drop(stdin);
+    server.hear("one\n");
+    let (out, err) = leaves(child, server);
+    let banner = WELCOME.lines().next().expect("a line");
+    assert_eq!(out, format!("{banner}\n{WELCOME}"));
+    assert!(err.contains("; trying again\nchatclient: connected again to 127.0.0.1:"), "{err}");
+}
+
+#[test]
+fn one_that_has_nothing_left_to_say_does_not_wait_for_a_server_that_is_gone() {
+    let (mut child, mut stdin, mut server, peer) = alice("gone", &["--reconnect"]);
+    write(&mut stdin, "one\n");
+    server.hear("one\n");
+    drop(peer);
+    server.close();
+    let mut told = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+    for cause in ["lost the connection to", "cannot connect to"] {
+        let line = told.next().expect("it says what it does").expect("it is text");
+        assert!(line.starts_with(&format!("chatclient: {cause} 127.0.0.1:")), "{line}");
+    }
+    drop(stdin);
+    assert_eq!(end(child), (Some(0), WELCOME.to_owned(), String::new()));
 }
 
 #[test]

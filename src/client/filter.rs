@@ -127,7 +127,10 @@ pub(super) fn run(session: &Session<'_, Filter>) -> End {
     let by_default = session.output.on_loss_by_default();
     match begin(session, session.config.on_loss.unwrap_or(by_default)) {
         Err(end) => end,
-        Ok(Server::Ours) => wait_for_the_end(),
+        Ok(Server::Ours) => {
+            session.link.wait_for_no_need();
+            End::Clean
+        }
         Ok(Server::Foreign) => {
             session.output.wait_for_silence();
             if !session.link.has_heard() {
@@ -145,8 +148,8 @@ pub(super) fn run(session: &Session<'_, Filter>) -> End {
 /// Sends all of standard input, or leaves the rest to the sender.
 fn begin(session: &Session<'_, Filter>, on_loss: OnLoss) -> Result<Server, End> {
     session.receive(on_loss).map_err(End::Failed)?;
-    let connection = session.link.wait_for_greeting();
-    match session.link.form() {
+    let (connection, form) = session.link.wait_for_greeting();
+    match form {
         Form::Tagged => send_lines(session).map(|()| Server::Ours),
         Form::Plain => {
             let server = session.link.server_as_known();

@@ -48,6 +48,8 @@ struct State {
     connection: Arc<Connection>,
     /// The connection is lost, and there is no other yet.
     away: bool,
+    /// And it was tried to get another.
+    unreachable: bool,
     standing: Standing,
     /// How far the handshake is as far as the user has been shown: what is sent then is shown after
     /// the server's lines, and under the right name.
@@ -88,6 +90,7 @@ impl Link {
         let state = State {
             connection: Connection::open(host, port)?,
             away: false,
+            unreachable: false,
             standing: Standing::new(name),
             progress: Progress::Nowhere,
             parting: Parting::Staying,
@@ -120,13 +123,16 @@ impl Link {
     ///
     /// Why there is no connection.
     pub(super) fn reconnect(&self) -> Result<(), Problem> {
-        let connection = Connection::open(&self.host, self.port)?;
+        let connection = Connection::open(&self.host, self.port).inspect_err(|_| {
+            self.state().unreachable = true;
+            self.changed.notify_all();
+        })?;
         let mut state = self.state();
         state.standing.begin_again(Instant::now());
         state.progress = state.standing.handshake.progress();
         state.connection = connection;
         state.heard = false;
-        state.away = false;
+        (state.away, state.unreachable) = (false, false);
         self.changed.notify_all();
         Ok(())
     }
@@ -183,8 +189,10 @@ impl Link {
 
     /// Waits until there is a connection and it is clear what the server is and by what name it
     /// knows us, or it has been silent for too long. Until then nothing of the user's may be sent.
-    pub(super) fn wait_for_greeting(&self) -> Arc<Connection> {
-        Arc::clone(&self.greeted(self.state()).connection)
+    /// The second value is how lines come over that connection.
+    pub(super) fn wait_for_greeting(&self) -> (Arc<Connection>, Form) {
+        let state = self.greeted(self.state());
+        (Arc::clone(&state.connection), state.standing.form())
     }
 
     fn greeted<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
@@ -206,6 +214,16 @@ impl Link {
                 state.progress = state.standing.handshake.progress();
             }
         }
+    }
+
+    /// Waits until there is no need to come back: the server is gone, no more will be entered, and
+    /// all that was is known to be taken. It may never come to that.
+    pub(super) fn wait_for_no_need(&self) {
+        let is_needed = |state: &mut State| {
+            let is_over = state.unreachable && state.input != Input::Open;
+            !is_over || state.standing.outbox.unsaid() > 0
+        };
+        drop(self.changed.wait_while(self.state(), is_needed));
     }
 
     /// Waits until the receiver has found that this connection is lost.

@@ -44,7 +44,9 @@ pub(super) struct Receiver<'a> {
     /// What has been split off the chunk in hand.
     received: Received,
     roll_call: RollCall,
-    /// Once the server has let us in, a connection that is lost is worth another.
+    /// Once the server has been ours, or has let us in, a connection that is lost is worth another.
+    was_ours: bool,
+    /// What the user has to say may have been sent.
     was_in: bool,
     /// A session that can go on has been had, so there is somebody to confirm what is sent.
     was_resumable: bool,
@@ -73,6 +75,7 @@ impl<'a> Receiver<'a> {
             timeout: None,
             received: Received::nothing(),
             roll_call: first_roll_call(output),
+            was_ours: false,
             was_in: false,
             was_resumable: false,
             is_new: false,
@@ -91,6 +94,7 @@ impl<'a> Receiver<'a> {
                 Err(end) => end,
             };
             self.was_in |= self.link.is_settled();
+            self.was_ours |= self.was_in || self.link.server() == Some(Server::Ours);
             self.was_resumable |= self.link.is_resumable();
             match end {
                 End::Failed(ref problem) if self.comes_back_from(problem) => {
@@ -117,10 +121,11 @@ impl<'a> Receiver<'a> {
         }
     }
 
-    /// Whether there is to be another connection. A program can only go on where it was.
+    /// Whether there is to be another connection. A program can only go on where it was, or begin
+    /// again if it has not begun.
     fn comes_back_from(&self, problem: &Problem) -> bool {
         let may_return = match problem {
-            Problem::ConnectionLost { .. } | Problem::Refused { .. } => self.was_in,
+            Problem::ConnectionLost { .. } | Problem::Refused { .. } => self.was_ours,
             Problem::Unconfirmed { .. } => self.link.is_resumable(),
             Problem::UnknownHost { .. }
             | Problem::Listen { .. }
@@ -133,7 +138,7 @@ impl<'a> Receiver<'a> {
         };
         let may_go_on = match self.output.reader() {
             Reader::Person => true,
-            Reader::Program => self.was_resumable,
+            Reader::Program => self.was_resumable || !self.was_in,
         };
         may_return && may_go_on && self.on_loss == OnLoss::ComesBack
     }
@@ -202,13 +207,15 @@ impl<'a> Receiver<'a> {
         taken.and_then(|()| self.show())
     }
 
-    /// Takes what stands unfinished for a line; but in the tagged form it is none, and comes again,
-    /// and half a banner is not another server's word.
+    /// Takes what stands unfinished for a line; but in the tagged form, which begins among the first
+    /// words, it is none, and comes again, and half a banner is not another server's word.
     fn finish(&mut self) -> Result<(), End> {
         let last = self.splitter.finish().map(<[u8]>::to_vec);
+        let is_among_first_words =
+            matches!(self.link.progress(), Progress::Resuming | Progress::Asking);
         if let Some(line) = last
             && self.link.form() == Form::Plain
-            && self.link.progress() != Progress::Resuming
+            && !is_among_first_words
         {
             self.read_line(&line)?;
         }
