@@ -62,6 +62,8 @@ pub(super) enum Asker {
 pub(super) struct Batch {
     /// The lines, without their line ends.
     pub(super) lines: Vec<Vec<u8>>,
+    /// The number of the line before them in the session, and their own.
+    pub(super) numbers: Vec<u64>,
     /// Those of them that the user has not seen as sent, in their places.
     pub(super) unseen: Vec<usize>,
     /// Whether the last one is the user's word to leave.
@@ -123,7 +125,8 @@ impl Outbox {
 
     /// Gives out the next lines, which count as written from now on.
     pub(super) fn next_batch(&mut self, server: Server) -> Batch {
-        let (mut batch, mut bytes) = (Batch::default(), 0);
+        let mut batch = Batch { numbers: vec![self.counted], ..Batch::default() };
+        let mut bytes = 0;
         while bytes < BATCH
             && !batch.ends
             && self.may_write_next(server)
@@ -144,6 +147,7 @@ impl Outbox {
             batch.ends = line.sort == Sort::Quit && server == Server::Ours;
             bytes += line.line.len() + 1;
             batch.lines.push(line.line.clone());
+            batch.numbers.push(self.counted);
             self.written += 1;
         }
         if self.spare > MOST_SPARE {
@@ -162,6 +166,22 @@ impl Outbox {
     /// What was given out was not written after all, nor will anybody confirm what was.
     pub(super) fn take_back(&mut self, now: Instant) {
         self.restart(now);
+    }
+
+    /// Of what was given out, only the lines up to that number were written: nobody can have taken
+    /// those after it.
+    pub(super) fn give_back(&mut self, after: u64) {
+        while let Some(last) = self.written.checked_sub(1)
+            && !self.lines[last].was_taken(after)
+        {
+            let line = &mut self.lines[last];
+            if line.is_spare() {
+                self.spare -= line.weight();
+                self.held += line.weight();
+            }
+            line.number = None;
+            self.written = last;
+        }
     }
 
     /// A line that counts was sent besides: one of the first words, without which there is no session.
@@ -396,6 +416,18 @@ mod tests {
         assert_eq!((outbox.unsaid(), outbox.taken()), (1, 4));
         assert_eq!(outbox.receipt(5), Outcome::Well);
         assert_eq!((outbox.unsaid(), outbox.held()), (0, 0));
+    }
+
+    #[test]
+    fn what_was_never_written_cannot_have_been_said() {
+        let mut outbox = outbox(&["one", "/who", "", "two", "three"]);
+        let numbers = outbox.next_batch(Server::Ours).numbers;
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
+        outbox.give_back(numbers[3]);
+        assert_valid(&outbox);
+        outbox.lose();
+        assert_eq!(outbox.begin_anew(Instant::now()), 1, "{outbox:?}");
+        assert_eq!(written(&mut outbox), ["one", "two", "three"]);
     }
 
     #[test]

@@ -51,13 +51,13 @@ impl<O: Output> Sender<O> {
         }
         match to.send_lines(&batch.lines) {
             Ok(()) => {
-                self.link.have_written(to, Ok(batch.lines.len()));
+                self.link.have_written(batch, Ok(()));
                 batch.lines.iter().for_each(|line| info!("sent: {}", for_log(line)));
             }
             // The receiver learns it too, and makes another connection or ends the program.
             Err((sent, why)) => {
                 warn!("not sent: {why}");
-                self.link.have_written(to, Err(sent));
+                self.link.have_written(batch, Err(sent));
                 self.link.wait_for_loss(to);
             }
         }

@@ -70,20 +70,20 @@ impl Link {
         }
     }
 
-    /// To be told when a batch was written; `lines` of it, if the connection is lost.
-    pub(in crate::client) fn have_written(
-        &self,
-        on: &Arc<Connection>,
-        lines: Result<usize, usize>,
-    ) {
+    /// To be told when a batch was written, or so many lines of it before the connection was lost.
+    pub(in crate::client) fn have_written(&self, batch: &Batch, lines: Result<(), usize>) {
         let mut state = self.state();
         state.writing = false;
-        let is_same = Arc::ptr_eq(&state.connection, on);
-        if is_same && state.standing.form() == Form::Plain {
-            let (Ok(written) | Err(written)) = lines;
-            state.standing.outbox.forget(written);
-            if lines.is_err() {
-                state.standing.outbox.take_back(Instant::now());
+        let written = lines.err().unwrap_or(batch.lines.len());
+        let form = state.standing.form();
+        let outbox = &mut state.standing.outbox;
+        match form {
+            Form::Tagged => outbox.give_back(batch.numbers[written]),
+            Form::Plain => {
+                outbox.forget(written);
+                if lines.is_err() {
+                    outbox.take_back(Instant::now());
+                }
             }
         }
         self.changed.notify_all();
