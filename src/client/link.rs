@@ -187,6 +187,22 @@ impl Link {
         }
     }
 
+    /// Has the sender wait, with all but our own question, until what was missed has been shown.
+    pub(super) fn fall_behind(&self) {
+        self.state().standing.outbox.fall_behind();
+    }
+
+    /// To be told when that is so.
+    pub(super) fn catch_up(&self) {
+        self.state().standing.outbox.catch_up();
+        self.changed.notify_all();
+    }
+
+    /// Whether something of the user's waits to be sent.
+    pub(super) fn has_unwritten(&self) -> bool {
+        self.state().standing.outbox.has_unwritten()
+    }
+
     /// Waits until there is a connection and it is clear what the server is and by what name it
     /// knows us, or it has been silent for too long. Until then nothing of the user's may be sent.
     /// The second value is how lines come over that connection.

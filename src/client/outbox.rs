@@ -42,6 +42,8 @@ pub(super) struct Outbox {
     covered: VecDeque<Entry>,
     /// What is gone may have had receipts in it.
     gap: bool,
+    /// What was missed is still to come, and goes before what the user has to say.
+    behind: bool,
     /// The bytes of the lines that have to be kept.
     held: usize,
     /// The bytes of those that need not be.
@@ -99,7 +101,8 @@ impl Outbox {
     fn may_write_next(&self, server: Server) -> bool {
         self.lines.get(self.written).is_some_and(|next| {
             let ends = next.sort == Sort::Quit && server == Server::Ours;
-            !(ends && self.awaits_receipts())
+            let is_held = self.behind && next.sort != Sort::RollCall;
+            !(ends && self.awaits_receipts() || is_held)
         })
     }
 
@@ -199,7 +202,7 @@ impl Outbox {
         }
         self.lines.retain(|line| line.sort != Sort::RollCall);
         self.written = 0;
-        self.gap = false;
+        (self.gap, self.behind) = (false, false);
     }
 
     /// The session goes on over another connection, and the server has taken so many lines of it.
@@ -231,6 +234,17 @@ impl Outbox {
         self.restart(now);
         (self.counted, self.taken) = (0, 0);
         again
+    }
+
+    /// What was missed is still to come: until the answer to the client's own question, nothing of
+    /// the user's is written. It would be shown above what was said before it.
+    pub(super) fn fall_behind(&mut self) {
+        self.behind = true;
+    }
+
+    /// What was missed has come.
+    pub(super) fn catch_up(&mut self) {
+        self.behind = false;
     }
 
     /// A receipt has come.

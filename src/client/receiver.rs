@@ -44,6 +44,8 @@ pub(super) struct Receiver<'a> {
     /// What has been split off the chunk in hand.
     received: Received,
     roll_call: RollCall,
+    /// What the user has to say waits for what was missed.
+    catching_up: bool,
     /// Once the server has been ours, or has let us in, a connection that is lost is worth another.
     was_ours: bool,
     /// What the user has to say may have been sent.
@@ -75,6 +77,7 @@ impl<'a> Receiver<'a> {
             timeout: None,
             received: Received::nothing(),
             roll_call: first_roll_call(output),
+            catching_up: false,
             was_ours: false,
             was_in: false,
             was_resumable: false,
@@ -147,6 +150,7 @@ impl<'a> Receiver<'a> {
         self.connection = self.link.connection();
         self.splitter = LineSplitter::new(MAX_LINE);
         self.timeout = None;
+        self.catching_up = false;
         self.is_new = !self.link.is_resumable();
         self.roll_call = match self.roll_call {
             // The answer may be lost, or be of who is here no more.
@@ -255,7 +259,7 @@ impl<'a> Receiver<'a> {
     fn tell(&mut self, news: News) -> Result<(), End> {
         if news == News::Resumed {
             // Before it is shown, since the lines that wait go out then.
-            self.ask_what_became_of_lines();
+            self.ask_for_what_was_missed();
         }
         self.show()?;
         let peer = self.connection.peer();
@@ -285,9 +289,15 @@ impl<'a> Receiver<'a> {
         Ok(())
     }
 
-    /// The answer to a question comes after all receipts that there are for lines that were taken.
-    fn ask_what_became_of_lines(&mut self) {
-        if self.link.has_covered() {
+    /// The answer to a question comes after all that was missed, and after all receipts that there
+    /// are for lines that were taken.
+    fn ask_for_what_was_missed(&mut self) {
+        let is_to_wait = self.output.reader() == Reader::Person && self.link.has_unwritten();
+        if is_to_wait {
+            self.link.fall_behind();
+            self.catching_up = true;
+        }
+        if is_to_wait || self.link.has_covered() {
             self.roll_call = RollCall::ToBeMade;
         }
         self.call_the_roll();
@@ -324,6 +334,10 @@ impl<'a> Receiver<'a> {
             self.received.clear();
         }
         self.link.have_shown();
+        if self.catching_up && self.roll_call == RollCall::Done {
+            self.catching_up = false;
+            self.link.catch_up();
+        }
         Ok(())
     }
 }
