@@ -346,6 +346,24 @@ fn who_comes_back_too_late_for_all_of_it_is_told_exactly_how_much_is_gone() {
 }
 
 #[test]
+fn many_private_lines_do_not_make_the_room_forget_for_whom_its_lines_were() {
+    const LINES: usize = 12_000;
+    let server = TestServer::start(&["--rate-limit", "0", "--memory", "1M"]);
+    let Joined { client: alice, token } = join(&server, "alice");
+    let mut bob = server.join("bob");
+    let mut carol = server.join("carol");
+    lose(&server, &alice, "alice");
+    bob.expect("-- carol joined");
+    bob.send("hi\n");
+    carol.expect("<bob> hi");
+    (0..LINES).for_each(|number| bob.send(format!("/msg carol {number}\n")));
+    carol.skip_to(&format!("[bob -> you] {}\n", LINES - 1));
+    let mut alice = resume(&server, &token, 0);
+    let missed = "-- you missed 3 lines (you were away)";
+    expect_answers(&mut alice, &["-- welcome back, alice", "= resumed 1", "= nick alice", missed]);
+}
+
+#[test]
 fn a_program_that_lags_too_far_is_told_how_much_it_missed_and_that_its_lines_were_taken() {
     const LINES: usize = 6000;
     let server = TestServer::start(&["--rate-limit", "0", "--memory", "1M"]);

@@ -156,7 +156,10 @@ impl Batch {
 
     /// Gives back memory that it does not need.
     pub(crate) fn shrink(&mut self) {
+        self.index.shrink();
         self.lines.text.shrink_to_fit();
+        self.lines.ends.shrink_to_fit();
+        self.moments.shrink_to_fit();
     }
 
     /// The number of the first event.
@@ -219,6 +222,8 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZero;
+
     use super::super::index::{Audience, Form, Kind, Look, Receipt, Viewer};
     use super::*;
 
@@ -230,7 +235,7 @@ mod tests {
     }
 
     fn said(author: MemberId, line: u64) -> Envelope {
-        let receipt = Some(Receipt { author, line });
+        let receipt = NonZero::new(line).map(|line| Receipt { author, line });
         Envelope { audience: Audience::AllBut(author), kind: Kind::Said, receipt }
     }
 
@@ -287,7 +292,7 @@ mod tests {
         assert_eq!(index.last_receipt(tagged, &(0..14)), Some((11, 2)));
         assert_eq!(index.last_receipt(tagged, &(12..14)), None);
         assert_eq!(index.last_receipt(viewer(B, Form::Tagged), &(0..99)), None);
-        let lines = (0..5).map(|event| index.receipt(event).map(|receipt| receipt.line));
+        let lines = (0..5).map(|event| index.receipt(event).map(|receipt| receipt.line.get()));
         assert_eq!(lines.collect::<Vec<_>>(), [Some(1), Some(2), None, None, Some(4)]);
     }
 
@@ -301,7 +306,7 @@ mod tests {
             whole.append(&one);
         }
         assert_eq!(whole.index.runs(), 1, "{whole:?}");
-        assert_eq!(whole.index.receipt(3), Some(Receipt { author: A, line: 4 }));
+        assert_eq!(whole.index.receipt(3), said(A, 4).receipt);
         assert_eq!((whole.line(4), whole.time(4), whole.offset(4)), ("4", 7, 6));
     }
 

@@ -3,6 +3,7 @@
 //! Neighbouring events for the same readers are one run, so that a reader's part of many events is
 //! a few pieces. Pure: it knows nothing of the events' lines.
 
+use std::num::NonZero;
 use std::ops::Range;
 
 use crate::protocol::tag::Seq;
@@ -48,7 +49,7 @@ pub(crate) enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Receipt {
     pub(crate) author: MemberId,
-    pub(crate) line: u64,
+    pub(crate) line: NonZero<u64>,
 }
 
 /// What an event is besides its line.
@@ -83,46 +84,58 @@ pub(crate) struct Viewer {
     pub(crate) answers_from: Seq,
 }
 
-/// Neighbouring events in the same envelope.
+/// Neighbouring events in the same envelope. There may be one for each line, so it is small.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     /// The index of the first of them in its batch.
     first: u32,
-    /// Its receipt is that of the first; those after it are of the author's lines that follow.
-    envelope: Envelope,
+    kind: Kind,
+    audience: Audience,
+    /// That of the first; those after it are of the author's lines that follow.
+    receipt: Option<Receipt>,
 }
 
 impl Run {
+    fn beginning_at(first: u32, envelope: Envelope) -> Run {
+        let Envelope { audience, kind, receipt } = envelope;
+        Run { first, kind, audience, receipt }
+    }
+
+    /// That of its first event.
+    fn envelope(&self) -> Envelope {
+        let Run { kind, audience, receipt, .. } = *self;
+        Envelope { audience, kind, receipt }
+    }
+
     /// Whether the event with that index belongs to it.
     fn goes_on(&self, index: u32, envelope: Envelope) -> bool {
-        let receipt = self.receipt(index);
-        Envelope { receipt, ..self.envelope } == envelope
+        Envelope { receipt: self.receipt(index), ..self.envelope() } == envelope
     }
 
     fn receipt(&self, index: u32) -> Option<Receipt> {
         let later = |receipt: Receipt| Receipt {
-            line: receipt.line + u64::from(index - self.first),
+            line: receipt.line.saturating_add((index - self.first).into()),
             ..receipt
         };
-        self.envelope.receipt.map(later)
+        self.receipt.map(later)
     }
 
     /// What `viewer` sees of its events.
     fn look(&self, viewer: &Viewer) -> Option<Look> {
         let is_author = |receipt: Receipt| receipt.author == viewer.member;
         match viewer.form {
-            Form::Tagged if self.envelope.receipt.is_some_and(is_author) => Some(Look::Receipt),
-            _ => self.envelope.audience.includes(viewer.member).then_some(Look::Line),
+            Form::Tagged if self.receipt.is_some_and(is_author) => Some(Look::Receipt),
+            _ => self.audience.includes(viewer.member).then_some(Look::Line),
         }
     }
 
     /// Whether `member` is shown its events again. Their author is, too.
     fn is_recalled_by(&self, member: MemberId) -> bool {
-        let visible = match self.envelope.audience {
+        let visible = match self.audience {
             Audience::All | Audience::AllBut(_) => true,
             Audience::Only(reader) => reader == member,
         };
-        visible && self.envelope.kind == Kind::Said
+        visible && self.kind == Kind::Said
     }
 }
 
@@ -143,7 +156,7 @@ pub(crate) struct Piece {
     pub(crate) look: Look,
 }
 
-/// For whom the events of a batch are. It is what is left of one when its lines are forgotten.
+/// For whom the events of a batch are.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Index {
     /// The number of the first event. It means nothing in a batch that was not appended yet.
@@ -193,7 +206,7 @@ impl Index {
             .runs_from(begin)
             .filter_map(move |(run, end)| {
                 let look = run.look(&viewer)?;
-                let is_answer = run.envelope.kind == Kind::Answer;
+                let is_answer = run.kind == Kind::Answer;
                 let from = if is_answer { from.max(answers_from) } else { from };
                 Some(Piece { events: run.first.max(from)..end.min(to), look })
             })
@@ -222,7 +235,7 @@ impl Index {
     pub(crate) fn last_receipt(&self, viewer: Viewer, range: &Range<Seq>) -> Option<(Seq, u64)> {
         let receipts = self.pieces(viewer, range).filter(|piece| piece.look == Look::Receipt);
         let last = receipts.last()?.events.end - 1;
-        Some((self.first + u64::from(last), self.receipt(last)?.line))
+        Some((self.first + u64::from(last), self.receipt(last)?.line.get()))
     }
 
     /// The indices of the events that `member` is shown again, newest first.
@@ -240,12 +253,25 @@ impl Index {
 
     /// The kind of the event with that index.
     pub(crate) fn kind(&self, index: u32) -> Kind {
-        self.run_of(index).envelope.kind
+        self.run_of(index).kind
     }
 
     fn run_of(&self, index: u32) -> &Run {
         let after = self.runs.partition_point(|run| run.first <= index);
         &self.runs[after - 1]
+    }
+
+    /// How many events there are for whom, run by run; answers are for nobody who comes later.
+    pub(crate) fn audiences(&self) -> impl Iterator<Item = (u64, Option<Audience>)> {
+        self.runs_from(0).map(|(run, end)| {
+            let audience = (run.kind != Kind::Answer).then_some(run.audience);
+            (u64::from(end - run.first), audience)
+        })
+    }
+
+    /// Gives back memory that it does not need.
+    pub(crate) fn shrink(&mut self) {
+        self.runs.shrink_to_fit();
     }
 
     /// What it takes of the room's memory, in bytes.
@@ -268,7 +294,7 @@ impl Index {
     /// Adds an event at the end.
     pub(crate) fn push(&mut self, envelope: Envelope) {
         if self.runs.last().is_none_or(|last| !last.goes_on(self.count, envelope)) {
-            self.runs.push(Run { first: self.count, envelope });
+            self.runs.push(Run::beginning_at(self.count, envelope));
         }
         self.count += 1;
     }
@@ -277,7 +303,7 @@ impl Index {
     pub(crate) fn append(&mut self, other: &Index) {
         for run in &other.runs {
             let first = self.count + run.first;
-            if self.runs.last().is_none_or(|last| !last.goes_on(first, run.envelope)) {
+            if self.runs.last().is_none_or(|last| !last.goes_on(first, run.envelope())) {
                 self.runs.push(Run { first, ..*run });
             }
         }

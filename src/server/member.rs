@@ -2,6 +2,7 @@
 //!
 //! Membership is a guard: dropped, the member has left, or is away.
 
+use std::num::NonZero;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -92,7 +93,8 @@ impl Member {
     }
 
     fn receipt(&self) -> Option<Receipt> {
-        (self.form == Form::Tagged).then_some(Receipt { author: self.id, line: self.line })
+        let line = NonZero::new(self.line).filter(|_| self.form == Form::Tagged)?;
+        Some(Receipt { author: self.id, line })
     }
 
     /// Whether this connection still speaks for the member. If it does, the room is told which lines

@@ -116,7 +116,7 @@ impl State {
         }
         let viewer = Viewer { member, form: Form::Tagged, answers_from: end };
         let next = since.max(seen + 1);
-        let missed = self.transcript.forgotten(viewer, next).ok_or(Refusal::Forgotten(seen))?;
+        let missed = self.transcript.forgotten(member, next).ok_or(Refusal::Forgotten(seen))?;
         Ok(Place { viewer, next: next.max(self.transcript.oldest()), missed })
     }
 

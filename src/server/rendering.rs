@@ -52,7 +52,7 @@ impl Rendering {
             match index.receipt(event) {
                 None => self.receipts.push_none(),
                 Some(receipt) => {
-                    self.receipts.push(format_args!("{tag}{}", Body::Receipt(receipt.line)));
+                    self.receipts.push(format_args!("{tag}{}", Body::Receipt(receipt.line.get())));
                 }
             }
         }
@@ -115,6 +115,8 @@ impl Renderings {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZero;
+
     use super::super::index::{Audience, Envelope, MemberId, Receipt};
     use super::*;
 
@@ -130,7 +132,7 @@ mod tests {
     }
 
     fn said(line: u64) -> Envelope {
-        let receipt = Some(Receipt { author: A, line });
+        let receipt = NonZero::new(line).map(|line| Receipt { author: A, line });
         Envelope { audience: Audience::AllBut(A), kind: Kind::Said, receipt }
     }
 

@@ -8,7 +8,8 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::index::{Envelope, Index, MemberId, Viewer};
+use super::index::{Envelope, MemberId};
+use super::outline::Outline;
 use crate::protocol::tag::{Millis, Seq};
 
 /// The number of the first event of all. 0 is before it.
@@ -29,7 +30,7 @@ pub(crate) struct Transcript {
     sealed: VecDeque<Arc<Batch>>,
     open: Batch,
     /// For whom the events were that are forgotten, as far back as there is memory for that.
-    outlines: VecDeque<Index>,
+    outlines: VecDeque<Outline>,
     /// What `sealed` takes, in bytes.
     held: usize,
     /// What `outlines` takes, in bytes.
@@ -94,15 +95,14 @@ impl Transcript {
         self.sealed.get(at).map_or(&self.open, |batch| &**batch).offset(event)
     }
 
-    /// Of the events from `from` on that are forgotten, how many lines `viewer` should have had;
-    /// `None` if that is no longer known either.
-    pub(crate) fn forgotten(&self, viewer: Viewer, from: Seq) -> Option<u64> {
+    /// Of the events from `from` on that are forgotten, how many lines `member` should have had, its
+    /// own and answers aside; `None` if that is no longer known either.
+    pub(crate) fn forgotten(&self, member: MemberId, from: Seq) -> Option<u64> {
         if from >= self.oldest() {
             return Some(0);
         }
         self.outlines.front().filter(|outline| outline.begin() <= from)?;
-        let range = from..Seq::MAX;
-        Some(self.outlines.iter().map(|outline| outline.count_lines(viewer, &range)).sum())
+        Some(self.outlines.iter().map(|outline| outline.count_lines(member, from)).sum())
     }
 
     /// Makes all that was appended readable.
@@ -118,10 +118,20 @@ impl Transcript {
             self.held += last.cost();
             self.open.restart(end, offset);
         } else {
+            self.shrink_last();
             let mut batch = std::mem::replace(&mut self.open, Batch::beginning_at(end, offset));
             batch.shrink();
             self.held += batch.cost();
             self.sealed.push_back(Arc::new(batch));
+        }
+    }
+
+    /// To the last batch nothing more is added.
+    fn shrink_last(&mut self) {
+        if let Some(last) = self.sealed.back_mut().and_then(Arc::get_mut) {
+            self.held -= last.cost();
+            last.shrink();
+            self.held += last.cost();
         }
     }
 
@@ -132,13 +142,13 @@ impl Transcript {
         }
         let oldest = self.sealed.pop_front()?;
         self.held -= oldest.cost();
-        self.outline(oldest.index().clone());
+        self.outline(Outline::of(oldest.index()));
         Some(oldest)
     }
 
-    fn outline(&mut self, index: Index) {
-        self.outlined += index.cost();
-        self.outlines.push_back(index);
+    fn outline(&mut self, outline: Outline) {
+        self.outlined += outline.cost();
+        self.outlines.push_back(outline);
         while self.outlined > self.memory / OUTLINE_PART
             && let Some(oldest) = self.outlines.pop_front()
         {
@@ -186,7 +196,7 @@ pub(crate) fn newest<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::index::{Audience, Form, Kind};
+    use super::super::index::{Audience, Form, Kind, Viewer};
     use super::*;
 
     const A: MemberId = MemberId(1);
@@ -295,8 +305,7 @@ mod tests {
     #[test]
     fn how_much_is_forgotten_is_known_as_far_back_as_there_is_memory_for_that() {
         let mut transcript = Transcript::new(200_000);
-        let (a, b) = (viewer(A), viewer(B));
-        assert_eq!(transcript.forgotten(a, 1), Some(0));
+        assert_eq!(transcript.forgotten(A, 1), Some(0));
         let line = "x".repeat(40_000);
         for _ in 0..20 {
             transcript.push(said(Audience::AllBut(A)), &line, 0);
@@ -305,10 +314,10 @@ mod tests {
             while transcript.forget().is_some() {}
         }
         let oldest = transcript.oldest();
-        assert_eq!(transcript.forgotten(a, oldest), Some(0));
-        assert_eq!(transcript.forgotten(a, oldest - 4), Some(2));
-        assert_eq!(transcript.forgotten(b, oldest - 3), Some(1));
-        assert_eq!(transcript.forgotten(a, 1), Some((oldest - 1) / 2));
+        assert_eq!(transcript.forgotten(A, oldest), Some(0));
+        assert_eq!(transcript.forgotten(A, oldest - 4), Some(2));
+        assert_eq!(transcript.forgotten(B, oldest - 3), Some(1));
+        assert_eq!(transcript.forgotten(A, 1), Some((oldest - 1) / 2));
         // Each of a's lines is a run of its own: soon there is no memory for more.
         for _ in 0..40_000 {
             transcript.push(said(Audience::AllBut(A)), "a", 0);
@@ -317,6 +326,6 @@ mod tests {
             while transcript.forget().is_some() {}
         }
         assert!(transcript.outlined <= 200_000 / OUTLINE_PART);
-        assert_eq!(transcript.forgotten(a, 1), None);
+        assert_eq!(transcript.forgotten(A, 1), None);
     }
 }

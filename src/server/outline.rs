@@ -1,0 +1,157 @@
+//! For whom forgotten events were: all that is left of a batch, in a few bytes for each change of the
+//! audience. Pure.
+//!
+//! Whoever comes back late is told how many lines are gone, and only that is to be known here.
+//! Authors do not count their own lines and are never among the audience; and nobody counts answers,
+//! which are for a connection that is lost.
+
+use super::index::{Audience, Index, MemberId};
+use crate::protocol::tag::Seq;
+
+/// Neighbouring events of one audience are a number, how many and for whom, and after it that of the
+/// member, if it is about one. The numbers are in base 128, the lowest digit first, and each but the
+/// last digit with its highest bit set (LEB128).
+#[derive(Debug)]
+pub(crate) struct Outline {
+    first: Seq,
+    runs: Box<[u8]>,
+}
+
+/// The lowest two bits of a run's first number.
+const ALL: u64 = 0;
+const ALL_BUT: u64 = 1;
+const ONLY: u64 = 2;
+const NOBODY: u64 = 3;
+
+impl Outline {
+    /// What is left of a batch of which that is the index.
+    pub(crate) fn of(index: &Index) -> Outline {
+        let mut runs = Vec::new();
+        let mut audiences = index.audiences().peekable();
+        while let Some((mut count, audience)) = audiences.next() {
+            while let Some((more, _)) = audiences.next_if(|(_, next)| *next == audience) {
+                count += more;
+            }
+            write(&mut runs, count << 2 | sort(audience));
+            if let Some(Audience::AllBut(member) | Audience::Only(member)) = audience {
+                write(&mut runs, member.0);
+            }
+        }
+        Outline { first: index.begin(), runs: runs.into() }
+    }
+
+    /// The number of the first event.
+    pub(crate) fn begin(&self) -> Seq {
+        self.first
+    }
+
+    /// How many lines for `member` there were from the event with that number on.
+    pub(crate) fn count_lines(&self, member: MemberId, from: Seq) -> u64 {
+        let (mut rest, mut begin, mut lines) = (&*self.runs, self.first, 0);
+        while !rest.is_empty() {
+            let head = read(&mut rest);
+            let end = begin + (head >> 2);
+            let includes = match head & 3 {
+                ALL => true,
+                ALL_BUT => read(&mut rest) != member.0,
+                ONLY => read(&mut rest) == member.0,
+                _nobody => false,
+            };
+            if includes {
+                lines += end.saturating_sub(begin.max(from));
+            }
+            begin = end;
+        }
+        lines
+    }
+
+    /// What it takes of the room's memory, in bytes.
+    pub(crate) fn cost(&self) -> usize {
+        size_of::<Outline>() + self.runs.len()
+    }
+}
+
+fn sort(audience: Option<Audience>) -> u64 {
+    match audience {
+        Some(Audience::All) => ALL,
+        Some(Audience::AllBut(_)) => ALL_BUT,
+        Some(Audience::Only(_)) => ONLY,
+        None => NOBODY,
+    }
+}
+
+fn write(into: &mut Vec<u8>, mut number: u64) {
+    while number > 0x7f {
+        into.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    into.push(number as u8);
+}
+
+fn read(from: &mut &[u8]) -> u64 {
+    let mut number = 0;
+    let mut shift = 0;
+    while let Some((&byte, rest)) = from.split_first() {
+        *from = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    number
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZero;
+
+    use proptest::prelude::*;
+
+    use super::super::index::{Envelope, Form, Kind, Receipt, Viewer};
+    use super::*;
+
+    /// Of who is here; so high that a number takes several bytes.
+    fn member() -> impl Strategy<Value = MemberId> {
+        prop_oneof![1..4u64, Just(127), Just(128), Just(u64::MAX)].prop_map(MemberId)
+    }
+
+    fn envelope() -> impl Strategy<Value = Envelope> {
+        let said = (member(), 1..4u64).prop_map(|(author, line)| Envelope {
+            receipt: NonZero::new(line).map(|line| Receipt { author, line }),
+            ..Envelope::new(Audience::AllBut(author), Kind::Said)
+        });
+        let told = Just(Envelope::new(Audience::All, Kind::Passing));
+        let private = member().prop_map(|to| Envelope::new(Audience::Only(to), Kind::Said));
+        let answer = member().prop_map(|to| Envelope::new(Audience::Only(to), Kind::Answer));
+        prop_oneof![said, told, private, answer]
+    }
+
+    proptest! {
+        #[test]
+        fn it_knows_how_many_lines_a_batch_had_for_anyone(
+            envelopes in prop::collection::vec((envelope(), 1..200usize), 0..20),
+            viewer in member(),
+            from in 0..3000u64,
+        ) {
+            let mut index = Index::beginning_at(1000);
+            for (envelope, times) in envelopes {
+                (0..times).for_each(|_| index.push(envelope));
+            }
+            let outline = Outline::of(&index);
+            let resumed = Viewer { member: viewer, form: Form::Tagged, answers_from: Seq::MAX };
+            let counted = index.count_lines(resumed, &(from..Seq::MAX));
+            prop_assert_eq!(outline.count_lines(viewer, from), counted);
+        }
+    }
+
+    #[test]
+    fn a_change_of_speaker_takes_three_bytes() {
+        let mut index = Index::beginning_at(1);
+        for line in 0..1000 {
+            let author = MemberId(200 + line % 2);
+            index.push(Envelope::new(Audience::AllBut(author), Kind::Said));
+        }
+        assert_eq!(Outline::of(&index).cost(), size_of::<Outline>() + 3 * 1000);
+    }
+}
