@@ -10,17 +10,13 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
+
+use crate::keepalive;
 
 /// How much the kernel may hold of what a client does not take, in bytes; Linux takes it twice.
 /// A hundred stalled members then hold 50 MB, and one that reads never waits for the next part.
 const SEND_BUFFER: usize = 256 * 1024;
-
-/// A dead peer is given up after about a minute: silence of 30 s, then three probes.
-const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
-    .with_time(Duration::from_secs(30))
-    .with_interval(Duration::from_secs(10))
-    .with_retries(3);
 
 /// Why the server itself ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,9 +51,8 @@ impl Connection {
     ) -> io::Result<Connection> {
         stream.set_nonblocking(cfg!(windows))?;
         stream.set_nodelay(true)?;
-        let socket = SockRef::from(&stream);
-        socket.set_tcp_keepalive(&KEEPALIVE)?;
-        socket.set_send_buffer_size(SEND_BUFFER)?;
+        keepalive::watch_for_loss(&stream)?;
+        SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
         // An IPv4 client of a socket that takes both is shown as one.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         Ok(Connection { id, stream, peer, verdict: OnceLock::new() })
