@@ -28,6 +28,7 @@ mod broadcaster;
 mod connection;
 mod index;
 mod member;
+mod nonblocking;
 mod presence;
 mod reader;
 mod recall;

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
-use super::connection::{ConnectionId, Verdict, timespec};
+use super::connection::{ConnectionId, Verdict};
+use super::nonblocking::timespec;
 use super::reader::{Fate, PORTION, Reader};
 use super::rendering::Renderings;
 use super::room::{News, Room, log_absent};

@@ -1,17 +1,15 @@
-//! One client's socket: read by its session, written by the broadcaster.
-//!
-//! Sending never waits. On Unix that is said with each send, so that the session can block in its
-//! reads; on Windows the socket itself is non-blocking, and the session waits with a poll.
+//! One client's socket: read by its session, written by the broadcaster, which never waits for it.
 
 use std::fmt::Display;
-use std::io::{self, IoSlice, Read};
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use socket2::SockRef;
 
+use super::nonblocking;
 use crate::keepalive;
 
 /// How much the kernel may hold of what a client does not take, in bytes; Linux takes it twice.
@@ -49,7 +47,7 @@ impl Connection {
         stream: TcpStream,
         peer: SocketAddr,
     ) -> io::Result<Connection> {
-        stream.set_nonblocking(cfg!(windows))?;
+        nonblocking::prepare(&stream)?;
         stream.set_nodelay(true)?;
         keepalive::watch_for_loss(&stream)?;
         SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
@@ -68,46 +66,12 @@ impl Connection {
 
     /// Waits for bytes, `patience` long or for ever; 0 bytes are the end of the client's input.
     pub(crate) fn receive(&self, into: &mut [u8], patience: Option<Duration>) -> io::Result<usize> {
-        if cfg!(windows) || patience.is_some() {
-            self.await_input(patience)?;
-        }
-        loop {
-            match (&self.stream).read(into) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.await_input(patience)?,
-                done => return done,
-            }
-        }
-    }
-
-    fn await_input(&self, patience: Option<Duration>) -> io::Result<()> {
-        let timeout = patience.map(timespec);
-        loop {
-            match poll(&mut [PollFd::new(&self.stream, PollFlags::IN)], timeout.as_ref()) {
-                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-                Err(rustix::io::Errno::INTR) => {}
-                result => return Ok(result.map(|_| ())?),
-            }
-        }
+        nonblocking::receive(&self.stream, into, patience)
     }
 
     /// Sends as much as the socket takes at once.
-    #[cfg(unix)]
     pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
-        // No SIGPIPE to ward off, which not every system can: Rust programs ignore it.
-        let flags = SendFlags::DONTWAIT;
-        let sent = match slices {
-            [one] => send(&self.stream, one, flags),
-            many => sendmsg(&self.stream, many, &mut SendAncillaryBuffer::default(), flags),
-        };
-        Ok(sent?)
-    }
-
-    /// Sends as much as the socket takes at once.
-    #[cfg(windows)]
-    pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        io::Write::write_vectored(&mut &self.stream, slices)
+        nonblocking::send(&self.stream, slices)
     }
 
     /// Sends a line to a client that is not in the room, whose socket is empty and takes it. One that
@@ -139,9 +103,4 @@ impl Connection {
     pub(crate) fn verdict(&self) -> Option<Verdict> {
         self.verdict.get().copied()
     }
-}
-
-/// A time as `poll` takes it.
-pub(crate) fn timespec(duration: Duration) -> Timespec {
-    duration.try_into().unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 })
 }
