@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use super::batch::Batch;
 use super::connection::{ConnectionId, Verdict};
-use super::nonblocking::timespec;
 use super::reader::{Fate, PORTION, Reader};
 use super::rendering::Renderings;
 use super::room::{News, Room, log_absent};
+use super::socket::timespec;
 use crate::protocol::tag::Seq;
 use rustix::event::{PollFlags, poll};
 

@@ -2,14 +2,14 @@
 
 use std::fmt::Display;
 use std::io::{self, IoSlice};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::PollFd;
 use socket2::SockRef;
 
-use super::nonblocking;
+use super::socket::Socket;
 use crate::keepalive;
 
 /// How much the kernel may hold of what a client does not take, in bytes; Linux takes it twice.
@@ -36,7 +36,7 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 #[derive(Debug)]
 pub(crate) struct Connection {
     id: ConnectionId,
-    stream: TcpStream,
+    socket: Socket,
     peer: SocketAddr,
     verdict: OnceLock<Verdict>,
 }
@@ -47,13 +47,12 @@ impl Connection {
         stream: TcpStream,
         peer: SocketAddr,
     ) -> io::Result<Connection> {
-        nonblocking::prepare(&stream)?;
         stream.set_nodelay(true)?;
         keepalive::watch_for_loss(&stream)?;
         SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
         // An IPv4 client of a socket that takes both is shown as one.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        Ok(Connection { id, stream, peer, verdict: OnceLock::new() })
+        Ok(Connection { id, socket: Socket::new(stream)?, peer, verdict: OnceLock::new() })
     }
 
     pub(crate) fn id(&self) -> ConnectionId {
@@ -66,12 +65,12 @@ impl Connection {
 
     /// Waits for bytes, `patience` long or for ever; 0 bytes are the end of the client's input.
     pub(crate) fn receive(&self, into: &mut [u8], patience: Option<Duration>) -> io::Result<usize> {
-        nonblocking::receive(&self.stream, into, patience)
+        self.socket.receive(into, patience)
     }
 
     /// Sends as much as the socket takes at once.
     pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        nonblocking::send(&self.stream, slices)
+        self.socket.send(slices)
     }
 
     /// Sends a line to a client that is not in the room, whose socket is empty and takes it. One that
@@ -85,18 +84,18 @@ impl Connection {
 
     /// What to wait for until the socket takes more.
     pub(crate) fn as_poll(&self) -> PollFd<'_> {
-        PollFd::new(&self.stream, PollFlags::OUT)
+        self.socket.as_poll()
     }
 
     /// Lets the client know that nothing more comes.
     pub(crate) fn finish(&self) {
-        self.stream.shutdown(Shutdown::Write).ok();
+        self.socket.finish();
     }
 
     /// Ends the connection, for this reason if it is the first. The session wakes up from its read.
     pub(crate) fn hang_up(&self, verdict: Verdict) {
         self.verdict.get_or_init(|| verdict);
-        self.stream.shutdown(Shutdown::Both).ok();
+        self.socket.hang_up();
     }
 
     /// Why the server ended the connection, if it was the server.
