@@ -21,7 +21,7 @@
 //!   - `transcript`: the one order of events; `batch`: neighbouring ones; `index`: for whom they are
 //!   - `broadcaster`: one thread, from the transcript to every socket; `reader`: how far each is
 //! - [`arguments`], [`logging`], [`problem`]: what both programs share of their command lines, their
-//!   logs, and one line for what went wrong
+//!   logs, and one line for what went wrong; `keepalive`: of their connections
 //!
 //! Dependence goes one way: the binaries use `server` and `client`, both of those use `protocol`,
 //! and neither knows the other. `docs/ARCHITECTURE.md` tells the threads and the locks,
@@ -29,6 +29,7 @@
 
 pub mod arguments;
 pub mod client;
+mod keepalive;
 pub mod logging;
 pub mod problem;
 pub mod protocol;

@@ -36,6 +36,7 @@ mod rendering;
 mod room;
 mod seat;
 mod session;
+mod socket;
 mod traffic;
 mod transcript;
 mod waker;
@@ -250,9 +251,14 @@ impl Door {
 
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
         self.accepted += 1;
-        // A client that is gone already has a socket that takes no options.
-        let connection = Connection::new(ConnectionId(self.accepted), stream, peer);
-        let Ok(connection) = connection.map(Arc::new) else { return Ok(()) };
+        let connection = match Connection::new(ConnectionId(self.accepted), stream, peer) {
+            Ok(connection) => Arc::new(connection),
+            Err(why) => {
+                // Gone already, most likely: then a socket takes no options.
+                log::debug!("{peer} was not let in: {why}");
+                return Ok(());
+            }
+        };
         let seat = Seat::take(&self.room, peer.ip());
         if let Err(refusal) = &seat {
             log::warn!("{peer} was refused: {}", reply::words(&refusal.to_string()));

@@ -6,20 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use log::info;
-use socket2::{SockRef, TcpKeepalive};
 
+use crate::keepalive;
 use crate::problem::{Lost, Problem};
 use crate::protocol::request::Command;
 
 /// How long one of the host's addresses may take to answer before the next one is tried.
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
-
-/// A peer that is gone without a word (a pulled cable) is noticed after about a minute: 30 s
-/// without a sign of life, and three questions without an answer.
-const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
-    .with_time(Duration::from_secs(30))
-    .with_interval(Duration::from_secs(10))
-    .with_retries(3);
 
 /// How long the last word may wait for a server that takes nothing.
 const LAST_WORD: Duration = Duration::from_millis(100);
@@ -129,6 +122,6 @@ fn prepare(stream: TcpStream) -> io::Result<Connection> {
     let peer = stream.peer_addr()?;
     stream.set_nodelay(true)?;
     // A connection without it works as well, until someone pulls the cable.
-    SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE).ok();
+    keepalive::watch_for_loss(&stream).ok();
     Ok(Connection { stream, peer })
 }

@@ -137,8 +137,8 @@ pub(super) fn run(session: &Session<'_, Filter>) -> End {
                 return End::Failed(session.link.silent());
             }
             session.link.stop_receiving();
-            // The receiver shows what stands unfinished, and ends the program. Where a system does
-            // not wake it, the program ends all the same.
+            // The receiver shows what stands unfinished, and ends the program. On Windows it may not
+            // be woken, where nothing does; the program ends all the same.
             thread::sleep(SILENCE);
             End::Clean
         }

@@ -54,6 +54,7 @@ impl History {
         // The file itself, if this is a link to it.
         let path = fs::canonicalize(path)?;
         if entries.len() > MOST {
+            drop(file);
             cut(&path, &mut entries)?;
         }
         let (last, count) = (entries.last().cloned(), entries.len());
@@ -77,6 +78,7 @@ impl History {
         let mut file = private().append(true).read(true).open(&self.path)?;
         if self.count >= MOST {
             let mut entries = read(&mut file)?;
+            drop(file);
             file = cut(&self.path, &mut entries)?;
             self.count = entries.len();
         }
@@ -103,12 +105,17 @@ fn read(file: &mut File) -> io::Result<Vec<String>> {
 fn cut(path: &Path, entries: &mut Vec<String>) -> io::Result<File> {
     entries.drain(..entries.len().saturating_sub(KEPT));
     let new = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = private().create_new(true).append(true).read(true).open(&new)?;
     let lines: String = entries.iter().map(|entry| escape(entry)).collect();
-    file.write_all(lines.as_bytes())
+    write_new(&new, &lines)
         .and_then(|()| fs::rename(&new, path))
         .inspect_err(|_| drop(fs::remove_file(&new)))?;
-    Ok(file)
+    private().append(true).read(true).open(path)
+}
+
+/// Writes a file that was not there, and closes it: Windows may neither move nor replace a file that
+/// is open.
+fn write_new(path: &Path, lines: &str) -> io::Result<()> {
+    private().create_new(true).write(true).open(path)?.write_all(lines.as_bytes())
 }
 
 fn escape(entry: &str) -> String {

@@ -60,6 +60,8 @@ struct State {
     /// The sender is writing, perhaps in the middle of a line.
     writing: bool,
     input: Input,
+    /// Nothing more is to be received.
+    has_stopped: bool,
 }
 
 /// Whether there will be more to send.
@@ -97,6 +99,7 @@ impl Link {
             heard: false,
             writing: false,
             input: Input::Open,
+            has_stopped: false,
         };
         let (state, changed) = (Mutex::new(state), Condvar::new());
         Ok(Link { host: host.to_owned(), port, state, changed })
@@ -310,10 +313,18 @@ impl Link {
         Ok(())
     }
 
-    /// Ends the connection for the thread that receives, as if the server had closed it.
+    /// Ends the connection for the thread that receives, as if the server had closed it. On Windows
+    /// that does not wake it: it has to look.
     pub(super) fn stop_receiving(&self) {
+        let mut state = self.state();
+        state.has_stopped = true;
         // It fails if the connection has ended already, which is as well.
-        self.connection().shut_down(Shutdown::Both).ok();
+        state.connection.shut_down(Shutdown::Both).ok();
+    }
+
+    /// Whether receiving was ended on this side.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.state().has_stopped
     }
 
     /// What it means that nothing more will be received.

@@ -170,18 +170,36 @@ impl<'a> Receiver<'a> {
                 Ok(length) => self.take(&buffer[..length])?,
                 Err(why) => match why.kind() {
                     ErrorKind::Interrupted => {}
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut => self.finish()?,
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                        if let Some(lost) = self.silence()? {
+                            return Ok(lost);
+                        }
+                    }
                     _ => return self.finish().map(|()| Lost::Broken(why)),
                 },
             }
         }
     }
 
+    /// Nothing has come for a while, and a line is unfinished: to a person it is one now, to a
+    /// program at the end.
+    fn silence(&mut self) -> Result<Option<Lost>, End> {
+        match self.output.reader() {
+            Reader::Program if !self.link.has_stopped() => Ok(None),
+            Reader::Program => self.finish().map(|()| Some(Lost::Closed)),
+            Reader::Person => self.finish().map(|()| None),
+        }
+    }
+
     /// Our own server ends its lines, and a slow network must not break one in two.
     fn set_timeout(&mut self) -> io::Result<()> {
-        let waits = self.splitter.is_mid_line()
-            && self.output.reader() == Reader::Person
-            && self.link.server() != Some(Server::Ours);
+        let reader_waits = match self.output.reader() {
+            Reader::Person => true,
+            // Nothing else would tell it that receiving has ended.
+            Reader::Program => cfg!(windows),
+        };
+        let waits =
+            reader_waits && self.splitter.is_mid_line() && self.link.server() != Some(Server::Ours);
         let timeout = waits.then_some(GRACE);
         if timeout != self.timeout {
             self.connection.stream().set_read_timeout(timeout)?;

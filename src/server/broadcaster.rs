@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
-use super::connection::{ConnectionId, Verdict, timespec};
+use super::connection::{ConnectionId, Verdict};
 use super::reader::{Fate, PORTION, Reader};
 use super::rendering::Renderings;
 use super::room::{News, Room, log_absent};
+use super::socket::timespec;
 use crate::protocol::tag::Seq;
 use rustix::event::{PollFlags, poll};
 

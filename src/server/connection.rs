@@ -1,26 +1,20 @@
-//! One client's socket: read by its session, written by the broadcaster.
-//!
-//! Sending never waits. On Unix that is said with each send, so that the session can block in its
-//! reads; on Windows the socket itself is non-blocking, and the session waits with a poll.
+//! One client's socket: read by its session, written by the broadcaster, which never waits for it.
 
 use std::fmt::Display;
-use std::io::{self, IoSlice, Read};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io::{self, IoSlice};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use socket2::{SockRef, TcpKeepalive};
+use rustix::event::PollFd;
+use socket2::SockRef;
+
+use super::socket::Socket;
+use crate::keepalive;
 
 /// How much the kernel may hold of what a client does not take, in bytes; Linux takes it twice.
 /// A hundred stalled members then hold 50 MB, and one that reads never waits for the next part.
 const SEND_BUFFER: usize = 256 * 1024;
-
-/// A dead peer is given up after about a minute: silence of 30 s, then three probes.
-const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
-    .with_time(Duration::from_secs(30))
-    .with_interval(Duration::from_secs(10))
-    .with_retries(3);
 
 /// Why the server itself ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +36,7 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 #[derive(Debug)]
 pub(crate) struct Connection {
     id: ConnectionId,
-    stream: TcpStream,
+    socket: Socket,
     peer: SocketAddr,
     verdict: OnceLock<Verdict>,
 }
@@ -53,14 +47,12 @@ impl Connection {
         stream: TcpStream,
         peer: SocketAddr,
     ) -> io::Result<Connection> {
-        stream.set_nonblocking(cfg!(windows))?;
         stream.set_nodelay(true)?;
-        let socket = SockRef::from(&stream);
-        socket.set_tcp_keepalive(&KEEPALIVE)?;
-        socket.set_send_buffer_size(SEND_BUFFER)?;
+        keepalive::watch_for_loss(&stream)?;
+        SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
         // An IPv4 client of a socket that takes both is shown as one.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        Ok(Connection { id, stream, peer, verdict: OnceLock::new() })
+        Ok(Connection { id, socket: Socket::new(stream)?, peer, verdict: OnceLock::new() })
     }
 
     pub(crate) fn id(&self) -> ConnectionId {
@@ -73,46 +65,12 @@ impl Connection {
 
     /// Waits for bytes, `patience` long or for ever; 0 bytes are the end of the client's input.
     pub(crate) fn receive(&self, into: &mut [u8], patience: Option<Duration>) -> io::Result<usize> {
-        if cfg!(windows) || patience.is_some() {
-            self.await_input(patience)?;
-        }
-        loop {
-            match (&self.stream).read(into) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.await_input(patience)?,
-                done => return done,
-            }
-        }
-    }
-
-    fn await_input(&self, patience: Option<Duration>) -> io::Result<()> {
-        let timeout = patience.map(timespec);
-        loop {
-            match poll(&mut [PollFd::new(&self.stream, PollFlags::IN)], timeout.as_ref()) {
-                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-                Err(rustix::io::Errno::INTR) => {}
-                result => return Ok(result.map(|_| ())?),
-            }
-        }
+        self.socket.receive(into, patience)
     }
 
     /// Sends as much as the socket takes at once.
-    #[cfg(unix)]
     pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
-        // No SIGPIPE to ward off, which not every system can: Rust programs ignore it.
-        let flags = SendFlags::DONTWAIT;
-        let sent = match slices {
-            [one] => send(&self.stream, one, flags),
-            many => sendmsg(&self.stream, many, &mut SendAncillaryBuffer::default(), flags),
-        };
-        Ok(sent?)
-    }
-
-    /// Sends as much as the socket takes at once.
-    #[cfg(windows)]
-    pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        io::Write::write_vectored(&mut &self.stream, slices)
+        self.socket.send(slices)
     }
 
     /// Sends a line to a client that is not in the room, whose socket is empty and takes it. One that
@@ -126,27 +84,22 @@ impl Connection {
 
     /// What to wait for until the socket takes more.
     pub(crate) fn as_poll(&self) -> PollFd<'_> {
-        PollFd::new(&self.stream, PollFlags::OUT)
+        self.socket.as_poll()
     }
 
     /// Lets the client know that nothing more comes.
     pub(crate) fn finish(&self) {
-        self.stream.shutdown(Shutdown::Write).ok();
+        self.socket.finish();
     }
 
     /// Ends the connection, for this reason if it is the first. The session wakes up from its read.
     pub(crate) fn hang_up(&self, verdict: Verdict) {
         self.verdict.get_or_init(|| verdict);
-        self.stream.shutdown(Shutdown::Both).ok();
+        self.socket.hang_up();
     }
 
     /// Why the server ended the connection, if it was the server.
     pub(crate) fn verdict(&self) -> Option<Verdict> {
         self.verdict.get().copied()
     }
-}
-
-/// A time as `poll` takes it.
-pub(crate) fn timespec(duration: Duration) -> Timespec {
-    duration.try_into().unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 })
 }

@@ -1,0 +1,329 @@
+//! A client's socket, which one thread reads and another writes: sending takes what fits now and
+//! never waits, receiving waits for something, and hanging up wakes the one who receives. The same on
+//! every system.
+//!
+//! On Unix each send says that it must not wait, and the socket blocks, so that a session needs one
+//! system call for what comes. Windows has no such sends, and one that ran into a timeout would not
+//! know how much of it was sent: there the socket itself does not block, and a session waits in poll,
+//! which the end of a socket at this side does not wake: a waker of the socket's own does.
+
+use std::io::{self, ErrorKind, IoSlice, Read};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+#[cfg(windows)]
+use super::waker::Waker;
+
+#[derive(Debug)]
+pub(super) struct Socket {
+    stream: TcpStream,
+    /// Awake once this side has hung up.
+    #[cfg(windows)]
+    hung_up: Waker,
+}
+
+impl Socket {
+    #[cfg(unix)]
+    pub(super) fn new(stream: TcpStream) -> io::Result<Socket> {
+        stream.set_nonblocking(false)?;
+        Ok(Socket { stream })
+    }
+
+    #[cfg(windows)]
+    pub(super) fn new(stream: TcpStream) -> io::Result<Socket> {
+        stream.set_nonblocking(true)?;
+        Ok(Socket { stream, hung_up: Waker::new()? })
+    }
+
+    /// Sends as much of `slices` as the system takes at once.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if that is nothing; otherwise the connection is over.
+    #[cfg(unix)]
+    pub(super) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
+        // No SIGPIPE to ward off, which not every system can: Rust programs ignore it.
+        let flags = SendFlags::DONTWAIT;
+        let sent = match slices {
+            [one] => send(&self.stream, one, flags),
+            many => sendmsg(&self.stream, many, &mut SendAncillaryBuffer::default(), flags),
+        };
+        Ok(sent?)
+    }
+
+    /// Sends as much of `slices` as the system takes at once.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if that is nothing; otherwise the connection is over.
+    #[cfg(windows)]
+    pub(super) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        io::Write::write_vectored(&mut &self.stream, slices)
+    }
+
+    /// Waits for bytes, `patience` long or for ever; 0 bytes are the end of what the peer sends, or
+    /// this side has hung up.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` if nothing came; otherwise the connection is over.
+    pub(super) fn receive(&self, into: &mut [u8], patience: Option<Duration>) -> io::Result<usize> {
+        let mut state = PollFlags::IN;
+        if cfg!(windows) || patience.is_some() {
+            state = self.await_input(patience)?;
+        }
+        while !state.is_empty() {
+            match (&self.stream).read(into) {
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    state = self.await_input(patience)?;
+                }
+                // Who asks for the error may have taken it away, as wine's poll does.
+                Ok(0) if state.contains(PollFlags::ERR) => {
+                    return Err(ErrorKind::ConnectionReset.into());
+                }
+                done => return done,
+            }
+        }
+        Ok(0)
+    }
+
+    /// Waits for the peer and says what there is; nothing if this side has hung up.
+    fn await_input(&self, patience: Option<Duration>) -> io::Result<PollFlags> {
+        let timeout = patience.map(timespec);
+        let mut polled = self.as_poll_for_input();
+        loop {
+            match poll(&mut polled, timeout.as_ref()) {
+                Ok(0) => return Err(ErrorKind::TimedOut.into()),
+                Err(rustix::io::Errno::INTR) => {}
+                result => return Ok(result.map(|_| polled[0].revents())?),
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    fn as_poll_for_input(&self) -> [PollFd<'_>; 1] {
+        [PollFd::new(&self.stream, PollFlags::IN)]
+    }
+
+    #[cfg(windows)]
+    fn as_poll_for_input(&self) -> [PollFd<'_>; 2] {
+        [PollFd::new(&self.stream, PollFlags::IN), self.hung_up.as_poll()]
+    }
+
+    /// What to wait for until it takes more.
+    pub(super) fn as_poll(&self) -> PollFd<'_> {
+        PollFd::new(&self.stream, PollFlags::OUT)
+    }
+
+    /// Lets the peer know that nothing more comes.
+    pub(super) fn finish(&self) {
+        self.stream.shutdown(Shutdown::Write).ok();
+    }
+
+    /// Ends it both ways, and wakes the one who receives.
+    pub(super) fn hang_up(&self) {
+        self.stream.shutdown(Shutdown::Both).ok();
+        #[cfg(windows)]
+        self.hung_up.wake();
+    }
+}
+
+/// A time as `poll` takes it.
+pub(super) fn timespec(duration: Duration) -> Timespec {
+    duration.try_into().unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::sync::{Arc, mpsc};
+    use std::thread;
+    use std::time::Instant;
+
+    use socket2::SockRef;
+
+    use super::*;
+
+    /// How long anything may take before a test fails.
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    /// What a test sends at once.
+    const PIECE: usize = 64 * 1024;
+
+    /// Far more than two systems' buffers hold, in bytes.
+    const TOO_MUCH: usize = 256 * 1024 * 1024;
+
+    /// A socket of ours, and its peer's, which blocks.
+    fn pair() -> (Socket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let peer = TcpStream::connect(address).expect("it listens");
+        let (ours, _) = listener.accept().expect("one has connected");
+        let ours = Socket::new(ours).expect("an open socket");
+        peer.set_read_timeout(Some(DEADLINE)).expect("an open socket");
+        (ours, peer)
+    }
+
+    /// Does it on another thread: a wait that never ends is a failure, and no standstill.
+    #[track_caller]
+    fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+        let (done, result) = mpsc::channel();
+        thread::spawn(move || done.send(work()));
+        result.recv_timeout(DEADLINE).expect("it is done in time")
+    }
+
+    /// Sends until nothing more is taken, and gives how much was.
+    fn fill(socket: &Socket) -> usize {
+        let piece = vec![b'x'; PIECE];
+        let slices = [IoSlice::new(&piece[..1000]), IoSlice::new(&piece[1000..])];
+        let mut sent = 0;
+        loop {
+            match socket.send(&slices) {
+                Ok(length) => sent += length,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return sent,
+                Err(e) => panic!("{e} after {sent} bytes"),
+            }
+            assert!(sent < TOO_MUCH, "there is no end of what it takes");
+        }
+    }
+
+    #[test]
+    fn sends_to_a_peer_that_takes_nothing_end_and_do_not_wait() {
+        let (ours, peer) = pair();
+        SockRef::from(&ours.stream).set_send_buffer_size(PIECE).expect("an open socket");
+        let sent = in_time(move || {
+            let sent = fill(&ours);
+            assert_eq!(
+                ours.send(&[IoSlice::new(b"x")]).map_err(|e| e.kind()),
+                Err(ErrorKind::WouldBlock)
+            );
+            sent
+        });
+        assert!(sent > 0);
+        drop(peer);
+    }
+
+    #[test]
+    fn a_full_socket_can_be_waited_for_and_takes_more_when_the_peer_has_read() {
+        let (ours, mut peer) = pair();
+        let patience = timespec(DEADLINE);
+        let (sent, more) = in_time(move || {
+            let sent = fill(&ours);
+            let reading = thread::spawn(move || {
+                let mut bytes = Vec::new();
+                peer.read_to_end(&mut bytes).expect("it ends well");
+                bytes.len()
+            });
+            let ready = poll(&mut [ours.as_poll()], Some(&patience));
+            assert_eq!(ready, Ok(1));
+            let more = ours.send(&[IoSlice::new(b"more")]).expect("it takes more");
+            drop(ours);
+            (sent + more, reading.join().expect("it reads all"))
+        });
+        assert_eq!(sent, more);
+    }
+
+    #[test]
+    fn what_is_taken_of_many_pieces_arrives_once_and_in_order() {
+        const NUMBERS: u32 = 2_000_000;
+        let (ours, mut peer) = pair();
+        let numbers: Vec<u8> = (0..NUMBERS).flat_map(u32::to_le_bytes).collect();
+        let expected = numbers.clone();
+        let sending = thread::spawn(move || {
+            let mut sent = 0;
+            while sent < numbers.len() {
+                let slices: Vec<_> =
+                    numbers[sent..].chunks(7001).take(64).map(IoSlice::new).collect();
+                match ours.send(&slices) {
+                    Ok(length) => sent += length,
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => thread::yield_now(),
+                    Err(e) => panic!("{e}"),
+                }
+            }
+        });
+        let mut arrived = Vec::new();
+        peer.read_to_end(&mut arrived).expect("it ends well");
+        sending.join().expect("all is sent");
+        assert!(arrived == expected, "{} bytes", arrived.len());
+    }
+
+    #[test]
+    fn receiving_waits_as_long_as_it_may_and_no_longer() {
+        let (ours, peer) = pair();
+        in_time(move || {
+            let patience = Duration::from_millis(50);
+            let begin = Instant::now();
+            let received = ours.receive(&mut [0; 8], Some(patience));
+            assert_eq!(received.map_err(|e| e.kind()), Err(ErrorKind::TimedOut));
+            assert!(begin.elapsed() >= patience * 9 / 10, "{:?}", begin.elapsed());
+        });
+        drop(peer);
+    }
+
+    #[test]
+    fn who_receives_without_a_limit_gets_what_comes_and_keeps_no_send_waiting() {
+        let (ours, mut peer) = pair();
+        let ours = Arc::new(ours);
+        let second = Arc::clone(&ours);
+        let receiving = thread::spawn(move || {
+            let mut bytes = [0; 8];
+            let length = second.receive(&mut bytes, None).expect("something comes");
+            bytes[..length].to_vec()
+        });
+        let mut question = [0; 8];
+        in_time(move || assert_eq!(ours.send(&[IoSlice::new(b"question")]).ok(), Some(8)));
+        peer.read_exact(&mut question).expect("it was sent");
+        peer.write_all(b"answer").expect("ours is there");
+        assert_eq!(in_time(move || receiving.join()).expect("it receives"), b"answer");
+    }
+
+    #[test]
+    fn the_end_of_what_the_peer_sends_is_no_bytes_and_more_can_be_sent() {
+        let (ours, mut peer) = pair();
+        peer.write_all(b"last").expect("ours is there");
+        peer.shutdown(Shutdown::Write).expect("an open socket");
+        in_time(move || {
+            let mut bytes = [0; 8];
+            assert_eq!(ours.receive(&mut bytes, None).ok(), Some(4));
+            assert_eq!(ours.receive(&mut bytes, Some(DEADLINE)).ok(), Some(0));
+            assert_eq!(ours.send(&[IoSlice::new(b"farewell")]).ok(), Some(8));
+        });
+        let mut farewell = [0; 8];
+        peer.read_exact(&mut farewell).expect("it was sent");
+    }
+
+    #[test]
+    fn a_reset_by_the_peer_is_an_error_to_both() {
+        let (ours, peer) = pair();
+        SockRef::from(&peer).set_linger(Some(Duration::ZERO)).expect("an open socket");
+        drop(peer);
+        in_time(move || {
+            let received = ours.receive(&mut [0; 8], Some(DEADLINE));
+            assert_eq!(received.map_err(|e| e.kind()), Err(ErrorKind::ConnectionReset));
+            let sent = ours.send(&[IoSlice::new(b"x")]).map_err(|e| e.kind());
+            assert!(!matches!(sent, Ok(_) | Err(ErrorKind::WouldBlock)), "{sent:?}");
+        });
+    }
+
+    #[test]
+    fn hanging_up_wakes_the_one_who_receives() {
+        let (ours, peer) = pair();
+        let ours = Arc::new(ours);
+        let second = Arc::clone(&ours);
+        let (begun, has_begun) = mpsc::channel();
+        let receiving = thread::spawn(move || {
+            begun.send(()).expect("the test waits");
+            second.receive(&mut [0; 8], None)
+        });
+        has_begun.recv_timeout(DEADLINE).expect("it begins");
+        ours.hang_up();
+        let received = in_time(move || receiving.join()).expect("it receives");
+        assert!(!matches!(received, Ok(1..)), "{received:?}");
+        drop(peer);
+    }
+}
