@@ -2,7 +2,7 @@
 //! and one more sends to them all.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -166,6 +166,7 @@ pub fn run(listener: TcpListener, config: &Config, shutdown: &Shutdown) -> Resul
         limits: Limits { line: config.max_line, rate: config.rate_limit },
         sessions: Vec::new(),
         accepted: 0,
+        waiting: None,
         in_trouble: false,
     };
     while !shutdown.has_begun() {
@@ -209,29 +210,52 @@ struct Door {
     sessions: Vec<(Weak<Connection>, JoinHandle<()>)>,
     /// How many connections there have been.
     accepted: u64,
+    /// Accepted, and without a thread: it is tried again before anyone else.
+    waiting: Option<Arc<Connection>>,
     /// The last client could not be taken in. It is told when that begins and when it ends.
     in_trouble: bool,
 }
 
 impl Door {
     fn wait(&self, listener: &TcpListener, shutdown: &Shutdown) {
-        let mut polled = [PollFd::new(listener, PollFlags::IN), shutdown.0.waker.as_poll()];
-        poll(&mut polled, None).ok();
+        if self.waiting.is_none() {
+            let mut polled = [PollFd::new(listener, PollFlags::IN), shutdown.0.waker.as_poll()];
+            poll(&mut polled, None).ok();
+        }
     }
 
     fn admit_all(&mut self, listener: &TcpListener) {
         self.sessions.retain(|(_, thread)| !thread.is_finished());
         loop {
-            let admitted = match listener.accept() {
-                Ok((stream, peer)) => self.admit(stream, peer),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
-                Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => continue,
-                Err(e) => Err(e),
+            let admitted = match self.next(listener) {
+                Ok(Some(connection)) => self.admit(connection),
+                Ok(None) => return,
+                Err(why) => Err(why),
             };
             self.tell_of_trouble(admitted.as_ref().err());
             if admitted.is_err() {
                 std::thread::sleep(BACK_OFF);
                 return;
+            }
+        }
+    }
+
+    /// The next client, if there is one.
+    fn next(&mut self, listener: &TcpListener) -> io::Result<Option<Arc<Connection>>> {
+        if let Some(waiting) = self.waiting.take() {
+            return Ok(Some(waiting));
+        }
+        loop {
+            let (stream, peer) = match listener.accept() {
+                Ok(accepted) => accepted,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => continue,
+                Err(e) => return Err(e),
+            };
+            self.accepted += 1;
+            // A client that is gone already has a socket that takes no options.
+            if let Ok(connection) = Connection::new(ConnectionId(self.accepted), stream, peer) {
+                return Ok(Some(Arc::new(connection)));
             }
         }
     }
@@ -247,11 +271,8 @@ impl Door {
         self.in_trouble = why.is_some();
     }
 
-    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
-        self.accepted += 1;
-        // A client that is gone already has a socket that takes no options.
-        let connection = Connection::new(ConnectionId(self.accepted), stream, peer);
-        let Ok(connection) = connection.map(Arc::new) else { return Ok(()) };
+    fn admit(&mut self, connection: Arc<Connection>) -> io::Result<()> {
+        let peer = connection.peer();
         let seat = Seat::take(&self.room, peer.ip());
         if let Err(refusal) = &seat {
             log::warn!("{peer} was refused: {}", reply::words(&refusal.to_string()));
@@ -261,12 +282,15 @@ impl Door {
                 return Ok(());
             }
         }
+        // Who was refused has been told so, and waits for nothing.
+        let waiting = seat.is_ok().then(|| Arc::clone(&connection));
         let room = Arc::clone(&self.room);
         let (limits, weak) = (self.limits, Arc::downgrade(&connection));
         let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || match seat {
             Ok(seat) => catch(|| Session::new(connection, room, seat, limits).run()),
             Err(_) => session::linger(&connection),
-        })?;
+        });
+        let thread = thread.inspect_err(|_| self.waiting = waiting)?;
         self.sessions.push((weak, thread));
         Ok(())
     }

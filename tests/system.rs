@@ -6,15 +6,19 @@ mod common;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use common::DEADLINE;
 use common::peer::Peer;
-use common::process::{end, run, signal};
-use common::server::{TestServer, chatserver, chatserver_by};
+use common::process::{end, run, signal, wait};
+use common::resources::Process;
+use common::server::{TestClient, TestServer, chatserver, chatserver_by};
 use common::terminal::Terminal;
 
 const CLIENT: &str = env!("CARGO_BIN_EXE_chatclient");
@@ -200,4 +204,124 @@ fn logs_and_history_are_their_owners_alone_whatever_the_umask() {
         }
         assert_eq!(mode(&folder.join("chatroom")), 0o700, "umask {umask}");
     }
+}
+
+#[test]
+fn standard_streams_that_are_closed_or_that_nobody_reads_end_nothing() {
+    for closing in ["<&- >&- 2>&-", ""] {
+        let (port, address) = free_port();
+        let script = format!("exec \"$0\" 127.0.0.1 {port} -v {closing}");
+        let [out, err] = [(), ()].map(|()| {
+            let (_unread, writer) = std::io::pipe().expect("a pipe");
+            writer
+        });
+        let mut process =
+            chatserver_by(&script).stdout(out).stderr(err).spawn().expect("the server starts");
+        let mut bob = TestClient::new(connect_to(address));
+        bob.send("/nick bob\nhello\n/who\n");
+        while bob.line().is_some_and(|line| line != "-- 1 here: bob") {}
+        signal("-TERM", process.id());
+        bob.expect("-- the server is shutting down");
+        assert_eq!(wait(&mut process).code(), Some(0), "{closing}");
+    }
+}
+
+/// A connection to a server that cannot say when it listens.
+#[track_caller]
+fn connect_to(address: SocketAddr) -> TcpStream {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        match TcpStream::connect(address) {
+            Ok(stream) => return stream,
+            Err(why) => assert!(Instant::now() < deadline, "{why}"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A port that was free just now.
+fn free_port() -> (u16, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    (address.port(), address)
+}
+
+/// Those inside chat for `time`, while the main thread does next to nothing.
+#[track_caller]
+fn assert_room_goes_on(server: &TestServer, [alice, bob]: [&mut TestClient; 2], time: Duration) {
+    let before = Process(server.id()).main_thread_ran();
+    let began = Instant::now();
+    let mut number = 0;
+    while began.elapsed() < time {
+        alice.send(format!("{number}\n"));
+        let said = std::iter::from_fn(|| bob.line()).find(|line| line.starts_with('<'));
+        assert_eq!(said, Some(format!("<alice> {number}")));
+        number += 1;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let ran = Process(server.id()).main_thread_ran() - before;
+    assert!(ran < time / 20, "the thread that accepts ran for {ran:?} of {time:?}");
+}
+
+#[test]
+fn without_sockets_to_spare_it_neither_spins_nor_keeps_those_inside_from_chatting() {
+    let script = "ulimit -n 24; exec \"$0\" 127.0.0.1 0 --max-clients 100";
+    let mut server = TestServer::run(&mut chatserver_by(script));
+    let (mut alice, mut bob) = (server.join("alice"), server.join("bob"));
+    let mut crowd: Vec<_> = (0..20).map(|_| server.connect()).collect();
+    server.logs("cannot take clients in: Too many open files");
+    let mut last = crowd.pop().expect("somebody who waits");
+    assert_room_goes_on(&server, [&mut alice, &mut bob], Duration::from_secs(1));
+    drop(crowd);
+    last.expect("-- chatroom 1: welcome (/help for the commands)");
+    signal("-TERM", server.id());
+    assert_eq!(server.status(), Some(0));
+    let log = server.rest_of_the_log();
+    assert!(!log.iter().any(|line| line.contains("cannot take")), "told once: {log:#?}");
+    let again = log.iter().filter(|line| line.contains("can be taken in again")).count();
+    assert_eq!(again, 1, "{log:#?}");
+}
+
+/// The server as a user of its own, who may have so many threads: root may have any number, and whoever
+/// runs the tests has some already.
+fn with_threads(folder: &Path, most: usize) -> Option<Command> {
+    // A user whom no system has, nor another run of this test.
+    let user = 2_000_000_000 + std::process::id();
+    let program = folder.join("chatserver");
+    std::fs::copy(chatserver_path(), &program).expect("a copy that this user can read");
+    let limited = |program: &Path| {
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nproc={most}")).arg(program).uid(user).gid(user);
+        command
+    };
+    if !limited(Path::new("true")).status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: it takes root to become another user, and prlimit");
+        return None;
+    }
+    let mut command = limited(&program);
+    command.args(["127.0.0.1", "0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Some(command)
+}
+
+#[test]
+fn without_threads_to_spare_who_comes_waits_and_is_let_in_when_somebody_leaves() {
+    let folder = std::env::temp_dir().join(format!("chatroom-threads-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder that everybody can read");
+    let command = with_threads(&folder, 8);
+    let server = command.map(|mut command| TestServer::run(&mut command));
+    std::fs::remove_dir_all(&folder).expect("it is the test's");
+    let Some(mut server) = server else { return };
+    let (mut alice, mut bob) = (server.join("alice"), server.join("bob"));
+    let mut crowd: Vec<_> = (0..10).map(|_| server.connect()).collect();
+    server.logs("cannot take clients in: Resource temporarily unavailable");
+    assert_room_goes_on(&server, [&mut alice, &mut bob], Duration::from_secs(1));
+    for client in &mut crowd {
+        client.expect("-- chatroom 1: welcome (/help for the commands)");
+        client.finish();
+        while client.line().is_some() {}
+    }
+    signal("-TERM", server.id());
+    assert_eq!(server.status(), Some(0));
+    let log = server.rest_of_the_log();
+    assert!(log.iter().any(|line| line.contains("can be taken in again")), "{log:#?}");
 }
