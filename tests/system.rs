@@ -5,8 +5,8 @@
 mod common;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use common::DEADLINE;
 use common::peer::Peer;
 use common::process::{end, run, signal, wait};
+use common::proxy::Budget;
 use common::resources::Process;
 use common::server::{TestClient, TestServer, chatserver, chatserver_by};
 use common::terminal::Terminal;
@@ -324,4 +325,52 @@ fn without_threads_to_spare_who_comes_waits_and_is_let_in_when_somebody_leaves()
     assert_eq!(server.status(), Some(0));
     let log = server.rest_of_the_log();
     assert!(log.iter().any(|line| line.contains("can be taken in again")), "{log:#?}");
+}
+
+/// What a watcher has heard until the end, but for notices.
+fn said_until_the_end(mut watcher: TestClient) -> (Vec<String>, Option<String>) {
+    let lines: Vec<String> = std::iter::from_fn(|| watcher.line()).collect();
+    let last = lines.last().cloned();
+    (lines.into_iter().filter(|line| line.starts_with('<')).collect(), last)
+}
+
+/// Talks without a pause, under one name after the other, until the server is gone.
+fn come_and_go(address: SocketAddr, who: usize) {
+    for visit in 0.. {
+        let Ok(mut stream) = TcpStream::connect(address) else { return };
+        let mut words = format!("/nick p{who}x{visit}\n");
+        for number in 0..20 {
+            words += &format!("{number}\n/msg watcher0 {number}\n/nick p{who}x{visit}y{number}\n");
+        }
+        if stream.write_all(words.as_bytes()).is_err() {
+            return;
+        }
+        stream.shutdown(Shutdown::Write).ok();
+        stream.read_to_end(&mut Vec::new()).ok();
+    }
+}
+
+#[test]
+fn a_signal_at_any_moment_ends_it_cleanly_and_all_that_was_said_is_delivered_before_the_last_word()
+{
+    const ROUNDS: u64 = 9;
+    let mut moments = Budget::new(1);
+    for round in 0..ROUNDS {
+        let mut server = TestServer::start(&["--rate-limit", "0", "--replay", "0"]);
+        let watchers: Vec<_> = (0..2).map(|i| server.join(&format!("watcher{i}"))).collect();
+        let heard = std::thread::scope(|scope| {
+            let address = server.address;
+            (0..4).for_each(|who| drop(scope.spawn(move || come_and_go(address, who))));
+            let hearing = watchers.into_iter().map(|w| scope.spawn(|| said_until_the_end(w)));
+            let hearing: Vec<_> = hearing.collect();
+            std::thread::sleep(Duration::from_micros(moments.next(100_000)));
+            signal(["-TERM", "-INT", "-HUP"][(round % 3) as usize], server.id());
+            assert_eq!(server.status(), Some(0), "round {round}");
+            hearing.into_iter().map(|watcher| watcher.join().expect("no panic")).collect::<Vec<_>>()
+        });
+        for (_, last) in &heard {
+            assert_eq!(last.as_deref(), Some("-- the server is shutting down"), "round {round}");
+        }
+        assert_eq!(heard[0].0, heard[1].0, "round {round}");
+    }
 }
