@@ -374,3 +374,40 @@ fn a_signal_at_any_moment_ends_it_cleanly_and_all_that_was_said_is_delivered_bef
         assert_eq!(heard[0].0, heard[1].0, "round {round}");
     }
 }
+
+/// A member that has been brought more than its system and the server's hold for it, and reads none of
+/// it yet; and how many lines that was.
+fn one_who_is_behind(server: &TestServer, talker: &mut TestClient) -> (TestClient, usize) {
+    let behind = server.join("behind");
+    talker.expect("-- behind joined");
+    let text = "x".repeat(4000);
+    for number in 0..2000 {
+        talker.send(format!("{number} {text}\n"));
+    }
+    talker.send("/who\n");
+    talker.expect_start("-- 2 here: ");
+    (behind, 2000)
+}
+
+#[test]
+fn a_server_that_was_stopped_for_longer_than_its_patience_drops_nobody_who_reads_on() {
+    let server = TestServer::start(&["--rate-limit", "0", "--stall-timeout", "2"]);
+    let mut talker = server.join("talker");
+    let (mut behind, lines) = one_who_is_behind(&server, &mut talker);
+    signal("-STOP", server.id());
+    // What is in the systems' buffers is taken, and the server does not get to know that.
+    let mut first = vec![0; 16 * 1024 * 1024];
+    let mut taken = 0;
+    while let Ok(length @ 1..) = behind.stream.read(&mut first[taken..]) {
+        taken += length;
+    }
+    std::thread::sleep(Duration::from_secs(3));
+    signal("-CONT", server.id());
+    let heard = first[..taken].iter().filter(|&&byte| byte == b'\n').count();
+    talker.send("awake\n");
+    let rest = std::iter::from_fn(|| behind.line()).take_while(|line| line != "<talker> awake");
+    assert!(heard < lines, "there was nothing left to wait for");
+    assert_eq!(heard + rest.count(), lines);
+    talker.send("/who\n");
+    talker.expect("-- 2 here: behind, talker");
+}
