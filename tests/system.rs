@@ -18,7 +18,7 @@ use common::DEADLINE;
 use common::peer::Peer;
 use common::process::{end, run, signal, wait};
 use common::proxy::Budget;
-use common::resources::Process;
+use common::resources::{Process, await_that};
 use common::server::{TestClient, TestServer, chatserver, chatserver_by};
 use common::terminal::Terminal;
 
@@ -410,4 +410,43 @@ fn a_server_that_was_stopped_for_longer_than_its_patience_drops_nobody_who_reads
     assert_eq!(heard + rest.count(), lines);
     talker.send("/who\n");
     talker.expect("-- 2 here: behind, talker");
+}
+
+/// Runs the server with a record of the files that it opens and of whom it connects to.
+fn traced(record: &Path) -> Option<Command> {
+    let trace = |program: &str| {
+        let mut command = Command::new("strace");
+        // The program is our own child, and strace its, so that ending the one ends the other.
+        command.args(["-D", "-f", "-s", "200", "-e", "trace=connect,open,openat,write", "-o"]);
+        command.arg(record).arg(program).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    if !trace("true").status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no strace, or none that may");
+        return None;
+    }
+    let mut command = trace(chatserver_path());
+    command.args(["127.0.0.1", "0"]);
+    Some(command)
+}
+
+#[test]
+fn nobodys_name_is_looked_up() {
+    let record = folder("lookup").join("trace");
+    let Some(mut command) = traced(&record) else { return };
+    let mut server = TestServer::run(&mut command);
+    talk(&server);
+    signal("-TERM", server.id());
+    assert_eq!(server.status(), Some(0));
+    // The record may be written a little later than the server ends.
+    await_that(
+        || std::fs::read_to_string(&record).unwrap_or_default(),
+        |record| record.contains("shutting down"),
+    );
+    let record = std::fs::read_to_string(&record).expect("it was read just now");
+    let (_, serving) = record.split_once("listening on ").expect("it says so");
+    assert!(serving.contains("alice joined from"), "{serving}");
+    for lookup in ["connect(", "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf"] {
+        assert!(!serving.contains(lookup), "{lookup}: {serving}");
+    }
 }
