@@ -151,6 +151,9 @@ fn at_the_rate_limit_nobody_is_told_to_slow_down_and_beyond_it_once() {
         alice.expect("<bob> in time");
         sent += 1;
     }
+    std::thread::sleep(Duration::from_secs(1).saturating_sub(began.elapsed()));
+    bob.send("/who\n");
+    bob.expect("-- 2 here: alice, bob");
     bob.send(format!("{}/who\n", "too fast\n".repeat(RATE)));
     for _ in 0..RATE {
         alice.expect("<bob> too fast");
