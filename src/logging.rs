@@ -40,6 +40,7 @@ pub fn to_stderr(file: Option<(File, OnFailure)>, level: LevelFilter) -> io::Res
     let ignore: OnFailure = Box::new(|_| {});
     let mut queues = vec![Queue::begin(Records::new(io::stderr(), ignore))?];
     if let Some((file, on_failure)) = file {
+        wait_while_full(&file);
         queues.push(Queue::begin(Records::new(file, on_failure))?);
     }
     let flush = Flush(queues.iter().map(|queue| queue.records.clone()).collect());
@@ -50,6 +51,8 @@ pub fn to_stderr(file: Option<(File, OnFailure)>, level: LevelFilter) -> io::Res
 
 /// Opens a log file to append to, and makes it, readable by its owner alone, if it is not there.
 ///
+/// On Unix neither that nor a write to it waits: a named pipe lets nobody in before it has a reader.
+///
 /// # Errors
 ///
 /// The operating system's reason why the file cannot be written.
@@ -57,8 +60,31 @@ pub fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
+    }
+    let opened = options.open(path);
+    #[cfg(unix)]
+    let opened = opened.map_err(in_words);
+    opened
+}
+
+/// The system says "no such device or address" of a pipe without a reader, which helps nobody.
+#[cfg(unix)]
+fn in_words(why: io::Error) -> io::Error {
+    if why.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) {
+        return io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads it");
+    }
+    why
+}
+
+/// Where a thread of its own writes, a pipe or a terminal that is full for now is waited for.
+fn wait_while_full(file: &File) {
+    #[cfg(unix)]
+    rustix::io::ioctl_fionbio(file, false).ok();
+    #[cfg(not(unix))]
+    let _ = file;
 }
 
 fn install(loggers: Vec<Box<dyn SharedLogger>>) {

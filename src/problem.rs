@@ -170,6 +170,7 @@ fn log_advice(kind: io::ErrorKind) -> &'static str {
         io::ErrorKind::PermissionDenied
         | io::ErrorKind::IsADirectory
         | io::ErrorKind::ReadOnlyFilesystem => "; name another file",
+        io::ErrorKind::BrokenPipe => "; let something read it first, or name another file",
         io::ErrorKind::StorageFull => "; make room on the disk, or name another file",
         _ => "",
     }

@@ -2,7 +2,7 @@
 //! and one more sends to them all.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -161,13 +161,24 @@ pub fn run(listener: TcpListener, config: &Config, shutdown: &Shutdown) -> Resul
     let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
     let room = Arc::new(Room::new(waker, config));
     let broadcaster = Broadcaster::new(Arc::clone(&room), config.memory, config.stall_timeout);
+    serve(listener, config, shutdown, &room, broadcaster)
+}
+
+fn serve(
+    listener: TcpListener,
+    config: &Config,
+    shutdown: &Shutdown,
+    room: &Arc<Room>,
+    broadcaster: Broadcaster,
+) -> Result<(), Problem> {
     let broadcaster = start(broadcaster, shutdown)?;
     let mut door = Door {
-        room: Arc::clone(&room),
+        room: Arc::clone(room),
         max_clients: config.max_clients,
         limits: Limits { line: config.max_line, rate: config.rate_limit },
         sessions: Vec::new(),
         accepted: 0,
+        waiting: None,
         in_trouble: false,
     };
     while !shutdown.has_begun() {
@@ -211,29 +222,53 @@ struct Door {
     sessions: Vec<(Weak<Connection>, JoinHandle<()>)>,
     /// How many connections there have been.
     accepted: u64,
+    /// Accepted, and without a thread: it is tried again before anyone else.
+    waiting: Option<Arc<Connection>>,
     /// The last client could not be taken in. It is told when that begins and when it ends.
     in_trouble: bool,
 }
 
 impl Door {
     fn wait(&self, listener: &TcpListener, shutdown: &Shutdown) {
-        let mut polled = [PollFd::new(listener, PollFlags::IN), shutdown.0.waker.as_poll()];
-        poll(&mut polled, None).ok();
+        if self.waiting.is_none() {
+            let mut polled = [PollFd::new(listener, PollFlags::IN), shutdown.0.waker.as_poll()];
+            poll(&mut polled, None).ok();
+        }
     }
 
     fn admit_all(&mut self, listener: &TcpListener) {
         self.sessions.retain(|(_, thread)| !thread.is_finished());
         loop {
-            let admitted = match listener.accept() {
-                Ok((stream, peer)) => self.admit(stream, peer),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
-                Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => continue,
-                Err(e) => Err(e),
+            let admitted = match self.next(listener) {
+                Ok(Some(connection)) => self.admit(connection),
+                Ok(None) => return,
+                Err(why) => Err(why),
             };
             self.tell_of_trouble(admitted.as_ref().err());
             if admitted.is_err() {
                 std::thread::sleep(BACK_OFF);
                 return;
+            }
+        }
+    }
+
+    /// The next client, if there is one.
+    fn next(&mut self, listener: &TcpListener) -> io::Result<Option<Arc<Connection>>> {
+        if let Some(waiting) = self.waiting.take() {
+            return Ok(Some(waiting));
+        }
+        loop {
+            let (stream, peer) = match listener.accept() {
+                Ok(accepted) => accepted,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => continue,
+                Err(e) => return Err(e),
+            };
+            self.accepted += 1;
+            match Connection::new(ConnectionId(self.accepted), stream, peer) {
+                Ok(connection) => return Ok(Some(Arc::new(connection))),
+                // Gone already, most likely: then a socket takes no options.
+                Err(why) => log::debug!("{peer} was not let in: {why}"),
             }
         }
     }
@@ -249,16 +284,8 @@ impl Door {
         self.in_trouble = why.is_some();
     }
 
-    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
-        self.accepted += 1;
-        let connection = match Connection::new(ConnectionId(self.accepted), stream, peer) {
-            Ok(connection) => Arc::new(connection),
-            Err(why) => {
-                // Gone already, most likely: then a socket takes no options.
-                log::debug!("{peer} was not let in: {why}");
-                return Ok(());
-            }
-        };
+    fn admit(&mut self, connection: Arc<Connection>) -> io::Result<()> {
+        let peer = connection.peer();
         let seat = Seat::take(&self.room, peer.ip());
         if let Err(refusal) = &seat {
             log::warn!("{peer} was refused: {}", reply::words(&refusal.to_string()));
@@ -268,12 +295,15 @@ impl Door {
                 return Ok(());
             }
         }
+        // Who was refused has been told so, and waits for nothing.
+        let waiting = seat.is_ok().then(|| Arc::clone(&connection));
         let room = Arc::clone(&self.room);
         let (limits, weak) = (self.limits, Arc::downgrade(&connection));
         let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || match seat {
             Ok(seat) => catch(|| Session::new(connection, room, seat, limits).run()),
             Err(_) => session::linger(&connection),
-        })?;
+        });
+        let thread = thread.inspect_err(|_| self.waiting = waiting)?;
         self.sessions.push((weak, thread));
         Ok(())
     }
@@ -292,5 +322,139 @@ impl Door {
 fn catch(session: impl FnOnce()) {
     if std::panic::catch_unwind(AssertUnwindSafe(session)).is_err() {
         log::error!("a session ended with an internal error, which is a bug; its client is gone");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Lines, Write};
+    use std::net::TcpStream;
+    use std::sync::{Mutex, PoisonError};
+    use std::time::Instant;
+
+    use super::*;
+
+    /// What has been logged by all tests.
+    static LOGGED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+    struct Logger;
+
+    impl log::Log for Logger {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn log(&self, record: &log::Record<'_>) {
+            let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
+            logged.push(record.args().to_string());
+        }
+
+        fn flush(&self) {}
+    }
+
+    const CONFIG: Config = Config {
+        max_clients: 100,
+        max_per_address: 0,
+        max_line: 4096,
+        rate_limit: 0,
+        replay: 0,
+        memory: 1 << 20,
+        stall_timeout: Duration::from_secs(30),
+        away_timeout: Duration::from_secs(30),
+    };
+
+    /// A server in this process.
+    struct Served {
+        address: SocketAddr,
+        shutdown: Shutdown,
+        thread: JoinHandle<Result<(), Problem>>,
+    }
+
+    impl Served {
+        /// Starts one, whose broadcaster is made such by `prepare`.
+        fn start(prepare: impl FnOnce(&mut Broadcaster)) -> Served {
+            let listener = bind("127.0.0.1", 0).expect("a free port");
+            let address = listener.local_addr().expect("it is bound");
+            let shutdown = Shutdown::new().expect("a pipe");
+            let room = Arc::new(Room::new(Waker::new().expect("a pipe"), &CONFIG));
+            let mut broadcaster =
+                Broadcaster::new(Arc::clone(&room), CONFIG.memory, CONFIG.stall_timeout);
+            prepare(&mut broadcaster);
+            let ours = shutdown.clone();
+            let thread =
+                std::thread::spawn(move || serve(listener, &CONFIG, &ours, &room, broadcaster));
+            Served { address, shutdown, thread }
+        }
+
+        /// One that is in the room.
+        fn join(&self, name: &str) -> Client {
+            let mut stream = TcpStream::connect(self.address).expect("it listens");
+            stream.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");
+            writeln!(stream, "/nick {name}").expect("it takes that");
+            let lines = BufReader::new(stream.try_clone().expect("a second handle")).lines();
+            let mut client = Client { stream, lines };
+            assert!(client.hears(&format!("-- you are {name}, ")));
+            client
+        }
+    }
+
+    struct Client {
+        stream: TcpStream,
+        lines: Lines<BufReader<TcpStream>>,
+    }
+
+    impl Client {
+        fn say(&mut self, line: &str) {
+            writeln!(self.stream, "{line}").expect("the server takes it");
+        }
+
+        /// Whether a line comes that begins so.
+        fn hears(&mut self, beginning: &str) -> bool {
+            self.lines.by_ref().map_while(Result::ok).any(|line| line.starts_with(beginning))
+        }
+    }
+
+    #[test]
+    fn a_session_that_panics_takes_its_own_client_along_and_no_one_else() {
+        log::set_logger(&Logger).map(|()| log::set_max_level(log::LevelFilter::Info)).ok();
+        let served = Served::start(|_| {});
+        let (mut alice, mut bob) = (served.join("alice"), served.join("bob"));
+        for (name, trouble) in [("carol", session::PANIC), ("dave", session::PANIC_LOCKED)] {
+            let mut unlucky = served.join(name);
+            unlucky.say(trouble);
+            assert!(alice.hears(&format!("-- {name} left (connection lost)")));
+            assert!(!unlucky.hears("<"), "its connection ends");
+            alice.say("still here");
+            assert!(bob.hears("<alice> still here"));
+        }
+        alice.say("/nick alicia");
+        alice.say("/msg bob psst");
+        assert!(bob.hears("[alicia -> you] psst"));
+        served.join("eve");
+        assert!(alice.hears("-- eve joined"));
+        served.shutdown.begin();
+        assert!(alice.hears("-- the server is shutting down"));
+        assert!(matches!(served.thread.join(), Ok(Ok(()))));
+        let logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
+        let bugs = logged.iter().filter(|line| line.contains("internal error, which is a bug"));
+        assert_eq!(bugs.count(), 2, "{logged:#?}");
+    }
+
+    #[test]
+    fn a_broadcaster_that_panics_ends_the_server_rather_than_leave_a_silent_room() {
+        let served = Served::start(Broadcaster::break_down_at_the_first_reader);
+        let mut alice = TcpStream::connect(served.address).expect("it listens");
+        writeln!(alice, "/nick alice").expect("it takes that");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !served.thread.is_finished() {
+            assert!(Instant::now() < deadline, "a silent room is left");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(matches!(served.thread.join(), Ok(Err(Problem::Bug))));
+        let mut lines = BufReader::new(alice).lines().map_while(Result::ok);
+        assert_eq!(
+            lines.by_ref().last().as_deref(),
+            Some("-- chatroom 1: welcome (/help for the commands)")
+        );
     }
 }

@@ -102,6 +102,12 @@ impl Broadcaster {
         }
     }
 
+    /// To see what becomes of the server.
+    #[cfg(test)]
+    pub(crate) fn break_down_at_the_first_reader(&mut self) {
+        self.turn = 1;
+    }
+
     fn take(&mut self, news: News) {
         news.gone.iter().for_each(log_absent);
         for arrival in news.arrivals {

@@ -179,6 +179,21 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_back_shows_each_line_at_its_time_in_the_one_order() {
+        let now = Local::now().timestamp_millis();
+        let times = [now, now - 3 * DAY, now, Millis::MAX, Millis::MIN];
+        let lines: Vec<_> = times.iter().map(|&at| (Audience::All, at, "<a> hi")).collect();
+        let transcript = transcript(&lines);
+        for form in [Form::Plain, Form::Tagged] {
+            let shown = all_of(Recall::newest(form, transcript.newest(A, 20)), &transcript);
+            let said: Vec<_> = shown.iter().filter(|line| line.ends_with(" <a> hi")).collect();
+            assert_eq!(said.len(), times.len(), "{shown:?}");
+            let days = shown.iter().filter(|line| line.contains("| -- ")).count();
+            assert_eq!(days, 3, "back, forth, and to 1970: {shown:?}");
+        }
+    }
+
+    #[test]
     fn in_the_tagged_form_a_line_has_the_number_and_the_time_of_its_event() {
         let now = Local::now().timestamp_millis();
         let transcript = transcript(&[(Audience::All, now - DAY, "<a> one")]);

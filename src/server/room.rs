@@ -256,9 +256,11 @@ impl State {
         self.push(Envelope::new(Audience::Only(member), Kind::Answer), line);
     }
 
-    /// Appends an event that happens now.
+    /// Appends an event that happens now, unless the last word has been said.
     pub(super) fn push(&mut self, envelope: Envelope, line: impl Display) {
-        self.transcript.push(envelope, line, now());
+        if !self.closing {
+            self.transcript.push(envelope, line, now());
+        }
     }
 
     /// Tells the others that a member has come or gone, at once or together with more of them.

@@ -40,6 +40,12 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_READS: usize = 64;
 const LINGER_READ: usize = 2 * 1024;
 
+/// Lines at which a session panics in the tests of this library, without the room's lock and with it.
+#[cfg(test)]
+pub(super) const PANIC: &str = "panic";
+#[cfg(test)]
+pub(super) const PANIC_LOCKED: &str = "panic with the lock";
+
 /// A client's session.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -226,6 +232,8 @@ impl Session {
             self.count(&text);
             return Next::GoOn;
         }
+        #[cfg(test)]
+        self.break_down(&text);
         let is_first = std::mem::replace(&mut self.expects_first, false);
         match line {
             Line::Whole(_) if is_first && request::is_http(&text) => self.turn_away(),
@@ -246,6 +254,14 @@ impl Session {
                 Next::GoOn
             }
         }
+    }
+
+    /// To see what becomes of the others.
+    #[cfg(test)]
+    fn break_down(&self, text: &str) {
+        assert_ne!(text, PANIC);
+        let _state = self.room.lock();
+        assert_ne!(text, PANIC_LOCKED);
     }
 
     fn count(&mut self, line: &str) {

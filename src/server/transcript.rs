@@ -283,6 +283,28 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_back_changes_no_order() {
+        let times = [5000, 5000, 100, -1, Millis::MAX, Millis::MIN, 5001];
+        for sealing in [false, true] {
+            let mut transcript = Transcript::new(1 << 20);
+            for (number, at) in times.into_iter().enumerate() {
+                transcript.push(said(Audience::All), number, at);
+                if sealing {
+                    transcript.seal();
+                }
+            }
+            transcript.seal();
+            let batch = &transcript.read(0, usize::MAX)[0];
+            for (number, at) in times.into_iter().enumerate() {
+                let event = number as Seq + 1;
+                let told = (batch.line(event).to_owned(), batch.time(event));
+                assert_eq!(told, (number.to_string(), at));
+            }
+            assert_eq!(transcript.newest(A, 20), [1, 2, 3, 4, 5, 6, 7]);
+        }
+    }
+
+    #[test]
     fn the_oldest_goes_when_memory_is_full() {
         let mut transcript = Transcript::new(200_000);
         let line = "x".repeat(40_000);

@@ -10,6 +10,8 @@ pub mod peer;
 pub mod process;
 pub mod program;
 pub mod proxy;
+#[cfg(target_os = "linux")]
+pub mod resources;
 pub mod server;
 pub mod terminal;
 

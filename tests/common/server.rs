@@ -128,7 +128,7 @@ pub struct TestClient {
 }
 
 impl TestClient {
-    fn new(stream: TcpStream) -> TestClient {
+    pub fn new(stream: TcpStream) -> TestClient {
         stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         stream.set_nodelay(true).unwrap();
         TestClient { stream, received: Vec::new(), seen: 0 }
