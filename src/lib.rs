@@ -32,4 +32,6 @@ pub mod client;
 pub mod logging;
 pub mod problem;
 pub mod protocol;
+#[cfg(test)]
+mod safety;
 pub mod server;
