@@ -69,7 +69,7 @@ pub(crate) fn bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Up to so many of a few, so that some come together that seldom meet.
-fn some_of_a_few<T: Clone + Debug + 'static>(
+pub(crate) fn some_of_a_few<T: Clone + Debug + 'static>(
     one: impl Strategy<Value = T>,
     most: usize,
 ) -> impl Strategy<Value = Vec<T>> {
