@@ -40,6 +40,8 @@ mod conversation;
 mod echo;
 pub mod editor;
 mod filter;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod handshake;
 mod history;
 #[cfg(unix)]

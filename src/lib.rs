@@ -29,8 +29,14 @@
 
 pub mod arguments;
 pub mod client;
+// For `fuzz/`, whose tool sets this; no program has it.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod keepalive;
 pub mod logging;
 pub mod problem;
 pub mod protocol;
+#[cfg(any(test, fuzzing))]
+mod safety;
 pub mod server;

@@ -14,6 +14,8 @@
 
 use std::time::Duration;
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 pub mod lines;
 pub mod name;
 pub mod reply;

@@ -41,6 +41,9 @@ mod traffic;
 mod transcript;
 mod waker;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use session::fuzzing;
+
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
 

@@ -400,8 +400,13 @@ fn full_unless(done: bool) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::{Strategy, any, prop_assert_eq, prop_oneof, proptest};
+    use proptest::sample::select;
+
     use super::*;
-    use unicode_segmentation::UnicodeSegmentation;
+    use crate::client::fuzzing;
+    use crate::protocol::arbitrary::text;
 
     impl Editor {
         /// An editor in the middle of things: `|` is the cursor.
@@ -417,10 +422,8 @@ mod tests {
         }
 
         fn assert_valid(&self) {
-            let text = self.text();
-            let mut boundaries = text.grapheme_indices(true).map(|(at, _)| at).chain([text.len()]);
-            assert!(boundaries.any(|at| at == self.cursor()), "it splits a character: {self:?}");
-            assert!(text.len() <= MOST, "too long");
+            fuzzing::assert_valid(self);
+            assert!(self.text().len() <= MOST, "too long");
         }
 
         /// Presses `keys`, where `<left>` and the like are keys of that name, and returns what was
@@ -757,49 +760,53 @@ mod tests {
         assert_eq!(editor.press(Key::EndOfInput), Outcome::Quit);
     }
 
-    /// A thousand sessions of random keys; the generator is Knuth's for MMIX.
-    #[test]
-    fn no_sequence_of_keys_splits_a_character_or_panics() {
-        const PIECES: [&str; 12] = [
-            "a",
-            " ",
-            "e\u{301}",
-            "\u{301}",
-            "日",
-            "👩‍👩‍👧",
-            "🇩",
-            "🇪",
-            "\u{200d}",
-            "👍🏽",
-            "\t",
-            "x\ny\r\n",
+    /// What changes the text, and nothing else.
+    fn change() -> impl Strategy<Value = Result<Key, String>> {
+        const KEYS: [Key; 12] = [
+            Key::Left,
+            Key::Right,
+            Key::WordLeft,
+            Key::Home,
+            Key::Backspace,
+            Key::Delete,
+            Key::CutToBlank,
+            Key::CutWordLeft,
+            Key::CutWordRight,
+            Key::CutToEnd,
+            Key::Yank,
+            Key::Transpose,
         ];
-        let mut dice: u64 = 1;
-        let mut roll = |sides: usize| {
-            dice = dice
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (dice >> 33) as usize % sides
-        };
-        for _ in 0..1000 {
-            let mut editor = Editor::new(8, vec!["ab".to_owned(), "🇩🇪 a\u{301}".to_owned()]);
-            for _ in 0..60 {
-                let piece = PIECES[roll(PIECES.len())];
-                match roll(3) {
-                    0 => piece.chars().for_each(|c| {
-                        editor.press(Key::Char(c));
-                    }),
-                    1 => {
-                        editor.paste(piece);
-                    }
-                    _ => {
-                        if let Outcome::Complete(direction) = editor.press(NAMES[roll(28)].1) {
-                            editor.complete(direction, fruit);
-                        }
-                    }
-                }
+        prop_oneof![
+            3 => select(&KEYS[..]).prop_map(Ok),
+            2 => text().prop_map(Err),
+            3 => any::<char>().prop_map(|c| Ok(Key::Char(c))),
+            2 => select(&['a', ' ', '\u{301}', '🇩', '\u{200d}', '日'][..]).prop_map(|c| Ok(Key::Char(c))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_change_is_taken_back_and_made_again(before in text(), changes in vec(change(), 0..60)) {
+            let mut editor = Editor::new(4096, Vec::new());
+            editor.paste(&before);
+            editor.undo = Undo::default();
+            let before = editor.text().to_owned();
+            for change in changes {
+                match change {
+                    Ok(key) => editor.press(key),
+                    Err(text) => editor.paste(&text),
+                };
                 editor.assert_valid();
             }
+            let after = editor.text().to_owned();
+            let mut repeat = |key| {
+                while editor.press(key) == Outcome::Edited {
+                    editor.assert_valid();
+                }
+                editor.text().to_owned()
+            };
+            prop_assert_eq!(repeat(Key::Undo), before);
+            prop_assert_eq!(repeat(Key::Redo), after);
         }
     }
 }

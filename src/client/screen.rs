@@ -242,6 +242,12 @@ impl<W: Write> Screen<W> {
         self.stage == Stage::After
     }
 
+    /// What it has written to.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     fn last_row(&self) -> String {
         format!("\x1b[{};1H", self.size.rows)
     }

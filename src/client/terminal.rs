@@ -309,7 +309,7 @@ impl Output for Terminal {
 }
 
 /// What the editor asks, in place of the usual prompt.
-fn question(prompt: Prompt<'_>) -> Option<String> {
+pub(super) fn question(prompt: Prompt<'_>) -> Option<String> {
     match prompt {
         Prompt::Name => None,
         Prompt::Search { query, found: true } => Some(format!("search '{query}'> ")),

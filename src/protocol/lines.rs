@@ -125,7 +125,10 @@ fn without_cr(line: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{prop_assert_eq, proptest};
+
     use super::*;
+    use crate::protocol::arbitrary::{chunks, cut};
 
     /// Everything that comes out of `chunks`, as text; `!` is a line that was too long, and `…`
     /// stands before what the end of the input completed.
@@ -176,6 +179,37 @@ mod tests {
                 let chunks: Vec<&[u8]> = bytes.chunks(size).collect();
                 assert_eq!(split(8, &chunks), *expected, "{bytes:?} in chunks of {size}");
             }
+        }
+    }
+
+    /// What [`split`] is to give, by its definition: of all the bytes at once.
+    fn split_at_once(limit: usize, bytes: &[u8]) -> Vec<String> {
+        let text = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
+        let mut lines: Vec<_> = bytes.split(|&byte| byte == b'\n').collect();
+        let last = lines.pop().unwrap_or_default();
+        let whole = |line: &&[u8]| match without_cr(line) {
+            line if line.len() <= limit => text(line),
+            _ => "!".to_owned(),
+        };
+        let mut found: Vec<_> = lines.iter().map(whole).collect();
+        if !last.is_empty() {
+            let fits = without_cr(last).len() <= limit;
+            found.push(if fits {
+                format!("…{}", text(without_cr(last)))
+            } else {
+                "!".to_owned()
+            });
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_in_any_chunks_are_the_lines_that_they_are_at_once(
+            (bytes, sizes) in chunks(),
+            limit in 0..40_usize,
+        ) {
+            prop_assert_eq!(split(limit, &cut(&bytes, &sizes)), split_at_once(limit, &bytes));
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A name is 1 to 24 characters: letters of any script with their combining marks, decimal digits
 //! of any script, `_`, `-` and `.`, and it does not start with `-` or `.`. It is kept in Unicode's
-//! normalization form C.
+//! normalization form C. It is bounded in its width too: what a reader counts as one character may be
+//! any number of consonants that are joined.
 //!
 //! Two names are the same if they are the same without regard to case, or to the eye: by the
 //! skeletons of Unicode Technical Standard 39, a Cyrillic а is a Latin a, and `rn` is `m`.
@@ -13,11 +14,15 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_security::confusable_detection::skeleton;
 use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
 
-use super::text::fold;
+use super::text::{fold, make_safe};
 
 /// The most characters in a name, as a reader counts them.
 pub const MAX_CHARACTERS: usize = 24;
+
+/// The most columns that a name may take: as many as that many wide characters do.
+const MAX_WIDTH: usize = 2 * MAX_CHARACTERS;
 
 /// What the server calls the person whom it speaks to, so nobody may be called so.
 const RESERVED: &str = "you";
@@ -36,7 +41,9 @@ impl Name {
         let name: String = text.nfc().collect();
         match name.graphemes(true).count() {
             0 => return Err(BadName::Empty),
-            count if count > MAX_CHARACTERS => return Err(BadName::TooLong),
+            count if count > MAX_CHARACTERS || name.width() > MAX_WIDTH => {
+                return Err(BadName::TooLong);
+            }
             _ => {}
         }
         let mut after_letter = false;
@@ -49,6 +56,10 @@ impl Name {
                 _ if matches!(c, '_' | '-' | '.') => false,
                 _ => return Err(BadName::Character(c)),
             };
+        }
+        // Also of what its normalization has made more of.
+        if make_safe(name.as_bytes()) != name {
+            return Err(BadName::Marks);
         }
         if name.starts_with(['-', '.']) {
             return Err(BadName::Beginning);
@@ -145,6 +156,8 @@ pub enum BadName {
     TooLong,
     /// It has a character that is no letter, no digit and none of `_`, `-` and `.`.
     Character(char),
+    /// More combining marks are piled up on a character than any line may have.
+    Marks,
     /// It starts with `-` or `.`.
     Beginning,
     /// It is, or looks like, what the server calls the person whom it speaks to.
@@ -161,6 +174,7 @@ impl fmt::Display for BadName {
             BadName::Character(c) => {
                 write!(f, "a name cannot have {c:?} in it: letters, digits, _, - and . can be")
             }
+            BadName::Marks => write!(f, "a name cannot pile up marks on a character"),
             BadName::Beginning => write!(f, "a name cannot start with - or ."),
             BadName::Reserved => write!(f, "nobody can be called {RESERVED}"),
         }
@@ -169,7 +183,11 @@ impl fmt::Display for BadName {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+
     use super::*;
+    use crate::protocol::arbitrary::{name, text};
+    use crate::safety::assert_safe;
 
     #[test]
     fn names_are_letters_and_digits_of_any_script_and_three_signs() {
@@ -202,6 +220,9 @@ mod tests {
             ("🎉", BadName::Character('🎉')),
             ("\u{301}a", BadName::Character('\u{301}')),
             ("1\u{20e3}", BadName::Character('\u{20e3}')),
+            (&"\u{1100}".repeat(25), BadName::TooLong),
+            (&format!("x{}", "\u{301}".repeat(9)), BadName::Marks),
+            (&format!("a{}", "\u{344}".repeat(5)), BadName::Marks),
             ("-a", BadName::Beginning),
             (".a", BadName::Beginning),
             ("you", BadName::Reserved),
@@ -238,6 +259,17 @@ mod tests {
         }
         for (one, other) in [("alice", "alice2"), ("bob", "rob"), ("guest1", "guest2")] {
             assert!(!Likeness::of(one).is_like(&Likeness::of(other)), "{one} {other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_is_safe_and_bounded_and_stays_as_it_is(text in text(), good in name()) {
+            for name in [Name::parse(&text), Ok(good)].into_iter().flatten() {
+                assert_safe(name.as_str());
+                prop_assert!(name.as_str().width() <= MAX_WIDTH, "{name}");
+                prop_assert_eq!(Name::parse(name.as_str()), Ok(name));
+            }
         }
     }
 }

@@ -182,7 +182,8 @@ pub fn who(names: &[&Name]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = format!("-- {} here:", names.len());
     for (i, name) in names.iter().enumerate() {
-        if line.len() + name.as_str().len() > WHO_LINE {
+        // The first line has one in any case, or nobody would know it for what it is.
+        if i > 0 && line.len() + name.as_str().len() > WHO_LINE {
             lines.push(std::mem::replace(&mut line, "--".to_owned()));
         }
         line.push(' ');
@@ -469,6 +470,8 @@ mod tests {
         assert!(begins_who(&lines[0]) && !lines[1..].iter().any(|line| begins_who(line)));
         assert!(before.iter().all(|line| who_goes_on(line)) && !who_goes_on(last));
         assert_eq!(who(&[&names[0]]), ["-- 1 here: guest1"]);
+        let long = Name::parse(&"日".repeat(24)).expect("a good name");
+        assert_eq!(who(&[&long, &names[0]])[0], format!("-- 2 here: {long},"));
     }
 
     #[test]

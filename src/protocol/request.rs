@@ -275,7 +275,10 @@ pub fn begins_like_http(beginning: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
+
     use super::*;
+    use crate::protocol::arbitrary::{name, text};
 
     const HEX: &str = "000000000000000000000000000000ab";
 
@@ -382,6 +385,73 @@ mod tests {
         }
         for beginning in ["GET", "get /x", "AAAA AAAA", " /x", "", "/me x"] {
             assert!(!begins_like_http(beginning), "{beginning}");
+        }
+    }
+
+    /// The line that asks for this.
+    fn written(request: &Request<'_>) -> String {
+        match request {
+            Request::Nothing => String::new(),
+            Request::Say(text) if text.starts_with('/') => format!("/{text}"),
+            Request::Say(text) => (*text).to_owned(),
+            Request::Act(text) => format!("/me {text}"),
+            Request::Whisper { to, text } => format!("/msg {to} {text}"),
+            Request::Rename(name) => format!("/nick {name}"),
+            Request::Who => "/who".to_owned(),
+            Request::History(most) => format!("/history {most}"),
+            Request::Search { words, most } => format!("/search {words} {most}"),
+            Request::Help => "/help".to_owned(),
+            Request::Quit(farewell) => format!("/quit {farewell}"),
+            Request::Tags => "/tags".to_owned(),
+            Request::Resume(token, seq) => format!("/resume {token} {seq}"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_request_is_read_as_it_is_written(
+            text in text().prop_filter("blank", |text| !text.trim().is_empty()),
+            name in name(),
+            most in 1..usize::MAX,
+            bits in any::<u128>(),
+            seq in any::<u64>(),
+        ) {
+            let said = text.as_str();
+            let (act, words) = (said.trim_start(), said.trim());
+            let to = name.as_str();
+            let requests = [
+                Request::Nothing,
+                Request::Say(said),
+                Request::Act(act),
+                Request::Whisper { to, text: act },
+                Request::Rename(name.clone()),
+                Request::Who,
+                Request::History(most),
+                Request::Search { words, most },
+                Request::Help,
+                Request::Quit(words),
+                Request::Tags,
+                Request::Resume(Token::new(bits), seq),
+            ];
+            for request in requests {
+                let line = written(&request);
+                prop_assert_eq!(is_counted(&line), !matches!(request, Request::Tags | Request::Resume(..)));
+                prop_assert_eq!(parse(&line), Ok(request));
+            }
+        }
+
+        #[test]
+        fn whatever_is_read_is_a_part_of_the_line(line in text()) {
+            let part = match parse(&line) {
+                Ok(Request::Say(text) | Request::Act(text) | Request::Quit(text)) => text,
+                Ok(Request::Whisper { to, text }) if line.contains(to) => text,
+                Ok(Request::Search { words, .. }) => words,
+                Err(Misuse::Unknown(word)) => word,
+                _ => "",
+            };
+            prop_assert!(line.contains(part), "{part:?} of {line:?}");
+            prop_assert!(is_counted(&line) || line.starts_with('/'));
+            let _ = (is_http(&line), begins_like_http(&line));
         }
     }
 }

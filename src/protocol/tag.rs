@@ -131,7 +131,10 @@ pub(crate) fn number(digits: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{any, prop_assert_eq, proptest};
+
     use super::*;
+    use crate::protocol::arbitrary::text;
 
     #[test]
     fn a_tag_is_read_as_it_is_written() {
@@ -204,6 +207,30 @@ mod tests {
         for text in ["", "0", &"0".repeat(31), &"0".repeat(33), &("+".to_owned() + &"0".repeat(31))]
         {
             assert_eq!(Token::parse(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_tag_and_what_stands_behind_it_are_read_as_they_are_written(
+            seq in any::<Option<u64>>(),
+            at in 0..=Millis::MAX,
+            number in any::<u64>(),
+            bits in any::<u128>(),
+            text in text(),
+        ) {
+            let tag = Tag { seq, at };
+            let line = format!("{tag}{text}");
+            prop_assert_eq!(Tag::split(&line), Some((tag, &*text)));
+            let facts = [Body::Receipt(number), Body::Token(Token::new(bits)), Body::Nick(&text)];
+            for body in facts.into_iter().chain([Body::Resumed(number)]) {
+                let written = body.to_string();
+                prop_assert_eq!(Body::parse(&written), body);
+            }
+            // Whatever else it is, it is written as it was read.
+            if let Body::Line(line) = Body::parse(&text) {
+                prop_assert_eq!(line, &text);
+            }
         }
     }
 }

@@ -224,6 +224,11 @@ impl Batch {
 mod tests {
     use std::num::NonZero;
 
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::{any, prop_assert_eq, proptest};
+    use proptest::sample::Index;
+
     use super::super::index::{Audience, Form, Kind, Look, Receipt, Viewer};
     use super::*;
 
@@ -338,5 +343,29 @@ mod tests {
         assert_eq!(lines.text(&(1..3)), b"two\n");
         assert_eq!(lines.after(0, 2), (1, &b"e\n"[..]));
         assert_eq!(lines.after(2, 1), (3, &b"wo\n"[..]));
+    }
+
+    proptest! {
+        /// However much of it a socket has taken.
+        #[test]
+        fn what_is_sent_from_any_place_on_is_what_comes_after_it(
+            texts in vec(option::of("[a-z]{0,5}"), 1..12),
+            from in any::<Index>(),
+            taken in any::<Index>(),
+        ) {
+            let mut lines = Lines::default();
+            for text in &texts {
+                match text {
+                    Some(text) => lines.push(text),
+                    None => lines.push_none(),
+                }
+            }
+            let from = from.index(texts.len()) as u32;
+            let all = lines.text(&(from..lines.count()));
+            let taken = taken.index(all.len() + 1);
+            let (next, rest) = lines.after(from, taken);
+            let sent = [&all[..taken], rest, lines.text(&(next..lines.count()))].concat();
+            prop_assert_eq!(sent, all);
+        }
     }
 }

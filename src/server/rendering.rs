@@ -117,10 +117,16 @@ impl Renderings {
 mod tests {
     use std::num::NonZero;
 
+    use proptest::collection::vec;
+    use proptest::prelude::{Strategy, any, prop_assert_eq, proptest};
+    use proptest::sample::select;
+
     use super::super::index::{Audience, Envelope, MemberId, Receipt};
     use super::*;
+    use crate::protocol::arbitrary::text;
 
     const A: MemberId = MemberId(1);
+    const B: MemberId = MemberId(2);
 
     fn batch(first: Seq, lines: &[(Envelope, &str)]) -> Batch {
         let mut batch = Batch::beginning_at(first, 0);
@@ -136,7 +142,7 @@ mod tests {
         Envelope { audience: Audience::AllBut(A), kind: Kind::Said, receipt }
     }
 
-    fn text(renderings: &Renderings, batch: &Batch, look: Look) -> String {
+    fn text_of(renderings: &Renderings, batch: &Batch, look: Look) -> String {
         let lines = renderings.of(batch).expect("it is rendered").lines(look);
         String::from_utf8(lines.text(&(0..lines.count())).to_vec()).expect("it is text")
     }
@@ -147,15 +153,18 @@ mod tests {
         let mut batch = batch(7, &[(said(1), "<a> hi"), (answer, "-- 1 here: a")]);
         let mut renderings = Renderings::default();
         renderings.prepare(&[Arc::new(batch.clone())]);
-        assert_eq!(text(&renderings, &batch, Look::Line), "@7 1000 <a> hi\n@- 2000 -- 1 here: a\n");
-        assert_eq!(text(&renderings, &batch, Look::Receipt), "@7 1000 + 1\n");
+        assert_eq!(
+            text_of(&renderings, &batch, Look::Line),
+            "@7 1000 <a> hi\n@- 2000 -- 1 here: a\n"
+        );
+        assert_eq!(text_of(&renderings, &batch, Look::Receipt), "@7 1000 + 1\n");
         batch.push(said(3), "* a waits");
         renderings.prepare(&[Arc::new(batch.clone())]);
         assert_eq!(
-            text(&renderings, &batch, Look::Line),
+            text_of(&renderings, &batch, Look::Line),
             "@7 1000 <a> hi\n@- 2000 -- 1 here: a\n@9 2000 * a waits\n"
         );
-        assert_eq!(text(&renderings, &batch, Look::Receipt), "@7 1000 + 1\n@9 2000 + 3\n");
+        assert_eq!(text_of(&renderings, &batch, Look::Receipt), "@7 1000 + 1\n@9 2000 + 3\n");
     }
 
     #[test]
@@ -173,5 +182,70 @@ mod tests {
         renderings.prepare(&batches);
         assert!(batches.iter().all(|batch| renderings.of(batch).is_some()));
         assert_eq!(tag(Form::Plain, None, 5), "");
+    }
+
+    /// Two members' lines, private ones and answers among them.
+    fn event() -> impl Strategy<Value = (Envelope, String)> {
+        let member = || select(&[A, B][..]);
+        let envelope =
+            (member(), member(), 0..4_u8, any::<u64>()).prop_map(|(by, to, what, line)| {
+                let receipt = NonZero::new(line >> 1).map(|line| Receipt { author: by, line });
+                match what {
+                    0 => Envelope { audience: Audience::AllBut(by), kind: Kind::Said, receipt },
+                    1 => Envelope { audience: Audience::Only(to), kind: Kind::Said, receipt },
+                    2 => Envelope::new(Audience::Only(to), Kind::Answer),
+                    _ => Envelope::new(Audience::All, Kind::Passing),
+                }
+            });
+        (envelope, text())
+    }
+
+    proptest! {
+        /// As a session gathers them, the room appends them and the broadcaster renders them: in
+        /// portions.
+        #[test]
+        fn lines_are_rendered_in_any_portions_as_they_are_at_once_and_read_as_they_are_written(
+            events in vec(event(), 1..40),
+            portions in vec(1..5_usize, 1..5),
+            first in 1..Seq::MAX / 2,
+        ) {
+            let mut in_portions = Batch::beginning_at(first, 0);
+            let mut renderings = Renderings::default();
+            let mut rest = &events[..];
+            for size in portions.into_iter().cycle() {
+                let (portion, after) = rest.split_at(size.min(rest.len()));
+                let mut gathered = Batch::default();
+                portion.iter().for_each(|(envelope, line)| gathered.push(*envelope, line));
+                in_portions.is_now(7);
+                in_portions.append(&gathered);
+                renderings.prepare(&[Arc::new(in_portions.clone())]);
+                rest = after;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            let mut at_once = Batch::beginning_at(first, 0);
+            at_once.is_now(7);
+            events.iter().for_each(|(envelope, line)| at_once.push(*envelope, line));
+            let mut rendered_at_once = Renderings::default();
+            rendered_at_once.prepare(&[Arc::new(at_once.clone())]);
+            for look in [Look::Line, Look::Receipt] {
+                prop_assert_eq!(
+                    text_of(&renderings, &in_portions, look),
+                    text_of(&rendered_at_once, &at_once, look)
+                );
+            }
+            let lines = text_of(&renderings, &in_portions, Look::Line);
+            let written = (first..).zip(&events);
+            for ((seq, (envelope, line)), rendered) in written.zip(lines.split_terminator('\n')) {
+                let seq = (envelope.kind != Kind::Answer).then_some(seq);
+                prop_assert_eq!(Tag::split(rendered), Some((Tag { seq, at: 7 }, line.as_str())));
+            }
+            let receipts = text_of(&renderings, &in_portions, Look::Receipt);
+            let read = receipts.lines().map(|line| Tag::split(line).map(|(_, body)| Body::parse(body)));
+            let expected = events.iter().filter_map(|(envelope, _)| envelope.receipt);
+            let expected = expected.map(|receipt| Some(Body::Receipt(receipt.line.get())));
+            prop_assert_eq!(read.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+        }
     }
 }

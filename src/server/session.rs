@@ -22,6 +22,8 @@ use crate::protocol::reply::{Departure, Notice, Refusal};
 use crate::protocol::request::{self, Misuse, Request};
 use crate::protocol::text::make_safe;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod requests;
 
 /// The first size of the buffer that a client is read into: more than most lines have, and little

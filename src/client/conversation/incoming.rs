@@ -183,7 +183,13 @@ impl<'a> News<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+
     use super::*;
+    use crate::protocol::arbitrary::{name, text};
+    use crate::protocol::reply::{Departure, Notice, Speech};
+    use crate::protocol::tag::Body;
 
     #[test]
     fn a_line_is_read_from_its_front() {
@@ -266,5 +272,62 @@ mod tests {
         assert_eq!(names("alice, bob,").iter().collect::<Vec<_>>(), ["alice", "bob"]);
         assert!(names("alice, bob,").goes_on());
         assert!(!names("alice, bob").goes_on());
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_said_is_read_as_it_was_written_whatever_it_is(
+            name in name(),
+            other in name(),
+            text in text(),
+        ) {
+            use Incoming::{Done, FromYou, Notice as Told, Said, ToYou};
+            let (by, to, text) = (name.as_str(), other.as_str(), text.as_str());
+            let has_left = Told(News::Left(by));
+            let found = |lines| Notice::Found { lines, words: text }.to_string();
+            let cases = [
+                (Speech::Said(&name, text).to_string(), Said(by, text)),
+                (Speech::Done(&name, text).to_string(), Done(by, text)),
+                (Speech::ToYou(&name, text).to_string(), ToYou(by, text)),
+                (Speech::FromYou(&name, text).to_string(), FromYou(by, text)),
+                (Notice::Joined(&name).to_string(), Told(News::Joined(by))),
+                (Notice::IsNow { old: &name, new: &other }.to_string(), Told(News::IsNow { old: by, new: to })),
+                (Notice::YouAre { name: &name, others: 3 }.to_string(), Told(News::YouAre(by))),
+                (Notice::YouAreNow(&name).to_string(), Told(News::YouAreNow(by))),
+                (Notice::Left(&name, Departure::Quit(text)).to_string(), has_left),
+                (Notice::Left(&name, Departure::ConnectionLost).to_string(), has_left),
+                (Notice::Left(&name, Departure::TooSlow).to_string(), has_left),
+                (found(3), Told(News::Nothing)),
+                (found(0), Told(News::Nothing)),
+            ];
+            for (line, expected) in cases {
+                prop_assert_eq!(Incoming::parse(&line, |_| false), expected);
+                // It is a line for a program, too, and no fact or receipt.
+                prop_assert_eq!(Body::parse(&line), Body::Line(&line));
+            }
+        }
+
+        #[test]
+        fn an_answer_to_who_is_read_as_it_was_written(names in vec(name(), 1..30)) {
+            let mut read = Vec::new();
+            let lines = reply::who(&names.iter().collect::<Vec<_>>());
+            for (i, line) in lines.iter().enumerate() {
+                prop_assert_eq!(reply::begins_who(line), i == 0);
+                prop_assert_eq!(reply::who_goes_on(line), i + 1 < lines.len());
+                match Incoming::parse(line, |_| false) {
+                    Incoming::Notice(News::Here(names) | News::More(names)) => read.extend(names.iter()),
+                    other => panic!("{line:?} is {other:?}"),
+                }
+            }
+            prop_assert_eq!(read, names.iter().map(Name::as_str).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn no_text_is_taken_apart_wrongly(line in text()) {
+            if let Some(actor) = Incoming::parse(&line, |_| false).actor() {
+                prop_assert!(Name::parse(actor).is_ok(), "{actor:?} in {line:?}");
+            }
+            let _ = (reply::missed(&line), reply::too_long(&line), reply::is_came_and_went(&line));
+        }
     }
 }

@@ -1,0 +1,400 @@
+//! Any bytes from a server, and any keys, through what the client makes of them to what a terminal
+//! gets; and that is safe and bounded.
+//!
+//! Sockets and threads are left out, so is what only they need (`receiver`, `link`, `terminal`).
+
+use std::time::Instant;
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+use super::colours::Colours;
+use super::conversation::{Conversation, Moment, Shown};
+use super::echo::echo;
+use super::editor::{Direction, Editor, Key, Outcome, Prompt};
+use super::handshake::{Form, Progress, Server};
+use super::outbox::Asker;
+use super::row::{Row, View};
+use super::screen::{Screen, Size};
+use super::standing::Standing;
+use super::terminal::question;
+use crate::protocol::lines::{Line, LineSplitter};
+use crate::protocol::name::Name;
+use crate::protocol::tag::Millis;
+use crate::protocol::text::make_safe;
+use crate::safety::assert_safe;
+
+/// Stand for what happens besides in the midst of the server's bytes. As characters they would be
+/// removed like any others of their kind.
+const CONNECTION_LOST: u8 = 0x1c;
+const LINE_ENTERED: u8 = 0x1d;
+
+/// What is entered, one after the other.
+const ENTERED: [&str; 6] = ["hi", "/msg bob psst", "/nick eve", "/who", "//x", "/me waits"];
+
+/// The longest line that is received, in bytes: short, so that longer ones are met with.
+const MAX_LINE: usize = 1000;
+
+const NOW: Millis = 1_790_000_000_000;
+
+/// What a screen commands its terminal to do, and a conversation without colours never.
+const COMMANDS: [&str; 13] = [
+    "\x1b[?2026h",
+    "\x1b[?2026l",
+    "\x1b[?2004h",
+    "\x1b[?1004h",
+    "\x1b[?1004l",
+    "\x1b[?2004l",
+    "\x1b[?7l",
+    "\x1b[?7h",
+    "\x1b[9;1H",
+    "\r\x1b[J",
+    "\x1b7",
+    "\x1b8",
+    "\r\n",
+];
+
+/// A server's bytes, of which the first says into how large chunks they are cut, and the second how
+/// wide the terminal is.
+///
+/// # Panics
+///
+/// Something is wrong with the client.
+pub fn from_server(data: &[u8]) {
+    let [size, columns, bytes @ ..] = data else { return };
+    let in_chunks = Client::new(*columns).play(bytes, usize::from(*size) + 1);
+    assert_eq!(
+        in_chunks,
+        Client::new(*columns).play(bytes, usize::MAX),
+        "chunks make a difference"
+    );
+}
+
+/// A client in a terminal.
+struct Client {
+    standing: Standing,
+    splitter: LineSplitter,
+    plain: Conversation,
+    coloured: Conversation,
+    screen: Screen<Vec<u8>>,
+    columns: usize,
+    entered: usize,
+    /// All that was shown and asked for.
+    told: String,
+}
+
+impl Client {
+    fn new(columns: u8) -> Client {
+        let size = Size { columns: u16::from(columns % 100) + 1, rows: 9 };
+        let mut screen = Screen::new(Vec::new(), size);
+        screen.begin(size).expect("a Vec takes all");
+        Client {
+            standing: Standing::new(Name::parse("alice").ok()),
+            splitter: LineSplitter::new(MAX_LINE),
+            plain: Conversation::new(Colours::None),
+            coloured: Conversation::new(Colours::Many),
+            screen,
+            columns: usize::from(size.columns),
+            entered: 0,
+            told: String::new(),
+        }
+    }
+
+    fn play(mut self, bytes: &[u8], size: usize) -> String {
+        let is_besides = |byte: &u8| matches!(*byte, CONNECTION_LOST | LINE_ENTERED);
+        for part in bytes.split_inclusive(is_besides) {
+            let besides = part.last().copied().filter(is_besides);
+            let part = &part[..part.len() - usize::from(besides.is_some())];
+            part.chunks(size).for_each(|chunk| self.take(chunk));
+            match besides {
+                Some(LINE_ENTERED) => self.enter(),
+                Some(_) => self.come_back(),
+                None => {}
+            }
+        }
+        self.finish();
+        self.told
+    }
+
+    fn take(&mut self, mut chunk: &[u8]) {
+        let mut splitter = std::mem::replace(&mut self.splitter, LineSplitter::new(0));
+        while let Some(line) = splitter.next(&mut chunk) {
+            match line {
+                Line::Whole(line) => self.hear(line),
+                Line::TooLong(_) => self.told.push_str("(too long)\n"),
+            }
+        }
+        self.splitter = splitter;
+    }
+
+    /// As the receiver does it.
+    fn finish(&mut self) {
+        let last = self.splitter.finish().map(<[u8]>::to_vec);
+        let resuming = self.standing.handshake.progress() == Progress::Resuming;
+        if let Some(last) = last
+            && self.standing.form() == Form::Plain
+            && !resuming
+        {
+            self.hear(&last);
+        }
+    }
+
+    fn hear(&mut self, line: &[u8]) {
+        let line = make_safe(line);
+        let heard = self.standing.hear(&line, Instant::now(), NOW);
+        for ask in &heard.asks {
+            assert_safe(ask);
+            assert!(ask.starts_with('/') && ask.len() < MAX_LINE, "{ask:?}");
+            self.told += &format!("({ask})\n");
+        }
+        self.told += &format!("{:?}", heard.news);
+        let server = self.standing.handshake.server().unwrap_or(Server::Foreign);
+        if let Some(line) = heard.line {
+            let at = self.moment().of(line.at);
+            self.show(|conversation, shown| conversation.receive(&line.text, server, at, shown));
+        }
+        self.write();
+    }
+
+    fn moment(&self) -> Moment {
+        Moment::now(self.columns).of(Some(NOW))
+    }
+
+    fn enter(&mut self) {
+        let line = ENTERED[self.entered % ENTERED.len()];
+        self.entered += 1;
+        self.standing.outbox.enter(line.into(), Asker::User, Instant::now());
+        let (server, at) = (Server::Ours, self.moment());
+        if let Some(own) = echo(server, self.plain.name(), line) {
+            self.show(|conversation, shown| conversation.own(&own, at, shown));
+        }
+        self.write();
+    }
+
+    /// Once it is clear what the server is, what was entered is written to it.
+    fn write(&mut self) {
+        if let Progress::Done(server) = self.standing.handshake.progress() {
+            while self.standing.outbox.has_unwritten() {
+                self.told += &format!("{:?}\n", self.standing.outbox.next_batch(server));
+            }
+        }
+    }
+
+    fn come_back(&mut self) {
+        self.finish();
+        self.standing.lose();
+        self.standing.begin_again(Instant::now());
+        self.splitter = LineSplitter::new(MAX_LINE);
+    }
+
+    /// Shows what is to be seen, and looks at it.
+    fn show(&mut self, add: impl Fn(&mut Conversation, &mut Shown)) {
+        let (mut plain, mut coloured) = (Shown::default(), Shown::default());
+        add(&mut self.plain, &mut plain);
+        add(&mut self.coloured, &mut coloured);
+        plain.text.lines().for_each(assert_safe);
+        assert_eq!(without_colours(&coloured.text), plain.text, "colours make a difference");
+        let name = self.plain.name().unwrap_or_default();
+        assert_safe(name);
+        self.screen.set_prompt(&format!("{name}> "));
+        self.screen.print(&coloured.text);
+        assert_commands_are_ours(&mut self.screen, &plain.text);
+        self.told += &plain.text;
+    }
+}
+
+/// Asserts that the next repaint has this text in it, and besides nothing but what a screen commands.
+fn assert_commands_are_ours(screen: &mut Screen<Vec<u8>>, above: &str) {
+    screen.out().clear();
+    screen.repaint().expect("a Vec takes all");
+    let painted = String::from_utf8(screen.out().clone()).expect("it is text");
+    let rest = without_commands(&without_colours(&painted));
+    rest.lines().for_each(assert_safe);
+    let shown: Vec<&str> = rest.lines().filter(|line| !line.is_empty()).collect();
+    let above: Vec<&str> = above.lines().filter(|line| !line.is_empty()).collect();
+    assert!(shown.starts_with(&above), "{above:?} is not in {shown:?}");
+}
+
+/// The text with a line end for each of a screen's commands.
+fn without_commands(mut text: &str) -> String {
+    let mut rest = String::with_capacity(text.len());
+    while let Some(at) = text.find(['\r', '\x1b']) {
+        rest.push_str(&text[..at]);
+        text = &text[at..];
+        match COMMANDS.iter().find_map(|command| text.strip_prefix(command)) {
+            Some(after) => {
+                rest.push('\n');
+                text = after;
+            }
+            None => {
+                rest.push_str(&text[..1]);
+                text = &text[1..];
+            }
+        }
+    }
+    rest + text
+}
+
+/// The text without the sequences of `Colours`.
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !matches!(c, '0'..='9' | ';'));
+        match end.filter(|&end| part[end..].starts_with('m')) {
+            Some(end) => plain.push_str(&part[end + 1..]),
+            None => plain.extend(["\x1b[", part]),
+        }
+    }
+    plain
+}
+
+/// Stand for a paste, from the one to the other, among the bytes that a terminal sends for keys.
+const PASTE: char = '\x0e';
+const PASTE_END: char = '\x0f';
+
+/// Stands for taking back all that can be, and making it again.
+const BACK_AND_FORTH: char = '\x1e';
+
+/// Any keys, as text with the control characters that a terminal sends for them; the first byte says
+/// how wide the terminal is.
+///
+/// # Panics
+///
+/// Something is wrong with the editor, or with how its text is shown.
+pub fn keys(data: &[u8]) {
+    let Some((&columns, keys)) = data.split_first() else { return };
+    let size = Size { columns: u16::from(columns % 100) + 1, rows: 9 };
+    let mut desk = Desk::new(size);
+    let keys = String::from_utf8_lossy(keys);
+    let mut rest = keys.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            PASTE => {
+                let pasted: String = rest.by_ref().take_while(|&c| c != PASTE_END).collect();
+                desk.editor.paste(&pasted);
+            }
+            BACK_AND_FORTH => desk.go_back_and_forth(),
+            c => desk.press(key(c)),
+        }
+        desk.look();
+    }
+}
+
+/// Where somebody writes.
+struct Desk {
+    editor: Editor,
+    conversation: Conversation,
+    screen: Screen<Vec<u8>>,
+    row: Row,
+}
+
+impl Desk {
+    fn new(size: Size) -> Desk {
+        let sent = ["hi", "🇩🇪 a\u{301} \u{202e}x", "one\ntwo"].map(str::to_owned).to_vec();
+        let mut conversation = Conversation::new(Colours::None);
+        for line in ["-- you are alice, with 2 others here", "<bob> hi", "<Zoë> hi"] {
+            let (at, shown) = (Moment::now(0), &mut Shown::default());
+            conversation.receive(line, Server::Ours, at, shown);
+        }
+        let mut screen = Screen::new(Vec::new(), size);
+        screen.begin(size).expect("a Vec takes all");
+        Desk { editor: Editor::new(30, sent), conversation, screen, row: Row::default() }
+    }
+
+    fn press(&mut self, key: Key) {
+        match self.editor.press(key) {
+            Outcome::Complete(direction) => {
+                let conversation = &self.conversation;
+                self.editor.complete(direction, |before| conversation.candidates(before));
+            }
+            Outcome::Submit(lines) => {
+                assert!(!lines.is_empty());
+                assert!(lines.iter().all(|line| !line.trim().is_empty() && !line.contains('\n')));
+                assert!(lines.iter().all(|line| line.len() <= 30), "{lines:?}");
+            }
+            Outcome::Edited
+            | Outcome::Full
+            | Outcome::TooLong(_)
+            | Outcome::Repaint
+            | Outcome::Suspend
+            | Outcome::Quit => {}
+        }
+    }
+
+    /// What was taken back comes again.
+    fn go_back_and_forth(&mut self) {
+        if self.editor.prompt() != Prompt::Name {
+            return;
+        }
+        let before = self.editor.text().to_owned();
+        let mut steps = 0;
+        while self.editor.press(Key::Undo) == Outcome::Edited {
+            steps += 1;
+            self.look();
+        }
+        for _ in 0..steps {
+            assert_eq!(self.editor.press(Key::Redo), Outcome::Edited);
+            self.look();
+        }
+        assert_eq!(self.editor.text(), before);
+    }
+
+    fn look(&mut self) {
+        let (text, cursor) = (self.editor.text(), self.editor.cursor());
+        assert_valid(&self.editor);
+        let prompt = question(self.editor.prompt()).unwrap_or_else(|| "alice> ".to_owned());
+        self.row.set(text, cursor);
+        let View { before, after } =
+            self.row.view(&prompt, usize::from(self.screen.size().columns));
+        assert!(before.width() + after.width() < usize::from(self.screen.size().columns).max(1));
+        self.screen.set_input(text, cursor);
+        self.screen.set_prompt(&prompt);
+        assert_commands_are_ours(&mut self.screen, "");
+    }
+}
+
+/// Asserts that the cursor stands between two characters, and that the text has no control
+/// characters but tabs and line ends.
+pub(crate) fn assert_valid(editor: &Editor) {
+    let (text, cursor) = (editor.text(), editor.cursor());
+    let mut boundaries = text.grapheme_indices(true).map(|(at, _)| at).chain([text.len()]);
+    assert!(boundaries.any(|at| at == cursor), "it splits a character: {editor:?}");
+    let is_control = |c: char| c.is_control() && !matches!(c, '\t' | '\n');
+    assert!(!text.contains(is_control), "a control character: {editor:?}");
+}
+
+/// What a terminal means with a character.
+fn key(c: char) -> Key {
+    match c {
+        '\x01' => Key::Home,
+        '\x02' => Key::Left,
+        '\x03' => Key::Cancel,
+        '\x04' => Key::EndOfInput,
+        '\x05' => Key::End,
+        '\x06' => Key::Right,
+        '\x07' => Key::Escape,
+        '\x08' | '\x7f' => Key::Backspace,
+        '\t' => Key::Complete(Direction::Forward),
+        '\n' | '\r' => Key::Enter,
+        '\x0b' => Key::CutToEnd,
+        '\x0c' => Key::Repaint,
+        '\x10' => Key::Up,
+        '\x11' => Key::Delete,
+        '\x12' => Key::Search,
+        '\x13' => Key::Down,
+        '\x14' => Key::Transpose,
+        '\x15' => Key::CutToStart,
+        '\x16' => Key::CutWordRight,
+        '\x17' => Key::CutToBlank,
+        '\x18' => Key::CutWordLeft,
+        '\x19' => Key::Yank,
+        '\x1a' => Key::Suspend,
+        '\x1b' => Key::WordLeft,
+        '\x1c' => Key::WordRight,
+        '\x1d' => Key::Redo,
+        '\x1f' => Key::Undo,
+        '\0' => Key::Complete(Direction::Back),
+        c => Key::Char(c),
+    }
+}

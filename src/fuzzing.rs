@@ -1,0 +1,73 @@
+//! The ways in for the fuzzer, and for the tests that go through its seeds: any bytes, and what has
+//! to hold of whatever becomes of them. A way panics if it does not.
+//!
+//! They are in this crate, and not in `fuzz/`, because most of what they go through is private.
+
+pub use crate::client::fuzzing::{from_server as client, keys as editor};
+pub use crate::server::fuzzing::input as server;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::collection::vec;
+    use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
+
+    use crate::protocol::arbitrary::{bytes, some_of_a_few};
+
+    /// Goes through all seeds of that target.
+    fn go_through(target: &str, way: fn(&[u8])) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
+        let mut seeds = 0;
+        for seed in std::fs::read_dir(folder).expect("there are seeds") {
+            let path = seed.expect("a seed").path();
+            // So that a failure tells which one it was.
+            println!("{}", path.display());
+            way(&std::fs::read(path).expect("a file"));
+            seeds += 1;
+        }
+        assert!(seeds > 0);
+    }
+
+    #[test]
+    fn no_seed_of_the_fuzzer_makes_trouble() {
+        go_through("server", super::server);
+        go_through("client", super::client);
+        go_through("editor", super::editor);
+    }
+
+    /// Anything that a terminal sends, among it many keys that are no characters.
+    fn keys() -> impl Strategy<Value = Vec<u8>> {
+        let control = (0..0x20_u8).prop_map(|key| vec![key]);
+        (any::<u8>(), some_of_a_few(prop_oneof![control, bytes()], 60))
+            .prop_map(|(columns, keys)| [vec![columns], keys.concat()].concat())
+    }
+
+    /// What our server says first, and then anything, in lines that begin as ours do.
+    fn lines() -> impl Strategy<Value = Vec<u8>> {
+        const WELCOME: &str = "!O-- chatroom 1: welcome (/help for the commands)\n\
+            @- 1 = token 000102030405060708090a0b0c0d0e0f\n@- 1 = nick alice\n";
+        let line = bytes().prop_map(|text| [b"@1 2 ", &text[..], b"\n\x1d"].concat());
+        vec(line, 0..6).prop_map(|lines| [WELCOME.as_bytes(), &lines.concat()].concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn no_bytes_from_a_client_make_trouble(bytes in vec(bytes(), 0..6)) {
+            super::server(&[b"\x02", &bytes.join(&b'\n')[..]].concat());
+        }
+
+        #[test]
+        fn no_bytes_from_a_server_make_trouble(bytes in bytes(), lines in lines()) {
+            super::client(&bytes);
+            super::client(&lines);
+        }
+
+        #[test]
+        fn no_keys_make_trouble(keys in keys()) {
+            super::editor(&keys);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What has to hold of every line that a terminal gets, by its definition and not by the code that
+//! sees to it.
+
+use unicode_normalization::char::is_combining_mark;
+use unicode_width::UnicodeWidthChar;
+
+/// The most combining marks on one character.
+const MOST_MARKS: usize = 8;
+
+/// Asserts that a line commands no terminal, is written in the order in which it is read, and stays
+/// within its own row.
+///
+/// # Panics
+///
+/// It does not.
+pub(crate) fn assert_safe(line: &str) {
+    let mut marks = 0;
+    for c in line.chars() {
+        let is_control = matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}') && c != '\t';
+        assert!(!is_control, "a control character: {line:?}");
+        let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        assert!(!reorders, "text that is turned around: {line:?}");
+        if is_combining_mark(c) {
+            marks += 1;
+            assert!(marks <= MOST_MARKS, "a pile of marks: {line:?}");
+        } else if c.width() != Some(0) {
+            marks = 0;
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Any bytes from a client, through its session into the room; and what is made of them there is
+//! safe, bounded, and nobody else's.
+//!
+//! There is no broadcaster: what the room has for it is looked at and thrown away, line by line.
+
+use std::cell::OnceCell;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Limits, Next, Session, Standing};
+use crate::protocol::lines::LineSplitter;
+use crate::protocol::name::Name;
+use crate::protocol::tag::{Body, Seq, Tag};
+use crate::safety::assert_safe;
+use crate::server::Config;
+use crate::server::connection::{Connection, ConnectionId};
+use crate::server::index::{Form, Kind};
+use crate::server::member::{Member, Newcomer};
+use crate::server::room::Room;
+use crate::server::seat::Seat;
+use crate::server::waker::Waker;
+
+/// Stands for a while in which nothing comes. As a character it would be removed like any other of
+/// its kind.
+const SILENCE: u8 = 0x1c;
+
+/// The longest line, in bytes: short, so that longer ones are met with.
+const MAX_LINE: usize = 200;
+
+/// The longest line that may become of that: each byte may be none of UTF-8, and there are names
+/// and words around it.
+const MOST: usize = 3 * MAX_LINE + 400;
+
+/// How much may be made of a whole input, in bytes: some lines for each that it has.
+const READ: usize = 1 << 20;
+
+/// Whatever a line says, it begins with one of these.
+const FRONTS: [&str; 6] = ["<", "* ", "[", "-- ", "!! ", "| "];
+
+/// A client's bytes, of which the first says into how large chunks they are cut.
+///
+/// # Panics
+///
+/// Something is wrong with the session.
+pub fn input(data: &[u8]) {
+    let Some((&size, bytes)) = data.split_first() else { return };
+    let in_chunks = Stage::new().play(bytes, usize::from(size) + 1);
+    assert_eq!(in_chunks, Stage::new().play(bytes, usize::MAX), "chunks make a difference");
+}
+
+/// A session in a room with somebody else.
+struct Stage {
+    session: Session,
+    room: Arc<Room>,
+    _bob: Member,
+    _client: TcpStream,
+    /// What was looked at.
+    seen: Seq,
+    /// The events' lines.
+    lines: Vec<String>,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let config = Config {
+            max_clients: 2,
+            max_per_address: 0,
+            max_line: MAX_LINE,
+            rate_limit: 0,
+            replay: 20,
+            memory: 16 * READ,
+            stall_timeout: Duration::from_secs(30),
+            away_timeout: Duration::from_secs(60),
+        };
+        let room = Arc::new(Room::new(Waker::new().expect("a pipe"), &config));
+        let (stream, client) = pair();
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let connection = Connection::new(ConnectionId(1), stream, peer).expect("a connection");
+        let connection = Arc::new(connection);
+        let seat = || Seat::take(&room, peer.ip()).expect("there are two places");
+        let newcomer = Newcomer { connection: &connection, form: Form::Plain, taken: 0 };
+        let (bob, _) = seat().join(Name::parse("bob").ok().as_ref(), newcomer).expect("it is free");
+        let limits = Limits { line: MAX_LINE, rate: 0 };
+        let session = Session::new(Arc::clone(&connection), Arc::clone(&room), seat(), limits);
+        Stage { session, room, _bob: bob, _client: client, seen: 1, lines: Vec::new() }
+    }
+
+    /// All that becomes of the bytes.
+    fn play(mut self, bytes: &[u8], size: usize) -> Vec<String> {
+        let mut splitter = LineSplitter::new(MAX_LINE);
+        for (i, part) in bytes.split(|&byte| byte == SILENCE).enumerate() {
+            if i > 0 && self.silence(&mut splitter) == Next::Leave {
+                return self.lines;
+            }
+            for chunk in part.chunks(size) {
+                if self.chunk(&mut splitter, chunk) == Next::Leave {
+                    return self.lines;
+                }
+            }
+        }
+        self.session.lines = splitter;
+        let (room, seen) = (Arc::clone(&self.room), self.seen);
+        self.session.end_of_input();
+        look(&room, seen, &mut self.lines, |_| true);
+        self.lines
+    }
+
+    fn silence(&mut self, splitter: &mut LineSplitter) -> Next {
+        std::mem::swap(&mut self.session.lines, splitter);
+        let next = self.session.silence();
+        std::mem::swap(&mut self.session.lines, splitter);
+        self.look(None);
+        next
+    }
+
+    /// As the session does it, but with a look at each line's outcome.
+    fn chunk(&mut self, splitter: &mut LineSplitter, mut chunk: &[u8]) -> Next {
+        self.session.newline_seen |= chunk.contains(&b'\n');
+        while let Some(line) = splitter.next(&mut chunk) {
+            let before = self.name();
+            let next = self.session.line(&line);
+            self.session.append();
+            self.look(before);
+            if next == Next::Leave {
+                return next;
+            }
+        }
+        Next::GoOn
+    }
+
+    fn name(&self) -> Option<String> {
+        match &self.session.standing {
+            Standing::Joined(member) => Some(member.name().to_string()),
+            Standing::Seated(_) | Standing::Gone => None,
+        }
+    }
+
+    /// Looks at what one has done who was called so before.
+    fn look(&mut self, before: Option<String>) {
+        let names: Vec<_> = before.into_iter().chain(self.name()).collect();
+        let is_own = |line: &str| {
+            line.starts_with("[you -> bob] ")
+                || names.iter().any(|name| {
+                    let fronts = ["<{}> ", "* {} ", "[{} -> you] ", "-- {} is now "];
+                    fronts.iter().any(|front| line.starts_with(&front.replace("{}", name)))
+                })
+        };
+        self.seen = look(&self.room, self.seen, &mut self.lines, is_own);
+    }
+}
+
+/// Takes all that is new, as the broadcaster does, and looks at it; the number of the next event.
+fn look(
+    room: &Arc<Room>,
+    from: Seq,
+    lines: &mut Vec<String>,
+    is_own: impl Fn(&str) -> bool,
+) -> Seq {
+    let news = room.news(false, false);
+    for arrival in &news.arrivals {
+        arrival.greeting.lines().for_each(assert_line);
+    }
+    for (reader, _, mut recall) in news.recalls {
+        loop {
+            let shown = recall.next(|event| room.read(event, READ));
+            if shown.is_empty() {
+                break;
+            }
+            shown.lines().for_each(assert_line);
+        }
+        room.have_recalled(reader);
+    }
+    for batch in room.read(from, READ) {
+        for event in from.max(batch.begin())..batch.end() {
+            let line = batch.line(event);
+            assert_line(line);
+            let kind = batch.index().kind(batch.index().position(event));
+            assert!(kind != Kind::Said || is_own(line), "somebody else's: {line:?}");
+            // Each session has another one.
+            let is_token = matches!(Body::parse(line), Body::Token(_));
+            lines.push(if is_token { "= token" } else { line }.to_owned());
+        }
+    }
+    news.end
+}
+
+fn assert_line(line: &str) {
+    let body = Tag::split(line).map_or(line, |(_, body)| body);
+    let Body::Line(line) = Body::parse(body) else { return };
+    assert_safe(line);
+    assert!(FRONTS.iter().any(|front| line.starts_with(front)), "it is nobody's: {line:?}");
+    assert!(line.len() <= MOST, "{} bytes", line.len());
+}
+
+/// Two ends of a connection over loopback. It leaves nothing behind in the system.
+fn pair() -> (TcpStream, TcpStream) {
+    thread_local!(static LISTENER: OnceCell<TcpListener> = const { OnceCell::new() });
+    LISTENER.with(|listener| {
+        let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let listener = listener.get_or_init(bind);
+        let address = listener.local_addr().expect("it is bound");
+        let client = TcpStream::connect(address).expect("it listens");
+        let socket = socket2::SockRef::from(&client);
+        socket.set_linger(Some(Duration::ZERO)).expect("a socket has a linger time");
+        (listener.accept().expect("it has connected").0, client)
+    })
+}
