@@ -2,15 +2,13 @@
 //! and one more sends to them all.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
-use socket2::{Domain, Protocol, Socket, Type};
+use rustix::event::PollFlags;
 
 use crate::problem::Problem;
 use crate::protocol::reply;
@@ -19,6 +17,8 @@ use connection::{Connection, ConnectionId, Verdict};
 use room::Room;
 use seat::Seat;
 use session::{Limits, Session};
+use system::thread::{self, JoinHandle};
+use system::{PollFd, TcpListener, TcpStream, listen, poll};
 use waker::Waker;
 
 mod allowance;
@@ -26,6 +26,8 @@ mod away;
 mod batch;
 mod broadcaster;
 mod connection;
+#[cfg(all(test, unix))]
+mod hand_over;
 mod index;
 mod member;
 mod presence;
@@ -35,12 +37,10 @@ mod rendering;
 mod room;
 mod seat;
 mod session;
+mod system;
 mod traffic;
 mod transcript;
 mod waker;
-
-/// How many connections may wait to be accepted.
-const BACKLOG: i32 = 1024;
 
 /// A session's stack: what it keeps there is small, its buffers are on the heap.
 const STACK: usize = 256 * 1024;
@@ -91,20 +91,6 @@ pub fn bind(host: &str, port: u16) -> Result<TcpListener, Problem> {
         }
     }
     Err(Problem::Listen { at, why: failure })
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // On Windows it would let two servers share a port.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() && address.ip().is_unspecified() {
-        socket.set_only_v6(false)?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
 }
 
 /// Asks a server to end. Clones ask the same one.
@@ -194,7 +180,7 @@ fn start(broadcaster: Broadcaster, shutdown: &Shutdown) -> Result<JoinHandle<()>
         let _ends_all = ends_all;
         broadcaster.run();
     };
-    std::thread::Builder::new()
+    thread::Builder::new()
         .name("broadcaster".to_owned())
         .spawn(broadcast)
         .map_err(|why| Problem::System("start a thread", why))
@@ -230,7 +216,7 @@ impl Door {
             };
             self.tell_of_trouble(admitted.as_ref().err());
             if admitted.is_err() {
-                std::thread::sleep(BACK_OFF);
+                thread::sleep(BACK_OFF);
                 return;
             }
         }
@@ -263,7 +249,7 @@ impl Door {
         }
         let room = Arc::clone(&self.room);
         let (limits, weak) = (self.limits, Arc::downgrade(&connection));
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || match seat {
+        let thread = thread::Builder::new().stack_size(STACK).spawn(move || match seat {
             Ok(seat) => catch(|| Session::new(connection, room, seat, limits).run()),
             Err(_) => session::linger(&connection),
         })?;

@@ -5,22 +5,13 @@
 
 use std::fmt::Display;
 use std::io::{self, IoSlice, Read};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use socket2::{SockRef, TcpKeepalive};
+use rustix::event::{PollFlags, Timespec};
 
-/// How much the kernel may hold of what a client does not take, in bytes; Linux takes it twice.
-/// A hundred stalled members then hold 50 MB, and one that reads never waits for the next part.
-const SEND_BUFFER: usize = 256 * 1024;
-
-/// A dead peer is given up after about a minute: silence of 30 s, then three probes.
-const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
-    .with_time(Duration::from_secs(30))
-    .with_interval(Duration::from_secs(10))
-    .with_retries(3);
+use super::system::{self, PollFd, TcpStream, poll};
 
 /// Why the server itself ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +44,7 @@ impl Connection {
         stream: TcpStream,
         peer: SocketAddr,
     ) -> io::Result<Connection> {
-        stream.set_nonblocking(cfg!(windows))?;
-        stream.set_nodelay(true)?;
-        let socket = SockRef::from(&stream);
-        socket.set_tcp_keepalive(&KEEPALIVE)?;
-        socket.set_send_buffer_size(SEND_BUFFER)?;
+        system::prepare(&stream)?;
         // An IPv4 client of a socket that takes both is shown as one.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         Ok(Connection { id, stream, peer, verdict: OnceLock::new() })
@@ -97,22 +84,8 @@ impl Connection {
     }
 
     /// Sends as much as the socket takes at once.
-    #[cfg(unix)]
     pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
-        // No SIGPIPE to ward off, which not every system can: Rust programs ignore it.
-        let flags = SendFlags::DONTWAIT;
-        let sent = match slices {
-            [one] => send(&self.stream, one, flags),
-            many => sendmsg(&self.stream, many, &mut SendAncillaryBuffer::default(), flags),
-        };
-        Ok(sent?)
-    }
-
-    /// Sends as much as the socket takes at once.
-    #[cfg(windows)]
-    pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        io::Write::write_vectored(&mut &self.stream, slices)
+        system::send(&self.stream, slices)
     }
 
     /// Sends a line to a client that is not in the room, whose socket is empty and takes it. One that
