@@ -257,9 +257,11 @@ impl State {
         self.push(Envelope::new(Audience::Only(member), Kind::Answer), line);
     }
 
-    /// Appends an event that happens now.
+    /// Appends an event that happens now, unless everyone was told that nothing more does.
     pub(super) fn push(&mut self, envelope: Envelope, line: impl Display) {
-        self.transcript.push(envelope, line, now());
+        if !self.closing {
+            self.transcript.push(envelope, line, now());
+        }
     }
 
     /// Tells the others that a member has come or gone, at once or together with more of them.
@@ -269,8 +271,11 @@ impl State {
         }
     }
 
-    /// Has something shown again to a reader, before what comes next.
+    /// Has something shown again to a reader, before what comes next, unless nothing more does.
     pub(super) fn recall(&mut self, reader: ConnectionId, recall: Recall) {
+        if self.closing {
+            return;
+        }
         let at = self.transcript.end();
         self.recalls.push((reader, at, recall));
         self.recalling.push(reader);
