@@ -30,7 +30,7 @@
 pub mod arguments;
 pub mod client;
 // For `fuzz/`, whose tool sets this; no program has it.
-#[cfg(any(test, fuzzing))]
+#[cfg(any(all(test, not(shuttle)), fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod keepalive;

@@ -2,15 +2,13 @@
 //! and one more sends to them all.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
-use socket2::{Domain, Protocol, Socket, Type};
+use rustix::event::PollFlags;
 
 use crate::problem::Problem;
 use crate::protocol::reply;
@@ -19,6 +17,8 @@ use connection::{Connection, ConnectionId, Verdict};
 use room::Room;
 use seat::Seat;
 use session::{Limits, Session};
+use system::thread::{self, JoinHandle};
+use system::{PollFd, TcpListener, listen, poll};
 use waker::Waker;
 
 mod allowance;
@@ -26,6 +26,8 @@ mod away;
 mod batch;
 mod broadcaster;
 mod connection;
+#[cfg(all(test, shuttle))]
+mod hand_over;
 mod index;
 mod member;
 mod outline;
@@ -37,15 +39,13 @@ mod room;
 mod seat;
 mod session;
 mod socket;
+mod system;
 mod traffic;
 mod transcript;
 mod waker;
 
-#[cfg(any(test, fuzzing))]
+#[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;
-
-/// How many connections may wait to be accepted.
-const BACKLOG: i32 = 1024;
 
 /// A session's stack: what it keeps there is small, its buffers are on the heap.
 const STACK: usize = 256 * 1024;
@@ -96,20 +96,6 @@ pub fn bind(host: &str, port: u16) -> Result<TcpListener, Problem> {
         }
     }
     Err(Problem::Listen { at, why: failure })
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // On Windows it would let two servers share a port.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() && address.ip().is_unspecified() {
-        socket.set_only_v6(false)?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
 }
 
 /// Asks a server to end. Clones ask the same one.
@@ -210,7 +196,7 @@ fn start(broadcaster: Broadcaster, shutdown: &Shutdown) -> Result<JoinHandle<()>
         let _ends_all = ends_all;
         broadcaster.run();
     };
-    std::thread::Builder::new()
+    thread::Builder::new()
         .name("broadcaster".to_owned())
         .spawn(broadcast)
         .map_err(|why| Problem::System("start a thread", why))
@@ -249,7 +235,7 @@ impl Door {
             };
             self.tell_of_trouble(admitted.as_ref().err());
             if admitted.is_err() {
-                std::thread::sleep(BACK_OFF);
+                thread::sleep(BACK_OFF);
                 return;
             }
         }
@@ -302,7 +288,7 @@ impl Door {
         let waiting = seat.is_ok().then(|| Arc::clone(&connection));
         let room = Arc::clone(&self.room);
         let (limits, weak) = (self.limits, Arc::downgrade(&connection));
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || match seat {
+        let thread = thread::Builder::new().stack_size(STACK).spawn(move || match seat {
             Ok(seat) => catch(|| Session::new(connection, room, seat, limits).run()),
             Err(_) => session::linger(&connection),
         });
@@ -328,10 +314,10 @@ fn catch(session: impl FnOnce()) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::io::{BufRead, BufReader, Lines, Write};
-    use std::net::TcpStream;
+    use std::net::{SocketAddr, TcpStream};
     use std::sync::{Mutex, PoisonError};
     use std::time::Instant;
 
@@ -384,8 +370,7 @@ mod tests {
                 Broadcaster::new(Arc::clone(&room), CONFIG.memory, CONFIG.stall_timeout);
             prepare(&mut broadcaster);
             let ours = shutdown.clone();
-            let thread =
-                std::thread::spawn(move || serve(listener, &CONFIG, &ours, &room, broadcaster));
+            let thread = thread::spawn(move || serve(listener, &CONFIG, &ours, &room, broadcaster));
             Served { address, shutdown, thread }
         }
 
@@ -451,7 +436,7 @@ mod tests {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !served.thread.is_finished() {
             assert!(Instant::now() < deadline, "a silent room is left");
-            std::thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
         assert!(matches!(served.thread.join(), Ok(Err(Problem::Bug))));
         let mut lines = BufReader::new(alice).lines().map_while(Result::ok);

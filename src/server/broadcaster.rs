@@ -10,14 +10,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::event::PollFlags;
+
 use super::batch::Batch;
 use super::connection::{ConnectionId, Verdict};
 use super::reader::{Fate, PORTION, Reader};
 use super::rendering::Renderings;
 use super::room::{News, Room, log_absent};
 use super::socket::timespec;
+use super::system::{instant, poll};
 use crate::protocol::tag::Seq;
-use rustix::event::{PollFlags, poll};
 
 /// How long the last lines may take at a shutdown.
 const LAST_MOMENT: Duration = Duration::from_millis(800);
@@ -59,7 +61,7 @@ pub(crate) struct Broadcaster {
 impl Broadcaster {
     /// A broadcaster for a room that remembers so many bytes.
     pub(crate) fn new(room: Arc<Room>, memory: usize, patience: Duration) -> Broadcaster {
-        let (allowed_lag, judged) = (memory as u64 / 4, Instant::now());
+        let (allowed_lag, judged) = (memory as u64 / 4, instant());
         Broadcaster {
             room,
             allowed_lag,
@@ -138,7 +140,7 @@ impl Broadcaster {
             self.due = self.readers.len();
         }
         if news.closing {
-            self.deadline.get_or_insert_with(|| Instant::now() + LAST_MOMENT);
+            self.deadline.get_or_insert_with(|| instant() + LAST_MOMENT);
         }
     }
 
@@ -148,7 +150,7 @@ impl Broadcaster {
 
     /// Sends to the next few whose sockets take it; true if that has gone beyond the last reader.
     fn serve(&mut self, end: Seq) -> bool {
-        let now = Instant::now();
+        let now = instant();
         let mut came_round = false;
         let mut batches: Vec<Arc<Batch>> = Vec::new();
         let mut sends = 0;
@@ -196,7 +198,7 @@ impl Broadcaster {
 
     fn is_over(&self, end: Seq) -> bool {
         self.deadline.is_some_and(|deadline| {
-            Instant::now() >= deadline
+            instant() >= deadline
                 || self.readers.iter().all(|reader| !reader.is_behind(end.min(reader.until)))
         })
     }
@@ -204,7 +206,7 @@ impl Broadcaster {
     /// Whether the senders are to be held: a reader that keeps pace lags too far. One that does not,
     /// because it takes nothing or far less than the others, holds nobody.
     fn is_too_fast(&mut self, end_offset: u64) -> bool {
-        let now = Instant::now();
+        let now = instant();
         if now.duration_since(self.judged) >= PACE_WINDOW {
             self.judged = now;
             self.readers.iter_mut().for_each(|reader| reader.judge(end_offset));
@@ -228,7 +230,7 @@ impl Broadcaster {
             more_at,
         ];
         let next = times.into_iter().flatten().min();
-        self.look_for_room(next.map(|at| at.saturating_duration_since(Instant::now())));
+        self.look_for_room(next.map(|at| at.saturating_duration_since(instant())));
         // A time may be up.
         self.due = self.readers.len();
     }

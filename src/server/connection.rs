@@ -2,19 +2,12 @@
 
 use std::fmt::Display;
 use std::io::{self, IoSlice};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustix::event::PollFd;
-use socket2::SockRef;
-
 use super::socket::Socket;
-use crate::keepalive;
-
-/// How much the kernel may hold of what a client does not take, in bytes; Linux takes it twice.
-/// A hundred stalled members then hold 50 MB, and one that reads never waits for the next part.
-const SEND_BUFFER: usize = 256 * 1024;
+use super::system::{PollFd, TcpStream};
 
 /// Why the server itself ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +40,6 @@ impl Connection {
         stream: TcpStream,
         peer: SocketAddr,
     ) -> io::Result<Connection> {
-        stream.set_nodelay(true)?;
-        keepalive::watch_for_loss(&stream)?;
-        SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
         // An IPv4 client of a socket that takes both is shown as one.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         Ok(Connection { id, socket: Socket::new(stream)?, peer, verdict: OnceLock::new() })

@@ -13,6 +13,7 @@ use super::presence::{Present, Resumable};
 use super::recall::{self, Recall};
 use super::room::{self, State, now};
 use super::seat::Seat;
+use super::system::instant;
 use super::traffic::Move;
 use super::transcript::newest;
 use crate::protocol::name::Name;
@@ -69,7 +70,7 @@ impl Member {
             line: newcomer.taken,
             known_line: newcomer.taken,
             present: true,
-            counted_since: Instant::now(),
+            counted_since: instant(),
             brought: 0,
         }
     }
@@ -130,8 +131,9 @@ impl Member {
     }
 
     fn weigh(&mut self, bytes: usize) -> Weight {
-        if self.counted_since.elapsed() >= Duration::from_secs(1) {
-            (self.counted_since, self.brought) = (Instant::now(), 0);
+        let now = instant();
+        if now.duration_since(self.counted_since) >= Duration::from_secs(1) {
+            (self.counted_since, self.brought) = (now, 0);
         }
         self.brought += bytes;
         if self.brought <= MOST_TALK { Weight::Talk } else { Weight::Flood }

@@ -6,7 +6,6 @@
 //! events, so it may say the rest again.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::connection::Connection;
 use super::index::{Form, MemberId, Viewer};
@@ -14,6 +13,7 @@ use super::member::{Member, Newcomer};
 use super::recall::Recall;
 use super::rendering::tag;
 use super::room::{Arrival, State, now};
+use super::system::instant;
 use super::traffic::Move;
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::{Departure, Missing, Notice, Refusal};
@@ -99,7 +99,7 @@ impl State {
         let is_detached = |member: &mut Resumable| member.connection.is_none();
         if self.resumable(member).is_some_and(is_detached) {
             self.away.remove(member);
-            self.away.add(member, Instant::now());
+            self.away.add(member, instant());
         }
     }
 
@@ -151,7 +151,7 @@ impl State {
     /// Parts with those who were away for too long, or for longest of more than may be.
     pub(super) fn part_with_absent(&mut self, most: usize) -> Vec<Name> {
         let mut gone = Vec::new();
-        while let Some(id) = self.away.take(Instant::now(), most) {
+        while let Some(id) = self.away.take(instant(), most) {
             if let Some(member) = self.members.remove(&id) {
                 self.have_left(member.likeness);
                 let notice = Notice::Left(&member.name, Departure::ConnectionLost);

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Display;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Config;
@@ -18,6 +18,7 @@ use super::member::Weight;
 use super::presence::Present;
 use super::recall::Recall;
 use super::seat::Seats;
+use super::system::{Condvar, Mutex, MutexGuard, instant};
 use super::traffic::{Move, Sum, Traffic};
 use super::transcript::Transcript;
 use super::waker::Waker;
@@ -116,7 +117,7 @@ impl Room {
         let state = State {
             members: BTreeMap::new(),
             away: Away::new(config.away_timeout),
-            traffic: Traffic::new(Instant::now()),
+            traffic: Traffic::new(instant()),
             gone: VecDeque::new(),
             seats: Seats::new(config.max_clients, config.max_per_address),
             next_id: 1,
@@ -168,7 +169,7 @@ impl Room {
         let mut state = self.lock();
         state.held = held;
         let gone = state.part_with_absent(self.max_clients);
-        if let Some(Sum { joined, left }) = state.traffic.take_sum(Instant::now()) {
+        if let Some(Sum { joined, left }) = state.traffic.take_sum(instant()) {
             state.tell(Audience::All, Notice::CameAndWent { joined, left });
         }
         let nothing = state.transcript.unsealed() == 0
@@ -265,13 +266,16 @@ impl State {
 
     /// Tells the others that a member has come or gone, at once or together with more of them.
     pub(super) fn tell_move(&mut self, what: Move, member: MemberId, notice: Notice<'_>) {
-        if self.traffic.tells(what, Instant::now()) {
+        if self.traffic.tells(what, instant()) {
             self.tell(Audience::AllBut(member), notice);
         }
     }
 
-    /// Has something shown again to a reader, before what comes next.
+    /// Has something shown again to a reader, before what comes next, unless nothing more does.
     pub(super) fn recall(&mut self, reader: ConnectionId, recall: Recall) {
+        if self.closing {
+            return;
+        }
         let at = self.transcript.end();
         self.recalls.push((reader, at, recall));
         self.recalling.push(reader);

@@ -7,7 +7,7 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::allowance::{Allowance, Pass};
 use super::batch::Batch;
@@ -16,13 +16,14 @@ use super::index::Form;
 use super::member::Member;
 use super::room::Room;
 use super::seat::Seat;
+use super::system::{instant, thread};
 use crate::protocol::GRACE;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::reply::{Departure, Notice, Refusal};
 use crate::protocol::request::{self, Misuse, Request};
 use crate::protocol::text::make_safe;
 
-#[cfg(any(test, fuzzing))]
+#[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) mod fuzzing;
 mod requests;
 
@@ -112,7 +113,7 @@ impl Session {
             counted: 0,
             lines: LineSplitter::new(limits.line),
             limits,
-            allowance: Allowance::new(limits.rate, Instant::now()),
+            allowance: Allowance::new(limits.rate, instant()),
             events: Batch::default(),
             newline_seen: false,
             expects_first: true,
@@ -169,7 +170,7 @@ impl Session {
 
     /// Waits while the client has brought more than it may, unless the server has hung up.
     fn hold_back(&mut self) -> ControlFlow<()> {
-        while let Pass::After(wait) = self.allowance.take(Instant::now()) {
+        while let Pass::After(wait) = self.allowance.take(instant()) {
             if self.connection.verdict().is_some() {
                 return ControlFlow::Break(());
             }
@@ -180,7 +181,7 @@ impl Session {
                 });
             }
             self.append();
-            std::thread::sleep(wait.min(NAP));
+            thread::sleep(wait.min(NAP));
         }
         ControlFlow::Continue(())
     }

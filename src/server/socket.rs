@@ -8,11 +8,12 @@
 //! which the end of a socket at this side does not wake: a waker of the socket's own does.
 
 use std::io::{self, ErrorKind, IoSlice, Read};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFlags, Timespec};
 
+use super::system::{self, PollFd, TcpStream, poll};
 #[cfg(windows)]
 use super::waker::Waker;
 
@@ -25,16 +26,13 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    #[cfg(unix)]
     pub(super) fn new(stream: TcpStream) -> io::Result<Socket> {
-        stream.set_nonblocking(false)?;
-        Ok(Socket { stream })
-    }
-
-    #[cfg(windows)]
-    pub(super) fn new(stream: TcpStream) -> io::Result<Socket> {
-        stream.set_nonblocking(true)?;
-        Ok(Socket { stream, hung_up: Waker::new()? })
+        system::prepare(&stream)?;
+        Ok(Socket {
+            stream,
+            #[cfg(windows)]
+            hung_up: Waker::new()?,
+        })
     }
 
     /// Sends as much of `slices` as the system takes at once.
@@ -42,26 +40,8 @@ impl Socket {
     /// # Errors
     ///
     /// `WouldBlock` if that is nothing; otherwise the connection is over.
-    #[cfg(unix)]
     pub(super) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
-        // No SIGPIPE to ward off, which not every system can: Rust programs ignore it.
-        let flags = SendFlags::DONTWAIT;
-        let sent = match slices {
-            [one] => send(&self.stream, one, flags),
-            many => sendmsg(&self.stream, many, &mut SendAncillaryBuffer::default(), flags),
-        };
-        Ok(sent?)
-    }
-
-    /// Sends as much of `slices` as the system takes at once.
-    ///
-    /// # Errors
-    ///
-    /// `WouldBlock` if that is nothing; otherwise the connection is over.
-    #[cfg(windows)]
-    pub(super) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        io::Write::write_vectored(&mut &self.stream, slices)
+        system::send(&self.stream, slices)
     }
 
     /// Waits for bytes, `patience` long or for ever; 0 bytes are the end of what the peer sends, or
@@ -137,7 +117,7 @@ pub(super) fn timespec(duration: Duration) -> Timespec {
     duration.try_into().unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 })
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::io::Write;
     use std::net::TcpListener;

@@ -5,14 +5,17 @@
 
 use std::io;
 
-use rustix::event::PollFd;
 use rustix::event::PollFlags;
+
+use super::system::PollFd;
+#[cfg(unix)]
+use super::system::{PipeReader, PipeWriter, pipe};
 
 /// One thread waits for it, any may wake it.
 #[derive(Debug)]
 pub(crate) struct Waker {
     #[cfg(unix)]
-    inner: (io::PipeReader, io::PipeWriter),
+    inner: (PipeReader, PipeWriter),
     #[cfg(windows)]
     inner: std::net::UdpSocket,
 }
@@ -20,7 +23,7 @@ pub(crate) struct Waker {
 impl Waker {
     #[cfg(unix)]
     pub(crate) fn new() -> io::Result<Waker> {
-        Ok(Waker { inner: io::pipe()? })
+        Ok(Waker { inner: pipe()? })
     }
 
     #[cfg(windows)]
