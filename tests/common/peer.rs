@@ -132,8 +132,8 @@ impl Conversation {
     }
 
     /// Says this as it is.
-    pub fn say_raw(&mut self, text: &str) {
-        self.stream.write_all(text.as_bytes()).expect("the client is there");
+    pub fn say_raw(&mut self, text: impl AsRef<[u8]>) {
+        self.stream.write_all(text.as_ref()).expect("the client is there");
     }
 
     fn tag(&mut self, line: &str) -> String {

@@ -68,6 +68,15 @@ pub fn signal(signal: &str, process: u32) {
     assert!(status.expect("there is a kill").success());
 }
 
+/// The most memory that a process has had at a time, in bytes.
+#[cfg(target_os = "linux")]
+pub fn peak_memory(process: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = peak.and_then(|peak| peak.trim().strip_suffix(" kB")).expect(&status);
+    1024 * kilobytes.parse::<usize>().expect("a number")
+}
+
 /// Asserts that a process does nothing: that no thread of it is woken for a second.
 ///
 /// # Panics

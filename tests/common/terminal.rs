@@ -25,17 +25,59 @@ pub struct Terminal {
 }
 
 struct Picture {
-    emulator: Mutex<vt100::Parser<Bells>>,
+    emulator: Mutex<vt100::Parser<Orders>>,
     changed: Condvar,
 }
 
-/// How often the terminal's bell has rung.
+/// What a terminal was told to do besides showing text.
 #[derive(Default)]
-struct Bells(usize);
+struct Orders {
+    bells: usize,
+    /// What no program may tell it that shows others' text.
+    odd: Vec<String>,
+}
 
-impl vt100::Callbacks for Bells {
+impl Orders {
+    fn note(&mut self, what: &str, text: &[u8]) {
+        self.odd.push(format!("{what} {}", text.escape_ascii()));
+    }
+}
+
+impl vt100::Callbacks for Orders {
     fn audible_bell(&mut self, _: &mut vt100::Screen) {
-        self.0 += 1;
+        self.bells += 1;
+    }
+
+    fn visual_bell(&mut self, _: &mut vt100::Screen) {
+        self.note("flash", b"");
+    }
+
+    fn resize(&mut self, _: &mut vt100::Screen, _: (u16, u16)) {
+        self.note("resize", b"");
+    }
+
+    fn set_window_icon_name(&mut self, _: &mut vt100::Screen, name: &[u8]) {
+        self.note("icon", name);
+    }
+
+    fn set_window_title(&mut self, _: &mut vt100::Screen, title: &[u8]) {
+        self.note("title", title);
+    }
+
+    fn copy_to_clipboard(&mut self, _: &mut vt100::Screen, _: &[u8], text: &[u8]) {
+        self.note("copy", text);
+    }
+
+    fn paste_from_clipboard(&mut self, _: &mut vt100::Screen, _: &[u8]) {
+        self.note("paste", b"");
+    }
+
+    fn unhandled_control(&mut self, _: &mut vt100::Screen, control: u8) {
+        self.note("control", &[control]);
+    }
+
+    fn unhandled_osc(&mut self, _: &mut vt100::Screen, parameters: &[&[u8]]) {
+        self.note("osc", &parameters.concat());
     }
 }
 
@@ -65,7 +107,7 @@ impl Terminal {
             cells(rows),
             cells(columns),
             10_000,
-            Bells::default(),
+            Orders::default(),
         );
         let picture = Picture { emulator: Mutex::new(emulator), changed: Condvar::new() };
         let picture = Arc::new(picture);
@@ -89,7 +131,14 @@ impl Terminal {
 
     /// How often its bell has rung.
     pub fn bells(&self) -> usize {
-        self.picture.emulator.lock().unwrap().callbacks().0
+        self.picture.emulator.lock().unwrap().callbacks().bells
+    }
+
+    /// Asserts that it was told to do nothing but to show text, and to ring.
+    #[track_caller]
+    pub fn assert_not_commanded(&self) {
+        let emulator = self.picture.emulator.lock().unwrap();
+        assert_eq!(emulator.callbacks().odd, [""; 0]);
     }
 
     /// The rows as they are, with the times.
