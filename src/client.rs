@@ -134,7 +134,18 @@ pub fn run(config: &Config) -> ! {
 
 /// Whether the terminal can do no more than show one line after the other.
 fn is_dumb() -> bool {
-    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb") || !takes_escape_sequences()
+}
+
+#[cfg(unix)]
+fn takes_escape_sequences() -> bool {
+    true
+}
+
+/// Tells the console that they will come. One before Windows 10 would show them as text.
+#[cfg(windows)]
+fn takes_escape_sequences() -> bool {
+    crossterm::ansi_support::supports_ansi()
 }
 
 /// What the threads of one run share.

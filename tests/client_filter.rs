@@ -11,11 +11,11 @@ use std::time::Duration;
 use common::peer::{BANNER, Conversation, Peer};
 #[cfg(unix)]
 use common::process::signal;
-use common::process::{UNKNOWN_HOST, end, run, wait, without_our_variables};
+use common::process::{UNKNOWN_HOST, client_program, end, run, wait, without_our_variables};
 
 /// A client in an empty folder for the test of that name.
 fn client(test: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chatclient"));
+    let mut command = Command::new(client_program());
     command.current_dir(common::folder("client_filter", test));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     without_our_variables(&mut command);

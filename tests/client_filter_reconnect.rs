@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::peer::{BANNER, Conversation, Peer, TOKEN};
-use common::process::end;
+use common::process::{client_program, end};
 
 const WELCOME: &str =
     "-- chatroom 1: welcome (/help for the commands)\n-- you are alice, alone here\n";
@@ -25,7 +25,7 @@ fn alice(test: &str, options: &[&str]) -> (Child, ChildStdin, Conversation, Peer
 /// A client in a pipe, and the server that it goes to.
 fn start(test: &str, options: &[&str]) -> (Child, ChildStdin, Peer) {
     let peer = Peer::listen();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chatclient"));
+    let mut command = Command::new(client_program());
     command.current_dir(common::folder("client_filter_reconnect", test));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.args(peer.arguments()).args(["--name", "alice"]).args(options);

@@ -212,6 +212,15 @@ fn ctrl_c_leaves_the_terminal_as_it_was() {
     assert_eq!(terminal.ends(), 0);
 }
 
+/// On Windows it may come as an event of the console's instead of a key.
+#[test]
+fn ctrl_c_is_one_farewell_and_a_clean_end() {
+    let (mut terminal, mut server) = alice("ctrl_c_once", 50, 6);
+    terminal.press("half a line\x03");
+    assert_eq!(server.hear_the_end(), "/quit\n");
+    assert_eq!(terminal.ends(), 0);
+}
+
 #[test]
 fn ctrl_d_leaves_when_nothing_is_typed_even_if_the_server_says_nothing() {
     let (mut terminal, _server) = alice("ctrl_d", 50, 6);

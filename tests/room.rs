@@ -268,7 +268,7 @@ fn a_shutdown_tells_everyone_and_is_not_held_up_by_a_stalled_client() {
         bob.send(&line);
         alice.expect_start("<bob> xxx");
     }
-    signal("-TERM", server.id());
+    signal("-INT", server.id());
     alice.expect("-- the server is shutting down");
     alice.expect_end();
     assert_eq!(server.status(), Some(0));

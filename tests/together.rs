@@ -6,16 +6,14 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-use common::process::end;
 #[cfg(unix)]
 use common::process::signal;
+use common::process::{client_program, end};
 use common::proxy::{Budget, Proxy};
 use common::server::TestServer;
 #[cfg(unix)]
 use common::server::chatserver;
 use common::terminal::Terminal;
-
-const CLIENT: &str = env!("CARGO_BIN_EXE_chatclient");
 
 /// A client of that name in a pipe.
 fn filter(server: &TestServer, test: &str, name: &str) -> Command {
@@ -23,7 +21,7 @@ fn filter(server: &TestServer, test: &str, name: &str) -> Command {
 }
 
 fn filter_at(server: SocketAddr, test: &str, name: &str) -> Command {
-    let mut command = Command::new(CLIENT);
+    let mut command = Command::new(client_program());
     command.args([server.ip().to_string(), server.port().to_string()]).args(["--name", name]);
     command.current_dir(common::folder("together", &format!("{test}_{name}")));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -34,7 +32,7 @@ fn filter_at(server: SocketAddr, test: &str, name: &str) -> Command {
 fn terminal(server: &TestServer, test: &str, name: &str) -> Terminal {
     let [host, port] = arguments(server);
     let folder = common::folder("together", &format!("{test}_{name}"));
-    Terminal::start(60, 10, &folder, &[CLIENT, &host, &port, "--name", name])
+    Terminal::start(60, 10, &folder, &[&client_program(), &host, &port, "--name", name])
 }
 
 fn arguments(server: &TestServer) -> [String; 2] {

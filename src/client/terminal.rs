@@ -353,10 +353,8 @@ fn standard_output() -> Out {
     }
 }
 
-/// Standard output, which on Windows knows how to write Unicode to a console, once that has been
-/// told that escape sequences will come.
+/// Standard output, which on Windows knows how to write Unicode to a console, whatever its code page.
 #[cfg(windows)]
 fn standard_output() -> Out {
-    crossterm::ansi_support::supports_ansi();
     Box::new(io::stdout())
 }

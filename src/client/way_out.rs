@@ -52,11 +52,21 @@ impl WayOut {
     /// Restores the terminal, says what happened and ends the process.
     pub(super) fn leave(&self, end: End) -> ! {
         let _until_the_process_is_gone = lock(&self.taken);
+        // Windows lets a program whose window is closed live for a moment only.
+        if cfg!(windows) {
+            self.say_goodbye();
+        }
         self.output.close();
+        if cfg!(unix) {
+            self.say_goodbye();
+        }
+        process::exit(end.tell());
+    }
+
+    fn say_goodbye(&self) {
         if let Some(link) = self.link.get() {
             link.say_goodbye();
         }
-        process::exit(end.tell());
     }
 
     /// Makes SIGINT, SIGTERM and SIGHUP, or what Windows has for them, a clean end.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::peer::{Conversation, Peer};
+use super::process::client_program;
 use super::terminal::Terminal;
 
 pub const CLIENT: &str = env!("CARGO_BIN_EXE_chatclient");
@@ -15,7 +16,8 @@ pub fn start(
     options: &[&str],
 ) -> Terminal {
     let [host, port] = peer.arguments();
-    let program = [&[CLIENT, &host, &port, "--name", "alice"], options].concat();
+    let client = client_program();
+    let program = [&[&client, &host, &port, "--name", "alice"], options].concat();
     Terminal::start(columns, rows, folder, &program)
 }
 

@@ -13,6 +13,21 @@ use super::DEADLINE;
 pub const UNKNOWN_HOST: &str =
     "a-name-with-a-part-that-is-longer-than-the-sixty-three-bytes-it-may-have.invalid";
 
+/// `chatserver` as built for these tests, or the one that `CHATROOM_TEST_SERVER` names: a build for
+/// another system, which `scripts/platforms` tries with this system's.
+pub fn server_program() -> String {
+    program("CHATROOM_TEST_SERVER", env!("CARGO_BIN_EXE_chatserver"))
+}
+
+/// The same for `chatclient` and `CHATROOM_TEST_CLIENT`.
+pub fn client_program() -> String {
+    program("CHATROOM_TEST_CLIENT", env!("CARGO_BIN_EXE_chatclient"))
+}
+
+fn program(variable: &str, built: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| built.to_owned())
+}
+
 /// Keeps from a program what the environment of the tests says of the arguments.
 pub fn without_our_variables(command: &mut Command) {
     for variable in our_variables() {

@@ -7,18 +7,18 @@ use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use super::DEADLINE;
-use super::process::{wait, without_our_variables};
+use super::process::{server_program, wait, without_our_variables};
 
 /// The program, with its standard streams piped.
 pub fn chatserver() -> Command {
-    piped(env!("CARGO_BIN_EXE_chatserver"))
+    piped(&server_program())
 }
 
 /// A shell that runs `script`, in which `$0` is the program.
 #[cfg(unix)]
 pub fn chatserver_by(script: &str) -> Command {
     let mut command = piped("sh");
-    command.args(["-c", script, env!("CARGO_BIN_EXE_chatserver")]);
+    command.args(["-c", script, &server_program()]);
     command
 }
 
