@@ -231,7 +231,6 @@ impl Play {
 
     /// Reads, and compares that with what the model says.
     fn read(&mut self, who: usize, until: &Until) -> Result<(), String> {
-        let is_tagged = self.client(who).tagged;
         let connection = self.connection(who);
         let mut got = Vec::new();
         let mut has_ended = false;
@@ -240,8 +239,7 @@ impl Play {
                 has_ended = true;
                 break;
             };
-            let body =
-                if is_tagged { parse(&line).map_or("", |tagged| tagged.body) } else { &line };
+            let body = parse(&line).map_or(&*line, |tagged| tagged.body);
             // A new day.
             if !body.starts_with("| -- ") {
                 got.push(line);
@@ -285,7 +283,7 @@ impl Play {
 
     fn check(&mut self, who: usize, due: &Due, line: &str) -> Result<(), String> {
         let mut body = line;
-        if self.client(who).tagged {
+        if due.tagged {
             let tagged = parse(line).ok_or("it has no tag")?;
             body = tagged.body;
             match (due.event, tagged.seq) {

@@ -141,6 +141,85 @@ fn a_program_that_asks_for_no_name_is_a_guest() {
     expect_events(&mut talks, &["+ 1"]);
 }
 
+/// One who is so far away that it is a guest before the server hears from it.
+fn far_away(server: &TestServer, guest: &str) -> TestClient {
+    let mut client = server.connect();
+    client.expect("-- chatroom 1: welcome (/help for the commands)");
+    client.expect_start(&format!("-- you are {guest}, "));
+    client
+}
+
+#[test]
+fn a_guest_for_its_silence_may_still_ask_for_the_tagged_form_and_its_name() {
+    let server = TestServer::start(&[]);
+    let mut bob = server.join("bob");
+    let mut alice = far_away(&server, "guest1");
+    bob.send("early\n");
+    alice.expect("<bob> early");
+    alice.send("\n/tags\n/nick Bob\n/nick alice\nhi\n");
+    expect_body(&mut alice, |body| body.starts_with("= token "));
+    expect_answers(&mut alice, &["= nick guest1", "!! /nick: the name Bob is taken"]);
+    expect_events(&mut alice, &["+ 3"]);
+    expect_answers(&mut alice, &["-- you are now alice", "= nick alice"]);
+    expect_events(&mut alice, &["+ 4"]);
+    for line in ["-- guest1 joined", "-- guest1 is now alice", "<alice> hi"] {
+        bob.expect(line);
+    }
+    // One that has said anything is not late: it is somebody.
+    let mut talks = far_away(&server, "guest1");
+    talks.send("hi\n/tags\n");
+    talks.expect_start("-- the last ");
+    while talks.line().is_some_and(|line| line != "-- you are up to date") {}
+    talks.expect("!! /tags: that is for the first line alone");
+}
+
+#[test]
+fn a_guest_that_asks_late_for_the_tagged_form_may_come_back_with_it() {
+    let server = TestServer::start(&[]);
+    let mut bob = server.join("bob");
+    let mut silent = far_away(&server, "guest1");
+    silent.send("/tags\n");
+    let told = expect_body(&mut silent, |body| body.starts_with("= token "));
+    expect_answers(&mut silent, &["= nick guest1"]);
+    bob.send("hi\n");
+    let seen = expect_events(&mut silent, &["<bob> hi"])[0];
+    lose(&server, &silent, "guest1");
+    bob.send("there?\n");
+    let mut silent = resume(&server, &told["= token ".len()..], seen);
+    expect_answers(&mut silent, &["-- welcome back, guest1", "= resumed 0", "= nick guest1"]);
+    expect_events(&mut silent, &["<bob> there?"]);
+}
+
+#[test]
+fn who_comes_back_from_far_away_is_a_guest_only_until_it_has_said_who_it_is() {
+    let server = TestServer::start(&["--max-clients", "2"]);
+    let mut bob = server.join("bob");
+    let Joined { client: mut alice, token } = join(&server, "alice");
+    alice.send("one\ntwo");
+    let seen = expect_events(&mut alice, &["+ 2"])[0];
+    lose(&server, &alice, "alice");
+    bob.send("there?\n");
+    let mut far = far_away(&server, "guest1");
+    far.expect("-- the last 2 lines:");
+    while far.line().is_some_and(|line| line != "-- you are up to date") {}
+    far.send(format!("/tags\n/resume {} 0\n", "0".repeat(32)));
+    far.expect("!! /resume: nobody here can be resumed with that token");
+    far.send(format!("/resume {token} {seen}\ntwo\n"));
+    expect_answers(&mut far, &["-- welcome back, alice", "= resumed 2", "= nick alice"]);
+    expect_events(&mut far, &["<bob> there?", "-- guest1 joined", "-- guest1 left", "+ 3"]);
+    for line in ["-- alice joined", "<alice> one", "-- guest1 joined", "-- guest1 left"] {
+        bob.expect(line);
+    }
+    bob.expect("<alice> two");
+    // She is lost and found as ever, and takes one place.
+    server.connect().expect("!! the room is full (2 clients)");
+    lose(&server, &far, "alice");
+    let mut again = resume(&server, &token, 0);
+    expect_answers(&mut again, &["-- welcome back, alice", "= resumed 3", "= nick alice"]);
+    again.send("/quit\n");
+    bob.expect("-- alice left");
+}
+
 #[test]
 fn who_comes_back_has_missed_nothing_and_nobody_was_told() {
     let server = TestServer::start(&[]);

@@ -51,6 +51,8 @@ pub(super) struct Handshake {
     /// With what to take up the session that we had, if we had one.
     ticket: Option<Ticket>,
     stage: Stage,
+    /// The server has given us another name than the one that we ask for.
+    is_guest: bool,
 }
 
 #[derive(Debug)]
@@ -114,7 +116,7 @@ pub(super) enum Turn {
 
 impl Handshake {
     pub(super) fn new(wanted: Option<Name>, ticket: Option<Ticket>) -> Handshake {
-        Handshake { wanted, ticket, stage: Stage::Banner }
+        Handshake { wanted, ticket, stage: Stage::Banner, is_guest: false }
     }
 
     /// Takes the server's next line, without its tag.
@@ -125,9 +127,13 @@ impl Handshake {
                 self.stage = Stage::Done(Server::Ours);
                 Reaction { interest: Interest::Hidden, asks: vec![], turn: Turn::Resumed(lines) }
             }
-            (Stage::Resuming, Body::Line(line)) => self.hear_whether_resumed(line),
+            (Stage::Resuming, Body::Line(line)) => self.hear_whether_resumed(line, form),
             (Stage::Asking(name, _), Body::Nick(nick)) if nick == name.as_str() => {
                 self.settle(Server::Ours)
+            }
+            (Stage::Asking(..), Body::Nick(_)) => {
+                self.is_guest = true;
+                Reaction::of(Interest::Shown)
             }
             (Stage::Asking(..), Body::Line(line)) => self.hear_whether_named(line, form),
             (Stage::Unnamed, Body::Nick(_)) => self.settle(Server::Ours),
@@ -203,14 +209,19 @@ impl Handshake {
         Reaction { interest: Interest::Hidden, asks: vec![tags, resume], turn: Turn::None }
     }
 
-    /// A server that gives us a name has not taken up our session, whatever it says.
-    fn hear_whether_resumed(&mut self, line: &str) -> Reaction {
-        let interest = interest_after_tags(line);
-        if reply::is_resume_refusal(line) || reply::your_name(line).is_some() {
+    /// A server that gives us a name after it has heard of the tagged form has not taken up our
+    /// session, whatever it says. One that is far away has made us a guest before it heard from us;
+    /// what it tells the guest, it tells us again when it knows us.
+    fn hear_whether_resumed(&mut self, line: &str, form: Form) -> Reaction {
+        let is_named = form == Form::Tagged && reply::your_name(line).is_some();
+        if reply::is_resume_refusal(line) || is_named {
             let asks = self.ask_for_name().into_iter().collect();
-            return Reaction { interest, asks, turn: Turn::Anew };
+            return Reaction { interest: interest_after_tags(line), asks, turn: Turn::Anew };
         }
-        Reaction::of(interest)
+        match form {
+            Form::Plain => Reaction::of(Interest::Hidden),
+            Form::Tagged => Reaction::of(interest_after_tags(line)),
+        }
     }
 
     fn hear_whether_named(&mut self, line: &str, form: Form) -> Reaction {
@@ -243,11 +254,11 @@ impl Handshake {
         Reaction::of(Interest::Shown)
     }
 
-    /// We ask no more. In the tagged form there is no name yet, and one comes.
+    /// We ask no more. In the tagged form there may be no name yet, and one comes.
     fn be_given_a_name(&mut self, form: Form) -> Reaction {
         self.stage = match form {
-            Form::Plain => Stage::Done(Server::Ours),
-            Form::Tagged => Stage::Unnamed,
+            Form::Tagged if !self.is_guest => Stage::Unnamed,
+            Form::Plain | Form::Tagged => Stage::Done(Server::Ours),
         };
         Reaction::of(Interest::Shown)
     }
@@ -456,12 +467,46 @@ mod tests {
             ticket(),
             &[
                 (BANNER, &resume),
-                ("-- you are guest1, alone here", "… -> /nick alice anew"),
+                ("@ -- you are guest1, alone here", "… -> /nick alice anew"),
                 (late, "(…)"),
-                ("-- you are now alice", "…"),
+                ("@ -- you are now alice", "…"),
             ],
         );
         plays(Some("alice"), ticket(), &[("Welcome to chatroom", "… anew")]);
+    }
+
+    #[test]
+    fn a_server_that_is_far_away_makes_us_a_guest_before_it_hears_from_us() {
+        let handshake = plays(
+            Some("alice"),
+            None,
+            &[
+                (BANNER, "… -> /tags -> /nick alice"),
+                ("-- you are guest1, alone here", "…"),
+                ("@ = nick guest1", "…"),
+                ("@ !! /nick: the name alice is taken", "(…) -> /nick alice2"),
+                ("@ !! /nick: no more names today", "…"),
+            ],
+        );
+        assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
+        let resume = format!("(…) -> /tags -> /resume {TOKEN} 17");
+        let as_guest = [
+            (BANNER, &*resume),
+            ("-- you are guest1, alone here", "(…)"),
+            ("| 14:05 <bob> hi", "(…)"),
+            ("<bob> hi", "(…)"),
+        ];
+        let known = [("@ -- welcome back, alice", "…"), ("@ = resumed 3", "(…) resumed")];
+        plays(Some("alice"), ticket(), &[&as_guest[..], &known].concat());
+        let unknown = "!! /resume: nobody here can be resumed with that token";
+        let anew = [
+            (unknown, "(…) -> /nick alice anew"),
+            ("@ = nick guest1", "…"),
+            ("@ -- you are now alice", "…"),
+            ("@ = nick alice", "…"),
+        ];
+        let handshake = plays(Some("alice"), ticket(), &[&as_guest[..], &anew].concat());
+        assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
     }
 
     #[test]

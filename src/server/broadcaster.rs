@@ -118,7 +118,19 @@ impl Broadcaster {
             if let Some(before) = self.readers.iter().position(|r| r.viewer.member == member) {
                 self.dismiss(before);
             }
-            self.readers.push(Reader::new(arrival));
+            let connection = arrival.connection.id();
+            let mut reader = Reader::new(arrival);
+            // One who was another member until now.
+            if let Some(before) = self.readers.iter().position(|r| r.connection.id() == connection)
+            {
+                reader.begin_with(self.dismiss(before));
+            }
+            self.readers.push(reader);
+        }
+        for (connection, from) in news.taggings {
+            if let Some(reader) = self.reader(connection) {
+                reader.tag_from(from);
+            }
         }
         for (connection, at) in news.departures {
             if let Some(reader) = self.reader(connection) {
@@ -174,7 +186,7 @@ impl Broadcaster {
             let reader = &mut self.readers[self.turn];
             match sent.map(|()| reader.fate(goal, now, self.patience)) {
                 Ok(Fate::Stays) => self.turn += 1,
-                Ok(Fate::Goes) => self.dismiss(self.turn),
+                Ok(Fate::Goes) => drop(self.dismiss(self.turn)),
                 Err(_) => {
                     reader.connection.hang_up(Verdict::Broken);
                     self.dismiss(self.turn);
@@ -189,11 +201,12 @@ impl Broadcaster {
     }
 
     /// Takes a reader out.
-    fn dismiss(&mut self, at: usize) {
+    fn dismiss(&mut self, at: usize) -> Reader {
         let reader = self.readers.remove(at);
         self.room.have_recalled(reader.connection.id());
         self.turn -= usize::from(at < self.turn);
         self.due = self.due.min(self.readers.len());
+        reader
     }
 
     fn is_over(&self, end: Seq) -> bool {

@@ -18,7 +18,7 @@ use super::traffic::Move;
 use super::transcript::newest;
 use crate::protocol::name::Name;
 use crate::protocol::reply::{self, Departure, Notice, Refusal, Speech};
-use crate::protocol::tag::Body;
+use crate::protocol::tag::{Body, Seq, Token};
 
 /// What a member may bring in a second without ever being held, in bytes.
 const MOST_TALK: usize = 16 * 1024;
@@ -231,6 +231,30 @@ impl Member {
         room.wake(state);
     }
 
+    /// Gets the tagged form from now on, and may come back.
+    pub(crate) fn tag(&mut self) {
+        let room = Arc::clone(self.seat.room());
+        let mut state = room.lock();
+        state.tag(self.id, &self.name, &self.connection, self.line);
+        (self.form, self.known_line) = (Form::Tagged, self.line);
+        room.wake(state);
+    }
+
+    /// Takes up where another member stopped, as [`Seat::resume`] does, and leaves as the one that it
+    /// was until now, in the plain form. What that was due, it gets as the other, or not at all.
+    pub(crate) fn resume(&mut self, token: Token, seen: Seq) -> Result<u64, Refusal<'static>> {
+        let room = Arc::clone(self.seat.room());
+        let (mut state, place) = room.lock_to_resume(token, seen)?;
+        self.part(&mut state, Departure::Quit(""));
+        let (name, taken) = state.readmit(place, &self.connection);
+        room.wake(state);
+        let (was, peer) = (std::mem::replace(&mut self.name, name), self.connection.peer());
+        log::info!("{was} is {}, who is back, from {peer}", self.name);
+        (self.id, self.form) = (place.viewer.member, Form::Tagged);
+        (self.line, self.known_line) = (taken, taken);
+        Ok(taken)
+    }
+
     /// Leaves. What was appended until then is still delivered.
     pub(crate) fn leave(mut self, how: Departure<'_>) {
         self.depart(how);
@@ -278,18 +302,21 @@ impl Member {
             return;
         }
         let at = state.transcript.end();
-        state.members.remove(&self.id);
-        state.have_left(self.name.likeness());
         state.departures.push((self.connection.id(), at));
         self.seat.give_back(&mut state);
-        if state.closing {
-            return room.wake(state);
-        }
-        let notice = Notice::Left(&self.name, how);
-        state.tell_move(Move::Leave, self.id, notice);
+        self.part(&mut state, how);
+        let closing = state.closing;
         room.wake(state);
-        let peer = self.connection.peer();
-        log::info!("{} ({peer})", reply::words(&notice.to_string()));
+        if !closing {
+            let (peer, notice) = (self.connection.peer(), Notice::Left(&self.name, how));
+            log::info!("{} ({peer})", reply::words(&notice.to_string()));
+        }
+    }
+
+    fn part(&self, state: &mut State, how: Departure<'_>) {
+        state.members.remove(&self.id);
+        state.have_left(self.name.likeness());
+        state.tell_move(Move::Leave, self.id, Notice::Left(&self.name, how));
     }
 }
 

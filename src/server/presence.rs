@@ -62,15 +62,7 @@ impl State {
         self.answer(id, Notice::YouAre { name, others });
         let resumable = match form {
             Form::Plain => None,
-            Form::Tagged => {
-                let token = random_token();
-                if let Some(token) = token {
-                    self.answer(id, Body::Token(token));
-                }
-                self.answer(id, Body::Nick(name.as_str()));
-                let (taken, connection) = (newcomer.taken, Some(Arc::clone(&connection)));
-                Some(Resumable { token, since: from, taken, connection })
-            }
+            Form::Tagged => Some(self.make_resumable(id, name, &connection, newcomer.taken)),
         };
         let present = Present { name: name.clone(), likeness: name.likeness(), resumable };
         self.members.insert(id, present);
@@ -80,6 +72,37 @@ impl State {
         let viewer = Viewer { member: id, form, answers_from: from };
         let offset = self.transcript.offset(from);
         self.arrivals.push(Arrival { viewer, connection, greeting: String::new(), from, offset });
+    }
+
+    /// Tells a program its name and what it takes to come back. From there on it may get all again.
+    fn make_resumable(
+        &mut self,
+        id: MemberId,
+        name: &Name,
+        connection: &Arc<Connection>,
+        taken: u64,
+    ) -> Resumable {
+        let (token, since) = (random_token(), self.transcript.end());
+        if let Some(token) = token {
+            self.answer(id, Body::Token(token));
+        }
+        self.answer(id, Body::Nick(name.as_str()));
+        Resumable { token, since, taken, connection: Some(Arc::clone(connection)) }
+    }
+
+    /// Gives a member the tagged form from now on.
+    pub(super) fn tag(
+        &mut self,
+        id: MemberId,
+        name: &Name,
+        connection: &Arc<Connection>,
+        taken: u64,
+    ) {
+        self.taggings.push((connection.id(), self.transcript.end()));
+        let resumable = self.make_resumable(id, name, connection, taken);
+        if let Some(member) = self.members.get_mut(&id) {
+            member.resumable = Some(resumable);
+        }
     }
 
     pub(super) fn resumable(&mut self, member: MemberId) -> Option<&mut Resumable> {

@@ -27,6 +27,8 @@ const MAX_PIECES: usize = 64;
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) viewer: Viewer,
+    /// From which event on it gets the tagged form, if it gets the plain one now.
+    tagged_from: Seq,
     pub(super) connection: Arc<Connection>,
     /// The next event that it has not been sent.
     pub(super) next: Seq,
@@ -74,6 +76,7 @@ impl Reader {
     pub(super) fn new(arrival: Arrival) -> Reader {
         Reader {
             viewer: arrival.viewer,
+            tagged_from: Seq::MAX,
             connection: arrival.connection,
             next: arrival.from,
             offset: arrival.offset,
@@ -106,9 +109,34 @@ impl Reader {
         }
     }
 
+    /// Gives it the tagged form from that event on, which it was not sent yet.
+    pub(super) fn tag_from(&mut self, event: Seq) {
+        self.tagged_from = event;
+        self.take_form();
+    }
+
+    fn take_form(&mut self) {
+        if self.next >= self.tagged_from {
+            self.viewer.form = Form::Tagged;
+        }
+    }
+
+    /// Before which event its form changes, or something is shown again.
+    fn next_turn(&self) -> Seq {
+        let changes = if self.viewer.form == Form::Plain { self.tagged_from } else { Seq::MAX };
+        changes.min(self.recalls.front().map_or(Seq::MAX, |(at, _)| *at))
+    }
+
+    /// Sends first what is left of a line that another reader of the same socket has begun.
+    pub(super) fn begin_with(&mut self, mut other: Reader) {
+        other.rest.append(&mut self.rest);
+        self.rest = other.rest;
+    }
+
     fn go_to(&mut self, batch: &Batch, event: Seq) {
         self.next = event;
         self.offset = batch.offset(event);
+        self.take_form();
     }
 
     /// Whether a send may be tried: the socket is not known to be full, or its time is up, when it
@@ -121,12 +149,12 @@ impl Reader {
     pub(super) fn skip(&mut self, forgotten: &Batch) {
         if self.next < forgotten.end() {
             let due = self.next..self.until;
+            self.go_to(forgotten, forgotten.end());
             self.missed += forgotten.index().count_lines(self.viewer, &due);
             if let Some((seq, line)) = forgotten.index().last_receipt(self.viewer, &due) {
                 let tag = tag(self.viewer.form, Some(seq), forgotten.time(seq));
                 self.missed_receipt = format!("{tag}{}\n", Body::Receipt(line));
             }
-            self.go_to(forgotten, forgotten.end());
         }
     }
 
@@ -185,18 +213,13 @@ impl Reader {
     /// Goes on to where something is shown again, or to the end of what was read: none of it was for
     /// this reader.
     fn pass_over(&mut self, batches: &[Arc<Batch>]) {
-        let end = batches.last().map_or(self.next, |batch| batch.end()).min(self.next_recall());
+        let end = batches.last().map_or(self.next, |batch| batch.end()).min(self.next_turn());
         let holds_end = |batch: &&Arc<Batch>| (batch.begin()..=batch.end()).contains(&end);
         if end > self.next
             && let Some(batch) = batches.iter().find(holds_end)
         {
             self.go_to(batch, end);
         }
-    }
-
-    /// Before which event something is shown again.
-    fn next_recall(&self) -> Seq {
-        self.recalls.front().map_or(Seq::MAX, |(at, _)| *at)
     }
 
     /// Makes the next of the lines that are shown again here.
@@ -214,7 +237,7 @@ impl Reader {
     }
 
     fn pieces<'a>(&self, batches: &'a [Arc<Batch>], renderings: &'a Renderings) -> Vec<Part<'a>> {
-        let due = self.next..self.until.min(self.next_recall());
+        let due = self.next..self.until.min(self.next_turn());
         let viewer = self.viewer;
         let of_batch = |batch: &'a Arc<Batch>| {
             let rendering = match viewer.form {

@@ -63,6 +63,7 @@ pub(super) struct State {
     pub(super) transcript: Transcript,
     pub(super) arrivals: Vec<Arrival>,
     pub(super) departures: Vec<(ConnectionId, Seq)>,
+    pub(super) taggings: Vec<(ConnectionId, Seq)>,
     pub(super) recalls: Vec<(ConnectionId, Seq, Recall)>,
     /// Who has asked for something to be shown again, and has not taken it yet.
     pub(super) recalling: Vec<ConnectionId>,
@@ -95,6 +96,8 @@ pub(crate) struct Arrival {
 pub(crate) struct News {
     pub(crate) arrivals: Vec<Arrival>,
     pub(crate) departures: Vec<(ConnectionId, Seq)>,
+    /// Who gets the tagged form, from which event on.
+    pub(crate) taggings: Vec<(ConnectionId, Seq)>,
     /// What a reader is to be shown before the event with that number.
     pub(crate) recalls: Vec<(ConnectionId, Seq, Recall)>,
     /// Those who were away for too long.
@@ -124,6 +127,7 @@ impl Room {
             transcript: Transcript::new(config.memory),
             arrivals: Vec::new(),
             departures: Vec::new(),
+            taggings: Vec::new(),
             recalls: Vec::new(),
             recalling: Vec::new(),
             asleep: false,
@@ -175,6 +179,7 @@ impl Room {
         let nothing = state.transcript.unsealed() == 0
             && state.arrivals.is_empty()
             && state.departures.is_empty()
+            && state.taggings.is_empty()
             && state.recalls.is_empty();
         state.asleep = nothing && idle;
         state.transcript.seal();
@@ -182,6 +187,7 @@ impl Room {
         let news = News {
             arrivals: std::mem::take(&mut state.arrivals),
             departures: std::mem::take(&mut state.departures),
+            taggings: std::mem::take(&mut state.taggings),
             recalls: std::mem::take(&mut state.recalls),
             gone,
             forgotten: std::iter::from_fn(|| state.transcript.forget()).collect(),

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::connection::{Connection, Verdict};
 use super::index::Form;
 use super::member::{Member, Newcomer};
+use super::presence::Place;
 use super::room::{Room, State};
+use super::system::MutexGuard;
 use crate::protocol::name::Name;
 use crate::protocol::reply::Refusal;
 use crate::protocol::tag::{Seq, Token};
@@ -135,31 +137,46 @@ impl Seat {
         connection: &Arc<Connection>,
     ) -> Result<(Member, u64), (Seat, Refusal<'static>)> {
         let room = Arc::clone(&self.room);
+        let (mut state, place) = match room.lock_to_resume(token, seen) {
+            Ok(locked) => locked,
+            Err(refusal) => return Err((self, refusal)),
+        };
+        let (name, taken) = state.readmit(place, connection);
+        room.wake(state);
+        log::info!("{name} is back, from {}", connection.peer());
+        let newcomer = Newcomer { connection, form: Form::Tagged, taken };
+        Ok((Member::new(self, place.viewer.member, name, newcomer), taken))
+    }
+}
+
+impl Room {
+    /// The lock, and where the member goes on that was given the token. Nothing speaks for it any
+    /// more.
+    pub(super) fn lock_to_resume(
+        &self,
+        token: Token,
+        seen: Seq,
+    ) -> Result<(MutexGuard<'_, State>, Place), Refusal<'static>> {
         // The member, once its old connection is closed and it has no other.
         let mut detached = None;
         loop {
-            let mut state = room.lock();
+            let mut state = self.lock();
             let place = match state.place_to_resume(token, seen) {
                 Ok(place) => place,
                 Err(refusal) => {
                     // Meanwhile too much was forgotten.
                     detached.into_iter().for_each(|member| state.be_away(member));
-                    room.wake(state);
-                    return Err((self, refusal));
+                    self.wake(state);
+                    return Err(refusal);
                 }
             };
             // Before anything is sent over the new one, and not with the lock held.
-            if let Some(before) = state.detach(place.viewer.member) {
-                detached = Some(place.viewer.member);
-                room.wake(state);
-                before.hang_up(Verdict::TakenOver);
-                continue;
-            }
-            let (name, taken) = state.readmit(place, connection);
-            room.wake(state);
-            log::info!("{name} is back, from {}", connection.peer());
-            let newcomer = Newcomer { connection, form: Form::Tagged, taken };
-            return Ok((Member::new(self, place.viewer.member, name, newcomer), taken));
+            let Some(before) = state.detach(place.viewer.member) else {
+                return Ok((state, place));
+            };
+            detached = Some(place.viewer.member);
+            self.wake(state);
+            before.hang_up(Verdict::TakenOver);
         }
     }
 }

@@ -20,7 +20,7 @@ use super::system::{instant, thread};
 use crate::protocol::GRACE;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::reply::{Departure, Notice, Refusal};
-use crate::protocol::request::{self, Misuse, Request};
+use crate::protocol::request::{self, Command, Misuse, Request};
 use crate::protocol::text::make_safe;
 
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
@@ -68,6 +68,9 @@ pub(crate) struct Session {
     newline_seen: bool,
     /// Whether the first line is still to come.
     expects_first: bool,
+    /// It is a guest for its silence alone, in the plain form, and has asked for the tagged one since:
+    /// it may be somebody who comes back, or else gets it with what it does next.
+    is_late: bool,
 }
 
 /// What a client may bring.
@@ -117,6 +120,7 @@ impl Session {
             events: Batch::default(),
             newline_seen: false,
             expects_first: true,
+            is_late: false,
         }
     }
 
@@ -148,7 +152,7 @@ impl Session {
     fn patience(&self) -> Option<Duration> {
         let unnamed = matches!(self.standing, Standing::Seated(_));
         let waiting = !self.newline_seen && self.lines.is_mid_line();
-        (unnamed || waiting).then_some(GRACE)
+        (unnamed || waiting || self.is_late).then_some(GRACE)
     }
 
     fn chunk(&mut self, mut chunk: &[u8]) -> Next {
@@ -192,6 +196,7 @@ impl Session {
             return self.finish_line();
         }
         self.join(None, self.counted);
+        self.end_lateness();
         self.append();
         Next::GoOn
     }
@@ -215,7 +220,7 @@ impl Session {
     fn end_of_input(mut self) {
         let how = match self.connection.verdict() {
             None => {
-                if self.form == Form::Plain {
+                if self.form == Form::Plain && !self.is_late {
                     self.finish_line();
                 }
                 Departure::Quit("")
@@ -244,6 +249,9 @@ impl Session {
             Line::Whole(_) if is_first && request::parse(&text) == Ok(Request::Tags) => self.tags(),
             Line::Whole(_) => {
                 let request = request::parse(&text);
+                if !is_resume(&request) {
+                    self.end_lateness();
+                }
                 if acts_by_itself(&request) {
                     // So that the room never takes this line to be done before it is.
                     self.append();
@@ -252,6 +260,7 @@ impl Session {
                 self.request(request)
             }
             Line::TooLong(_) => {
+                self.end_lateness();
                 self.count("");
                 self.answer(&Refusal::LineTooLong(self.limits.line));
                 Next::GoOn
@@ -274,13 +283,26 @@ impl Session {
         }
     }
 
-    /// A client whose first line comes only when it is in the room already has waited too long.
+    /// A client whose first line comes only when it is in the room already is far away, or waited.
     fn tags(&mut self) -> Next {
         match self.standing {
             Standing::Seated(_) => self.form = Form::Tagged,
-            Standing::Joined(_) | Standing::Gone => self.answer(&Refusal::TagsTooLate),
+            Standing::Joined(_) => self.is_late = true,
+            Standing::Gone => {}
         }
         Next::GoOn
+    }
+
+    /// A client that was late stays who it is.
+    fn end_lateness(&mut self) {
+        if !std::mem::take(&mut self.is_late) {
+            return;
+        }
+        self.append();
+        if let Standing::Joined(member) = &mut self.standing {
+            self.form = Form::Tagged;
+            member.tag();
+        }
     }
 
     fn append(&mut self) {
@@ -301,6 +323,10 @@ impl Session {
             Standing::Gone => {}
         }
     }
+}
+
+fn is_resume(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
+    matches!(request, Ok(Request::Resume(..)) | Err(Misuse::Arguments(Command::Resume)))
 }
 
 /// Whether it is done under the room's lock at once, and not appended with the rest of the chunk.

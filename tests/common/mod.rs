@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub mod alice;
+#[cfg(target_os = "linux")]
+pub mod network;
 pub mod peer;
 pub mod process;
 pub mod program;

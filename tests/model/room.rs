@@ -18,6 +18,8 @@ pub(crate) struct Due {
     /// Which event it is; an answer is none.
     pub(crate) event: Option<EventId>,
     pub(crate) body: Body,
+    /// Whether it comes in the tagged form.
+    pub(crate) tagged: bool,
 }
 
 /// What stands in the line.
@@ -50,6 +52,8 @@ pub(crate) struct Client {
     pub(crate) connected: bool,
     /// Nothing but blank lines has come yet.
     is_fresh: bool,
+    /// It was a guest for its silence when it asked for the tagged form, and has done nothing since.
+    is_late: bool,
     /// How many of its lines receipts count.
     counted: u64,
     member: Option<Member>,
@@ -142,11 +146,15 @@ impl Room {
         let client = self.client(who);
         let is_first = client.is_fresh;
         client.is_fresh &= *line == Line::Blank;
-        // Whoever is in the room already has waited too long.
-        if *line == Line::Tags && is_first && client.member.is_none() {
-            client.tagged = true;
+        if *line == Line::Tags && is_first {
+            client.is_late = client.member.is_some();
+            client.tagged = client.member.is_none();
             return true;
         }
+        if !matches!(line, Line::Resume(_) | Line::Blank) {
+            self.end_lateness(who);
+        }
+        let client = self.client(who);
         client.counted += u64::from(!matches!(line, Line::Tags | Line::Resume(_)));
         match line {
             Line::Say(text) => self.say(who, |name| format!("<{name}> {text}")),
@@ -191,7 +199,9 @@ impl Room {
             self.client(who).connected = false;
             return;
         }
-        if let Some(text) = partial {
+        if let Some(text) =
+            partial.filter(|_| !self.clients[who].as_ref().is_some_and(|it| it.is_late))
+        {
             self.say(who, |name| format!("<{name}> {text}"));
         }
         self.leave(who, if is_broken { " (connection lost)" } else { "" });
@@ -206,7 +216,7 @@ impl Room {
         let (id, name) = (member.id, member.name.clone());
         let from = member.since.max(seen.map_or(0, |seen| seen + 1));
         let counted = client.counted;
-        let fact = |body| Due { event: None, body: Body::Exactly(body) };
+        let fact = |body| Due { event: None, body: Body::Exactly(body), tagged: true };
         let greeting = [
             format!("-- welcome back, {name}"),
             format!("= resumed {counted}"),
@@ -214,7 +224,7 @@ impl Room {
         ];
         let events = self.events.iter().enumerate().skip(from).filter_map(|(event, it)| {
             let body = Body::Exactly(it.seen_by(id, true)?);
-            Some(Due { event: Some(event), body })
+            Some(Due { event: Some(event), body, tagged: true })
         });
         let due = greeting.map(fact).into_iter().chain(events).collect();
         self.client(who).due = due;
@@ -246,14 +256,16 @@ impl Room {
         for client in self.clients.iter_mut().flatten().filter(|client| client.connected) {
             let Some(member) = &client.member else { continue };
             if let Some(body) = event.seen_by(member.id, client.tagged) {
-                client.due.push(Due { event: Some(self.events.len()), body: Body::Exactly(body) });
+                let (event, body) = (Some(self.events.len()), Body::Exactly(body));
+                client.due.push(Due { event, body, tagged: client.tagged });
             }
         }
         self.events.push(event);
     }
 
     fn tell(&mut self, who: usize, body: Body) {
-        self.client(who).due.push(Due { event: None, body });
+        let client = self.client(who);
+        client.due.push(Due { event: None, body, tagged: client.tagged });
     }
 
     /// Tells it something, once it has a name.
@@ -269,6 +281,21 @@ impl Room {
             let name = guests.into_iter().find(|name| self.is_free(name, None));
             self.join(who, name.expect("one is free"));
         }
+    }
+
+    /// A guest that asked late for the tagged form gets it from here on.
+    fn end_lateness(&mut self, who: usize) {
+        let events = self.events.len();
+        let client = self.client(who);
+        if !std::mem::take(&mut client.is_late) {
+            return;
+        }
+        client.tagged = true;
+        let member = client.member.as_mut().expect("it is a guest");
+        member.since = events;
+        let name = member.name.clone();
+        self.tell(who, Body::Token);
+        self.tell(who, Body::Exactly(format!("= nick {name}")));
     }
 
     fn join(&mut self, who: usize, name: String) {
@@ -295,10 +322,13 @@ impl Room {
     }
 
     fn replay(&mut self, who: usize, most: usize) {
-        let id = self.member(who).id;
+        let (id, tagged) = (self.member(who).id, self.client(who).tagged);
         let all = self.events.iter().enumerate().filter(|(_, event)| event.is_replayed_to(id));
         let mut lines: Vec<Due> = all
-            .map(|(event, it)| Due { event: Some(event), body: Body::Replayed(it.line.clone()) })
+            .map(|(event, it)| {
+                let body = Body::Replayed(it.line.clone());
+                Due { event: Some(event), body, tagged }
+            })
             .collect();
         lines.drain(..lines.len().saturating_sub(most));
         let header = match lines.len() {
@@ -373,7 +403,7 @@ impl Room {
             return self.refuse_name(who, usage);
         }
         let client = self.client(who);
-        if !client.tagged || client.member.is_some() {
+        if !client.is_late && (!client.tagged || client.member.is_some()) {
             let late = "!! /resume: that is for right after /tags, before there is a name";
             return self.answer(who, late);
         }

@@ -87,6 +87,9 @@ impl Session {
 
     /// Takes up where this client's last connection was lost.
     fn resume(&mut self, token: Token, seen: Seq) {
+        if self.is_late {
+            return self.resume_late(token, seen);
+        }
         if !self.has_open_name() {
             return self.answer(&Refusal::ResumeTooLate);
         }
@@ -101,6 +104,18 @@ impl Session {
                 self.standing = Standing::Seated(seat);
                 self.refuse_name(&refusal);
             }
+        }
+    }
+
+    fn resume_late(&mut self, token: Token, seen: Seq) {
+        self.append();
+        let Standing::Joined(guest) = &mut self.standing else { return };
+        match guest.resume(token, seen) {
+            Ok(taken) => {
+                (self.form, self.counted) = (Form::Tagged, taken);
+                self.is_late = false;
+            }
+            Err(refusal) => self.answer(&refusal),
         }
     }
 

@@ -1,0 +1,162 @@
+//! Two hosts, and a network between them that loses, delays and reorders packets, or is cut.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+
+use common::alice::CLIENT;
+use common::network::{CUT, FAIR, Network, Weather};
+use common::process::end;
+use common::program::{Joined, expect_answers, expect_events, join, resume, split};
+use common::server::{TestClient, TestServer};
+
+/// The next line that is no word of coming and going.
+fn said(client: &mut TestClient) -> String {
+    let mut lines = std::iter::from_fn(|| client.line());
+    lines.find(|line| !split_any(line).starts_with("-- ")).expect("the room goes on")
+}
+
+/// A line without its tag, if it has one.
+fn split_any(line: &str) -> &str {
+    if line.starts_with('@') { split(line).1 } else { line }
+}
+
+/// Says so many lines, each by itself.
+fn say(client: &mut TestClient, lines: std::ops::Range<usize>) {
+    lines.for_each(|number| client.send(format!("{number}\n")));
+}
+
+fn expect_said(client: &mut TestClient, by: &str, lines: std::ops::Range<usize>) {
+    for number in lines {
+        assert_eq!(split_any(&said(client)), format!("<{by}> {number}"));
+    }
+}
+
+#[test]
+fn a_network_that_loses_delays_and_reorders_packets_loses_no_line_and_doubles_none() {
+    const LINES: usize = 60;
+    let Some(mut network) = Network::make() else { return };
+    let server = network.serve("");
+    let (mut bob, mut carol) = network.near(|| (server.join("bob"), server.join("carol")));
+    let mut dave = network.far(|| server.join("dave"));
+    // A packet and the answer to it: one of five is lost.
+    network.be(Weather { delay: 80, loss: 10, reorder: 25 });
+    std::thread::scope(|scope| {
+        scope.spawn(|| say(&mut bob, 0..LINES));
+        scope.spawn(|| {
+            let mut asks = dave.second();
+            say(&mut asks, 0..LINES);
+            expect_said(&mut dave, "bob", 0..LINES);
+        });
+        // One who is near sees both, each in its order.
+        let mut next = [0, 0];
+        while next != [LINES, LINES] {
+            let line = said(&mut carol);
+            let which = usize::from(line.starts_with("<dave>"));
+            assert_eq!(line, format!("<{}> {}", ["bob", "dave"][which], next[which]));
+            next[which] += 1;
+        }
+    });
+    expect_said(&mut bob, "dave", 0..LINES);
+    dave.send("/quit\n");
+    dave.expect_end();
+}
+
+/// The client as a filter on the far host, which says a line.
+fn far_client(network: &Network, server: &TestServer, line: &str) -> std::process::Child {
+    let address = server.address;
+    let mut command = network.far_program(Path::new(CLIENT));
+    command.args(["--name", "alice", &address.ip().to_string(), &address.port().to_string()]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut client = command.spawn().expect("the client starts");
+    let mut stdin = client.stdin.take().expect("it is piped");
+    stdin.write_all(line.as_bytes()).expect("it reads");
+    client
+}
+
+#[test]
+fn from_half_a_second_away_the_client_has_its_name_and_is_sure_that_its_lines_were_said() {
+    let Some(mut network) = Network::make() else { return };
+    let server = network.serve("");
+    let mut bob = network.near(|| server.join("bob"));
+    network.be(Weather { delay: 250, ..FAIR });
+    let client = far_client(&network, &server, "hi\n/me waves\n");
+    let lines = [
+        "-- guest1 joined",
+        "-- guest1 is now alice",
+        "<alice> hi",
+        "* alice waves",
+        "-- alice left",
+    ];
+    lines.iter().for_each(|line| bob.expect(line));
+    let (status, out, err) = end(client);
+    // It would not be sure in the plain form.
+    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
+}
+
+#[test]
+fn a_cable_that_is_pulled_and_put_in_again_costs_nothing() {
+    let Some(mut network) = Network::make() else { return };
+    let server = network.serve("");
+    let (mut bob, mut carol) = network.near(|| (server.join("bob"), server.join("carol")));
+    bob.expect("-- carol joined");
+    let Joined { client: mut alice, .. } = network.far(|| join(&server, "alice"));
+    let plug: [fn(&mut Network, bool); 2] = [
+        |network, in_| network.plug_far(in_),
+        |network, in_| network.be(if in_ { FAIR } else { CUT }),
+    ];
+    for (round, plug) in plug.iter().enumerate() {
+        let lines = round * 10..(round + 1) * 10;
+        plug(&mut network, false);
+        say(&mut bob, lines.clone());
+        say(&mut alice, lines.clone());
+        // The others do not notice.
+        expect_said(&mut carol, "bob", lines.clone());
+        plug(&mut network, true);
+        let mut next = [lines.start; 2];
+        while next != [lines.end; 2] {
+            let line = said(&mut alice);
+            let which = usize::from(split_any(&line).starts_with("+ "));
+            let number = next[which];
+            let expected = [format!("<bob> {number}"), format!("+ {}", number + 2)];
+            assert_eq!(split_any(&line), expected[which]);
+            next[which] += 1;
+        }
+        expect_said(&mut bob, "alice", lines.clone());
+        expect_said(&mut carol, "alice", lines);
+    }
+}
+
+#[test]
+fn who_comes_back_while_the_server_has_not_noticed_the_loss_has_lost_and_doubled_nothing() {
+    let Some(mut network) = Network::make() else { return };
+    let server = network.serve("");
+    let mut bob = network.near(|| server.join("bob"));
+    let Joined { client: mut alice, token } = network.far(|| join(&server, "alice"));
+    bob.expect("-- alice joined");
+    alice.send("one\n");
+    let seen = expect_events(&mut alice, &["+ 2"])[0];
+    network.be(CUT);
+    // Neither side's last words arrive.
+    alice.send("two\n");
+    bob.send("there?\n");
+    alice.reset();
+    network.be(Weather { delay: 200, ..FAIR });
+    let mut alice = network.far(|| resume(&server, &token, seen));
+    let mut line = alice.line().expect("an answer");
+    // So far away, it has been a guest.
+    while !line.starts_with('@') {
+        line = alice.line().expect("an answer");
+    }
+    assert_eq!(split(&line).1, "-- welcome back, alice");
+    expect_answers(&mut alice, &["= resumed 2", "= nick alice"]);
+    alice.send("two\n");
+    expect_events(&mut alice, &["<bob> there?", "-- guest1 joined", "-- guest1 left", "+ 3"]);
+    for line in ["<alice> one", "-- guest1 joined", "-- guest1 left", "<alice> two"] {
+        bob.expect(line);
+    }
+}
