@@ -31,9 +31,17 @@ mod tests {
     }
 
     #[test]
-    fn no_seed_of_the_fuzzer_makes_trouble() {
+    fn no_seed_from_a_client_makes_trouble() {
         go_through("server", super::server);
+    }
+
+    #[test]
+    fn no_seed_from_a_server_makes_trouble() {
         go_through("client", super::client);
+    }
+
+    #[test]
+    fn no_seed_of_keys_makes_trouble() {
         go_through("editor", super::editor);
     }
 
