@@ -12,6 +12,7 @@ mod tests {
 
     use proptest::collection::vec;
     use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
+    use proptest::sample::select;
 
     use crate::protocol::arbitrary::{bytes, some_of_a_few};
 
@@ -30,16 +31,26 @@ mod tests {
     }
 
     #[test]
-    fn no_seed_of_the_fuzzer_makes_trouble() {
+    fn no_seed_from_a_client_makes_trouble() {
         go_through("server", super::server);
+    }
+
+    #[test]
+    fn no_seed_from_a_server_makes_trouble() {
         go_through("client", super::client);
+    }
+
+    #[test]
+    fn no_seed_of_keys_makes_trouble() {
         go_through("editor", super::editor);
     }
 
     /// Anything that a terminal sends, among it many keys that are no characters.
     fn keys() -> impl Strategy<Value = Vec<u8>> {
         let control = (0..0x20_u8).prop_map(|key| vec![key]);
-        (any::<u8>(), some_of_a_few(prop_oneof![control, bytes()], 60))
+        let word = select(&["a", " ", "日", "\u{301}", "🇩", "\u{200d}", "/m", "\x0ex\ny\x0f"][..]);
+        let word = word.prop_map(|word| word.as_bytes().to_vec());
+        (any::<u8>(), some_of_a_few(prop_oneof![4 => control, 3 => word, 1 => bytes()], 40))
             .prop_map(|(columns, keys)| [vec![columns], keys.concat()].concat())
     }
 
@@ -64,6 +75,11 @@ mod tests {
             super::client(&bytes);
             super::client(&lines);
         }
+    }
+
+    proptest! {
+        // Each key is a repaint.
+        #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
         fn no_keys_make_trouble(keys in keys()) {

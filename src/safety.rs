@@ -18,6 +18,8 @@ pub(crate) fn assert_safe(line: &str) {
     for c in line.chars() {
         let is_control = matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}') && c != '\t';
         assert!(!is_control, "a control character: {line:?}");
+        let ends_line = matches!(c, '\u{2028}' | '\u{2029}');
+        assert!(!ends_line, "a line end: {line:?}");
         let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         assert!(!reorders, "text that is turned around: {line:?}");
         if is_combining_mark(c) {

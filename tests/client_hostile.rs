@@ -6,8 +6,11 @@ mod common;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
+use common::DEADLINE;
 use common::alice::{CLIENT, alice, start};
 use common::peer::{BANNER, Conversation, Peer, TOKEN};
 use common::process::{end, without_our_variables};
@@ -95,7 +98,7 @@ fn a_line_without_an_end_takes_no_memory_in_a_pipe_either() {
 fn a_flood_of_people_who_are_not_there_does_no_harm() {
     const PEOPLE: usize = 12_000;
     let (mut terminal, mut server, _peer) = alice(&folder("people"), SIZE, &[], &["bob"]);
-    let talk = std::thread::spawn(move || {
+    let talk = thread::spawn(move || {
         for number in 0..PEOPLE {
             server.say_raw(format!("<n{number}x> hi\n"));
         }
@@ -143,7 +146,13 @@ fn lies_in_the_tagged_form_are_no_more_than_odd_lines() {
     server.say_raw("<bob> that was all\n");
     terminal.shows_what("all that can be a line, and no fact", |rows| {
         let lines = ["<bob> the last word", "<bob> and back", "@-1 1 <bob> less than nothing"];
-        let no_tags = ["@ x", "@1 <bob> too little", "= resumed 3", "<bob> that was all"];
+        let no_tags = [
+            "@18446744073709551616 1 <bob> more than there are",
+            "@ x",
+            "@1 <bob> too little",
+            "= resumed 3",
+            "<bob> that was all",
+        ];
         let is_there = |line: &&str| rows.lines().any(|row| row == *line);
         [&lines[..], &no_tags].concat().iter().all(is_there)
             && ["+ 99", "= resumed 99", "= token"].iter().all(|fact| !rows.contains(fact))
@@ -180,6 +189,37 @@ fn a_receipt_in_advance_confirms_nothing() {
     server.close();
     let (status, _, err) = end(child);
     assert_eq!((status, err.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_server_that_takes_nothing_holds_the_input_back() {
+    const MEGABYTES: usize = 64;
+    let peer = Peer::listen();
+    let mut child = filter("takes_nothing", &peer, &[]);
+    let server = peer.accept_as("alice");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let (read, is_read) = mpsc::channel();
+    let writer = thread::spawn(move || {
+        let line = "x".repeat(1023) + "\n";
+        let megabyte = line.repeat(1024);
+        (0..MEGABYTES).take_while(|_| stdin.write_all(megabyte.as_bytes()).is_ok()).for_each(
+            |_| {
+                read.send(()).ok();
+            },
+        );
+    });
+    is_read.recv_timeout(DEADLINE).expect("it reads the first megabyte");
+    // Until no more is read. The systems' buffers take some of it.
+    let mut more = 0;
+    while is_read.recv_timeout(Duration::from_secs(1)).is_ok() {
+        more += 1;
+        assert!(more < MEGABYTES / 2, "{more} MB more");
+    }
+    assert_frugal(child.id());
+    server.reset();
+    let (status, _, err) = end(child);
+    assert_eq!(status, Some(1), "{err}");
+    writer.join().expect("it has ended with the client");
 }
 
 #[test]
@@ -286,6 +326,7 @@ fn nothing_that_a_server_says_commands_the_terminal() {
     goes_on(terminal, server);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_client_whose_server_floods_and_then_breaks_leaves_the_terminal_as_it_was() {
     let (mut terminal, mut server, _peer) =

@@ -168,7 +168,7 @@ impl Editor {
         if let Mode::Searching(search) = std::mem::replace(&mut self.mode, Mode::Writing) {
             self.accept(search);
         }
-        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let text = text.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
         let lines: Vec<_> = text
             .trim_end_matches('\n')
             .split('\n')
@@ -691,6 +691,13 @@ mod tests {
         assert_eq!(editor.type_keys("<enter>"), ["<one", "\ttwo", "three red>"]);
         assert_eq!(editor.type_keys("<up><undo>"), [""; 0]);
         assert_eq!(editor.picture(), "<one\n\ttwo\nthree red>|");
+    }
+
+    #[test]
+    fn every_kind_of_line_end_ends_a_line_of_a_paste() {
+        let mut editor = Editor::showing("|");
+        editor.paste("a\nb\r\nc\rd\u{2028}e\u{2029}f");
+        assert_eq!(editor.text(), "a\nb\nc\nd\ne\nf");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use super::colours::Colours;
-use super::conversation::{Conversation, Moment, Shown};
+use super::conversation::{Action, Conversation, Moment, Shown};
 use super::echo::echo;
 use super::editor::{Direction, Editor, Key, Outcome, Prompt};
 use super::handshake::{Form, Progress, Server};
@@ -253,6 +253,9 @@ fn without_colours(text: &str) -> String {
 const PASTE: char = '\x0e';
 const PASTE_END: char = '\x0f';
 
+/// The longest line that is sent, in bytes: short, so that longer ones are met with.
+const LIMIT: usize = 30;
+
 /// Stands for taking back all that can be, and making it again.
 const BACK_AND_FORTH: char = '\x1e';
 
@@ -299,7 +302,7 @@ impl Desk {
         }
         let mut screen = Screen::new(Vec::new(), size);
         screen.begin(size).expect("a Vec takes all");
-        Desk { editor: Editor::new(30, sent), conversation, screen, row: Row::default() }
+        Desk { editor: Editor::new(LIMIT, sent), conversation, screen, row: Row::default() }
     }
 
     fn press(&mut self, key: Key) {
@@ -311,7 +314,8 @@ impl Desk {
             Outcome::Submit(lines) => {
                 assert!(!lines.is_empty());
                 assert!(lines.iter().all(|line| !line.trim().is_empty() && !line.contains('\n')));
-                assert!(lines.iter().all(|line| line.len() <= 30), "{lines:?}");
+                assert!(lines.iter().all(|line| line.len() <= LIMIT), "{lines:?}");
+                lines.iter().for_each(|line| self.obey(line));
             }
             Outcome::Edited
             | Outcome::Full
@@ -320,6 +324,15 @@ impl Desk {
             | Outcome::Suspend
             | Outcome::Quit => {}
         }
+    }
+
+    /// What the client itself answers is safe to show, too.
+    fn obey(&mut self, line: &str) {
+        let mut shown = Shown::default();
+        if let Action::Tell(answer) = self.conversation.obey(line) {
+            self.conversation.tell(&answer, Moment::now(0), &mut shown);
+        }
+        shown.text.lines().for_each(assert_safe);
     }
 
     /// What was taken back comes again.

@@ -1,9 +1,10 @@
 //! One line's bytes made into text that is safe to show in anyone's terminal.
 //!
 //! Removed are control characters (C0 but the tab, DEL, C1), whole escape sequences, telnet
-//! negotiation, the characters that reorder text (bidirectional embeddings, overrides and
-//! isolates), and combining marks beyond the eighth on one character. What is not UTF-8 becomes
-//! U+FFFD. All else passes untouched. A line without any of that is not copied.
+//! negotiation, Unicode's line and paragraph separators, the characters that reorder text
+//! (bidirectional embeddings, overrides and isolates), and combining marks beyond the eighth on one
+//! character. What is not UTF-8 becomes U+FFFD. All else passes untouched. A line without any of that
+//! is not copied.
 //!
 //! Escape sequences are those of ECMA-48 (CSI, OSC, DCS, SOS, PM, APC, in their seven-bit form and
 //! as C1 characters, and the two- and three-character ones of ISO 2022); telnet is RFC 854.
@@ -78,9 +79,10 @@ fn filter(text: &str) -> String {
     safe
 }
 
-/// Whether `c` never passes: it moves the cursor, begins an escape sequence or reorders the text.
+/// Whether `c` never passes: it moves the cursor, begins an escape sequence, ends a line to whoever
+/// goes by Unicode, or reorders the text.
 fn is_dangerous(c: char) -> bool {
-    (c.is_control() && c != '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    (c.is_control() && c != '\t') || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Counts the combining marks on the current character.
@@ -273,6 +275,8 @@ mod tests {
             // Text that is turned around.
             ("a\u{202e}b\u{202c}\u{2066}c\u{2069}".as_bytes(), "abc"),
             ("a\u{200e}b\u{200f}c".as_bytes(), "a\u{200e}b\u{200f}c"),
+            // Lines that end elsewhere.
+            ("a\u{2028}b\u{2029}c\u{85}d\x0be\x0cf\rg".as_bytes(), "abcdefg"),
             // Not UTF-8.
             (b"\xc3\xa9 \xe9 \xc3", "é \u{fffd} \u{fffd}"),
             (b"\xe2\x82", "\u{fffd}"),

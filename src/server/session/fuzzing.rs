@@ -107,10 +107,11 @@ impl Stage {
     }
 
     fn silence(&mut self, splitter: &mut LineSplitter) -> Next {
+        let before = self.name();
         std::mem::swap(&mut self.session.lines, splitter);
         let next = self.session.silence();
         std::mem::swap(&mut self.session.lines, splitter);
-        self.look(None);
+        self.look(before);
         next
     }
 
