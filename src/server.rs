@@ -150,6 +150,7 @@ pub fn run(listener: TcpListener, config: &Config, shutdown: &Shutdown) -> Resul
         room: Arc::clone(&room),
         max_clients: config.max_clients,
         limits: Limits { line: config.max_line, rate: config.rate_limit },
+        patience: config.stall_timeout,
         sessions: Vec::new(),
         accepted: 0,
         in_trouble: false,
@@ -191,6 +192,8 @@ struct Door {
     room: Arc<Room>,
     max_clients: usize,
     limits: Limits,
+    /// How long a client may take nothing of what it is due.
+    patience: Duration,
     /// Weak, so that a client that is gone takes none of the system's sockets.
     sessions: Vec<(Weak<Connection>, JoinHandle<()>)>,
     /// How many connections there have been.
@@ -236,7 +239,8 @@ impl Door {
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
         self.accepted += 1;
         // A client that is gone already has a socket that takes no options.
-        let connection = Connection::new(ConnectionId(self.accepted), stream, peer);
+        let id = ConnectionId(self.accepted);
+        let connection = Connection::new(id, stream, peer, self.patience);
         let Ok(connection) = connection.map(Arc::new) else { return Ok(()) };
         let seat = Seat::take(&self.room, peer.ip());
         if let Err(refusal) = &seat {

@@ -7,6 +7,7 @@ mod common;
 use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use common::alice::CLIENT;
 use common::network::{CUT, FAIR, Network, Weather};
@@ -159,4 +160,35 @@ fn who_comes_back_while_the_server_has_not_noticed_the_loss_has_lost_and_doubled
     for line in ["<alice> one", "-- guest1 joined", "-- guest1 left", "<alice> two"] {
         bob.expect(line);
     }
+}
+
+/// Cuts the wire, and waits until a member on the far host is gone; how long that takes.
+fn time_to_be_gone(says: &str) -> Option<Duration> {
+    let mut network = Network::make()?;
+    let server = network.serve("--stall-timeout 5");
+    let mut bob = network.near(|| server.join("bob"));
+    let mut dave = network.far(|| server.join("dave"));
+    bob.expect("-- dave joined");
+    // With that comes the word that he has all that he was sent.
+    dave.send("hi\n");
+    bob.expect("<dave> hi");
+    network.be(CUT);
+    let cut = Instant::now();
+    bob.send(says);
+    bob.stream.set_read_timeout(Some(Duration::from_secs(90))).expect("not zero");
+    bob.expect("-- dave left (connection lost)");
+    drop(dave);
+    Some(cut.elapsed())
+}
+
+#[test]
+#[ignore = "it takes more than a minute"]
+fn a_dead_peer_is_gone_after_about_a_minute_whether_or_not_it_is_due_anything() {
+    std::thread::scope(|scope| {
+        let tries = ["", "there?\n"].map(|says| (says, scope.spawn(move || time_to_be_gone(says))));
+        for (says, time) in tries {
+            let Some(time) = time.join().expect("it is gone") else { return };
+            assert!((50..90).contains(&time.as_secs()), "{says:?}: {time:?}");
+        }
+    });
 }

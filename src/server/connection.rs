@@ -39,12 +39,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// A connection whose client may take nothing of what it is due for so long.
     pub(crate) fn new(
         id: ConnectionId,
         stream: TcpStream,
         peer: SocketAddr,
+        patience: Duration,
     ) -> io::Result<Connection> {
-        system::prepare(&stream)?;
+        system::prepare(&stream, patience)?;
         // An IPv4 client of a socket that takes both is shown as one.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         Ok(Connection { id, stream, peer, verdict: OnceLock::new() })
