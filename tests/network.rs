@@ -6,14 +6,14 @@ mod common;
 
 use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::alice::CLIENT;
 use common::network::{CUT, FAIR, Network, Weather};
 use common::process::end;
 use common::program::{Joined, expect_answers, expect_events, join, resume, split};
-use common::server::{TestClient, TestServer};
+use common::server::TestClient;
 
 /// The next line that is no word of coming and going.
 fn said(client: &mut TestClient) -> String {
@@ -67,11 +67,8 @@ fn a_network_that_loses_delays_and_reorders_packets_loses_no_line_and_doubles_no
     dave.expect_end();
 }
 
-/// The client as a filter on the far host, which says a line.
-fn far_client(network: &Network, server: &TestServer, line: &str) -> std::process::Child {
-    let address = server.address;
-    let mut command = network.far_program(Path::new(CLIENT));
-    command.args(["--name", "alice", &address.ip().to_string(), &address.port().to_string()]);
+/// A client on the far host, which says these lines and ends.
+fn far_client(mut command: Command, line: &str) -> Child {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut client = command.spawn().expect("the client starts");
     let mut stdin = client.stdin.take().expect("it is piped");
@@ -80,23 +77,27 @@ fn far_client(network: &Network, server: &TestServer, line: &str) -> std::proces
 }
 
 #[test]
-fn from_half_a_second_away_the_client_has_its_name_and_is_sure_that_its_lines_were_said() {
+fn from_half_a_second_away_a_client_has_its_name_and_is_sure_that_its_lines_were_said() {
     let Some(mut network) = Network::make() else { return };
     let server = network.serve("");
     let mut bob = network.near(|| server.join("bob"));
     network.be(Weather { delay: 250, ..FAIR });
-    let client = far_client(&network, &server, "hi\n/me waves\n");
-    let lines = [
-        "-- guest1 joined",
-        "-- guest1 is now alice",
-        "<alice> hi",
-        "* alice waves",
-        "-- alice left",
-    ];
-    lines.iter().for_each(|line| bob.expect(line));
-    let (status, out, err) = end(client);
-    // It would not be sure in the plain form.
-    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
+    let [host, port] = [server.address.ip().to_string(), server.address.port().to_string()];
+    let mut ours = network.far_program(Path::new(CLIENT));
+    ours.args(["--name", "alice", &host, &port]);
+    let mut example = network.far_program(Path::new("python3"));
+    example.args([concat!(env!("CARGO_MANIFEST_DIR"), "/examples/python/chat.py"), &host, &port]);
+    example.arg("alice");
+    for program in [ours, example] {
+        let client = far_client(program, "hi\n/me waves\n");
+        for line in ["-- guest1 joined", "-- guest1 is now alice", "<alice> hi", "* alice waves"] {
+            bob.expect(line);
+        }
+        bob.expect("-- alice left");
+        let (status, out, err) = end(client);
+        // It would not be sure in the plain form.
+        assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
+    }
 }
 
 #[test]
