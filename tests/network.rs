@@ -13,6 +13,7 @@ use common::alice::CLIENT;
 use common::network::{CUT, FAIR, Network, Weather};
 use common::process::end;
 use common::program::{Joined, expect_answers, expect_events, join, resume, split};
+use common::proxy::{Budget, Proxy};
 use common::server::TestClient;
 
 /// The next line that is no word of coming and going.
@@ -95,9 +96,36 @@ fn from_half_a_second_away_a_client_has_its_name_and_is_sure_that_its_lines_were
         }
         bob.expect("-- alice left");
         let (status, out, err) = end(client);
-        // It would not be sure in the plain form.
         assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
     }
+}
+
+#[test]
+fn a_client_that_is_cut_off_again_and_again_from_far_away_says_each_line_once() {
+    const LINES: usize = 400;
+    const CUTS: usize = 3;
+    let Some(mut network) = Network::make() else { return };
+    let server = network.serve("");
+    let mut bob = network.near(|| server.join("bob"));
+    let proxy = network.far(|| Proxy::start(server.address, Budget::new(1), 9000));
+    network.be(Weather { delay: 170, ..FAIR });
+    let [host, port] = [proxy.address.ip().to_string(), proxy.address.port().to_string()];
+    let mut program = network.far_program(Path::new(CLIENT));
+    program.args(["--reconnect", "--name", "alice", &host, &port]);
+    let lines: Vec<String> =
+        (0..LINES).map(|number| format!("{number} {}", "x".repeat(40))).collect();
+    let client = far_client(program, &(lines.join("\n") + "\n"));
+    for expected in &lines {
+        assert_eq!(said(&mut bob), format!("<alice> {expected}"));
+        if proxy.cuts() >= CUTS {
+            proxy.stop_cutting();
+        }
+    }
+    proxy.stop_cutting();
+    let (status, out, err) = end(client);
+    assert_eq!(status, Some(0), "{out}\n{err}");
+    assert!(proxy.cuts() > 1, "{} cuts", proxy.cuts());
+    while bob.line().expect("the room goes on") != "-- alice left" {}
 }
 
 #[test]
