@@ -165,6 +165,7 @@ fn serve(
         room: Arc::clone(room),
         max_clients: config.max_clients,
         limits: Limits { line: config.max_line, rate: config.rate_limit },
+        patience: config.stall_timeout,
         sessions: Vec::new(),
         accepted: 0,
         waiting: None,
@@ -207,6 +208,8 @@ struct Door {
     room: Arc<Room>,
     max_clients: usize,
     limits: Limits,
+    /// How long a client may take nothing of what it is due.
+    patience: Duration,
     /// Weak, so that a client that is gone takes none of the system's sockets.
     sessions: Vec<(Weak<Connection>, JoinHandle<()>)>,
     /// How many connections there have been.
@@ -254,7 +257,8 @@ impl Door {
                 Err(e) => return Err(e),
             };
             self.accepted += 1;
-            match Connection::new(ConnectionId(self.accepted), stream, peer) {
+            let id = ConnectionId(self.accepted);
+            match Connection::new(id, stream, peer, self.patience) {
                 Ok(connection) => return Ok(Some(Arc::new(connection))),
                 // Gone already, most likely: then a socket takes no options.
                 Err(why) => log::debug!("{peer} was not let in: {why}"),

@@ -6,13 +6,15 @@ mod common;
 
 use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use common::alice::CLIENT;
 use common::network::{CUT, FAIR, Network, Weather};
 use common::process::end;
 use common::program::{Joined, expect_answers, expect_events, join, resume, split};
-use common::server::{TestClient, TestServer};
+use common::proxy::{Budget, Proxy};
+use common::server::TestClient;
 
 /// The next line that is no word of coming and going.
 fn said(client: &mut TestClient) -> String {
@@ -66,11 +68,8 @@ fn a_network_that_loses_delays_and_reorders_packets_loses_no_line_and_doubles_no
     dave.expect_end();
 }
 
-/// The client as a filter on the far host, which says a line.
-fn far_client(network: &Network, server: &TestServer, line: &str) -> std::process::Child {
-    let address = server.address;
-    let mut command = network.far_program(Path::new(CLIENT));
-    command.args(["--name", "alice", &address.ip().to_string(), &address.port().to_string()]);
+/// A client on the far host, which says these lines and ends.
+fn far_client(mut command: Command, line: &str) -> Child {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut client = command.spawn().expect("the client starts");
     let mut stdin = client.stdin.take().expect("it is piped");
@@ -79,23 +78,54 @@ fn far_client(network: &Network, server: &TestServer, line: &str) -> std::proces
 }
 
 #[test]
-fn from_half_a_second_away_the_client_has_its_name_and_is_sure_that_its_lines_were_said() {
+fn from_half_a_second_away_a_client_has_its_name_and_is_sure_that_its_lines_were_said() {
     let Some(mut network) = Network::make() else { return };
     let server = network.serve("");
     let mut bob = network.near(|| server.join("bob"));
     network.be(Weather { delay: 250, ..FAIR });
-    let client = far_client(&network, &server, "hi\n/me waves\n");
-    let lines = [
-        "-- guest1 joined",
-        "-- guest1 is now alice",
-        "<alice> hi",
-        "* alice waves",
-        "-- alice left",
-    ];
-    lines.iter().for_each(|line| bob.expect(line));
+    let [host, port] = [server.address.ip().to_string(), server.address.port().to_string()];
+    let mut ours = network.far_program(Path::new(CLIENT));
+    ours.args(["--name", "alice", &host, &port]);
+    let mut example = network.far_program(Path::new("python3"));
+    example.args([concat!(env!("CARGO_MANIFEST_DIR"), "/examples/python/chat.py"), &host, &port]);
+    example.arg("alice");
+    for program in [ours, example] {
+        let client = far_client(program, "hi\n/me waves\n");
+        for line in ["-- guest1 joined", "-- guest1 is now alice", "<alice> hi", "* alice waves"] {
+            bob.expect(line);
+        }
+        bob.expect("-- alice left");
+        let (status, out, err) = end(client);
+        assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
+    }
+}
+
+#[test]
+fn a_client_that_is_cut_off_again_and_again_from_far_away_says_each_line_once() {
+    const LINES: usize = 400;
+    const CUTS: usize = 3;
+    let Some(mut network) = Network::make() else { return };
+    let server = network.serve("");
+    let mut bob = network.near(|| server.join("bob"));
+    let proxy = network.far(|| Proxy::start(server.address, Budget::new(1), 9000));
+    network.be(Weather { delay: 170, ..FAIR });
+    let [host, port] = [proxy.address.ip().to_string(), proxy.address.port().to_string()];
+    let mut program = network.far_program(Path::new(CLIENT));
+    program.args(["--reconnect", "--name", "alice", &host, &port]);
+    let lines: Vec<String> =
+        (0..LINES).map(|number| format!("{number} {}", "x".repeat(40))).collect();
+    let client = far_client(program, &(lines.join("\n") + "\n"));
+    for expected in &lines {
+        assert_eq!(said(&mut bob), format!("<alice> {expected}"));
+        if proxy.cuts() >= CUTS {
+            proxy.stop_cutting();
+        }
+    }
+    proxy.stop_cutting();
     let (status, out, err) = end(client);
-    // It would not be sure in the plain form.
-    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
+    assert_eq!(status, Some(0), "{out}\n{err}");
+    assert!(proxy.cuts() > 1, "{} cuts", proxy.cuts());
+    while bob.line().expect("the room goes on") != "-- alice left" {}
 }
 
 #[test]
@@ -159,4 +189,35 @@ fn who_comes_back_while_the_server_has_not_noticed_the_loss_has_lost_and_doubled
     for line in ["<alice> one", "-- guest1 joined", "-- guest1 left", "<alice> two"] {
         bob.expect(line);
     }
+}
+
+/// Cuts the wire, and waits until a member on the far host is gone; how long that takes.
+fn time_to_be_gone(says: &str) -> Option<Duration> {
+    let mut network = Network::make()?;
+    let server = network.serve("--stall-timeout 5");
+    let mut bob = network.near(|| server.join("bob"));
+    let mut dave = network.far(|| server.join("dave"));
+    bob.expect("-- dave joined");
+    // With that comes the word that he has all that he was sent.
+    dave.send("hi\n");
+    bob.expect("<dave> hi");
+    network.be(CUT);
+    let cut = Instant::now();
+    bob.send(says);
+    bob.stream.set_read_timeout(Some(Duration::from_secs(90))).expect("not zero");
+    bob.expect("-- dave left (connection lost)");
+    drop(dave);
+    Some(cut.elapsed())
+}
+
+#[test]
+#[ignore = "it takes more than a minute"]
+fn a_dead_peer_is_gone_after_about_a_minute_whether_or_not_it_is_due_anything() {
+    std::thread::scope(|scope| {
+        let tries = ["", "there?\n"].map(|says| (says, scope.spawn(move || time_to_be_gone(says))));
+        for (says, time) in tries {
+            let Some(time) = time.join().expect("it is gone") else { return };
+            assert!((50..90).contains(&time.as_secs()), "{says:?}: {time:?}");
+        }
+    });
 }

@@ -77,8 +77,11 @@ class Client:
             self.connection.settimeout(None)
             self.taken = self.taken if self.token else 0
             self.send("/tags", f"/resume {self.token} {self.seen}" if self.token else self.next_name())
-            while (line := stream.readline()).startswith("@") and line.endswith("\n"):
-                seq, _, body = line[1:-1].split(" ", 2)
+            while (line := stream.readline()).endswith("\n"):
+                is_tagged = line.startswith("@")  # or else we are a guest, until the server hears from us
+                seq, _, body = line[1:-1].split(" ", 2) if is_tagged else ("-", "", line[:-1])
+                if not is_tagged and self.token and not body.startswith("!! /resume"):
+                    continue  # it comes again
                 with self.change:
                     self.seen = self.seen if seq == "-" or body.startswith("| ") else int(seq)
                     self.receive(body)

@@ -35,14 +35,21 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// A connection whose client may take nothing of what it is due for so long.
     pub(crate) fn new(
         id: ConnectionId,
         stream: TcpStream,
         peer: SocketAddr,
+        patience: Duration,
     ) -> io::Result<Connection> {
         // An IPv4 client of a socket that takes both is shown as one.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        Ok(Connection { id, socket: Socket::new(stream)?, peer, verdict: OnceLock::new() })
+        Ok(Connection {
+            id,
+            socket: Socket::new(stream, patience)?,
+            peer,
+            verdict: OnceLock::new(),
+        })
     }
 
     pub(crate) fn id(&self) -> ConnectionId {

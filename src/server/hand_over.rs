@@ -466,6 +466,73 @@ fn who_is_taken_over_while_it_talks_says_each_line_once() {
     });
 }
 
+/// One who is a guest before the server hears from it, while bob talks.
+fn far_away(house: &House, lines: usize) -> (Client, JoinHandle<()>) {
+    let mut far = house.connect();
+    let clock = Clock::start(Duration::from_millis(300));
+    far.expect(BANNER);
+    far.expect_start("-- you are guest1, ");
+    clock.stop();
+    let mut bob = house.join("bob");
+    let talker = thread::spawn(move || {
+        (1..=lines).for_each(|number| assert!(bob.send(&format!("{number}\n"))));
+        bob.send("/quit\n");
+        bob.rest();
+    });
+    (far, talker)
+}
+
+#[test]
+fn a_guest_that_asks_late_for_the_tagged_form_gets_each_line_once_in_one_form_or_the_other() {
+    explore(RUNS, || {
+        const LINES: usize = 5;
+        let house = House::open(1 << 20);
+        let (mut far, talker) = far_away(&house, LINES);
+        far.send("/tags\nhi\n");
+        let mut heard = Vec::new();
+        let is_over = |heard: &[String]| {
+            ["-- bob left", "+ 1"].iter().all(|end| heard.iter().any(|it| split(it).1 == *end))
+        };
+        while !is_over(&heard) {
+            heard.push(far.line().expect("the room goes on"));
+        }
+        assert_eq!(said_by("bob", &heard), numbers(LINES));
+        assert!(heard.is_sorted_by_key(|line| line.starts_with('@')), "{heard:?}");
+        let first = heard.iter().find(|line| line.starts_with('@')).expect("it is told a token");
+        assert!(split(first).1.starts_with("= token "), "{heard:?}");
+        talker.join().expect("no panic");
+        drop(far);
+        house.shut_down();
+    });
+}
+
+#[test]
+fn who_comes_back_as_a_guest_gets_what_it_missed_once() {
+    explore(RUNS, || {
+        const LINES: usize = 5;
+        let house = House::open(1 << 20);
+        let (alice, token) = house.join_tagged("alice");
+        drop(alice);
+        let (mut far, talker) = far_away(&house, LINES);
+        far.send(&format!("/tags\n/resume {token} 0\nhi\n"));
+        assert_eq!(far.until(|body| body.starts_with("= resumed ")), "= resumed 1");
+        let mut heard = Vec::new();
+        let is_over = |heard: &[String]| {
+            ["-- bob left", "+ 2"].iter().all(|end| heard.iter().any(|it| split(it).1 == *end))
+        };
+        while !is_over(&heard) {
+            heard.push(far.line().expect("the room goes on"));
+        }
+        assert_eq!(said_by("bob", &heard), numbers(LINES));
+        for told in ["-- guest1 joined", "-- guest1 left"] {
+            assert_eq!(heard.iter().filter(|line| split(line).1 == told).count(), 1, "{heard:?}");
+        }
+        talker.join().expect("no panic");
+        drop(far);
+        house.shut_down();
+    });
+}
+
 #[test]
 fn a_shutdown_at_any_moment_delivers_what_was_taken_and_ends() {
     explore(RUNS, || {

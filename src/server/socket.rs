@@ -26,8 +26,8 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream) -> io::Result<Socket> {
-        system::prepare(&stream)?;
+    pub(super) fn new(stream: TcpStream, patience: Duration) -> io::Result<Socket> {
+        system::prepare(&stream, patience)?;
         Ok(Socket {
             stream,
             #[cfg(windows)]
@@ -144,7 +144,7 @@ mod tests {
         let address = listener.local_addr().expect("it is bound");
         let peer = TcpStream::connect(address).expect("it listens");
         let (ours, _) = listener.accept().expect("one has connected");
-        let ours = Socket::new(ours).expect("an open socket");
+        let ours = Socket::new(ours, DEADLINE).expect("an open socket");
         peer.set_read_timeout(Some(DEADLINE)).expect("an open socket");
         (ours, peer)
     }

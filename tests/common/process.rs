@@ -113,6 +113,40 @@ pub fn assert_never_wakes(process: u32) {
     }
 }
 
+/// What a process holds of the system.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holdings {
+    pub descriptors: usize,
+    pub threads: usize,
+}
+
+#[cfg(target_os = "linux")]
+pub fn holdings(process: u32) -> Holdings {
+    let count =
+        |what| std::fs::read_dir(format!("/proc/{process}/{what}")).expect("it runs").count();
+    Holdings { descriptors: count("fd"), threads: count("task") }
+}
+
+/// Waits until a process holds no more of the system than that.
+#[cfg(target_os = "linux")]
+#[track_caller]
+pub fn expect_holdings(process: u32, expected: Holdings) {
+    let deadline = Instant::now() + DEADLINE;
+    while holdings(process) != expected {
+        assert!(Instant::now() < deadline, "{:?} and not {expected:?}", holdings(process));
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// How much memory of its own a process has, in KB.
+#[cfg(target_os = "linux")]
+pub fn resident(process: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("Linux has it");
+    line.split_whitespace().nth(1).and_then(|it| it.parse().ok()).expect("a number")
+}
+
 /// How often each thread of a process has been put to sleep, or kept from running.
 #[cfg(target_os = "linux")]
 fn switches(process: u32) -> Vec<String> {

@@ -5,6 +5,7 @@ wire.py NAME NAME: makes a network interface for each end. Each line on standard
 overtake the others. It ends with its input.
 """
 
+import contextlib
 import fcntl
 import heapq
 import os
@@ -23,39 +24,55 @@ def end_of_wire(name):
     return end
 
 
+class Wire:
+    def __init__(self, near, far):
+        self.across = {near: far, far: near}
+        self.delay = self.loss = self.reorder = 0.0
+        self.packets, self.number = [], 0  # (when, number, where to, packet), the next one first
+        self.chance = random.Random(7)
+
+    def be(self, weather):
+        self.delay, self.loss, self.reorder = weather
+        if self.loss == 1:
+            self.packets.clear()
+
+    def wait(self):
+        return max(0.0, self.packets[0][0] - time.monotonic()) if self.packets else None
+
+    def take(self, end):
+        """Takes all packets that an end has."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                packet = os.read(end, 65536)
+                if self.chance.random() >= self.loss:
+                    overtakes = self.chance.random() < self.reorder
+                    when = time.monotonic() + (0 if overtakes else self.delay)
+                    self.number += 1
+                    heapq.heappush(self.packets, (when, self.number, self.across[end], packet))
+
+    def give(self):
+        """Gives on the packets whose time has come."""
+        while self.packets and self.packets[0][0] <= time.monotonic():
+            _, _, end, packet = heapq.heappop(self.packets)
+            with contextlib.suppress(OSError):  # that end is down, or takes no more
+                os.write(end, packet)
+
+
 def main():
-    near, far = (end_of_wire(name) for name in sys.argv[1:3])
-    across = {near: far, far: near}
+    ends = [end_of_wire(name) for name in sys.argv[1:3]]
+    wire = Wire(*ends)
     print("ready", flush=True)
-    chance = random.Random(7)
-    delay = loss = reorder = 0.0
-    packets = []  # (when, number, where to, packet)
-    number = 0
     while True:
-        wait = max(0.0, packets[0][0] - time.monotonic()) if packets else None
-        ready, _, _ = select.select([near, far, sys.stdin], [], [], wait)
+        ready, _, _ = select.select([*ends, sys.stdin], [], [], wire.wait())
+        for end in ends:
+            wire.take(end)  # what was sent until now, before the weather changes
         if sys.stdin in ready:
             line = sys.stdin.readline()
             if not line:
                 return
-            delay, loss, reorder = map(float, line.split())
-            if loss == 1:
-                packets.clear()
+            wire.be(map(float, line.split()))
             print("done", flush=True)
-        for end in (near, far):
-            if end not in ready:
-                continue
-            packet = os.read(end, 65536)
-            if chance.random() >= loss:
-                when = time.monotonic() + (0 if chance.random() < reorder else delay)
-                number += 1
-                heapq.heappush(packets, (when, number, across[end], packet))
-        while packets and packets[0][0] <= time.monotonic():
-            _, _, end, packet = heapq.heappop(packets)
-            try:
-                os.write(end, packet)
-            except OSError:
-                pass  # That end is down, or takes no more.
+        wire.give()
 
 
 main()

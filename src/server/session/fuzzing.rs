@@ -61,6 +61,8 @@ struct Stage {
     lines: Vec<String>,
 }
 
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
 impl Stage {
     fn new() -> Stage {
         let config = Config {
@@ -70,13 +72,14 @@ impl Stage {
             rate_limit: 0,
             replay: 20,
             memory: 16 * READ,
-            stall_timeout: Duration::from_secs(30),
+            stall_timeout: STALL_TIMEOUT,
             away_timeout: Duration::from_secs(60),
         };
         let room = Arc::new(Room::new(Waker::new().expect("a pipe"), &config));
         let (stream, client) = pair();
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let connection = Connection::new(ConnectionId(1), stream, peer).expect("a connection");
+        let connection = Connection::new(ConnectionId(1), stream, peer, STALL_TIMEOUT);
+        let connection = connection.expect("a connection");
         let connection = Arc::new(connection);
         let seat = || Seat::take(&room, peer.ip()).expect("there are two places");
         let newcomer = Newcomer { connection: &connection, form: Form::Plain, taken: 0 };

@@ -221,7 +221,7 @@ impl Drop for TcpStream {
     }
 }
 
-pub(crate) fn prepare(_stream: &TcpStream) -> io::Result<()> {
+pub(crate) fn prepare(_stream: &TcpStream, _patience: Duration) -> io::Result<()> {
     Ok(())
 }
 
