@@ -151,16 +151,16 @@ fn who_comes_back_has_missed_nothing_and_nobody_was_told() {
     alice.send("three\nunfinished");
     lose(&server, &alice, "alice");
     bob.send("still there?\n/msg alice psst\n/who\n/nick robert\n");
-    let mut carol = server.connect();
-    carol.send("/nick ALICE\n");
-    carol.expect("-- chatroom 1: welcome (/help for the commands)");
-    carol.expect_start("-- you are guest1");
     for line in ["-- alice joined", "<alice> one", "[alice -> you] two", "<alice> three"] {
         bob.expect(line);
     }
     for line in ["[you -> alice] psst", "-- 2 here: alice, bob", "-- you are now robert"] {
         bob.expect(line);
     }
+    let mut carol = server.connect();
+    carol.send("/nick ALICE\n");
+    carol.expect("-- chatroom 1: welcome (/help for the commands)");
+    carol.expect_start("-- you are guest1");
     let mut alice = resume(&server, &token, seqs[0]);
     expect_answers(&mut alice, &["-- welcome back, alice", "= resumed 5", "= nick alice"]);
     expect_events(
