@@ -11,7 +11,7 @@ use std::process::Stdio;
 use common::process::assert_never_wakes;
 #[cfg(unix)]
 use common::process::signal;
-use common::process::{UNKNOWN_HOST, run};
+use common::process::{UNKNOWN_HOST, run, wait_for_text};
 #[cfg(unix)]
 use common::server::chatserver_by;
 use common::server::{TestServer, chatserver};
@@ -126,8 +126,7 @@ fn the_environment_stands_for_every_argument() {
     // Ten lines at once are within a limit of one a second.
     alice.send("again\n".repeat(12));
     alice.expect_start("-- slow down: ");
-    let text = std::fs::read_to_string(&log).expect("it was written");
-    assert!(text.contains("[DEBUG] <alice> first"), "{text}");
+    wait_for_text(&log, "[DEBUG] <alice> first");
 }
 
 #[test]

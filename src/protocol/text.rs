@@ -93,12 +93,12 @@ impl Marks {
     /// Whether `c` may stand where it stands. What has no width, such as a joiner, neither counts nor
     /// begins a new character, or a pile of marks could be built up in portions.
     fn allow(&mut self, c: char) -> bool {
-        if c.is_ascii() {
-            self.0 = 0;
-        } else if is_mark(c) {
+        let has_width = c.is_ascii() || c.width() != Some(0);
+        if !c.is_ascii() && is_mark(c, has_width) {
             self.0 += 1;
             return self.0 <= MAX_MARKS;
-        } else if c.width() != Some(0) {
+        }
+        if has_width {
             self.0 = 0;
         }
         true
@@ -106,10 +106,10 @@ impl Marks {
 }
 
 /// Whether `c` is drawn onto the character before it: a mark, or a Korean vowel or final consonant.
-fn is_mark(c: char) -> bool {
+fn is_mark(c: char, has_width: bool) -> bool {
     match c.general_category_group() {
         GeneralCategoryGroup::Mark => true,
-        GeneralCategoryGroup::Letter => c.width() == Some(0),
+        GeneralCategoryGroup::Letter => !has_width,
         _ => false,
     }
 }

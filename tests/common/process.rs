@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Read;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -72,6 +73,20 @@ pub fn wait(child: &mut Child) -> ExitStatus {
             child.kill().ok();
             panic!("the program does not end");
         }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until a file that is being written has `part` in it.
+#[track_caller]
+pub fn wait_for_text(path: &Path, part: &str) {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        if text.contains(part) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "no {part:?} in {text:?}");
         thread::sleep(Duration::from_millis(5));
     }
 }
