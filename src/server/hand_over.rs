@@ -37,6 +37,8 @@ const CHANGES: usize = 4;
 /// What a client's socket holds of what it does not read, in bytes.
 const ROOMY: usize = 16 * 1024;
 const SMALL: usize = 100;
+/// It takes the banner, and then lines in pieces.
+const TIGHT: usize = 50;
 
 const BANNER: &str = "-- chatroom 1: welcome (/help for the commands)";
 
@@ -468,7 +470,7 @@ fn who_is_taken_over_while_it_talks_says_each_line_once() {
 
 /// One who is a guest before the server hears from it, while bob talks.
 fn far_away(house: &House, lines: usize) -> (Client, JoinHandle<()>) {
-    let mut far = house.connect();
+    let mut far = house.connect_with(TIGHT);
     let clock = Clock::start(Duration::from_millis(300));
     far.expect(BANNER);
     far.expect_start("-- you are guest1, ");
@@ -515,6 +517,14 @@ fn who_comes_back_as_a_guest_gets_what_it_missed_once() {
         drop(alice);
         let (mut far, talker) = far_away(&house, LINES);
         far.send(&format!("/tags\n/resume {token} 0\nhi\n"));
+        let mut whole = vec!["-- bob joined".to_owned(), "-- bob left".to_owned()];
+        whole.extend(numbers(LINES).iter().map(|number| format!("<bob> {number}")));
+        let mut line = far.line().expect("the room goes on");
+        while !line.starts_with('@') {
+            assert!(whole.contains(&line), "{line:?}");
+            line = far.line().expect("the room goes on");
+        }
+        assert_eq!(split(&line).1, "-- welcome back, alice");
         assert_eq!(far.until(|body| body.starts_with("= resumed ")), "= resumed 1");
         let mut heard = Vec::new();
         let is_over = |heard: &[String]| {
