@@ -190,22 +190,6 @@ impl Link {
         }
     }
 
-    /// Has the sender wait, with all but our own question, until what was missed has been shown.
-    pub(super) fn fall_behind(&self) {
-        self.state().standing.outbox.fall_behind();
-    }
-
-    /// To be told when that is so.
-    pub(super) fn catch_up(&self) {
-        self.state().standing.outbox.catch_up();
-        self.changed.notify_all();
-    }
-
-    /// Whether something of the user's waits to be sent.
-    pub(super) fn has_unwritten(&self) -> bool {
-        self.state().standing.outbox.has_unwritten()
-    }
-
     /// Waits until there is a connection and it is clear what the server is and by what name it
     /// knows us, or it has been silent for too long. Until then nothing of the user's may be sent.
     /// The second value is how lines come over that connection.
@@ -233,16 +217,6 @@ impl Link {
                 state.progress = state.standing.handshake.progress();
             }
         }
-    }
-
-    /// Waits until there is no need to come back: the server is gone, no more will be entered, and
-    /// all that was is known to be taken. It may never come to that.
-    pub(super) fn wait_for_no_need(&self) {
-        let is_needed = |state: &mut State| {
-            let is_over = state.unreachable && state.input != Input::Open;
-            !is_over || state.standing.outbox.unsaid() > 0
-        };
-        drop(self.changed.wait_while(self.state(), is_needed));
     }
 
     /// Waits until the receiver has found that this connection is lost.
@@ -338,11 +312,6 @@ impl Link {
         }
     }
 
-    /// How many of the user's lines are not known to be said.
-    pub(super) fn unsaid(&self) -> usize {
-        self.state().standing.outbox.unsaid()
-    }
-
     /// What it means that there are some, at the end.
     pub(super) fn unconfirmed(&self, lines: usize) -> Problem {
         self.connection().unconfirmed(lines)
@@ -357,18 +326,6 @@ impl Link {
     /// it.
     pub(super) fn has_got_further(&self) -> bool {
         self.state().standing.has_got_further()
-    }
-
-    /// All that a lost connection had to bring has come.
-    pub(super) fn settle_covered(&self) -> Option<News> {
-        let news = self.state().standing.settle_covered();
-        self.changed.notify_all();
-        news
-    }
-
-    /// Whether it is not yet known what became of lines that a lost connection took.
-    pub(super) fn has_covered(&self) -> bool {
-        self.state().standing.outbox.has_covered()
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {

@@ -8,6 +8,7 @@ use super::{Input, Link, Parting, State};
 use crate::client::connection::Connection;
 use crate::client::handshake::{Form, Progress, Server};
 use crate::client::outbox::{Asker, Batch};
+use crate::client::standing::News;
 use crate::protocol::request::Command;
 
 /// What the sender is to do next.
@@ -104,6 +105,49 @@ impl Link {
         if may_be_told && !is_told {
             state.connection.send_last(Command::Quit.word());
         }
+    }
+
+    /// Waits until there is no need to come back: the server is gone, no more will be entered, and
+    /// all that was is known to be taken. It may never come to that.
+    pub(in crate::client) fn wait_for_no_need(&self) {
+        let is_needed = |state: &mut State| {
+            let is_over = state.unreachable && state.input != Input::Open;
+            !is_over || state.standing.outbox.unsaid() > 0
+        };
+        drop(self.changed.wait_while(self.state(), is_needed));
+    }
+
+    /// Has the sender wait, with all but our own question, until what was missed has been shown.
+    pub(in crate::client) fn fall_behind(&self) {
+        self.state().standing.outbox.fall_behind();
+    }
+
+    /// To be told when that is so.
+    pub(in crate::client) fn catch_up(&self) {
+        self.state().standing.outbox.catch_up();
+        self.changed.notify_all();
+    }
+
+    /// Whether something of the user's waits to be sent.
+    pub(in crate::client) fn has_unwritten(&self) -> bool {
+        self.state().standing.outbox.has_unwritten()
+    }
+
+    /// How many of the user's lines are not known to be said.
+    pub(in crate::client) fn unsaid(&self) -> usize {
+        self.state().standing.outbox.unsaid()
+    }
+
+    /// All that a lost connection had to bring has come.
+    pub(in crate::client) fn settle_covered(&self) -> Option<News> {
+        let news = self.state().standing.settle_covered();
+        self.changed.notify_all();
+        news
+    }
+
+    /// Whether it is not yet known what became of lines that a lost connection took.
+    pub(in crate::client) fn has_covered(&self) -> bool {
+        self.state().standing.outbox.has_covered()
     }
 
     /// Waits until another number of lines than `known` has waited for a receipt for too long. Only
