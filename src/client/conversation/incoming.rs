@@ -308,7 +308,7 @@ mod tests {
         }
 
         #[test]
-        fn an_answer_to_who_is_read_as_it_was_written(names in vec(name(), 1..30)) {
+        fn an_answer_to_who_is_read_as_it_was_written(names in vec(name(), 1..10)) {
             let mut read = Vec::new();
             let lines = reply::who(&names.iter().collect::<Vec<_>>());
             for (i, line) in lines.iter().enumerate() {
