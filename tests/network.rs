@@ -98,6 +98,16 @@ fn from_half_a_second_away_a_client_has_its_name_and_is_sure_that_its_lines_were
         let (status, out, err) = end(client);
         assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
     }
+    // One who wants no name is a guest, and as sure.
+    let mut nameless = network.far_program(Path::new(CLIENT));
+    nameless.args([&host, &port]);
+    nameless.env_remove("USER").env_remove("LOGNAME").env_remove("USERNAME");
+    let client = far_client(nameless, "hi\n/me waves\n");
+    for line in ["-- guest1 joined", "<guest1> hi", "* guest1 waves", "-- guest1 left"] {
+        bob.expect(line);
+    }
+    let (status, out, err) = end(client);
+    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
 }
 
 #[test]
