@@ -112,8 +112,9 @@ fn from_half_a_second_away_a_client_has_its_name_and_is_sure_that_its_lines_were
 
 #[test]
 fn a_client_that_is_cut_off_again_and_again_from_far_away_says_each_line_once() {
-    const LINES: usize = 400;
-    const CUTS: usize = 3;
+    // More than fits on the way at once.
+    const LINES: usize = 900;
+    const CUTS: usize = 2;
     let Some(mut network) = Network::make() else { return };
     let server = network.serve("");
     let mut bob = network.near(|| server.join("bob"));
@@ -134,7 +135,7 @@ fn a_client_that_is_cut_off_again_and_again_from_far_away_says_each_line_once() 
     proxy.stop_cutting();
     let (status, out, err) = end(client);
     assert_eq!(status, Some(0), "{out}\n{err}");
-    assert!(proxy.cuts() > 1, "{} cuts", proxy.cuts());
+    assert!(proxy.cuts() >= CUTS, "{} cuts", proxy.cuts());
     while bob.line().expect("the room goes on") != "-- alice left" {}
 }
 
