@@ -137,10 +137,10 @@ impl Handshake {
             }
             (Stage::Asking(..), Body::Line(line)) => self.hear_whether_named(line, form),
             (Stage::Unnamed, Body::Nick(_)) => self.settle(Server::Ours),
-            (Stage::Unnamed, Body::Line(line))
-                if form == Form::Plain && reply::your_name(line).is_some() =>
-            {
-                self.settle(Server::Ours)
+            // Our name in the plain form may be one that we were given before the server heard from us.
+            (Stage::Unnamed, Body::Line(line)) if form == Form::Plain && refuses_tags(line) => {
+                self.stage = Stage::Done(Server::Ours);
+                Reaction::of(Interest::Hidden)
             }
             (Stage::Unnamed, Body::Line(line)) => Reaction::of(interest_after_tags(line)),
             (
@@ -284,9 +284,12 @@ impl Reaction {
 
 /// That the server refuses what we asked for in passing is not the user's business.
 fn interest_after_tags(line: &str) -> Interest {
-    let refuses_tags = line.starts_with("!! /tags");
-    let refuses = refuses_tags || reply::is_resume_refusal(line);
+    let refuses = refuses_tags(line) || reply::is_resume_refusal(line);
     if refuses { Interest::Hidden } else { Interest::Shown }
+}
+
+fn refuses_tags(line: &str) -> bool {
+    line.starts_with("!! /tags")
 }
 
 /// The name with the number after it, and without its end if it would be too long.
@@ -556,8 +559,11 @@ mod tests {
         let (played, handshake) = play(None, None, &[BANNER]);
         assert_eq!(played[0], format!("{BANNER} -> /tags"));
         assert_eq!(handshake.progress(), Progress::Asking);
-        for line in ["-- you are guest1, alone here", "@ = nick guest1"] {
-            let (_, handshake) = play(None, None, &[BANNER, line]);
+        let guest = "-- you are guest1, alone here";
+        let (_, handshake) = play(None, None, &[BANNER, guest]);
+        assert_eq!(handshake.progress(), Progress::Asking);
+        for line in ["@ = nick guest1", "!! /tags: that is for the first line alone"] {
+            let (_, handshake) = play(None, None, &[BANNER, guest, line]);
             assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
         }
     }
