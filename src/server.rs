@@ -149,7 +149,7 @@ pub fn run(listener: TcpListener, config: &Config, shutdown: &Shutdown) -> Resul
     }
     let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
     let room = Arc::new(Room::new(waker, config));
-    let broadcaster = Broadcaster::new(Arc::clone(&room), config.memory, config.stall_timeout);
+    let broadcaster = Broadcaster::new(Arc::clone(&room), config.stall_timeout);
     serve(listener, config, shutdown, &room, broadcaster)
 }
 
@@ -370,8 +370,7 @@ mod tests {
             let address = listener.local_addr().expect("it is bound");
             let shutdown = Shutdown::new().expect("a pipe");
             let room = Arc::new(Room::new(Waker::new().expect("a pipe"), &CONFIG));
-            let mut broadcaster =
-                Broadcaster::new(Arc::clone(&room), CONFIG.memory, CONFIG.stall_timeout);
+            let mut broadcaster = Broadcaster::new(Arc::clone(&room), CONFIG.stall_timeout);
             prepare(&mut broadcaster);
             let ours = shutdown.clone();
             let thread = thread::spawn(move || serve(listener, &CONFIG, &ours, &room, broadcaster));

@@ -27,7 +27,7 @@ use members::{Author, Manner, Word};
 
 /// How much more memory than at the beginning the server may use at the end, in KiB: what the room
 /// remembers and its renderings (18 MiB), and what the allocator keeps of what hundreds of threads had.
-const MARGIN: usize = (18 + 30) * 1024;
+const MARGIN: usize = (18 + 80) * 1024;
 
 /// How many there are of each.
 #[derive(Debug)]

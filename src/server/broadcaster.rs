@@ -40,9 +40,6 @@ const PACE_PART: u64 = 4;
 #[derive(Debug)]
 pub(crate) struct Broadcaster {
     room: Arc<Room>,
-    /// How far a reader that keeps pace may lag before the senders are held, in bytes: a part of
-    /// what the room remembers, so that it misses nothing.
-    allowed_lag: u64,
     /// How long a client may take nothing of what it is due.
     patience: Duration,
     readers: Vec<Reader>,
@@ -59,18 +56,15 @@ pub(crate) struct Broadcaster {
 }
 
 impl Broadcaster {
-    /// A broadcaster for a room that remembers so many bytes.
-    pub(crate) fn new(room: Arc<Room>, memory: usize, patience: Duration) -> Broadcaster {
-        let (allowed_lag, judged) = (memory as u64 / 4, instant());
+    pub(crate) fn new(room: Arc<Room>, patience: Duration) -> Broadcaster {
         Broadcaster {
             room,
-            allowed_lag,
             patience,
             readers: Vec::new(),
             renderings: Renderings::default(),
             turn: 0,
             due: 0,
-            judged,
+            judged: instant(),
             deadline: None,
         }
     }
@@ -83,7 +77,7 @@ impl Broadcaster {
             let idle = self.due == 0;
             let news = self.room.news(held, idle);
             let (end, end_offset, nothing) = (news.end, news.end_offset, news.nothing);
-            let more_at = news.due;
+            let (more_at, allowed_lag) = (news.due, news.allowed_lag);
             self.take(news);
             let came_round = self.serve(end);
             if self.due > 0 && !came_round {
@@ -92,7 +86,7 @@ impl Broadcaster {
             if self.is_over(end) {
                 break;
             }
-            let was_held = std::mem::replace(&mut held, self.is_too_fast(end_offset));
+            let was_held = std::mem::replace(&mut held, self.is_too_fast(end_offset, allowed_lag));
             if idle && nothing && held == was_held {
                 self.wait(held, more_at);
             } else if self.readers.iter().any(|reader| reader.full_since.is_some()) {
@@ -218,19 +212,20 @@ impl Broadcaster {
 
     /// Whether the senders are to be held: a reader that keeps pace lags too far. One that does not,
     /// because it takes nothing or far less than the others, holds nobody.
-    fn is_too_fast(&mut self, end_offset: u64) -> bool {
+    fn is_too_fast(&mut self, end_offset: u64, allowed_lag: u64) -> bool {
         let now = instant();
         if now.duration_since(self.judged) >= PACE_WINDOW {
             self.judged = now;
             self.readers.iter_mut().for_each(|reader| reader.judge(end_offset));
         }
-        let lags = |reader: &Reader| end_offset.saturating_sub(reader.offset) > self.allowed_lag;
+        let lags = |reader: &Reader| end_offset.saturating_sub(reader.offset) > allowed_lag;
         if !self.readers.iter().any(lags) {
             return false;
         }
         let fastest = self.readers.iter().map(Reader::pace).max().unwrap_or(0);
         let keeping_pace = SLOWEST_PACE.max(fastest / PACE_PART);
-        self.readers.iter().any(|reader| lags(reader) && reader.pace() >= keeping_pace)
+        let keeps = |reader: &Reader| reader.takes_all() || reader.pace() >= keeping_pace;
+        self.readers.iter().any(|reader| lags(reader) && keeps(reader))
     }
 
     /// Waits until there is something to do.

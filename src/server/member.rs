@@ -23,6 +23,10 @@ use crate::protocol::tag::{Body, Seq, Token};
 /// What a member may bring in a second without ever being held, in bytes.
 const MOST_TALK: usize = 16 * 1024;
 
+/// What the notices of another name have besides the names, and what they cost besides their lines, in
+/// bytes.
+const RENAMING: usize = 200;
+
 /// One who joins.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Newcomer<'a> {
@@ -141,7 +145,7 @@ impl Member {
 
     /// Takes another name, and tells everyone.
     pub(crate) fn rename<'a>(&mut self, new: &'a Name) -> Result<(), Refusal<'a>> {
-        let weight = self.weigh(new.as_str().len());
+        let weight = self.weigh(RENAMING + 2 * (self.name.as_str().len() + new.as_str().len()));
         let room = Arc::clone(self.seat.room());
         let mut state = room.lock_to_append(weight);
         if !self.speaks(&mut state) {

@@ -37,9 +37,13 @@ pub(super) struct Reader {
     /// How many bytes it has taken since its pace was judged, and in the two windows before.
     taken: u64,
     paces: [u64; 2],
+    /// Whether its socket has refused some of what it was offered, since then and in the window before.
+    refused: [bool; 2],
     /// What goes before that: the rest of a line, of which a part was sent, lines that are shown
     /// again, or what one who resumes is told first.
     rest: Vec<u8>,
+    /// How many bytes of that are shown again: to take them is no sign of its pace.
+    again: usize,
     /// What it is to be shown again before which event, oldest first.
     pub(super) recalls: VecDeque<(Seq, Recall)>,
     /// Lines that it should have had, and that the room has forgotten.
@@ -82,7 +86,9 @@ impl Reader {
             offset: arrival.offset,
             taken: 0,
             paces: [0; 2],
+            refused: [false; 2],
             rest: arrival.greeting.into_bytes(),
+            again: 0,
             recalls: VecDeque::new(),
             missed: 0,
             missed_receipt: String::new(),
@@ -100,10 +106,17 @@ impl Reader {
         self.paces.iter().sum::<u64>().max(self.taken)
     }
 
+    /// Whether its socket has taken all that it was offered of late. Then it is the broadcaster that
+    /// is slow, or the lines that are cut into many pieces by what is for others.
+    pub(super) fn takes_all(&self) -> bool {
+        self.refused == [false; 2]
+    }
+
     /// Begins another window. One that has everything is as fast as it has been: it takes little
     /// when there is little to take, and must not seem slow beside one that works off a backlog.
     pub(super) fn judge(&mut self, end_offset: u64) {
         let taken = std::mem::take(&mut self.taken);
+        self.refused = [self.full_since.is_some(), self.refused[0]];
         if self.offset < end_offset || taken > self.paces[1] {
             self.paces = [self.paces[1], taken];
         }
@@ -229,6 +242,7 @@ impl Reader {
             && *at <= self.next
         {
             self.rest = recall.next(|event| room.read(event, PORTION)).into_bytes();
+            self.again = self.rest.len();
             if self.rest.is_empty() {
                 self.recalls.pop_front();
                 room.have_recalled(self.connection.id());
@@ -263,12 +277,17 @@ impl Reader {
         match self.connection.send(slices) {
             Ok(sent) => {
                 self.full_since = None;
-                self.taken += sent as u64;
+                let offered: usize = slices.iter().map(|slice| slice.len()).sum();
+                self.refused[0] |= sent < offered;
+                let again = sent.min(self.again);
+                self.again -= again;
+                self.taken += (sent - again) as u64;
                 Ok(Some(sent))
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(None),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                 self.full_since.get_or_insert(now);
+                self.refused[0] = true;
                 Ok(None)
             }
             Err(e) => Err(e),

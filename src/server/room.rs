@@ -31,6 +31,9 @@ use crate::protocol::tag::{Millis, Seq};
 const MAX_UNSEALED: usize = 256 * 1024;
 const UNSEALED_PART: usize = 16;
 
+/// As which part of what the room remembers a reader that keeps pace may lag: it is to miss nothing.
+const LAG_PART: u64 = 4;
+
 /// How many of those who have left are remembered, to be told apart from those who never were here.
 const MOST_GONE: usize = 20;
 
@@ -47,6 +50,8 @@ pub(crate) struct Room {
     pub(super) replay: usize,
     /// How much may be appended before the broadcaster takes it, in bytes.
     max_unsealed: usize,
+    /// How far a reader that keeps pace may lag before the senders are held, in bytes of memory.
+    allowed_lag: u64,
 }
 
 #[derive(Debug)]
@@ -108,6 +113,8 @@ pub(crate) struct News {
     pub(crate) end: Seq,
     /// How many bytes of lines are before that.
     pub(crate) end_offset: u64,
+    /// How far a reader that keeps pace may lag, in bytes of lines.
+    pub(crate) allowed_lag: u64,
     pub(crate) closing: bool,
     /// When there is going to be more, if nobody brings anything.
     pub(crate) due: Option<Instant>,
@@ -142,6 +149,7 @@ impl Room {
             max_clients: config.max_clients,
             replay: config.replay,
             max_unsealed: MAX_UNSEALED.min(config.memory / UNSEALED_PART),
+            allowed_lag: config.memory as u64 / LAG_PART,
         }
     }
 
@@ -193,6 +201,7 @@ impl Room {
             forgotten: std::iter::from_fn(|| state.transcript.forget()).collect(),
             end,
             end_offset,
+            allowed_lag: state.transcript.lines_in(self.allowed_lag),
             closing: state.closing,
             due: state.traffic.due().into_iter().chain(state.away.due()).min(),
             nothing,

@@ -105,6 +105,14 @@ impl Transcript {
         Some(self.outlines.iter().map(|outline| outline.count_lines(member, from)).sum())
     }
 
+    /// How many bytes of lines there are in so much of the memory, as those that are remembered go:
+    /// short ones for many different members take several times their length.
+    pub(crate) fn lines_in(&self, memory: u64) -> u64 {
+        let lines = self.offset(self.open.begin()) - self.offset(self.oldest());
+        let of_memory = u128::from(memory) * u128::from(lines);
+        of_memory.checked_div(self.held as u128).map_or(memory, |bytes| bytes as u64)
+    }
+
     /// Makes all that was appended readable.
     pub(crate) fn seal(&mut self) {
         if self.open.is_empty() {
@@ -322,6 +330,23 @@ mod tests {
             [offset(1), offset(20), offset(21)],
             [(transcript.oldest() as usize - 1) * 40_001, 19 * 40_001, 20 * 40_001]
         );
+    }
+
+    #[test]
+    fn short_lines_for_many_take_several_times_their_length() {
+        let mut long = Transcript::new(1 << 20);
+        assert_eq!(long.lines_in(1000), 1000);
+        let mut short = Transcript::new(1 << 20);
+        for member in 0..1000 {
+            long.push(said(Audience::All), "x".repeat(400), 0);
+            short.push(said(Audience::Only(MemberId(member))), "short", 0);
+        }
+        long.seal();
+        short.seal();
+        assert!((800..=1000).contains(&long.lines_in(1000)), "{}", long.lines_in(1000));
+        assert!((10..=150).contains(&short.lines_in(1000)), "{}", short.lines_in(1000));
+        let all = short.lines_in(short.held as u64);
+        assert_eq!(all, 6000);
     }
 
     #[test]

@@ -46,7 +46,7 @@ const KINDS: [(&str, Kind); 24] = [
     ("newlines", |it| say(it, "a\rb\r\nc\n\rd\u{85}e\u{2028}f\u{2029}g\x0bh\x0ci\0j\n".as_bytes())),
     ("flood", flood),
     ("flood of names", |it| flood_of(it, |n| format!("/nick flood{n}\n"))),
-    ("flood of questions", |it| flood_of(it, |n| format!("/history {n}\n/who\n/search e {n}\n"))),
+    ("flood of questions", |it| flood_of(it, |n| format!("/history {n}\n/search e {n}\n/help\n"))),
     ("program", program),
 ];
 
@@ -230,7 +230,7 @@ fn flood_of(mut it: Stranger<'_>, line: impl Fn(u64) -> String) {
     it.join();
     let until = it.until();
     let reads = it.random.next(2) == 0;
-    for number in 0..1500 {
+    for number in 0..1200 {
         if !it.wire.send(line(number)) || Instant::now() > until {
             break;
         }
