@@ -142,6 +142,23 @@ fn a_line_without_a_receipt_is_shown_as_waiting_until_it_comes() {
 }
 
 #[test]
+#[ignore = "it takes a minute"]
+fn a_server_that_is_silent_for_a_minute_while_a_line_waits_is_connected_to_again() {
+    let (mut terminal, mut server, peer) = alice(&folder("dead"), SIZE, &[], &[]);
+    server.withhold_receipts();
+    terminal.press("hello\r");
+    server.hear("hello\n");
+    let (seen, taken) = (server.seq(), server.taken());
+    let mut server = peer.accept_again("alice", seen, taken);
+    server.confirm(taken);
+    server.hear_the_question();
+    terminal.shows_what("why, and that it is well", |rows| {
+        rows.contains(": timed out; trying again\n-- welcome back, alice\n")
+            && rows.ends_with("\nalice> |")
+    });
+}
+
+#[test]
 fn a_refusal_that_was_lost_with_the_connection_is_told() {
     let (mut terminal, mut server, peer) = alice(&folder("refused"), SIZE, &[], &["bob"]);
     server.withhold_receipts();

@@ -5,6 +5,7 @@
 //! over; before that the receiver, to say them. In a filter whose server has not our tagged form,
 //! the main thread is the sender.
 
+use std::io;
 use std::net::Shutdown;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -55,8 +56,10 @@ struct State {
     /// the server's lines, and under the right name.
     progress: Progress,
     parting: Parting,
-    /// Something has come from the server over this connection.
-    heard: bool,
+    /// When something has come from the server last, over this connection.
+    heard_at: Option<Instant>,
+    /// It is dead, as far as we can tell, and we have ended it.
+    given_up: bool,
     /// The sender is writing, perhaps in the middle of a line.
     writing: bool,
     input: Input,
@@ -96,7 +99,8 @@ impl Link {
             standing: Standing::new(name),
             progress: Progress::Nowhere,
             parting: Parting::Staying,
-            heard: false,
+            heard_at: None,
+            given_up: false,
             writing: false,
             input: Input::Open,
             has_stopped: false,
@@ -134,7 +138,7 @@ impl Link {
         state.standing.begin_again(Instant::now());
         state.progress = state.standing.handshake.progress();
         state.connection = connection;
-        state.heard = false;
+        (state.heard_at, state.given_up) = (None, false);
         (state.away, state.unreachable) = (false, false);
         self.changed.notify_all();
         Ok(())
@@ -237,12 +241,12 @@ impl Link {
 
     /// To be told when something has come from the server, be it no whole line.
     pub(super) fn have_heard(&self) {
-        self.state().heard = true;
+        self.state().heard_at = Some(Instant::now());
     }
 
     /// Whether the server has said anything at all.
     pub(super) fn has_heard(&self) -> bool {
-        self.state().heard
+        self.state().heard_at.is_some()
     }
 
     /// Whether the server knows us, and we it.
@@ -304,6 +308,8 @@ impl Link {
     /// What it means that nothing more will be received.
     pub(super) fn judge(&self, lost: Lost) -> End {
         let state = self.state();
+        let timed_out = || Lost::Broken(io::ErrorKind::TimedOut.into());
+        let lost = if state.given_up { timed_out() } else { lost };
         match (state.parting, lost) {
             (Parting::Wanted, _) | (Parting::InputEnded, Lost::Closed) => End::Clean,
             (Parting::Staying | Parting::InputEnded, lost) => {

@@ -305,16 +305,23 @@ impl Outbox {
 
     /// How many lines have waited for their receipts for too long, and when the next one will have.
     pub(super) fn overdue(&self, now: Instant) -> (usize, Option<Instant>) {
-        // Those that were entered later have waited for less.
-        let mut awaited =
-            self.covered.iter().chain(&self.lines).filter(|line| line.sort.has_receipt());
         let mut overdue = 0;
-        let next = awaited.find_map(|line| {
+        let next = self.awaited().find_map(|line| {
             let due = line.since + PATIENCE;
             overdue += usize::from(due <= now);
             (due > now).then_some(due)
         });
         (overdue, next)
+    }
+
+    /// Since when the first of those that wait for their receipts has.
+    pub(super) fn awaits_since(&self) -> Option<Instant> {
+        self.awaited().next().map(|line| line.since)
+    }
+
+    /// What waits for receipts; those that were entered later have waited for less.
+    fn awaited(&self) -> impl Iterator<Item = &Entry> {
+        self.covered.iter().chain(&self.lines).filter(|line| line.sort.has_receipt())
     }
 
     /// How many bytes are kept that have to be.

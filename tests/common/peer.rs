@@ -42,7 +42,7 @@ impl Peer {
 
     /// Waits for a client, which may have a wait of its own between two attempts.
     pub fn accept(&self) -> Conversation {
-        let deadline = Instant::now() + 3 * DEADLINE;
+        let deadline = Instant::now() + 5 * DEADLINE;
         self.listener.set_nonblocking(true).expect("a socket can be");
         let stream = loop {
             match self.listener.accept() {

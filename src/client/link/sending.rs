@@ -1,8 +1,9 @@
 //! What the threads do with the outbox: the main thread puts lines in, the sender takes them out,
 //! and one more waits for what is not confirmed.
 
+use std::net::Shutdown;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Input, Link, Parting, State};
 use crate::client::connection::Connection;
@@ -10,6 +11,11 @@ use crate::client::handshake::{Form, Progress, Server};
 use crate::client::outbox::{Asker, Batch};
 use crate::client::standing::News;
 use crate::protocol::request::Command;
+
+/// How long nothing at all may come while a line waits for its receipt. The system has a network that
+/// is gone asked after as long when nothing is on the way, but not when something is: then it sends
+/// that again and again, on Linux for a quarter of an hour.
+const DEAD: Duration = Duration::from_secs(60);
 
 /// What the sender is to do next.
 #[derive(Debug)]
@@ -151,7 +157,8 @@ impl Link {
     }
 
     /// Waits until another number of lines than `known` has waited for a receipt for too long. Only
-    /// while some wait does it wake by itself.
+    /// while some wait does it wake by itself; and when nothing at all has come for far too long, it
+    /// ends the connection.
     pub(in crate::client) fn next_overdue(&self, known: usize) -> usize {
         let mut state = self.state();
         loop {
@@ -160,7 +167,13 @@ impl Link {
             if overdue != known {
                 return overdue;
             }
-            state = match next {
+            let dead_at = state.dead_at();
+            if dead_at.is_some_and(|at| at <= now) {
+                state.given_up = true;
+                state.connection.shut_down(Shutdown::Both).ok();
+                continue;
+            }
+            state = match next.into_iter().chain(dead_at).min() {
                 None => self.wait(state),
                 Some(next) => {
                     let waited = self.changed.wait_timeout(state, next.duration_since(now));
@@ -203,11 +216,18 @@ impl State {
 
     /// Where the server confirms nothing, nothing waits to be confirmed.
     fn overdue(&self, now: Instant) -> (usize, Option<Instant>) {
+        if self.gets_receipts() { self.standing.outbox.overdue(now) } else { (0, None) }
+    }
+
+    /// When the connection is to be taken for dead, if nothing comes until then.
+    fn dead_at(&self) -> Option<Instant> {
+        let since = self.standing.outbox.awaits_since().filter(|_| self.gets_receipts())?;
+        let silent_since = self.heard_at.map_or(since, |heard| heard.max(since));
+        (!self.given_up).then_some(silent_since + DEAD)
+    }
+
+    fn gets_receipts(&self) -> bool {
         let is_here = !self.away && matches!(self.progress, Progress::Done(Server::Ours));
-        if is_here && self.standing.form() == Form::Tagged {
-            self.standing.outbox.overdue(now)
-        } else {
-            (0, None)
-        }
+        is_here && self.standing.form() == Form::Tagged
     }
 }
