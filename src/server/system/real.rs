@@ -47,22 +47,29 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// So long something may be sent to a peer that says nothing of it, at least: as long as a silent one
-/// is given that is sent nothing.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
-
 /// Makes a socket one that a client can be served over which takes nothing for that long at most.
 pub(crate) fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
     stream.set_nonblocking(cfg!(windows))?;
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
     socket.set_tcp_keepalive(&KEEPALIVE)?;
-    // Who is due something is sent no probes. Without this, a peer that is dead is there for as long as
-    // the system repeats what it sends, which is a quarter of an hour.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket.set_tcp_user_timeout(Some(patience.max(UNACKNOWLEDGED)))?;
+    give_up_after(&socket, patience)?;
     socket.set_send_buffer_size(SEND_BUFFER)
+}
+
+/// Who is due something is sent no probes. Without this, a peer that is dead is there for as long as
+/// the system repeats what it sends, which is a quarter of an hour. It has as long at least as a silent
+/// one that is sent nothing.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn give_up_after(socket: &SockRef<'_>, patience: Duration) -> io::Result<()> {
+    const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
+    socket.set_tcp_user_timeout(Some(patience.max(UNACKNOWLEDGED)))
+}
+
+/// It cannot be said here; the system gives up by itself after some minutes.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn give_up_after(_socket: &SockRef<'_>, _patience: Duration) -> io::Result<()> {
+    Ok(())
 }
 
 /// Sends as much as the socket takes at once.
