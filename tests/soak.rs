@@ -25,9 +25,13 @@ use common::resources::{Process, await_that};
 use common::server::TestServer;
 use members::{Author, Manner, Word};
 
+/// What the room remembers: more than is said while a member comes back that had much unread, since
+/// what is pushed out then is told as missed, and here nobody may miss anything.
+const MEMORY: usize = 64 * 1024 * 1024;
+
 /// How much more memory than at the beginning the server may use at the end, in KiB: what the room
-/// remembers and its renderings (18 MiB), and what the allocator keeps of what hundreds of threads had.
-const MARGIN: usize = (18 + 80) * 1024;
+/// remembers, and what the allocator keeps of what hundreds of threads had.
+const MARGIN: usize = MEMORY / 1024 + 80 * 1024;
 
 /// How many there are of each.
 #[derive(Debug)]
@@ -105,7 +109,10 @@ fn tell(what: &str) {
 
 fn soak(crowd: &Crowd, time: Duration, seed: u64) {
     tell(&format!("SOAK_SEED={seed}, {} s, {crowd:?}", time.as_secs()));
+    let memory = MEMORY.to_string();
     let mut server = TestServer::start(&[
+        "--memory",
+        &memory,
         "--max-clients",
         "1000",
         "--stall-timeout",
