@@ -182,6 +182,11 @@ impl Batch {
         self.begin() + u64::from(index)
     }
 
+    /// How many bytes of lines were appended before all of its own.
+    pub(crate) fn beginning(&self) -> u64 {
+        self.offset
+    }
+
     /// How many bytes of lines were appended before the event with this number.
     pub(crate) fn offset(&self, event: Seq) -> u64 {
         self.offset + self.lines.start(self.index.position(event)) as u64

@@ -108,9 +108,12 @@ impl Transcript {
     /// How many bytes of lines there are in so much of the memory, as those that are remembered go:
     /// short ones for many different members take several times their length.
     pub(crate) fn lines_in(&self, memory: u64) -> u64 {
-        let lines = self.offset(self.open.begin()) - self.offset(self.oldest());
-        let of_memory = u128::from(memory) * u128::from(lines);
-        of_memory.checked_div(self.held as u128).map_or(memory, |bytes| bytes as u64)
+        if self.held == 0 {
+            return memory;
+        }
+        let lines =
+            self.open.beginning() - self.sealed.front().map_or(0, |oldest| oldest.beginning());
+        (memory as f64 * lines as f64 / self.held as f64) as u64
     }
 
     /// Makes all that was appended readable.
