@@ -197,7 +197,7 @@ impl Broadcaster {
     /// Takes a reader out.
     fn dismiss(&mut self, at: usize) -> Reader {
         let reader = self.readers.remove(at);
-        self.room.have_recalled(reader.connection.id());
+        self.room.have_dismissed(reader.connection.id());
         self.turn -= usize::from(at < self.turn);
         self.due = self.due.min(self.readers.len());
         reader

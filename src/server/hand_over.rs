@@ -377,6 +377,30 @@ fn senders_who_are_held_back_are_let_go_and_nobody_misses_anything() {
 }
 
 #[test]
+fn who_is_held_back_and_cut_off_goes_all_the_same() {
+    explore(LONG_RUNS, || {
+        let house = House::open(64 * 1024);
+        // For her, who has read until now, the senders are held.
+        let alice = house.join("alice");
+        let mut carol = house.join("carol");
+        let bob = Arc::new(house.join("bob"));
+        let cut = Arc::clone(&bob);
+        let flood = thread::spawn(move || {
+            let line = format!("{}\n", "x".repeat(4000));
+            while (&bob.stream).write_all(line.as_bytes()).is_ok() {}
+        });
+        carol.until(|line| line.starts_with("<bob> "));
+        cut.stream.shutdown(Half::Both).expect("it is open");
+        flood.join().expect("no panic");
+        // So that it is seen that bob is gone.
+        carol.send("is bob here?\n");
+        carol.until(|line| line.starts_with("-- bob left"));
+        drop(alice);
+        house.shut_down_in_time();
+    });
+}
+
+#[test]
 fn who_falls_out_of_memory_is_told_exactly_how_much_it_missed() {
     explore(LONG_RUNS, || {
         const LINES: usize = 40;

@@ -58,6 +58,8 @@ pub(crate) struct Member {
     /// How many of its lines the room knows to be taken.
     known_line: u64,
     present: bool,
+    /// Something of what it has brought was not said any more, so no line from there on was taken.
+    silenced: bool,
     /// Since when `brought` has been counted, in bytes.
     counted_since: Instant,
     brought: usize,
@@ -74,6 +76,7 @@ impl Member {
             line: newcomer.taken,
             known_line: newcomer.taken,
             present: true,
+            silenced: false,
             counted_since: instant(),
             brought: 0,
         }
@@ -113,9 +116,21 @@ impl Member {
             member.connection.as_ref().is_some_and(|it| it.id() == self.connection.id())
         };
         let Some(member) = state.resumable(self.id).filter(speaks) else { return false };
-        member.taken = self.line;
-        self.known_line = self.line;
+        if !self.silenced {
+            member.taken = self.line;
+            self.known_line = self.line;
+        }
         true
+    }
+
+    fn may_speak(&mut self, state: &mut State) -> bool {
+        !self.silenced && self.speaks(state)
+    }
+
+    /// What this connection has brought was held back until it was hung up on: it is not said, nor is
+    /// anything after it.
+    fn fall_silent(&mut self) {
+        self.silenced = true;
     }
 
     /// Whether the room has to be told of lines that were taken and became no events.
@@ -127,8 +142,10 @@ impl Member {
     pub(crate) fn append(&mut self, events: &Batch) {
         let weight = self.weigh(events.bytes());
         let room = Arc::clone(self.seat.room());
-        let mut state = room.lock_to_append(weight);
-        if !state.closing && self.speaks(&mut state) {
+        let Some(mut state) = room.lock_to_append(weight, &self.connection) else {
+            return self.fall_silent();
+        };
+        if !state.closing && self.may_speak(&mut state) {
             state.transcript.append(events, now());
         }
         room.wake(state);
@@ -147,8 +164,11 @@ impl Member {
     pub(crate) fn rename<'a>(&mut self, new: &'a Name) -> Result<(), Refusal<'a>> {
         let weight = self.weigh(RENAMING + 2 * (self.name.as_str().len() + new.as_str().len()));
         let room = Arc::clone(self.seat.room());
-        let mut state = room.lock_to_append(weight);
-        if !self.speaks(&mut state) {
+        let Some(mut state) = room.lock_to_append(weight, &self.connection) else {
+            self.fall_silent();
+            return Ok(());
+        };
+        if !self.may_speak(&mut state) {
             return Ok(());
         }
         if !state.is_free(new, Some(self.id)) {
@@ -178,8 +198,11 @@ impl Member {
     pub(crate) fn whisper<'a>(&mut self, to: &'a str, text: &str) -> Result<(), Refusal<'a>> {
         let weight = self.weigh(2 * text.len());
         let room = Arc::clone(self.seat.room());
-        let mut state = room.lock_to_append(weight);
-        if !self.speaks(&mut state) {
+        let Some(mut state) = room.lock_to_append(weight, &self.connection) else {
+            self.fall_silent();
+            return Ok(());
+        };
+        if !self.may_speak(&mut state) {
             return Ok(());
         }
         let Some((id, reader)) = state.find(to) else {

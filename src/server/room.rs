@@ -179,6 +179,8 @@ impl Room {
     /// bring something wakes it. While `held`, the sessions bring nothing.
     pub(crate) fn news(&self, held: bool, idle: bool) -> News {
         let mut state = self.lock();
+        let were_full =
+            [Weight::Talk, Weight::Flood].map(|it| state.is_full(self.max_unsealed, it));
         state.held = held;
         let gone = state.part_with_absent(self.max_clients);
         if let Some(Sum { joined, left }) = state.traffic.take_sum(instant()) {
@@ -206,7 +208,11 @@ impl Room {
             due: state.traffic.due().into_iter().chain(state.away.due()).min(),
             nothing,
         };
-        self.notify(&state);
+        // Only those who may go on: hundreds may wait while this is done thousands of times a second.
+        let are_full = [Weight::Talk, Weight::Flood].map(|it| state.is_full(self.max_unsealed, it));
+        if were_full.iter().zip(are_full).any(|(&were, are)| were && !are) {
+            self.notify(&state);
+        }
         news
     }
 
@@ -225,6 +231,13 @@ impl Room {
         }
     }
 
+    /// To be told by the broadcaster when it serves a reader no more: its session waits for nothing if
+    /// the connection was hung up on.
+    pub(crate) fn have_dismissed(&self, reader: ConnectionId) {
+        self.have_recalled(reader);
+        self.notify(&self.lock());
+    }
+
     /// A panic while the lock is held takes its own client with it, never the room: each change is
     /// made whole by one call.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -232,17 +245,23 @@ impl Room {
     }
 
     /// The lock, once the readers who keep pace are not too far behind. So a session that brings more
-    /// than they can take waits, reads no more, and TCP holds its client back.
-    pub(super) fn lock_to_append(&self, weight: Weight) -> MutexGuard<'_, State> {
+    /// than they can take waits, reads no more, and TCP holds its client back. `None` if it would have
+    /// to wait and its connection was hung up on.
+    pub(super) fn lock_to_append(
+        &self,
+        weight: Weight,
+        connection: &Connection,
+    ) -> Option<MutexGuard<'_, State>> {
         let mut state = self.lock();
-        if state.is_full(self.max_unsealed, weight) {
-            state.waiting += 1;
-            while state.is_full(self.max_unsealed, weight) {
-                state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
+        while state.is_full(self.max_unsealed, weight) {
+            if connection.verdict().is_some() {
+                return None;
             }
+            state.waiting += 1;
+            state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.waiting -= 1;
         }
-        state
+        Some(state)
     }
 
     /// Notifies those who wait for `taken`. With nobody there it costs nothing.

@@ -99,6 +99,8 @@ enum Next {
     GoOn,
     /// Leave, and close the connection when all is delivered.
     Leave,
+    /// The server has hung up on a client that brings more than it may: the rest is not read.
+    Lose,
 }
 
 impl Session {
@@ -131,8 +133,10 @@ impl Session {
             match self.connection.receive(&mut buffer, self.patience()) {
                 Ok(0) => return self.end_of_input(),
                 Ok(n) => {
-                    if self.chunk(&buffer[..n]) == Next::Leave {
-                        return linger(&self.connection);
+                    match self.chunk(&buffer[..n]) {
+                        Next::GoOn => {}
+                        Next::Leave => return linger(&self.connection),
+                        Next::Lose => return self.end_of_input(),
                     }
                     if n == buffer.len() && n < LARGE_READ {
                         buffer.resize(LARGE_READ.min(n * 4), 0);
@@ -162,10 +166,10 @@ impl Session {
         while next == Next::GoOn
             && let Some(line) = lines.next(&mut chunk)
         {
-            if self.hold_back().is_break() {
-                break;
-            }
-            next = self.line(&line);
+            next = match self.hold_back() {
+                ControlFlow::Continue(()) => self.line(&line),
+                ControlFlow::Break(()) => Next::Lose,
+            };
         }
         self.lines = lines;
         self.append();
