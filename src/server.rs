@@ -293,7 +293,7 @@ impl Door {
         let room = Arc::clone(&self.room);
         let (limits, weak) = (self.limits, Arc::downgrade(&connection));
         let thread = thread::Builder::new().stack_size(STACK).spawn(move || match seat {
-            Ok(seat) => catch(|| Session::new(connection, room, seat, limits).run()),
+            Ok(seat) => catch(|| Box::new(Session::new(connection, room, seat, limits)).run()),
             Err(_) => session::linger(&connection),
         });
         let thread = thread.inspect_err(|_| self.waiting = waiting)?;

@@ -74,6 +74,16 @@ impl Seats {
     }
 }
 
+/// One who has joined.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) member: Member,
+    /// The name that it wanted is somebody else's.
+    pub(crate) taken: bool,
+    /// How many are here now.
+    pub(crate) here: usize,
+}
+
 /// A place in the room, taken by a client whose name is not settled. Dropped, it is free again.
 #[derive(Debug)]
 pub(crate) struct Seat {
@@ -103,14 +113,16 @@ impl Seat {
         }
     }
 
-    /// Joins under `wanted` if it is free, and else as a guest; the second value is whether the name
-    /// was taken. Whoever gets the tagged form does not join under another name than it wanted: the
-    /// place is given back.
+    /// Joins under `wanted` if it is free, and else as a guest. Whoever gets the tagged form does not
+    /// join under another name than it wanted: the place is given back.
+    ///
+    /// What it needs of the stack is on top of the deepest that a session has been so far, and stays
+    /// with each of them: its caller logs.
     pub(crate) fn join(
         self,
         wanted: Option<&Name>,
         newcomer: Newcomer<'_>,
-    ) -> Result<(Member, bool), Seat> {
+    ) -> Result<Admitted, Seat> {
         let room = Arc::clone(&self.room);
         let mut state = room.lock();
         let free = wanted.filter(|name| state.is_free(name, None));
@@ -124,8 +136,7 @@ impl Seat {
         state.admit(&member, newcomer, room.replay);
         let here = state.members.len();
         room.wake(state);
-        log::info!("{} joined from {}, {here} here", member.name(), newcomer.connection.peer());
-        Ok((member, taken))
+        Ok(Admitted { member, taken, here })
     }
 
     /// Takes up where the member stopped that was given the token and has all events up to `seen`;

@@ -126,7 +126,9 @@ impl Session {
         }
     }
 
-    pub(crate) fn run(mut self) {
+    /// Serves the client until it leaves. In a box: each move of it on the stack would stay with the
+    /// thread for as long as that is there.
+    pub(crate) fn run(mut self: Box<Self>) {
         self.connection.tell(Notice::Banner);
         let mut buffer = vec![0; SMALL_READ];
         loop {
@@ -221,7 +223,7 @@ impl Session {
 
     /// The client is gone, or sends nothing more, or the server has hung up. In the tagged form all
     /// of that is a loss, and a line without its end is not one.
-    fn end_of_input(mut self) {
+    fn end_of_input(mut self: Box<Self>) {
         let how = match self.connection.verdict() {
             None => {
                 if self.form == Form::Plain && !self.is_late {
@@ -318,7 +320,7 @@ impl Session {
         self.events.clear();
     }
 
-    fn lose(self, how: Departure<'_>) {
+    fn lose(self: Box<Self>, how: Departure<'_>) {
         debug_assert!(self.events.is_empty() || self.room.is_closing());
         match self.standing {
             Standing::Joined(member) => member.lose(how),

@@ -83,10 +83,10 @@ impl Stage {
         let connection = Arc::new(connection);
         let seat = || Seat::take(&room, peer.ip()).expect("there are two places");
         let newcomer = Newcomer { connection: &connection, form: Form::Plain, taken: 0 };
-        let (bob, _) = seat().join(Name::parse("bob").ok().as_ref(), newcomer).expect("it is free");
+        let bob = seat().join(Name::parse("bob").ok().as_ref(), newcomer).expect("it is free");
         let limits = Limits { line: MAX_LINE, rate: 0 };
         let session = Session::new(Arc::clone(&connection), Arc::clone(&room), seat(), limits);
-        Stage { session, room, _bob: bob, _client: client, seen: 1, lines: Vec::new() }
+        Stage { session, room, _bob: bob.member, _client: client, seen: 1, lines: Vec::new() }
     }
 
     /// All that becomes of the bytes.
@@ -104,7 +104,7 @@ impl Stage {
         }
         self.session.lines = splitter;
         let (room, seen) = (Arc::clone(&self.room), self.seen);
-        self.session.end_of_input();
+        Box::new(self.session).end_of_input();
         look(&room, seen, &mut self.lines, |_| true);
         self.lines
     }

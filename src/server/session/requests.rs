@@ -12,6 +12,7 @@ use crate::server::index::Form;
 use crate::server::member::{Member, Newcomer};
 use crate::server::rendering::tag;
 use crate::server::room::now;
+use crate::server::seat::Admitted;
 
 /// How much is gathered, in bytes, before it is appended in the middle of a chunk: a few bytes can
 /// ask for a long answer.
@@ -213,9 +214,11 @@ impl Session {
         };
         let newcomer = Newcomer { connection: &self.connection, form: self.form, taken };
         let taken_name = match seat.join(wanted, newcomer) {
-            Ok((member, name_taken)) => {
+            Ok(Admitted { member, taken, here }) => {
+                let peer = self.connection.peer();
+                log::info!("{} joined from {peer}, {here} here", member.name());
                 self.standing = Standing::Joined(member);
-                name_taken
+                taken
             }
             Err(seat) => {
                 self.standing = Standing::Seated(seat);
