@@ -425,6 +425,33 @@ fn who_comes_back_too_late_for_all_of_it_is_told_exactly_how_much_is_gone() {
 }
 
 #[test]
+fn who_is_cut_off_while_it_is_held_to_its_lines_a_second_has_said_as_many_as_were_counted() {
+    let server = TestServer::start(&["--rate-limit", "500"]);
+    let mut bob = server.join("bob");
+    let Joined { client: mut alice, token } = join(&server, "alice");
+    bob.expect("-- alice joined");
+    alice.send((1..=20_000).map(|number| format!("{number}\n")).collect::<String>());
+    let mut said = 0;
+    let mut hear = |line: Option<String>| {
+        let number = line.as_deref().and_then(|line| line.strip_prefix("<alice> "));
+        assert_eq!(number, Some(&*(said + 1).to_string()), "what comes after {said}");
+        said += 1;
+        said
+    };
+    // Beyond what may come at once.
+    while hear(bob.line()) < 5100 {}
+    alice.reset();
+    bob.send("are you there?\n");
+    server.logs("alice is away: ");
+    bob.send("/nosuch\n");
+    let rest = std::iter::from_fn(|| bob.line().filter(|line| !line.starts_with("!! ")));
+    let said = rest.map(|line| hear(Some(line))).last().expect("something");
+    let mut alice = resume(&server, &token, 0);
+    let taken = format!("= resumed {}", said + 1);
+    expect_answers(&mut alice, &["-- welcome back, alice", &taken]);
+}
+
+#[test]
 fn many_private_lines_do_not_make_the_room_forget_for_whom_its_lines_were() {
     const LINES: usize = 12_000;
     let server = TestServer::start(&["--rate-limit", "0", "--memory", "1M"]);
