@@ -25,6 +25,7 @@
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use log::{LevelFilter, info};
 
@@ -65,7 +66,7 @@ pub use history::history_path;
 
 use filter::Filter;
 use link::Link;
-use output::Output;
+use output::{Output, Reader};
 use receiver::Receiver;
 use terminal::Terminal;
 use way_out::{End, WayOut};
@@ -185,9 +186,19 @@ fn connect<'a, O: Output + 'static>(
     // First, while there is one thread: see `logging::to_file`.
     begin_log(config, output);
     way_out.take_on_signals()?;
-    let link = Arc::new(Link::connect(&config.host, config.port, config.name.clone())?);
+    let wait = greeting_wait(output.reader(), config.on_loss);
+    let link = Arc::new(Link::connect(&config.host, config.port, config.name.clone(), wait)?);
     way_out.leads_away_from(&link);
     Ok(Session { config, link, output: Arc::clone(output), way_out: way_out.clone() })
+}
+
+/// How long a server may take to show that it is ours. One that does not is spoken to as it is, without
+/// receipts: whoever asked a program to come back wants them, and a slow network is the likelier reason.
+fn greeting_wait(reader: Reader, on_loss: Option<OnLoss>) -> Duration {
+    match (reader, on_loss) {
+        (Reader::Program, Some(OnLoss::ComesBack)) => Duration::from_secs(10),
+        (Reader::Person | Reader::Program, _) => Duration::from_secs(1),
+    }
 }
 
 /// Opens the log. Without one the chat goes on, and the user is told once.

@@ -252,6 +252,18 @@ fn a_first_connection_that_is_lost_among_the_first_words_costs_nothing_either() 
 }
 
 #[test]
+fn one_that_is_to_come_back_has_more_patience_with_the_banner() {
+    let (_child, mut stdin, peer) = start("slow_banner", &["--reconnect"]);
+    write(&mut stdin, "one\n");
+    let mut server = peer.accept();
+    server.say_raw(&BANNER[..20]);
+    // Without it, the lines would go out by now, to a server that confirms nothing.
+    server.hear_nothing_for(Duration::from_millis(1500));
+    server.say_raw(&BANNER[20..]);
+    server.hear("/tags\n/nick alice\n");
+}
+
+#[test]
 fn one_that_has_nothing_left_to_say_does_not_wait_for_a_server_that_is_gone() {
     let (mut child, mut stdin, mut server, peer) = alice("gone", &["--reconnect"]);
     write(&mut stdin, "one\n");

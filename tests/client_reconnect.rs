@@ -159,6 +159,25 @@ fn a_server_that_is_silent_for_a_minute_while_a_line_waits_is_connected_to_again
 }
 
 #[test]
+fn a_connection_over_which_nobody_answers_is_none() {
+    let (mut terminal, server, peer) = alice(&folder("mute"), SIZE, &[], &[]);
+    let seen = server.seq();
+    server.close();
+    let mute = peer.accept();
+    terminal.press("hello\r");
+    terminal.shows_what("that it waits", |rows| {
+        rows.contains("-- waiting to be sent: hello") && rows.contains("\nalice (reconnecting")
+    });
+    let mut server = peer.accept_again("alice", seen, 2);
+    server.hear_the_question();
+    server.hear("hello\n");
+    terminal.shows_what("that it is well", |rows| {
+        rows.contains(": timed out; trying again\n") && rows.ends_with("<alice> hello\nalice> |")
+    });
+    drop(mute);
+}
+
+#[test]
 fn a_refusal_that_was_lost_with_the_connection_is_told() {
     let (mut terminal, mut server, peer) = alice(&folder("refused"), SIZE, &[], &["bob"]);
     server.withhold_receipts();

@@ -18,7 +18,7 @@ use super::colours::Colours;
 use super::connection::Connection;
 use super::conversation::{Conversation, Moment, Shown};
 use super::handshake::{Form, Server};
-use super::link::is_quit;
+use super::link::{Link, is_quit};
 use super::output::{Output, Presence, Reader, Received};
 use super::sender::{Sender, for_log};
 use super::way_out::{End, complain, lock, wait_for_the_end};
@@ -150,7 +150,7 @@ fn begin(session: &Session<'_, Filter>, on_loss: OnLoss) -> Result<Server, End> 
     session.receive(on_loss).map_err(End::Failed)?;
     let (connection, form) = session.link.wait_for_greeting();
     match form {
-        Form::Tagged => send_lines(session).map(|()| Server::Ours),
+        Form::Tagged => send_lines(session, on_loss).map(|()| Server::Ours),
         Form::Plain => {
             let server = session.link.server_as_known();
             let mut journal = Journal::new();
@@ -183,8 +183,12 @@ fn read_input(mut take: impl FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), End>
 }
 
 /// Puts the lines of standard input into the outbox, as fast as the server confirms them.
-fn send_lines(session: &Session<'_, Filter>) -> Result<(), End> {
+fn send_lines(session: &Session<'_, Filter>, on_loss: OnLoss) -> Result<(), End> {
     let (link, output) = (Arc::clone(&session.link), Arc::clone(&session.output));
+    if on_loss == OnLoss::ComesBack {
+        let watched = Arc::clone(&link);
+        session.way_out.spawn("watch", move || watch(&watched)).map_err(End::Failed)?;
+    }
     let sender = Sender { link, output };
     session.way_out.spawn("sender", move || sender.run()).map_err(End::Failed)?;
     let mut splitter = LineSplitter::new(MAX_LINE);
@@ -204,6 +208,14 @@ fn send_lines(session: &Session<'_, Filter>) -> Result<(), End> {
     }
     session.link.end_input();
     Ok(())
+}
+
+/// Sees to it that a connection that is dead is given up. Nobody wants to know how many lines wait.
+fn watch(link: &Link) -> ! {
+    let mut waiting = 0;
+    loop {
+        waiting = link.next_overdue(waiting);
+    }
 }
 
 /// Takes a line in. After `/quit` no more are taken.

@@ -27,15 +27,14 @@ pub(super) use sending::{Entered, Task};
 
 mod sending;
 
-/// How long the banner may take, and after it the answer to our name. A server without a banner is
-/// another one, and is spoken to as it is.
-const GREETING_WAIT: Duration = Duration::from_secs(1);
-
 /// The way to one server.
 #[derive(Debug)]
 pub(super) struct Link {
     host: String,
     port: u16,
+    /// How long the banner may take, and after it the answer to our name. A server without a banner
+    /// is another one, and is spoken to as it is.
+    greeting_wait: Duration,
     /// Held for a moment only: no more is done under it than to say the first words, into a socket
     /// that is still empty.
     state: Mutex<State>,
@@ -91,7 +90,12 @@ enum Parting {
 
 impl Link {
     /// Connects to the first of the host's addresses that answers.
-    pub(super) fn connect(host: &str, port: u16, name: Option<Name>) -> Result<Link, Problem> {
+    pub(super) fn connect(
+        host: &str,
+        port: u16,
+        name: Option<Name>,
+        greeting_wait: Duration,
+    ) -> Result<Link, Problem> {
         let state = State {
             connection: Connection::open(host, port)?,
             away: false,
@@ -106,7 +110,7 @@ impl Link {
             has_stopped: false,
         };
         let (state, changed) = (Mutex::new(state), Condvar::new());
-        Ok(Link { host: host.to_owned(), port, state, changed })
+        Ok(Link { host: host.to_owned(), port, greeting_wait, state, changed })
     }
 
     /// To be told by the receiver when the connection has ended. Until there is another one, those
@@ -149,9 +153,10 @@ impl Link {
         Arc::clone(&self.state().connection)
     }
 
-    /// Whether there is no connection.
+    /// Whether there is no connection, or none over which the server has shown that it knows us.
     pub(super) fn is_away(&self) -> bool {
-        self.state().away
+        let state = self.state();
+        state.away || state.standing.handshake.progress() == Progress::Resuming
     }
 
     /// Takes a line from the server, and says the first words as far as it is time to.
@@ -213,7 +218,7 @@ impl Link {
                 }
             };
             let still = |state: &mut State| !state.away && state.progress == unclear;
-            let waited = self.changed.wait_timeout_while(state, GREETING_WAIT, still);
+            let waited = self.changed.wait_timeout_while(state, self.greeting_wait, still);
             let timed_out;
             (state, timed_out) = waited.unwrap_or_else(PoisonError::into_inner);
             if timed_out.timed_out() && !state.away {

@@ -14,7 +14,7 @@ use super::OnLoss;
 use super::connection::Connection;
 use super::handshake::{Form, Progress, Server};
 use super::link::Link;
-use super::output::{Output, Reader, Received};
+use super::output::{Output, Presence, Reader, Received};
 use super::reconnect::Comeback;
 use super::sender::for_log;
 use super::standing::News;
@@ -31,6 +31,10 @@ const CHUNK: usize = 8 * 1024;
 /// The longest line that is received, in bytes: far longer than any that our server lets through,
 /// and short enough for any machine's memory. A longer one is left out, and that is told.
 const MAX_LINE: usize = 1024 * 1024;
+
+/// How long a server that has known us may be silent on a new connection. Somebody between us may have
+/// taken it who cannot reach the server, and the session waits there for a minute only.
+const UNANSWERED: Duration = Duration::from_secs(10);
 
 /// The work of the thread that receives.
 pub(super) struct Receiver<'a> {
@@ -170,6 +174,11 @@ impl<'a> Receiver<'a> {
                 Ok(length) => self.take(&buffer[..length])?,
                 Err(why) => match why.kind() {
                     ErrorKind::Interrupted => {}
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut
+                        if self.link.progress() == Progress::Resuming =>
+                    {
+                        return Ok(Lost::Broken(ErrorKind::TimedOut.into()));
+                    }
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                         if let Some(lost) = self.silence()? {
                             return Ok(lost);
@@ -200,7 +209,10 @@ impl<'a> Receiver<'a> {
         };
         let waits =
             reader_waits && self.splitter.is_mid_line() && self.link.server() != Some(Server::Ours);
-        let timeout = waits.then_some(GRACE);
+        let timeout = match self.link.progress() {
+            Progress::Resuming => Some(UNANSWERED),
+            Progress::Nowhere | Progress::Asking | Progress::Done(_) => waits.then_some(GRACE),
+        };
         if timeout != self.timeout {
             self.connection.stream().set_read_timeout(timeout)?;
             self.timeout = timeout;
@@ -280,6 +292,9 @@ impl<'a> Receiver<'a> {
             self.ask_for_what_was_missed();
         }
         self.show()?;
+        if matches!(news, News::Resumed | News::Anew(_)) {
+            self.output.set_presence(Presence::Here);
+        }
         let peer = self.connection.peer();
         match news {
             News::Resumed => {

@@ -47,7 +47,9 @@ impl Comeback {
             }
         }
         self.connected = Some(Instant::now());
-        output.set_presence(Presence::Here);
+        if !link.is_resumable() {
+            output.set_presence(Presence::Here);
+        }
         info!("connected again");
     }
 

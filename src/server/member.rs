@@ -12,7 +12,7 @@ use super::index::{Audience, Envelope, Form, Kind, MemberId, Receipt};
 use super::presence::{Present, Resumable};
 use super::recall::{self, Recall};
 use super::room::{self, State, now};
-use super::seat::Seat;
+use super::seat::{Origin, Seat};
 use super::system::instant;
 use super::traffic::Move;
 use super::transcript::newest;
@@ -311,7 +311,7 @@ impl Member {
         }
         // Not the last handle to it: the socket is not closed under the lock.
         state.detach(self.id);
-        state.be_away(self.id);
+        state.be_away(self.id, Origin::of(self.connection.peer().ip()));
         let gone = state.part_with_absent(room.max_clients);
         self.seat.give_back(&mut state);
         room.wake(state);

@@ -13,6 +13,7 @@ use super::member::{Member, Newcomer};
 use super::recall::Recall;
 use super::rendering::tag;
 use super::room::{Arrival, State, now};
+use super::seat::Origin;
 use super::system::instant;
 use super::traffic::Move;
 use crate::protocol::name::{Likeness, Name};
@@ -118,11 +119,11 @@ impl State {
     }
 
     /// Counts the time until a member that has no connection must be back.
-    pub(super) fn be_away(&mut self, member: MemberId) {
+    pub(super) fn be_away(&mut self, member: MemberId, from: Origin) {
         let is_detached = |member: &mut Resumable| member.connection.is_none();
         if self.resumable(member).is_some_and(is_detached) {
             self.away.remove(member);
-            self.away.add(member, instant());
+            self.away.add(member, from, instant());
         }
     }
 

@@ -17,10 +17,10 @@ use crate::protocol::tag::{Seq, Token};
 /// Where a client comes from. Of an IPv6 address that is its network of 64 bits, since whoever has
 /// one address of that has them all (RFC 4291, 2.5.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Origin(IpAddr);
+pub(super) struct Origin(IpAddr);
 
 impl Origin {
-    fn of(address: IpAddr) -> Origin {
+    pub(super) fn of(address: IpAddr) -> Origin {
         match address.to_canonical() {
             IpAddr::V6(v6) if !v6.is_loopback() => {
                 Origin(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into())
@@ -168,7 +168,7 @@ impl Room {
         token: Token,
         seen: Seq,
     ) -> Result<(MutexGuard<'_, State>, Place), Refusal<'static>> {
-        // The member, once its old connection is closed and it has no other.
+        // The member, and where it was, once its old connection is closed and it has no other.
         let mut detached = None;
         loop {
             let mut state = self.lock();
@@ -176,7 +176,7 @@ impl Room {
                 Ok(place) => place,
                 Err(refusal) => {
                     // Meanwhile too much was forgotten.
-                    detached.into_iter().for_each(|member| state.be_away(member));
+                    detached.into_iter().for_each(|(member, from)| state.be_away(member, from));
                     self.wake(state);
                     return Err(refusal);
                 }
@@ -185,7 +185,7 @@ impl Room {
             let Some(before) = state.detach(place.viewer.member) else {
                 return Ok((state, place));
             };
-            detached = Some(place.viewer.member);
+            detached = Some((place.viewer.member, Origin::of(before.peer().ip())));
             self.wake(state);
             before.hang_up(Verdict::TakenOver);
         }
