@@ -163,6 +163,20 @@ fn at_the_rate_limit_nobody_is_told_to_slow_down_and_beyond_it_once() {
 }
 
 /// A member whose system holds little of what it does not take.
+#[test]
+fn another_name_counts_as_ten_lines() {
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    // More than the thousand lines that may come at once.
+    alice.send((0..110).map(|number| format!("/nick alice{number}\n")).collect::<String>());
+    alice.send("/who\n");
+    let told = std::iter::from_fn(|| alice.line()).take_while(|line| line != "-- 1 here: alice109");
+    let told: Vec<_> = told.collect();
+    assert_eq!(told.iter().filter(|line| line.starts_with("-- you are now ")).count(), 110);
+    let slow = "-- slow down: you are read at 100 lines a second";
+    assert_eq!(told.iter().filter(|line| *line == slow).count(), 1, "{told:?}");
+}
+
 fn join_with_little_room(server: &TestServer, name: &str) -> TestClient {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_recv_buffer_size(4096).expect("a socket has a buffer");

@@ -22,6 +22,10 @@ const MAX_EVENTS: usize = 64 * 1024;
 /// processor some 30 ms.
 const SEARCH_COST: u32 = 100;
 
+/// As how many lines more another name counts: everyone is told of it, and nobody can ignore who does
+/// it again and again.
+const RENAME_COST: u32 = 9;
+
 impl Session {
     pub(super) fn request(&mut self, request: Result<Request<'_>, Misuse<'_>>) -> Next {
         match request {
@@ -79,6 +83,7 @@ impl Session {
         if matches!(self.standing, Standing::Seated(_)) {
             return self.join(Some(name), self.counted);
         }
+        self.allowance.charge(RENAME_COST);
         if let Standing::Joined(member) = &mut self.standing
             && let Err(refusal) = member.rename(name)
         {
