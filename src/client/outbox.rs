@@ -177,12 +177,7 @@ impl Outbox {
         while let Some(last) = self.written.checked_sub(1)
             && !self.lines[last].was_taken(after)
         {
-            let line = &mut self.lines[last];
-            if line.is_spare() {
-                self.spare -= line.weight();
-                self.held += line.weight();
-            }
-            line.number = None;
+            self.unwrite(last);
             self.written = last;
         }
     }
@@ -336,15 +331,21 @@ impl Outbox {
 
     fn restart(&mut self, now: Instant) {
         self.written = 0;
-        for line in &mut self.lines {
-            if line.is_spare() {
-                self.spare -= line.weight();
-                self.held += line.weight();
-            }
-            line.number = None;
-            line.since = now;
+        for place in 0..self.lines.len() {
+            self.unwrite(place);
+            self.lines[place].since = now;
         }
         self.covered.iter_mut().for_each(|line| line.since = now);
+    }
+
+    /// The line there is one that was not written, and has to be kept.
+    fn unwrite(&mut self, place: usize) {
+        let line = &mut self.lines[place];
+        if line.is_spare() {
+            self.spare -= line.weight();
+            self.held += line.weight();
+        }
+        line.number = None;
     }
 
     fn settle(&mut self, is_meant: impl Fn(&Entry) -> bool) {

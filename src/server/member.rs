@@ -11,9 +11,9 @@ use super::connection::Connection;
 use super::index::{Audience, Envelope, Form, Kind, MemberId, Receipt};
 use super::presence::{Present, Resumable};
 use super::recall::{self, Recall};
-use super::room::{self, State, now};
+use super::room::{self, Room, State, now};
 use super::seat::{Origin, Seat};
-use super::system::instant;
+use super::system::{MutexGuard, instant};
 use super::traffic::Move;
 use super::transcript::newest;
 use crate::protocol::name::Name;
@@ -123,14 +123,15 @@ impl Member {
         true
     }
 
-    fn may_speak(&mut self, state: &mut State) -> bool {
-        !self.silenced && self.speaks(state)
-    }
-
-    /// What this connection has brought was held back until it was hung up on: it is not said, nor is
-    /// anything after it.
-    fn fall_silent(&mut self) {
-        self.silenced = true;
+    /// The lock, to say so many bytes, once it may be said; `None` if it may not. What is held back
+    /// until the connection is hung up on is not said, nor is anything after it.
+    fn lock_to_speak<'a>(&mut self, room: &'a Room, bytes: usize) -> Option<MutexGuard<'a, State>> {
+        let weight = self.weigh(bytes);
+        let Some(mut state) = room.lock_to_append(weight, &self.connection) else {
+            self.silenced = true;
+            return None;
+        };
+        (!self.silenced && self.speaks(&mut state)).then_some(state)
     }
 
     /// Whether the room has to be told of lines that were taken and became no events.
@@ -140,12 +141,9 @@ impl Member {
 
     /// Appends the events, and waits before that while the room is behind.
     pub(crate) fn append(&mut self, events: &Batch) {
-        let weight = self.weigh(events.bytes());
         let room = Arc::clone(self.seat.room());
-        let Some(mut state) = room.lock_to_append(weight, &self.connection) else {
-            return self.fall_silent();
-        };
-        if !state.closing && self.may_speak(&mut state) {
+        let Some(mut state) = self.lock_to_speak(&room, events.bytes()) else { return };
+        if !state.closing {
             state.transcript.append(events, now());
         }
         room.wake(state);
@@ -162,15 +160,9 @@ impl Member {
 
     /// Takes another name, and tells everyone.
     pub(crate) fn rename<'a>(&mut self, new: &'a Name) -> Result<(), Refusal<'a>> {
-        let weight = self.weigh(RENAMING + 2 * (self.name.as_str().len() + new.as_str().len()));
+        let bytes = RENAMING + 2 * (self.name.as_str().len() + new.as_str().len());
         let room = Arc::clone(self.seat.room());
-        let Some(mut state) = room.lock_to_append(weight, &self.connection) else {
-            self.fall_silent();
-            return Ok(());
-        };
-        if !self.may_speak(&mut state) {
-            return Ok(());
-        }
+        let Some(mut state) = self.lock_to_speak(&room, bytes) else { return Ok(()) };
         if !state.is_free(new, Some(self.id)) {
             return Err(Refusal::NameTaken(new));
         }
@@ -196,15 +188,8 @@ impl Member {
 
     /// Says `text` to the member called `to` alone.
     pub(crate) fn whisper<'a>(&mut self, to: &'a str, text: &str) -> Result<(), Refusal<'a>> {
-        let weight = self.weigh(2 * text.len());
         let room = Arc::clone(self.seat.room());
-        let Some(mut state) = room.lock_to_append(weight, &self.connection) else {
-            self.fall_silent();
-            return Ok(());
-        };
-        if !self.may_speak(&mut state) {
-            return Ok(());
-        }
+        let Some(mut state) = self.lock_to_speak(&room, 2 * text.len()) else { return Ok(()) };
         let Some((id, reader)) = state.find(to) else {
             let has_left = state.has_just_left(to);
             return Err(if has_left { Refusal::HasLeft(to) } else { Refusal::NobodyHere(to) });
