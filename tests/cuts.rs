@@ -4,12 +4,13 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use common::program::split;
 use common::proxy::{Budget, Proxy};
+use common::read;
 use common::server::TestServer;
 
 /// How long all of it may take.
@@ -99,7 +100,7 @@ impl Program {
             if stream.write_all(text.as_bytes()).is_err() {
                 return;
             }
-            match stream.read(&mut bytes) {
+            match read(&mut stream, &mut bytes) {
                 Ok(0) => return,
                 Ok(length) => self.take(&bytes[..length]),
                 Err(why) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&why.kind()) => {}

@@ -4,15 +4,14 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use common::DEADLINE;
 use common::program;
 #[cfg(target_os = "linux")]
 use common::resources::Process;
 use common::server::{TestClient, TestServer};
+use common::{DEADLINE, read};
 use socket2::{Domain, Socket, Type};
 
 const TOO_LONG: &str = "!! that line was too long and was not sent: the most is 4096 bytes";
@@ -216,7 +215,7 @@ fn one_who_takes_a_little_within_the_stall_timeout_stays_and_one_who_takes_nothi
         let full = Instant::now();
         while !listening.is_finished() || full.elapsed() < PATIENCE * 3 / 2 {
             assert!(full.elapsed() < DEADLINE, "nobody was dropped");
-            let taken = little.stream.read(&mut [0; 8192]).expect("it is in the room");
+            let taken = read(&mut little.stream, &mut [0; 8192]).expect("it is in the room");
             assert!(taken > 0, "it was hung up on");
             std::thread::sleep(PATIENCE / 10);
         }

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a lock is poisoned only by a test that has failed")]
 
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +20,17 @@ pub mod terminal;
 
 /// How long anything may take before a test fails: far longer than it does on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Reads on when the system breaks a read off, as Linux does with one that has a timeout when the
+/// program, or the machine, has been stopped meanwhile.
+pub fn read(from: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match from.read(into) {
+            Err(why) if why.kind() == ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
 
 /// An empty folder, for `test` in the file of tests called `file`.
 pub fn folder(file: &str, test: &str) -> PathBuf {

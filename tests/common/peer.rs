@@ -1,13 +1,13 @@
 //! The other side of a connection, played by the test: it says what it is told to, when it is told.
 
-use std::io::{Read, Write};
+use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use chatroom::protocol::request::{Request, is_counted, parse};
 
-use super::DEADLINE;
+use super::{DEADLINE, read};
 
 /// The first line of a server of ours.
 pub const BANNER: &str = "-- chatroom 1: welcome (/help for the commands)\n";
@@ -200,7 +200,7 @@ impl Conversation {
         while self.heard.len() < from + text.len() {
             let mut bytes = vec![0; from + text.len() - self.heard.len()];
             let length = self.read(&mut bytes, deadline.saturating_duration_since(Instant::now()));
-            let Some(length @ 1..) = length else { break };
+            let Ok(length @ 1..) = length else { break };
             self.heard.extend_from_slice(&bytes[..length]);
         }
         assert_eq!(self.since(from), text, "after {:?}", self.since(0));
@@ -233,7 +233,7 @@ impl Conversation {
     pub fn hear_until_silent_for(&mut self, while_waiting: Duration) -> String {
         let from = self.heard.len();
         let mut bytes = vec![0; 64 * 1024];
-        while let Some(length @ 1..) = self.read(&mut bytes, while_waiting) {
+        while let Ok(length @ 1..) = self.read(&mut bytes, while_waiting) {
             self.heard.extend_from_slice(&bytes[..length]);
             self.take_lines();
         }
@@ -246,9 +246,9 @@ impl Conversation {
         let mut bytes = vec![0; 64 * 1024];
         while !is_over(&self.heard[from..]) {
             match self.read(&mut bytes, DEADLINE) {
-                Some(0) => break,
-                Some(length) => self.heard.extend_from_slice(&bytes[..length]),
-                None => panic!("no end after {:?}", self.since(from)),
+                Ok(0) => break,
+                Ok(length) => self.heard.extend_from_slice(&bytes[..length]),
+                Err(why) => panic!("{why} after {:?}", self.since(from)),
             }
             self.take_lines();
         }
@@ -277,7 +277,7 @@ impl Conversation {
     #[track_caller]
     pub fn hear_nothing_for(&mut self, while_waiting: Duration) {
         let mut bytes = [0; 1024];
-        if let Some(length) = self.read(&mut bytes, while_waiting) {
+        if let Ok(length) = self.read(&mut bytes, while_waiting) {
             panic!("heard {:?}", String::from_utf8_lossy(&bytes[..length]));
         }
     }
@@ -293,10 +293,10 @@ impl Conversation {
             .expect("a socket has a linger time");
     }
 
-    fn read(&mut self, bytes: &mut [u8], wait: Duration) -> Option<usize> {
+    fn read(&mut self, bytes: &mut [u8], wait: Duration) -> io::Result<usize> {
         let wait = wait.max(Duration::from_millis(1));
         self.stream.set_read_timeout(Some(wait)).expect("not zero");
-        self.stream.read(bytes).ok()
+        read(&mut self.stream, bytes)
     }
 
     fn since(&self, from: usize) -> String {

@@ -1,8 +1,10 @@
 //! A connection of the soak's, and what no line from a server may ever be.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use crate::common::read;
 
 /// How long one look for what has come may take.
 const LOOK: Duration = Duration::from_millis(10);
@@ -34,7 +36,7 @@ impl Wire {
     /// The lines that have come, each looked at; `None` if no more will come.
     pub(crate) fn lines(&mut self) -> Option<Vec<String>> {
         let mut chunk = [0; 16 * 1024];
-        match self.stream.read(&mut chunk) {
+        match read(&mut self.stream, &mut chunk) {
             Ok(0) => return None,
             Ok(length) => self.partial.extend_from_slice(&chunk[..length]),
             Err(e) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&e.kind()) => {}
