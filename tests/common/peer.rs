@@ -1,13 +1,13 @@
 //! The other side of a connection, played by the test: it says what it is told to, when it is told.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use chatroom::protocol::request::{Request, is_counted, parse};
 
-use super::{DEADLINE, read};
+use super::DEADLINE;
 
 /// The first line of a server of ours.
 pub const BANNER: &str = "-- chatroom 1: welcome (/help for the commands)\n";
@@ -293,10 +293,18 @@ impl Conversation {
             .expect("a socket has a linger time");
     }
 
+    /// Reads on when the system breaks it off, but waits no longer in all.
     fn read(&mut self, bytes: &mut [u8], wait: Duration) -> io::Result<usize> {
-        let wait = wait.max(Duration::from_millis(1));
-        self.stream.set_read_timeout(Some(wait)).expect("not zero");
-        read(&mut self.stream, bytes)
+        let deadline = Instant::now() + wait;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = left.max(Duration::from_millis(1));
+            self.stream.set_read_timeout(Some(left)).expect("not zero");
+            match self.stream.read(bytes) {
+                Err(why) if why.kind() == ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
     }
 
     fn since(&self, from: usize) -> String {
