@@ -193,35 +193,12 @@ impl Index {
     }
 
     /// Of the events in `range`, those that `viewer` is to get, piece by piece.
-    pub(crate) fn pieces(
-        &self,
-        viewer: Viewer,
-        range: &Range<Seq>,
-    ) -> impl Iterator<Item = Piece> + use<'_> {
-        let (from, to) = (self.position(range.start), self.position(range.end));
-        let answers_from = self.position(viewer.answers_from);
+    pub(crate) fn pieces(&self, viewer: Viewer, range: &Range<Seq>) -> Pieces<'_> {
+        let events = self.position(range.start)..self.position(range.end);
         // A reader that keeps up wants the last few of hundreds.
-        let begin = self.runs.partition_point(|run| run.first <= from).saturating_sub(1);
-        let mut visible = self
-            .runs_from(begin)
-            .filter_map(move |(run, end)| {
-                let look = run.look(&viewer)?;
-                let is_answer = run.kind == Kind::Answer;
-                let from = if is_answer { from.max(answers_from) } else { from };
-                Some(Piece { events: run.first.max(from)..end.min(to), look })
-            })
-            .filter(|piece| !piece.events.is_empty())
-            .peekable();
-        std::iter::from_fn(move || {
-            let mut piece = visible.next()?;
-            let goes_on = |piece: &Piece, more: &Piece| {
-                more.events.start == piece.events.end && more.look == piece.look
-            };
-            while let Some(more) = visible.next_if(|more| goes_on(&piece, more)) {
-                piece.events.end = more.events.end;
-            }
-            Some(piece)
-        })
+        let next = self.runs.partition_point(|run| run.first <= events.start).saturating_sub(1);
+        let answers_from = self.position(viewer.answers_from);
+        Pieces { index: self, viewer, events, answers_from, next }
     }
 
     /// How many lines of others, or answers, `viewer` is to get of the events in `range`.
@@ -240,7 +217,7 @@ impl Index {
 
     /// The indices of the events that `member` is shown again, newest first.
     pub(crate) fn recalled_by(&self, member: MemberId) -> impl Iterator<Item = u32> + use<'_> {
-        self.runs_from(0)
+        self.runs_with_ends()
             .rev()
             .filter(move |(run, _)| run.is_recalled_by(member))
             .flat_map(|(run, end)| (run.first..end).rev())
@@ -263,7 +240,7 @@ impl Index {
 
     /// How many events there are for whom, run by run; answers are for nobody who comes later.
     pub(crate) fn audiences(&self) -> impl Iterator<Item = (u64, Option<Audience>)> {
-        self.runs_from(0).map(|(run, end)| {
+        self.runs_with_ends().map(|(run, end)| {
             let audience = (run.kind != Kind::Answer).then_some(run.audience);
             (u64::from(end - run.first), audience)
         })
@@ -279,11 +256,14 @@ impl Index {
         size_of::<Index>() + self.runs.capacity() * size_of::<Run>()
     }
 
-    /// The runs from that one on, each with the index after its last event.
-    fn runs_from(&self, begin: usize) -> impl DoubleEndedIterator<Item = (&Run, u32)> {
-        let runs = &self.runs[begin..];
-        let end = move |i: usize| runs.get(i + 1).map_or(self.count, |next| next.first);
-        (0..runs.len()).map(move |i| (&runs[i], end(i)))
+    /// The runs, each with the index after its last event.
+    fn runs_with_ends(&self) -> impl DoubleEndedIterator<Item = (&Run, u32)> {
+        self.runs.iter().enumerate().map(|(at, run)| (run, self.end_of_run(at)))
+    }
+
+    /// The index after the last event of that run.
+    fn end_of_run(&self, at: usize) -> u32 {
+        self.runs.get(at + 1).map_or(self.count, |next| next.first)
     }
 
     /// The index of the event with that number; of the first or the end, if it is not here.
@@ -308,6 +288,55 @@ impl Index {
             }
         }
         self.count += other.count;
+    }
+}
+
+/// What [`Index::pieces`] gives. There is one for each send, and most have one piece: it is written
+/// out, since what is chained together from parts is twice as much code to go through.
+#[derive(Debug)]
+pub(crate) struct Pieces<'a> {
+    index: &'a Index,
+    viewer: Viewer,
+    events: Range<u32>,
+    answers_from: u32,
+    /// The run that is looked at next.
+    next: usize,
+}
+
+impl Iterator for Pieces<'_> {
+    type Item = Piece;
+
+    fn next(&mut self) -> Option<Piece> {
+        let mut found: Option<Piece> = None;
+        while let Some(run) = self.index.runs.get(self.next)
+            && run.first < self.events.end
+        {
+            let part = self.part(run, self.index.end_of_run(self.next));
+            match (&mut found, part) {
+                (_, None) => {}
+                (None, part) => found = part,
+                (Some(piece), Some(more))
+                    if more.events.start == piece.events.end && more.look == piece.look =>
+                {
+                    piece.events.end = more.events.end;
+                }
+                (Some(_), Some(_)) => break,
+            }
+            self.next += 1;
+        }
+        found
+    }
+}
+
+impl Pieces<'_> {
+    /// What of a run is to be seen; `end` is the index after its last event.
+    fn part(&self, run: &Run, end: u32) -> Option<Piece> {
+        let look = run.look(&self.viewer)?;
+        let mut events = run.first.max(self.events.start)..end.min(self.events.end);
+        if run.kind == Kind::Answer {
+            events.start = events.start.max(self.answers_from);
+        }
+        (!events.is_empty()).then_some(Piece { events, look })
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::iter;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -66,6 +67,10 @@ struct Part<'a> {
 impl Part<'_> {
     fn text(&self) -> &[u8] {
         self.lines.text(&self.piece.events)
+    }
+
+    fn slice(&self) -> IoSlice<'_> {
+        IoSlice::new(self.text())
     }
 }
 
@@ -211,14 +216,21 @@ impl Reader {
         if self.viewer.form == Form::Tagged {
             renderings.prepare(batches);
         }
-        let pieces = self.pieces(batches, renderings);
-        let slices: Vec<_> = pieces.iter().map(|part| IoSlice::new(part.text())).collect();
-        if slices.is_empty() {
+        let mut parts = self.parts(batches, renderings);
+        let Some(first) = parts.next() else {
             self.pass_over(batches);
             return Ok(());
-        }
-        if let Some(sent) = self.offer(&slices, now)? {
-            self.advance(&pieces, sent);
+        };
+        // Mostly there are no more, and nothing is allocated.
+        let more: Vec<_> = parts.collect();
+        let sent = if more.is_empty() {
+            self.offer(&[first.slice()], now)?
+        } else {
+            let slices: Vec<_> = iter::once(&first).chain(&more).map(Part::slice).collect();
+            self.offer(&slices, now)?
+        };
+        if let Some(sent) = sent {
+            self.advance(iter::once(&first).chain(&more), sent);
         }
         Ok(())
     }
@@ -250,10 +262,15 @@ impl Reader {
         }
     }
 
-    fn pieces<'a>(&self, batches: &'a [Arc<Batch>], renderings: &'a Renderings) -> Vec<Part<'a>> {
+    /// What it is due of these batches, as much as one send may have.
+    fn parts<'a>(
+        &self,
+        batches: &'a [Arc<Batch>],
+        renderings: &'a Renderings,
+    ) -> impl Iterator<Item = Part<'a>> + use<'a> {
         let due = self.next..self.until.min(self.next_turn());
         let viewer = self.viewer;
-        let of_batch = |batch: &'a Arc<Batch>| {
+        let of_batch = move |batch: &'a Arc<Batch>| {
             let rendering = match viewer.form {
                 Form::Plain => None,
                 Form::Tagged => renderings.of(batch),
@@ -264,12 +281,7 @@ impl Reader {
                 Part { batch, piece, lines }
             })
         };
-        batches
-            .iter()
-            .filter(|batch| batch.end() > self.next)
-            .flat_map(of_batch)
-            .take(MAX_PIECES)
-            .collect()
+        batches.iter().flat_map(of_batch).take(MAX_PIECES)
     }
 
     /// `None` if the socket takes nothing.
@@ -294,7 +306,7 @@ impl Reader {
         }
     }
 
-    fn advance(&mut self, parts: &[Part<'_>], mut sent: usize) {
+    fn advance<'a>(&mut self, parts: impl Iterator<Item = &'a Part<'a>>, mut sent: usize) {
         for part in parts {
             let length = part.text().len();
             if sent < length {
