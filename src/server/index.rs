@@ -291,8 +291,8 @@ impl Index {
     }
 }
 
-/// What [`Index::pieces`] gives. There is one for each send, and most have one piece: it is written
-/// out, since what is chained together from parts is twice as much code to go through.
+/// What [`Index::pieces`] gives. There is one for each send, and most have one piece: a chain of
+/// adapters in its place took a third of all instructions before the send.
 #[derive(Debug)]
 pub(crate) struct Pieces<'a> {
     index: &'a Index,
