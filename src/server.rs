@@ -253,7 +253,7 @@ impl Door {
             let (stream, peer) = match listener.accept() {
                 Ok(accepted) => accepted,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => continue,
+                Err(e) if is_of_the_client(&e) => continue,
                 Err(e) => return Err(e),
             };
             self.accepted += 1;
@@ -309,6 +309,25 @@ impl Door {
             thread.join().ok();
         }
     }
+}
+
+/// Whether accepting has failed for this one client, which is gone, and the next may be let in at once.
+/// Windows tells of a connection that was reset, wine of none at all, and Linux of its network too
+/// (accept(2)).
+fn is_of_the_client(why: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable,
+        NotConnected,
+    };
+    matches!(
+        why.kind(),
+        ConnectionAborted
+            | ConnectionReset
+            | NotConnected
+            | HostUnreachable
+            | NetworkUnreachable
+            | NetworkDown
+    )
 }
 
 /// A session that panics takes its own client with it, never the room.

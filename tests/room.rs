@@ -80,6 +80,17 @@ fn the_hundred_and_first_client_is_refused_and_the_room_goes_on() {
 }
 
 #[test]
+fn clients_that_are_gone_before_they_are_let_in_hold_up_nobody() {
+    let server = TestServer::start(&[]);
+    for _ in 0..200 {
+        server.connect().reset();
+    }
+    drop(server.join("alice"));
+    let log = server.log_up_to("alice joined");
+    assert!(!log.iter().any(|line| line.contains("cannot take clients in")), "{log:#?}");
+}
+
+#[test]
 fn one_address_takes_no_more_places_than_it_may() {
     let server = TestServer::start(&["--max-per-address", "2"]);
     let (mut alice, bob) = (server.join("alice"), server.join("bob"));

@@ -18,6 +18,9 @@ pub(crate) struct Waker {
     inner: (PipeReader, PipeWriter),
     #[cfg(windows)]
     inner: std::net::UdpSocket,
+    /// Held to wake: of two sends at once, wine refuses one, although the other may have been seen.
+    #[cfg(windows)]
+    waking: std::sync::Mutex<()>,
 }
 
 impl Waker {
@@ -30,7 +33,9 @@ impl Waker {
     pub(crate) fn new() -> io::Result<Waker> {
         let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
         socket.connect(socket.local_addr()?)?;
-        Ok(Waker { inner: socket })
+        // Who waits must not be stopped by one wrong word of poll's.
+        socket.set_nonblocking(true)?;
+        Ok(Waker { inner: socket, waking: std::sync::Mutex::default() })
     }
 
     /// Wakes the waiting thread. Nothing can go wrong but that it is awake already.
@@ -43,6 +48,7 @@ impl Waker {
     /// Wakes the waiting thread. Nothing can go wrong but that it is awake already.
     #[cfg(windows)]
     pub(crate) fn wake(&self) {
+        let _alone = self.waking.lock();
         self.inner.send(&[0]).ok();
     }
 
@@ -68,6 +74,46 @@ impl Waker {
     /// Takes the waking back, once it was seen.
     #[cfg(windows)]
     pub(crate) fn rest(&self) {
-        self.inner.recv(&mut [0; 64]).ok();
+        while self.inner.recv(&mut [0; 64]).is_ok() {}
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::server::socket::timespec;
+    use crate::server::system::poll;
+
+    #[test]
+    fn no_waking_is_lost_however_many_wake() {
+        const THREADS: usize = 16;
+        const TIMES: usize = 5_000;
+        let waker = Waker::new().expect("the system has one to spare");
+        let (asleep, done) = (AtomicBool::new(false), AtomicBool::new(false));
+        let patience = timespec(Duration::from_secs(20));
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    while !done.load(Ordering::SeqCst) {
+                        if asleep.swap(false, Ordering::SeqCst) {
+                            waker.wake();
+                        }
+                        thread::yield_now();
+                    }
+                });
+            }
+            let woken = (0..TIMES).all(|_| {
+                asleep.store(true, Ordering::SeqCst);
+                let woken = poll(&mut [waker.as_poll()], Some(&patience)) == Ok(1);
+                waker.rest();
+                woken
+            });
+            done.store(true, Ordering::SeqCst);
+            assert!(woken);
+        });
     }
 }

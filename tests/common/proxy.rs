@@ -52,7 +52,8 @@ impl Proxy {
         let shared = Arc::new(Shared { server, cuts: AtomicUsize::new(0), cutting });
         let ours = Arc::clone(&shared);
         thread::spawn(move || {
-            for (number, client) in listener.incoming().map_while(Result::ok).enumerate() {
+            // One that is gone already is an error on some systems.
+            for (number, client) in listener.incoming().filter_map(Result::ok).enumerate() {
                 let limits = [budget.next(most), budget.next(most)];
                 let limits = if number == 0 { [u64::MAX, GREETING] } else { limits };
                 let reset = budget.next(2) == 0;
@@ -76,8 +77,9 @@ impl Proxy {
 impl Shared {
     fn pass(self: &Arc<Shared>, client: TcpStream, [up, down]: [u64; 2], reset: bool) {
         let Ok(server) = TcpStream::connect(self.server) else { return };
-        for stream in [&client, &server] {
-            stream.set_nodelay(true).expect("a socket has that option");
+        // One that is gone already has no such option on some systems.
+        if [&client, &server].iter().any(|stream| stream.set_nodelay(true).is_err()) {
+            return;
         }
         let handles = (client.try_clone(), server.try_clone());
         let (Ok(client2), Ok(server2)) = handles else { return };

@@ -89,16 +89,21 @@ impl TestServer {
     /// Waits for a line in its log that has `part` in it, and gives the line without its time.
     #[track_caller]
     pub fn logs(&self, part: &str) -> String {
+        let line = self.log_up_to(part).pop().expect("it ends with that line");
+        line.split_once(' ').map_or(line.clone(), |(_, text)| text.to_owned())
+    }
+
+    /// Waits for a line in its log that has `part` in it, and gives all up to that.
+    #[track_caller]
+    pub fn log_up_to(&self, part: &str) -> Vec<String> {
         let mut passed = Vec::new();
-        loop {
+        while passed.last().is_none_or(|line: &String| !line.contains(part)) {
             match self.log.lock().unwrap().recv_timeout(DEADLINE) {
-                Ok(line) if line.contains(part) => {
-                    return line.split_once(' ').map_or(line.clone(), |(_, text)| text.to_owned());
-                }
                 Ok(line) => passed.push(line),
                 Err(_) => panic!("no {part:?} in the log: {passed:#?}"),
             }
         }
+        passed
     }
 
     /// What it has logged since it was asked last, once it has ended.
