@@ -11,6 +11,8 @@ use std::process::ExitCode;
 use clap::{Command, CommandFactory};
 use clap_complete::{Generator, Shell};
 
+#[cfg(test)]
+mod documents;
 mod page;
 
 #[path = "../../src/bin/chatclient/arguments.rs"]
