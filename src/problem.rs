@@ -54,6 +54,13 @@ pub enum Problem {
         /// What it has said.
         why: String,
     },
+    /// What listens there is no chat room.
+    NoChatroom {
+        /// The address.
+        server: SocketAddr,
+        /// The first line, or what there is of it; empty if it has said nothing in time.
+        said: String,
+    },
     /// The log file that was asked for cannot be written.
     Log {
         /// The file's path.
@@ -125,6 +132,12 @@ impl Problem {
                 format!("nothing shows that {to} has taken the last {lines} lines")
             }
             Problem::Refused { server, why } => format!("{server} does not let us in: {why}"),
+            Problem::NoChatroom { server, said } if said.is_empty() => {
+                format!("{server} is no chat room: it says nothing")
+            }
+            Problem::NoChatroom { server, said } => {
+                format!("{server} is no chat room: it says {said:?}")
+            }
             Problem::Log { path, why } | Problem::LogLost { path, why } => {
                 format!("cannot write the log {path}: {}", reason(why))
             }
@@ -149,7 +162,7 @@ impl Problem {
             Problem::ConnectionLost { why: Lost::Silent, .. } => "; is that server all right?",
             Problem::Log { why, .. } => log_advice(why.kind()),
             Problem::LogLost { .. } | Problem::HistoryLost { .. } => "; going on without it",
-            Problem::System(..) | Problem::Unconfirmed { .. } => "",
+            Problem::System(..) | Problem::Unconfirmed { .. } | Problem::NoChatroom { .. } => "",
             Problem::Bug => "; the log says where",
         }
     }

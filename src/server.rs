@@ -28,6 +28,7 @@ mod broadcaster;
 mod connection;
 #[cfg(all(test, shuttle))]
 mod hand_over;
+pub mod health;
 mod index;
 mod member;
 mod outline;

@@ -56,6 +56,58 @@ fn what_it_cannot_do_is_one_line_that_says_what_to_do_and_status_1() {
     }
 }
 
+/// What `chatserver --health-check` says of the server on this port.
+fn health(port: u16) -> (Option<i32>, String, String) {
+    run(chatserver().args(["--health-check", "0.0.0.0", &port.to_string()]))
+}
+
+#[test]
+fn a_health_check_is_answered_and_neither_seen_nor_logged() {
+    let server = TestServer::start(&["--max-clients", "2"]);
+    let mut alice = server.join("alice");
+    let banner = "-- chatroom 1: welcome (/help for the commands)\n";
+    for _ in 0..20 {
+        assert_eq!(health(server.address.port()), (Some(0), banner.to_owned(), String::new()));
+    }
+    let bob = server.join("bob");
+    alice.expect("-- bob joined");
+    let log = server.log_up_to("bob joined");
+    assert!(log[0].contains("begins") && log[1].contains("alice joined"), "{log:#?}");
+    assert_eq!(log.len(), 3, "{log:#?}");
+    let full = "!! the room is full (2 clients)\n";
+    assert_eq!(health(server.address.port()), (Some(0), full.to_owned(), String::new()));
+    drop(bob);
+}
+
+#[test]
+fn a_health_check_fails_where_nobody_answers_or_somebody_else() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let answer = |text: &'static str| {
+        let listener = listener.try_clone().expect("it can be cloned");
+        let peer = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("it is asked");
+            std::io::Write::write_all(&mut stream, text.as_bytes()).expect("it listens");
+        });
+        let outcome = health(address.port());
+        peer.join().expect("it has answered");
+        outcome
+    };
+    for (text, said) in [
+        ("HTTP/1.1 400 Bad Request\r\n", "it says \"HTTP/1.1 400 Bad Request\""),
+        ("-- chatroom 1: wel", "it says \"-- chatroom 1: wel\""),
+        ("-- chatroom 2: welcome\n", "it says \"-- chatroom 2: welcome\""),
+        ("", "it says nothing"),
+    ] {
+        let complaint = format!("chatserver: {address} is no chat room: {said}\n");
+        assert_eq!(answer(text), (Some(1), String::new(), complaint));
+    }
+    drop(listener);
+    let (status, _, complaint) = health(address.port());
+    let start = format!("chatserver: cannot connect to {address}: ");
+    assert!(status == Some(1) && complaint.starts_with(&start), "{status:?}: {complaint}");
+}
+
 #[test]
 fn wrong_usage_is_one_line_that_says_what_is_right_and_status_2() {
     let port = "it must be a number from 0 to 65535; 0 is any free one";

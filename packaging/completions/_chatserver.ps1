@@ -33,6 +33,7 @@ Register-ArgumentCompleter -Native -CommandName 'chatserver' -ScriptBlock {
             [CompletionResult]::new('--log-file', '--log-file', [CompletionResultType]::ParameterName, 'Append the log to this file, too')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log what is said, too, whatever else is logged; private lines never are')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log what is said, too, whatever else is logged; private lines never are')
+            [CompletionResult]::new('--health-check', '--health-check', [CompletionResultType]::ParameterName, 'Ask the server that runs there whether it answers, and end: 0 if it does, 1 if not')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')

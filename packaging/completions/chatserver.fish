@@ -9,5 +9,6 @@ complete -c chatserver -l away-timeout -d 'Keep who has lost the connection, and
 complete -c chatserver -l log-level -d 'How much to log: off, error, warn, info, debug or trace' -r
 complete -c chatserver -l log-file -d 'Append the log to this file, too' -r -F
 complete -c chatserver -s v -l verbose -d 'Log what is said, too, whatever else is logged; private lines never are'
+complete -c chatserver -l health-check -d 'Ask the server that runs there whether it answers, and end: 0 if it does, 1 if not'
 complete -c chatserver -s h -l help -d 'Print help'
 complete -c chatserver -s V -l version -d 'Print version'

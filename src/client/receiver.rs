@@ -141,6 +141,7 @@ impl<'a> Receiver<'a> {
             | Problem::LogLost { .. }
             | Problem::HistoryLost { .. }
             | Problem::System(..)
+            | Problem::NoChatroom { .. }
             | Problem::Bug => false,
         };
         let may_go_on = match self.output.reader() {

@@ -92,6 +92,10 @@ pub(crate) struct Arguments {
     #[arg(env = "CHATROOM_LOG_LEVEL", hide_env_values = true)]
     log_level: LevelFilter,
 
+    /// Ask the server that runs there whether it answers, and end: 0 if it does, 1 if not
+    #[arg(long)]
+    pub(crate) health_check: bool,
+
     /// Append the log to this file, too
     #[arg(long, value_name = "FILE", env = "CHATROOM_LOG_FILE", hide_env_values = true)]
     pub(crate) log_file: Option<PathBuf>,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chatroom::logging::{self, Flush};
 use chatroom::problem::{self, Problem};
-use chatroom::server::{self, Shutdown};
+use chatroom::server::{self, Shutdown, health};
 
 use crate::arguments::{Arguments, PROGRAM};
 
@@ -16,17 +16,26 @@ mod arguments;
 const ONE_SIGNAL: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
-    let arguments = match chatroom::arguments::parse() {
+    let arguments: Arguments = match chatroom::arguments::parse() {
         Ok(arguments) => arguments,
         Err(status) => return status,
     };
-    match serve(&arguments) {
+    let outcome = if arguments.health_check { check(&arguments) } else { serve(&arguments) };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             problem::complain(PROGRAM, problem);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints what the server that is asked says.
+fn check(arguments: &Arguments) -> Result<(), Problem> {
+    let said = health::check(&arguments.address, arguments.port)?;
+    // A closed standard output makes no server ill.
+    writeln!(io::stdout(), "{said}").ok();
+    Ok(())
 }
 
 fn serve(arguments: &Arguments) -> Result<(), Problem> {
