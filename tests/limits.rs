@@ -161,7 +161,26 @@ fn at_the_rate_limit_nobody_is_told_to_slow_down_and_beyond_it_once() {
     bob.expect("-- 2 here: alice, bob");
 }
 
-/// A member whose system holds little of what it does not take.
+/// What a name looks like costs milliseconds to know for thousands of bytes, so for what cannot be a
+/// name nobody asks.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_private_line_to_a_name_of_thousands_of_bytes_costs_no_more_than_any_other() {
+    const LINES: usize = 100;
+    let server = TestServer::start(&["--rate-limit", "0"]);
+    let mut alice = server.join("alice");
+    let before = Process(server.id()).ran();
+    for letter in ["\u{fdfa}", "m", "\u{1f82}"] {
+        let name = letter.repeat(4000 / letter.len());
+        alice.send(format!("/msg {name} psst\n").repeat(LINES));
+        for _ in 0..LINES {
+            alice.expect_start("!! /msg: nobody here is called ");
+        }
+    }
+    let cost = Process(server.id()).ran() - before;
+    assert!(cost < Duration::from_secs(1), "{cost:?} for {} lines", 3 * LINES);
+}
+
 #[test]
 fn another_name_counts_as_ten_lines() {
     let server = TestServer::start(&[]);
@@ -176,6 +195,7 @@ fn another_name_counts_as_ten_lines() {
     assert_eq!(told.iter().filter(|line| *line == slow).count(), 1, "{told:?}");
 }
 
+/// A member whose system holds little of what it does not take.
 fn join_with_little_room(server: &TestServer, name: &str) -> TestClient {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_recv_buffer_size(4096).expect("a socket has a buffer");

@@ -16,13 +16,17 @@ use unicode_security::confusable_detection::skeleton;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{fold, make_safe};
+use super::text::{MAX_MARKS, fold, make_safe};
 
 /// The most characters in a name, as a reader counts them.
 pub const MAX_CHARACTERS: usize = 24;
 
 /// The most columns that a name may take: as many as that many wide characters do.
 const MAX_WIDTH: usize = 2 * MAX_CHARACTERS;
+
+/// The most bytes that a name may have: that many columns, each with as many marks as a character may
+/// have, of the longest characters.
+const MAX_BYTES: usize = MAX_WIDTH * (1 + MAX_MARKS) * char::MAX.len_utf8();
 
 /// What the server calls the person whom it speaks to, so nobody may be called so.
 const RESERVED: &str = "you";
@@ -134,6 +138,12 @@ impl Likeness {
         self.folded == other.folded
     }
 
+    /// Whether it is the name that somebody asks for.
+    #[must_use]
+    pub fn is_called(&self, wanted: &Wanted) -> bool {
+        self.folded == wanted.0
+    }
+
     /// Whether a person could take the one name for the other.
     #[must_use]
     pub fn is_like(&self, other: &Likeness) -> bool {
@@ -144,6 +154,20 @@ impl Likeness {
     #[must_use]
     pub fn sort_key(&self) -> &str {
         &self.folded
+    }
+}
+
+/// The name of somebody whom a client asks for, without case. It may be nobody's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted(String);
+
+impl Wanted {
+    /// What is asked for by `text`; `None` if that is too long to be a name. It costs no more than that
+    /// to know, however long the text is.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Wanted> {
+        let normalized = || text.nfc().collect::<String>();
+        (text.len() <= MAX_BYTES).then(|| Wanted(fold(&normalized())))
     }
 }
 
@@ -262,12 +286,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn who_is_asked_for_is_found_without_case_and_by_no_text_that_is_too_long() {
+        let asked = |text: &str, name: &str| {
+            Wanted::of(text).is_some_and(|wanted| Likeness::of(name).is_called(&wanted))
+        };
+        for (text, name) in
+            [("ALICE", "alice"), ("Zoe\u{308}", "zo\u{eb}"), ("STRASSE", "stra\u{df}e")]
+        {
+            assert!(asked(text, name), "{text}");
+        }
+        assert!(!asked("\u{430}lice", "alice"));
+        assert!(!asked(&"m".repeat(MAX_BYTES), "alice"));
+        assert_eq!(Wanted::of(&"m".repeat(MAX_BYTES + 1)), None);
+    }
+
     proptest! {
         #[test]
         fn a_name_is_safe_and_bounded_and_stays_as_it_is(text in text(), good in name()) {
             for name in [Name::parse(&text), Ok(good)].into_iter().flatten() {
                 assert_safe(name.as_str());
                 prop_assert!(name.as_str().width() <= MAX_WIDTH, "{name}");
+                prop_assert!(name.as_str().len() <= MAX_BYTES, "{name}");
+                prop_assert!(name.likeness().is_called(&Wanted::of(name.as_str()).expect("short")));
                 prop_assert_eq!(Name::parse(name.as_str()), Ok(name));
             }
         }

@@ -18,7 +18,7 @@ use unicode_width::UnicodeWidthChar;
 
 /// The most combining marks that stay on one character. Vietnamese needs two and Tibetan a few;
 /// hundreds pile up over the neighbouring lines.
-const MAX_MARKS: usize = 8;
+pub const MAX_MARKS: usize = 8;
 
 const ESC: char = '\u{1b}';
 

@@ -16,7 +16,7 @@ use super::seat::{Origin, Seat};
 use super::system::{MutexGuard, instant};
 use super::traffic::Move;
 use super::transcript::newest;
-use crate::protocol::name::Name;
+use crate::protocol::name::{Name, Wanted};
 use crate::protocol::reply::{self, Departure, Notice, Refusal, Speech};
 use crate::protocol::tag::{Body, Seq, Token};
 
@@ -161,15 +161,16 @@ impl Member {
     /// Takes another name, and tells everyone.
     pub(crate) fn rename<'a>(&mut self, new: &'a Name) -> Result<(), Refusal<'a>> {
         let bytes = RENAMING + 2 * (self.name.as_str().len() + new.as_str().len());
+        let likeness = new.likeness();
         let room = Arc::clone(self.seat.room());
         let Some(mut state) = self.lock_to_speak(&room, bytes) else { return Ok(()) };
-        if !state.is_free(new, Some(self.id)) {
+        if !state.is_free(&likeness, Some(self.id)) {
             return Err(Refusal::NameTaken(new));
         }
         let old = std::mem::replace(&mut self.name, new.clone());
         if let Some(present) = state.members.get_mut(&self.id) {
             present.name = new.clone();
-            present.likeness = new.likeness();
+            present.likeness = likeness;
         }
         let is_other = old != *new;
         if is_other {
@@ -188,10 +189,11 @@ impl Member {
 
     /// Says `text` to the member called `to` alone.
     pub(crate) fn whisper<'a>(&mut self, to: &'a str, text: &str) -> Result<(), Refusal<'a>> {
+        let Some(wanted) = Wanted::of(to) else { return Err(Refusal::NobodyHere(to)) };
         let room = Arc::clone(self.seat.room());
         let Some(mut state) = self.lock_to_speak(&room, 2 * text.len()) else { return Ok(()) };
-        let Some((id, reader)) = state.find(to) else {
-            let has_left = state.has_just_left(to);
+        let Some((id, reader)) = state.find(&wanted) else {
+            let has_left = state.has_just_left(&wanted);
             return Err(if has_left { Refusal::HasLeft(to) } else { Refusal::NobodyHere(to) });
         };
         if id == self.id {
@@ -208,10 +210,12 @@ impl Member {
 
     /// The answer to `/who`.
     pub(crate) fn who(&self) -> Vec<String> {
-        let state = self.seat.room().lock();
-        let mut members: Vec<&Present> = state.members.values().collect();
-        members.sort_by_key(|member| member.likeness.sort_key());
-        reply::who(&members.iter().map(|member| &member.name).collect::<Vec<_>>())
+        let copied =
+            |member: &Present| (member.likeness.sort_key().to_owned(), member.name.clone());
+        let mut members: Vec<_> = self.seat.room().lock().members.values().map(copied).collect();
+        // Not with the lock held.
+        members.sort_by(|(one, _), (other, _)| one.cmp(other));
+        reply::who(&members.iter().map(|(_, name)| name).collect::<Vec<_>>())
     }
 
     /// Shows the newest lines again.
@@ -326,8 +330,9 @@ impl Member {
     }
 
     fn part(&self, state: &mut State, how: Departure<'_>) {
-        state.members.remove(&self.id);
-        state.have_left(self.name.likeness());
+        if let Some(member) = state.members.remove(&self.id) {
+            state.have_left(member.likeness);
+        }
         state.tell_move(Move::Leave, self.id, Notice::Left(&self.name, how));
     }
 }

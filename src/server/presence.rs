@@ -54,7 +54,13 @@ pub(super) struct Place {
 
 impl State {
     /// Takes a new member in, and shows it the last lines, `replay` at most.
-    pub(super) fn admit(&mut self, member: &Member, newcomer: Newcomer<'_>, replay: usize) {
+    pub(super) fn admit(
+        &mut self,
+        member: &Member,
+        likeness: Likeness,
+        newcomer: Newcomer<'_>,
+        replay: usize,
+    ) {
         let (id, name, form) = (member.id(), member.name(), newcomer.form);
         let others = self.members.len();
         self.tell_move(Move::Join, id, Notice::Joined(name));
@@ -65,7 +71,7 @@ impl State {
             Form::Plain => None,
             Form::Tagged => Some(self.make_resumable(id, name, &connection, newcomer.taken)),
         };
-        let present = Present { name: name.clone(), likeness: name.likeness(), resumable };
+        let present = Present { name: name.clone(), likeness, resumable };
         self.members.insert(id, present);
         if !recall.is_empty() {
             self.recall(connection.id(), recall);

@@ -22,7 +22,7 @@ use super::system::{Condvar, Mutex, MutexGuard, instant};
 use super::traffic::{Move, Sum, Traffic};
 use super::transcript::Transcript;
 use super::waker::Waker;
-use crate::protocol::name::{Likeness, Name};
+use crate::protocol::name::{Likeness, Name, Wanted};
 use crate::protocol::reply::{self, Departure, Notice};
 use crate::protocol::tag::{Millis, Seq};
 
@@ -321,9 +321,8 @@ impl State {
         !self.closing && (held || self.transcript.unsealed() > max_unsealed)
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<(MemberId, &Present)> {
-        let wanted = Likeness::of(name);
-        let is_it = |member: &Present| member.likeness.is_same_word(&wanted);
+    pub(super) fn find(&self, wanted: &Wanted) -> Option<(MemberId, &Present)> {
+        let is_it = |member: &Present| member.likeness.is_called(wanted);
         self.members.iter().find(|(_, member)| is_it(member)).map(|(&id, member)| (id, member))
     }
 
@@ -341,26 +340,27 @@ impl State {
     }
 
     /// Whether one of that name was among those who left last.
-    pub(super) fn has_just_left(&self, name: &str) -> bool {
-        let wanted = Likeness::of(name);
-        self.gone.iter().any(|gone| gone.is_same_word(&wanted))
+    pub(super) fn has_just_left(&self, wanted: &Wanted) -> bool {
+        self.gone.iter().any(|gone| gone.is_called(wanted))
     }
 
-    pub(super) fn is_free(&self, name: &Name, but_for: Option<MemberId>) -> bool {
-        let wanted = name.likeness();
+    /// Whether no member but that one has a name like this.
+    pub(super) fn is_free(&self, wanted: &Likeness, but_for: Option<MemberId>) -> bool {
         let mut others = self.members.iter().filter(|(id, _)| Some(**id) != but_for);
-        !others.any(|(_, member)| member.likeness.is_like(&wanted))
+        !others.any(|(_, member)| member.likeness.is_like(wanted))
     }
 
-    /// The guest's name with the lowest number that is free.
-    pub(super) fn guest(&self) -> Name {
+    /// The guest's name with the lowest number that is free, and its likeness.
+    pub(super) fn guest(&self) -> (Name, Likeness) {
         let mut numbers: Vec<usize> =
             self.members.values().filter_map(|m| m.name.guest_number()).collect();
         numbers.sort_unstable();
         (1..)
             .filter(|number| numbers.binary_search(number).is_err())
             .map(Name::guest)
-            .find(|name| self.is_free(name, None))
+            .map(|name| (name.likeness(), name))
+            .find(|(likeness, _)| self.is_free(likeness, None))
+            .map(|(likeness, name)| (name, likeness))
             .expect("there are more numbers than members")
     }
 }

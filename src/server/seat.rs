@@ -124,16 +124,18 @@ impl Seat {
         newcomer: Newcomer<'_>,
     ) -> Result<Admitted, Seat> {
         let room = Arc::clone(&self.room);
+        let wanted = wanted.map(|name| (name.clone(), name.likeness()));
+        let is_wanted = wanted.is_some();
         let mut state = room.lock();
-        let free = wanted.filter(|name| state.is_free(name, None));
-        let taken = wanted.is_some() && free.is_none();
+        let free = wanted.filter(|(_, likeness)| state.is_free(likeness, None));
+        let taken = is_wanted && free.is_none();
         if taken && newcomer.form == Form::Tagged {
             drop(state);
             return Err(self);
         }
-        let name = free.cloned().unwrap_or_else(|| state.guest());
+        let (name, likeness) = free.unwrap_or_else(|| state.guest());
         let member = Member::new(self, state.next_id(), name, newcomer);
-        state.admit(&member, newcomer, room.replay);
+        state.admit(&member, likeness, newcomer, room.replay);
         let here = state.members.len();
         room.wake(state);
         Ok(Admitted { member, taken, here })

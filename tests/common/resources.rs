@@ -31,6 +31,14 @@ impl Process {
         self.status("VmHWM:")
     }
 
+    /// How long its threads have run on a processor, those that have ended too.
+    pub fn ran(self) -> Duration {
+        let text = std::fs::read_to_string(self.path("stat")).expect("it runs");
+        let after_name = text.rsplit(')').next().expect("its name stands in brackets");
+        let ticks = after_name.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
+        ticks.map(|ticks| ticks.expect("a number") * Duration::from_millis(10)).sum()
+    }
+
     /// How long its main thread has run on a processor.
     pub fn main_thread_ran(self) -> Duration {
         let path = self.path(&format!("task/{}/schedstat", self.0));
