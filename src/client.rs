@@ -90,9 +90,24 @@ pub struct Config {
     pub bell: BellChoice,
     /// Where what was sent is kept across runs, if it is.
     pub history: Option<PathBuf>,
+    /// What standard input is, where it is no terminal.
+    pub input: Input,
+    /// Whether standard output, where it is no terminal, gets only what is said from now on.
+    pub quiet: bool,
     /// What to do when the connection is lost. Without a choice, it is made again in a terminal, and
     /// is the end of a filter.
     pub on_loss: Option<OnLoss>,
+}
+
+/// What standard input is to a client without a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// Text to say, whatever it begins with.
+    Text,
+    /// What somebody could type, commands too.
+    Commands,
+    /// Not read: the client stays and prints what is said.
+    Unread,
 }
 
 /// What to do when the connection is lost.
@@ -122,14 +137,15 @@ pub enum BellChoice {
 /// the caller waits for a key.
 pub fn run(config: &Config) -> ! {
     way_out::keep_panics_quiet();
-    let in_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let has_keyboard = io::stdin().is_terminal() && config.input != Input::Unread;
+    let in_terminal = has_keyboard && io::stdout().is_terminal();
     if in_terminal && is_dumb() {
         start(config, &Arc::new(Filter::in_dumb_terminal()), filter::run)
     } else if in_terminal {
         let colours = colours::colours(config.color, |name| std::env::var(name).ok());
         start(config, &Arc::new(Terminal::new(colours, config.bell)), chat::run)
     } else {
-        start(config, &Arc::new(Filter::default()), filter::run)
+        start(config, &Arc::new(Filter::new(config.quiet)), filter::run)
     }
 }
 

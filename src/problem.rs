@@ -7,6 +7,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
+use crate::protocol::reply::Count;
 use crate::protocol::text;
 
 /// Something that keeps a program from its work. Displayed without the program's name.
@@ -45,6 +46,11 @@ pub enum Problem {
         /// The server.
         to: SocketAddr,
         /// How many lines.
+        lines: usize,
+    },
+    /// The connection has ended as it was meant to, but the server has refused lines.
+    LinesRefused {
+        /// How many.
         lines: usize,
     },
     /// The server does not let the client in.
@@ -131,6 +137,7 @@ impl Problem {
             Problem::Unconfirmed { to, lines } => {
                 format!("nothing shows that {to} has taken the last {lines} lines")
             }
+            Problem::LinesRefused { lines } => format!("{} not said", were(*lines, "line")),
             Problem::Refused { server, why } => format!("{server} does not let us in: {why}"),
             Problem::NoChatroom { server, said } if said.is_empty() => {
                 format!("{server} is no chat room: it says nothing")
@@ -162,7 +169,10 @@ impl Problem {
             Problem::ConnectionLost { why: Lost::Silent, .. } => "; is that server all right?",
             Problem::Log { why, .. } => log_advice(why.kind()),
             Problem::LogLost { .. } | Problem::HistoryLost { .. } => "; going on without it",
-            Problem::System(..) | Problem::Unconfirmed { .. } | Problem::NoChatroom { .. } => "",
+            Problem::System(..)
+            | Problem::Unconfirmed { .. }
+            | Problem::LinesRefused { .. }
+            | Problem::NoChatroom { .. } => "",
             Problem::Bug => "; the log says where",
         }
     }
@@ -175,6 +185,11 @@ impl std::error::Error for Problem {}
 pub fn complain(program: &str, what: impl fmt::Display) {
     let line = format!("{program}: {what}");
     writeln!(io::stderr(), "{}", text::make_safe(line.as_bytes())).ok();
+}
+
+/// So many of something, with the verb: `1 line was`, `2 lines were`.
+fn were(number: usize, unit: &'static str) -> String {
+    format!("{} {}", Count(number, unit), if number == 1 { "was" } else { "were" })
 }
 
 fn log_advice(kind: io::ErrorKind) -> &'static str {

@@ -28,9 +28,13 @@ fn folder(test: &str) -> PathBuf {
 
 /// A client of a server of ours, known as alice.
 fn alice(test: &str) -> (Child, Conversation) {
+    alice_with(test, &[])
+}
+
+fn alice_with(test: &str, options: &[&str]) -> (Child, Conversation) {
     let peer = Peer::listen();
     let mut command = client(test);
-    command.args(peer.arguments()).args(["--name", "alice"]);
+    command.args(peer.arguments()).args(["--name", "alice"]).args(options);
     let child = command.spawn().expect("the client starts");
     (child, peer.accept_as("alice"))
 }
@@ -47,8 +51,8 @@ const WELCOME: &str =
 #[test]
 fn everything_is_delivered_and_everything_that_comes_is_printed() {
     let (mut child, mut server) = alice("delivered");
-    feed(&mut child, "one\n\n/me waits\nlast, without a line end");
-    assert_eq!(server.hear_quit(), "one\n\n/me waits\nlast, without a line end\n");
+    feed(&mut child, "one\n\n*waits*\nlast, without a line end");
+    assert_eq!(server.hear_quit(), "one\n\n*waits*\nlast, without a line end\n");
     server.say("<bob> bye \x1b[31malice\x07\n<bob> unfinished");
     server.close();
     let expected = format!("{WELCOME}<bob> bye alice\n");
@@ -61,7 +65,8 @@ fn no_input_at_all_is_a_clean_end_too() {
     feed(&mut child, "");
     assert_eq!(server.hear_quit(), "");
     server.close();
-    assert_eq!(end(child), (Some(0), WELCOME.to_owned(), String::new()));
+    let hint = "there is no input to say; to stay and print what is said: chatclient --listen";
+    assert_eq!(end(child), (Some(0), WELCOME.to_owned(), format!("chatclient: {hint}\n")));
 }
 
 #[test]
@@ -168,7 +173,7 @@ fn a_connection_that_breaks_before_everything_is_delivered_is_lost() {
 
 #[test]
 fn quit_among_the_lines_makes_the_end_a_clean_one() {
-    let (mut child, mut server) = alice("quit");
+    let (mut child, mut server) = alice_with("quit", &["--commands"]);
     let mut stdin = child.stdin.take().expect("it is piped");
     stdin.write_all(b"/QUIT good night\nnot any more\n").expect("the client reads");
     server.hear("/QUIT good night\n");

@@ -15,7 +15,7 @@ use common::process::{client_program, end};
 const WELCOME: &str =
     "-- chatroom 1: welcome (/help for the commands)\n-- you are alice, alone here\n";
 
-/// A client in a pipe, known as alice.
+/// A client in a pipe, which takes commands, known as alice.
 fn alice(test: &str, options: &[&str]) -> (Child, ChildStdin, Conversation, Peer) {
     let (child, stdin, peer) = start(test, options);
     let server = peer.accept_as("alice");
@@ -28,11 +28,15 @@ fn start(test: &str, options: &[&str]) -> (Child, ChildStdin, Peer) {
     let mut command = Command::new(client_program());
     command.current_dir(common::folder("client_filter_reconnect", test));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.args(peer.arguments()).args(["--name", "alice"]).args(options);
+    command.args(peer.arguments()).args(["--name", "alice", "--commands"]).args(options);
     let mut child = command.spawn().expect("the client starts");
     let stdin = child.stdin.take().expect("it is piped");
     (child, stdin, peer)
 }
+
+/// What is told in the end of a private line to nobody whose refusal was lost.
+const REFUSED: &str = "chatclient: refused while the connection was lost: /msg nobody hi\n\
+                       chatclient: 1 line was not said\n";
 
 fn write(stdin: &mut ChildStdin, text: &str) {
     stdin.write_all(text.as_bytes()).expect("the client reads");
@@ -98,9 +102,8 @@ fn one_that_comes_back_leaves_when_everything_is_confirmed() {
     // After that nothing can be lost.
     server.reset();
     let (status, out, err) = end(child);
-    assert_eq!((status, out), (Some(0), format!("{WELCOME}-- welcome back, alice\n")), "{err}");
-    let told = "chatclient: refused while the connection was lost: /msg nobody hi\n";
-    assert!(err.ends_with(told), "{err}");
+    assert_eq!((status, out), (Some(1), format!("{WELCOME}-- welcome back, alice\n")), "{err}");
+    assert!(err.ends_with(REFUSED), "{err}");
 }
 
 #[test]
@@ -113,9 +116,11 @@ fn a_last_line_that_was_refused_while_nobody_heard_it_keeps_nobody() {
     server.close();
     let mut server = peer.accept_again("alice", 0, 2);
     server.hear_the_question();
-    let (_, err) = leaves(child, server);
-    let told = "chatclient: refused while the connection was lost: /msg nobody hi\n";
-    assert!(err.ends_with(told), "{err}");
+    assert_eq!(server.hear_quit(), "");
+    server.close();
+    let (status, _, err) = end(child);
+    assert_eq!(status, Some(1), "{err}");
+    assert!(err.ends_with(REFUSED), "{err}");
 }
 
 #[test]
@@ -155,10 +160,20 @@ fn a_line_that_is_refused_is_confirmed_too() {
     write(&mut stdin, &format!("/msg nobody hi\n/nick bob\n{long}\n"));
     drop(stdin);
     server.hear(&format!("/msg nobody hi\n/nick bob\n{long}\n"));
-    let refusals = "!! /msg: nobody here is called nobody\n!! /nick: the name bob is taken\n\
-        !! that line was too long and was not sent: the most is 4096 bytes\n";
-    server.say(refusals);
-    assert_eq!(leaves(child, server), (format!("{WELCOME}{refusals}"), String::new()));
+    let refusals = [
+        ("!! /msg: nobody here is called nobody", "/msg nobody hi"),
+        ("!! /nick: the name bob is taken", "/nick bob"),
+        ("!! that line was too long and was not sent: the most is 4096 bytes", &long[..60]),
+    ];
+    refusals.iter().for_each(|(error, _)| server.say(&format!("{error}\n")));
+    assert_eq!(server.hear_quit(), "");
+    server.close();
+    let (status, out, err) = end(child);
+    assert_eq!((status, out.as_str()), (Some(1), WELCOME), "{err}");
+    for ((error, line), told) in refusals.iter().zip(err.lines()) {
+        assert!(told.starts_with(&format!("chatclient: {error} ({line}")), "{told}");
+    }
+    assert!(err.ends_with("\nchatclient: 3 lines were not said\n"), "{err}");
 }
 
 #[test]
@@ -200,8 +215,8 @@ fn a_line_of_any_length_is_no_danger() {
     assert!(server.hear_quit() == format!("{long}\n"), "not the one that may be sent");
     server.close();
     let (status, _, err) = end(child);
-    let told = "chatclient: a line of more than 65536 bytes was not sent\n";
-    assert_eq!((status, err), (Some(0), told.repeat(2)));
+    let told = "chatclient: a line of more than 65536 bytes was not sent\n".repeat(2);
+    assert_eq!((status, err), (Some(1), told + "chatclient: 2 lines were not said\n"));
 }
 
 #[test]

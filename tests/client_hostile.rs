@@ -91,7 +91,8 @@ fn a_line_without_an_end_takes_no_memory_in_a_pipe_either() {
     let (status, out, err) = end(child);
     assert_eq!(status, Some(0), "{err}");
     assert!(out.ends_with("alone here\n<bob> hi\n"), "{out}");
-    assert_eq!(err, "chatclient: a line of more than 1048576 bytes was left out\n");
+    let told = "chatclient: a line of more than 1048576 bytes was left out\n";
+    assert!(err.starts_with(told) && err.lines().count() == 2, "{err}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ _chatclient() {
 
     case "${cmd}" in
         chatclient)
-            opts="-h -V --name --color --bell --no-history --reconnect --no-reconnect --log-file --log-level --help --version"
+            opts="-q -h -V --name --color --bell --no-history --reconnect --no-reconnect --commands --quiet --listen --log-file --log-level --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

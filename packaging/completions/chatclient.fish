@@ -10,5 +10,8 @@ complete -c chatclient -l log-level -d 'How much to log: off, error, warn, info,
 complete -c chatclient -l no-history -d 'Neither read nor keep what you send across runs'
 complete -c chatclient -l reconnect -d 'Come back when the connection is lost, and miss and lose nothing; a terminal does so anyway'
 complete -c chatclient -l no-reconnect -d 'End when the connection is lost, with status 1; without a terminal that is so anyway'
+complete -c chatclient -l commands -d 'In a pipe, take input lines that begin with / for commands; without it they are text'
+complete -c chatclient -s q -l quiet -d 'In a pipe, print only what is said: no banner, no earlier lines, no notices'
+complete -c chatclient -l listen -d 'Read no input, and print what is said until the connection ends'
 complete -c chatclient -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c chatclient -s V -l version -d 'Print version'

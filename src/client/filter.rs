@@ -1,13 +1,16 @@
 //! The client without a terminal: standard input to the server, the server to standard output.
 //!
-//! The main thread reads. Where the server confirms lines, it cuts the input into them, and they go
-//! by way of the outbox, so that they outlive a lost connection; any other server is sent the input
-//! byte for byte, in pieces as large as they come. Memory stays bounded however much there is.
-//! Standard output gets the received lines and nothing else.
+//! The main thread reads. Input is text, which is said whatever it begins with, unless it is to be
+//! commands too. Where the server confirms lines, the main thread cuts the input into them, and they
+//! go by way of the outbox, so that they outlive a lost connection. A server of ours that does not
+//! confirm them gets them one by one, and any other server gets the input byte for byte, in pieces as
+//! large as they come. Memory stays bounded however much there is. Standard output gets the received
+//! lines and nothing else; errors go to standard error, and make the exit status 1.
 
 use std::borrow::Cow;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
@@ -20,19 +23,17 @@ use super::conversation::{Conversation, Moment, Shown};
 use super::handshake::{Form, Server};
 use super::link::{Link, is_quit};
 use super::output::{Output, Presence, Reader, Received};
+use super::receiver::end_with_refused;
 use super::sender::{Sender, for_log};
 use super::way_out::{End, complain, lock, wait_for_the_end};
-use super::{OnLoss, Session};
+use super::{Input, OnLoss, Session};
 use crate::problem::Problem;
 use crate::protocol::lines::{Line, LineSplitter};
-use crate::protocol::text;
+use crate::protocol::{reply, text};
+use input::{MAX_LINE, read_input, read_lines};
 
-/// How many bytes are read from standard input at once, at most.
-const CHUNK: usize = 64 * 1024;
-
-/// The longest line, in bytes, that is sent to a server of ours, which takes far shorter ones only.
-/// To any other server a line is sent at any length, but none longer than this is logged whole.
-const MAX_LINE: usize = 64 * 1024;
+mod decoder;
+mod input;
 
 /// How many bytes may wait for their receipts. Beyond that standard input is read no further.
 const MOST_WAITING: usize = 1024 * 1024;
@@ -41,6 +42,9 @@ const MOST_WAITING: usize = 1024 * 1024;
 /// original, has said everything when it has been silent for so long.
 const SILENCE: Duration = Duration::from_secs(1);
 
+/// How much of a line that was refused is repeated, in characters.
+const BEGINNING: usize = 60;
+
 /// Standard output.
 #[derive(Default)]
 pub(super) struct Filter {
@@ -48,9 +52,17 @@ pub(super) struct Filter {
     shown: Mutex<u64>,
     /// In a terminal that can do no more than show lines, each has its time.
     conversation: Option<Mutex<Conversation>>,
+    /// Only what is said is written, as far as the server's lines can be told apart.
+    is_quiet: bool,
+    /// How many lines of the input were refused.
+    refused: AtomicUsize,
 }
 
 impl Filter {
+    pub(super) fn new(is_quiet: bool) -> Filter {
+        Filter { is_quiet, ..Filter::default() }
+    }
+
     /// For a terminal that can do no more than show one line after the other.
     pub(super) fn in_dumb_terminal() -> Filter {
         let conversation = Some(Mutex::new(Conversation::new(Colours::None)));
@@ -62,9 +74,23 @@ impl Filter {
         if self.conversation.is_some() { OnLoss::ComesBack } else { OnLoss::Ends }
     }
 
+    /// Whether a line of our server's goes to standard output.
+    fn wants(&self, line: &str) -> bool {
+        let is_said = || reply::is_speech(line) && !line.starts_with("[you -> ");
+        if self.is_quiet { is_said() } else { !line.starts_with("!! ") }
+    }
+
     /// What is written of what was received.
     fn lines<'a>(&self, received: &'a Received) -> Cow<'a, str> {
-        let Some(conversation) = &self.conversation else { return Cow::Borrowed(&received.lines) };
+        let Some(conversation) = &self.conversation else {
+            let is_whole = received.server == Server::Foreign
+                || received.lines.lines().all(|line| self.wants(line));
+            if is_whole {
+                return Cow::Borrowed(&received.lines);
+            }
+            let lines = received.lines.split_inclusive('\n');
+            return Cow::Owned(lines.filter(|line| self.wants(line)).collect());
+        };
         let (mut conversation, mut shown) = (lock(conversation), Shown::default());
         let at = Moment::now(0);
         for (line, said) in received.timed() {
@@ -112,6 +138,24 @@ impl Output for Filter {
         complain(text);
     }
 
+    /// Somebody at a terminal sees it among the rest.
+    fn on_refusal(&self, error: &str, refused: Option<&[u8]>) {
+        if self.conversation.is_none() {
+            complain(&match refused {
+                None => error.to_owned(),
+                Some(line) => format!("{error} ({})", beginning(line)),
+            });
+        }
+    }
+
+    fn mark_refused(&self, lines: usize) {
+        self.refused.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    fn refused(&self) -> usize {
+        if self.conversation.is_some() { 0 } else { self.refused.load(Ordering::Relaxed) }
+    }
+
     /// There is no prompt to show it.
     fn set_presence(&self, _: Presence) {}
 
@@ -129,7 +173,7 @@ pub(super) fn run(session: &Session<'_, Filter>) -> End {
         Err(end) => end,
         Ok(Server::Ours) => {
             session.link.wait_for_no_need();
-            End::Clean
+            end_with_refused(&*session.output)
         }
         Ok(Server::Foreign) => {
             session.output.wait_for_silence();
@@ -148,38 +192,21 @@ pub(super) fn run(session: &Session<'_, Filter>) -> End {
 /// Sends all of standard input, or leaves the rest to the sender.
 fn begin(session: &Session<'_, Filter>, on_loss: OnLoss) -> Result<Server, End> {
     session.receive(on_loss).map_err(End::Failed)?;
+    if session.config.input == Input::Unread {
+        wait_for_the_end();
+    }
     let (connection, form) = session.link.wait_for_greeting();
+    let server = session.link.server_as_known();
     match form {
-        Form::Tagged => send_lines(session, on_loss).map(|()| Server::Ours),
-        Form::Plain => {
-            let server = session.link.server_as_known();
-            let mut journal = Journal::new();
-            read_input(|chunk| {
-                send(session, &connection, &mut journal, chunk);
-                ControlFlow::Continue(())
-            })?;
-            if journal.input.is_mid_line() {
-                send(session, &connection, &mut journal, b"\n");
-            }
-            session.link.close_our_side().map_err(End::Failed)?;
-            Ok(server)
+        Form::Tagged => return send_lines(session, on_loss).map(|()| Server::Ours),
+        // One that has not said a word yet may still turn out to be ours.
+        Form::Plain if server == Server::Ours || !session.link.has_heard() => {
+            send_plain_lines(session, &connection)?;
         }
+        Form::Plain => send_bytes(session, &connection)?,
     }
-}
-
-/// Gives standard input to `take`, until that has had enough.
-fn read_input(mut take: impl FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), End> {
-    let mut input = io::stdin().lock();
-    let mut buffer = vec![0; CHUNK];
-    loop {
-        match input.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(length) if take(&buffer[..length]).is_break() => return Ok(()),
-            Ok(_) => {}
-            Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
-            Err(why) => return Err(End::Failed(Problem::System("read standard input", why))),
-        }
-    }
+    session.link.close_our_side().map_err(End::Failed)?;
+    Ok(server)
 }
 
 /// Puts the lines of standard input into the outbox, as fast as the server confirms them.
@@ -191,22 +218,30 @@ fn send_lines(session: &Session<'_, Filter>, on_loss: OnLoss) -> Result<(), End>
     }
     let sender = Sender { link, output };
     session.way_out.spawn("sender", move || sender.run()).map_err(End::Failed)?;
-    let mut splitter = LineSplitter::new(MAX_LINE);
-    let mut goes_on = ControlFlow::Continue(());
-    read_input(|mut chunk| {
-        while goes_on.is_continue()
-            && let Some(line) = splitter.next(&mut chunk)
-        {
-            goes_on = enter(session, &line);
-        }
-        goes_on
-    })?;
-    if goes_on.is_continue()
-        && let Some(last) = splitter.finish()
-    {
-        let _ = enter(session, &Line::Whole(last));
-    }
+    read_lines(session, |line| enter(session, line))?;
     session.link.end_input();
+    Ok(())
+}
+
+/// Sends the lines of standard input, which the server will not confirm.
+fn send_plain_lines(session: &Session<'_, Filter>, connection: &Connection) -> Result<(), End> {
+    let mut journal = Journal::new();
+    read_lines(session, |line| {
+        send(session, connection, &mut journal, &[line, b"\n"].concat());
+        ControlFlow::Continue(())
+    })
+}
+
+/// Sends standard input to a server that knows nothing of lines.
+fn send_bytes(session: &Session<'_, Filter>, connection: &Connection) -> Result<(), End> {
+    let mut journal = Journal::new();
+    read_input(session, |chunk| {
+        send(session, connection, &mut journal, chunk);
+        ControlFlow::Continue(())
+    })?;
+    if journal.input.is_mid_line() {
+        send(session, connection, &mut journal, b"\n");
+    }
     Ok(())
 }
 
@@ -219,16 +254,7 @@ fn watch(link: &Link) -> ! {
 }
 
 /// Takes a line in. After `/quit` no more are taken.
-fn enter(session: &Session<'_, Filter>, line: &Line<'_>) -> ControlFlow<()> {
-    let line = match line {
-        Line::Whole(line) => line,
-        Line::TooLong(_) => {
-            let text = format!("a line of more than {MAX_LINE} bytes was not sent");
-            warn!("{text}");
-            complain(&text);
-            return ControlFlow::Continue(());
-        }
-    };
+fn enter(session: &Session<'_, Filter>, line: &[u8]) -> ControlFlow<()> {
     info!("input: {}", for_log(line));
     session.link.enter_in_time(line.to_vec(), MOST_WAITING);
     if is_quit(line) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -250,6 +276,15 @@ fn send(
         wait_for_the_end();
     }
     each_line(&mut journal.sent, chunk, |line| info!("sent: {}", text::make_safe(line)));
+}
+
+/// A line that was refused, to be known by.
+fn beginning(line: &[u8]) -> String {
+    let text = for_log(line);
+    match text.char_indices().nth(BEGINNING) {
+        None => text.into_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
 }
 
 /// Cuts the stream into lines for the log. The stream itself is sent as it is.

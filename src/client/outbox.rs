@@ -269,16 +269,20 @@ impl Outbox {
         !self.covered.is_empty()
     }
 
-    /// The server has said this. If it refuses a line, the oldest that it may be about is done with.
-    pub(super) fn hear(&mut self, line: &str) {
+    /// The server has said this. If it refuses a line, the oldest that it may be about is done with,
+    /// and is returned.
+    pub(super) fn hear(&mut self, line: &str) -> Option<Vec<u8>> {
         if reply::missed(line).is_some() {
             self.gap = true;
+            None
         } else if let Some(limit) = reply::too_long(line) {
-            self.settle(|entry| entry.line.len() > limit);
+            self.settle(|entry| entry.line.len() > limit)
         } else if line.starts_with("!! /msg: ") {
-            self.settle(|entry| entry.sort == Sort::Whisper);
+            self.settle(|entry| entry.sort == Sort::Whisper)
         } else if line.starts_with("!! /nick: ") {
-            self.settle(|entry| matches!(entry.sort, Sort::Rename(_) | Sort::BadName));
+            self.settle(|entry| matches!(entry.sort, Sort::Rename(_) | Sort::BadName))
+        } else {
+            None
         }
     }
 
@@ -348,14 +352,13 @@ impl Outbox {
         line.number = None;
     }
 
-    fn settle(&mut self, is_meant: impl Fn(&Entry) -> bool) {
+    fn settle(&mut self, is_meant: impl Fn(&Entry) -> bool) -> Option<Vec<u8>> {
         let mut written = self.lines.iter().take(self.written);
-        if let Some(place) = written.position(is_meant) {
-            self.written -= 1;
-            if let Some(line) = self.lines.remove(place) {
-                self.unweigh(&line);
-            }
-        }
+        let place = written.position(is_meant)?;
+        self.written -= 1;
+        let line = self.lines.remove(place)?;
+        self.unweigh(&line);
+        Some(line.line)
     }
 
     fn pop(&mut self) -> Option<Entry> {

@@ -120,6 +120,7 @@ impl<'a> Receiver<'a> {
             (End::Clean, Reader::Program) if unsaid > 0 => {
                 End::Failed(self.link.unconfirmed(unsaid))
             }
+            (End::Clean, Reader::Program) => end_with_refused(self.output),
             (End::Clean, Reader::Person) => {
                 tell_of_unsaid(self.output, unsaid);
                 End::Clean
@@ -142,6 +143,7 @@ impl<'a> Receiver<'a> {
             | Problem::HistoryLost { .. }
             | Problem::System(..)
             | Problem::NoChatroom { .. }
+            | Problem::LinesRefused { .. }
             | Problem::Bug => false,
         };
         let may_go_on = match self.output.reader() {
@@ -265,6 +267,10 @@ impl<'a> Receiver<'a> {
         }
         if let Some(shown) = heard.line {
             info!("received: {}", shown.text);
+            if shown.text.starts_with("!! ") && self.link.server() == Some(Server::Ours) {
+                self.output.on_refusal(&shown.text, heard.refused.as_deref());
+                self.output.mark_refused(usize::from(self.link.is_settled()));
+            }
             self.take_line(&shown.text, shown.at)?;
         }
         heard.news.into_iter().try_for_each(|news| self.tell(news))?;
@@ -314,10 +320,13 @@ impl<'a> Receiver<'a> {
                 };
                 self.output.notice(&format!("connected again to {peer}, {known}{again}"));
             }
-            News::Refused(lines) => lines.iter().for_each(|line| {
-                let line = for_log(line);
-                self.output.notice(&format!("refused while the connection was lost: {line}"));
-            }),
+            News::Refused(lines) => {
+                self.output.mark_refused(lines.len());
+                lines.iter().for_each(|line| {
+                    let line = for_log(line);
+                    self.output.notice(&format!("refused while the connection was lost: {line}"));
+                });
+            }
             News::TooLate => {}
         }
         Ok(())
@@ -380,6 +389,14 @@ fn first_roll_call(output: &dyn Output) -> RollCall {
     match output.reader() {
         Reader::Person => RollCall::ToBeMade,
         Reader::Program => RollCall::Done,
+    }
+}
+
+/// A clean end, unless lines of the user's were refused.
+pub(super) fn end_with_refused(output: &dyn Output) -> End {
+    match output.refused() {
+        0 => End::Clean,
+        lines => End::Failed(Problem::LinesRefused { lines }),
     }
 }
 

@@ -51,6 +51,8 @@ enum Course {
 pub(super) struct Heard<'a> {
     /// What is to be seen of it.
     pub(super) line: Option<Line<'a>>,
+    /// The line of the user's that it refuses, as far as that is known.
+    pub(super) refused: Option<Vec<u8>>,
     /// What to send, line by line.
     pub(super) asks: Vec<String>,
     /// What the user has to know besides.
@@ -186,7 +188,7 @@ impl Standing {
         heard.is_fact = !matches!(body, Body::Line(_));
         match body {
             Body::Line(line) => {
-                self.hear_of_lines(line);
+                heard.refused = self.hear_of_lines(line);
                 heard.line = Some(Line { text: Cow::Borrowed(line), at });
             }
             Body::Receipt(number) => {
@@ -213,20 +215,20 @@ impl Standing {
         }
     }
 
-    /// What a line says of our own lines, and of our name.
-    fn hear_of_lines(&mut self, line: &str) {
+    /// What a line says of our own lines, and of our name. The value is the one that it refuses.
+    fn hear_of_lines(&mut self, line: &str) -> Option<Vec<u8>> {
         if self.handshake.server() != Some(Server::Ours) {
-            return;
+            return None;
         }
-        if self.form == Form::Tagged && self.is_done() {
-            self.outbox.hear(line);
-        }
+        let confirms = self.form == Form::Tagged && self.is_done();
+        let refused = if confirms { self.outbox.hear(line) } else { None };
         if let Some(name) = reply::your_name(line)
             && !self.be_called(name)
             && self.is_done()
         {
             self.outbox.be_called(name);
         }
+        refused
     }
 
     /// Takes over the name that we have, and says whether it is another one.

@@ -318,6 +318,12 @@ pub fn is_room_full(line: &str) -> bool {
     })
 }
 
+/// Whether `line` is something that was said or done just now, for all or in private.
+#[must_use]
+pub fn is_speech(line: &str) -> bool {
+    ["<", "* ", "["].iter().any(|sign| line.starts_with(sign))
+}
+
 /// Whether `line` tells of joins and leaves without names.
 #[must_use]
 pub fn is_came_and_went(line: &str) -> bool {

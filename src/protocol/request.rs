@@ -1,5 +1,7 @@
 //! What a member's line asks for.
 
+use std::borrow::Cow;
+
 use super::name::{BadName, Name};
 use super::tag::{self, Seq, Token};
 
@@ -160,6 +162,12 @@ impl Command {
 pub fn is_counted(line: &str) -> bool {
     let command = line.starts_with('/').then(|| Command::from_word(split_word(line).0)).flatten();
     !command.is_some_and(|command| Command::FOR_PROGRAMS.contains(&command))
+}
+
+/// The line that says `text` to everybody, whatever it begins with.
+#[must_use]
+pub fn saying(text: &str) -> Cow<'_, str> {
+    if text.starts_with('/') { Cow::Owned(format!("/{text}")) } else { Cow::Borrowed(text) }
 }
 
 /// Reads a line that has been made safe.
@@ -438,6 +446,14 @@ mod tests {
                 prop_assert_eq!(is_counted(&line), !matches!(request, Request::Tags | Request::Resume(..)));
                 prop_assert_eq!(parse(&line), Ok(request));
             }
+        }
+
+        #[test]
+        fn any_text_can_be_said(text in text(), slashes in "/{0,3}") {
+            let text = slashes + &text;
+            let expected = if text.trim().is_empty() { Request::Nothing } else { Request::Say(&text) };
+            let line = saying(&text);
+            prop_assert_eq!(parse(&line), Ok(expected));
         }
 
         #[test]

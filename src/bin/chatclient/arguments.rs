@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use chatroom::arguments;
-use chatroom::client::{self, BellChoice, ColorChoice, Config, OnLoss};
+use chatroom::client::{self, BellChoice, ColorChoice, Config, Input, OnLoss};
 use chatroom::protocol::name::Name;
 use chatroom::protocol::{DEFAULT_ADDRESS, DEFAULT_PORT};
 use clap::{Parser, ValueEnum, ValueHint};
@@ -20,6 +20,7 @@ Examples:
   echo 'build done' | chatclient host     say one line and leave
   tail -f build.log | chatclient --reconnect host
                                           say each new line, over lost connections too
+  chatclient --listen --quiet host        print what is said from now on
 
 In the room, /help lists the commands, and Ctrl+C leaves.
 Exit status: 0 a clean end, 1 no connection or a lost one, 2 wrong usage.";
@@ -66,6 +67,18 @@ pub(crate) struct Arguments {
     #[arg(long, overrides_with = "reconnect")]
     no_reconnect: bool,
 
+    /// In a pipe, take input lines that begin with / for commands; without it they are text
+    #[arg(long)]
+    commands: bool,
+
+    /// In a pipe, print only what is said: no banner, no earlier lines, no notices
+    #[arg(long, short)]
+    quiet: bool,
+
+    /// Read no input, and print what is said until the connection ends
+    #[arg(long, conflicts_with = "commands")]
+    listen: bool,
+
     /// Append the log to this file
     #[arg(long, value_name = "FILE", default_value = "client.log")]
     log_file: PathBuf,
@@ -107,6 +120,12 @@ impl From<Arguments> for Config {
                 Bell::Mentions => BellChoice::Mentions,
                 Bell::All => BellChoice::All,
             },
+            input: match (arguments.listen, arguments.commands) {
+                (true, _) => Input::Unread,
+                (false, true) => Input::Commands,
+                (false, false) => Input::Text,
+            },
+            quiet: arguments.quiet,
             history: if arguments.no_history { None } else { client::history_path() },
             on_loss: match (arguments.reconnect, arguments.no_reconnect) {
                 (true, _) => Some(OnLoss::ComesBack),

@@ -1,0 +1,103 @@
+//! Standard input of a client without a terminal: read, decoded, cut into lines, and each made what is
+//! sent of it.
+
+use std::borrow::Cow;
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+
+use log::warn;
+
+use super::Filter;
+use super::decoder::Decoder;
+use crate::client::output::Output;
+use crate::client::way_out::{End, complain};
+use crate::client::{Input, Session};
+use crate::problem::Problem;
+use crate::protocol::lines::{Line, LineSplitter};
+use crate::protocol::{request, text};
+
+/// How many bytes are read from standard input at once, at most.
+const CHUNK: usize = 64 * 1024;
+
+/// The longest line, in bytes, that is sent to a server of ours, which takes far shorter ones only.
+/// To any other server a line is sent at any length, but none longer than this is logged whole.
+pub(super) const MAX_LINE: usize = 64 * 1024;
+
+/// Gives standard input to `take`, in UTF-8, until that has had enough.
+pub(super) fn read_input(
+    session: &Session<'_, Filter>,
+    mut take: impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<(), End> {
+    let mut input = io::stdin().lock();
+    let mut buffer = vec![0; CHUNK];
+    let mut decoder = Decoder::new();
+    let mut is_damage_told = false;
+    let mut is_empty = true;
+    loop {
+        let length = match input.read(&mut buffer) {
+            Ok(length) => length,
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
+            Err(why) => return Err(End::Failed(Problem::System("read standard input", why))),
+        };
+        is_empty &= length == 0;
+        let text = match length {
+            0 => Cow::Owned(decoder.finish()),
+            _ => decoder.decode(&buffer[..length]),
+        };
+        if decoder.take_damage() && !std::mem::replace(&mut is_damage_told, true) {
+            complain("the input is not all UTF-8; what cannot be read is sent as \u{fffd}");
+        }
+        if take(&text).is_break() || length == 0 {
+            break;
+        }
+    }
+    if is_empty && session.output.conversation.is_none() {
+        complain("there is no input to say; to stay and print what is said: chatclient --listen");
+    }
+    Ok(())
+}
+
+/// The same, line by line, as each is to be sent.
+pub(super) fn read_lines(
+    session: &Session<'_, Filter>,
+    mut take: impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<(), End> {
+    let mut splitter = LineSplitter::new(MAX_LINE);
+    let mut goes_on = ControlFlow::Continue(());
+    read_input(session, |mut chunk| {
+        while goes_on.is_continue()
+            && let Some(line) = splitter.next(&mut chunk)
+        {
+            match line {
+                Line::Whole(line) => goes_on = take(&as_sent(session, line)),
+                Line::TooLong(_) => refuse_long_line(session),
+            }
+        }
+        goes_on
+    })?;
+    if goes_on.is_continue()
+        && let Some(last) = splitter.finish()
+    {
+        let _ = take(&as_sent(session, last));
+    }
+    Ok(())
+}
+
+/// A line of the input, as it is sent to a server that knows commands.
+fn as_sent<'a>(session: &Session<'_, Filter>, line: &'a [u8]) -> Cow<'a, [u8]> {
+    let is_text = session.config.input == Input::Text && session.output.conversation.is_none();
+    // It is the safe text that the server looks at.
+    match text::make_safe(line) {
+        safe if is_text && safe.trim_start().starts_with('/') => {
+            Cow::Owned(request::saying(&safe).into_owned().into_bytes())
+        }
+        _ => Cow::Borrowed(line),
+    }
+}
+
+fn refuse_long_line(session: &Session<'_, Filter>) {
+    let text = format!("a line of more than {MAX_LINE} bytes was not sent");
+    warn!("{text}");
+    complain(&text);
+    session.output.mark_refused(1);
+}
