@@ -227,6 +227,24 @@ fn names_commands_and_errors_are_as_the_protocol_spells_them() {
 }
 
 #[test]
+fn a_name_that_is_taken_in_any_case_is_found_in_any_case() {
+    let server = TestServer::start(&[]);
+    let mut bob = server.join("bob");
+    for (name, same) in [("strauß", "STRAUẞ"), ("İpek", "ipek"), ("ali", "ALİ")] {
+        let mut other = server.join(name);
+        bob.expect(&format!("-- {name} joined"));
+        bob.send(format!("/nick {same}\n/msg {same} hello\nhi {same}\n/search {name} 1\n"));
+        bob.expect(&format!("!! /nick: the name {same} is taken"));
+        bob.expect(&format!("[you -> {name}] hello"));
+        bob.expect(&format!("-- the newest 1 with \"{name}\":"));
+        assert!(bob.expect_start("| ").ends_with(&format!(" <bob> hi {same}")));
+        bob.expect("-- that is all");
+        other.send("/quit\n");
+        bob.expect(&format!("-- {name} left"));
+    }
+}
+
+#[test]
 fn a_private_line_to_one_who_has_just_left_says_so() {
     let server = TestServer::start(&[]);
     let mut alice = server.join("alice");

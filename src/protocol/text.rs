@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use std::str::Chars;
 
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::canonical_combining_class;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_width::UnicodeWidthChar;
 
@@ -39,14 +40,40 @@ pub fn make_safe(line: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// The text without its case, to compare it with others: by way of both mappings, so that ß and SS,
-/// or ς and Σ, are the same.
+/// The text without its case, to compare it with others. This is the one definition of what is the same
+/// in any case: for names, for searches and for mentions.
+///
+/// By way of both mappings, so that ß, ẞ and SS, or ς and Σ, are the same; so are İ, I, i and ı, and what
+/// Unicode calls canonically equivalent.
 #[must_use]
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
+    let folded = text.chars().flat_map(fold_char).nfd();
+    folded.filter(without_dots_on_i()).nfc().collect()
+}
+
+/// What becomes of one character in that, before it is put together with its neighbours.
+pub(crate) fn fold_char(c: char) -> impl Iterator<Item = char> {
+    c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
+}
+
+/// Drops the dot that İ leaves on its i, of text in normalization form D: the i has one of its own. A dot
+/// above another mark stays.
+fn without_dots_on_i() -> impl FnMut(&char) -> bool {
+    const DOT_ABOVE: char = '\u{307}';
+    const ABOVE: u8 = 230;
+    let mut is_bare_i = false;
+    move |&c| {
+        match canonical_combining_class(c) {
+            0 => is_bare_i = c == 'i',
+            ABOVE if is_bare_i && c == DOT_ABOVE => return false,
+            ABOVE => is_bare_i = false,
+            _ => {}
+        }
+        true
+    }
 }
 
 /// Nearly every line: no branch in the loop, so that the compiler makes it wide.
@@ -321,6 +348,43 @@ mod tests {
     fn what_is_safe_is_not_copied() {
         for text in ["plain", "tab\there", "日本語 👩‍👩‍👧 e\u{301}"] {
             assert!(matches!(make_safe(text.as_bytes()), Cow::Borrowed(same) if same == text));
+        }
+    }
+
+    #[test]
+    fn what_differs_in_case_alone_folds_to_the_same() {
+        let alike: [&[&str]; 8] = [
+            &["strauß", "STRAUẞ", "STRAUSS", "Strauss"],
+            &["İpek", "I\u{307}pek", "ipek", "IPEK", "ıpek"],
+            &["ị", "I\u{323}\u{307}", "İ\u{323}", "Ị"],
+            &["σας", "ΣΑΣ", "σασ"],
+            &["Zoë", "ZOË", "zoe\u{308}"],
+            &["ᾳ", "ᾼ", "ΑΙ"],
+            &["ǆ", "ǅ", "Ǆ"],
+            &["å", "\u{212b}", "A\u{30a}"],
+        ];
+        for texts in alike {
+            let folded: Vec<String> = texts.iter().map(|text| fold(text)).collect();
+            assert!(folded.windows(2).all(|two| two[0] == two[1]), "{texts:?}: {folded:?}");
+        }
+        for (one, other) in [("e", "é"), ("i\u{301}\u{307}", "i\u{301}"), ("z\u{307}", "z")] {
+            assert_ne!(fold(one), fold(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn every_character_folds_as_its_capital_and_its_small_letter_do() {
+        let is_changed = |c: &char| {
+            !c.to_lowercase().eq([*c]) || !c.to_uppercase().eq([*c]) || !c.nfd().eq([*c])
+        };
+        for c in ('\0'..=char::MAX).filter(is_changed) {
+            let folded = fold(&c.to_string());
+            let lower: String = c.to_lowercase().collect();
+            let upper: String = c.to_uppercase().collect();
+            let decomposed: String = c.nfd().collect();
+            for text in [&folded, &lower, &upper, &decomposed] {
+                assert_eq!(fold(text), folded, "{c:?} {text:?}");
+            }
         }
     }
 
