@@ -20,6 +20,7 @@ pub mod lines;
 pub mod name;
 pub mod reply;
 pub mod request;
+mod suggestion;
 pub mod tag;
 pub mod text;
 

@@ -26,7 +26,7 @@ fn a_newcomer_is_shown_what_was_said_and_not_what_was_private() {
     bob.send("forgotten\n/nick robert\n/me waits\nhello\n/msg alice psst\nbye\n/nosuch\n");
     bob.expect("-- you are now robert");
     bob.expect("[you -> alice] psst");
-    bob.expect("!! unknown command /nosuch; to say it, begin with //");
+    bob.expect("!! unknown command /nosuch; /help lists them; to say it, begin with //");
     alice.expect("-- bob joined");
     let mut carol = server.join("carol");
     carol.expect("-- the last 4 lines:");

@@ -218,7 +218,7 @@ fn names_commands_and_errors_are_as_the_protocol_spells_them() {
     other.expect("-- you are now bob");
     other.expect("-- 2 here: alice, bob");
     other.expect("[you -> alice] psst");
-    other.expect("!! unknown command /etc; to say it, begin with //");
+    other.expect("!! unknown command /etc; /help lists them; to say it, begin with //");
     other.expect_end();
     alice.expect("-- guest1 joined");
     alice.expect("-- guest1 is now bob");
@@ -371,19 +371,51 @@ fn who_comes_and_goes_beyond_ten_in_a_second_is_told_together() {
     let (mut joined, mut left, mut lines) = (0, 0, 0);
     while joined < MOVES || left < MOVES {
         let line = alice.line().expect("the room goes on");
-        let sum = line.strip_prefix("-- ").and_then(|rest| rest.strip_suffix(" left"));
-        match sum.and_then(|sum| sum.split_once(" joined, ")) {
-            Some((some_joined, some_left)) => {
-                joined += some_joined.parse::<usize>().unwrap();
-                left += some_left.parse::<usize>().unwrap();
-            }
-            None if line.ends_with("x joined") => joined += 1,
-            None => left += usize::from(line.ends_with("x left")),
-        }
+        let (some_joined, some_left) = moves(&line);
+        assert!(!line.contains(" 0 ") && some_joined + some_left > 0, "{line}");
+        joined += some_joined;
+        left += some_left;
         lines += 1;
     }
     assert_eq!((joined, left), (MOVES, MOVES));
     assert!(lines < MOVES, "{lines} lines");
+}
+
+/// How many have joined and how many have left, by a line that tells of some: `-- alice joined`,
+/// `-- 38 joined, 35 left`, `-- 38 members joined`.
+fn moves(line: &str) -> (usize, usize) {
+    let words: Vec<&str> = line.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    let count = |count: &str| count.parse().expect("a number");
+    match words[..] {
+        ["--", name, "joined"] if name.ends_with('x') => (1, 0),
+        ["--", name, "left"] if name.ends_with('x') => (0, 1),
+        ["--", joined, "joined", left, "left"] => (count(joined), count(left)),
+        ["--", joined, "member" | "members", "joined"] => (count(joined), 0),
+        ["--", left, "member" | "members", "left"] => (0, count(left)),
+        _ => (0, 0),
+    }
+}
+
+#[test]
+fn of_many_who_only_come_or_only_go_no_zero_is_told() {
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    let mut crowd: Vec<_> = (0..20).map(|number| server.join(&format!("p{number}x"))).collect();
+    for leaves in [false, true] {
+        if leaves {
+            for mut member in crowd.drain(..) {
+                member.send("/quit\n");
+                while member.line().is_some() {}
+            }
+        }
+        let mut told = (0, 0);
+        while told != if leaves { (0, 20) } else { (20, 0) } {
+            let line = alice.line().expect("the room goes on");
+            assert!(!line.contains(" 0 "), "{line}");
+            let (joined, left) = moves(&line);
+            told = (told.0 + joined, told.1 + left);
+        }
+    }
 }
 
 #[test]
@@ -487,7 +519,7 @@ fn long_answers_do_not_count_against_the_one_who_asked_for_them() {
     let mut idle = server.join("idle");
     let mut asker = server.join("asker");
     // So many have joined just now that it is told of some of them together, unless that was slow.
-    let is_last = |line: &str| line.ends_with(" joined, 0 left") || line == "-- asker joined";
+    let is_last = |line: &str| line.ends_with(" members joined") || line == "-- asker joined";
     while idle.line().is_some_and(|line| !is_last(&line)) {}
     let mut asks = asker.second();
     std::thread::scope(|scope| {

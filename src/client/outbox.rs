@@ -519,7 +519,7 @@ mod tests {
             ("!! /msg: nobody here is called b", 1),
             ("!! /msg: nobody here is called c", 1),
             ("!! /nick: a name cannot start with - or .", 1),
-            ("!! unknown command /x; to say it, begin with //", 1),
+            ("!! unknown command /x; /help lists them; to say it, begin with //", 1),
         ];
         for (line, unsaid) in refusals {
             outbox.hear(line);

@@ -9,6 +9,7 @@ use std::fmt;
 use super::VERSION;
 use super::name::{BadName, Name};
 use super::request::{Command, Misuse};
+use super::suggestion::Hint;
 use super::tag::{Seq, number};
 
 /// A list of names is broken into lines of about this many bytes, so that each fits a terminal.
@@ -142,7 +143,13 @@ impl fmt::Display for Notice<'_> {
             Notice::Left(name, Departure::TooSlow) => {
                 write!(f, "-- {name} was too slow and was dropped")
             }
-            // Always both, for somebody may be called 38.
+            // Never just `38 left`: somebody may be called 38.
+            Notice::CameAndWent { joined, left: 0 } => {
+                write!(f, "-- {} joined", Count(joined, "member"))
+            }
+            Notice::CameAndWent { joined: 0, left } => {
+                write!(f, "-- {} left", Count(left, "member"))
+            }
             Notice::CameAndWent { joined, left } => write!(f, "-- {joined} joined, {left} left"),
             Notice::IsNow { old, new } => write!(f, "-- {old} is now {new}"),
             Notice::Help(command) => {
@@ -234,7 +241,7 @@ impl fmt::Display for Refusal<'_> {
         f.write_str("!! ")?;
         match self {
             Refusal::Misuse(Misuse::Unknown(word)) => {
-                write!(f, "unknown command {}; to say it, begin with //", Short(word))
+                write!(f, "unknown command {}{}", Short(word), Hint(word))
             }
             Refusal::Misuse(Misuse::Arguments(command)) => {
                 write!(f, "{} goes like this: {}", command.word(), command.usage())
@@ -327,12 +334,16 @@ pub fn is_speech(line: &str) -> bool {
 /// Whether `line` tells of joins and leaves without names.
 #[must_use]
 pub fn is_came_and_went(line: &str) -> bool {
-    let counts = line
-        .strip_prefix("-- ")
-        .and_then(|rest| rest.strip_suffix(" left"))
-        .and_then(|rest| rest.split_once(" joined, "));
-    counts
-        .is_some_and(|(joined, left)| joined.parse::<u64>().is_ok() && left.parse::<u64>().is_ok())
+    let is_count = |words: &str, unit: &str| {
+        words.strip_suffix(unit).is_some_and(|count| number(count).is_some())
+    };
+    line.strip_prefix("-- ").is_some_and(|words| {
+        let both = words
+            .split_once(", ")
+            .is_some_and(|(joined, left)| is_count(joined, " joined") && is_count(left, " left"));
+        let ends = [" member joined", " members joined", " member left", " members left"];
+        both || ends.iter().any(|end| is_count(words, end))
+    })
 }
 
 /// Whether `line` is the first one of an answer to `/who`.
@@ -405,7 +416,9 @@ mod tests {
             (&Notice::Left(alice, Departure::ConnectionLost), "-- alice left (connection lost)"),
             (&Notice::Left(bob, Departure::TooSlow), "-- bob was too slow and was dropped"),
             (&Notice::CameAndWent { joined: 38, left: 35 }, "-- 38 joined, 35 left"),
-            (&Notice::CameAndWent { joined: 1, left: 0 }, "-- 1 joined, 0 left"),
+            (&Notice::CameAndWent { joined: 1, left: 0 }, "-- 1 member joined"),
+            (&Notice::CameAndWent { joined: 0, left: 890 }, "-- 890 members left"),
+            (&Notice::CameAndWent { joined: 1, left: 1 }, "-- 1 joined, 1 left"),
             (&Notice::IsNow { old: alice, new: bob }, "-- alice is now bob"),
             (&Notice::Help(Command::Quit), "-- /quit [TEXT]      leave, with a farewell"),
             (&Notice::HelpToSay, "-- TEXT              say TEXT to all; //TEXT says /TEXT"),
@@ -433,7 +446,11 @@ mod tests {
             (&Notice::ShuttingDown, "-- the server is shutting down"),
             (
                 &Refusal::Misuse(Misuse::Unknown("/etc")),
-                "!! unknown command /etc; to say it, begin with //",
+                "!! unknown command /etc; /help lists them; to say it, begin with //",
+            ),
+            (
+                &Refusal::Misuse(Misuse::Unknown("/Exit")),
+                "!! unknown command /Exit; did you mean /quit?",
             ),
             (
                 &Refusal::Misuse(Misuse::Arguments(Command::Msg)),
@@ -458,7 +475,10 @@ mod tests {
         let told = Refusal::Misuse(Misuse::Unknown(&word)).to_string();
         assert_eq!(
             told,
-            format!("!! unknown command /{}…; to say it, begin with //", "é".repeat(39))
+            format!(
+                "!! unknown command /{}…; /help lists them; to say it, begin with //",
+                "é".repeat(39)
+            )
         );
     }
 
@@ -482,8 +502,21 @@ mod tests {
 
     #[test]
     fn a_client_knows_that_some_came_and_went() {
-        assert!(is_came_and_went(&Notice::CameAndWent { joined: 38, left: 35 }.to_string()));
-        for line in ["-- 38 joined", "-- bob left: 3 joined, 4 left", "<bob> -- 3 joined, 4 left"] {
+        for (joined, left) in [(38, 35), (38, 0), (0, 35), (1, 0), (0, 1), (1, 1)] {
+            let notice = Notice::CameAndWent { joined, left }.to_string();
+            assert!(is_came_and_went(&notice), "{notice}");
+        }
+        // What is told of somebody who is called 38 or member.
+        for line in [
+            "-- 38 joined",
+            "-- 38 left",
+            "-- member joined",
+            "-- 38 left: 3 members left",
+            "-- bob left: 3 joined, 4 left",
+            "-- bob left: 3 members left",
+            "<bob> -- 3 joined, 4 left",
+            "-- +3 members left",
+        ] {
             assert!(!is_came_and_went(line), "{line}");
         }
     }

@@ -182,7 +182,7 @@ fn line() -> impl Strategy<Value = Line> {
         1 => select(&["", "good night", " bye  "][..]).prop_map(Line::Quit),
         2 => Just(Line::Blank),
         1 => Just(Line::TooLong),
-        1 => select(&["/etc", "/", "/whois"][..]).prop_map(|word| Line::Unknown(word.to_owned())),
+        1 => select(&["/etc", "/etc/passwd", "/whois", "/hsitory"][..]).prop_map(|word| Line::Unknown(word.to_owned())),
         1 => select(&[("/me", "/me TEXT"), ("/msg bob", "/msg NAME TEXT"), ("/who x", "/who")][..])
             .prop_map(|(line, usage)| Line::Misused(line, usage)),
         1 => Just(Line::Tags),

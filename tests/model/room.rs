@@ -181,7 +181,13 @@ impl Room {
                 self.answer(who, format!("!! {why} {MAX_LINE} bytes"));
             }
             Line::Unknown(word) => {
-                self.answer(who, format!("!! unknown command {word}; to say it, begin with //"));
+                let hint = match word.as_str() {
+                    "/whois" => "did you mean /who?",
+                    "/hsitory" => "did you mean /history?",
+                    "/etc" => "/help lists them; to say it, begin with //",
+                    _ => "to say it, begin with //",
+                };
+                self.answer(who, format!("!! unknown command {word}; {hint}"));
             }
             Line::Misused(line, usage) => {
                 let word = line.split(' ').next().unwrap_or_default();
