@@ -4,7 +4,8 @@
 use std::fmt::{Display, Write as _};
 use std::ops::Range;
 
-use super::index::{Envelope, Index, MemberId};
+use super::index::{ENVELOPE_COST, Envelope, Index, MemberId};
+use super::outline::Outline;
 use crate::protocol::tag::{Millis, Seq};
 
 /// Lines one behind the other, each with its newline, numbered from 0.
@@ -44,7 +45,7 @@ impl Lines {
 
     /// A line, without its newline.
     pub(crate) fn line(&self, index: u32) -> &str {
-        &self.text[self.start(index)..self.start(index + 1) - 1]
+        self.text[self.start(index)..self.start(index + 1)].strip_suffix('\n').unwrap_or_default()
     }
 
     /// The line that stands `bytes` bytes after the beginning of line `from`, and the rest of it if
@@ -69,9 +70,15 @@ impl Lines {
     }
 
     fn append(&mut self, other: &Lines) {
-        let bytes = self.text.len() as u32;
-        self.text.push_str(&other.text);
-        self.ends.extend(other.ends.iter().map(|end| bytes + end));
+        self.append_some(other, &(0..other.count()));
+    }
+
+    /// Adds these lines of another one's at the end.
+    fn append_some(&mut self, other: &Lines, lines: &Range<u32>) {
+        let (here, there) = (self.text.len(), other.start(lines.start));
+        self.text.push_str(&other.text[there..other.start(lines.end)]);
+        let ends = &other.ends[lines.start as usize..lines.end as usize];
+        self.ends.extend(ends.iter().map(|&end| (here + (end as usize - there)) as u32));
     }
 }
 
@@ -93,6 +100,11 @@ pub(crate) struct Batch {
     /// When they happened, each where it is another time than before. What was not appended yet has
     /// no time.
     moments: Vec<Moment>,
+    /// About how many bytes of the room's memory those of its events take that are for one member
+    /// alone, or what is left of them.
+    private: usize,
+    /// For whom those events were, once they are withdrawn.
+    withdrawn: Option<Outline>,
 }
 
 impl Batch {
@@ -104,8 +116,12 @@ impl Batch {
 
     /// Adds an event at the end.
     pub(crate) fn push(&mut self, envelope: Envelope, line: impl Display) {
+        let before = self.bytes();
         self.index.push(envelope);
         self.lines.push(line);
+        if envelope.audience.is_private() {
+            self.private += self.bytes() - before + size_of::<u32>() + ENVELOPE_COST;
+        }
     }
 
     /// Adds those of another one at the end.
@@ -115,6 +131,41 @@ impl Batch {
         }
         self.index.append(&other.index);
         self.lines.append(&other.lines);
+        self.private += other.private;
+    }
+
+    /// The same without the lines that are for one member alone. Their events stay, for nobody, so that
+    /// all others keep their numbers, and it stays known for whom they were.
+    pub(crate) fn without_private(&self) -> Batch {
+        let mut kept = Batch {
+            index: self.index.without_private(),
+            offset: self.offset,
+            lines: Lines::default(),
+            moments: self.moments.clone(),
+            private: 0,
+            withdrawn: Some(Outline::of_private(&self.index)),
+        };
+        for (events, is_private) in self.index.privacy() {
+            if is_private {
+                events.for_each(|_| kept.lines.push_none());
+            } else {
+                kept.lines.append_some(&self.lines, &events);
+            }
+        }
+        kept.shrink();
+        // All but the text of the others' lines.
+        kept.private = self.private.min(kept.cost() - kept.bytes());
+        kept
+    }
+
+    /// About how many bytes of the room's memory its private events take, or what is left of them.
+    pub(crate) fn private(&self) -> usize {
+        self.private
+    }
+
+    /// For whom its private events were, if they were withdrawn.
+    pub(crate) fn withdrawn(&self) -> Option<&Outline> {
+        self.withdrawn.as_ref()
     }
 
     /// What is added next happens now.
@@ -152,6 +203,7 @@ impl Batch {
         self.lines.text.clear();
         self.lines.ends.clear();
         self.moments.clear();
+        self.private = 0;
     }
 
     /// Gives back memory that it does not need.
@@ -182,11 +234,6 @@ impl Batch {
         self.begin() + u64::from(index)
     }
 
-    /// How many bytes of lines were appended before all of its own.
-    pub(crate) fn beginning(&self) -> u64 {
-        self.offset
-    }
-
     /// How many bytes of lines were appended before the event with this number.
     pub(crate) fn offset(&self, event: Seq) -> u64 {
         self.offset + self.lines.start(self.index.position(event)) as u64
@@ -215,6 +262,7 @@ impl Batch {
             + self.index.cost()
             + self.lines.cost()
             + self.moments.capacity() * size_of::<Moment>()
+            + self.withdrawn.as_ref().map_or(0, Outline::cost)
     }
 
     /// From the event with this index on, it was `at`.

@@ -137,6 +137,9 @@ impl Broadcaster {
                 None => self.room.have_recalled(connection),
             }
         }
+        for (old, new) in &news.withdrawn {
+            self.readers.iter_mut().for_each(|reader| reader.miss_withdrawn(old, new));
+        }
         for batch in &news.forgotten {
             for reader in &mut self.readers {
                 reader.skip(batch);

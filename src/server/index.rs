@@ -21,6 +21,8 @@ pub(crate) enum Audience {
     AllBut(MemberId),
     /// This member alone.
     Only(MemberId),
+    /// Nobody any more: it was for one member alone, and its line was withdrawn.
+    Nobody,
 }
 
 impl Audience {
@@ -29,7 +31,12 @@ impl Audience {
             Audience::All => true,
             Audience::AllBut(author) => author != member,
             Audience::Only(reader) => reader == member,
+            Audience::Nobody => false,
         }
+    }
+
+    pub(crate) fn is_private(self) -> bool {
+        matches!(self, Audience::Only(_))
     }
 }
 
@@ -84,6 +91,9 @@ pub(crate) struct Viewer {
     pub(crate) answers_from: Seq,
 }
 
+/// The most that the envelope of one event takes of the room's memory, in bytes.
+pub(crate) const ENVELOPE_COST: usize = size_of::<Run>();
+
 /// Neighbouring events in the same envelope. There may be one for each line, so it is small.
 #[derive(Debug, Clone, Copy)]
 struct Run {
@@ -134,6 +144,7 @@ impl Run {
         let visible = match self.audience {
             Audience::All | Audience::AllBut(_) => true,
             Audience::Only(reader) => reader == member,
+            Audience::Nobody => false,
         };
         visible && self.kind == Kind::Said
     }
@@ -244,6 +255,28 @@ impl Index {
             let audience = (run.kind != Kind::Answer).then_some(run.audience);
             (u64::from(end - run.first), audience)
         })
+    }
+
+    /// The events one run after the other, and whether each run is for one member alone.
+    pub(crate) fn privacy(&self) -> impl Iterator<Item = (Range<u32>, bool)> {
+        self.runs_with_ends().map(|(run, end)| (run.first..end, run.audience.is_private()))
+    }
+
+    /// The same events, where those that were for one member alone are for nobody. Their authors still
+    /// get their receipts.
+    pub(crate) fn without_private(&self) -> Index {
+        let mut kept = Index { runs: Vec::new(), ..*self };
+        for run in &self.runs {
+            let mut envelope = run.envelope();
+            if envelope.audience.is_private() {
+                (envelope.audience, envelope.kind) = (Audience::Nobody, Kind::Passing);
+            }
+            if kept.runs.last().is_none_or(|last| !last.goes_on(run.first, envelope)) {
+                kept.runs.push(Run::beginning_at(run.first, envelope));
+            }
+        }
+        kept.shrink();
+        kept
     }
 
     /// Gives back memory that it does not need.

@@ -11,7 +11,7 @@ use crate::protocol::tag::Seq;
 /// Neighbouring events of one audience are a number, how many and for whom, and after it that of the
 /// member, if it is about one. The numbers are in base 128, the lowest digit first, and each but the
 /// last digit with its highest bit set (LEB128).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Outline {
     first: Seq,
     runs: Box<[u8]>,
@@ -26,8 +26,23 @@ const NOBODY: u64 = 3;
 impl Outline {
     /// What is left of a batch of which that is the index.
     pub(crate) fn of(index: &Index) -> Outline {
+        Outline::of_audiences(index.begin(), index.audiences())
+    }
+
+    /// What is left of those of its events that are for one member alone, when they are withdrawn.
+    pub(crate) fn of_private(index: &Index) -> Outline {
+        let private = |audience: &Audience| audience.is_private();
+        let audiences =
+            index.audiences().map(|(count, audience)| (count, audience.filter(private)));
+        Outline::of_audiences(index.begin(), audiences)
+    }
+
+    fn of_audiences(
+        first: Seq,
+        audiences: impl Iterator<Item = (u64, Option<Audience>)>,
+    ) -> Outline {
         let mut runs = Vec::new();
-        let mut audiences = index.audiences().peekable();
+        let mut audiences = audiences.peekable();
         while let Some((mut count, audience)) = audiences.next() {
             while let Some((more, _)) = audiences.next_if(|(_, next)| *next == audience) {
                 count += more;
@@ -37,7 +52,7 @@ impl Outline {
                 write(&mut runs, member.0);
             }
         }
-        Outline { first: index.begin(), runs: runs.into() }
+        Outline { first, runs: runs.into() }
     }
 
     /// The number of the first event.
@@ -76,7 +91,7 @@ fn sort(audience: Option<Audience>) -> u64 {
         Some(Audience::All) => ALL,
         Some(Audience::AllBut(_)) => ALL_BUT,
         Some(Audience::Only(_)) => ONLY,
-        None => NOBODY,
+        Some(Audience::Nobody) | None => NOBODY,
     }
 }
 

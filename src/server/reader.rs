@@ -176,6 +176,15 @@ impl Reader {
         }
     }
 
+    /// Counts what it was still to get of a batch and is withdrawn.
+    pub(super) fn miss_withdrawn(&mut self, old: &Batch, new: &Batch) {
+        if self.next < old.end() {
+            let due = self.next..self.until;
+            let count = |batch: &Batch| batch.index().count_lines(self.viewer, &due);
+            self.missed += count(old) - count(new);
+        }
+    }
+
     fn misses_some(&self) -> bool {
         self.missed > 0 || !self.missed_receipt.is_empty()
     }

@@ -92,6 +92,10 @@ impl Recall {
     }
 
     fn show(&mut self, lines: &mut String, event: Seq, batch: &Batch) {
+        // It was withdrawn meanwhile.
+        if batch.line(event).is_empty() {
+            return;
+        }
         let millis = batch.time(event);
         let at = DateTime::from_timestamp_millis(millis).unwrap_or_default().with_timezone(&Local);
         let day = at.date_naive();

@@ -107,6 +107,8 @@ pub(crate) struct News {
     pub(crate) recalls: Vec<(ConnectionId, Seq, Recall)>,
     /// Those who were away for too long.
     pub(crate) gone: Vec<Name>,
+    /// Batches whose private events are withdrawn, as they were and as they are now.
+    pub(crate) withdrawn: Vec<(Arc<Batch>, Arc<Batch>)>,
     /// What the room no longer remembers.
     pub(crate) forgotten: Vec<Arc<Batch>>,
     /// The number after the last event that can be read.
@@ -200,6 +202,7 @@ impl Room {
             taggings: std::mem::take(&mut state.taggings),
             recalls: std::mem::take(&mut state.recalls),
             gone,
+            withdrawn: std::iter::from_fn(|| state.transcript.withdraw()).collect(),
             forgotten: std::iter::from_fn(|| state.transcript.forget()).collect(),
             end,
             end_offset,

@@ -23,6 +23,11 @@ const SMALL: usize = 32 * 1024;
 /// comes back late is told how many are gone. In a flood it reaches back for minutes.
 const OUTLINE_PART: usize = 16;
 
+/// The part of the memory that events for one member alone may take, answers too: nobody sees who fills
+/// the memory with them, so they must not make the room forget what was said to all. Beyond that, the
+/// oldest of them are withdrawn.
+const PRIVATE_PART: usize = 4;
+
 /// The record. What is appended can be read once it is sealed, which the one who sends does, once
 /// for many appends.
 #[derive(Debug)]
@@ -33,6 +38,12 @@ pub(crate) struct Transcript {
     outlines: VecDeque<Outline>,
     /// What `sealed` takes, in bytes.
     held: usize,
+    /// How many bytes the lines in `sealed` have.
+    lines: u64,
+    /// About what of `held` events take that are for one member alone, or what is left of them.
+    private: usize,
+    /// From the batches before this event, those were withdrawn, or there were none.
+    withdrawn_up_to: Seq,
     /// What `outlines` takes, in bytes.
     outlined: usize,
     /// The most that both may take.
@@ -46,6 +57,9 @@ impl Transcript {
             open: Batch::beginning_at(FIRST, 0),
             outlines: VecDeque::new(),
             held: 0,
+            lines: 0,
+            private: 0,
+            withdrawn_up_to: FIRST,
             outlined: 0,
             memory,
         }
@@ -98,11 +112,14 @@ impl Transcript {
     /// Of the events from `from` on that are forgotten, how many lines `member` should have had, its
     /// own and answers aside; `None` if that is no longer known either.
     pub(crate) fn forgotten(&self, member: MemberId, from: Seq) -> Option<u64> {
+        let withdrawn = self.sealed.iter().filter_map(|batch| batch.withdrawn());
+        let count = |outline: &Outline| outline.count_lines(member, from);
+        let withdrawn: u64 = withdrawn.map(count).sum();
         if from >= self.oldest() {
-            return Some(0);
+            return Some(withdrawn);
         }
         self.outlines.front().filter(|outline| outline.begin() <= from)?;
-        Some(self.outlines.iter().map(|outline| outline.count_lines(member, from)).sum())
+        Some(withdrawn + self.outlines.iter().map(count).sum::<u64>())
     }
 
     /// How many bytes of lines there are in so much of the memory, as those that are remembered go:
@@ -111,9 +128,7 @@ impl Transcript {
         if self.held == 0 {
             return memory;
         }
-        let lines =
-            self.open.beginning() - self.sealed.front().map_or(0, |oldest| oldest.beginning());
-        (memory as f64 * lines as f64 / self.held as f64) as u64
+        (memory as f64 * self.lines as f64 / self.held as f64) as u64
     }
 
     /// Makes all that was appended readable.
@@ -122,6 +137,8 @@ impl Transcript {
             return;
         }
         let (end, offset) = (self.end(), self.offset(self.end()));
+        self.lines += self.open.bytes() as u64;
+        self.private += self.open.private();
         let small = self.sealed.back_mut().filter(|last| last.bytes() < SMALL);
         if let Some(last) = small.and_then(Arc::get_mut) {
             self.held -= last.cost();
@@ -153,8 +170,34 @@ impl Transcript {
         }
         let oldest = self.sealed.pop_front()?;
         self.held -= oldest.cost();
+        self.lines -= oldest.bytes() as u64;
+        self.private -= oldest.private();
         self.outline(Outline::of(oldest.index()));
+        if let Some(private) = oldest.withdrawn() {
+            self.outline(private.clone());
+        }
         Some(oldest)
+    }
+
+    /// Withdraws the private events of the oldest batch that has some, if they take more than their
+    /// part of the memory, and returns that batch as it was and as it is now. The last batch is not
+    /// touched: more may be added to it.
+    pub(crate) fn withdraw(&mut self) -> Option<(Arc<Batch>, Arc<Batch>)> {
+        if self.private <= self.memory / PRIVATE_PART {
+            return None;
+        }
+        let up_to = self.withdrawn_up_to;
+        let from = self.sealed.partition_point(|batch| batch.end() <= up_to);
+        let mut others = from..self.sealed.len().max(from + 1) - 1;
+        let place = others.find(|&place| self.sealed[place].private() > 0)?;
+        let old = Arc::clone(&self.sealed[place]);
+        let new = Arc::new(old.without_private());
+        self.held = self.held - old.cost() + new.cost();
+        self.lines -= (old.bytes() - new.bytes()) as u64;
+        self.private = self.private - old.private() + new.private();
+        self.withdrawn_up_to = old.end();
+        self.sealed[place] = Arc::clone(&new);
+        Some((old, new))
     }
 
     fn outline(&mut self, outline: Outline) {
@@ -207,7 +250,9 @@ pub(crate) fn newest<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::index::{Audience, Form, Kind, Viewer};
+    use std::num::NonZero;
+
+    use super::super::index::{Audience, Form, Kind, Look, Piece, Receipt, Viewer};
     use super::*;
 
     const A: MemberId = MemberId(1);
@@ -350,6 +395,89 @@ mod tests {
         assert!((10..=150).contains(&short.lines_in(1000)), "{}", short.lines_in(1000));
         let all = short.lines_in(short.held as u64);
         assert_eq!(all, 6000);
+    }
+
+    /// Makes all that was appended readable, within the memory.
+    fn settle(transcript: &mut Transcript) {
+        transcript.seal();
+        while transcript.withdraw().is_some() {}
+        while transcript.forget().is_some() {}
+    }
+
+    #[test]
+    fn what_only_one_can_see_takes_at_most_a_quarter_of_the_memory() {
+        const MEMORY: usize = 1 << 20;
+        let mut transcript = Transcript::new(MEMORY);
+        let line = "x".repeat(1000);
+        let public = MEMORY / 10 * 7 / line.len();
+        for _ in 0..public {
+            transcript.push(said(Audience::AllBut(B)), &line, 0);
+            settle(&mut transcript);
+        }
+        for kind in [Kind::Said, Kind::Answer] {
+            for _ in 0..5000 {
+                transcript.push(Envelope::new(Audience::Only(B), kind), &line, 0);
+                settle(&mut transcript);
+            }
+        }
+        assert_eq!(transcript.oldest(), FIRST, "nothing that was public is forgotten");
+        assert!(transcript.held + transcript.outlined <= MEMORY);
+        assert_eq!(transcript.newest(A, usize::MAX).len(), public);
+        // What nobody remembers, b is told of: of the answers, nobody who comes later.
+        assert_eq!(transcript.forgotten(A, FIRST), Some(0));
+        let missed = transcript.forgotten(B, FIRST).expect("it is known");
+        let kept = transcript.newest(B, usize::MAX).len() - public;
+        assert_eq!((missed, kept), (5000, 0));
+        for _ in 0..2 * MEMORY / line.len() {
+            transcript.push(said(Audience::AllBut(A)), &line, 0);
+            settle(&mut transcript);
+        }
+        let lines = transcript.newest(B, usize::MAX).len();
+        assert!(lines * line.len() >= MEMORY / 10 * 8, "{lines} lines");
+        assert_eq!((transcript.private, transcript.forgotten(A, FIRST)), (0, Some(public as u64)));
+        let batches = transcript.sealed.iter();
+        assert_eq!(transcript.lines, batches.map(|batch| batch.bytes() as u64).sum::<u64>());
+    }
+
+    #[test]
+    fn a_batch_whose_private_lines_are_withdrawn_is_the_same_to_all_others() {
+        let mut transcript = Transcript::new(1 << 20);
+        let line = NonZero::new(7);
+        let receipt = line.map(|line| Receipt { author: B, line });
+        let private = Envelope { receipt, ..said(Audience::Only(A)) };
+        for (envelope, line) in [
+            (said(Audience::Only(B)), "to-b"),
+            (said(Audience::AllBut(A)), "a1"),
+            (private, "to-a"),
+            (Envelope::new(Audience::Only(A), Kind::Answer), "answer-a"),
+            (said(Audience::All), "end"),
+        ] {
+            transcript.push(envelope, line, 0);
+        }
+        transcript.seal();
+        let old = Arc::clone(&transcript.read(0, usize::MAX)[0]);
+        let new = old.without_private();
+        let seen = |batch: &Batch, member, form| {
+            let viewer = Viewer { member, form, answers_from: 0 };
+            let pieces = batch.index().pieces(viewer, &(0..Seq::MAX));
+            let text = |piece: Piece| {
+                let lines = String::from_utf8_lossy(batch.lines().text(&piece.events)).into_owned();
+                if piece.look == Look::Receipt { "+\n".to_owned() } else { lines }
+            };
+            pieces.map(text).collect::<String>()
+        };
+        let outsider = MemberId(3);
+        assert_eq!(seen(&new, outsider, Form::Plain), seen(&old, outsider, Form::Plain));
+        assert_eq!(seen(&new, A, Form::Plain), "end\n");
+        assert_eq!(seen(&new, B, Form::Tagged), "a1\n+\nend\n");
+        assert_eq!(
+            (new.begin(), new.end(), new.private() <= old.private()),
+            (old.begin(), old.end(), true)
+        );
+        assert!(old.private() > "to-b to-a answer-a".len() && new.cost() < old.cost() + 64);
+        let outline = new.withdrawn().expect("it is known for whom they were");
+        let counted = [A, B, outsider].map(|member| outline.count_lines(member, FIRST));
+        assert_eq!(counted, [1, 1, 0]);
     }
 
     #[test]
