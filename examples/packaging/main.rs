@@ -14,6 +14,8 @@ use clap_complete::{Generator, Shell};
 #[cfg(test)]
 mod documents;
 mod page;
+#[cfg(all(test, target_os = "linux"))]
+mod version;
 
 #[path = "../../src/bin/chatclient/arguments.rs"]
 #[allow(dead_code, reason = "only what the arguments are is of interest here")]
