@@ -8,8 +8,8 @@
 //! - `sender` writes to the socket what the main thread has put into the outbox; to a server without
 //!   our tagged form, a filter's main thread does
 //! - `watch`, in a terminal, waits for lines of ours that are not confirmed in time
-//! - one more waits for the signals that end it; on Unix, in a terminal, `signals` waits for those of
-//!   job control, and `hang-up` for the terminal to go away
+//! - one more waits for Ctrl+C; on Unix, `signals` waits for the other signals, and in a terminal
+//!   `job-control` for those that stop and continue it, and `hang-up` for the terminal to go away
 //!
 //! When the connection is lost in a terminal, or in a filter that is to come back, the receiver makes
 //! the next (`reconnect`). What we are to the server over all connections, its session and the lines
@@ -29,9 +29,11 @@ use std::time::Duration;
 
 use log::{LevelFilter, info};
 
-use crate::logging;
+use crate::logging::{self, LogFile};
 use crate::problem::Problem;
 use crate::protocol::name::Name;
+#[cfg(unix)]
+use crate::signals::Ignored;
 
 mod chat;
 mod clock;
@@ -171,6 +173,9 @@ struct Session<'a, O> {
     link: Arc<Link>,
     output: Arc<O>,
     way_out: WayOut,
+    /// The signals that stay ignored.
+    #[cfg(unix)]
+    ignored: Ignored,
 }
 
 impl<O: Output + 'static> Session<'_, O> {
@@ -199,13 +204,24 @@ fn connect<'a, O: Output + 'static>(
     output: &Arc<O>,
     way_out: &WayOut,
 ) -> Result<Session<'a, O>, Problem> {
-    // First, while there is one thread: see `logging::to_file`.
     begin_log(config, output);
+    #[cfg(unix)]
+    let ignored = Ignored::at_start();
+    #[cfg(unix)]
+    way_out.take_on_signals(ignored)?;
+    #[cfg(windows)]
     way_out.take_on_signals()?;
     let wait = greeting_wait(output.reader(), config.on_loss);
     let link = Arc::new(Link::connect(&config.host, config.port, config.name.clone(), wait)?);
     way_out.leads_away_from(&link);
-    Ok(Session { config, link, output: Arc::clone(output), way_out: way_out.clone() })
+    Ok(Session {
+        config,
+        link,
+        output: Arc::clone(output),
+        way_out: way_out.clone(),
+        #[cfg(unix)]
+        ignored,
+    })
 }
 
 /// How long a server may take to show that it is ours. One that does not is spoken to as it is, without
@@ -222,14 +238,13 @@ fn begin_log<O: Output + 'static>(config: &Config, output: &Arc<O>) {
     if config.log_level == LevelFilter::Off {
         return;
     }
-    let path = config.log_file.display().to_string();
     let output = Arc::clone(output);
-    let on_failure = move |why| {
-        output.notice(&Problem::LogLost { path, why }.to_string());
-    };
-    match logging::open(&config.log_file) {
-        Ok(file) => logging::to_file(file, config.log_level, Box::new(on_failure)),
-        Err(why) => on_failure(why),
+    let on_trouble = move |problem: Problem| output.notice(&problem.to_string());
+    match LogFile::open(&config.log_file) {
+        Ok(file) => logging::to_file(file, config.log_level, Box::new(on_trouble)),
+        Err(why) => {
+            on_trouble(Problem::LogLost { path: config.log_file.display().to_string(), why });
+        }
     }
     info!("chatclient {} begins", env!("CARGO_PKG_VERSION"));
 }

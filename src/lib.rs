@@ -21,7 +21,8 @@
 //!   - `transcript`: the one order of events; `batch`: neighbouring ones; `index`: for whom they are
 //!   - `broadcaster`: one thread, from the transcript to every socket; `reader`: how far each is
 //! - [`arguments`], [`logging`], [`problem`]: what both programs share of their command lines, their
-//!   logs, and one line for what went wrong; `keepalive`: of their connections
+//!   logs, and one line for what went wrong; `private_file`: of their files; `signals`: of what the
+//!   system tells them; `keepalive`: of their connections
 //!
 //! Dependence goes one way: the binaries use `server` and `client`, both of those use `protocol`,
 //! and neither knows the other. `docs/ARCHITECTURE.md` tells the threads and the locks,
@@ -35,8 +36,11 @@ pub mod client;
 pub mod fuzzing;
 mod keepalive;
 pub mod logging;
+mod private_file;
 pub mod problem;
 pub mod protocol;
 #[cfg(any(test, fuzzing))]
 mod safety;
 pub mod server;
+#[cfg(unix)]
+pub mod signals;

@@ -1,313 +1,283 @@
 //! What both programs write down: `log`'s records, through `simplelog`, one line each.
 //!
-//! A file is appended to, is readable by its owner alone, and gets one write a record, so that
-//! several programs can share it. A file that cannot be written any more is given up, and that is
-//! told once; the program goes on. Nobody waits for the server's logs: a thread for each writes what
-//! the others queue, so that a terminal that is held with Ctrl+S holds no room.
+//! A file is for its owner alone ([`LogFile`]), and gets one write a record, so that several programs
+//! can share it. While it cannot be written the program goes on; that is told once, and so is how many
+//! records are missing when it can be again (`place`). Nobody waits for the server's logs: a thread for
+//! each writes what the others queue (`queue`), so that a terminal that is held with Ctrl+S holds no
+//! room. Nor does a stranger fill them: beyond ten records of a kind in a second, for long, the server
+//! tells of them together (`kinds`).
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
-use std::sync::mpsc::{self, SyncSender};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Instant, SystemTime};
 
-use log::LevelFilter;
-use simplelog::{
-    CombinedLogger, Config, ConfigBuilder, FormatItem, LevelPadding, SharedLogger, WriteLogger,
-};
+use log::{LevelFilter, Log, Metadata};
+use simplelog::{Config, ConfigBuilder, LevelPadding, SharedLogger, WriteLogger};
 
-/// Called once, with the reason, when the log can no longer be written.
-pub type OnFailure = Box<dyn FnOnce(io::Error) + Send>;
+use crate::problem::Problem;
+use kinds::{Fate, Kinds};
+use place::{News, Record, Records, Sink, Tell};
+use queue::{Message, Queue, Queues};
 
-/// Begins to log to `file`, at `level`.
-///
-/// Call it before there is a second thread: only then can the local time zone be read safely. Where
-/// it cannot, times are in UTC. A second call changes nothing.
-pub fn to_file(file: File, level: LevelFilter, on_failure: OnFailure) {
-    install(vec![WriteLogger::new(level, config(), Records::new(file, on_failure))]);
+mod file;
+mod kinds;
+mod place;
+mod queue;
+
+pub use file::LogFile;
+
+/// The target of records that are never told together: what is said, which is logged on purpose.
+pub const SAID: &str = "said";
+
+/// Called with what there is to tell of a log file: once, that it cannot be written any more, and later
+/// that it is written again.
+pub type OnTrouble = Box<dyn FnMut(Problem) + Send>;
+
+/// Begins to log to `file`, at `level`, every record. A second call changes nothing.
+pub fn to_file(file: LogFile, level: LevelFilter, on_trouble: OnTrouble) {
+    let path = file.path().display().to_string();
+    let records = Records::new(file, telling(path, on_trouble));
+    install(Logger { level, to: written_to(level, records), bounds: None });
 }
 
-/// Begins to log to standard error and, if there is one, to `file` too, at `level`.
+/// Begins to log to standard error and, if there is one, to `file` too, at `level`. Records of a kind
+/// that come thick and fast are told together, unless the level is trace. A second call changes nothing.
 ///
-/// The same holds as for [`to_file`]. A broken standard error is borne in silence: there is nobody
-/// left to tell.
+/// A broken standard error is borne in silence: there is nobody left to tell.
 ///
 /// # Errors
 ///
 /// The system has no thread to spare.
-pub fn to_stderr(file: Option<(File, OnFailure)>, level: LevelFilter) -> io::Result<Flush> {
-    let ignore: OnFailure = Box::new(|_| {});
-    let mut queues = vec![Queue::begin(Records::new(io::stderr(), ignore))?];
-    if let Some((file, on_failure)) = file {
-        wait_while_full(&file);
-        queues.push(Queue::begin(Records::new(file, on_failure))?);
+pub fn to_stderr(file: Option<(LogFile, OnTrouble)>, level: LevelFilter) -> io::Result<Writers> {
+    let ignore: Tell = Box::new(|_| {});
+    let mut queues = vec![Queue::begin(Records::new(io::stderr(), ignore), tell_sums)?];
+    let mut reopening = None;
+    if let Some((mut file, on_trouble)) = file {
+        file.wait_while_full();
+        reopening = Some(file.reopening());
+        let path = file.path().display().to_string();
+        let records = Records::new(file, telling(path, on_trouble));
+        queues.push(Queue::begin(records, tell_sums)?);
     }
-    let flush = Flush(queues.iter().map(|queue| queue.records.clone()).collect());
-    let queues = Queues { queues, record: Vec::new() };
-    install(vec![WriteLogger::new(level, config(), queues)]);
-    Ok(flush)
+    let writers = Writers { queues: queues.iter().map(Queue::messages).collect(), reopening };
+    let bounds = (level < LevelFilter::Trace)
+        .then(|| Bounds { kinds: Mutex::default(), queues: writers.queues.clone() });
+    install(Logger { level, to: written_to(level, Queues::new(queues)), bounds });
+    Ok(writers)
 }
 
-/// Opens a log file to append to, and makes it, readable by its owner alone, if it is not there.
-///
-/// On Unix neither that nor a write to it waits: a named pipe lets nobody in before it has a reader.
-///
-/// # Errors
-///
-/// The operating system's reason why the file cannot be written.
-pub fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
+/// Puts the news of a file into words.
+fn telling(path: String, mut on_trouble: OnTrouble) -> Tell {
+    Box::new(move |news| {
+        let path = path.clone();
+        on_trouble(match news {
+            News::Lost(why) => Problem::LogLost { path, why },
+            News::Back(missing) => Problem::LogBack { path, missing },
+            News::Stays(why) => Problem::LogStays { path, why },
+        });
+    })
+}
+
+/// The threads that write the server's logs.
+#[derive(Debug)]
+pub struct Writers {
+    queues: Vec<SyncSender<Message>>,
+    /// Set, it has the file opened anew before the next record, if there is a file.
+    reopening: Option<Arc<AtomicBool>>,
+}
+
+impl Writers {
+    /// Opens the log file anew, which may have been renamed. What is logged after this call stands in
+    /// the new one. False if there is no log file.
+    pub fn reopen(&self) -> bool {
+        let Some(reopening) = &self.reopening else { return false };
+        reopening.store(true, Ordering::SeqCst);
+        for queue in &self.queues {
+            // A queue that is full has a record that does the same.
+            queue.try_send(Message::Look).ok();
+        }
+        true
+    }
+
+    /// Tells what was not told yet, and waits a moment until all is written.
+    pub fn flush(&self) {
+        log::logger().flush();
+        queue::flush(&self.queues);
+    }
+}
+
+/// The program's one logger.
+static LOGGER: OnceLock<Logger> = OnceLock::new();
+
+fn install(logger: Logger) {
+    if LOGGER.set(logger).is_ok()
+        && let Some(logger) = LOGGER.get()
+        && log::set_logger(logger).is_ok()
     {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600).custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
+        log::set_max_level(logger.level);
     }
-    let opened = options.open(path);
-    #[cfg(unix)]
-    let opened = opened.map_err(in_words);
-    opened
 }
 
-/// The system says "no such device or address" of a pipe without a reader, which helps nobody.
-#[cfg(unix)]
-fn in_words(why: io::Error) -> io::Error {
-    if why.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) {
-        return io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads it");
+/// Tells the sums that are due, and says when the next one is.
+fn tell_sums(now: Instant) -> Option<Instant> {
+    let logger = LOGGER.get()?;
+    logger.bounds.as_ref()?.tell(logger, |kinds| kinds.take_sums(now))
+}
+
+/// Decides which records there are, and leaves to `simplelog` how they look.
+struct Logger {
+    level: LevelFilter,
+    to: Box<dyn SharedLogger>,
+    /// What keeps records of a kind from being too many, if anything does.
+    bounds: Option<Bounds>,
+}
+
+/// What is told together.
+struct Bounds {
+    kinds: Mutex<Kinds>,
+    /// The threads that have to know when there is a sum to be told.
+    queues: Vec<SyncSender<Message>>,
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= self.level
     }
-    why
+
+    fn log(&self, record: &log::Record<'_>) {
+        // The crates below us have nothing to say to our users.
+        let is_ours = record.module_path().is_some_and(|path| path.starts_with("chat"));
+        if !is_ours || !self.enabled(record.metadata()) {
+            return;
+        }
+        if self.bounds.as_ref().is_none_or(|bounds| bounds.fate(record) == Fate::Told) {
+            self.to.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        if let Some(bounds) = &self.bounds {
+            bounds.tell(self, |kinds| kinds.take_last_sums(Instant::now()));
+        }
+    }
 }
 
-/// Where a thread of its own writes, a pipe or a terminal that is full for now is waited for.
-fn wait_while_full(file: &File) {
-    #[cfg(unix)]
-    rustix::io::ioctl_fionbio(file, false).ok();
-    #[cfg(not(unix))]
-    let _ = file;
+impl Bounds {
+    fn fate(&self, record: &log::Record<'_>) -> Fate {
+        if record.target() == SAID {
+            return Fate::Told;
+        }
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = kinds.due();
+        let fate = kinds.count(record, Instant::now());
+        let is_earlier = kinds.due() != before;
+        drop(kinds);
+        if is_earlier {
+            for queue in &self.queues {
+                // A thread whose queue is full is awake, and looks by itself.
+                queue.try_send(Message::Wake).ok();
+            }
+        }
+        fate
+    }
+
+    /// Tells some sums, and says when the next one is due.
+    fn tell(
+        &self,
+        logger: &Logger,
+        take: impl FnOnce(&mut Kinds) -> Vec<kinds::Sum>,
+    ) -> Option<Instant> {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let sums = take(&mut kinds);
+        let due = kinds.due();
+        drop(kinds);
+        for sum in sums {
+            let mut record = log::Record::builder();
+            record.level(sum.level).target(SAID).module_path(Some(module_path!()));
+            logger.to.log(&record.args(format_args!("{}", sum.text)).build());
+        }
+        due
+    }
 }
 
-fn install(loggers: Vec<Box<dyn SharedLogger>>) {
-    // The only error is that a logger is there already, which is as well.
-    CombinedLogger::init(loggers).ok();
+/// What formats the records: their level and their text.
+fn written_to<S: Sink + Send + 'static>(
+    level: LevelFilter,
+    sink: S,
+) -> Box<WriteLogger<Pieces<S>>> {
+    WriteLogger::new(level, config(), Pieces { text: Vec::new(), sink })
 }
 
-/// RFC 3339, to the millisecond.
-const TIME: &[FormatItem<'_>] = time::macros::format_description!(
-    "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3][offset_hour \
-     sign:mandatory]:[offset_minute]"
-);
-
+/// `simplelog` itself would write every time with the offset that the zone had at the beginning.
 fn config() -> Config {
     let mut config = ConfigBuilder::new();
     config
-        .set_time_format_custom(TIME)
+        .set_time_level(LevelFilter::Off)
         .set_level_padding(LevelPadding::Right)
         .set_thread_level(LevelFilter::Off)
         .set_target_level(LevelFilter::Off)
-        .set_location_level(LevelFilter::Off)
-        .add_filter_allow_str(env!("CARGO_PKG_NAME"));
-    config.set_time_offset_to_local().ok();
+        .set_location_level(LevelFilter::Off);
     config.build()
 }
 
-/// Gathers what a logger writes in pieces, and writes each record in one go.
-struct Records<W: Write> {
-    /// Where the records go.
-    to: W,
-    /// The record so far.
-    record: Vec<u8>,
-    /// Whom to tell of the first failure. Once taken, nothing more is written.
-    on_failure: Option<OnFailure>,
+/// Gathers what a logger writes in pieces into records.
+struct Pieces<S> {
+    text: Vec<u8>,
+    sink: S,
 }
 
-impl<W: Write> Records<W> {
-    fn new(to: W, on_failure: OnFailure) -> Records<W> {
-        Records { to, record: Vec::new(), on_failure: Some(on_failure) }
-    }
-}
-
-impl<W: Write> Write for Records<W> {
+impl<S: Sink> Write for Pieces<S> {
     /// Never fails, since a logger could do nothing about it.
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        if self.on_failure.is_some() {
-            self.record.extend_from_slice(piece);
-        }
-        if self.record.ends_with(b"\n") {
-            let written = self.to.write_all(&self.record);
-            self.record.clear();
-            if let Err(why) = written
-                && let Some(on_failure) = self.on_failure.take()
-            {
-                on_failure(why);
-            }
+        self.text.extend_from_slice(piece);
+        if self.text.ends_with(b"\n") {
+            let text = std::mem::take(&mut self.text);
+            self.sink.take(Record { at: SystemTime::now(), text });
         }
         Ok(piece.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// How many records may wait to be written. More than that are left out, and their number is told.
-const QUEUE: usize = 10_000;
-
-/// How long a program that ends waits for the last records to be written.
-const LAST_RECORDS: Duration = Duration::from_millis(100);
-
-/// What the logger writes to: all places get the records in the same order.
-struct Queues {
-    queues: Vec<Queue>,
-    /// The record so far.
-    record: Vec<u8>,
-}
-
-impl Write for Queues {
-    /// Never fails and never waits.
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        self.record.extend_from_slice(piece);
-        if self.record.ends_with(b"\n") {
-            self.queues.iter_mut().for_each(|queue| queue.send(self.record.clone()));
-            self.record.clear();
-        }
-        Ok(piece.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The way to one place, which a thread of its own writes to.
-struct Queue {
-    records: SyncSender<Message>,
-    left_out: u64,
-}
-
-enum Message {
-    Record(Vec<u8>),
-    /// Answer once everything before this is written.
-    Flush(SyncSender<()>),
-}
-
-impl Queue {
-    fn begin<W: Write + Send + 'static>(mut to: Records<W>) -> io::Result<Queue> {
-        let (records, queued) = mpsc::sync_channel(QUEUE);
-        let write = move || {
-            for message in queued {
-                match message {
-                    Message::Record(record) => to.write_all(&record).unwrap_or_default(),
-                    Message::Flush(done) => done.send(()).unwrap_or_default(),
-                }
-            }
-        };
-        thread::Builder::new().name("log".to_owned()).spawn(write)?;
-        Ok(Queue { records, left_out: 0 })
-    }
-
-    fn send(&mut self, record: Vec<u8>) {
-        if self.left_out > 0 {
-            let told = format!("{} records were left out: the log was held up\n", self.left_out);
-            if self.records.try_send(Message::Record(told.into_bytes())).is_ok() {
-                self.left_out = 0;
-            }
-        }
-        let sent = self.records.try_send(Message::Record(record));
-        self.left_out += u64::from(sent.is_err());
-    }
-}
-
-/// Dropped at the end of the program, it waits a moment until the logs are written.
-#[derive(Debug)]
-pub struct Flush(Vec<SyncSender<Message>>);
-
-impl Drop for Flush {
-    fn drop(&mut self) {
-        let deadline = Instant::now() + LAST_RECORDS;
-        for records in &self.0 {
-            let (done, written) = mpsc::sync_channel(1);
-            if records.try_send(Message::Flush(done)).is_ok() {
-                written.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok();
-            }
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
-    /// Remembers each write, and fails after `good` of them.
-    struct Disk {
-        good: usize,
-        writes: mpsc::Sender<String>,
+    impl Sink for mpsc::Sender<String> {
+        fn take(&mut self, record: Record) {
+            self.send(String::from_utf8(record.text).expect("it is text")).expect("it listens");
+        }
     }
 
-    impl Write for Disk {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            if self.good == 0 {
-                return Err(io::ErrorKind::StorageFull.into());
-            }
-            self.good -= 1;
-            self.writes
-                .send(String::from_utf8_lossy(bytes).into_owned())
-                .expect("the test listens");
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
+    fn log(logger: &Logger, target: &str, module: &'static str, text: &str) {
+        let mut record = log::Record::builder();
+        record.target(target).module_path(Some(module)).line(Some(1)).level(log::Level::Info);
+        logger.log(&record.args(format_args!("{text}")).build());
     }
 
     #[test]
-    fn a_record_is_one_write_and_a_failure_is_told_once() {
-        let (writes, written) = mpsc::channel();
-        let (failures, failed) = mpsc::channel();
-        let tell: OnFailure = Box::new(move |why| failures.send(why.kind()).expect("listens"));
-        let mut records = Records::new(Disk { good: 2, writes }, tell);
-        for record in ["one", "two", "three", "four"] {
-            for piece in ["time ", record, "\n"] {
-                records.write_all(piece.as_bytes()).expect("never fails");
-            }
+    fn what_is_said_is_told_whole_and_of_others_there_are_some_and_a_sum() {
+        let (records, told) = mpsc::channel();
+        let level = LevelFilter::Debug;
+        let bounds = Bounds { kinds: Mutex::default(), queues: Vec::new() };
+        let logger = Logger { level, to: written_to(level, records), bounds: Some(bounds) };
+        for number in 0..105 {
+            log(&logger, SAID, "chatroom::server", &format!("said {number}"));
+            log(&logger, "came or went", "chatroom::server", &format!("went {number}"));
+            log(&logger, "mio::poll", "mio::poll", "another crate's");
         }
-        assert_eq!(written.try_iter().collect::<Vec<_>>(), ["time one\n", "time two\n"]);
-        assert_eq!(failed.try_iter().collect::<Vec<_>>(), [io::ErrorKind::StorageFull]);
-    }
-
-    #[test]
-    fn a_log_that_is_held_up_holds_nobody_up_and_tells_how_much_it_left_out() {
-        /// Writes one record for each permission.
-        struct Terminal {
-            permissions: mpsc::Receiver<()>,
-            written: mpsc::Sender<String>,
-        }
-        impl Write for Terminal {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.permissions.recv().ok();
-                self.written.send(String::from_utf8_lossy(bytes).into_owned()).ok();
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let (permit, permissions) = mpsc::channel();
-        let (writes, written) = mpsc::channel();
-        let terminal = Records::new(Terminal { permissions, written: writes }, Box::new(|_| {}));
-        let mut queue = Queue::begin(terminal).expect("a thread");
-        // One more than fits may be in the thread's hands.
-        for number in 0..QUEUE + 10 {
-            queue.send(format!("{number}\n").into_bytes());
-        }
-        drop(permit);
-        for number in 0..QUEUE {
-            assert_eq!(written.recv().as_deref(), Ok(format!("{number}\n").as_str()));
-        }
-        queue.send(b"again\n".to_vec());
-        let in_hand = format!("{QUEUE}\n");
-        let told = written.iter().find(|record| *record != in_hand).expect("it goes on");
-        assert!(told.ends_with(" records were left out: the log was held up\n"), "{told}");
+        logger.flush();
+        let told: Vec<String> = told.try_iter().collect();
+        let count = |what| told.iter().filter(|record| record.contains(what)).count();
+        assert_eq!((count("said "), count("] went "), told.len()), (105, 100, 206), "{told:?}");
+        let sum = "[INFO ] … and 5 more came or went in the last second\n";
+        assert_eq!(told.last().map(String::as_str), Some(sum));
     }
 }

@@ -81,6 +81,21 @@ pub enum Problem {
         /// The operating system's reason.
         why: io::Error,
     },
+    /// The log file is written again.
+    LogBack {
+        /// The file's path.
+        path: String,
+        /// How many records could not be written.
+        missing: u64,
+    },
+    /// The path of the log file names another one, which cannot be written; the program goes on in the
+    /// old one.
+    LogStays {
+        /// The path.
+        path: String,
+        /// The operating system's reason.
+        why: io::Error,
+    },
     /// What was sent cannot be kept for the next time, and the program goes on.
     HistoryLost {
         /// The file's path.
@@ -88,6 +103,8 @@ pub enum Problem {
         /// The operating system's reason.
         why: io::Error,
     },
+    /// A limit of time that somebody has set has ended the program, by this signal.
+    TimeIsUp(String),
     /// Anything else that the operating system refused: what was tried, and why it failed.
     System(&'static str, io::Error),
     /// The program itself is at fault.
@@ -148,9 +165,16 @@ impl Problem {
             Problem::Log { path, why } | Problem::LogLost { path, why } => {
                 format!("cannot write the log {path}: {}", reason(why))
             }
+            Problem::LogBack { path, missing } => {
+                format!("the log {path} is written again, and lacks {}", Count(*missing, "record"))
+            }
+            Problem::LogStays { path, why } => {
+                format!("cannot open the log {path} again: {}", reason(why))
+            }
             Problem::HistoryLost { path, why } => {
                 format!("cannot keep what you send in {path}: {}", reason(why))
             }
+            Problem::TimeIsUp(signal) => format!("ended by {signal}: its time is up"),
             Problem::System(what, why) => format!("cannot {what}: {}", reason(why)),
             Problem::Bug => "ended by an internal error, which is a bug".to_owned(),
         }
@@ -169,9 +193,12 @@ impl Problem {
             Problem::ConnectionLost { why: Lost::Silent, .. } => "; is that server all right?",
             Problem::Log { why, .. } => log_advice(why.kind()),
             Problem::LogLost { .. } | Problem::HistoryLost { .. } => "; going on without it",
+            Problem::LogStays { .. } => "; going on in the old file",
             Problem::System(..)
             | Problem::Unconfirmed { .. }
             | Problem::LinesRefused { .. }
+            | Problem::LogBack { .. }
+            | Problem::TimeIsUp(_)
             | Problem::NoChatroom { .. } => "",
             Problem::Bug => "; the log says where",
         }
@@ -233,7 +260,7 @@ fn connect_advice(kind: io::ErrorKind) -> &'static str {
 
 /// The operating system's words, without the error number, which helps nobody, and without the
 /// capital that it begins with and the full stop that it ends with on Windows.
-fn reason(why: &io::Error) -> String {
+pub(crate) fn reason(why: &io::Error) -> String {
     let text = why.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
     let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(text);

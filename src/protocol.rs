@@ -28,6 +28,9 @@ pub mod text;
 /// wire.
 pub const VERSION: u32 = 1;
 
+/// The longest farewell, in bytes: everybody gets it, and so does the log. What is longer is cut.
+pub const MAX_FAREWELL: usize = 200;
+
 /// The address that both programs use when none is given: this machine alone.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1";
 

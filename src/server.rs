@@ -5,7 +5,7 @@ use std::io;
 use std::net::ToSocketAddrs;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use rustix::event::PollFlags;
@@ -14,6 +14,7 @@ use crate::problem::Problem;
 use crate::protocol::reply;
 use broadcaster::Broadcaster;
 use connection::{Connection, ConnectionId, Verdict};
+use kinds::TURNED_AWAY;
 use room::Room;
 use seat::Seat;
 use session::{Limits, Session};
@@ -26,10 +27,12 @@ mod away;
 mod batch;
 mod broadcaster;
 mod connection;
+mod figures;
 #[cfg(all(test, shuttle))]
 mod hand_over;
 pub mod health;
 mod index;
+mod kinds;
 mod member;
 mod outline;
 mod presence;
@@ -43,7 +46,6 @@ mod socket;
 mod system;
 mod traffic;
 mod transcript;
-mod waiting_lines;
 mod waker;
 
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
@@ -134,6 +136,22 @@ impl Shutdown {
     }
 }
 
+/// Tells what a running server does. Clones tell it of the same one.
+#[derive(Debug, Clone, Default)]
+pub struct Status(Arc<OnceLock<Weak<Room>>>);
+
+impl Status {
+    /// Logs how many are in the room, how much is said, what it remembers, and who is held back.
+    pub fn log(&self) {
+        let Some(room) = self.0.get().and_then(Weak::upgrade) else { return };
+        log::info!("{}", room.figures());
+    }
+
+    fn is_of(&self, room: &Arc<Room>) {
+        self.0.get_or_init(|| Arc::downgrade(room));
+    }
+}
+
 /// Serves clients until the shutdown. Then everyone is told, what is due is delivered, for a second
 /// at most, and every thread has ended.
 ///
@@ -141,9 +159,16 @@ impl Shutdown {
 ///
 /// The system cannot give what a server needs to begin with; or a bug has ended the thread that
 /// sends, and with it the room, rather than leave a silent one behind.
-pub fn run(listener: TcpListener, config: &Config, shutdown: &Shutdown) -> Result<(), Problem> {
+pub fn run(
+    listener: TcpListener,
+    config: &Config,
+    shutdown: &Shutdown,
+    status: &Status,
+) -> Result<(), Problem> {
     log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
-    if listener.local_addr().is_ok_and(|at| at.ip().is_unspecified()) {
+    let at = listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
+    log::info!("listening on {at}");
+    if at.ip().is_unspecified() {
         log::warn!(
             "everyone who can reach this machine can join, read and write: there are no passwords \
              and no encryption"
@@ -151,6 +176,7 @@ pub fn run(listener: TcpListener, config: &Config, shutdown: &Shutdown) -> Resul
     }
     let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
     let room = Arc::new(Room::new(waker, config));
+    status.is_of(&room);
     let broadcaster = Broadcaster::new(Arc::clone(&room), config.stall_timeout);
     serve(listener, config, shutdown, &room, broadcaster)
 }
@@ -263,7 +289,7 @@ impl Door {
             match Connection::new(id, stream, peer, self.patience) {
                 Ok(connection) => return Ok(Some(Arc::new(connection))),
                 // Gone already, most likely: then a socket takes no options.
-                Err(why) => log::debug!("{peer} was not let in: {why}"),
+                Err(why) => log::debug!(target: TURNED_AWAY, "{peer} was not let in: {why}"),
             }
         }
     }
@@ -283,7 +309,8 @@ impl Door {
         let peer = connection.peer();
         let seat = Seat::take(&self.room, peer.ip());
         if let Err(refusal) = &seat {
-            log::warn!("{peer} was refused: {}", reply::words(&refusal.to_string()));
+            let why = refusal.to_string();
+            log::warn!(target: TURNED_AWAY, "{peer} was refused: {}", reply::words(&why));
             connection.tell(refusal);
             connection.finish();
             if self.sessions.len() >= 2 * self.max_clients {

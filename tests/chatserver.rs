@@ -305,7 +305,9 @@ fn the_log_has_who_came_and_went_and_what_was_said_only_when_asked() {
         server.logs("alice left");
         signal("-TERM", server.id());
         assert_eq!(server.status(), Some(0));
-        assert_eq!(server.rest_of_the_log().len(), 1, "one line tells of the end");
+        let end = server.rest_of_the_log();
+        let texts: Vec<_> = end.iter().filter_map(|line| Some(line.split_once("] ")?.1)).collect();
+        assert_eq!(texts, ["shutting down", "chatserver has ended"]);
     }
     let text = std::fs::read_to_string(&log).expect("it was written");
     assert!(!text.contains("secret"), "{text}");
@@ -315,14 +317,16 @@ fn the_log_has_who_came_and_went_and_what_was_said_only_when_asked() {
     let records: Vec<String> = records.into_iter().map(with_peer).collect();
     let quiet = [
         concat!("[INFO ] chatserver ", env!("CARGO_PKG_VERSION"), " begins"),
+        "[INFO ] listening on ",
         "[INFO ] alice joined from ",
         "[INFO ] bob joined from ",
         "[INFO ] bob is now robert",
         "[INFO ] robert left: good night (",
         "[INFO ] alice left (",
         "[INFO ] shutting down",
+        "[INFO ] chatserver has ended",
     ];
-    assert_eq!(records[..7], quiet);
+    assert_eq!(records[..9], quiet);
     for said in ["[DEBUG] * bob waits", "[DEBUG] <bob> said aloud"] {
         assert_eq!(records.iter().filter(|record| *record == said).count(), 1, "{records:#?}");
     }

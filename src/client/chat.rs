@@ -70,7 +70,8 @@ fn begin<'a>(session: &'a Session<'_, Terminal>) -> Result<Keyboard<'a>, End> {
     #[cfg(unix)]
     {
         session.way_out.spawn("hang-up", wait_for_hang_up).map_err(End::Failed)?;
-        super::job_control::watch(terminal, &session.way_out).map_err(End::Failed)?;
+        super::job_control::watch(terminal, &session.way_out, session.ignored)
+            .map_err(End::Failed)?;
     }
     let sender = Sender { link: Arc::clone(link), output: Arc::clone(terminal) };
     session.way_out.spawn("sender", move || sender.run()).map_err(End::Failed)?;

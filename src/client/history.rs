@@ -8,6 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::editor::recall::{MOST, is_memorable};
+use crate::private_file::{self, Takes};
 use crate::protocol::text::make_safe;
 
 /// A file that would have more entries than [`MOST`] is cut to the newest of so many, to be cut again
@@ -44,21 +45,19 @@ impl History {
     ///
     /// # Errors
     ///
-    /// The file cannot be read or written.
+    /// The file cannot be read or written, or it is none of one's own: a link, say.
     pub(super) fn open(path: &Path) -> io::Result<(History, Vec<String>)> {
         if let Some(folder) = path.parent() {
             make_folder(folder)?;
         }
-        let mut file = private().append(true).read(true).open(path)?;
+        let mut file = open(path)?;
         let mut entries = read(&mut file)?;
-        // The file itself, if this is a link to it.
-        let path = fs::canonicalize(path)?;
         if entries.len() > MOST {
             drop(file);
-            cut(&path, &mut entries)?;
+            cut(path, &mut entries)?;
         }
         let (last, count) = (entries.last().cloned(), entries.len());
-        Ok((History { path, last, count }, entries))
+        Ok((History { path: path.to_owned(), last, count }, entries))
     }
 
     /// The file.
@@ -75,7 +74,7 @@ impl History {
         if !is_memorable(entry) || self.last.as_deref() == Some(entry) {
             return Ok(());
         }
-        let mut file = private().append(true).read(true).open(&self.path)?;
+        let mut file = open(&self.path)?;
         if self.count >= MOST {
             let mut entries = read(&mut file)?;
             drop(file);
@@ -109,13 +108,14 @@ fn cut(path: &Path, entries: &mut Vec<String>) -> io::Result<File> {
     write_new(&new, &lines)
         .and_then(|()| fs::rename(&new, path))
         .inspect_err(|_| drop(fs::remove_file(&new)))?;
-    private().append(true).read(true).open(path)
+    open(path)
 }
 
 /// Writes a file that was not there, and closes it: Windows may neither move nor replace a file that
 /// is open.
 fn write_new(path: &Path, lines: &str) -> io::Result<()> {
-    private().create_new(true).write(true).open(path)?.write_all(lines.as_bytes())
+    let mut options = OpenOptions::new();
+    private(&mut options).create_new(true).write(true).open(path)?.write_all(lines.as_bytes())
 }
 
 fn escape(entry: &str) -> String {
@@ -137,19 +137,20 @@ fn unescape(line: &str) -> String {
     lines.join("\n")
 }
 
+/// Opens the file, to be read and appended to, and makes it if it is not there.
+fn open(path: &Path) -> io::Result<File> {
+    private_file::open(OpenOptions::new().append(true).read(true), path, Takes::File)
+}
+
 #[cfg(unix)]
-fn private() -> OpenOptions {
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    options.create(true).mode(0o600);
-    options
+    options.mode(0o600)
 }
 
 /// On Windows the folder is the user's alone.
 #[cfg(windows)]
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.create(true);
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 

@@ -16,6 +16,7 @@ use super::output::Output;
 use super::terminal::Terminal;
 use super::way_out::{End, WayOut, wait_for_the_end};
 use crate::problem::Problem;
+use crate::signals::Ignored;
 
 /// Stops the process until it is continued. Without a shell that could do that, as for the only
 /// program in a window, the system does not stop it.
@@ -28,11 +29,15 @@ pub(super) fn suspend(terminal: &Terminal) -> Result<(), End> {
 
 /// Starts the thread that takes the terminal over again when the process was stopped in any other
 /// way and is continued, and that restores it when the process is to dump its core.
-pub(super) fn watch(terminal: &Arc<Terminal>, way_out: &WayOut) -> Result<(), Problem> {
-    let mut signals =
-        Signals::new([SIGCONT, SIGQUIT]).map_err(|why| Problem::System("handle signals", why))?;
+pub(super) fn watch(
+    terminal: &Arc<Terminal>,
+    way_out: &WayOut,
+    ignored: Ignored,
+) -> Result<(), Problem> {
+    let wanted = [SIGCONT, SIGQUIT].into_iter().filter(|signal| !ignored.has(*signal));
+    let mut signals = Signals::new(wanted).map_err(|why| Problem::System("handle signals", why))?;
     let terminal = Arc::clone(terminal);
-    way_out.spawn("signals", move || {
+    way_out.spawn("job-control", move || {
         for signal in signals.forever() {
             if signal == SIGQUIT {
                 terminal.close();

@@ -144,6 +144,9 @@ impl<'a> Receiver<'a> {
             | Problem::System(..)
             | Problem::NoChatroom { .. }
             | Problem::LinesRefused { .. }
+            | Problem::LogBack { .. }
+            | Problem::LogStays { .. }
+            | Problem::TimeIsUp(_)
             | Problem::Bug => false,
         };
         let may_go_on = match self.output.reader() {

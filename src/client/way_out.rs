@@ -16,6 +16,8 @@ use log::{error, info};
 use super::link::Link;
 use super::output::Output;
 use crate::problem::{self, Problem};
+#[cfg(unix)]
+use crate::signals::{self, Ignored, Signal, Signals};
 
 /// How the program ends.
 #[derive(Debug)]
@@ -69,15 +71,52 @@ impl WayOut {
         }
     }
 
-    /// Makes SIGINT, SIGTERM and SIGHUP, or what Windows has for them, a clean end.
-    pub(super) fn take_on_signals(&self) -> Result<(), Problem> {
+    /// Makes Ctrl+C, and what else Windows has, a clean end.
+    fn take_on_ctrl_c(&self) -> Result<(), Problem> {
         let way_out = self.clone();
-        let leave = move || {
-            info!("asked to end by a signal");
-            way_out.leave(End::Clean)
-        };
-        ctrlc::set_handler(leave)
+        ctrlc::set_handler(move || way_out.leave_on_signal())
             .map_err(|why| Problem::System("handle signals", io::Error::other(why)))
+    }
+
+    /// Makes Ctrl+C, and what else Windows has, a clean end.
+    #[cfg(windows)]
+    pub(super) fn take_on_signals(&self) -> Result<(), Problem> {
+        self.take_on_ctrl_c()
+    }
+
+    /// Makes SIGINT, SIGTERM and SIGHUP a clean end, unless they were ignored at the start. No other
+    /// signal ends the program without a word, but for SIGQUIT, which does as it always does.
+    #[cfg(unix)]
+    pub(super) fn take_on_signals(&self, ignored: Ignored) -> Result<(), Problem> {
+        use signal_hook::consts::{SIGINT, SIGQUIT};
+        if !ignored.has(SIGINT) {
+            self.take_on_ctrl_c()?;
+        }
+        let signals = Signals::begin(ignored, &[SIGQUIT])
+            .map_err(|why| Problem::System("handle signals", why))?;
+        let way_out = self.clone();
+        self.spawn("signals", move || {
+            signals.each(|signal| way_out.on(signal));
+            wait_for_the_end()
+        })
+    }
+
+    #[cfg(unix)]
+    fn on(&self, signal: Signal) {
+        match signal {
+            Signal::End | Signal::HangUp => self.leave_on_signal(),
+            Signal::TimeIsUp(signal) => {
+                self.leave(End::Failed(Problem::TimeIsUp(signals::name(signal))));
+            }
+            Signal::FileTooLarge => {}
+            Signal::Figures => info!("SIGUSR1 means nothing here"),
+            Signal::Other(signal) => info!("{} means nothing here", signals::name(signal)),
+        }
+    }
+
+    fn leave_on_signal(&self) -> ! {
+        info!("asked to end by a signal");
+        self.leave(End::Clean)
     }
 
     /// Starts a thread whose end, or panic, is the program's.

@@ -15,6 +15,7 @@ use std::str::Chars;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::canonical_combining_class;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthChar;
 
 /// The most combining marks that stay on one character. Vietnamese needs two and Tibetan a few;
@@ -38,6 +39,22 @@ pub fn make_safe(line: &[u8]) -> Cow<'_, str> {
         },
         Cow::Owned(bytes) => Cow::Owned(filter(&String::from_utf8_lossy(&bytes))),
     }
+}
+
+/// Text of `most` bytes at most. Longer text is cut behind a character, as readers see them, and ends
+/// with `…`.
+#[must_use]
+pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    const ELLIPSIS: char = '…';
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let kept = most.saturating_sub(ELLIPSIS.len_utf8());
+    let ends = text.grapheme_indices(true).map(|(start, character)| start + character.len());
+    let end = ends.take_while(|&end| end <= kept).last().unwrap_or(0);
+    let mut text = text[..end].trim_end().to_owned();
+    text.push(ELLIPSIS);
+    Cow::Owned(text)
 }
 
 /// The text without its case, to compare it with others. This is the one definition of what is the same
@@ -348,6 +365,22 @@ mod tests {
     fn what_is_safe_is_not_copied() {
         for text in ["plain", "tab\there", "日本語 👩‍👩‍👧 e\u{301}"] {
             assert!(matches!(make_safe(text.as_bytes()), Cow::Borrowed(same) if same == text));
+        }
+    }
+
+    #[test]
+    fn text_that_is_too_long_is_cut_behind_a_character() {
+        for (text, most, short) in [
+            ("good night", 10, "good night"),
+            ("good night", 9, "good n…"),
+            ("good night", 8, "good…"),
+            ("güü", 5, "güü"),
+            ("gütü", 5, "g…"),
+            // What readers take for one character stays whole.
+            ("ae\u{301}e\u{301}e\u{301}", 8, "ae\u{301}…"),
+        ] {
+            assert_eq!(shortened(text, most), short);
+            assert!(shortened(text, most).len() <= most);
         }
     }
 

@@ -42,6 +42,11 @@ impl Away {
         self.members.retain(|absent| absent.member != member);
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.members.len()
+    }
+
     /// When the next one's time is over.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.members.front().map(|absent| absent.until)

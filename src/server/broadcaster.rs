@@ -105,7 +105,9 @@ impl Broadcaster {
     }
 
     fn take(&mut self, news: News) {
-        news.gone.iter().for_each(log_absent);
+        if !news.closing {
+            news.gone.iter().for_each(log_absent);
+        }
         for arrival in news.arrivals {
             // One who has come back over another connection.
             let member = arrival.viewer.member;

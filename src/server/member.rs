@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::batch::Batch;
 use super::connection::Connection;
+use super::figures::Said;
 use super::index::{Audience, Envelope, Form, Kind, MemberId, Receipt};
+use super::kinds::{CAME_OR_WENT, RENAMED};
 use super::presence::{Present, Resumable};
 use super::recall::{self, Recall};
 use super::room::{self, Room, State, now};
@@ -17,7 +19,7 @@ use super::system::{MutexGuard, instant};
 use super::traffic::Move;
 use super::transcript::newest;
 use crate::protocol::name::{Name, Wanted};
-use crate::protocol::reply::{self, Departure, Listed, Notice, Refusal, Speech};
+use crate::protocol::reply::{self, Departure, Notice, Refusal, Speech};
 use crate::protocol::tag::{Body, Seq, Token};
 
 /// What a member may bring in a second without ever being held, in bytes.
@@ -127,7 +129,7 @@ impl Member {
     /// until the connection is hung up on is not said, nor is anything after it.
     fn lock_to_speak<'a>(&mut self, room: &'a Room, bytes: usize) -> Option<MutexGuard<'a, State>> {
         let weight = self.weigh(bytes);
-        let Some(mut state) = room.lock_to_append(weight, &self.connection) else {
+        let Some(mut state) = room.lock_to_append(weight, self.id, &self.connection) else {
             self.silenced = true;
             return None;
         };
@@ -139,12 +141,15 @@ impl Member {
         self.form == Form::Tagged && self.line > self.known_line
     }
 
-    /// Appends the events, and waits before that while the room is behind.
-    pub(crate) fn append(&mut self, events: &Batch) {
+    /// Appends the events, which are so much of what was said, and waits before that while the room is
+    /// behind.
+    pub(crate) fn append(&mut self, events: &Batch, said: Said) {
         let room = Arc::clone(self.seat.room());
         let Some(mut state) = self.lock_to_speak(&room, events.bytes()) else { return };
         if !state.closing {
-            state.transcript.append(events, now());
+            let now = now();
+            state.transcript.append(events, now);
+            state.throughput.add(said, now);
         }
         room.wake(state);
     }
@@ -164,6 +169,9 @@ impl Member {
         let likeness = new.likeness();
         let room = Arc::clone(self.seat.room());
         let Some(mut state) = self.lock_to_speak(&room, bytes) else { return Ok(()) };
+        if state.closing {
+            return Ok(());
+        }
         if !state.is_free(&likeness, Some(self.id)) {
             return Err(Refusal::NameTaken(new));
         }
@@ -182,7 +190,7 @@ impl Member {
         }
         room.wake(state);
         if is_other {
-            log::info!("{old} is now {new}");
+            log::info!(target: RENAMED, "{old} is now {new}");
         }
         Ok(())
     }
@@ -204,23 +212,24 @@ impl Member {
         let to_us = Envelope::new(Audience::Only(self.id), Kind::Said);
         state.push(to_reader, Speech::ToYou(&self.name, text));
         state.push(to_us, Speech::FromYou(&name, text));
-        if state.count_waiting(id, self.id) {
-            state.tell(Audience::Only(self.id), Notice::IsAway(&name));
-        }
+        state.throughput.add(Said::of(text), now());
         room.wake(state);
         Ok(())
     }
 
+    /// To be told when this member is held back, for as long as that.
+    pub(crate) fn mark_held(&self, wait: Duration) {
+        self.seat.room().mark_held(self.id, wait);
+    }
+
     /// The answer to `/who`.
     pub(crate) fn who(&self) -> Vec<String> {
-        let copied = |member: &Present| {
-            let listed = Listed { name: member.name.clone(), is_away: member.is_away() };
-            (member.likeness.sort_key().to_owned(), listed)
-        };
+        let copied =
+            |member: &Present| (member.likeness.sort_key().to_owned(), member.name.clone());
         let mut members: Vec<_> = self.seat.room().lock().members.values().map(copied).collect();
         // Not with the lock held.
         members.sort_by(|(one, _), (other, _)| one.cmp(other));
-        reply::who(&members.into_iter().map(|(_, listed)| listed).collect::<Vec<_>>())
+        reply::who(&members.iter().map(|(_, name)| name).collect::<Vec<_>>())
     }
 
     /// Shows the newest lines again.
@@ -270,7 +279,7 @@ impl Member {
         let (name, taken) = state.readmit(place, &self.connection);
         room.wake(state);
         let (was, peer) = (std::mem::replace(&mut self.name, name), self.connection.peer());
-        log::info!("{was} is {}, who is back, from {peer}", self.name);
+        log::info!(target: CAME_OR_WENT, "{was} is {}, who is back, from {peer}", self.name);
         (self.id, self.form) = (place.viewer.member, Form::Tagged);
         (self.line, self.known_line) = (taken, taken);
         Ok(taken)
@@ -308,9 +317,13 @@ impl Member {
         state.be_away(self.id, Origin::of(self.connection.peer().ip()));
         let gone = state.part_with_absent(room.max_clients);
         self.seat.give_back(&mut state);
+        let closing = state.closing;
         room.wake(state);
-        log::info!("{} is away: the connection of {} is lost", self.name, self.connection.peer());
-        gone.iter().for_each(room::log_absent);
+        if !closing {
+            let (name, peer) = (&self.name, self.connection.peer());
+            log::info!(target: CAME_OR_WENT, "{name} is away: the connection of {peer} is lost");
+            gone.iter().for_each(room::log_absent);
+        }
     }
 
     fn depart(&mut self, how: Departure<'_>) {
@@ -330,7 +343,7 @@ impl Member {
         room.wake(state);
         if !closing {
             let (peer, notice) = (self.connection.peer(), Notice::Left(&self.name, how));
-            log::info!("{} ({peer})", reply::words(&notice.to_string()));
+            log::info!(target: CAME_OR_WENT, "{} ({peer})", reply::words(&notice.to_string()));
         }
     }
 

@@ -13,7 +13,9 @@ use super::Config;
 use super::away::Away;
 use super::batch::Batch;
 use super::connection::{Connection, ConnectionId};
+use super::figures::{Figures, HELD_FOR, Throughput, resident};
 use super::index::{Audience, Envelope, Kind, MemberId, Viewer};
+use super::kinds::CAME_OR_WENT;
 use super::member::Weight;
 use super::presence::Present;
 use super::recall::Recall;
@@ -33,6 +35,9 @@ const UNSEALED_PART: usize = 16;
 
 /// As which part of what the room remembers a reader that keeps pace may lag: it is to miss nothing.
 const LAG_PART: u64 = 4;
+
+/// How long a member may be held back by slow readers; it is told when that is over.
+const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(3600);
 
 /// How many of those who have left are remembered, to be told apart from those who never were here.
 const MOST_GONE: usize = 20;
@@ -66,6 +71,8 @@ pub(super) struct State {
     pub(super) seats: Seats,
     pub(super) next_id: u64,
     pub(super) transcript: Transcript,
+    /// What was said of late.
+    pub(super) throughput: Throughput,
     pub(super) arrivals: Vec<Arrival>,
     pub(super) departures: Vec<(ConnectionId, Seq)>,
     pub(super) taggings: Vec<(ConnectionId, Seq)>,
@@ -134,6 +141,7 @@ impl Room {
             seats: Seats::new(config.max_clients, config.max_per_address),
             next_id: 1,
             transcript: Transcript::new(config.memory),
+            throughput: Throughput::default(),
             arrivals: Vec::new(),
             departures: Vec::new(),
             taggings: Vec::new(),
@@ -241,6 +249,29 @@ impl Room {
         self.notify(&self.lock());
     }
 
+    /// What an operator wants to know.
+    pub(super) fn figures(&self) -> Figures {
+        // Before the lock: the system is asked for it.
+        let resident = resident();
+        let state = self.lock();
+        let (remembered, memory) = state.transcript.memory();
+        let is_held = |member: &&Present| member.held_until.is_some_and(|until| until > instant());
+        Figures {
+            members: state.members.len(),
+            disconnected: state.away.count(),
+            said: state.throughput.last_minute(now()),
+            remembered,
+            memory,
+            resident,
+            held_back: state.members.values().filter(is_held).map(|it| it.name.clone()).collect(),
+        }
+    }
+
+    /// To be told when a member is held back, for as long as that.
+    pub(super) fn mark_held(&self, member: MemberId, wait: Duration) {
+        self.lock().mark_held(member, wait);
+    }
+
     /// A panic while the lock is held takes its own client with it, never the room: each change is
     /// made whole by one call.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -253,16 +284,24 @@ impl Room {
     pub(super) fn lock_to_append(
         &self,
         weight: Weight,
+        member: MemberId,
         connection: &Connection,
     ) -> Option<MutexGuard<'_, State>> {
         let mut state = self.lock();
+        let mut is_held = false;
         while state.is_full(self.max_unsealed, weight) {
             if connection.verdict().is_some() {
                 return None;
             }
+            if weight == Weight::Flood && !std::mem::replace(&mut is_held, true) {
+                state.mark_held(member, AS_LONG_AS_IT_TAKES);
+            }
             state.waiting += 1;
             state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.waiting -= 1;
+        }
+        if is_held {
+            state.mark_held(member, Duration::ZERO);
         }
         Some(state)
     }
@@ -305,6 +344,13 @@ impl State {
     pub(super) fn tell_move(&mut self, what: Move, member: MemberId, notice: Notice<'_>) {
         if self.traffic.tells(what, instant()) {
             self.tell(Audience::AllBut(member), notice);
+        }
+    }
+
+    /// That a member is held back is told of it for so long, and a while more.
+    fn mark_held(&mut self, member: MemberId, wait: Duration) {
+        if let Some(member) = self.members.get_mut(&member) {
+            member.held_until = Some(instant() + wait + HELD_FOR);
         }
     }
 
@@ -371,7 +417,7 @@ impl State {
 /// Logs that one was away for too long.
 pub(super) fn log_absent(name: &Name) {
     let notice = Notice::Left(name, Departure::ConnectionLost).to_string();
-    log::info!("{}", reply::words(&notice));
+    log::info!(target: CAME_OR_WENT, "{}", reply::words(&notice));
 }
 
 /// The server's clock. It may be set back; then events seem to have happened before earlier ones.

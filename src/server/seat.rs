@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::connection::{Connection, Verdict};
 use super::index::Form;
+use super::kinds::CAME_OR_WENT;
 use super::member::{Member, Newcomer};
 use super::presence::Place;
 use super::room::{Room, State};
@@ -82,6 +83,8 @@ pub(crate) struct Admitted {
     pub(crate) taken: bool,
     /// How many are here now.
     pub(crate) here: usize,
+    /// The room closes: nobody is told of it any more.
+    pub(crate) closing: bool,
 }
 
 /// A place in the room, taken by a client whose name is not settled. Dropped, it is free again.
@@ -136,9 +139,9 @@ impl Seat {
         let (name, likeness) = free.unwrap_or_else(|| state.guest());
         let member = Member::new(self, state.next_id(), name, newcomer);
         state.admit(&member, likeness, newcomer, room.replay);
-        let here = state.members.len();
+        let (here, closing) = (state.members.len(), state.closing);
         room.wake(state);
-        Ok(Admitted { member, taken, here })
+        Ok(Admitted { member, taken, here, closing })
     }
 
     /// Takes up where the member stopped that was given the token and has all events up to `seen`;
@@ -156,7 +159,7 @@ impl Seat {
         };
         let (name, taken) = state.readmit(place, connection);
         room.wake(state);
-        log::info!("{name} is back, from {}", connection.peer());
+        log::info!(target: CAME_OR_WENT, "{name} is back, from {}", connection.peer());
         let newcomer = Newcomer { connection, form: Form::Tagged, taken };
         Ok((Member::new(self, place.viewer.member, name, newcomer), taken))
     }

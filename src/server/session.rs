@@ -12,7 +12,9 @@ use std::time::Duration;
 use super::allowance::{Allowance, Pass};
 use super::batch::Batch;
 use super::connection::{Connection, Verdict};
+use super::figures::Said;
 use super::index::Form;
+use super::kinds::HELD_BACK;
 use super::member::Member;
 use super::room::Room;
 use super::seat::Seat;
@@ -64,6 +66,8 @@ pub(crate) struct Session {
     allowance: Allowance,
     /// What is not yet appended to the room.
     events: Batch,
+    /// How much of that was said.
+    said: Said,
     /// Whether a newline has come: until then, bytes that stand for a while are a line.
     newline_seen: bool,
     /// Whether the first line is still to come.
@@ -120,6 +124,7 @@ impl Session {
             limits,
             allowance: Allowance::new(limits.rate, instant()),
             events: Batch::default(),
+            said: Said::default(),
             newline_seen: false,
             expects_first: true,
             is_late: false,
@@ -185,12 +190,16 @@ impl Session {
                 return ControlFlow::Break(());
             }
             if let Some(rate) = self.allowance.news() {
-                log::info!("{} is held back to {rate} lines a second", self.connection.peer());
+                let peer = self.connection.peer();
+                log::info!(target: HELD_BACK, "{peer} is held back to {rate} lines a second");
                 self.with_member(|member, events| {
                     events.push(member.answer(), Notice::SlowDown(rate));
                 });
             }
             self.append();
+            if let Standing::Joined(member) = &self.standing {
+                member.mark_held(wait);
+            }
             thread::sleep(wait.min(NAP));
         }
         ControlFlow::Continue(())
@@ -315,9 +324,10 @@ impl Session {
         if let Standing::Joined(member) = &mut self.standing
             && (!self.events.is_empty() || member.has_uncounted())
         {
-            member.append(&self.events);
+            member.append(&self.events, self.said);
         }
         self.events.clear();
+        self.said = Said::default();
     }
 
     fn lose(self: Box<Self>, how: Departure<'_>) {

@@ -87,6 +87,11 @@ impl Transcript {
         newest(self.batches(), member, |_| true, most)
     }
 
+    /// What it takes of the memory, in bytes, and how much that may be.
+    pub(crate) fn memory(&self) -> (usize, usize) {
+        (self.held + self.outlined, self.memory)
+    }
+
     /// How many bytes were appended and not sealed.
     pub(crate) fn unsealed(&self) -> usize {
         self.open.bytes()

@@ -2,18 +2,19 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use chatroom::logging::{self, Flush};
+use chatroom::logging::{self, LogFile, OnTrouble, Writers};
 use chatroom::problem::{self, Problem};
-use chatroom::server::{self, Shutdown, health};
+use chatroom::server::{self, Shutdown, Status, health};
+#[cfg(unix)]
+use chatroom::signals::Ignored;
 
 use crate::arguments::{Arguments, PROGRAM};
+use crate::signals::Controls;
 
 mod arguments;
-
-/// How close together signals are one.
-const ONE_SIGNAL: Duration = Duration::from_millis(100);
+mod signals;
 
 fn main() -> ExitCode {
     let arguments: Arguments = match chatroom::arguments::parse() {
@@ -39,8 +40,21 @@ fn check(arguments: &Arguments) -> Result<(), Problem> {
 }
 
 fn serve(arguments: &Arguments) -> Result<(), Problem> {
-    // Until the end, so that what was logged last is written.
-    let _log = begin_log(arguments)?;
+    #[cfg(unix)]
+    let ignored = Ignored::at_start();
+    let log = Arc::new(begin_log(arguments)?);
+    let status = Status::default();
+    let controls = Controls::new(Shutdown::new()?, status, Arc::clone(&log));
+    #[cfg(unix)]
+    signals::heed(&controls, ignored)?;
+    #[cfg(windows)]
+    signals::heed(&controls)?;
+    let ended = hold_room(arguments, &controls);
+    log.flush();
+    ended
+}
+
+fn hold_room(arguments: &Arguments, controls: &Controls) -> Result<(), Problem> {
     std::panic::set_hook(Box::new(|panic| {
         log::error!(
             "internal error at {}",
@@ -48,37 +62,27 @@ fn serve(arguments: &Arguments) -> Result<(), Problem> {
         );
     }));
     let listener = server::bind(&arguments.address, arguments.port)?;
-    let shutdown = Shutdown::new()?;
-    ctrlc::set_handler(on_signal(shutdown.clone()))
-        .map_err(|why| Problem::System("handle signals", io::Error::other(why)))?;
     let at = listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
     // A closed standard output is no reason not to serve.
     writeln!(io::stdout(), "listening on {at}").and_then(|()| io::stdout().flush()).ok();
-    server::run(listener, &arguments.config(), &shutdown)
-}
-
-/// The first signal asks for the end, a second one ends at once. Some programs send the same twice,
-/// to the process and to its group; that counts as one.
-fn on_signal(shutdown: Shutdown) -> impl FnMut() + Send {
-    let mut first = None;
-    move || {
-        let first = *first.get_or_insert_with(Instant::now);
-        if !shutdown.begin() && first.elapsed() > ONE_SIGNAL {
-            std::process::exit(130);
-        }
+    let ended = server::run(listener, &arguments.config(), &controls.shutdown, &controls.status);
+    // So that the last line is the last one.
+    log::logger().flush();
+    let ended = ended.and_then(|()| controls.time_is_up().map_or(Ok(()), Err));
+    match &ended {
+        Ok(()) => log::info!("chatserver has ended"),
+        Err(problem) => log::error!("chatserver has ended: {}", problem.cause()),
     }
+    ended
 }
 
-fn begin_log(arguments: &Arguments) -> Result<Flush, Problem> {
+fn begin_log(arguments: &Arguments) -> Result<Writers, Problem> {
     let file = match &arguments.log_file {
         None => None,
         Some(path) => {
-            let path_text = path.display().to_string();
-            let unwritable = |why| Problem::Log { path: path_text.clone(), why };
-            let file = logging::open(path).map_err(unwritable)?;
-            let tell: logging::OnFailure = Box::new(move |why| {
-                problem::complain(PROGRAM, Problem::LogLost { path: path_text, why });
-            });
+            let unwritable = |why| Problem::Log { path: path.display().to_string(), why };
+            let file = LogFile::open(path).map_err(unwritable)?;
+            let tell: OnTrouble = Box::new(|problem| problem::complain(PROGRAM, problem));
             Some((file, tell))
         }
     };

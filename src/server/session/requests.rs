@@ -3,12 +3,16 @@
 use std::mem;
 
 use super::{Next, Session, Standing};
+use crate::logging::SAID;
+use crate::protocol::MAX_FAREWELL;
 use crate::protocol::name::Name;
 use crate::protocol::reply::{Departure, Notice, Refusal, Speech};
 use crate::protocol::request::{Command, Misuse, Request};
 use crate::protocol::tag::{Seq, Token};
+use crate::protocol::text::shortened;
 use crate::server::batch::Batch;
 use crate::server::index::Form;
+use crate::server::kinds::{CAME_OR_WENT, TURNED_AWAY};
 use crate::server::member::{Member, Newcomer};
 use crate::server::rendering::tag;
 use crate::server::room::now;
@@ -56,17 +60,19 @@ impl Session {
 
     fn say(&mut self, text: &str) {
         let line = |member: &Member, events: &mut Batch| {
-            log::debug!("<{}> {text}", member.name());
+            log::debug!(target: SAID, "<{}> {text}", member.name());
             events.push(member.said(), Speech::Said(member.name(), text));
         };
+        self.said.add(text);
         self.with_member(line);
     }
 
     fn act(&mut self, text: &str) {
         let line = |member: &Member, events: &mut Batch| {
-            log::debug!("* {} {text}", member.name());
+            log::debug!(target: SAID, "* {} {text}", member.name());
             events.push(member.said(), Speech::Done(member.name(), text));
         };
+        self.said.add(text);
         self.with_member(line);
     }
 
@@ -157,8 +163,9 @@ impl Session {
 
     /// A client that quits before it has a name was never here.
     fn quit(&mut self, farewell: &str) -> Next {
+        let farewell = shortened(farewell, MAX_FAREWELL);
         match mem::replace(&mut self.standing, Standing::Gone) {
-            Standing::Joined(member) => member.leave(Departure::Quit(farewell)),
+            Standing::Joined(member) => member.leave(Departure::Quit(&farewell)),
             Standing::Seated(_) | Standing::Gone => self.connection.finish(),
         }
         Next::Leave
@@ -166,7 +173,8 @@ impl Session {
 
     /// A web page must not be able to post into a room on its reader's machine.
     pub(super) fn turn_away(&mut self) -> Next {
-        log::warn!("{} speaks HTTP and was turned away", self.connection.peer());
+        let peer = self.connection.peer();
+        log::warn!(target: TURNED_AWAY, "{peer} speaks HTTP and was turned away");
         match self.standing {
             Standing::Seated(_) => self.connection.tell(Refusal::Http),
             Standing::Joined(_) | Standing::Gone => self.answer(&Refusal::Http),
@@ -219,9 +227,11 @@ impl Session {
         };
         let newcomer = Newcomer { connection: &self.connection, form: self.form, taken };
         let taken_name = match seat.join(wanted, newcomer) {
-            Ok(Admitted { member, taken, here }) => {
-                let peer = self.connection.peer();
-                log::info!("{} joined from {peer}, {here} here", member.name());
+            Ok(Admitted { member, taken, here, closing }) => {
+                let (name, peer) = (member.name(), self.connection.peer());
+                if !closing {
+                    log::info!(target: CAME_OR_WENT, "{name} joined from {peer}, {here} here");
+                }
                 self.standing = Standing::Joined(member);
                 taken
             }

@@ -1,0 +1,115 @@
+//! How the server is asked for something from outside: to end, for its figures, for a new log file.
+
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use chatroom::logging::Writers;
+use chatroom::problem::Problem;
+use chatroom::server::{Shutdown, Status};
+#[cfg(unix)]
+use chatroom::signals::{self, Ignored, Signal, Signals, StartTerminal};
+
+/// How close together requests to end are one. Some programs send the same signal twice, to the process
+/// and to its group.
+const ONE_SIGNAL: Duration = Duration::from_millis(100);
+
+/// What signals act on. Clones act on the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Controls {
+    pub(crate) shutdown: Shutdown,
+    pub(crate) status: Status,
+    pub(crate) log: Arc<Writers>,
+    /// When the end was asked for first.
+    first: Arc<Mutex<Option<Instant>>>,
+    /// Which limit of time has ended the server.
+    time_is_up: Arc<OnceLock<String>>,
+}
+
+impl Controls {
+    pub(crate) fn new(shutdown: Shutdown, status: Status, log: Arc<Writers>) -> Controls {
+        Controls { shutdown, status, log, first: Arc::default(), time_is_up: Arc::default() }
+    }
+
+    /// The signal that has ended the server before its work was done, if one has.
+    pub(crate) fn time_is_up(&self) -> Option<Problem> {
+        self.time_is_up.get().cloned().map(Problem::TimeIsUp)
+    }
+
+    /// The first one asks for the end, a second one ends at once.
+    fn end(&self) {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = *first.get_or_insert_with(Instant::now);
+        if !self.shutdown.begin() && first.elapsed() > ONE_SIGNAL {
+            log::warn!("ended at once by a second signal");
+            self.log.flush();
+            std::process::exit(130);
+        }
+    }
+
+    fn on_ctrl_c(&self) -> Result<(), Problem> {
+        let controls = self.clone();
+        ctrlc::set_handler(move || controls.end())
+            .map_err(|why| Problem::System("handle signals", io::Error::other(why)))
+    }
+}
+
+/// Heeds Ctrl+C, and what else Windows has.
+///
+/// # Errors
+///
+/// The system refuses it.
+#[cfg(windows)]
+pub(crate) fn heed(controls: &Controls) -> Result<(), Problem> {
+    controls.on_ctrl_c()
+}
+
+/// Heeds Ctrl+C and all signals that would end the server, but for those that are ignored.
+///
+/// # Errors
+///
+/// The system refuses it.
+#[cfg(unix)]
+pub(crate) fn heed(controls: &Controls, ignored: Ignored) -> Result<(), Problem> {
+    if !ignored.has(signal_hook::consts::SIGINT) {
+        controls.on_ctrl_c()?;
+    }
+    let unhandled = |why| Problem::System("handle signals", why);
+    let signals = Signals::begin(ignored, &[]).map_err(unhandled)?;
+    let (terminal, controls) = (StartTerminal::at_start(), controls.clone());
+    let heed = move || signals.each(|signal| controls.on(signal, terminal));
+    let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(heed);
+    thread.map(drop).map_err(|why| Problem::System("start a thread", why))
+}
+
+#[cfg(unix)]
+impl Controls {
+    fn on(&self, signal: Signal, terminal: StartTerminal) {
+        match signal {
+            Signal::End => self.end(),
+            Signal::HangUp if terminal.is_gone() => {
+                log::info!("the terminal is gone");
+                self.end();
+            }
+            Signal::HangUp => self.reopen_log(),
+            Signal::Figures => self.status.log(),
+            Signal::TimeIsUp(signal) => {
+                self.time_is_up.get_or_init(|| signals::name(signal));
+                self.end();
+            }
+            Signal::FileTooLarge => {}
+            Signal::Other(signal) => log::info!(
+                "{} means nothing here: SIGUSR1 asks for figures, SIGHUP for a new log file",
+                signals::name(signal)
+            ),
+        }
+    }
+
+    fn reopen_log(&self) {
+        if self.log.reopen() {
+            log::info!("SIGHUP: the log file is opened again");
+        } else {
+            log::info!("SIGHUP: there is no log file to open again");
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Where records go, one write each: a file or standard error, which may not take them for a while.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant, SystemTime};
+
+use chrono::{DateTime, Local};
+
+/// How often it is told, at most, that a log cannot be written: a disk that is nearly full takes some
+/// records and others not.
+const TOLD_AGAIN: Duration = Duration::from_secs(60);
+
+/// Something that was logged.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    /// When.
+    pub(super) at: SystemTime,
+    /// What, with its level before it and a newline behind it.
+    pub(super) text: Vec<u8>,
+}
+
+impl Record {
+    /// One of the log's own.
+    pub(super) fn warning(text: &str) -> Record {
+        Record { at: SystemTime::now(), text: format!("[WARN ] {text}\n").into_bytes() }
+    }
+}
+
+/// What takes whole records.
+pub(super) trait Sink {
+    fn take(&mut self, record: Record);
+}
+
+/// What a place has to tell about itself.
+#[derive(Debug)]
+pub(super) enum News {
+    /// It cannot be written.
+    Lost(io::Error),
+    /// It is written again; so many records are missing.
+    Back(u64),
+    /// There is another file in its place, which cannot be written: it goes on in the old one.
+    Stays(io::Error),
+}
+
+/// Whom to tell it.
+pub(super) type Tell = Box<dyn FnMut(News) + Send>;
+
+/// Where records are written to.
+pub(super) trait Place: Write {
+    /// Comes before a record, and says whether the last one could be written: a file looks whether it
+    /// is still the right one.
+    ///
+    /// # Errors
+    ///
+    /// It is not, and the right one cannot be written.
+    fn look(&mut self, _now: Instant, _is_in_trouble: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Removes the last so many bytes, a part of a record; false if it cannot.
+    fn take_back(&mut self, _bytes: u64) -> bool {
+        false
+    }
+}
+
+impl Place for io::Stderr {}
+
+/// Writes records to a place, one after the other.
+pub(super) struct Records<P: Place> {
+    to: P,
+    tell: Tell,
+    /// The bytes of the one that is being written.
+    line: Vec<u8>,
+    /// Why the last one could not be written, if it could not.
+    trouble: Option<io::Error>,
+    /// How many could not be written since one was.
+    missing: u64,
+    /// The last one was written in part.
+    is_torn: bool,
+    /// When it was told last that records cannot be written.
+    told: Option<Instant>,
+    /// That is to be told when they can be again.
+    tells_back: bool,
+    /// There is another file in the place, and that was told.
+    stays: bool,
+}
+
+impl<P: Place> Records<P> {
+    pub(super) fn new(to: P, tell: Tell) -> Records<P> {
+        Records {
+            to,
+            tell,
+            line: Vec::new(),
+            trouble: None,
+            missing: 0,
+            is_torn: false,
+            told: None,
+            tells_back: false,
+            stays: false,
+        }
+    }
+
+    /// Looks whether the place is still the right one.
+    pub(super) fn look(&mut self) {
+        let is_in_trouble = self.trouble.is_some();
+        match self.to.look(Instant::now(), is_in_trouble) {
+            Ok(()) => self.stays = false,
+            Err(why) if !is_in_trouble && !std::mem::replace(&mut self.stays, true) => {
+                (self.tell)(News::Stays(why));
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Makes the line of a record, and of what there is to say before it.
+    fn compose(&mut self, record: &Record) {
+        self.line.clear();
+        if self.is_torn {
+            self.line.push(b'\n');
+        }
+        if let Some(why) = &self.trouble {
+            let why = crate::problem::reason(why);
+            let told = Record::warning(&match self.missing {
+                1 => format!("1 record is missing here: {why}"),
+                many => format!("{many} records are missing here: {why}"),
+            });
+            append(&mut self.line, &told);
+        }
+        append(&mut self.line, record);
+    }
+
+    /// Writes the line, or as good as nothing of it.
+    fn write(&mut self) -> io::Result<()> {
+        let mut written = 0;
+        let why = loop {
+            match self.to.write(&self.line[written..]) {
+                Ok(0) => break io::ErrorKind::WriteZero.into(),
+                Ok(bytes) => written += bytes,
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => break why,
+            }
+            if written == self.line.len() {
+                return Ok(());
+            }
+        };
+        if written > 0 && !self.to.take_back(written as u64) {
+            self.is_torn = !self.line[..written].ends_with(b"\n");
+        }
+        Err(why)
+    }
+
+    fn have_failed(&mut self, why: io::Error) {
+        let now = Instant::now();
+        let is_new = self.trouble.is_none();
+        let is_time = self.told.is_none_or(|told| now.duration_since(told) >= TOLD_AGAIN);
+        self.missing += 1;
+        if is_new && is_time {
+            (self.told, self.tells_back) = (Some(now), true);
+            let kept = io::Error::new(why.kind(), why.to_string());
+            (self.tell)(News::Lost(why));
+            self.trouble = Some(kept);
+        } else if is_new {
+            self.trouble = Some(why);
+        }
+    }
+
+    fn have_written(&mut self) {
+        self.is_torn = false;
+        if self.trouble.take().is_some() {
+            let missing = std::mem::take(&mut self.missing);
+            if std::mem::take(&mut self.tells_back) {
+                (self.tell)(News::Back(missing));
+            }
+        }
+    }
+}
+
+impl<P: Place> Sink for Records<P> {
+    /// Never fails, since nobody could do anything about it.
+    fn take(&mut self, record: Record) {
+        self.look();
+        self.compose(&record);
+        match self.write() {
+            Ok(()) => self.have_written(),
+            Err(why) => self.have_failed(why),
+        }
+    }
+}
+
+/// The local time to the millisecond, as in RFC 3339, and the text. The zone's offset is that of the
+/// record's time, so that it follows the change to summer time.
+fn append(line: &mut Vec<u8>, record: &Record) {
+    let at = DateTime::<Local>::from(record.at).format("%Y-%m-%dT%H:%M:%S%.3f%:z");
+    write!(line, "{at} ").expect("a Vec takes all that is written");
+    line.extend_from_slice(&record.text);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex, mpsc};
+
+    use super::*;
+
+    /// A disk, and how many bytes it still takes.
+    #[derive(Clone, Default)]
+    struct Disk(Arc<Mutex<(String, usize)>>, bool);
+
+    impl Disk {
+        fn set_space(&self, space: usize) {
+            self.0.lock().expect("no panic").1 = space;
+        }
+
+        /// What is on it, without the times.
+        fn texts(&self) -> Vec<String> {
+            let text = self.0.lock().expect("no panic").0.clone();
+            let without_time = |line: &str| line.split_once(' ').map_or(line, |it| it.1).to_owned();
+            text.split_inclusive('\n').map(without_time).collect()
+        }
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let (text, space) = &mut *self.0.lock().expect("no panic");
+            let taken = bytes.len().min(*space);
+            if taken == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            *space -= taken;
+            text.push_str(&String::from_utf8_lossy(&bytes[..taken]));
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Place for Disk {
+        fn take_back(&mut self, bytes: u64) -> bool {
+            let (text, space) = &mut *self.0.lock().expect("no panic");
+            if self.1 {
+                text.truncate(text.len() - bytes as usize);
+                *space += bytes as usize;
+            }
+            self.1
+        }
+    }
+
+    fn records(disk: &Disk) -> (Records<Disk>, mpsc::Receiver<String>) {
+        let (news, told) = mpsc::channel();
+        let tell = Box::new(move |it| news.send(format!("{it:?}")).expect("the test listens"));
+        (Records::new(disk.clone(), tell), told)
+    }
+
+    fn log(records: &mut Records<Disk>, text: &str) {
+        let text = format!("[INFO ] {text}\n").into_bytes();
+        records.take(Record { at: SystemTime::now(), text });
+    }
+
+    #[test]
+    fn a_full_disk_costs_whole_records_and_their_number_is_told_when_there_is_space() {
+        for takes_back in [true, false] {
+            let disk = Disk(Arc::default(), takes_back);
+            let (mut records, told) = records(&disk);
+            disk.set_space(60);
+            ["one", "two", "three"].iter().for_each(|text| log(&mut records, text));
+            disk.set_space(1000);
+            ["four", "five"].iter().for_each(|text| log(&mut records, text));
+            let texts = disk.texts();
+            let rest = if takes_back { 1 } else { 2 };
+            assert_eq!(texts[0], "[INFO ] one\n");
+            assert_eq!(
+                texts[rest..],
+                [
+                    "[WARN ] 2 records are missing here: no storage space\n",
+                    "[INFO ] four\n",
+                    "[INFO ] five\n"
+                ]
+            );
+            let told: Vec<_> = told.try_iter().collect();
+            assert_eq!(told, ["Lost(Kind(StorageFull))", "Back(2)"]);
+        }
+    }
+
+    #[test]
+    fn a_disk_that_is_full_now_and_then_is_told_of_once_in_a_minute() {
+        let disk = Disk(Arc::default(), true);
+        let (mut records, told) = records(&disk);
+        for space in [0, 1000, 0, 1000, 0] {
+            disk.set_space(space);
+            log(&mut records, "text");
+        }
+        assert_eq!(told.try_iter().count(), 2);
+        let missing = disk.texts().iter().filter(|it| it.contains("1 record is missing")).count();
+        assert_eq!(missing, 2);
+    }
+
+    #[test]
+    fn a_record_begins_with_the_local_time() {
+        let mut line = Vec::new();
+        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+        append(&mut line, &Record { at, text: b"[INFO ] hi\n".to_vec() });
+        let line = String::from_utf8(line).expect("it is text");
+        let (time, text) = line.split_once(' ').expect("a time");
+        let parsed = DateTime::parse_from_rfc3339(time).expect("RFC 3339");
+        assert_eq!((parsed.timestamp_millis(), time.len()), (1_700_000_000_123, 29));
+        assert_eq!(text, "[INFO ] hi\n");
+    }
+}
