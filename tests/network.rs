@@ -85,7 +85,7 @@ fn from_half_a_second_away_a_client_has_its_name_and_is_sure_that_its_lines_were
     network.be(Weather { delay: 250, ..FAIR });
     let [host, port] = [server.address.ip().to_string(), server.address.port().to_string()];
     let mut ours = network.far_program(Path::new(CLIENT));
-    ours.args(["--name", "alice", &host, &port]);
+    ours.args(["--name", "alice", "--commands", &host, &port]);
     let mut example = network.far_program(Path::new("python3"));
     example.args([concat!(env!("CARGO_MANIFEST_DIR"), "/examples/python/chat.py"), &host, &port]);
     example.arg("alice");
@@ -100,7 +100,7 @@ fn from_half_a_second_away_a_client_has_its_name_and_is_sure_that_its_lines_were
     }
     // One who wants no name is a guest, and as sure.
     let mut nameless = network.far_program(Path::new(CLIENT));
-    nameless.args([&host, &port]);
+    nameless.args(["--commands", &host, &port]);
     nameless.env_remove("USER").env_remove("LOGNAME").env_remove("USERNAME");
     let client = far_client(nameless, "hi\n/me waves\n");
     for line in ["-- guest1 joined", "<guest1> hi", "* guest1 waves", "-- guest1 left"] {
