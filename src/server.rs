@@ -46,6 +46,7 @@ mod socket;
 mod system;
 mod traffic;
 mod transcript;
+mod waiting_lines;
 mod waker;
 
 #[cfg(any(all(test, not(shuttle)), fuzzing))]

@@ -189,14 +189,17 @@ impl Play {
 
     fn reset(&mut self, who: usize) -> Result<(), String> {
         self.tell(who, "loses its connection");
-        let (name, tagged) = (self.client(who).name().to_owned(), self.client(who).tagged);
+        let client = self.client(who);
+        let (name, tagged) = (client.name().to_owned(), client.tagged);
+        let is_member = client.is_member();
         self.room.lose(who, None, true);
         self.connections[who].take().expect("it is here").reset();
+        // The server must know before something else is done.
         if !tagged {
-            // The others must know before something else is done. Nobody is told of the loss of a
-            // program; it may come back before the server knows of it.
             self.server.logs(&format!("{name} left (connection lost)"));
             self.forget(who);
+        } else if is_member {
+            self.server.logs(&format!("{name} is away: "));
         }
         Ok(())
     }

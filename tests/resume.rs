@@ -233,13 +233,16 @@ fn who_comes_back_has_missed_nothing_and_nobody_was_told() {
     for line in ["-- alice joined", "<alice> one", "[alice -> you] two", "<alice> three"] {
         bob.expect(line);
     }
-    for line in ["[you -> alice] psst", "-- 2 here: alice, bob", "-- you are now robert"] {
+    let is_away = "-- alice is away: your line waits until alice is back";
+    for line in
+        ["[you -> alice] psst", is_away, "-- 2 here: alice (away), bob", "-- you are now robert"]
+    {
         bob.expect(line);
     }
     let mut carol = server.connect();
     carol.send("/nick ALICE\n");
     carol.expect("-- chatroom 1: welcome (/help for the commands)");
-    carol.expect_start("-- you are guest1");
+    carol.expect("-- you are guest1, with 2 others here, 1 of them away");
     let mut alice = resume(&server, &token, seqs[0]);
     expect_answers(&mut alice, &["-- welcome back, alice", "= resumed 5", "= nick alice"]);
     expect_events(
@@ -258,6 +261,82 @@ fn who_comes_back_has_missed_nothing_and_nobody_was_told() {
     expect_events(&mut alice, &["+ 6"]);
     bob.expect("-- guest1 joined");
     bob.expect("<alice> four");
+}
+
+/// Passes over what comes before that event, and gives its number.
+#[track_caller]
+fn event(client: &mut TestClient, body: &str) -> u64 {
+    let mut lines = std::iter::from_fn(|| client.line());
+    lines.find_map(|line| split(&line).0.filter(|_| split(&line).1 == body)).expect("it comes")
+}
+
+#[test]
+fn who_says_something_to_one_who_is_away_is_told_so_once_each_time() {
+    const IS_AWAY: &str = "-- bob is away: your line waits until bob is back";
+    let server = TestServer::start(&[]);
+    let Joined { client: mut bob, token } = join(&server, "bob");
+    let mut alice = server.join("alice");
+    let Joined { client: mut carol, token: token_of_carol } = join(&server, "carol");
+    alice.expect("-- carol joined");
+    for round in 0..2 {
+        lose(&server, &bob, "bob");
+        alice.send("/who\n/msg BOB one\n/msg bob two\n");
+        alice.expect("-- 3 here: alice, bob (away), carol");
+        for line in ["[you -> bob] one", IS_AWAY, "[you -> bob] two"] {
+            alice.expect(line);
+        }
+        carol.send("/msg bob three\n");
+        let receipt = format!("+ {}", round + 2);
+        let seqs = expect_events(&mut carol, &[&receipt, "[you -> bob] three", IS_AWAY]);
+        // It is an event like others: whoever resumes before it gets it again.
+        if round == 0 {
+            lose(&server, &carol, "carol");
+            carol = resume(&server, &token_of_carol, seqs[1]);
+            expect_answers(&mut carol, &["-- welcome back, carol", "= resumed 2", "= nick carol"]);
+            assert_eq!(expect_events(&mut carol, &[IS_AWAY]), seqs[2..]);
+        }
+        bob = resume(&server, &token, 0);
+        for line in ["[alice -> you] one", "[alice -> you] two", "[carol -> you] three"] {
+            event(&mut bob, line);
+        }
+        alice.send("/who\n");
+        alice.expect("-- 3 here: alice, bob, carol");
+    }
+    carol.send("/msg bob four\n");
+    expect_events(&mut carol, &["+ 4", "[you -> bob] four"]);
+    event(&mut bob, "[carol -> you] four");
+}
+
+#[test]
+fn who_wrote_to_one_that_does_not_come_back_is_told_how_much_was_not_read() {
+    let server = TestServer::start(&["--away-timeout", "1"]);
+    let Joined { client: bob, .. } = join(&server, "bob");
+    let mut alice = server.join("alice");
+    let Joined { client: mut carol, token } = join(&server, "carol");
+    let mut dave = server.join("dave");
+    alice.send("/msg bob before\n");
+    expect_events(&mut carol, &["-- dave joined"]);
+    for line in ["-- carol joined", "-- dave joined", "[you -> bob] before"] {
+        alice.expect(line);
+    }
+    lose(&server, &bob, "bob");
+    alice.send("/msg bob one\n/nick alicia\n/msg bob two\n/msg bob three\n");
+    carol.send("/msg bob one\n");
+    dave.send("/msg bob one\n/quit\n");
+    while dave.line().is_some() {}
+    let mut told =
+        std::iter::from_fn(|| alice.line()).skip_while(|line| !line.contains("bob left"));
+    assert_eq!(told.next().as_deref(), Some("-- bob left (connection lost)"));
+    let unread = "-- bob did not come back: 3 lines of yours were not read";
+    assert_eq!(told.next().as_deref(), Some(unread));
+    alice.send("/who\n");
+    alice.expect("-- 2 here: alicia, carol");
+    let unread = "-- bob did not come back: 1 line of yours was not read";
+    let seq = event(&mut carol, unread);
+    lose(&server, &carol, "carol");
+    carol = resume(&server, &token, seq - 1);
+    expect_answers(&mut carol, &["-- welcome back, carol", "= resumed 2", "= nick carol"]);
+    assert_eq!(expect_events(&mut carol, &[unread]), [seq]);
 }
 
 #[test]
@@ -363,7 +442,7 @@ fn who_is_away_takes_no_place_and_as_many_may_be_away_as_may_be_here() {
     }
     bob.expect("-- first left (connection lost)");
     bob.send("/who\n");
-    bob.expect("-- 3 here: bob, second, third");
+    bob.expect("-- 3 here: bob, second (away), third (away)");
     let _alice = server.join("alice");
     bob.expect("-- alice joined");
     let mut late = server.connect();
@@ -414,7 +493,7 @@ fn who_comes_back_too_late_for_all_of_it_is_told_exactly_how_much_is_gone() {
         }
     }
     bob.send("/who\n");
-    while bob.line().expect("an answer") != "-- 2 here: alice, bob" {}
+    while bob.line().expect("an answer") != "-- 2 here: alice (away), bob" {}
     let mut alice = resume(&server, &token, seen);
     expect_answers(&mut alice, &["-- welcome back, alice", "= resumed 2", "= nick alice"]);
     let told = expect_body(&mut alice, |body| body.ends_with(" lines (you were away)"));

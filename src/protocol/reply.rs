@@ -50,6 +50,8 @@ pub enum Notice<'a> {
         name: &'a Name,
         /// How many members are here besides you.
         others: usize,
+        /// How many of them are away.
+        away: usize,
     },
     /// Your name has changed.
     YouAreNow(&'a Name),
@@ -94,6 +96,15 @@ pub enum Notice<'a> {
     Missed(u64, Missing),
     /// You are the member again that you were before the connection was lost.
     WelcomeBack(&'a Name),
+    /// Your private line waits for somebody whose connection is lost.
+    IsAway(&'a Name),
+    /// Who it waited for did not come back in time.
+    DidNotComeBack {
+        /// Who that was.
+        name: &'a Name,
+        /// How many private lines of yours waited.
+        lines: u64,
+    },
     /// The room closes.
     ShuttingDown,
 }
@@ -124,12 +135,10 @@ impl fmt::Display for Notice<'_> {
             Notice::Banner => {
                 write!(f, "-- chatroom {VERSION}: welcome (/help for the commands)")
             }
-            Notice::YouAre { name, others: 0 } => write!(f, "-- you are {name}, alone here"),
-            Notice::YouAre { name, others: 1 } => {
-                write!(f, "-- you are {name}, with 1 other here")
-            }
-            Notice::YouAre { name, others } => {
-                write!(f, "-- you are {name}, with {others} others here")
+            Notice::YouAre { name, others: 0, .. } => write!(f, "-- you are {name}, alone here"),
+            Notice::YouAre { name, others, away } => {
+                write!(f, "-- you are {name}, with {} here", Count(others as u64, "other"))?;
+                if away > 0 { write!(f, ", {away} of them away") } else { Ok(()) }
             }
             Notice::YouAreNow(name) => write!(f, "-- you are now {name}"),
             Notice::Joined(name) => write!(f, "-- {name} joined"),
@@ -178,24 +187,46 @@ impl fmt::Display for Notice<'_> {
                 write!(f, "-- you missed {} ({why})", Count(lines, "line"))
             }
             Notice::WelcomeBack(name) => write!(f, "-- welcome back, {name}"),
+            Notice::IsAway(name) => {
+                write!(f, "-- {name} is away: your line waits until {name} is back")
+            }
+            Notice::DidNotComeBack { name, lines } => {
+                let were = if lines == 1 { "was" } else { "were" };
+                let lines = Count(lines, "line");
+                write!(f, "-- {name} did not come back: {lines} of yours {were} not read")
+            }
             Notice::ShuttingDown => write!(f, "-- the server is shutting down"),
         }
     }
 }
 
-/// The answer to `/who`: the names, in the order given, on as many lines as they need.
+/// What stands behind the name of one who is away, in the answer to `/who`.
+const AWAY: &str = " (away)";
+
+/// A member in the answer to `/who`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: Name,
+    /// Whether its connection is lost, and it may still come back.
+    pub is_away: bool,
+}
+
+/// The answer to `/who`: the members, in the order given, on as many lines as they need.
 #[must_use]
-pub fn who(names: &[&Name]) -> Vec<String> {
+pub fn who(members: &[Listed]) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut line = format!("-- {} here:", names.len());
-    for (i, name) in names.iter().enumerate() {
+    let mut line = format!("-- {} here:", members.len());
+    for (i, Listed { name, is_away }) in members.iter().enumerate() {
+        let mark = if *is_away { AWAY } else { "" };
         // The first line has one in any case, or nobody would know it for what it is.
-        if i > 0 && line.len() + name.as_str().len() > WHO_LINE {
+        if i > 0 && line.len() + name.as_str().len() + mark.len() > WHO_LINE {
             lines.push(std::mem::replace(&mut line, "--".to_owned()));
         }
         line.push(' ');
         line.push_str(name.as_str());
-        if i + 1 < names.len() {
+        line.push_str(mark);
+        if i + 1 < members.len() {
             line.push(',');
         }
     }
@@ -354,6 +385,12 @@ pub fn begins_who(line: &str) -> bool {
         .is_some_and(|(count, _)| count.parse::<usize>().is_ok())
 }
 
+/// The name of a member by its part of an answer to `/who`, where it may be marked as away.
+#[must_use]
+pub fn listed_name(listed: &str) -> &str {
+    listed.strip_suffix(AWAY).unwrap_or(listed)
+}
+
 /// Whether an answer to `/who` goes on after this line of it.
 #[must_use]
 pub fn who_goes_on(line: &str) -> bool {
@@ -400,15 +437,20 @@ mod tests {
     fn every_line_is_as_the_protocol_spells_it() {
         let (alice, bob) = (Name::parse("alice").unwrap(), Name::parse("bob").unwrap());
         let (alice, bob) = (&alice, &bob);
+        let you_are = |others, away| Notice::YouAre { name: alice, others, away };
+        let did_not_come_back = |lines| Notice::DidNotComeBack { name: bob, lines };
         let lines: &[(&dyn fmt::Display, &str)] = &[
             (&Speech::Said(alice, "hi"), "<alice> hi"),
             (&Speech::Done(alice, "waits"), "* alice waits"),
             (&Speech::ToYou(alice, "hi"), "[alice -> you] hi"),
             (&Speech::FromYou(bob, "hi"), "[you -> bob] hi"),
             (&Notice::Banner, "-- chatroom 1: welcome (/help for the commands)"),
-            (&Notice::YouAre { name: alice, others: 0 }, "-- you are alice, alone here"),
-            (&Notice::YouAre { name: alice, others: 1 }, "-- you are alice, with 1 other here"),
-            (&Notice::YouAre { name: alice, others: 3 }, "-- you are alice, with 3 others here"),
+            (&you_are(0, 0), "-- you are alice, alone here"),
+            (&you_are(1, 0), "-- you are alice, with 1 other here"),
+            (&you_are(3, 0), "-- you are alice, with 3 others here"),
+            (&you_are(1, 1), "-- you are alice, with 1 other here, 1 of them away"),
+            (&you_are(3, 1), "-- you are alice, with 3 others here, 1 of them away"),
+            (&you_are(3, 3), "-- you are alice, with 3 others here, 3 of them away"),
             (&Notice::YouAreNow(bob), "-- you are now bob"),
             (&Notice::Joined(alice), "-- alice joined"),
             (&Notice::Left(alice, Departure::Quit("")), "-- alice left"),
@@ -443,6 +485,9 @@ mod tests {
             ),
             (&Notice::Missed(2, Missing::Away), "-- you missed 2 lines (you were away)"),
             (&Notice::WelcomeBack(alice), "-- welcome back, alice"),
+            (&Notice::IsAway(bob), "-- bob is away: your line waits until bob is back"),
+            (&did_not_come_back(1), "-- bob did not come back: 1 line of yours was not read"),
+            (&did_not_come_back(3), "-- bob did not come back: 3 lines of yours were not read"),
             (&Notice::ShuttingDown, "-- the server is shutting down"),
             (
                 &Refusal::Misuse(Misuse::Unknown("/etc")),
@@ -484,20 +529,27 @@ mod tests {
 
     #[test]
     fn the_list_of_names_is_broken_into_lines_that_fit_a_terminal() {
-        let names: Vec<Name> = (1..=100).map(Name::guest).collect();
-        let lines = who(&names.iter().collect::<Vec<_>>());
-        assert!(lines[0].starts_with("-- 100 here: guest1, guest2, "), "{}", lines[0]);
+        let listed =
+            |name: &str, is_away| Listed { name: Name::parse(name).expect("a good name"), is_away };
+        let members: Vec<Listed> =
+            (1..=100).map(|number| listed(&format!("guest{number}"), number % 3 == 0)).collect();
+        let lines = who(&members);
+        let start = "-- 100 here: guest1, guest2, guest3 (away), guest4, ";
+        assert!(lines[0].starts_with(start), "{}", lines[0]);
         assert!(lines.iter().all(|line| line.len() < 80 && line.starts_with("-- ")));
-        let listed = lines.iter().map(|line| line.strip_prefix("-- ").unwrap());
-        let listed = listed.collect::<Vec<_>>().join(" ");
-        let expected: Vec<_> = names.iter().map(Name::as_str).collect();
-        assert_eq!(listed, format!("100 here: {}", expected.join(", ")));
+        let all = lines.iter().map(|line| line.strip_prefix("-- ").unwrap());
+        let all = all.collect::<Vec<_>>().join(" ");
+        let (_, names) = all.split_once(": ").expect("a list");
+        let names: Vec<_> = names.split(", ").map(listed_name).collect();
+        assert_eq!(names, members.iter().map(|it| it.name.as_str()).collect::<Vec<_>>());
+        assert_eq!(all.matches(" (away)").count(), 33);
         let (last, before) = lines.split_last().expect("there are names");
         assert!(begins_who(&lines[0]) && !lines[1..].iter().any(|line| begins_who(line)));
         assert!(before.iter().all(|line| who_goes_on(line)) && !who_goes_on(last));
-        assert_eq!(who(&[&names[0]]), ["-- 1 here: guest1"]);
-        let long = Name::parse(&"日".repeat(24)).expect("a good name");
-        assert_eq!(who(&[&long, &names[0]])[0], format!("-- 2 here: {long},"));
+        assert_eq!(who(&members[..1]), ["-- 1 here: guest1"]);
+        let long = "日".repeat(24);
+        let two = [listed(&long, true), listed("bob", false)];
+        assert_eq!(who(&two)[0], format!("-- 2 here: {long} (away),"));
     }
 
     #[test]
@@ -555,6 +607,7 @@ mod tests {
             ("-- you are alice, alone here", Some("alice")),
             ("-- you are now, with 3 others here", Some("now")),
             ("-- you are now bob", Some("bob")),
+            ("-- you are bob, with 3 others here, 1 of them away", Some("bob")),
             ("-- you are late", None),
             ("<x> -- you are now bob", None),
         ];

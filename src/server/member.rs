@@ -19,7 +19,7 @@ use super::system::{MutexGuard, instant};
 use super::traffic::Move;
 use super::transcript::newest;
 use crate::protocol::name::{Name, Wanted};
-use crate::protocol::reply::{self, Departure, Notice, Refusal, Speech};
+use crate::protocol::reply::{self, Departure, Listed, Notice, Refusal, Speech};
 use crate::protocol::tag::{Body, Seq, Token};
 
 /// What a member may bring in a second without ever being held, in bytes.
@@ -213,6 +213,9 @@ impl Member {
         state.push(to_reader, Speech::ToYou(&self.name, text));
         state.push(to_us, Speech::FromYou(&name, text));
         state.throughput.add(Said::of(text), now());
+        if state.count_waiting(id, self.id) {
+            state.tell(Audience::Only(self.id), Notice::IsAway(&name));
+        }
         room.wake(state);
         Ok(())
     }
@@ -224,12 +227,14 @@ impl Member {
 
     /// The answer to `/who`.
     pub(crate) fn who(&self) -> Vec<String> {
-        let copied =
-            |member: &Present| (member.likeness.sort_key().to_owned(), member.name.clone());
+        let copied = |member: &Present| {
+            let listed = Listed { name: member.name.clone(), is_away: member.is_away() };
+            (member.likeness.sort_key().to_owned(), listed)
+        };
         let mut members: Vec<_> = self.seat.room().lock().members.values().map(copied).collect();
         // Not with the lock held.
         members.sort_by(|(one, _), (other, _)| one.cmp(other));
-        reply::who(&members.iter().map(|(_, name)| name).collect::<Vec<_>>())
+        reply::who(&members.into_iter().map(|(_, listed)| listed).collect::<Vec<_>>())
     }
 
     /// Shows the newest lines again.

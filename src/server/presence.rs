@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::connection::Connection;
-use super::index::{Form, MemberId, Viewer};
+use super::index::{Audience, Form, MemberId, Viewer};
 use super::member::{Member, Newcomer};
 use super::recall::Recall;
 use super::rendering::tag;
@@ -17,6 +17,7 @@ use super::room::{Arrival, State, now};
 use super::seat::Origin;
 use super::system::instant;
 use super::traffic::Move;
+use super::waiting_lines::WaitingLines;
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::{Departure, Missing, Notice, Refusal};
 use crate::protocol::tag::{Body, Seq, Token};
@@ -32,6 +33,13 @@ pub(super) struct Present {
     pub(super) held_until: Option<Instant>,
 }
 
+impl Present {
+    /// Whether its connection is lost, and it may still come back.
+    pub(super) fn is_away(&self) -> bool {
+        self.resumable.as_ref().is_some_and(|it| it.connection.is_none())
+    }
+}
+
 /// What is known of a member that may come back when its connection is lost.
 #[derive(Debug)]
 pub(super) struct Resumable {
@@ -43,6 +51,8 @@ pub(super) struct Resumable {
     pub(super) taken: u64,
     /// The one that speaks for it, unless it is away.
     pub(super) connection: Option<Arc<Connection>>,
+    /// The private lines that were said to it since it is away.
+    pub(super) waiting: WaitingLines,
 }
 
 /// Where somebody who comes back goes on.
@@ -66,10 +76,11 @@ impl State {
     ) {
         let (id, name, form) = (member.id(), member.name(), newcomer.form);
         let others = self.members.len();
+        let away = self.members.values().filter(|member| member.is_away()).count();
         self.tell_move(Move::Join, id, Notice::Joined(name));
         let recall = Recall::newest(form, self.transcript.newest(id, replay));
         let (from, connection) = (self.transcript.end(), Arc::clone(newcomer.connection));
-        self.answer(id, Notice::YouAre { name, others });
+        self.answer(id, Notice::YouAre { name, others, away });
         let resumable = match form {
             Form::Plain => None,
             Form::Tagged => Some(self.make_resumable(id, name, &connection, newcomer.taken)),
@@ -97,7 +108,8 @@ impl State {
             self.answer(id, Body::Token(token));
         }
         self.answer(id, Body::Nick(name.as_str()));
-        Resumable { token, since, taken, connection: Some(Arc::clone(connection)) }
+        let (connection, waiting) = (Some(Arc::clone(connection)), WaitingLines::default());
+        Resumable { token, since, taken, connection, waiting }
     }
 
     /// Gives a member the tagged form from now on.
@@ -162,6 +174,7 @@ impl State {
         let name = member.name.clone();
         let resumable = member.resumable.as_mut().expect("and may resume");
         resumable.connection = Some(Arc::clone(&connection));
+        resumable.waiting = WaitingLines::default();
         let taken = resumable.taken;
         let mut greeting = String::new();
         let mut tell = |line: String| {
@@ -189,10 +202,43 @@ impl State {
                 self.have_left(member.likeness);
                 let notice = Notice::Left(&member.name, Departure::ConnectionLost);
                 self.tell_move(Move::Leave, id, notice);
+                let waiting = member.resumable.map(|resumable| resumable.waiting);
+                self.tell_senders(&member.name, waiting.unwrap_or_default());
                 gone.push(member.name);
             }
         }
         gone
+    }
+
+    /// Counts a private line to a member that may be away. Whether it is the sender's first since then.
+    pub(super) fn count_waiting(&mut self, reader: MemberId, sender: MemberId) -> bool {
+        let members = self.members.len();
+        let is_away = |reader: &&mut Resumable| reader.connection.is_none();
+        let Some(mut waiting) = self
+            .resumable(reader)
+            .filter(is_away)
+            .map(|reader| std::mem::take(&mut reader.waiting))
+        else {
+            return false;
+        };
+        let is_first = waiting.add(sender);
+        // Or somebody who comes, says something and leaves, again and again, would fill the memory.
+        if waiting.senders() > members {
+            waiting.keep(|sender| self.members.contains_key(&sender));
+        }
+        if let Some(reader) = self.resumable(reader) {
+            reader.waiting = waiting;
+        }
+        is_first
+    }
+
+    /// Tells each who said something to a member that did not come back.
+    fn tell_senders(&mut self, reader: &Name, waiting: WaitingLines) {
+        for (sender, lines) in waiting.by_sender() {
+            if self.members.contains_key(&sender) {
+                self.tell(Audience::Only(sender), Notice::DidNotComeBack { name: reader, lines });
+            }
+        }
     }
 
     /// The member that was given this token, and the first event that it may get.

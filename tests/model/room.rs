@@ -67,6 +67,8 @@ struct Member {
     name: String,
     /// The first event that it may get.
     since: EventId,
+    /// Which members were told that their private lines wait for it, since it is away.
+    waited_for_by: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -108,6 +110,10 @@ impl Client {
     /// Whether it is in the room, away or not.
     pub(crate) fn is_member(&self) -> bool {
         self.member.is_some()
+    }
+
+    fn is_away(&self) -> bool {
+        self.is_member() && !self.connected
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -218,7 +224,8 @@ impl Room {
         let client = self.client(who);
         client.connected = true;
         client.due.clear();
-        let member = client.member.as_ref().expect("it has a name");
+        let member = client.member.as_mut().expect("it has a name");
+        member.waited_for_by.clear();
         let (id, name) = (member.id, member.name.clone());
         let from = member.since.max(seen.map_or(0, |seen| seen + 1));
         let counted = client.counted;
@@ -306,6 +313,7 @@ impl Room {
 
     fn join(&mut self, who: usize, name: String) {
         let others = self.members().count();
+        let away = self.clients.iter().flatten().filter(|client| client.is_away()).count();
         self.joined += 1;
         self.moves += 1;
         let id = self.joined;
@@ -314,14 +322,14 @@ impl Room {
             0 => "alone here".to_owned(),
             1 => "with 1 other here".to_owned(),
             _ => format!("with {others} others here"),
-        };
+        } + &if away > 0 { format!(", {away} of them away") } else { String::new() };
         self.tell(who, Body::Exactly(format!("-- you are {name}, {with}")));
         if self.client(who).tagged {
             self.tell(who, Body::Token);
             self.tell(who, Body::Exactly(format!("= nick {name}")));
         }
         let since = self.events.len();
-        self.client(who).member = Some(Member { id, name, since });
+        self.client(who).member = Some(Member { id, name, since, waited_for_by: Vec::new() });
         if self.events.iter().any(|event| event.is_replayed_to(id)) {
             self.replay(who, REPLAY);
         }
@@ -366,12 +374,26 @@ impl Room {
             Some((reader, name)) => {
                 self.happen(line, Audience::Only(reader), true, Some(who));
                 self.happen(format!("[you -> {name}] {text}"), Audience::Only(id), true, None);
+                if self.waits_for(reader, id) {
+                    let line = format!("-- {name} is away: your line waits until {name} is back");
+                    self.happen(line, Audience::Only(id), false, None);
+                }
             }
             None if self.gone.contains(&word(to)) => {
                 self.answer(who, format!("!! /msg: {to} has just left"));
             }
             None => self.answer(who, format!("!! /msg: nobody here is called {to}")),
         }
+    }
+
+    /// Whether the first private line waits that this sender has said since the reader is away.
+    fn waits_for(&mut self, reader: usize, sender: usize) -> bool {
+        let mut away = self.clients.iter_mut().flatten().filter(|client| client.is_away());
+        let reader = away.find_map(|client| client.member.as_mut().filter(|it| it.id == reader));
+        let Some(told) = reader.map(|reader| &mut reader.waited_for_by) else { return false };
+        let is_first = !told.contains(&sender);
+        told.push(sender);
+        is_first
     }
 
     fn rename(&mut self, who: usize, new: &str) {
@@ -426,8 +448,14 @@ impl Room {
     }
 
     fn who(&self) -> String {
-        let mut names: Vec<&str> = self.members().map(|member| &*member.name).collect();
-        names.sort_by_key(|name| word(name));
+        let listed = |client: &Client| {
+            let name = &client.member.as_ref()?.name;
+            let mark = if client.is_away() { " (away)" } else { "" };
+            Some((word(name), format!("{name}{mark}")))
+        };
+        let mut members: Vec<_> = self.clients.iter().flatten().filter_map(listed).collect();
+        members.sort();
+        let names: Vec<String> = members.into_iter().map(|(_, listed)| listed).collect();
         format!("-- {} here: {}", names.len(), names.join(", "))
     }
 

@@ -67,9 +67,9 @@ impl<'a> Names<'a> {
         names.iter().all(is_name).then_some(names)
     }
 
-    /// The names.
+    /// The names, also of those who are away.
     pub(super) fn iter(self) -> impl Iterator<Item = &'a str> {
-        self.0.strip_suffix(',').unwrap_or(self.0).split(", ")
+        self.0.strip_suffix(',').unwrap_or(self.0).split(", ").map(reply::listed_name)
     }
 
     /// Whether the next line has more of them.
@@ -184,11 +184,11 @@ impl<'a> News<'a> {
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
-    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
     use super::*;
     use crate::protocol::arbitrary::{name, text};
-    use crate::protocol::reply::{Departure, Notice, Speech};
+    use crate::protocol::reply::{Departure, Listed, Notice, Speech};
     use crate::protocol::tag::Body;
 
     #[test]
@@ -219,6 +219,8 @@ mod tests {
             ("-- 4 joined", Notice(News::Joined("4"))),
             ("-- 2 here: alice, bob", Notice(News::Here(Names("alice, bob")))),
             ("-- 4 here: alice, bob,", Notice(News::Here(Names("alice, bob,")))),
+            ("-- 2 here: al (away), bob", Notice(News::Here(Names("al (away), bob")))),
+            ("-- 2 here: al (gone), bob", nothing),
             ("-- carol, dave", Notice(News::More(Names("carol, dave")))),
             ("-- dave", Notice(News::More(Names("dave")))),
             ("-- bob is now not here", nothing),
@@ -292,11 +294,13 @@ mod tests {
                 (Speech::FromYou(&name, text).to_string(), FromYou(by, text)),
                 (Notice::Joined(&name).to_string(), Told(News::Joined(by))),
                 (Notice::IsNow { old: &name, new: &other }.to_string(), Told(News::IsNow { old: by, new: to })),
-                (Notice::YouAre { name: &name, others: 3 }.to_string(), Told(News::YouAre(by))),
+                (Notice::YouAre { name: &name, others: 3, away: 1 }.to_string(), Told(News::YouAre(by))),
                 (Notice::YouAreNow(&name).to_string(), Told(News::YouAreNow(by))),
                 (Notice::Left(&name, Departure::Quit(text)).to_string(), has_left),
                 (Notice::Left(&name, Departure::ConnectionLost).to_string(), has_left),
                 (Notice::Left(&name, Departure::TooSlow).to_string(), has_left),
+                (Notice::IsAway(&name).to_string(), Told(News::Nothing)),
+                (Notice::DidNotComeBack { name: &name, lines: 3 }.to_string(), Told(News::Nothing)),
                 (found(3), Told(News::Nothing)),
                 (found(0), Told(News::Nothing)),
             ];
@@ -308,9 +312,11 @@ mod tests {
         }
 
         #[test]
-        fn an_answer_to_who_is_read_as_it_was_written(names in vec(name(), 1..10)) {
+        fn an_answer_to_who_is_read_as_it_was_written(names in vec((name(), any::<bool>()), 1..10)) {
             let mut read = Vec::new();
-            let lines = reply::who(&names.iter().collect::<Vec<_>>());
+            let members: Vec<_> =
+                names.into_iter().map(|(name, is_away)| Listed { name, is_away }).collect();
+            let lines = reply::who(&members);
             for (i, line) in lines.iter().enumerate() {
                 prop_assert_eq!(reply::begins_who(line), i == 0);
                 prop_assert_eq!(reply::who_goes_on(line), i + 1 < lines.len());
@@ -319,7 +325,7 @@ mod tests {
                     other => panic!("{line:?} is {other:?}"),
                 }
             }
-            prop_assert_eq!(read, names.iter().map(Name::as_str).collect::<Vec<_>>());
+            prop_assert_eq!(read, members.iter().map(|it| it.name.as_str()).collect::<Vec<_>>());
         }
 
         #[test]

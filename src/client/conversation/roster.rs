@@ -195,6 +195,14 @@ mod tests {
             (&["-- 3 here: abe,", "-- 1 here: bob", "-- carol"], "bob"),
             (&["-- carol, dave"], ""),
             (&[ME, "-- 2 here: alice, bob"], "(alice) bob"),
+            (
+                &["<bob> hi", "-- 3 here: abe (away), bob (away),", "-- carol (away)"],
+                "bob abe carol",
+            ),
+            (
+                &[ME, "-- bob joined", "-- bob is away: your line waits until bob is back"],
+                "(alice) bob",
+            ),
             (&[ME, "<bob> hi", ME], "(alice)"),
         ];
         for (lines, expected) in cases {
