@@ -67,7 +67,7 @@ fn rendering(c: &mut Criterion) {
                 events.clear();
                 let text = make_safe(black_box(line.as_bytes()));
                 if let Ok(request::Request::Say(text)) = request::parse(&text) {
-                    writeln!(events, "{}", Speech::Said(&name, text)).expect("a String takes all");
+                    writeln!(events, "{}", Speech::Said(&name, &text)).expect("a String takes all");
                 }
                 black_box(events.len())
             });

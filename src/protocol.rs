@@ -3,8 +3,10 @@
 //! Both programs speak it from here, so that what one writes the other reads. The parts, in the
 //! order that a line travels through them:
 //!
-//! - [`lines`]: a stream of bytes → lines
+//! - [`telnet`]: a stream of bytes → text, without telnet's commands
+//! - [`lines`]: a stream of text → lines
 //! - [`text`]: one line's bytes → text that is safe to show
+//! - [`foreign`]: whether the first line is another protocol's
 //! - [`request`]: a member's line → what it asks for
 //! - [`name`]: what a member may be called, and when two names are the same
 //! - [`reply`]: the lines that the server sends
@@ -16,12 +18,14 @@ use std::time::Duration;
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
+pub mod foreign;
 pub mod lines;
 pub mod name;
 pub mod reply;
 pub mod request;
 mod suggestion;
 pub mod tag;
+pub mod telnet;
 pub mod text;
 
 /// The version that the server's banner names. It changes when an old client would misread the new

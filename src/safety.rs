@@ -22,6 +22,12 @@ pub(crate) fn assert_safe(line: &str) {
         assert!(!ends_line, "a line end: {line:?}");
         let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         assert!(!reorders, "text that is turned around: {line:?}");
+        let shows_nothing = matches!(
+            c,
+            '\u{ad}' | '\u{115f}' | '\u{1160}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+                | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0001}'
+        );
+        assert!(!shows_nothing, "what shows nothing: {line:?}");
         if is_combining_mark(c) {
             marks += 1;
             assert!(marks <= MOST_MARKS, "a pile of marks: {line:?}");

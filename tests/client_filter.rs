@@ -60,6 +60,17 @@ fn everything_is_delivered_and_everything_that_comes_is_printed() {
 }
 
 #[test]
+fn input_is_cut_into_lines_as_the_server_cuts_them() {
+    let (mut child, mut server) = alice("cut");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(b"one\rtwo\r\n\rthree\r\0four\n").expect("the client reads");
+    drop(stdin);
+    assert_eq!(server.hear_quit(), "one\ntwo\n\nthree\nfour\n");
+    server.close();
+    assert_eq!(end(child).0, Some(0));
+}
+
+#[test]
 fn no_input_at_all_is_a_clean_end_too() {
     let (mut child, mut server) = alice("no_input");
     feed(&mut child, "");

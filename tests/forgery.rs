@@ -145,7 +145,7 @@ fn what_one_writes_looks_like_nobody_elses_and_commands_nobodys_terminal() {
         true
     });
     carol.assert_not_commanded();
-    mallory.send("/quit \x1b[2J\r-- bob left\u{202e}\n");
+    mallory.send("/quit \x1b[2J\x0b-- bob left\u{202e}\n");
     carol.shows(&["-- mallory left: -- bob left", "carol> |"]);
     alice.shows(&["-- mallory left: -- bob left", "alice> half a thoug|ht"]);
 }

@@ -182,7 +182,8 @@ fn text_is_made_safe_before_anyone_sees_it() {
     for (bytes, text) in [
         (&b"\x1b[2J\x1b]0;title\x07clear\x00\x08\x7f"[..], "clear"),
         (b"a\tb\xc3(", "a\tb\u{fffd}("),
-        (b"\xff\xfd\x01telnet", "telnet"),
+        (b"\xff\xfc\x01telnet", "telnet"),
+        ("\u{200f}a\u{200b}l\u{3164}i\u{ad}ce\u{feff}".as_bytes(), "alice"),
         ("\u{202e}right\u{202c} to \u{2066}left\u{9b}31m".as_bytes(), "right to left"),
         ("日本語 👩‍👩‍👧 e\u{301}".as_bytes(), "日本語 👩‍👩‍👧 e\u{301}"),
     ] {
@@ -279,6 +280,22 @@ fn an_http_request_is_never_said() {
     page.expect("-- chatroom 1: welcome (/help for the commands)");
     page.expect("!! this is a chat room, not a web server");
     page.expect_end();
+    // One whose method is longer than a line, and one of which a part was taken for a message.
+    let mut page = server.connect();
+    page.send(format!("{} / HTTP/1.1\r\n\r\nsay this\n", "x".repeat(5000)));
+    page.expect("-- chatroom 1: welcome (/help for the commands)");
+    page.expect("!! this is a chat room, not a web server");
+    page.expect_end();
+    let mut page = server.connect();
+    page.expect("-- chatroom 1: welcome (/help for the commands)");
+    page.send("patch /");
+    page.expect("-- you are guest1, with 1 other here");
+    page.send(" HTTP/1.1\r\nHost: x\r\n\r\nsay this\n");
+    page.expect("!! this is a chat room, not a web server");
+    page.expect_end();
+    for line in ["-- guest1 joined", "<guest1> patch /", "-- guest1 left"] {
+        alice.expect(line);
+    }
     server.join("bob");
     alice.expect("-- bob joined");
 }

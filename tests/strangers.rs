@@ -214,36 +214,80 @@ fn an_endless_line_costs_no_memory_and_is_told_of_once() {
 }
 
 #[test]
-fn what_speaks_another_protocol_is_turned_away_or_a_guest_who_talks_nonsense() {
+fn what_speaks_another_protocol_is_turned_away_and_nothing_of_it_is_said() {
+    const HTTP: &str = "!! this is a chat room, not a web server";
+    const TLS: &str = "!! this room speaks plain text, not TLS";
+    const PROXY: &str = "!! this room takes no PROXY header from your address";
+    const OTHER: &str = "!! this is a chat room: it takes lines of text, and no other protocol";
     let mut house = House::open(&[]);
     let every_byte: Vec<u8> = (0..=255).collect();
-    let cases: [(&[u8], Option<&str>); 5] = [
-        // The beginning of a TLS handshake (RFC 8446, 5.1).
-        (b"\x16\x03\x01\x00\xf8\x01\x00\x00\xf4\x03\x03\x8a\x1b[2J\x00\x9b31m", None),
-        // Telnet's negotiation (RFC 854): it does suppress go-ahead and wants a window's size.
-        (b"\xff\xfb\x03\xff\xfd\x1f\xff\xfa\x1f\x00\x50\x00\x18\xff\xf0hello\r\n", Some("hello")),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", Some("SSH-2.0-OpenSSH_9.2")),
-        (b"\x1b[31mred\x1b]0;title\x07\xc2\x9b2J\r\n", Some("red")),
-        (&every_byte, None),
+    let hello =
+        b"\x16\x03\x01\x00\xf8\x01\x00\x00\xf4\x03\x03\x8a\n/nick x\nexample.org\x00\x9b31m";
+    let cases: [(&[u8], &str); 15] = [
+        (hello, TLS),
+        (&hello[..3], TLS),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", HTTP),
+        (b"patch /nick HTTP/1.1\r\nHost: x\r\n\r\nsay this\r\n", HTTP),
+        (b"\r\n \tP*ST\t/\tHTTP/1.1\r\n\r\nsay this\r\n", HTTP),
+        (b"GET /\r\n", HTTP),
+        (b"OPTIONS sip:x SIP/2.0\r\nVia: y\r\n\r\n", OTHER),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", OTHER),
+        (b"*1\r\n$4\r\nPING\r\n", OTHER),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nhello\r\n", PROXY),
+        (
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\0\x01\0\x02hello\n",
+            PROXY,
+        ),
+        (b"\0\x01\0\0\x21\x12\xa4\x42", OTHER),
+        (b"\x10\x10\0\x04MQTT\x04\x02\0\x3c", OTHER),
+        (b"h\0e\0l\0l\0o\0\n\0", OTHER),
+        (&every_byte, OTHER),
+    ];
+    for (bytes, told) in cases {
+        let mut client = house.server.connect();
+        client.send(bytes);
+        client.expect(BANNER);
+        client.expect(told);
+        client.expect_end();
+    }
+    // In parts, with pauses: also once it is a guest.
+    for guest in [false, true] {
+        let mut client = house.server.connect();
+        client.expect(BANNER);
+        if guest {
+            client.expect_start("-- you are guest1, ");
+        }
+        for byte in &hello[..4] {
+            // It may have been hung up on.
+            (&client.stream).write_all(&[*byte]).ok();
+        }
+        client.expect(TLS);
+        client.expect_end();
+    }
+    house.is_as_before();
+    let said: Vec<_> = house.heard.iter().filter(|line| !line.starts_with("-- ")).collect();
+    assert_eq!(said, [""; 0]);
+    assert_eq!(house.heard, ["-- guest1 joined", "-- guest1 left"]);
+}
+
+#[test]
+fn text_in_another_form_is_said() {
+    let mut house = House::open(&[]);
+    let cases: [(&[u8], &str); 5] = [
+        (b"\xff\xfc\x03\xff\xfa\x1f\x00\x50\x00\x0a\xff\xf0hello\r\n", "hello"),
+        (b"\x1b[31mred\x1b]0;title\x07\xc2\x9b2J\r\n", "red"),
+        (b"\xef\xbb\xbfwith a mark\r\n", "with a mark"),
+        (b"\xe9t\xe9, L'Ha\xff\n", "\u{fffd}t\u{fffd}, L'Ha\u{fffd}"),
+        (b"get me a coffee\n", "get me a coffee"),
     ];
     for (bytes, said) in cases {
         let mut client = house.server.connect();
         client.expect(BANNER);
         client.send(bytes);
-        if let Some(said) = said {
-            house.hear(&format!("<guest1> {said}"));
-        }
+        house.hear(&format!("<guest1> {said}"));
         finish(client, End::HalfClosed);
-        house.is_as_before();
     }
-    let mut browser = house.server.connect();
-    browser.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    browser.expect(BANNER);
-    browser.expect("!! this is a chat room, not a web server");
-    browser.expect_end();
-    drop(browser);
     house.is_as_before();
-    assert!(!house.heard.iter().any(|line| line.contains("HTTP")), "{:?}", house.heard);
 }
 
 #[test]

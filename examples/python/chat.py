@@ -5,8 +5,8 @@ Made from docs/PROTOCOL.md alone. It ends with 0 when every line has been taken.
 import contextlib, re, socket, sys, threading, time
 
 MOST = 50  # so many lines are on their way at most, few enough that sending them does not block
-UNSAFE = re.compile("[\0-\x08\n-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # the server removes it, too
-OURS = re.compile(r"/(tags|resume|quit)(\s|$)", re.IGNORECASE)  # what is not for the user to send
+UNSAFE = re.compile("[\0-\x08\n-\x1f\x7f-\x9f\xad\u200b\u202a-\u202e\u2060-\u206f\ufeff]")  # the server removes it, too
+OURS = re.compile(r"\s*/(tags|resume|quit)(\s|$)", re.IGNORECASE)  # what is not for the user to send
 
 
 class Client:

@@ -14,8 +14,8 @@ use super::colours::{Colours, Ink};
 use super::editor::Candidates;
 use super::handshake::Server;
 use crate::protocol::name::{Likeness, Name};
-use crate::protocol::reply;
 use crate::protocol::tag::Millis;
+use crate::protocol::{reply, text};
 use command::{Answer, Typed};
 use correspondent::Correspondent;
 use ignored::{Change, Ignored};
@@ -179,7 +179,8 @@ impl Conversation {
     /// Does what a typed line asks of the client itself, and says what else it asks for. Only for
     /// a server that has our banner: another one takes every line for text.
     pub(super) fn obey<'a>(&mut self, line: &'a str) -> Action<'a> {
-        let answer = match command::parse(line) {
+        let read = text::make_safe(line.as_bytes());
+        let answer = match command::parse(&read) {
             Ok(Typed::ForServer) => return Action::Send(Cow::Borrowed(line)),
             Ok(Typed::Help) => return Action::SendAndHelp,
             Ok(Typed::Clear) => return Action::Clear,

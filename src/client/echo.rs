@@ -32,6 +32,8 @@ mod tests {
             (Server::Ours, Some("alice"), "hi", Some("<alice> hi")),
             (Server::Ours, Some("alice"), "//x y", Some("<alice> /x y")),
             (Server::Ours, Some("alice"), "/me waits", Some("* alice waits")),
+            (Server::Ours, Some("alice"), " /msg bob psst", None),
+            (Server::Ours, Some("alice"), "  hi", Some("<alice>   hi")),
             (Server::Ours, Some("alice"), "/who", None),
             (Server::Ours, Some("alice"), "/frob", None),
             (Server::Ours, Some("alice"), "\u{1b}[31mhi", Some("<alice> hi")),

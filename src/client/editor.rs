@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::protocol::text::make_safe;
+use crate::protocol::text::{is_blank, make_safe};
 use buffer::Buffer;
 use recall::{Recall, Search};
 use undo::{Kind, Undo};
@@ -386,7 +386,7 @@ impl Editor {
     }
 
     fn lines(&self) -> impl Iterator<Item = &str> {
-        self.buffer.text.split('\n').filter(|line| !line.trim().is_empty())
+        self.buffer.text.split('\n').filter(|line| !is_blank(line))
     }
 
     fn longest_line(&self) -> usize {

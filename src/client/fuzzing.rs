@@ -21,7 +21,8 @@ use super::terminal::question;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::name::Name;
 use crate::protocol::tag::Millis;
-use crate::protocol::text::make_safe;
+use crate::protocol::telnet::{Decoder, Piece};
+use crate::protocol::text::{is_blank, make_safe};
 use crate::safety::assert_safe;
 
 /// Stand for what happens besides in the midst of the server's bytes. As characters they would be
@@ -73,6 +74,7 @@ pub fn from_server(data: &[u8]) {
 /// A client in a terminal.
 struct Client {
     standing: Standing,
+    telnet: Decoder,
     splitter: LineSplitter,
     plain: Conversation,
     coloured: Conversation,
@@ -90,6 +92,7 @@ impl Client {
         screen.begin(size).expect("a Vec takes all");
         Client {
             standing: Standing::new(Name::parse("alice").ok()),
+            telnet: Decoder::default(),
             splitter: LineSplitter::new(MAX_LINE),
             plain: Conversation::new(Colours::None),
             coloured: Conversation::new(Colours::Many),
@@ -118,10 +121,13 @@ impl Client {
 
     fn take(&mut self, mut chunk: &[u8]) {
         let mut splitter = std::mem::replace(&mut self.splitter, LineSplitter::new(0));
-        while let Some(line) = splitter.next(&mut chunk) {
-            match line {
-                Line::Whole(line) => self.hear(line),
-                Line::TooLong(_) => self.told.push_str("(too long)\n"),
+        while let Some(piece) = self.telnet.next(&mut chunk) {
+            let Piece::Text(mut text) = piece else { continue };
+            while let Some(line) = splitter.next(&mut text) {
+                match line {
+                    Line::Whole(line) => self.hear(line),
+                    Line::TooLong(_) => self.told.push_str("(too long)\n"),
+                }
             }
         }
         self.splitter = splitter;
@@ -184,6 +190,7 @@ impl Client {
         self.finish();
         self.standing.lose();
         self.standing.begin_again(Instant::now());
+        self.telnet = Decoder::default();
         self.splitter = LineSplitter::new(MAX_LINE);
     }
 
@@ -313,7 +320,7 @@ impl Desk {
             }
             Outcome::Submit(lines) => {
                 assert!(!lines.is_empty());
-                assert!(lines.iter().all(|line| !line.trim().is_empty() && !line.contains('\n')));
+                assert!(lines.iter().all(|line| !is_blank(line) && !line.contains('\n')));
                 assert!(lines.iter().all(|line| line.len() <= LIMIT), "{lines:?}");
                 lines.iter().for_each(|line| self.obey(line));
             }

@@ -350,6 +350,5 @@ impl Link {
 
 /// Whether the server will take `line` for the command to leave.
 pub(super) fn is_quit(line: &[u8]) -> bool {
-    line.first() == Some(&b'/')
-        && matches!(request::parse(&text::make_safe(line)), Ok(Request::Quit(_)))
+    matches!(request::parse(&text::make_safe(line)), Ok(Request::Quit(_)))
 }

@@ -22,6 +22,7 @@ use super::way_out::End;
 use crate::problem::{Lost, Problem};
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::tag::Millis;
+use crate::protocol::telnet::{Decoder, Piece};
 use crate::protocol::{GRACE, reply, text};
 
 /// How many bytes are read at once, at most. A terminal takes about a megabyte a second, and a key
@@ -42,6 +43,7 @@ pub(super) struct Receiver<'a> {
     output: &'a dyn Output,
     on_loss: OnLoss,
     connection: Arc<Connection>,
+    telnet: Decoder,
     splitter: LineSplitter,
     /// What the socket's timeout is set to.
     timeout: Option<Duration>,
@@ -77,6 +79,7 @@ impl<'a> Receiver<'a> {
             output,
             on_loss,
             connection: link.connection(),
+            telnet: Decoder::default(),
             splitter: LineSplitter::new(MAX_LINE),
             timeout: None,
             received: Received::nothing(),
@@ -158,6 +161,7 @@ impl<'a> Receiver<'a> {
 
     fn begin_again(&mut self) {
         self.connection = self.link.connection();
+        self.telnet = Decoder::default();
         self.splitter = LineSplitter::new(MAX_LINE);
         self.timeout = None;
         self.catching_up = false;
@@ -229,10 +233,23 @@ impl<'a> Receiver<'a> {
     fn take(&mut self, mut chunk: &[u8]) -> Result<(), End> {
         debug!("{} bytes have arrived", chunk.len());
         self.link.have_heard();
+        let mut taken = Ok(());
+        while taken.is_ok()
+            && let Some(piece) = self.telnet.next(&mut chunk)
+        {
+            // Another kind of server may ask a telnet client for options; it gets no answer.
+            if let Piece::Text(text) = piece {
+                taken = self.take_text(text);
+            }
+        }
+        taken.and_then(|()| self.show())
+    }
+
+    fn take_text(&mut self, mut text: &[u8]) -> Result<(), End> {
         let mut splitter = std::mem::replace(&mut self.splitter, LineSplitter::new(0));
         let mut taken = Ok(());
         while taken.is_ok()
-            && let Some(line) = splitter.next(&mut chunk)
+            && let Some(line) = splitter.next(&mut text)
         {
             match line {
                 Line::Whole(line) => taken = self.read_line(line),
@@ -244,7 +261,7 @@ impl<'a> Receiver<'a> {
             }
         }
         self.splitter = splitter;
-        taken.and_then(|()| self.show())
+        taken
     }
 
     /// Takes what stands unfinished for a line; but in the tagged form, which begins among the first

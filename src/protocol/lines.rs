@@ -1,9 +1,11 @@
 //! A stream of bytes, in whatever pieces it arrives, split into lines.
 //!
-//! A line ends in LF; one CR before it belongs to the line end. A line that lies whole in one chunk
-//! is not copied. What is kept between chunks is at most one line of the allowed length.
+//! What a server sends ends in LF, and one CR before it belongs to the line end. What a client sends
+//! may come from a keyboard, too: there CR alone ends a line, and CR and NUL (RFC 854). A line that lies
+//! whole in one chunk is not copied. What is kept between chunks is at most one line of the allowed
+//! length.
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 /// Splits chunks into lines, keeping the beginning of a line whose end has not arrived.
 #[derive(Debug)]
@@ -12,7 +14,20 @@ pub struct LineSplitter {
     partial: Vec<u8>,
     /// The most bytes that a line may have, without its line end.
     limit: usize,
+    newlines: Newlines,
     state: State,
+    /// The last byte was a CR that has ended a line: an LF or NUL right behind it belongs to it.
+    after_cr: bool,
+    has_seen_end: bool,
+}
+
+/// What ends a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Newlines {
+    /// LF, with a CR before it or not.
+    LineFeed,
+    /// LF, CR LF, CR, CR NUL.
+    Universal,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +55,23 @@ pub enum Line<'a> {
 pub const BEGINNING: usize = 64;
 
 impl LineSplitter {
-    /// A splitter for lines of up to `limit` bytes, not counting the line end.
+    /// A splitter for what a server sends, in lines of up to `limit` bytes, not counting the line end.
     #[must_use]
     pub fn new(limit: usize) -> LineSplitter {
-        LineSplitter { partial: Vec::new(), limit, state: State::Gathering }
+        LineSplitter {
+            partial: Vec::new(),
+            limit,
+            newlines: Newlines::LineFeed,
+            state: State::Gathering,
+            after_cr: false,
+            has_seen_end: false,
+        }
+    }
+
+    /// The same for what a client sends, or a user.
+    #[must_use]
+    pub fn with_universal_newlines(limit: usize) -> LineSplitter {
+        LineSplitter { newlines: Newlines::Universal, ..LineSplitter::new(limit) }
     }
 
     /// Takes the next line off the front of `chunk`; `None` when the chunk is used up and more is
@@ -53,19 +81,16 @@ impl LineSplitter {
             self.partial.clear();
             self.state = State::Gathering;
         }
+        if self.after_cr {
+            self.skip_rest_of_end(chunk);
+        }
         if self.state == State::Skipping {
             self.partial.clear();
-            let end = memchr(b'\n', chunk);
-            *chunk = end.map_or(&[], |end| &chunk[end + 1..]);
-            end?;
+            self.take_to_end(chunk)?;
             self.state = State::Gathering;
         }
-        match memchr(b'\n', chunk) {
-            Some(end) => {
-                let (line, rest) = (&chunk[..end], &chunk[end + 1..]);
-                *chunk = rest;
-                Some(self.complete(line))
-            }
+        match self.take_to_end(chunk) {
+            Some(line) => Some(self.complete(line)),
             None => {
                 let beginning = std::mem::take(chunk);
                 self.keep(beginning)
@@ -88,6 +113,51 @@ impl LineSplitter {
             State::Gathering => !self.partial.is_empty(),
             State::HandedOut => false,
             State::Skipping => true,
+        }
+    }
+
+    /// What has arrived of a line whose end has not, unless it is too long.
+    #[must_use]
+    pub fn beginning(&self) -> &[u8] {
+        match self.state {
+            State::Gathering => &self.partial,
+            State::HandedOut | State::Skipping => &[],
+        }
+    }
+
+    /// Whether a line end has come at all.
+    #[must_use]
+    pub fn has_seen_end(&self) -> bool {
+        self.has_seen_end
+    }
+
+    /// What stands before the next line end, if that has come; the chunk goes on behind it.
+    fn take_to_end<'c>(&mut self, chunk: &mut &'c [u8]) -> Option<&'c [u8]> {
+        let end = match self.newlines {
+            Newlines::LineFeed => memchr(b'\n', chunk),
+            Newlines::Universal => memchr2(b'\n', b'\r', chunk),
+        };
+        let Some(end) = end else {
+            if self.state == State::Skipping {
+                *chunk = &[];
+            }
+            return None;
+        };
+        let line = &chunk[..end];
+        let is_cr = chunk[end] == b'\r';
+        *chunk = &chunk[end + 1..];
+        self.has_seen_end = true;
+        if is_cr {
+            self.skip_rest_of_end(chunk);
+        }
+        Some(line)
+    }
+
+    /// Steps over what belongs to a CR that has ended a line.
+    fn skip_rest_of_end(&mut self, chunk: &mut &[u8]) {
+        self.after_cr = chunk.is_empty();
+        if let [b'\n' | b'\0', rest @ ..] = *chunk {
+            *chunk = rest;
         }
     }
 
@@ -119,6 +189,7 @@ impl LineSplitter {
     }
 }
 
+/// Where LF ends a line. Where CR does, there is none in any.
 fn without_cr(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
@@ -132,8 +203,8 @@ mod tests {
 
     /// Everything that comes out of `chunks`, as text; `!` is a line that was too long, and `…`
     /// stands before what the end of the input completed.
-    fn split(limit: usize, chunks: &[&[u8]]) -> Vec<String> {
-        let mut splitter = LineSplitter::new(limit);
+    fn split(mut splitter: LineSplitter, chunks: &[&[u8]]) -> Vec<String> {
+        let limit = splitter.limit;
         let mut found = Vec::new();
         for mut chunk in chunks.iter().copied() {
             while let Some(line) = splitter.next(&mut chunk) {
@@ -177,9 +248,42 @@ mod tests {
         for (bytes, expected) in cases {
             for size in 1..=bytes.len().max(1) {
                 let chunks: Vec<&[u8]> = bytes.chunks(size).collect();
-                assert_eq!(split(8, &chunks), *expected, "{bytes:?} in chunks of {size}");
+                let splitter = LineSplitter::new(8);
+                assert_eq!(split(splitter, &chunks), *expected, "{bytes:?} in chunks of {size}");
             }
         }
+    }
+
+    #[test]
+    fn any_of_a_clients_line_ends_is_one_however_the_bytes_arrive() {
+        let cases: &[(&[u8], &[&str])] = &[
+            (b"one\rtwo\r\nthree\r\0four\n", &["one", "two", "three", "four"]),
+            (b"one\r", &["one"]),
+            (b"one\r\r\n\n\r\0\n", &["one", "", "", "", ""]),
+            (b"one\r\0\0two\n", &["one", "\0two"]),
+            (b"\0\n\0\n", &["\0", "\0"]),
+            (b"12345678\r123456789\rok\r\n", &["12345678", "!", "ok"]),
+            (b"123456789\r\n\n123456789\n\0ok", &["!", "", "!", "…\0ok"]),
+            (b"123456789\r\0ok\r", &["!", "ok"]),
+        ];
+        for (bytes, expected) in cases {
+            for size in 1..=bytes.len() {
+                let chunks: Vec<&[u8]> = bytes.chunks(size).collect();
+                let splitter = LineSplitter::with_universal_newlines(8);
+                assert_eq!(split(splitter, &chunks), *expected, "{bytes:?} in chunks of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn it_is_known_whether_a_line_end_has_come_and_what_stands_before_the_next() {
+        let mut splitter = LineSplitter::with_universal_newlines(8);
+        assert_eq!(splitter.next(&mut &b"ab"[..]), None);
+        assert_eq!((splitter.beginning(), splitter.has_seen_end()), (&b"ab"[..], false));
+        assert_eq!(splitter.finish(), Some(&b"ab"[..]));
+        assert_eq!((splitter.beginning(), splitter.has_seen_end()), (&b""[..], false));
+        assert_eq!(splitter.next(&mut &b"c\r"[..]), Some(Line::Whole(b"c")));
+        assert!(splitter.has_seen_end());
     }
 
     /// What [`split`] is to give, by its definition: of all the bytes at once.
@@ -209,7 +313,21 @@ mod tests {
             (bytes, sizes) in chunks(),
             limit in 0..40_usize,
         ) {
-            prop_assert_eq!(split(limit, &cut(&bytes, &sizes)), split_at_once(limit, &bytes));
+            let chunks = cut(&bytes, &sizes);
+            prop_assert_eq!(split(LineSplitter::new(limit), &chunks), split_at_once(limit, &bytes));
+            let universal = || LineSplitter::with_universal_newlines(limit);
+            // The same with each CR of its own made an LF.
+            let mut newlines = Vec::new();
+            let mut rest = &bytes[..];
+            while let Some((&byte, after)) = rest.split_first() {
+                let is_cr = byte == b'\r';
+                newlines.push(if is_cr { b'\n' } else { byte });
+                rest = match after {
+                    [b'\n' | b'\0', after @ ..] if is_cr => after,
+                    after => after,
+                };
+            }
+            prop_assert_eq!(split(universal(), &chunks), split_at_once(limit, &newlines));
         }
     }
 

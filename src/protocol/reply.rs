@@ -7,6 +7,7 @@
 use std::fmt;
 
 use super::VERSION;
+use super::foreign::Foreign;
 use super::name::{BadName, Name};
 use super::request::{Command, Misuse};
 use super::suggestion::Hint;
@@ -105,6 +106,8 @@ pub enum Notice<'a> {
         /// How many private lines of yours waited.
         lines: u64,
     },
+    /// A sign of life, for a client that asks for one.
+    Here,
     /// The room closes.
     ShuttingDown,
 }
@@ -195,6 +198,7 @@ impl fmt::Display for Notice<'_> {
                 let lines = Count(lines, "line");
                 write!(f, "-- {name} did not come back: {lines} of yours {were} not read")
             }
+            Notice::Here => write!(f, "-- chatroom is here"),
             Notice::ShuttingDown => write!(f, "-- the server is shutting down"),
         }
     }
@@ -253,8 +257,8 @@ pub enum Refusal<'a> {
     RoomFull(usize),
     /// As many clients as there may be from one address are here already.
     AddressFull(usize),
-    /// The client speaks HTTP.
-    Http,
+    /// The client speaks another protocol.
+    Foreign(Foreign),
     /// `/tags` was not the first line.
     TagsTooLate,
     /// `/resume` in the usual form, or after the name was settled.
@@ -289,7 +293,7 @@ impl fmt::Display for Refusal<'_> {
             Refusal::AddressFull(most) => {
                 write!(f, "the room is full for your address ({})", Count(*most, "client"))
             }
-            Refusal::Http => write!(f, "this is a chat room, not a web server"),
+            Refusal::Foreign(foreign) => write!(f, "{}", foreign.refusal()),
             Refusal::TagsTooLate => write!(f, "/tags: that is for the first line alone"),
             Refusal::ResumeTooLate => {
                 write!(f, "/resume: that is for right after /tags, before there is a name")
@@ -488,6 +492,7 @@ mod tests {
             (&Notice::IsAway(bob), "-- bob is away: your line waits until bob is back"),
             (&did_not_come_back(1), "-- bob did not come back: 1 line of yours was not read"),
             (&did_not_come_back(3), "-- bob did not come back: 3 lines of yours were not read"),
+            (&Notice::Here, "-- chatroom is here"),
             (&Notice::ShuttingDown, "-- the server is shutting down"),
             (
                 &Refusal::Misuse(Misuse::Unknown("/etc")),
@@ -500,6 +505,16 @@ mod tests {
             (
                 &Refusal::Misuse(Misuse::Arguments(Command::Msg)),
                 "!! /msg goes like this: /msg NAME TEXT",
+            ),
+            (&Refusal::Foreign(Foreign::Http), "!! this is a chat room, not a web server"),
+            (&Refusal::Foreign(Foreign::Tls), "!! this room speaks plain text, not TLS"),
+            (
+                &Refusal::Foreign(Foreign::Proxy),
+                "!! this room takes no PROXY header from your address",
+            ),
+            (
+                &Refusal::Foreign(Foreign::Other),
+                "!! this is a chat room: it takes lines of text, and no other protocol",
             ),
             (&Refusal::NameTaken(bob), "!! /nick: the name bob is taken"),
             (&Refusal::NobodyHere("bob"), "!! /msg: nobody here is called bob"),

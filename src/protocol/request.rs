@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::name::{BadName, Name};
 use super::tag::{self, Seq, Token};
+use super::text::from_first_shown;
 
 /// How many lines are shown again when no number is given.
 pub const DEFAULT_RECALL: usize = 20;
@@ -14,7 +15,7 @@ pub enum Request<'a> {
     /// Nothing: the line is blank.
     Nothing,
     /// Say this to everybody else.
-    Say(&'a str),
+    Say(Cow<'a, str>),
     /// `/me`: an action.
     Act(&'a str),
     /// `/msg`: say this to one member alone.
@@ -160,29 +161,42 @@ impl Command {
 /// `/resume`, however these go on.
 #[must_use]
 pub fn is_counted(line: &str) -> bool {
+    let line = from_first_shown(line);
     let command = line.starts_with('/').then(|| Command::from_word(split_word(line).0)).flatten();
     !command.is_some_and(|command| Command::FOR_PROGRAMS.contains(&command))
 }
 
-/// The line that says `text` to everybody, whatever it begins with.
+/// The line that says `text`, which has been made safe, to everybody, whatever it begins with.
 #[must_use]
 pub fn saying(text: &str) -> Cow<'_, str> {
-    if text.starts_with('/') { Cow::Owned(format!("/{text}")) } else { Cow::Borrowed(text) }
+    let shown = from_first_shown(text);
+    if !shown.starts_with('/') {
+        return Cow::Borrowed(text);
+    }
+    let blanks = &text[..text.len() - shown.len()];
+    Cow::Owned([blanks, "/", shown].concat())
 }
 
-/// Reads a line that has been made safe.
+/// Reads a line that has been made safe. What it is, the first character says of which something is
+/// seen: a blank before a command is a slip of the hand, and what follows was meant for few. Before
+/// text, blanks stay.
 ///
 /// # Errors
 ///
 /// The line begins with a single `/` but is no command as it stands.
 pub fn parse(line: &str) -> Result<Request<'_>, Misuse<'_>> {
-    if line.trim().is_empty() {
-        return Ok(Request::Nothing);
-    }
-    match line.strip_prefix('/') {
-        None => Ok(Request::Say(line)),
-        Some(escaped) if escaped.starts_with('/') => Ok(Request::Say(escaped)),
-        Some(_) => parse_command(line),
+    let shown = from_first_shown(line);
+    match shown.strip_prefix('/') {
+        None if shown.is_empty() => Ok(Request::Nothing),
+        None => Ok(Request::Say(Cow::Borrowed(line))),
+        Some(escaped) if escaped.starts_with('/') => {
+            let blanks = &line[..line.len() - shown.len()];
+            Ok(Request::Say(match blanks {
+                "" => Cow::Borrowed(escaped),
+                blanks => Cow::Owned([blanks, escaped].concat()),
+            }))
+        }
+        Some(_) => parse_command(shown),
     }
 }
 
@@ -197,7 +211,7 @@ fn parse_command(line: &str) -> Result<Request<'_>, Misuse<'_>> {
         Command::History => history(arguments),
         Command::Search => search(arguments),
         Command::Help => alone(Request::Help, arguments),
-        Command::Quit => Some(Request::Quit(arguments.trim())),
+        Command::Quit => Some(Request::Quit(from_first_shown(arguments).trim_end())),
         Command::Tags => alone(Request::Tags, arguments),
         Command::Resume => resume(arguments),
     };
@@ -251,7 +265,7 @@ fn alone<'a>(request: Request<'a>, arguments: &str) -> Option<Request<'a>> {
 
 /// The text of a command, if there is any.
 fn text_of(arguments: &str) -> Option<&str> {
-    let text = arguments.trim_start();
+    let text = from_first_shown(arguments);
     (!text.is_empty()).then_some(text)
 }
 
@@ -260,33 +274,13 @@ fn split_word(text: &str) -> (&str, &str) {
     text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()))
 }
 
-/// Whether `line` is the first line of an HTTP request (RFC 9112, section 3): a web page must not
-/// be able to post into a room on its reader's machine.
-#[must_use]
-pub fn is_http(line: &str) -> bool {
-    let mut words = line.split(' ');
-    let method = words.next().unwrap_or_default();
-    let has_method = !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
-    let version = words.next_back().unwrap_or_default();
-    let has_version =
-        version.strip_prefix("HTTP/").is_some_and(|v| v.starts_with(|c: char| c.is_ascii_digit()));
-    has_method && has_version && words.next().is_some()
-}
-
-/// Whether a line that is too long, of which this is the beginning, is going to be one.
-#[must_use]
-pub fn begins_like_http(beginning: &str) -> bool {
-    let (method, rest) = beginning.split_once(' ').unwrap_or_default();
-    let has_method = !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
-    has_method && (rest.starts_with(['/', '*']) || rest.starts_with("http"))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 
     use super::*;
     use crate::protocol::arbitrary::{name, text};
+    use crate::protocol::text::is_blank;
 
     const HEX: &str = "000000000000000000000000000000ab";
 
@@ -297,16 +291,27 @@ mod tests {
             ("", Ok(Request::Nothing)),
             (" \t ", Ok(Request::Nothing)),
             ("\u{a0}\u{3000}", Ok(Request::Nothing)),
-            ("hello", Ok(Request::Say("hello"))),
-            ("  hello  ", Ok(Request::Say("  hello  "))),
-            (" /who", Ok(Request::Say(" /who"))),
-            ("//who", Ok(Request::Say("/who"))),
-            ("//", Ok(Request::Say("/"))),
-            ("///", Ok(Request::Say("//"))),
+            ("hello", Ok(Request::Say("hello".into()))),
+            ("  hello  ", Ok(Request::Say("  hello  ".into()))),
+            ("\u{2800}", Ok(Request::Nothing)),
+            ("//who", Ok(Request::Say("/who".into()))),
+            ("//", Ok(Request::Say("/".into()))),
+            ("///", Ok(Request::Say("//".into()))),
+            // What shows nothing before a command does not make it public.
+            (" /who", Ok(Request::Who)),
+            ("\t /msg bob psst", Ok(Request::Whisper { to: "bob", text: "psst" })),
+            ("\u{a0}\u{3000}/who", Ok(Request::Who)),
+            ("\u{2800}/who", Ok(Request::Who)),
+            ("\u{200f}/msg bob \u{645}", Ok(Request::Whisper { to: "bob", text: "\u{645}" })),
+            (" /", Err(Misuse::Unknown("/"))),
+            (" \u{a0}/etc x", Err(Misuse::Unknown("/etc"))),
+            ("  //who", Ok(Request::Say("  /who".into()))),
+            ("\t// a comment", Ok(Request::Say("\t/ a comment".into()))),
             ("/me waits", Ok(Request::Act("waits"))),
             ("/ME   waits ", Ok(Request::Act("waits "))),
             ("/me", Err(Misuse::Arguments(Command::Me))),
             ("/me  ", Err(Misuse::Arguments(Command::Me))),
+            ("/me \u{2800} ", Err(Misuse::Arguments(Command::Me))),
             ("/msg bob hi there", Ok(Request::Whisper { to: "bob", text: "hi there" })),
             ("/msg  bob\thi", Ok(Request::Whisper { to: "bob", text: "hi" })),
             ("/msg bob", Err(Misuse::Arguments(Command::Msg))),
@@ -356,10 +361,10 @@ mod tests {
 
     #[test]
     fn lines_for_the_connection_alone_are_not_counted() {
-        for line in ["/tags", "/TAGS on", "/resume", "/resume x 1"] {
+        for line in ["/tags", "/TAGS on", "/resume", "/resume x 1", " /tags", "\u{a0}/resume x"] {
             assert!(!is_counted(line), "{line}");
         }
-        for line in ["", "hi", "/me x", "/nosuch", " /tags", "//tags", "/tagsx", "/"] {
+        for line in ["", "hi", "/me x", "/nosuch", " //tags", "//tags", "/tagsx", "/"] {
             assert!(is_counted(line), "{line}");
         }
     }
@@ -372,36 +377,11 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_http_request_is_known_by_its_first_line() {
-        for line in
-            ["GET / HTTP/1.1", "POST /x?y=z HTTP/1.0", "PRI * HTTP/2.0", "OPTIONS * HTTP/1.1"]
-        {
-            assert!(is_http(line), "{line}");
-        }
-        for line in
-            ["GET / HTTP", "get it via HTTP/1.1", "HTTP/1.1", "GET HTTP/1.1", "", "I use HTTP/x"]
-        {
-            assert!(!is_http(line), "{line}");
-        }
-    }
-
-    #[test]
-    fn an_http_request_is_known_by_its_beginning_too() {
-        for beginning in ["GET /xxxxxx", "POST http://x/y", "OPTIONS *", "GET /"] {
-            assert!(begins_like_http(beginning), "{beginning}");
-        }
-        for beginning in ["GET", "get /x", "AAAA AAAA", " /x", "", "/me x"] {
-            assert!(!begins_like_http(beginning), "{beginning}");
-        }
-    }
-
     /// The line that asks for this.
     fn written(request: &Request<'_>) -> String {
         match request {
             Request::Nothing => String::new(),
-            Request::Say(text) if text.starts_with('/') => format!("/{text}"),
-            Request::Say(text) => (*text).to_owned(),
+            Request::Say(text) => saying(text).into_owned(),
             Request::Act(text) => format!("/me {text}"),
             Request::Whisper { to, text } => format!("/msg {to} {text}"),
             Request::Rename(name) => format!("/nick {name}"),
@@ -418,18 +398,19 @@ mod tests {
     proptest! {
         #[test]
         fn a_request_is_read_as_it_is_written(
-            text in text().prop_filter("blank", |text| !text.trim().is_empty()),
+            text in text().prop_filter("blank", |text| !is_blank(text)),
             name in name(),
             most in 1..usize::MAX,
             bits in any::<u128>(),
             seq in any::<u64>(),
         ) {
             let said = text.as_str();
-            let (act, words) = (said.trim_start(), said.trim());
+            let act = from_first_shown(said);
+            let (farewell, words) = (act.trim_end(), said.trim());
             let to = name.as_str();
             let requests = [
                 Request::Nothing,
-                Request::Say(said),
+                Request::Say(said.into()),
                 Request::Act(act),
                 Request::Whisper { to, text: act },
                 Request::Rename(name.clone()),
@@ -437,7 +418,7 @@ mod tests {
                 Request::History(most),
                 Request::Search { words, most },
                 Request::Help,
-                Request::Quit(words),
+                Request::Quit(farewell),
                 Request::Tags,
                 Request::Resume(Token::new(bits), seq),
             ];
@@ -449,9 +430,10 @@ mod tests {
         }
 
         #[test]
-        fn any_text_can_be_said(text in text(), slashes in "/{0,3}") {
-            let text = slashes + &text;
-            let expected = if text.trim().is_empty() { Request::Nothing } else { Request::Say(&text) };
+        fn any_text_can_be_said(text in text(), beginning in "[ \t\u{a0}]{0,2}/{0,3}") {
+            let text = beginning + &text;
+            let said = || Request::Say(Cow::Borrowed(&text));
+            let expected = if is_blank(&text) { Request::Nothing } else { said() };
             let line = saying(&text);
             prop_assert_eq!(parse(&line), Ok(expected));
         }
@@ -459,15 +441,14 @@ mod tests {
         #[test]
         fn whatever_is_read_is_a_part_of_the_line(line in text()) {
             let part = match parse(&line) {
-                Ok(Request::Say(text) | Request::Act(text) | Request::Quit(text)) => text,
+                Ok(Request::Say(Cow::Borrowed(text)) | Request::Act(text) | Request::Quit(text)) => text,
                 Ok(Request::Whisper { to, text }) if line.contains(to) => text,
                 Ok(Request::Search { words, .. }) => words,
                 Err(Misuse::Unknown(word)) => word,
                 _ => "",
             };
             prop_assert!(line.contains(part), "{part:?} of {line:?}");
-            prop_assert!(is_counted(&line) || line.starts_with('/'));
-            let _ = (is_http(&line), begins_like_http(&line));
+            prop_assert!(is_counted(&line) || from_first_shown(&line).starts_with('/'));
         }
     }
 }

@@ -1,13 +1,10 @@
 //! One line's bytes made into text that is safe to show in anyone's terminal.
 //!
-//! Removed are control characters (C0 but the tab, DEL, C1), whole escape sequences, telnet
-//! negotiation, Unicode's line and paragraph separators, the characters that reorder text
-//! (bidirectional embeddings, overrides and isolates), and combining marks beyond the eighth on one
-//! character. What is not UTF-8 becomes U+FFFD. All else passes untouched. A line without any of that
-//! is not copied.
-//!
-//! Escape sequences are those of ECMA-48 (CSI, OSC, DCS, SOS, PM, APC, in their seven-bit form and
-//! as C1 characters, and the two- and three-character ones of ISO 2022); telnet is RFC 854.
+//! Removed are control characters (C0 but the tab, DEL, C1), whole escape sequences (`escape`), Unicode's
+//! line and paragraph separators, the characters that reorder text (bidirectional embeddings, overrides
+//! and isolates), those that show nothing where they do nothing (`invisible`), and combining marks beyond
+//! the eighth on one character. What is not UTF-8 becomes U+FFFD. All else passes untouched. A line
+//! without any of that is not copied.
 
 use std::borrow::Cow;
 use std::str::Chars;
@@ -18,11 +15,14 @@ use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthChar;
 
+use invisible::{Context, Sort};
+
+mod escape;
+mod invisible;
+
 /// The most combining marks that stay on one character. Vietnamese needs two and Tibetan a few;
 /// hundreds pile up over the neighbouring lines.
 pub const MAX_MARKS: usize = 8;
-
-const ESC: char = '\u{1b}';
 
 /// The text of `line`, safe to show. Borrowed if nothing had to be changed.
 #[must_use]
@@ -32,12 +32,9 @@ pub fn make_safe(line: &[u8]) -> Cow<'_, str> {
     {
         return Cow::Borrowed(text);
     }
-    match without_telnet(line) {
-        Cow::Borrowed(bytes) => match String::from_utf8_lossy(bytes) {
-            Cow::Borrowed(text) if is_safe(text) => Cow::Borrowed(text),
-            text => Cow::Owned(filter(&text)),
-        },
-        Cow::Owned(bytes) => Cow::Owned(filter(&String::from_utf8_lossy(&bytes))),
+    match String::from_utf8_lossy(line) {
+        Cow::Borrowed(text) if is_safe(text) => Cow::Borrowed(text),
+        text => Cow::Owned(pick(without_commands(&text, |_| false))),
     }
 }
 
@@ -55,6 +52,17 @@ pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     let mut text = text[..end].trim_end().to_owned();
     text.push(ELLIPSIS);
     Cow::Owned(text)
+}
+
+/// The text of a line that came from a client's keyboard, perhaps key by key: what its Backspace (U+0008,
+/// U+007F), Ctrl+W (U+0017) and Ctrl+U (U+0015) take away is not in it, and it is safe to show.
+#[must_use]
+pub fn make_safe_as_typed(line: &[u8]) -> Cow<'_, str> {
+    if is_printable_ascii(line) || !line.iter().any(|&byte| is_editing_key(byte.into())) {
+        return make_safe(line);
+    }
+    let keys = without_commands(&String::from_utf8_lossy(line), is_editing_key);
+    Cow::Owned(pick(edit(&keys)))
 }
 
 /// The text without its case, to compare it with others. This is the one definition of what is the same
@@ -93,6 +101,18 @@ fn without_dots_on_i() -> impl FnMut(&char) -> bool {
     }
 }
 
+/// Whether nothing would be seen of `text`, which has been made safe.
+#[must_use]
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(invisible::shows_nothing)
+}
+
+/// `text`, which has been made safe, from the first character on of which something is seen.
+#[must_use]
+pub fn from_first_shown(text: &str) -> &str {
+    text.trim_start_matches(invisible::shows_nothing)
+}
+
 /// Nearly every line: no branch in the loop, so that the compiler makes it wide.
 fn is_printable_ascii(line: &[u8]) -> bool {
     line.iter().fold(true, |plain, &byte| {
@@ -101,26 +121,75 @@ fn is_printable_ascii(line: &[u8]) -> bool {
 }
 
 fn is_safe(text: &str) -> bool {
-    let mut marks = Marks::default();
-    text.chars().all(|c| !is_dangerous(c) && marks.allow(c))
-}
-
-fn filter(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    let mut marks = Marks::default();
+    let mut picker = Picker::new(text);
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
-        match c {
-            ESC => skip_escape(&mut chars),
-            '\u{90}' | '\u{98}' | '\u{9e}' | '\u{9f}' => skip_string(&mut chars, Bell::IsContent),
-            '\u{9b}' => skip_csi(&mut chars),
-            '\u{9d}' => skip_string(&mut chars, Bell::Ends),
-            _ if is_dangerous(c) => {}
-            _ if marks.allow(c) => safe.push(c),
-            _ => {}
+        if is_dangerous(c) || !picker.keeps(c, &chars) {
+            return false;
+        }
+    }
+    true
+}
+
+/// `text` without what no terminal may get, but with the control characters that are `kept`.
+fn without_commands(text: &str, kept: impl Fn(char) -> bool) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if !escape::skip(c, &mut chars) && (!is_dangerous(c) || kept(c)) {
+            safe.push(c);
         }
     }
     safe
+}
+
+/// `text` without the characters that show nothing where they stand, and the marks that are too many.
+fn pick(text: String) -> String {
+    if text.is_ascii() || is_safe(&text) {
+        return text;
+    }
+    let mut picker = Picker::new(&text);
+    let mut chars = text.chars();
+    let mut picked = String::with_capacity(text.len());
+    while let Some(c) = chars.next() {
+        if picker.keeps(c, &chars) {
+            picked.push(c);
+        }
+    }
+    picked
+}
+
+fn is_editing_key(c: char) -> bool {
+    matches!(c, '\u{8}' | '\u{15}' | '\u{17}' | '\u{7f}')
+}
+
+/// What is left of what was typed.
+fn edit(keys: &str) -> String {
+    let mut text = String::with_capacity(keys.len());
+    for key in keys.chars() {
+        match key {
+            '\u{8}' | '\u{7f}' => take_last_character(&mut text),
+            '\u{15}' => text.clear(),
+            '\u{17}' => take_last_word(&mut text),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+/// Takes the last character away, with what is drawn onto it.
+fn take_last_character(text: &mut String) {
+    while let Some(c) = text.pop() {
+        if c.is_ascii() || (!is_mark(c, c.width() != Some(0)) && Sort::of(c) == Sort::Shown) {
+            return;
+        }
+    }
+}
+
+fn take_last_word(text: &mut String) {
+    let without_blanks = text.trim_end().len();
+    let word = text[..without_blanks].char_indices().rev().find(|(_, c)| c.is_whitespace());
+    text.truncate(word.map_or(0, |(at, blank)| at + blank.len_utf8()));
 }
 
 /// Whether `c` never passes: it moves the cursor, begins an escape sequence, ends a line to whoever
@@ -129,24 +198,60 @@ fn is_dangerous(c: char) -> bool {
     (c.is_control() && c != '\t') || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Counts the combining marks on the current character.
-#[derive(Default)]
-struct Marks(usize);
+/// Goes through a line and picks what stays, of what commands no terminal.
+struct Picker<'a> {
+    context: Context<'a>,
+    /// How many combining marks the current character has.
+    marks: usize,
+}
 
-impl Marks {
-    /// Whether `c` may stand where it stands. What has no width, such as a joiner, neither counts nor
+impl<'a> Picker<'a> {
+    fn new(line: &'a str) -> Picker<'a> {
+        Picker { context: Context::beginning(line), marks: 0 }
+    }
+
+    /// Whether `c` stays, behind what was kept before it and in front of `after`.
+    fn keeps(&mut self, c: char, after: &Chars<'_>) -> bool {
+        if c.is_ascii() || is_simple(c) {
+            self.marks = 0;
+            self.context.on_kept(c, true);
+            return true;
+        }
+        let sort = Sort::of(c);
+        if sort != Sort::Shown && !self.context.needs(c, sort, after) {
+            return false;
+        }
+        let has_width = c.width() != Some(0);
+        let is_mark = is_mark(c, has_width);
+        let keeps = self.has_room(has_width, is_mark);
+        if keeps {
+            self.context.on_kept(c, sort == Sort::Shown && !is_mark);
+        }
+        keeps
+    }
+
+    /// Whether there are not too many marks. What has no width, such as a joiner, neither counts nor
     /// begins a new character, or a pile of marks could be built up in portions.
-    fn allow(&mut self, c: char) -> bool {
-        let has_width = c.is_ascii() || c.width() != Some(0);
-        if !c.is_ascii() && is_mark(c, has_width) {
-            self.0 += 1;
-            return self.0 <= MAX_MARKS;
+    fn has_room(&mut self, has_width: bool, is_mark: bool) -> bool {
+        if is_mark {
+            self.marks += 1;
+            return self.marks <= MAX_MARKS;
         }
         if has_width {
-            self.0 = 0;
+            self.marks = 0;
         }
         true
     }
+}
+
+/// Whether `c` is among the letters of Latin, Greek, Cyrillic, kana, Han and Hangul that nearly all text is
+/// made of: each shows something, and is no mark. To look that up takes longer than all else.
+fn is_simple(c: char) -> bool {
+    matches!(
+        c,
+        '\u{c0}'..='\u{2ff}' | '\u{370}'..='\u{482}' | '\u{48a}'..='\u{52f}' | '\u{3041}'..='\u{3096}'
+            | '\u{30a1}'..='\u{30fa}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}'
+    )
 }
 
 /// Whether `c` is drawn onto the character before it: a mark, or a Korean vowel or final consonant.
@@ -155,121 +260,6 @@ fn is_mark(c: char, has_width: bool) -> bool {
         GeneralCategoryGroup::Mark => true,
         GeneralCategoryGroup::Letter => !has_width,
         _ => false,
-    }
-}
-
-/// Skips what belongs to an escape sequence whose ESC has been read.
-fn skip_escape(chars: &mut Chars<'_>) {
-    let Some(c) = chars.clone().next() else { return };
-    match c {
-        '[' => {
-            chars.next();
-            skip_csi(chars);
-        }
-        ']' => {
-            chars.next();
-            skip_string(chars, Bell::Ends);
-        }
-        'P' | 'X' | '^' | '_' => {
-            chars.next();
-            skip_string(chars, Bell::IsContent);
-        }
-        ' '..='/' => {
-            skip_while(chars, |c| matches!(c, ' '..='/'));
-            skip_one_if(chars, |c| matches!(c, '0'..='~'));
-        }
-        '0'..='~' => {
-            chars.next();
-        }
-        _ => {}
-    }
-}
-
-/// Skips the parameters, intermediates and final character of a control sequence. A character that
-/// cannot be in one ends it and stays; other control characters are dropped from within it.
-fn skip_csi(chars: &mut Chars<'_>) {
-    skip_while(chars, |c| matches!(c, ' '..='?') || is_ignored_in_sequence(c));
-    skip_one_if(chars, |c| matches!(c, '@'..='~'));
-}
-
-/// Whether BEL ends a control string. In xterm's OSC it does; in the others it does not.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Bell {
-    Ends,
-    IsContent,
-}
-
-/// Skips a control string up to its terminator, or to the end of the line.
-fn skip_string(chars: &mut Chars<'_>, bell: Bell) {
-    loop {
-        let before = chars.clone();
-        match chars.next() {
-            None | Some('\u{9c}' | '\u{18}' | '\u{1a}') => return,
-            Some('\u{7}') if bell == Bell::Ends => return,
-            Some(ESC) => {
-                // ESC \ is the terminator; any other sequence cancels the string and is read anew.
-                if !skip_one_if(chars, |c| c == '\\') {
-                    *chars = before;
-                }
-                return;
-            }
-            Some(_) => {}
-        }
-    }
-}
-
-/// Control characters that a terminal obeys in the middle of a sequence, which then goes on. CAN
-/// and SUB end it, ESC and the C1 characters begin another.
-fn is_ignored_in_sequence(c: char) -> bool {
-    matches!(c, '\0'..='\u{17}' | '\u{19}' | '\u{1c}'..='\u{1f}' | '\u{7f}')
-}
-
-fn skip_while(chars: &mut Chars<'_>, belongs: impl Fn(char) -> bool) {
-    while skip_one_if(chars, &belongs) {}
-}
-
-fn skip_one_if(chars: &mut Chars<'_>, belongs: impl Fn(char) -> bool) -> bool {
-    let found = chars.clone().next().is_some_and(belongs);
-    if found {
-        chars.next();
-    }
-    found
-}
-
-mod telnet {
-    /// "Interpret as command", before every telnet command.
-    pub(super) const IAC: u8 = 255;
-    /// WILL, WON'T, DO, DON'T: one option byte follows.
-    pub(super) const WILL_TO_DONT: std::ops::RangeInclusive<u8> = 251..=254;
-    /// The beginning of a subnegotiation.
-    pub(super) const SB: u8 = 250;
-    /// The end of a subnegotiation.
-    pub(super) const SE: u8 = 240;
-}
-
-fn without_telnet(line: &[u8]) -> Cow<'_, [u8]> {
-    let Some(first) = memchr::memchr(telnet::IAC, line) else { return Cow::Borrowed(line) };
-    let mut kept = line[..first].to_vec();
-    let mut rest = &line[first..];
-    while !rest.is_empty() {
-        let command = command_length(rest);
-        if command == 0 {
-            kept.push(rest[0]);
-        }
-        rest = &rest[command.max(1)..];
-    }
-    Cow::Owned(kept)
-}
-
-/// How many bytes of telnet negotiation `bytes` begins with.
-fn command_length(bytes: &[u8]) -> usize {
-    match bytes {
-        [telnet::IAC, verb, ..] if telnet::WILL_TO_DONT.contains(verb) => bytes.len().min(3),
-        [telnet::IAC, telnet::SB, parameters @ ..] => {
-            let end = parameters.windows(2).position(|pair| pair == [telnet::IAC, telnet::SE]);
-            end.map_or(bytes.len(), |end| 2 + end + 2)
-        }
-        _ => 0,
     }
 }
 
@@ -318,7 +308,7 @@ mod tests {
             (b"\x1b\x1b[1mx", "x"),
             // Text that is turned around.
             ("a\u{202e}b\u{202c}\u{2066}c\u{2069}".as_bytes(), "abc"),
-            ("a\u{200e}b\u{200f}c".as_bytes(), "a\u{200e}b\u{200f}c"),
+            ("a\u{200e}b\u{200f}c".as_bytes(), "abc"),
             // Lines that end elsewhere.
             ("a\u{2028}b\u{2029}c\u{85}d\x0be\x0cf\rg".as_bytes(), "abcdefg"),
             // Not UTF-8.
@@ -327,14 +317,11 @@ mod tests {
             (b"\xf0\x9f\x98\xf0\x9f\x98\x80", "\u{fffd}😀"),
             (b"\x9b31m", "\u{fffd}31m"),
             (b"\xed\xa0\x80", "\u{fffd}\u{fffd}\u{fffd}"),
-            // Telnet.
-            (b"\xff\xfb\x18\xff\xfd\x01hello", "hello"),
-            (b"he\xff\xfa\x18\x00xterm\xff\xf0llo", "hello"),
-            (b"hello\xff\xfa\x18\x00xterm", "hello"),
-            (b"hello\xff\xfb", "hello"),
+            // Keys of a terminal's.
+            (b"a\x1b[Ab\x1bOAc\x1b[[Ad\x1b[15~e\x1b[1;5Df", "abcdef"),
+            // Telnet's commands are gone by then.
             (b"a\xff\xf4b", "a\u{fffd}\u{fffd}b"),
             (b"\xff", "\u{fffd}"),
-            (b"\xff\xfd\x1b[31m", "[31m"),
         ];
         for (bytes, expected) in cases {
             assert_eq!(make_safe(bytes), *expected, "{}", bytes.escape_ascii());
@@ -359,6 +346,16 @@ mod tests {
         assert_eq!(make_safe(syllables.as_bytes()), syllables);
         let vowels = format!("\u{1112}{}", "\u{1161}".repeat(20));
         assert_eq!(make_safe(vowels.as_bytes()).chars().count(), 9);
+    }
+
+    #[test]
+    fn simple_characters_are_shown_and_no_marks() {
+        let simple: Vec<char> = ('\0'..=char::MAX).filter(|&c| is_simple(c)).collect();
+        assert!(simple.len() > 30_000);
+        for c in simple {
+            let has_width = c.width() != Some(0);
+            assert!(has_width && !is_mark(c, has_width) && Sort::of(c) == Sort::Shown, "{c:?}");
+        }
     }
 
     #[test]
@@ -421,6 +418,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_was_typed_is_what_the_editing_keys_have_left() {
+        let cases: &[(&[u8], &str)] = &[
+            (b"plain", "plain"),
+            (b"/nikc\x7f\x7fck bob", "/nick bob"),
+            (b"ab\x08c", "ac"),
+            (b"\x7f\x7fa", "a"),
+            (b"no\x15yes", "yes"),
+            (b"\x15", ""),
+            (b"one two\x17three", "one three"),
+            (b"one two  \x17three", "one three"),
+            (b"one\x17", ""),
+            ("日本\u{7f}".as_bytes(), "日"),
+            ("e\u{301}\u{316}\u{7f}x".as_bytes(), "x"),
+            ("❤\u{fe0f}\u{7f}x".as_bytes(), "x"),
+            ("👩\u{200d}👧\u{7f}".as_bytes(), "👩"),
+            (b"caf\xe9\x7fe", "cafe"),
+            // Keys that move a cursor which is not ours.
+            (b"ab\x1b[D\x7fc", "ac"),
+            (b"\x1b]0;t\x7f\x07x", "x"),
+            // Two piles of marks do not become one.
+            (
+                "a\u{301}\u{301}\u{301}\u{301}\u{301}b\u{7f}\u{301}\u{301}\u{301}\u{301}"
+                    .as_bytes(),
+                "a\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}",
+            ),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(make_safe_as_typed(bytes), *expected, "{}", bytes.escape_ascii());
+        }
+        let keys = ["x".repeat(30_000), "\u{7f}".repeat(30_000)].concat();
+        assert_eq!(make_safe_as_typed(keys.as_bytes()), "");
+        assert!(matches!(make_safe_as_typed("äb".as_bytes()), Cow::Borrowed("äb")));
+    }
+
     proptest! {
         #[test]
         fn whatever_comes_is_safe_then_and_hardly_longer_and_stays_as_it_is(bytes in bytes()) {
@@ -428,6 +460,10 @@ mod tests {
             assert_safe(&safe);
             prop_assert!(safe.chars().count() <= bytes.len());
             prop_assert_eq!(make_safe(safe.as_bytes()), safe.as_ref());
+            let typed = make_safe_as_typed(&bytes);
+            assert_safe(&typed);
+            prop_assert!(typed.chars().count() <= safe.chars().count());
+            prop_assert_eq!(make_safe_as_typed(typed.as_bytes()), typed.as_ref());
         }
     }
 }

@@ -142,6 +142,11 @@ impl Broadcaster {
         for (old, new) in &news.withdrawn {
             self.readers.iter_mut().for_each(|reader| reader.miss_withdrawn(old, new));
         }
+        for (connection, answer) in news.asides {
+            if let Some(reader) = self.reader(connection) {
+                reader.interject(answer);
+            }
+        }
         for batch in &news.forgotten {
             for reader in &mut self.readers {
                 reader.skip(batch);

@@ -73,8 +73,12 @@ impl Connection {
     /// Sends a line to a client that is not in the room, whose socket is empty and takes it. One that
     /// makes us tell it more than it takes is hung up on, rather than told half a line.
     pub(crate) fn tell(&self, line: impl Display) {
-        let line = format!("{line}\n");
-        if self.send(&[IoSlice::new(line.as_bytes())]).ok() != Some(line.len()) {
+        self.tell_bytes(format!("{line}\n").as_bytes());
+    }
+
+    /// The same for what is no line.
+    pub(crate) fn tell_bytes(&self, bytes: &[u8]) {
+        if self.send(&[IoSlice::new(bytes)]).ok() != Some(bytes.len()) {
             self.hang_up(Verdict::TooSlow);
         }
     }

@@ -266,6 +266,17 @@ impl Member {
         room.wake(state);
     }
 
+    /// Has its client's telnet answered, between two lines and as soon as can be: it may wait for that,
+    /// and show nothing.
+    pub(crate) fn answer_telnet(&self, answer: [u8; 3]) {
+        let room = self.seat.room();
+        let mut state = room.lock();
+        if !state.closing {
+            state.asides.push((self.connection.id(), answer));
+        }
+        room.wake(state);
+    }
+
     /// Gets the tagged form from now on, and may come back.
     pub(crate) fn tag(&mut self) {
         let room = Arc::clone(self.seat.room());

@@ -24,6 +24,9 @@ pub(super) const PORTION: usize = 256 * 1024;
 /// The most pieces in one send; every system takes at least that many.
 const MAX_PIECES: usize = 64;
 
+/// How many bytes of answers to its telnet may wait for a reader: some hundreds of answers.
+const MOST_ASIDES: usize = 1024;
+
 /// How far a member has read.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -43,7 +46,9 @@ pub(super) struct Reader {
     /// What goes before that: the rest of a line, of which a part was sent, lines that are shown
     /// again, or what one who resumes is told first.
     rest: Vec<u8>,
-    /// How many bytes of that are shown again: to take them is no sign of its pace.
+    /// What is no line and goes before all but the rest of one: answers to its client's telnet.
+    asides: Vec<u8>,
+    /// How many bytes of `rest` are shown again: to take them is no sign of its pace.
     again: usize,
     /// What it is to be shown again before which event, oldest first.
     pub(super) recalls: VecDeque<(Seq, Recall)>,
@@ -93,6 +98,7 @@ impl Reader {
             paces: [0; 2],
             refused: [false; 2],
             rest: arrival.greeting.into_bytes(),
+            asides: Vec::new(),
             again: 0,
             recalls: VecDeque::new(),
             missed: 0,
@@ -103,7 +109,11 @@ impl Reader {
     }
 
     pub(super) fn is_behind(&self, goal: Seq) -> bool {
-        self.next < goal || !self.rest.is_empty() || self.misses_some() || !self.recalls.is_empty()
+        self.next < goal
+            || !self.rest.is_empty()
+            || !self.asides.is_empty()
+            || self.misses_some()
+            || !self.recalls.is_empty()
     }
 
     /// How many bytes it takes in two windows.
@@ -145,8 +155,16 @@ impl Reader {
         changes.min(self.recalls.front().map_or(Seq::MAX, |(at, _)| *at))
     }
 
+    /// Sends this between two lines. Who asks for more than it takes gets no more answers.
+    pub(super) fn interject(&mut self, answer: [u8; 3]) {
+        if self.asides.len() < MOST_ASIDES {
+            self.asides.extend(answer);
+        }
+    }
+
     /// Sends first what is left of a line that another reader of the same socket has begun.
     pub(super) fn begin_with(&mut self, mut other: Reader) {
+        other.rest.append(&mut other.asides);
         other.rest.append(&mut self.rest);
         self.rest = other.rest;
     }
@@ -210,6 +228,9 @@ impl Reader {
         renderings: &mut Renderings,
         now: Instant,
     ) -> io::Result<()> {
+        if self.rest.is_empty() {
+            self.rest = std::mem::take(&mut self.asides);
+        }
         if self.rest.is_empty() && self.misses_some() {
             self.rest = self.tell_of_missed().into_bytes();
         }

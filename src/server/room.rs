@@ -77,6 +77,8 @@ pub(super) struct State {
     pub(super) departures: Vec<(ConnectionId, Seq)>,
     pub(super) taggings: Vec<(ConnectionId, Seq)>,
     pub(super) recalls: Vec<(ConnectionId, Seq, Recall)>,
+    /// What is no line, for one reader alone: answers to its client's telnet.
+    pub(super) asides: Vec<(ConnectionId, [u8; 3])>,
     /// Who has asked for something to be shown again, and has not taken it yet.
     pub(super) recalling: Vec<ConnectionId>,
     /// The broadcaster waits and has to be woken. It says so under the lock and only after finding
@@ -112,6 +114,8 @@ pub(crate) struct News {
     pub(crate) taggings: Vec<(ConnectionId, Seq)>,
     /// What a reader is to be shown before the event with that number.
     pub(crate) recalls: Vec<(ConnectionId, Seq, Recall)>,
+    /// What a reader is sent between two lines, before all else.
+    pub(crate) asides: Vec<(ConnectionId, [u8; 3])>,
     /// Those who were away for too long.
     pub(crate) gone: Vec<Name>,
     /// Batches whose private events are withdrawn, as they were and as they are now.
@@ -146,6 +150,7 @@ impl Room {
             departures: Vec::new(),
             taggings: Vec::new(),
             recalls: Vec::new(),
+            asides: Vec::new(),
             recalling: Vec::new(),
             asleep: false,
             held: false,
@@ -200,7 +205,8 @@ impl Room {
             && state.arrivals.is_empty()
             && state.departures.is_empty()
             && state.taggings.is_empty()
-            && state.recalls.is_empty();
+            && state.recalls.is_empty()
+            && state.asides.is_empty();
         state.asleep = nothing && idle;
         state.transcript.seal();
         let (end, end_offset) = state.transcript.sealed_end();
@@ -209,6 +215,7 @@ impl Room {
             departures: std::mem::take(&mut state.departures),
             taggings: std::mem::take(&mut state.taggings),
             recalls: std::mem::take(&mut state.recalls),
+            asides: std::mem::take(&mut state.asides),
             gone,
             withdrawn: std::iter::from_fn(|| state.transcript.withdraw()).collect(),
             forgotten: std::iter::from_fn(|| state.transcript.forget()).collect(),

@@ -19,14 +19,18 @@ use super::member::Member;
 use super::room::Room;
 use super::seat::Seat;
 use super::system::{instant, thread};
-use crate::protocol::GRACE;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::reply::{Departure, Notice, Refusal};
 use crate::protocol::request::{self, Command, Misuse, Request};
-use crate::protocol::text::make_safe;
+use crate::protocol::telnet::{Decoder, Piece};
+use crate::protocol::text::{is_blank, make_safe, make_safe_as_typed};
+use keyboard::Arrival;
+use login::End;
 
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) mod fuzzing;
+mod keyboard;
+mod login;
 mod requests;
 
 /// The first size of the buffer that a client is read into: more than most lines have, and little
@@ -61,6 +65,7 @@ pub(crate) struct Session {
     form: Form,
     /// How many of its lines have been read, over all of its connections: receipts name them so.
     counted: u64,
+    telnet: Decoder,
     lines: LineSplitter,
     limits: Limits,
     allowance: Allowance,
@@ -68,10 +73,14 @@ pub(crate) struct Session {
     events: Batch,
     /// How much of that was said.
     said: Said,
-    /// Whether a newline has come: until then, bytes that stand for a while are a line.
-    newline_seen: bool,
-    /// Whether the first line is still to come.
+    /// How what stands of the current line has come.
+    arrival: Arrival,
+    /// It has sent single keys: those that edit do so.
+    is_keyboard: bool,
+    /// Whether the first line is still to come, of those that are not blank.
     expects_first: bool,
+    /// Whether the first such line is still to come that ends in a newline.
+    expects_newline: bool,
     /// It is a guest for its silence alone, in the plain form, and has asked for the tagged one since:
     /// it may be somebody who comes back, or else gets it with what it does next.
     is_late: bool,
@@ -120,13 +129,16 @@ impl Session {
             standing: Standing::Seated(seat),
             form: Form::Plain,
             counted: 0,
-            lines: LineSplitter::new(limits.line),
+            telnet: Decoder::default(),
+            lines: LineSplitter::with_universal_newlines(limits.line),
             limits,
             allowance: Allowance::new(limits.rate, instant()),
             events: Batch::default(),
             said: Said::default(),
-            newline_seen: false,
+            arrival: Arrival::Nothing,
+            is_keyboard: false,
             expects_first: true,
+            expects_newline: true,
             is_late: false,
         }
     }
@@ -159,28 +171,69 @@ impl Session {
         }
     }
 
-    /// How long to wait for more before that means something.
-    fn patience(&self) -> Option<Duration> {
-        let unnamed = matches!(self.standing, Standing::Seated(_));
-        let waiting = !self.newline_seen && self.lines.is_mid_line();
-        (unnamed || waiting || self.is_late).then_some(GRACE)
-    }
-
     fn chunk(&mut self, mut chunk: &[u8]) -> Next {
-        let mut lines = std::mem::replace(&mut self.lines, LineSplitter::new(0));
-        self.newline_seen |= chunk.contains(&b'\n');
         let mut next = Next::GoOn;
         while next == Next::GoOn
-            && let Some(line) = lines.next(&mut chunk)
+            && let Some(piece) = self.telnet.next(&mut chunk)
         {
-            next = match self.hold_back() {
-                ControlFlow::Continue(()) => self.line(&line),
-                ControlFlow::Break(()) => Next::Lose,
-            };
+            next = self.piece(piece);
         }
-        self.lines = lines;
         self.append();
         next
+    }
+
+    fn piece(&mut self, piece: Piece<'_>) -> Next {
+        match piece {
+            Piece::Text(text) => self.text(text),
+            Piece::Key(key) => {
+                self.is_keyboard = true;
+                self.text(&[key])
+            }
+            Piece::Request(request) => self.within_limits(|session| session.telnet(request)),
+        }
+    }
+
+    fn text(&mut self, text: &[u8]) -> Next {
+        let goes_on = self.lines.is_mid_line();
+        let mut next = if goes_on { self.go_on(text) } else { Next::GoOn };
+        let mut lines = std::mem::replace(&mut self.lines, LineSplitter::new(0));
+        let (mut rest, mut has_split) = (text, false);
+        while next == Next::GoOn
+            && let Some(line) = lines.next(&mut rest)
+        {
+            has_split = true;
+            next = self.within_limits(|session| session.line(&line, End::Newline));
+        }
+        self.lines = lines;
+        if next != Next::GoOn || !self.lines.is_mid_line() {
+            return next;
+        }
+        match (goes_on, has_split) {
+            (_, true) => self.arrival = Arrival::AtOnce,
+            (false, false) => self.arrival = Arrival::Nothing.and(text),
+            (true, false) => {}
+        }
+        self.look_at_beginning()
+    }
+
+    /// More has come of a line that has begun.
+    fn go_on(&mut self, text: &[u8]) -> Next {
+        if self.arrival.is_message_before(text) && !self.lines.has_seen_end() {
+            let next = self.finish_line();
+            self.arrival = Arrival::Nothing.and(text);
+            return next;
+        }
+        self.arrival = self.arrival.and(text);
+        self.is_keyboard |= self.arrival == Arrival::KeyByKey;
+        Next::GoOn
+    }
+
+    /// Does something that counts as a line.
+    fn within_limits(&mut self, act: impl FnOnce(&mut Session) -> Next) -> Next {
+        match self.hold_back() {
+            ControlFlow::Continue(()) => act(self),
+            ControlFlow::Break(()) => Next::Lose,
+        }
     }
 
     /// Waits while the client has brought more than it may, unless the server has hung up.
@@ -205,31 +258,6 @@ impl Session {
         ControlFlow::Continue(())
     }
 
-    /// Nothing came for a while: what stands is a line, and a client that says nothing is a guest.
-    fn silence(&mut self) -> Next {
-        if !self.newline_seen && self.lines.is_mid_line() {
-            return self.finish_line();
-        }
-        self.join(None, self.counted);
-        self.end_lateness();
-        self.append();
-        Next::GoOn
-    }
-
-    fn finish_line(&mut self) -> Next {
-        let last = self.lines.finish().map(<[u8]>::to_vec);
-        let next = match last {
-            None => Next::GoOn,
-            // The rest of it may be late, and must not be said either.
-            Some(line) if self.expects_first && request::begins_like_http(&make_safe(&line)) => {
-                self.turn_away()
-            }
-            Some(line) => self.line(&Line::Whole(&line)),
-        };
-        self.append();
-        next
-    }
-
     /// The client is gone, or sends nothing more, or the server has hung up. In the tagged form all
     /// of that is a loss, and a line without its end is not one.
     fn end_of_input(mut self: Box<Self>) {
@@ -248,19 +276,21 @@ impl Session {
         self.lose(how);
     }
 
-    fn line(&mut self, line: &Line<'_>) -> Next {
+    fn line(&mut self, line: &Line<'_>, end: End) -> Next {
+        if let Some(foreign) = self.foreign(line, end) {
+            return self.turn_away(foreign);
+        }
         let (Line::Whole(bytes) | Line::TooLong(bytes)) = *line;
-        let text = make_safe(bytes);
-        if text.trim().is_empty() && matches!(line, Line::Whole(_)) {
+        let text = if self.is_keyboard { make_safe_as_typed(bytes) } else { make_safe(bytes) };
+        if is_blank(&text) && matches!(line, Line::Whole(_)) {
             self.count(&text);
             return Next::GoOn;
         }
         #[cfg(test)]
         self.break_down(&text);
+        self.expects_newline &= end == End::Silence;
         let is_first = std::mem::replace(&mut self.expects_first, false);
         match line {
-            Line::Whole(_) if is_first && request::is_http(&text) => self.turn_away(),
-            Line::TooLong(_) if is_first && request::begins_like_http(&text) => self.turn_away(),
             Line::Whole(_) if is_first && request::parse(&text) == Ok(Request::Tags) => self.tags(),
             Line::Whole(_) => {
                 let request = request::parse(&text);
@@ -296,16 +326,6 @@ impl Session {
         if let Standing::Joined(member) = &mut self.standing {
             member.line = self.counted;
         }
-    }
-
-    /// A client whose first line comes only when it is in the room already is far away, or waited.
-    fn tags(&mut self) -> Next {
-        match self.standing {
-            Standing::Seated(_) => self.form = Form::Tagged,
-            Standing::Joined(_) => self.is_late = true,
-            Standing::Gone => {}
-        }
-        Next::GoOn
     }
 
     /// A client that was late stays who it is.

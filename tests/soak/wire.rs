@@ -4,6 +4,8 @@ use std::io::{ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use chatroom::protocol::telnet::{Decoder, Piece};
+
 use crate::common::read;
 
 /// How long one look for what has come may take.
@@ -15,6 +17,7 @@ pub(crate) const FORGED: &str = "-- forged";
 /// A connection, read line by line.
 pub(crate) struct Wire {
     pub(crate) stream: TcpStream,
+    telnet: Decoder,
     /// The beginning of a line.
     partial: Vec<u8>,
 }
@@ -25,7 +28,7 @@ impl Wire {
         stream.set_nodelay(true).ok()?;
         stream.set_read_timeout(Some(LOOK)).ok()?;
         stream.set_write_timeout(Some(Duration::from_secs(2))).ok()?;
-        Some(Wire { stream, partial: Vec::new() })
+        Some(Wire { stream, telnet: Decoder::default(), partial: Vec::new() })
     }
 
     /// Whether the server took it.
@@ -38,7 +41,7 @@ impl Wire {
         let mut chunk = [0; 16 * 1024];
         match read(&mut self.stream, &mut chunk) {
             Ok(0) => return None,
-            Ok(length) => self.partial.extend_from_slice(&chunk[..length]),
+            Ok(length) => self.take(&chunk[..length]),
             Err(e) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&e.kind()) => {}
             Err(_) => return None,
         }
@@ -47,6 +50,15 @@ impl Wire {
         let lines: Vec<String> = whole.split_terminator('\n').map(str::to_owned).collect();
         lines.iter().for_each(|line| assert_harmless(line));
         Some(lines)
+    }
+
+    /// What answers questions of telnet's, which whoever sends random bytes asks, is no line.
+    fn take(&mut self, mut bytes: &[u8]) {
+        while let Some(piece) = self.telnet.next(&mut bytes) {
+            if let Piece::Text(text) = piece {
+                self.partial.extend_from_slice(text);
+            }
+        }
     }
 
     /// Ends it so that the server's system is told that it broke.

@@ -1,12 +1,13 @@
 //! The client's own commands: what a typed line asks of the client itself, and what it answers.
 //!
-//! Pure. They are read by the same rules as the server's: without regard to case, at the very
-//! beginning of the line, and `//` is none. Whatever is not the client's goes to the server.
+//! Pure. They are read by the same rules as the server's: without regard to case, at the beginning of
+//! what is seen of the line, and `//` is none. Whatever is not the client's goes to the server.
 
 use std::fmt;
 
 use crate::protocol::name::{BadName, Name};
 use crate::protocol::request;
+use crate::protocol::text::from_first_shown;
 
 /// The commands that the server never sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,10 +97,11 @@ pub(super) enum Misuse {
     Name(Command, BadName),
 }
 
-/// Reads a line as it was typed.
+/// Reads a line that has been made safe.
 pub(super) fn parse(line: &str) -> Result<Typed<'_>, Misuse> {
+    let line = from_first_shown(line);
     let (word, arguments) = line.split_at(line.find(char::is_whitespace).unwrap_or(line.len()));
-    let arguments = arguments.trim_start();
+    let arguments = from_first_shown(arguments);
     match Command::from_word(word) {
         None if request::parse(line) == Ok(request::Request::Help) => Ok(Typed::Help),
         None => Ok(Typed::ForServer),
@@ -174,7 +176,10 @@ mod tests {
             ("/frob", Ok(Typed::ForServer)),
             ("/rr x", Ok(Typed::ForServer)),
             ("//clear", Ok(Typed::ForServer)),
-            (" /clear", Ok(Typed::ForServer)),
+            (" //clear", Ok(Typed::ForServer)),
+            (" /clear", Ok(Typed::Clear)),
+            ("\t\u{a0}/r psst", Ok(Typed::Reply("psst"))),
+            (" /msg bob psst", Ok(Typed::ForServer)),
             ("/help", Ok(Typed::Help)),
             ("/HELP ", Ok(Typed::Help)),
             ("/help me", Ok(Typed::ForServer)),

@@ -1,6 +1,7 @@
 //! What was sent, to be called back and searched.
 
 use super::buffer::Buffer;
+use crate::protocol::text::{from_first_shown, is_blank};
 
 /// How many entries can be called back. More than anyone steps through with a key.
 pub(crate) const MOST: usize = 1000;
@@ -15,13 +16,13 @@ const SECRETS: [&str; 8] =
 
 /// Whether there may be a password in the line.
 pub(crate) fn is_secret(line: &str) -> bool {
-    let word = line.split_whitespace().next().unwrap_or_default();
+    let word = from_first_shown(line).split_whitespace().next().unwrap_or_default();
     SECRETS.iter().any(|secret| secret.eq_ignore_ascii_case(word))
 }
 
 /// Whether what was sent is to be remembered: no password ever is.
 pub(crate) fn is_memorable(entry: &str) -> bool {
-    entry.len() <= LONGEST && !entry.trim().is_empty() && !entry.lines().any(is_secret)
+    entry.len() <= LONGEST && !is_blank(entry) && !entry.lines().any(is_secret)
 }
 
 /// What was sent, oldest first.

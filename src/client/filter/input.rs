@@ -62,7 +62,8 @@ pub(super) fn read_lines(
     session: &Session<'_, Filter>,
     mut take: impl FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<(), End> {
-    let mut splitter = LineSplitter::new(MAX_LINE);
+    // As the server does, or the two would not count alike.
+    let mut splitter = LineSplitter::with_universal_newlines(MAX_LINE);
     let mut goes_on = ControlFlow::Continue(());
     read_input(session, |mut chunk| {
         while goes_on.is_continue()
@@ -88,7 +89,7 @@ fn as_sent<'a>(session: &Session<'_, Filter>, line: &'a [u8]) -> Cow<'a, [u8]> {
     let is_text = session.config.input == Input::Text && session.output.conversation.is_none();
     // It is the safe text that the server looks at.
     match text::make_safe(line) {
-        safe if is_text && safe.trim_start().starts_with('/') => {
+        safe if is_text && text::from_first_shown(&safe).starts_with('/') => {
             Cow::Owned(request::saying(&safe).into_owned().into_bytes())
         }
         _ => Cow::Borrowed(line),

@@ -8,10 +8,13 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::keyboard::Arrival;
+use super::login::End;
 use super::{Limits, Next, Session, Standing};
 use crate::protocol::lines::LineSplitter;
 use crate::protocol::name::Name;
 use crate::protocol::tag::{Body, Seq, Tag};
+use crate::protocol::telnet::Piece;
 use crate::safety::assert_safe;
 use crate::server::Config;
 use crate::server::connection::{Connection, ConnectionId};
@@ -91,7 +94,7 @@ impl Stage {
 
     /// All that becomes of the bytes.
     fn play(mut self, bytes: &[u8], size: usize) -> Vec<String> {
-        let mut splitter = LineSplitter::new(MAX_LINE);
+        let mut splitter = LineSplitter::with_universal_newlines(MAX_LINE);
         for (i, part) in bytes.split(|&byte| byte == SILENCE).enumerate() {
             if i > 0 && self.silence(&mut splitter) == Next::Leave {
                 return self.lines;
@@ -120,17 +123,42 @@ impl Stage {
 
     /// As the session does it, but with a look at each line's outcome.
     fn chunk(&mut self, splitter: &mut LineSplitter, mut chunk: &[u8]) -> Next {
-        self.session.newline_seen |= chunk.contains(&b'\n');
-        while let Some(line) = splitter.next(&mut chunk) {
-            let before = self.name();
-            let next = self.session.line(&line);
-            self.session.append();
-            self.look(before);
+        while let Some(piece) = self.session.telnet.next(&mut chunk) {
+            let next = match piece {
+                Piece::Text(text) => self.text(splitter, text),
+                Piece::Key(key) => {
+                    self.session.is_keyboard = true;
+                    self.text(splitter, &[key])
+                }
+                Piece::Request(request) => self.do_one(|session| session.telnet(request)),
+            };
             if next == Next::Leave {
                 return next;
             }
         }
         Next::GoOn
+    }
+
+    fn text(&mut self, splitter: &mut LineSplitter, mut text: &[u8]) -> Next {
+        while let Some(line) = splitter.next(&mut text) {
+            if self.do_one(|session| session.line(&line, End::Newline)) == Next::Leave {
+                return Next::Leave;
+            }
+        }
+        // However it is cut, it has come at once.
+        self.session.arrival = Arrival::AtOnce;
+        std::mem::swap(&mut self.session.lines, splitter);
+        let next = self.do_one(Session::look_at_beginning);
+        std::mem::swap(&mut self.session.lines, splitter);
+        next
+    }
+
+    fn do_one(&mut self, act: impl FnOnce(&mut Session) -> Next) -> Next {
+        let before = self.name();
+        let next = act(&mut self.session);
+        self.session.append();
+        self.look(before);
+        next
     }
 
     fn name(&self) -> Option<String> {

@@ -9,14 +9,11 @@ use crate::protocol::name::Name;
 use crate::protocol::reply::{Departure, Notice, Refusal, Speech};
 use crate::protocol::request::{Command, Misuse, Request};
 use crate::protocol::tag::{Seq, Token};
+use crate::protocol::telnet;
 use crate::protocol::text::shortened;
 use crate::server::batch::Batch;
 use crate::server::index::Form;
-use crate::server::kinds::{CAME_OR_WENT, TURNED_AWAY};
-use crate::server::member::{Member, Newcomer};
-use crate::server::rendering::tag;
-use crate::server::room::now;
-use crate::server::seat::Admitted;
+use crate::server::member::Member;
 
 /// How much is gathered, in bytes, before it is appended in the middle of a chunk: a few bytes can
 /// ask for a long answer.
@@ -34,7 +31,7 @@ impl Session {
     pub(super) fn request(&mut self, request: Result<Request<'_>, Misuse<'_>>) -> Next {
         match request {
             Ok(Request::Nothing) => {}
-            Ok(Request::Say(text)) => self.say(text),
+            Ok(Request::Say(text)) => self.say(&text),
             Ok(Request::Act(text)) => self.act(text),
             Ok(Request::Whisper { to, text }) => self.whisper(to, text),
             Ok(Request::Rename(name)) => self.rename(&name),
@@ -131,11 +128,6 @@ impl Session {
         }
     }
 
-    /// Whether a name can be asked for again: in the tagged form, until there is one.
-    fn has_open_name(&self) -> bool {
-        self.form == Form::Tagged && matches!(self.standing, Standing::Seated(_))
-    }
-
     fn who(&mut self) {
         self.with_member(|member, events| {
             for line in member.who() {
@@ -161,8 +153,22 @@ impl Session {
         });
     }
 
+    /// Answers one of telnet's commands. A client that asks has not joined by that.
+    pub(super) fn telnet(&mut self, request: telnet::Request) -> Next {
+        match (request.refusal(), &self.standing) {
+            (Some(refusal), Standing::Seated(_)) => self.connection.tell_bytes(&refusal),
+            (Some(refusal), Standing::Joined(member)) => member.answer_telnet(refusal),
+            (None, Standing::Seated(_)) => self.connection.tell(Notice::Here),
+            (None, Standing::Joined(_)) => {
+                self.with_member(|member, events| events.push(member.answer(), Notice::Here));
+            }
+            (_, Standing::Gone) => {}
+        }
+        Next::GoOn
+    }
+
     /// A client that quits before it has a name was never here.
-    fn quit(&mut self, farewell: &str) -> Next {
+    pub(super) fn quit(&mut self, farewell: &str) -> Next {
         let farewell = shortened(farewell, MAX_FAREWELL);
         match mem::replace(&mut self.standing, Standing::Gone) {
             Standing::Joined(member) => member.leave(Departure::Quit(&farewell)),
@@ -171,30 +177,8 @@ impl Session {
         Next::Leave
     }
 
-    /// A web page must not be able to post into a room on its reader's machine.
-    pub(super) fn turn_away(&mut self) -> Next {
-        let peer = self.connection.peer();
-        log::warn!(target: TURNED_AWAY, "{peer} speaks HTTP and was turned away");
-        match self.standing {
-            Standing::Seated(_) => self.connection.tell(Refusal::Http),
-            Standing::Joined(_) | Standing::Gone => self.answer(&Refusal::Http),
-        }
-        self.append();
-        self.quit("")
-    }
-
     pub(super) fn answer(&mut self, refusal: &Refusal<'_>) {
         self.with_member(|member, events| events.push(member.answer(), refusal));
-    }
-
-    /// Tells a client that it does not get the name it wants. In the tagged form it may ask for
-    /// another one.
-    fn refuse_name(&mut self, refusal: &Refusal<'_>) {
-        if self.has_open_name() {
-            self.connection.tell(format_args!("{}{refusal}", tag(self.form, None, now())));
-        } else {
-            self.answer(refusal);
-        }
     }
 
     /// Adds to what is appended next. A client that says something before it has a name is a guest.
@@ -205,43 +189,6 @@ impl Session {
         }
         if self.events.bytes() > MAX_EVENTS {
             self.append();
-        }
-    }
-
-    /// The line in hand is not done by that.
-    fn member(&mut self) {
-        if matches!(self.standing, Standing::Seated(_)) {
-            self.join(None, self.counted.saturating_sub(1));
-            if let Standing::Joined(member) = &mut self.standing {
-                member.line = self.counted;
-            }
-        }
-    }
-
-    /// Joins, when so many lines are done.
-    pub(super) fn join(&mut self, wanted: Option<&Name>, taken: u64) {
-        let standing = mem::replace(&mut self.standing, Standing::Gone);
-        let Standing::Seated(seat) = standing else {
-            self.standing = standing;
-            return;
-        };
-        let newcomer = Newcomer { connection: &self.connection, form: self.form, taken };
-        let taken_name = match seat.join(wanted, newcomer) {
-            Ok(Admitted { member, taken, here, closing }) => {
-                let (name, peer) = (member.name(), self.connection.peer());
-                if !closing {
-                    log::info!(target: CAME_OR_WENT, "{name} joined from {peer}, {here} here");
-                }
-                self.standing = Standing::Joined(member);
-                taken
-            }
-            Err(seat) => {
-                self.standing = Standing::Seated(seat);
-                true
-            }
-        };
-        if let Some(name) = wanted.filter(|_| taken_name) {
-            self.refuse_name(&Refusal::NameTaken(name));
         }
     }
 }

@@ -50,6 +50,9 @@ pub(crate) fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> 
     keepalive::watch_for_loss(stream)?;
     let socket = SockRef::from(stream);
     bound_repeats(&socket, patience)?;
+    // Or the system takes the last byte of telnet's SYNCH out of the stream, and the IAC before it stands
+    // alone.
+    socket.set_out_of_band_inline(true).ok();
     socket.set_send_buffer_size(SEND_BUFFER)
 }
 

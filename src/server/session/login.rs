@@ -1,0 +1,175 @@
+//! All before a name is settled: what is our protocol and what is not, when silence means something,
+//! and joining.
+
+use std::mem;
+use std::time::Duration;
+
+use super::keyboard::Silence;
+use super::{Next, Session, Standing};
+use crate::protocol::GRACE;
+use crate::protocol::foreign::{self, Foreign};
+use crate::protocol::lines::Line;
+use crate::protocol::name::Name;
+use crate::protocol::reply::Refusal;
+use crate::server::index::Form;
+use crate::server::kinds::{CAME_OR_WENT, TURNED_AWAY};
+use crate::server::member::Newcomer;
+use crate::server::rendering::tag;
+use crate::server::room::now;
+use crate::server::seat::Admitted;
+
+/// How a line has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// As lines end; one that is too long need not have.
+    Newline,
+    /// Nothing more has come for a while, or nothing more comes.
+    Silence,
+}
+
+impl Session {
+    /// How long to wait for more before that means something.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        let is_unnamed = matches!(self.standing, Standing::Seated(_));
+        if self.may_be_message() {
+            return self.arrival.patience(!is_unnamed);
+        }
+        (is_unnamed || self.is_late).then_some(GRACE)
+    }
+
+    /// Whether what stands unfinished may be all that comes: until a newline has come, a client may be
+    /// one that sends none.
+    fn may_be_message(&self) -> bool {
+        !self.lines.has_seen_end() && self.lines.is_mid_line()
+    }
+
+    /// Nothing came for a while: what stands is a line, and a client that says nothing is a guest.
+    pub(super) fn silence(&mut self) -> Next {
+        if self.may_be_message() {
+            match self.arrival.on_silence() {
+                Silence::Wait => return Next::GoOn,
+                Silence::Message => return self.finish_line(),
+                // So that it sees what happens in the room meanwhile.
+                Silence::Typing => {}
+            }
+        }
+        self.join(None, self.counted);
+        self.end_lateness();
+        self.append();
+        Next::GoOn
+    }
+
+    /// Takes what stands for a line.
+    pub(super) fn finish_line(&mut self) -> Next {
+        // A byte that might have begun a command of telnet's has not.
+        let rest = self.telnet.finish();
+        let mut next = if rest.is_empty() { Next::GoOn } else { self.text(rest) };
+        if next == Next::GoOn
+            && let Some(line) = self.lines.finish().map(<[u8]>::to_vec)
+        {
+            next = self.line(&Line::Whole(&line), End::Silence);
+        }
+        self.append();
+        next
+    }
+
+    /// What other protocol the client speaks, if its first line says so.
+    ///
+    /// That is the first one that is not blank, and the first such one that ends in a newline: of a
+    /// request, only the beginning may have come before a pause.
+    pub(super) fn foreign(&self, line: &Line<'_>, end: End) -> Option<Foreign> {
+        match (line, end) {
+            (Line::Whole(line), End::Newline) if self.expects_newline => foreign::of_line(line),
+            (Line::TooLong(line), _) if self.expects_newline => foreign::of_too_long(line),
+            (Line::Whole(line), End::Silence) if self.expects_first => foreign::of_unfinished(line),
+            (Line::Whole(_) | Line::TooLong(_), _) => None,
+        }
+    }
+
+    /// The same before the first line has ended: some protocols have no lines.
+    pub(super) fn look_at_beginning(&mut self) -> Next {
+        if self.expects_first
+            && let Some(foreign) = foreign::of_bytes(self.lines.beginning())
+        {
+            return self.turn_away(foreign);
+        }
+        Next::GoOn
+    }
+
+    /// A web page must not be able to post into a room on its reader's machine, and nobody in a room has
+    /// any use for what another protocol says.
+    pub(super) fn turn_away(&mut self, foreign: Foreign) -> Next {
+        let (peer, why) = (self.connection.peer(), foreign.description());
+        log::warn!(target: TURNED_AWAY, "{peer} was turned away: {why}");
+        let refusal = Refusal::Foreign(foreign);
+        match self.standing {
+            Standing::Seated(_) => self.connection.tell(refusal),
+            Standing::Joined(_) | Standing::Gone => self.answer(&refusal),
+        }
+        self.append();
+        self.quit("")
+    }
+
+    /// A client whose first line comes only when it is in the room already is far away, or waited.
+    pub(super) fn tags(&mut self) -> Next {
+        match self.standing {
+            Standing::Seated(_) => self.form = Form::Tagged,
+            Standing::Joined(_) => self.is_late = true,
+            Standing::Gone => {}
+        }
+        Next::GoOn
+    }
+
+    /// Whether a name can be asked for again: in the tagged form, until there is one.
+    pub(super) fn has_open_name(&self) -> bool {
+        self.form == Form::Tagged && matches!(self.standing, Standing::Seated(_))
+    }
+
+    /// Tells a client that it does not get the name it wants. In the tagged form it may ask for
+    /// another one.
+    pub(super) fn refuse_name(&mut self, refusal: &Refusal<'_>) {
+        if self.has_open_name() {
+            self.connection.tell(format_args!("{}{refusal}", tag(self.form, None, now())));
+        } else {
+            self.answer(refusal);
+        }
+    }
+
+    /// Sees to it that the client is in the room, as a guest if it has no name. The line in hand is not
+    /// done by that.
+    pub(super) fn member(&mut self) {
+        if matches!(self.standing, Standing::Seated(_)) {
+            self.join(None, self.counted.saturating_sub(1));
+            if let Standing::Joined(member) = &mut self.standing {
+                member.line = self.counted;
+            }
+        }
+    }
+
+    /// Joins, when so many lines are done.
+    pub(super) fn join(&mut self, wanted: Option<&Name>, taken: u64) {
+        let standing = mem::replace(&mut self.standing, Standing::Gone);
+        let Standing::Seated(seat) = standing else {
+            self.standing = standing;
+            return;
+        };
+        let newcomer = Newcomer { connection: &self.connection, form: self.form, taken };
+        let taken_name = match seat.join(wanted, newcomer) {
+            Ok(Admitted { member, taken, here, closing }) => {
+                let (name, peer) = (member.name(), self.connection.peer());
+                if !closing {
+                    log::info!(target: CAME_OR_WENT, "{name} joined from {peer}, {here} here");
+                }
+                self.standing = Standing::Joined(member);
+                taken
+            }
+            Err(seat) => {
+                self.standing = Standing::Seated(seat);
+                true
+            }
+        };
+        if let Some(name) = wanted.filter(|_| taken_name) {
+            self.refuse_name(&Refusal::NameTaken(name));
+        }
+    }
+}
