@@ -124,7 +124,9 @@ fn variable(command: &Command, error: &Error) -> Option<String> {
     let value = error.get(ContextKind::InvalidValue)?.to_string();
     let argument = command.get_arguments().find(|known| known.to_string() == argument)?;
     let (variable, its_value) = in_environment(argument)?;
-    (its_value == *value).then(|| variable.display().to_string())
+    // It may be one of several in it.
+    let is_in = its_value.to_string_lossy().split(',').any(|part| part == value);
+    is_in.then(|| variable.display().to_string())
 }
 
 /// What the parser has to say of wrong usage, in several paragraphs, as one line.

@@ -3,6 +3,7 @@
 //! Both programs speak it from here, so that what one writes the other reads. The parts, in the
 //! order that a line travels through them:
 //!
+//! - [`proxy`]: where a client is that comes by way of a proxy
 //! - [`telnet`]: a stream of bytes → text, without telnet's commands
 //! - [`lines`]: a stream of text → lines
 //! - [`text`]: one line's bytes → text that is safe to show
@@ -21,6 +22,7 @@ pub(crate) mod arbitrary;
 pub mod foreign;
 pub mod lines;
 pub mod name;
+pub mod proxy;
 pub mod reply;
 pub mod request;
 mod suggestion;

@@ -2,7 +2,7 @@
 //! and one more sends to them all.
 
 use std::io;
-use std::net::ToSocketAddrs;
+use std::net::{IpAddr, ToSocketAddrs};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -70,6 +70,8 @@ pub struct Config {
     /// The most clients at a time from one address, or from one IPv6 network of 64 bits; 0 is no
     /// limit.
     pub max_per_address: usize,
+    /// From where connections come by way of a proxy that says whose they are.
+    pub proxies: Vec<IpAddr>,
     /// The longest line, in bytes without its end.
     pub max_line: usize,
     /// How many lines a second a client may bring for long; 0 is no limit.
@@ -193,6 +195,7 @@ fn serve(
     let mut door = Door {
         room: Arc::clone(room),
         max_clients: config.max_clients,
+        proxies: config.proxies.iter().map(IpAddr::to_canonical).collect(),
         limits: Limits { line: config.max_line, rate: config.rate_limit },
         patience: config.stall_timeout,
         sessions: Vec::new(),
@@ -236,6 +239,8 @@ fn start(broadcaster: Broadcaster, shutdown: &Shutdown) -> Result<JoinHandle<()>
 struct Door {
     room: Arc<Room>,
     max_clients: usize,
+    /// From where connections come by way of a proxy.
+    proxies: Vec<IpAddr>,
     limits: Limits,
     /// How long a client may take nothing of what it is due.
     patience: Duration,
@@ -308,7 +313,11 @@ impl Door {
 
     fn admit(&mut self, connection: Arc<Connection>) -> io::Result<()> {
         let peer = connection.peer();
-        let seat = Seat::take(&self.room, peer.ip());
+        let seat = if self.proxies.contains(&peer.ip()) {
+            Seat::take_for_proxy(&self.room)
+        } else {
+            Seat::take(&self.room, peer.ip())
+        };
         if let Err(refusal) = &seat {
             let why = refusal.to_string();
             log::warn!(target: TURNED_AWAY, "{peer} was refused: {}", reply::words(&why));
@@ -397,6 +406,7 @@ mod tests {
     const CONFIG: Config = Config {
         max_clients: 100,
         max_per_address: 0,
+        proxies: Vec::new(),
         max_line: 4096,
         rate_limit: 0,
         replay: 0,

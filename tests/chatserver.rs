@@ -76,6 +76,12 @@ fn a_health_check_is_answered_and_neither_seen_nor_logged() {
     assert_eq!(log.len(), 3, "{log:#?}");
     let full = "!! the room is full (2 clients)\n";
     assert_eq!(health(server.address.port()), (Some(0), full.to_owned(), String::new()));
+    // Where the asker's own address is a proxy's, it says that it is nobody's client.
+    let server = TestServer::start(&["--proxy", "127.0.0.1"]);
+    let port = server.address.port().to_string();
+    let outcome =
+        run(chatserver().args(["--health-check", "0.0.0.0", &port, "--proxy", "127.0.0.1"]));
+    assert_eq!(outcome, (Some(0), banner.to_owned(), String::new()));
     drop(bob);
 }
 
@@ -155,6 +161,7 @@ fn the_environment_stands_for_every_argument() {
         ("PORT", "0"),
         ("MAX_CLIENTS", "2"),
         ("MAX_PER_ADDRESS", "2"),
+        ("PROXY", "192.0.2.9, 2001:db8::9"),
         ("MAX_LINE", "16"),
         ("RATE_LIMIT", "1"),
         ("REPLAY", "1"),
@@ -195,7 +202,7 @@ fn a_room_for_everyone_warns_of_what_that_means() {
 fn an_empty_variable_is_none_and_a_bad_one_is_named() {
     let mut command = chatserver();
     command.args(["127.0.0.1", "0"]);
-    for variable in ["MAX_CLIENTS", "MEMORY", "LOG_LEVEL", "LOG_FILE"] {
+    for variable in ["MAX_CLIENTS", "PROXY", "MEMORY", "LOG_LEVEL", "LOG_FILE"] {
         command.env(format!("CHATROOM_{variable}"), "");
     }
     TestServer::run(&mut command).join("alice").send("/quit\n");
@@ -203,6 +210,7 @@ fn an_empty_variable_is_none_and_a_bad_one_is_named() {
         ("ADDRESS", "127.0.0.1:5000", "give the port as a word of its own: 127.0.0.1 5000"),
         ("PORT", "http", "it must be a number from 0 to 65535; 0 is any free one"),
         ("MAX_CLIENTS", "0", "it must be a number from 1 to 100000"),
+        ("PROXY", "proxy.example", "it must be an IP address, such as 192.0.2.1"),
         ("MEMORY", "16MB", "it must be from 1M to 64G, in bytes or with K, M or G"),
         ("STALL_TIMEOUT", "-1", "it must be a number from 1 to 86400"),
         ("LOG_LEVEL", "loud", "it must be off, error, warn, info, debug or trace"),

@@ -23,7 +23,7 @@ _chatserver() {
 
     case "${cmd}" in
         chatserver)
-            opts="-v -h -V --max-clients --max-per-address --max-line --rate-limit --replay --memory --stall-timeout --away-timeout --verbose --log-level --health-check --log-file --help --version"
+            opts="-v -h -V --max-clients --max-per-address --proxy --max-line --rate-limit --replay --memory --stall-timeout --away-timeout --verbose --log-level --health-check --log-file --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -34,6 +34,10 @@ _chatserver() {
                     return 0
                     ;;
                 --max-per-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -259,6 +259,8 @@ pub enum Refusal<'a> {
     AddressFull(usize),
     /// The client speaks another protocol.
     Foreign(Foreign),
+    /// The connection is a proxy's, and does not begin with its header.
+    NoProxyHeader,
     /// `/tags` was not the first line.
     TagsTooLate,
     /// `/resume` in the usual form, or after the name was settled.
@@ -294,6 +296,12 @@ impl fmt::Display for Refusal<'_> {
                 write!(f, "the room is full for your address ({})", Count(*most, "client"))
             }
             Refusal::Foreign(foreign) => write!(f, "{}", foreign.refusal()),
+            Refusal::NoProxyHeader => {
+                write!(
+                    f,
+                    "this address is a proxy's, and its connections begin with a PROXY header"
+                )
+            }
             Refusal::TagsTooLate => write!(f, "/tags: that is for the first line alone"),
             Refusal::ResumeTooLate => {
                 write!(f, "/resume: that is for right after /tags, before there is a name")
@@ -515,6 +523,10 @@ mod tests {
             (
                 &Refusal::Foreign(Foreign::Other),
                 "!! this is a chat room: it takes lines of text, and no other protocol",
+            ),
+            (
+                &Refusal::NoProxyHeader,
+                "!! this address is a proxy's, and its connections begin with a PROXY header",
             ),
             (&Refusal::NameTaken(bob), "!! /nick: the name bob is taken"),
             (&Refusal::NobodyHere("bob"), "!! /msg: nobody here is called bob"),

@@ -30,7 +30,10 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 pub(crate) struct Connection {
     id: ConnectionId,
     socket: Socket,
+    /// The other end of the socket.
     peer: SocketAddr,
+    /// The client's end, if the other end is a proxy's and has told it.
+    client: OnceLock<SocketAddr>,
     verdict: OnceLock<Verdict>,
 }
 
@@ -42,12 +45,11 @@ impl Connection {
         peer: SocketAddr,
         patience: Duration,
     ) -> io::Result<Connection> {
-        // An IPv4 client of a socket that takes both is shown as one.
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         Ok(Connection {
             id,
             socket: Socket::new(stream, patience)?,
-            peer,
+            peer: canonical(peer),
+            client: OnceLock::new(),
             verdict: OnceLock::new(),
         })
     }
@@ -56,8 +58,14 @@ impl Connection {
         self.id
     }
 
+    /// Where the client connects from, as far as it is known.
     pub(crate) fn peer(&self) -> SocketAddr {
-        self.peer
+        self.client.get().copied().unwrap_or(self.peer)
+    }
+
+    /// The other end is a proxy's, which has said where the client connects from.
+    pub(crate) fn set_client(&self, client: SocketAddr) {
+        self.client.get_or_init(|| canonical(client));
     }
 
     /// Waits for bytes, `patience` long or for ever; 0 bytes are the end of the client's input.
@@ -103,4 +111,9 @@ impl Connection {
     pub(crate) fn verdict(&self) -> Option<Verdict> {
         self.verdict.get().copied()
     }
+}
+
+/// An IPv4 client of a socket that takes both is shown as one.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }

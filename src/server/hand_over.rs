@@ -69,6 +69,7 @@ impl House {
         let config = Config {
             max_clients: 10,
             max_per_address: 0,
+            proxies: Vec::new(),
             max_line: 4096,
             rate_limit: 0,
             replay: 20,

@@ -51,21 +51,31 @@ impl Seats {
         self.taken > 0
     }
 
-    fn take(&mut self, from: Origin) -> Result<(), Refusal<'static>> {
+    /// A place for a client from there; `None` is a proxy, and not counted by address.
+    fn take(&mut self, from: Option<Origin>) -> Result<(), Refusal<'static>> {
         if self.taken >= self.most {
             return Err(Refusal::RoomFull(self.most));
         }
+        if let Some(from) = from {
+            self.count(from)?;
+        }
+        self.taken += 1;
+        Ok(())
+    }
+
+    /// Counts one who has a place for that address.
+    fn count(&mut self, from: Origin) -> Result<(), Refusal<'static>> {
         let of_origin = self.by_origin.get(&from).copied().unwrap_or(0);
         if self.most_per_address > 0 && of_origin >= self.most_per_address {
             return Err(Refusal::AddressFull(self.most_per_address));
         }
         self.by_origin.insert(from, of_origin + 1);
-        self.taken += 1;
         Ok(())
     }
 
-    fn give_back(&mut self, from: Origin) {
+    fn give_back(&mut self, from: Option<Origin>) {
         self.taken -= 1;
+        let Some(from) = from else { return };
         if let Some(of_origin) = self.by_origin.get_mut(&from) {
             *of_origin -= 1;
             if *of_origin == 0 {
@@ -91,7 +101,8 @@ pub(crate) struct Admitted {
 #[derive(Debug)]
 pub(crate) struct Seat {
     room: Arc<Room>,
-    origin: Origin,
+    /// For which address it counts; `None` for a proxy's, as long as that has not said more.
+    origin: Option<Origin>,
     /// It was given back together with the leaving, before anyone could hear of that.
     given_back: bool,
 }
@@ -99,9 +110,30 @@ pub(crate) struct Seat {
 impl Seat {
     /// A place for one more client from there, if there is one.
     pub(crate) fn take(room: &Arc<Room>, from: IpAddr) -> Result<Seat, Refusal<'static>> {
-        let origin = Origin::of(from);
+        Seat::take_as(room, Some(Origin::of(from)))
+    }
+
+    /// A place for a client of a proxy, which is going to say where that is.
+    pub(crate) fn take_for_proxy(room: &Arc<Room>) -> Result<Seat, Refusal<'static>> {
+        Seat::take_as(room, None)
+    }
+
+    fn take_as(room: &Arc<Room>, origin: Option<Origin>) -> Result<Seat, Refusal<'static>> {
         room.lock().seats.take(origin)?;
         Ok(Seat { room: Arc::clone(room), origin, given_back: false })
+    }
+
+    /// Whether it was taken for a proxy, which has not said whose it is.
+    pub(crate) fn is_proxys(&self) -> bool {
+        self.origin.is_none()
+    }
+
+    /// Counts the place for the address of the client whom a proxy has named.
+    pub(crate) fn count_for(&mut self, client: IpAddr) -> Result<(), Refusal<'static>> {
+        let origin = Origin::of(client);
+        self.room.lock().seats.count(origin)?;
+        self.origin = Some(origin);
+        Ok(())
     }
 
     pub(super) fn room(&self) -> &Arc<Room> {
@@ -214,17 +246,34 @@ mod tests {
     fn one_address_does_not_take_all_places() {
         let origin = |address: &str| Origin::of(address.parse().expect("an address"));
         let mut seats = Seats::new(4, 2);
-        let mut take = |address: &str| seats.take(origin(address));
+        let mut take = |address: &str| seats.take(Some(origin(address)));
         assert_eq!(take("192.0.2.1"), Ok(()));
         assert_eq!(take("::ffff:192.0.2.1"), Ok(()));
         assert_eq!(take("192.0.2.1"), Err(Refusal::AddressFull(2)));
         assert_eq!(take("2001:db8::1"), Ok(()));
         assert_eq!(take("2001:db8::2:1"), Ok(()));
         assert_eq!(take("192.0.2.2"), Err(Refusal::RoomFull(4)));
-        seats.give_back(origin("2001:db8::3"));
-        assert_eq!(seats.take(origin("2001:db8:0:1::1")), Ok(()));
+        seats.give_back(Some(origin("2001:db8::3")));
+        assert_eq!(seats.take(Some(origin("2001:db8:0:1::1"))), Ok(()));
         for address in ["192.0.2.1", "192.0.2.1", "2001:db8::1", "2001:db8:0:1::"] {
-            seats.give_back(origin(address));
+            seats.give_back(Some(origin(address)));
+        }
+        assert!(!seats.are_taken() && seats.by_origin.is_empty());
+    }
+
+    #[test]
+    fn a_proxys_clients_count_for_their_own_addresses() {
+        let origin = |address: &str| Origin::of(address.parse().expect("an address"));
+        let mut seats = Seats::new(3, 1);
+        for _ in 0..3 {
+            assert_eq!(seats.take(None), Ok(()));
+        }
+        assert_eq!(seats.take(None), Err(Refusal::RoomFull(3)));
+        assert_eq!(seats.count(origin("192.0.2.1")), Ok(()));
+        assert_eq!(seats.count(origin("192.0.2.1")), Err(Refusal::AddressFull(1)));
+        assert_eq!(seats.count(origin("192.0.2.2")), Ok(()));
+        for from in [Some(origin("192.0.2.1")), None, Some(origin("192.0.2.2"))] {
+            seats.give_back(from);
         }
         assert!(!seats.are_taken() && seats.by_origin.is_empty());
     }

@@ -146,7 +146,11 @@ impl Session {
     /// Serves the client until it leaves. In a box: each move of it on the stack would stay with the
     /// thread for as long as that is there.
     pub(crate) fn run(mut self: Box<Self>) {
-        self.connection.tell(Notice::Banner);
+        match self.begin() {
+            Next::GoOn => {}
+            Next::Leave => return linger(&self.connection),
+            Next::Lose => return self.end_of_input(),
+        }
         let mut buffer = vec![0; SMALL_READ];
         loop {
             match self.connection.receive(&mut buffer, self.patience()) {

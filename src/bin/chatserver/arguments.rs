@@ -1,6 +1,7 @@
 //! What `chatserver` can be told on its command line and in its environment. It makes no use of
 //! `main.rs`, so that what is packaged can be made of it.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,6 +48,11 @@ pub(crate) struct Arguments {
     #[arg(value_parser = arguments::number(0..=100_000), allow_negative_numbers = true)]
     #[arg(env = "CHATROOM_MAX_PER_ADDRESS", hide_env_values = true)]
     max_per_address: u32,
+
+    /// A proxy's address, or several with commas: connections from there begin with a PROXY header
+    #[arg(long = "proxy", value_name = "ADDRESS", value_delimiter = ',', value_parser = proxy)]
+    #[arg(env = "CHATROOM_PROXY", hide_env_values = true)]
+    pub(crate) proxies: Vec<IpAddr>,
 
     /// The longest line in bytes, 16 to 65536
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_LINE as u32)]
@@ -107,6 +113,7 @@ impl Arguments {
         Config {
             max_clients: self.max_clients as usize,
             max_per_address: self.max_per_address as usize,
+            proxies: self.proxies.clone(),
             max_line: self.max_line as usize,
             rate_limit: self.rate_limit,
             replay: self.replay as usize,
@@ -121,6 +128,12 @@ impl Arguments {
         let least = if self.verbose { LevelFilter::Debug } else { LevelFilter::Off };
         self.log_level.max(least)
     }
+}
+
+/// The address of a proxy, which is no name: it is compared with those that connect.
+fn proxy(text: &str) -> Result<IpAddr, String> {
+    let address = text.trim().trim_start_matches('[').trim_end_matches(']');
+    address.parse().map_err(|_| "it must be an IP address, such as 192.0.2.1".to_owned())
 }
 
 /// A number of bytes, perhaps with K, M or G for powers of 1024.

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 
 /// Prints what the server that is asked says.
 fn check(arguments: &Arguments) -> Result<(), Problem> {
-    let said = health::check(&arguments.address, arguments.port)?;
+    let said = health::check(&arguments.address, arguments.port, &arguments.proxies)?;
     // A closed standard output makes no server ill.
     writeln!(io::stdout(), "{said}").ok();
     Ok(())

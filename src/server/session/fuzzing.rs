@@ -71,6 +71,7 @@ impl Stage {
         let config = Config {
             max_clients: 2,
             max_per_address: 0,
+            proxies: Vec::new(),
             max_line: MAX_LINE,
             rate_limit: 0,
             replay: 20,

@@ -2,6 +2,7 @@
 //! and joining.
 
 use std::mem;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::keyboard::Silence;
@@ -10,13 +11,16 @@ use crate::protocol::GRACE;
 use crate::protocol::foreign::{self, Foreign};
 use crate::protocol::lines::Line;
 use crate::protocol::name::Name;
-use crate::protocol::reply::Refusal;
+use crate::protocol::proxy;
+use crate::protocol::reply::{self, Notice, Refusal};
+use crate::server::connection::Connection;
 use crate::server::index::Form;
 use crate::server::kinds::{CAME_OR_WENT, TURNED_AWAY};
 use crate::server::member::Newcomer;
 use crate::server::rendering::tag;
 use crate::server::room::now;
 use crate::server::seat::Admitted;
+use crate::server::system::instant;
 
 /// How a line has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +31,61 @@ pub(super) enum End {
     Silence,
 }
 
+/// How long a proxy may take to send its header. Its protocol wants 3 s at least, in which a packet that
+/// was lost comes again.
+const HEADER_WAIT: Duration = Duration::from_secs(5);
+
+/// How much of a header is read at once, in bytes: nearly always all of it.
+const HEADER_READ: usize = 512;
+
+/// Why there is no header.
+enum NoHeader {
+    /// Nothing has come, and nothing more comes.
+    Gone,
+    /// Something else has come, or not enough in time.
+    Other,
+}
+
 impl Session {
+    /// Greets the client, once it is known where it is.
+    pub(super) fn begin(&mut self) -> Next {
+        let behind = match self.pass_header() {
+            Ok(behind) => behind,
+            Err(next) => {
+                self.standing = Standing::Gone;
+                return next;
+            }
+        };
+        self.connection.tell(Notice::Banner);
+        if behind.is_empty() { Next::GoOn } else { self.chunk(&behind) }
+    }
+
+    /// Takes a proxy's header off the front, and counts the client for its own address; what has come
+    /// behind that.
+    ///
+    /// # Errors
+    ///
+    /// What is to become of a client that is not let in, and has been told so.
+    fn pass_header(&mut self) -> Result<Vec<u8>, Next> {
+        let Standing::Seated(seat) = &mut self.standing else { return Ok(Vec::new()) };
+        if !seat.is_proxys() {
+            return Ok(Vec::new());
+        }
+        let by = self.connection.peer();
+        let (client, behind) = read_header(&self.connection).map_err(|why| match why {
+            NoHeader::Gone => Next::Lose,
+            NoHeader::Other => refuse(&self.connection, &Refusal::NoProxyHeader),
+        })?;
+        // Otherwise it is the proxy itself, or somebody whom it does not know.
+        if let Some(client) = client {
+            self.connection.set_client(client);
+            log::debug!("{} comes by way of {by}", self.connection.peer());
+            let counted = seat.count_for(self.connection.peer().ip());
+            counted.map_err(|why| refuse(&self.connection, &why))?;
+        }
+        Ok(behind)
+    }
+
     /// How long to wait for more before that means something.
     pub(super) fn patience(&self) -> Option<Duration> {
         let is_unnamed = matches!(self.standing, Standing::Seated(_));
@@ -172,4 +230,32 @@ impl Session {
             self.refuse_name(&Refusal::NameTaken(name));
         }
     }
+}
+
+/// The client's end, if the proxy names it, and what has come behind the header.
+fn read_header(connection: &Connection) -> Result<(Option<SocketAddr>, Vec<u8>), NoHeader> {
+    let until = instant() + HEADER_WAIT;
+    let (mut bytes, mut buffer) = (Vec::new(), vec![0; HEADER_READ]);
+    loop {
+        let left = until.saturating_duration_since(instant());
+        match connection.receive(&mut buffer, Some(left)) {
+            Ok(0) | Err(_) if bytes.is_empty() && instant() < until => return Err(NoHeader::Gone),
+            Ok(0) | Err(_) => return Err(NoHeader::Other),
+            Ok(length) => bytes.extend_from_slice(&buffer[..length]),
+        }
+        match proxy::parse(&bytes) {
+            Ok(None) => {}
+            Ok(Some(header)) => return Ok((header.client, bytes.split_off(header.length))),
+            Err(proxy::NoHeader) => return Err(NoHeader::Other),
+        }
+    }
+}
+
+/// Tells a client that it is not let in.
+fn refuse(connection: &Connection, why: &Refusal<'_>) -> Next {
+    let (peer, words) = (connection.peer(), why.to_string());
+    log::warn!(target: TURNED_AWAY, "{peer} was refused: {}", reply::words(&words));
+    connection.tell(why);
+    connection.finish();
+    Next::Leave
 }
