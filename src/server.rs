@@ -22,7 +22,9 @@ use system::thread::{self, JoinHandle};
 use system::{PollFd, TcpListener, listen, poll};
 use waker::Waker;
 
+mod account;
 mod allowance;
+mod arrears;
 mod away;
 mod batch;
 mod broadcaster;

@@ -195,6 +195,53 @@ fn another_name_counts_as_ten_lines() {
     assert_eq!(told.iter().filter(|line| *line == slow).count(), 1, "{told:?}");
 }
 
+/// What a client is told when it is held back.
+const SLOW: &str = "-- slow down: you are read at 20 lines a second";
+
+/// The lines up to the answer to `/who`, of a server whose only member is alice.
+fn told(alice: &mut TestClient) -> Vec<String> {
+    alice.send("/who\n");
+    std::iter::from_fn(|| alice.line()).take_while(|line| line != "-- 1 here: alice").collect()
+}
+
+#[test]
+fn a_long_line_counts_once_for_each_512_bytes() {
+    // 200 lines may come at once.
+    for (bytes, lines, is_slow) in [(512, 190, false), (513, 110, true), (4096, 30, true)] {
+        let server = TestServer::start(&["--rate-limit", "20"]);
+        let mut alice = server.join("alice");
+        alice.send(format!("{}\n", "x".repeat(bytes)).repeat(lines));
+        assert_eq!(
+            told(&mut alice).contains(&SLOW.to_owned()),
+            is_slow,
+            "{lines} of {bytes} bytes"
+        );
+    }
+}
+
+#[test]
+fn another_connection_brings_no_new_burst() {
+    let server = TestServer::start(&["--rate-limit", "20"]);
+    let mut alice = server.join("alice");
+    alice.send("x\n".repeat(190));
+    assert!(!told(&mut alice).contains(&SLOW.to_owned()));
+    alice.send("/quit\n");
+    alice.expect_end();
+    let mut alice = server.join("alice");
+    alice.send("x\n".repeat(150));
+    assert!(told(&mut alice).contains(&SLOW.to_owned()));
+}
+
+#[test]
+fn what_is_shown_again_counts_by_its_lines() {
+    let server = TestServer::start(&["--rate-limit", "20"]);
+    let mut alice = server.join("alice");
+    alice.send("x\n".repeat(100));
+    assert!(!told(&mut alice).contains(&SLOW.to_owned()));
+    alice.send("/history 100\n");
+    assert!(told(&mut alice).contains(&SLOW.to_owned()));
+}
+
 /// A member whose system holds little of what it does not take.
 fn join_with_little_room(server: &TestServer, name: &str) -> TestClient {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");

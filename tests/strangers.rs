@@ -191,7 +191,7 @@ fn one_byte_at_a_time_is_a_line_in_the_end() {
 #[test]
 fn an_endless_line_costs_no_memory_and_is_told_of_once() {
     const BYTES: usize = 256 << 20;
-    let mut house = House::open(&[]);
+    let mut house = House::open(&["--rate-limit", "0"]);
     let mut endless = house.server.join("endless");
     let memory = resident(house.server.id());
     let piece = vec![b'x'; 1 << 20];
@@ -211,6 +211,17 @@ fn an_endless_line_costs_no_memory_and_is_told_of_once() {
     assert_eq!(told, [once]);
     finish(endless, End::Closed);
     house.is_as_before();
+}
+
+#[test]
+fn an_endless_line_is_read_no_faster_than_others() {
+    let house = House::open(&["--rate-limit", "20"]);
+    let mut endless = house.server.join("endless");
+    // Far more than what may come at once, 100 KB, and a chunk.
+    endless.send(vec![b'x'; 400 * 1024]);
+    endless.expect("!! that line was too long and was not sent: the most is 4096 bytes");
+    endless.expect("-- slow down: you are read at 20 lines a second");
+    endless.reset();
 }
 
 #[test]

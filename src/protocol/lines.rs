@@ -116,6 +116,12 @@ impl LineSplitter {
         }
     }
 
+    /// Whether the current line is too long, and what comes of it is not kept.
+    #[must_use]
+    pub fn is_skipping(&self) -> bool {
+        self.state == State::Skipping
+    }
+
     /// What has arrived of a line whose end has not, unless it is too long.
     #[must_use]
     pub fn beginning(&self) -> &[u8] {

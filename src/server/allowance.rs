@@ -4,8 +4,18 @@
 
 use std::time::{Duration, Instant};
 
-/// How many seconds' worth may be brought at once, after a rest.
+/// How many seconds' worth may be brought at once, after a rest. What is costly takes as much in
+/// advance at most, so nobody has to be silent for longer.
 const BURST: u32 = 10;
+
+/// A line counts once for each so many bytes that it has begun: memory and the others' networks are
+/// filled by bytes, and nearly all that people say is shorter.
+pub(crate) const UNIT: usize = 512;
+
+/// As how many lines so many bytes count, which are one line.
+pub(crate) fn lines_in(bytes: usize) -> u32 {
+    bytes.div_ceil(UNIT).max(1).try_into().unwrap_or(u32::MAX)
+}
 
 /// How many lines are let through at once while a client is held back: a tenth of a second's, so
 /// that it does not wake for each of them.
@@ -20,6 +30,8 @@ pub(crate) struct Allowance {
     left: f64,
     /// When that was so.
     at: Instant,
+    /// How many of a burst were used up before, by connections of the same address.
+    inherited: f64,
     /// Whether the client has been told since it was last within its allowance.
     told: bool,
 }
@@ -34,8 +46,27 @@ pub(crate) enum Pass {
 }
 
 impl Allowance {
-    pub(crate) fn new(rate: u32, now: Instant) -> Allowance {
-        Allowance { rate, left: f64::from(rate * BURST), at: now, told: false }
+    /// An allowance of which so many lines were used up before.
+    pub(crate) fn new(rate: u32, used: f64, now: Instant) -> Allowance {
+        let most = f64::from(rate * BURST);
+        let inherited = used.min(most);
+        Allowance { rate, left: most - inherited, at: now, inherited, told: false }
+    }
+
+    /// How many lines of a burst are used up, besides those that were before.
+    pub(crate) fn used_up(&mut self, now: Instant) -> f64 {
+        self.refill(now);
+        (self.most() - self.left - self.inherited).max(0.0)
+    }
+
+    fn most(&self) -> f64 {
+        f64::from(self.rate * BURST)
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.left = (self.left + passed * f64::from(self.rate)).min(self.most());
+        self.at = now;
     }
 
     /// Asks for one more line.
@@ -43,11 +74,10 @@ impl Allowance {
         if self.rate == 0 {
             return Pass::Now;
         }
-        let (rate, most) = (f64::from(self.rate), f64::from(self.rate * BURST));
-        self.left += now.saturating_duration_since(self.at).as_secs_f64() * rate;
-        self.at = now;
-        if self.left >= most {
-            (self.left, self.told) = (most, false);
+        let rate = f64::from(self.rate);
+        self.refill(now);
+        if self.left >= self.most() {
+            self.told = false;
         }
         if self.left >= 1.0 {
             self.left -= 1.0;
@@ -60,7 +90,7 @@ impl Allowance {
     /// Takes so many lines more for one that is costly, be it in advance.
     pub(crate) fn charge(&mut self, lines: u32) {
         if self.rate > 0 {
-            self.left -= f64::from(lines);
+            self.left = (self.left - f64::from(lines)).max(-self.most());
         }
     }
 
@@ -83,7 +113,7 @@ mod tests {
     fn a_burst_passes_and_then_so_many_lines_a_second() {
         let start = Instant::now();
         let after = |millis| start + Duration::from_millis(millis);
-        let mut allowance = Allowance::new(100, start);
+        let mut allowance = Allowance::new(100, 0.0, start);
         assert_eq!(passing(&mut allowance, start), 1000);
         assert_eq!(allowance.take(start), Pass::After(Duration::from_millis(100)));
         assert_eq!(passing(&mut allowance, after(100)), 10);
@@ -91,29 +121,60 @@ mod tests {
         assert_eq!(passing(&mut allowance, after(60_000)), 1000);
         // A clock that is set back gives nothing and takes nothing.
         assert_eq!(passing(&mut allowance, start), 0);
-        let mut slow = Allowance::new(1, start);
+        let mut slow = Allowance::new(1, 0.0, start);
         assert_eq!(passing(&mut slow, start), 10);
         assert_eq!(slow.take(start), Pass::After(Duration::from_secs(1)));
-        let mut unlimited = Allowance::new(0, start);
+        let mut unlimited = Allowance::new(0, 0.0, start);
         assert_eq!(passing(&mut unlimited, start), 100_000);
     }
 
     #[test]
     fn what_is_costly_counts_for_more() {
         let start = Instant::now();
-        let mut allowance = Allowance::new(100, start);
+        let mut allowance = Allowance::new(100, 0.0, start);
         allowance.charge(1050);
         assert_eq!(allowance.take(start), Pass::After(Duration::from_millis(600)));
         assert_eq!(passing(&mut allowance, start + Duration::from_millis(600)), 10);
-        let mut unlimited = Allowance::new(0, start);
+        let mut unlimited = Allowance::new(0, 0.0, start);
         unlimited.charge(1000);
         assert_eq!(unlimited.take(start), Pass::Now);
     }
 
     #[test]
+    fn what_is_costly_takes_a_burst_in_advance_at_most() {
+        let start = Instant::now();
+        let mut allowance = Allowance::new(100, 0.0, start);
+        allowance.charge(u32::MAX);
+        assert_eq!(allowance.take(start), Pass::After(Duration::from_millis(10_100)));
+    }
+
+    #[test]
+    fn a_line_counts_once_for_each_512_bytes_that_it_has_begun() {
+        let counted = [0, 1, 512, 513, 1024, 1025, 4096, usize::MAX].map(lines_in);
+        assert_eq!(counted, [1, 1, 1, 2, 2, 3, 8, u32::MAX]);
+    }
+
+    #[test]
+    fn another_connection_brings_no_new_burst() {
+        let start = Instant::now();
+        let mut first = Allowance::new(100, 0.0, start);
+        assert_eq!(passing(&mut first, start), 1000);
+        let after = start + Duration::from_secs(2);
+        let used = first.used_up(after);
+        assert!((used - 800.0).abs() < 0.01, "{used}");
+        let mut second = Allowance::new(100, used, after);
+        assert_eq!(passing(&mut second, after), 200);
+        assert!((second.used_up(after) - 200.0).abs() < 0.01, "what the first used is not its own");
+        let mut third = Allowance::new(100, 1e9, after);
+        assert_eq!(third.take(after), Pass::After(Duration::from_millis(100)));
+        assert_eq!(passing(&mut third, after + Duration::from_secs(1)), 100);
+        assert!(third.used_up(after + Duration::from_secs(1)) < 0.01);
+    }
+
+    #[test]
     fn a_client_is_told_once_until_it_has_rested() {
         let start = Instant::now();
-        let mut allowance = Allowance::new(10, start);
+        let mut allowance = Allowance::new(10, 0.0, start);
         passing(&mut allowance, start);
         assert_eq!((allowance.news(), allowance.news()), (Some(10), None));
         passing(&mut allowance, start + Duration::from_secs(5));

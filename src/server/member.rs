@@ -238,11 +238,13 @@ impl Member {
     }
 
     /// Shows the newest lines again.
-    pub(crate) fn show_newest(&self, most: usize) {
+    pub(crate) fn show_newest(&self, most: usize) -> usize {
         let batches = self.seat.room().lock().transcript.snapshot();
         let batches = batches.iter().map(|batch| &**batch);
         let events = newest(batches, self.id, |_| true, most.min(recall::MOST));
+        let shown = events.len();
         self.recall(Recall::newest(self.form, events));
+        shown
     }
 
     /// Shows the newest lines again that have all of the words.

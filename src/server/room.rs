@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Config;
+use super::arrears::Arrears;
 use super::away::Away;
 use super::batch::Batch;
 use super::connection::{Connection, ConnectionId};
@@ -67,6 +68,8 @@ pub(super) struct State {
     traffic: Traffic,
     /// Who left last, newest last.
     pub(super) gone: VecDeque<Likeness>,
+    /// What the connections that have ended had used up of their allowances.
+    pub(super) arrears: Arrears,
     /// Clients that have a place, with or without a name.
     pub(super) seats: Seats,
     pub(super) next_id: u64,
@@ -142,6 +145,7 @@ impl Room {
             away: Away::new(config.away_timeout),
             traffic: Traffic::new(instant()),
             gone: VecDeque::new(),
+            arrears: Arrears::default(),
             seats: Seats::new(config.max_clients, config.max_per_address),
             next_id: 1,
             transcript: Transcript::new(config.memory),

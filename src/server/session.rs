@@ -9,7 +9,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::allowance::{Allowance, Pass};
+use super::account::Account;
+use super::allowance::{Pass, UNIT, lines_in};
 use super::batch::Batch;
 use super::connection::{Connection, Verdict};
 use super::figures::Said;
@@ -40,6 +41,9 @@ const SMALL_READ: usize = 512;
 /// The last size of that buffer.
 const LARGE_READ: usize = 64 * 1024;
 
+/// The longest line end, in bytes.
+const LINE_END: usize = 2;
+
 /// How long a session that holds its client back may not notice the server's end.
 const NAP: Duration = Duration::from_millis(100);
 
@@ -68,7 +72,9 @@ pub(crate) struct Session {
     telnet: Decoder,
     lines: LineSplitter,
     limits: Limits,
-    allowance: Allowance,
+    account: Account,
+    /// How many bytes have come of the current line, with its end, and were not charged for yet.
+    begun: usize,
     /// What is not yet appended to the room.
     events: Batch,
     /// How much of that was said.
@@ -123,6 +129,7 @@ impl Session {
         seat: Seat,
         limits: Limits,
     ) -> Session {
+        let account = Account::open(&room, connection.peer().ip(), limits.rate);
         Session {
             connection,
             room,
@@ -132,7 +139,8 @@ impl Session {
             telnet: Decoder::default(),
             lines: LineSplitter::with_universal_newlines(limits.line),
             limits,
-            allowance: Allowance::new(limits.rate, instant()),
+            account,
+            begun: 0,
             events: Batch::default(),
             said: Said::default(),
             arrival: Arrival::Nothing,
@@ -202,13 +210,21 @@ impl Session {
         let mut next = if goes_on { self.go_on(text) } else { Next::GoOn };
         let mut lines = std::mem::replace(&mut self.lines, LineSplitter::new(0));
         let (mut rest, mut has_split) = (text, false);
-        while next == Next::GoOn
-            && let Some(line) = lines.next(&mut rest)
-        {
+        while next == Next::GoOn {
+            let before = rest.len();
+            let line = lines.next(&mut rest);
+            self.begun += before - rest.len();
+            let Some(line) = line else { break };
             has_split = true;
-            next = self.within_limits(|session| session.line(&line, End::Newline));
+            next = self.within_limits(|session| {
+                session.charge_for(&line);
+                session.line(&line, End::Newline)
+            });
         }
         self.lines = lines;
+        if next == Next::GoOn && self.lines.is_skipping() {
+            next = self.charge_for_skipped();
+        }
         if next != Next::GoOn || !self.lines.is_mid_line() {
             return next;
         }
@@ -240,13 +256,38 @@ impl Session {
         }
     }
 
+    /// Has a line count for all of its bytes; as one line it has counted already.
+    pub(super) fn charge_for(&mut self, line: &Line<'_>) {
+        let came = std::mem::take(&mut self.begun);
+        let bytes = match line {
+            // What came besides was the rest of one that was too long, or the line's end.
+            Line::Whole(line) => line.len().max(came.saturating_sub(LINE_END)),
+            Line::TooLong(_) => came,
+        };
+        self.account.allowance.charge(lines_in(bytes) - 1);
+    }
+
+    /// The same for what has come of a line that is too long, and is not kept. Its client is held back
+    /// by it, too.
+    fn charge_for_skipped(&mut self) -> Next {
+        let units = self.begun / UNIT;
+        if units == 0 {
+            return Next::GoOn;
+        }
+        self.begun %= UNIT;
+        self.within_limits(|session| {
+            session.account.allowance.charge(lines_in(units * UNIT) - 1);
+            Next::GoOn
+        })
+    }
+
     /// Waits while the client has brought more than it may, unless the server has hung up.
     fn hold_back(&mut self) -> ControlFlow<()> {
-        while let Pass::After(wait) = self.allowance.take(instant()) {
+        while let Pass::After(wait) = self.account.allowance.take(instant()) {
             if self.connection.verdict().is_some() {
                 return ControlFlow::Break(());
             }
-            if let Some(rate) = self.allowance.news() {
+            if let Some(rate) = self.account.allowance.news() {
                 let peer = self.connection.peer();
                 log::info!(target: HELD_BACK, "{peer} is held back to {rate} lines a second");
                 self.with_member(|member, events| {
@@ -354,7 +395,8 @@ impl Session {
         self.said = Said::default();
     }
 
-    fn lose(self: Box<Self>, how: Departure<'_>) {
+    fn lose(mut self: Box<Self>, how: Departure<'_>) {
+        self.account.settle();
         debug_assert!(self.events.is_empty() || self.room.is_closing());
         match self.standing {
             Standing::Joined(member) => member.lose(how),

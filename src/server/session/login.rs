@@ -13,6 +13,7 @@ use crate::protocol::lines::Line;
 use crate::protocol::name::Name;
 use crate::protocol::proxy;
 use crate::protocol::reply::{self, Notice, Refusal};
+use crate::server::account::Account;
 use crate::server::connection::Connection;
 use crate::server::index::Form;
 use crate::server::kinds::{CAME_OR_WENT, TURNED_AWAY};
@@ -82,6 +83,8 @@ impl Session {
             log::debug!("{} comes by way of {by}", self.connection.peer());
             let counted = seat.count_for(self.connection.peer().ip());
             counted.map_err(|why| refuse(&self.connection, &why))?;
+            let from = self.connection.peer().ip();
+            self.account = Account::open(&self.room, from, self.limits.rate);
         }
         Ok(behind)
     }
@@ -125,7 +128,9 @@ impl Session {
         if next == Next::GoOn
             && let Some(line) = self.lines.finish().map(<[u8]>::to_vec)
         {
-            next = self.line(&Line::Whole(&line), End::Silence);
+            let line = Line::Whole(&line);
+            self.charge_for(&line);
+            next = self.line(&line, End::Silence);
         }
         self.append();
         next

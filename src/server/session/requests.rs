@@ -36,9 +36,12 @@ impl Session {
             Ok(Request::Whisper { to, text }) => self.whisper(to, text),
             Ok(Request::Rename(name)) => self.rename(&name),
             Ok(Request::Who) => self.who(),
-            Ok(Request::History(most)) => self.recall(|member| member.show_newest(most)),
+            Ok(Request::History(most)) => {
+                let shown = self.recall(|member| member.show_newest(most)).unwrap_or(0);
+                self.account.allowance.charge(shown.try_into().unwrap_or(u32::MAX));
+            }
             Ok(Request::Search { words, most }) => {
-                self.allowance.charge(SEARCH_COST);
+                self.account.allowance.charge(SEARCH_COST);
                 self.recall(|member| member.show_found(words, most));
             }
             Ok(Request::Help) => self.help(),
@@ -86,7 +89,7 @@ impl Session {
         if matches!(self.standing, Standing::Seated(_)) {
             return self.join(Some(name), self.counted);
         }
-        self.allowance.charge(RENAME_COST);
+        self.account.allowance.charge(RENAME_COST);
         if let Standing::Joined(member) = &mut self.standing
             && let Err(refusal) = member.rename(name)
         {
@@ -136,11 +139,12 @@ impl Session {
         });
     }
 
-    fn recall(&mut self, show: impl FnOnce(&Member)) {
+    fn recall<R>(&mut self, show: impl FnOnce(&Member) -> R) -> Option<R> {
         self.member();
         self.append();
-        if let Standing::Joined(member) = &self.standing {
-            show(member);
+        match &self.standing {
+            Standing::Joined(member) => Some(show(member)),
+            Standing::Seated(_) | Standing::Gone => None,
         }
     }
 
@@ -169,6 +173,7 @@ impl Session {
 
     /// A client that quits before it has a name was never here.
     pub(super) fn quit(&mut self, farewell: &str) -> Next {
+        self.account.settle();
         let farewell = shortened(farewell, MAX_FAREWELL);
         match mem::replace(&mut self.standing, Standing::Gone) {
             Standing::Joined(member) => member.leave(Departure::Quit(&farewell)),
