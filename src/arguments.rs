@@ -13,17 +13,29 @@ use log::LevelFilter;
 use crate::problem;
 use crate::protocol::DEFAULT_ADDRESS;
 
+/// What a program was started with.
+#[derive(Debug)]
+pub struct Parsed<A> {
+    /// Its arguments.
+    pub arguments: A,
+    /// What to log of variables of the environment that are not meant for it.
+    pub set_aside: Vec<String>,
+}
+
 /// The program's arguments. An empty environment variable is as good as none: service managers and
-/// container files set them so.
+/// container files set them so. Nor is one for us that Kubernetes or Docker sets for a service of our
+/// name.
 ///
 /// # Errors
 ///
 /// The program is to end with this status, and has said why: help or the version was asked for, or
 /// the arguments are wrong.
-pub fn parse<A: Parser>() -> Result<A, ExitCode> {
-    let mut command = A::command().mut_args(without_empty_environment);
+pub fn parse<A: Parser>() -> Result<Parsed<A>, ExitCode> {
+    let mut set_aside = Vec::new();
+    let mut command = A::command().mut_args(|argument| with_environment(argument, &mut set_aside));
     let matches = command.try_get_matches_from_mut(std::env::args_os());
-    matches.and_then(|mut matches| A::from_arg_matches_mut(&mut matches)).map_err(|error| {
+    let parsed = matches.and_then(|mut matches| A::from_arg_matches_mut(&mut matches));
+    parsed.map(|arguments| Parsed { arguments, set_aside }).map_err(|error| {
         if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
             // A closed standard output is no reason to fail.
             error.print().ok();
@@ -34,27 +46,45 @@ pub fn parse<A: Parser>() -> Result<A, ExitCode> {
     })
 }
 
-/// An address or a host name. A number alone is a port in the wrong place, which would be taken for
-/// an address; brackets belong to an IPv6 address.
+/// An address or a host name. A number alone, or behind a colon, is a port in the wrong place, which
+/// would be taken for an address or a name; brackets belong to an IPv6 address.
 ///
 /// # Errors
 ///
 /// What is wrong with it, for the user.
 pub fn host(text: &str) -> Result<String, String> {
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(format!("that is a port; give the address first: {DEFAULT_ADDRESS} {text}"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    if let Some((_, behind)) = text.split_once("://") {
+        let place = behind.split(['/', '?', '#']).next().filter(|place| !place.is_empty());
+        let place = place.unwrap_or(DEFAULT_ADDRESS);
+        return Err(format!("that is a URL; give the address alone: {}", as_words(place)));
     }
-    if let Some((host, port)) = text.split_once(':')
-        && !host.is_empty()
-        && port.parse::<u16>().is_ok()
-    {
-        return Err(format!("give the port as a word of its own: {host} {port}"));
+    let port = text.strip_prefix(':').unwrap_or(text);
+    if is_number(port) {
+        return Err(format!("that is a port; give the address first: {DEFAULT_ADDRESS} {port}"));
+    }
+    if with_port(text).is_some() {
+        return Err(format!("give the port as a word of its own: {}", as_words(text)));
     }
     let host = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     if host.is_empty() {
         return Err("give an address or a host name".to_owned());
     }
     Ok(host.to_owned())
+}
+
+/// The host and the port of `host:port` or `[address]:port`. An IPv6 address has more colons.
+fn with_port(text: &str) -> Option<(&str, &str)> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => rest.split_once("]:")?,
+        None => text.split_once(':')?,
+    };
+    (!host.is_empty() && port.parse::<u16>().is_ok()).then_some((host, port))
+}
+
+/// A host, and its port if it has one, as they are given on the command line.
+fn as_words(text: &str) -> String {
+    with_port(text).map_or_else(|| text.to_owned(), |(host, port)| format!("{host} {port}"))
 }
 
 /// The port of a server to connect to.
@@ -98,10 +128,29 @@ pub fn log_level(text: &str) -> Result<LevelFilter, String> {
     text.parse().map_err(|_| "it must be off, error, warn, info, debug or trace".to_owned())
 }
 
-fn without_empty_environment(argument: Arg) -> Arg {
-    match in_environment(&argument) {
-        Some((_, value)) if value.is_empty() => argument.env(None::<&str>),
-        _ => argument,
+/// The argument, without its variable where that is empty or not meant for us.
+fn with_environment(argument: Arg, set_aside: &mut Vec<String>) -> Arg {
+    let Some((variable, value)) = in_environment(&argument) else { return argument };
+    if is_of_a_service(&variable.to_string_lossy(), &value.to_string_lossy()) {
+        let (variable, value) = (variable.display(), value.display());
+        set_aside.push(format!(
+            "{variable} is {value}, which Kubernetes or Docker has set for a service of that name; \
+             it is not used"
+        ));
+    } else if !value.is_empty() {
+        return argument;
+    }
+    argument.env(None::<&str>)
+}
+
+/// Whether a variable tells of a service called chatroom, not of what we are to do: Kubernetes sets
+/// `CHATROOM_PORT=tcp://10.0.0.1:5000` in every pod beside such a Service, and Docker's links that and
+/// `CHATROOM_NAME=/client/chatroom`.
+fn is_of_a_service(variable: &str, value: &str) -> bool {
+    match variable {
+        "CHATROOM_PORT" => ["tcp://", "udp://", "sctp://"].iter().any(|it| value.starts_with(it)),
+        "CHATROOM_NAME" => value.starts_with('/'),
+        _ => false,
     }
 }
 
@@ -166,12 +215,45 @@ mod tests {
     }
 
     #[test]
+    fn a_port_in_the_wrong_place_is_told_where_it_belongs() {
+        let first = "that is a port; give the address first: 127.0.0.1 5000";
+        for (text, told) in [
+            ("5000", first),
+            (":5000", first),
+            ("host:5000", "give the port as a word of its own: host 5000"),
+            ("[::1]:5000", "give the port as a word of its own: ::1 5000"),
+            ("tcp://10.0.0.1:5000", "that is a URL; give the address alone: 10.0.0.1 5000"),
+            ("http://host/room", "that is a URL; give the address alone: host"),
+        ] {
+            assert_eq!(host(text), Err(told.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_set_for_a_service_of_our_name_is_not_for_us() {
+        for (variable, value, is) in [
+            ("CHATROOM_PORT", "tcp://10.96.0.7:5000", true),
+            ("CHATROOM_PORT", "udp://10.96.0.7:5000", true),
+            ("CHATROOM_PORT", "5000", false),
+            ("CHATROOM_PORT", "http", false),
+            ("CHATROOM_NAME", "/client/chatroom", true),
+            ("CHATROOM_NAME", "alice", false),
+            ("CHATROOM_HOST", "tcp://10.96.0.7:5000", false),
+        ] {
+            assert_eq!(is_of_a_service(variable, value), is, "{variable}={value}");
+        }
+    }
+
+    #[test]
     fn a_host_has_no_port() {
         let cases = [
             ("chat.local", Some("chat.local")),
             ("127.0.0.1", Some("127.0.0.1")),
             ("[::1]", Some("::1")),
             ("::1", Some("::1")),
+            ("::", Some("::")),
+            ("::5000", Some("::5000")),
+            ("fe80::1%eth0", Some("fe80::1%eth0")),
             ("5000", None),
             ("chat.local:5000", None),
             ("", None),

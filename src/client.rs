@@ -96,6 +96,8 @@ pub struct Config {
     pub input: Input,
     /// Whether standard output, where it is no terminal, gets only what is said from now on.
     pub quiet: bool,
+    /// What to log of variables of the environment that are not used.
+    pub set_aside: Vec<String>,
     /// What to do when the connection is lost. Without a choice, it is made again in a terminal, and
     /// is the end of a filter.
     pub on_loss: Option<OnLoss>,
@@ -247,4 +249,5 @@ fn begin_log<O: Output + 'static>(config: &Config, output: &Arc<O>) {
         }
     }
     info!("chatclient {} begins", env!("CARGO_PKG_VERSION"));
+    config.set_aside.iter().for_each(|variable| info!("{variable}"));
 }

@@ -2,7 +2,7 @@
 //! and one more sends to them all.
 
 use std::io;
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -15,6 +15,8 @@ use crate::protocol::reply;
 use broadcaster::Broadcaster;
 use connection::{Connection, ConnectionId, Verdict};
 use kinds::TURNED_AWAY;
+#[cfg(unix)]
+use open_files::TooFew;
 use room::Room;
 use seat::Seat;
 use session::{Limits, Session};
@@ -23,6 +25,7 @@ use system::{PollFd, TcpListener, listen, poll};
 use waker::Waker;
 
 mod account;
+mod addresses;
 mod allowance;
 mod arrears;
 mod away;
@@ -36,6 +39,8 @@ pub mod health;
 mod index;
 mod kinds;
 mod member;
+#[cfg(unix)]
+mod open_files;
 mod outline;
 mod presence;
 mod reader;
@@ -51,6 +56,7 @@ mod transcript;
 mod waiting_lines;
 mod waker;
 
+pub use addresses::reachable;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;
 
@@ -172,18 +178,37 @@ pub fn run(
 ) -> Result<(), Problem> {
     log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
     let at = listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
+    log_addresses(at);
+    #[cfg(unix)]
+    log_lack_of_files(config.max_clients);
+    let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
+    let room = Arc::new(Room::new(waker, config));
+    status.is_of(&room);
+    let broadcaster = Broadcaster::new(Arc::clone(&room), config.stall_timeout);
+    serve(listener, config, shutdown, &room, broadcaster)
+}
+
+fn log_addresses(at: SocketAddr) {
     log::info!("listening on {at}");
+    for address in reachable(at) {
+        log::info!("others join with: chatclient {address} {}", at.port());
+    }
     if at.ip().is_unspecified() {
         log::warn!(
             "everyone who can reach this machine can join, read and write: there are no passwords \
              and no encryption"
         );
     }
-    let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
-    let room = Arc::new(Room::new(waker, config));
-    status.is_of(&room);
-    let broadcaster = Broadcaster::new(Arc::clone(&room), config.stall_timeout);
-    serve(listener, config, shutdown, &room, broadcaster)
+}
+
+#[cfg(unix)]
+fn log_lack_of_files(max_clients: usize) {
+    if let Some(TooFew { clients, files }) = open_files::make_room(max_clients) {
+        log::warn!(
+            "about {clients} of {max_clients} clients fit: the system lets this process have {files} \
+             files open (ulimit -n)"
+        );
+    }
 }
 
 fn serve(

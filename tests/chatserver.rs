@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
 #[cfg(target_os = "linux")]
@@ -72,8 +73,8 @@ fn a_health_check_is_answered_and_neither_seen_nor_logged() {
     let bob = server.join("bob");
     alice.expect("-- bob joined");
     let log = server.log_up_to("bob joined");
-    assert!(log[0].contains("begins") && log[1].contains("alice joined"), "{log:#?}");
-    assert_eq!(log.len(), 3, "{log:#?}");
+    assert!(log[1].contains("listening on") && log[2].contains("alice joined"), "{log:#?}");
+    assert_eq!(log.len(), 4, "{log:#?}");
     let full = "!! the room is full (2 clients)\n";
     assert_eq!(health(server.address.port()), (Some(0), full.to_owned(), String::new()));
     // Where the asker's own address is a proxy's, it says that it is nobody's client.
@@ -120,6 +121,7 @@ fn wrong_usage_is_one_line_that_says_what_is_right_and_status_2() {
     let size = "it must be from 1M to 64G, in bytes or with K, M or G";
     let cases: &[(&[&str], &str)] = &[
         (&["5000"], "that is a port; give the address first: 127.0.0.1 5000"),
+        (&[":5000"], "that is a port; give the address first: 127.0.0.1 5000"),
         (&["", "5000"], "give an address or a host name"),
         (&["127.0.0.1", "65536"], port),
         (&["127.0.0.1", "http"], port),
@@ -196,6 +198,63 @@ fn a_room_for_everyone_warns_of_what_that_means() {
         "everyone who can reach this machine can join, read and write: there are no passwords and \
          no encryption"
     ));
+}
+
+#[test]
+fn what_kubernetes_sets_for_a_service_of_our_name_is_not_used_and_told() {
+    let mut command = chatserver();
+    command.env("CHATROOM_PORT", "tcp://10.96.0.7:5000").args(["127.0.0.1"]);
+    // The usual port may be somebody's here.
+    let mut process = command.spawn().expect("it starts");
+    let log = BufReader::new(process.stderr.take().expect("it is piped"));
+    let first = log.lines().map_while(Result::ok).next().expect("it says something");
+    process.kill().ok();
+    process.wait().expect("it is our child");
+    let told = "[INFO ] CHATROOM_PORT is tcp://10.96.0.7:5000, which Kubernetes or Docker has set for a \
+                service of that name; it is not used";
+    assert!(first.ends_with(told), "{first}");
+}
+
+#[test]
+fn it_tells_at_which_addresses_others_can_reach_it_behind_the_line_for_scripts() {
+    let mut process = chatserver().args(["0.0.0.0", "0"]).spawn().expect("it starts");
+    let mut out = BufReader::new(process.stdout.take().expect("it is piped"));
+    let mut line = String::new();
+    out.read_line(&mut line).expect("it speaks");
+    let port = line.trim_end().strip_prefix("listening on 0.0.0.0:").expect(&line).to_owned();
+    let log = BufReader::new(process.stderr.take().expect("it is piped"));
+    let is_address = |line: &str| line.contains("] others join with: ");
+    let log: Vec<_> =
+        log.lines().map_while(Result::ok).take_while(|it| !it.contains("[WARN ]")).collect();
+    process.kill().ok();
+    process.wait().expect("it is our child");
+    let rest: Vec<_> = out.lines().map_while(Result::ok).collect();
+    for line in &rest {
+        let words: Vec<_> = line.split(' ').collect();
+        let [rest @ .., address, its_port] = &words[..] else { panic!("{line}") };
+        assert_eq!(
+            (rest.join(" "), its_port),
+            ("others join with: chatclient".to_owned(), &&*port)
+        );
+        let address: std::net::Ipv4Addr = address.parse().expect(line);
+        assert!(!address.is_loopback() && !address.is_unspecified(), "{line}");
+    }
+    assert_eq!(log.iter().filter(|line| is_address(line)).count(), rest.len());
+    assert!(log[1].ends_with(&format!("] listening on 0.0.0.0:{port}")), "{log:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn it_raises_the_limit_on_open_files_or_says_how_many_clients_fit() {
+    let soft = "ulimit -Sn 40; exec \"$0\" 127.0.0.1 0 --max-clients 60";
+    let server = TestServer::run(&mut chatserver_by(soft));
+    let clients: Vec<_> = (0..50).map(|number| server.join(&format!("n{number}"))).collect();
+    assert_eq!(clients.len(), 50);
+    let hard = "ulimit -n 40; exec \"$0\" 127.0.0.1 0 --max-clients 60";
+    let server = TestServer::run(&mut chatserver_by(hard));
+    server.logs(
+        "about 24 of 60 clients fit: the system lets this process have 40 files open (ulimit -n)",
+    );
 }
 
 #[test]

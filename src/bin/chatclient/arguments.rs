@@ -127,6 +127,7 @@ impl From<Arguments> for Config {
             },
             quiet: arguments.quiet,
             history: if arguments.no_history { None } else { client::history_path() },
+            set_aside: Vec::new(),
             on_loss: match (arguments.reconnect, arguments.no_reconnect) {
                 (true, _) => Some(OnLoss::ComesBack),
                 (false, true) => Some(OnLoss::Ends),

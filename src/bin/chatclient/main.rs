@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use chatroom::client;
+use chatroom::arguments::Parsed;
+use chatroom::client::{self, Config};
 
 use crate::arguments::Arguments;
 
@@ -10,7 +11,9 @@ mod arguments;
 
 fn main() -> ExitCode {
     match chatroom::arguments::parse::<Arguments>() {
-        Ok(arguments) => client::run(&arguments.into()),
+        Ok(Parsed { arguments, set_aside }) => {
+            client::run(&Config { set_aside, ..arguments.into() })
+        }
         Err(status) => status,
     }
 }

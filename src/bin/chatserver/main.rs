@@ -1,9 +1,11 @@
 //! `chatserver`: arguments and exit status, nothing else. What it does is in `chatroom::server`.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use chatroom::arguments::Parsed;
 use chatroom::logging::{self, LogFile, OnTrouble, Writers};
 use chatroom::problem::{self, Problem};
 use chatroom::server::{self, Shutdown, Status, health};
@@ -17,11 +19,12 @@ mod arguments;
 mod signals;
 
 fn main() -> ExitCode {
-    let arguments: Arguments = match chatroom::arguments::parse() {
-        Ok(arguments) => arguments,
+    let Parsed { arguments, set_aside } = match chatroom::arguments::parse::<Arguments>() {
+        Ok(parsed) => parsed,
         Err(status) => return status,
     };
-    let outcome = if arguments.health_check { check(&arguments) } else { serve(&arguments) };
+    let outcome =
+        if arguments.health_check { check(&arguments) } else { serve(&arguments, &set_aside) };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
@@ -39,7 +42,7 @@ fn check(arguments: &Arguments) -> Result<(), Problem> {
     Ok(())
 }
 
-fn serve(arguments: &Arguments) -> Result<(), Problem> {
+fn serve(arguments: &Arguments, set_aside: &[String]) -> Result<(), Problem> {
     #[cfg(unix)]
     let ignored = Ignored::at_start();
     let log = Arc::new(begin_log(arguments)?);
@@ -49,6 +52,7 @@ fn serve(arguments: &Arguments) -> Result<(), Problem> {
     signals::heed(&controls, ignored)?;
     #[cfg(windows)]
     signals::heed(&controls)?;
+    set_aside.iter().for_each(|variable| log::info!("{variable}"));
     let ended = hold_room(arguments, &controls);
     log.flush();
     ended
@@ -64,7 +68,7 @@ fn hold_room(arguments: &Arguments, controls: &Controls) -> Result<(), Problem> 
     let listener = server::bind(&arguments.address, arguments.port)?;
     let at = listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
     // A closed standard output is no reason not to serve.
-    writeln!(io::stdout(), "listening on {at}").and_then(|()| io::stdout().flush()).ok();
+    print_addresses(at).ok();
     let ended = server::run(listener, &arguments.config(), &controls.shutdown, &controls.status);
     // So that the last line is the last one.
     log::logger().flush();
@@ -74,6 +78,16 @@ fn hold_room(arguments: &Arguments, controls: &Controls) -> Result<(), Problem> 
         Err(problem) => log::error!("chatserver has ended: {}", problem.cause()),
     }
     ended
+}
+
+/// The first line is for scripts, too.
+fn print_addresses(at: SocketAddr) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on {at}")?;
+    for address in server::reachable(at) {
+        writeln!(out, "others join with: chatclient {address} {}", at.port())?;
+    }
+    out.flush()
 }
 
 fn begin_log(arguments: &Arguments) -> Result<Writers, Problem> {

@@ -1,0 +1,72 @@
+//! At which of this machine's addresses others can reach it, for those who ask where the room is.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+/// How many addresses are told at most: a machine has a dozen of IPv6, and nobody reads that far.
+const MOST: usize = 6;
+
+/// The addresses at which others can reach a server that listens there, the likeliest first. None where
+/// it listens at a certain address alone, which was named, after all, or where the machine has no
+/// network.
+#[must_use]
+pub fn reachable(at: SocketAddr) -> Vec<IpAddr> {
+    if !at.ip().is_unspecified() {
+        return Vec::new();
+    }
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let up = interfaces.into_iter().filter(if_addrs::Interface::is_oper_up);
+    let route = [usual_address("192.0.2.1:9"), usual_address("[2001:db8::1]:9")];
+    sorted(at, up.map(|interface| interface.ip()).collect(), &route)
+}
+
+/// The address that this machine has for those who are far away. It is asked for the way to an address
+/// for documentation (RFC 5737, RFC 3849); nothing is sent.
+fn usual_address(to: &str) -> Option<IpAddr> {
+    let any: SocketAddr = if to.starts_with('[') { "[::]:0" } else { "0.0.0.0:0" }.parse().ok()?;
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect(to).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// Those of them that others can use, the usual ones first, and IPv4 first, which is easier to type.
+fn sorted(at: SocketAddr, mut all: Vec<IpAddr>, usual: &[Option<IpAddr>]) -> Vec<IpAddr> {
+    // A link-local address needs the name that the interface has on the other machine.
+    let is_local = |address: &IpAddr| match address {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unicast_link_local(),
+    };
+    all.retain(|address| !is_local(address) && (at.is_ipv6() || address.is_ipv4()));
+    all.sort_by_key(|address| (address.is_ipv6(), !usual.contains(&Some(*address)), *address));
+    all.dedup();
+    all.truncate(MOST);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn others_are_told_the_likeliest_address_first() {
+        let all = || {
+            ["127.0.0.1", "::1", "fe80::1", "169.254.7.7", "172.17.0.1", "192.168.1.7", "fd00::7"]
+                .map(address)
+                .to_vec()
+        };
+        let usual = [Some(address("192.168.1.7")), None];
+        let told = |at: &str| sorted(at.parse().expect("an address"), all(), &usual);
+        assert_eq!(told("0.0.0.0:5000"), ["192.168.1.7", "172.17.0.1"].map(address));
+        assert_eq!(told("[::]:5000"), ["192.168.1.7", "172.17.0.1", "fd00::7"].map(address));
+    }
+
+    #[test]
+    fn where_one_address_is_listened_at_it_is_known() {
+        for at in ["127.0.0.1:5000", "192.168.1.7:5000", "[::1]:5000"] {
+            assert!(reachable(at.parse().expect("an address")).is_empty());
+        }
+    }
+}
