@@ -7,6 +7,8 @@
 use std::fs::File;
 use std::io;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::{
     FORBIDDEN, SIGABRT, SIGALRM, SIGBUS, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGPROF,
@@ -119,6 +121,12 @@ impl Ignored {
         in_status().or_else(by_shell).unwrap_or(Ignored(0))
     }
 
+    /// The same, but for a signal that is to be heeded all the same.
+    #[must_use]
+    pub fn but_for(self, signal: i32) -> Ignored {
+        Ignored(self.0 & !(1 << (signal - 1)))
+    }
+
     /// Whether a signal is ignored.
     #[must_use]
     pub fn has(self, signal: i32) -> bool {
@@ -167,7 +175,24 @@ impl StartTerminal {
     pub fn is_gone(self) -> bool {
         self.was_there && !is_terminal_there()
     }
+
+    /// Whether it is gone now or in a moment: the system may send SIGHUP first.
+    #[must_use]
+    pub fn goes(self) -> bool {
+        self.was_there
+            && (0..TRIES).any(|_| {
+                let is_there = is_terminal_there();
+                if is_there {
+                    thread::sleep(MOMENT / TRIES);
+                }
+                !is_there
+            })
+    }
 }
+
+/// How long a terminal may take to be gone after SIGHUP has come, and how often it is looked for.
+const MOMENT: Duration = Duration::from_millis(200);
+const TRIES: u32 = 10;
 
 /// The system takes the terminal from everybody in it when it hangs up.
 fn is_terminal_there() -> bool {
@@ -206,5 +231,6 @@ mod tests {
             assert_eq!(told.has(*signal), known.has(*signal), "{name}");
         }
         assert!(!told.has(0) && !told.has(65) && !told.has(-1));
+        assert!(Ignored(!0).has(SIGHUP) && !Ignored(!0).but_for(SIGHUP).has(SIGHUP));
     }
 }

@@ -15,9 +15,11 @@ use log::{error, info};
 
 use super::link::Link;
 use super::output::Output;
+#[cfg(unix)]
+use super::output::Reader;
 use crate::problem::{self, Problem};
 #[cfg(unix)]
-use crate::signals::{self, Ignored, Signal, Signals};
+use crate::signals::{self, Ignored, Signal, Signals, StartTerminal};
 
 /// How the program ends.
 #[derive(Debug)]
@@ -86,17 +88,26 @@ impl WayOut {
 
     /// Makes SIGINT, SIGTERM and SIGHUP a clean end, unless they were ignored at the start. No other
     /// signal ends the program without a word, but for SIGQUIT, which does as it always does.
+    ///
+    /// A program that speaks to a person ends with its terminal in any case.
     #[cfg(unix)]
     pub(super) fn take_on_signals(&self, ignored: Ignored) -> Result<(), Problem> {
-        use signal_hook::consts::{SIGINT, SIGQUIT};
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT};
         if !ignored.has(SIGINT) {
             self.take_on_ctrl_c()?;
         }
-        let signals = Signals::begin(ignored, &[SIGQUIT])
+        let is_filter = self.output.reader() == Reader::Program;
+        let heeded = if is_filter { ignored } else { ignored.but_for(SIGHUP) };
+        let signals = Signals::begin(heeded, &[SIGQUIT])
             .map_err(|why| Problem::System("handle signals", why))?;
-        let way_out = self.clone();
+        let (way_out, terminal) = (self.clone(), StartTerminal::at_start());
         self.spawn("signals", move || {
-            signals.each(|signal| way_out.on(signal));
+            signals.each(|signal| {
+                let is_ignored = signal == Signal::HangUp && ignored.has(SIGHUP);
+                if !is_ignored || terminal.goes() {
+                    way_out.on(signal);
+                }
+            });
             wait_for_the_end()
         })
     }

@@ -87,11 +87,13 @@ impl Controls {
     fn on(&self, signal: Signal, terminal: StartTerminal) {
         match signal {
             Signal::End => self.end(),
-            Signal::HangUp if terminal.is_gone() => {
-                log::info!("the terminal is gone");
-                self.end();
+            Signal::HangUp if terminal.is_gone() => self.end_without_terminal(),
+            Signal::HangUp => {
+                self.reopen_log();
+                if terminal.goes() {
+                    self.end_without_terminal();
+                }
             }
-            Signal::HangUp => self.reopen_log(),
             Signal::Figures => self.status.log(),
             Signal::TimeIsUp(signal) => {
                 self.time_is_up.get_or_init(|| signals::name(signal));
@@ -103,6 +105,11 @@ impl Controls {
                 signals::name(signal)
             ),
         }
+    }
+
+    fn end_without_terminal(&self) {
+        log::info!("the terminal is gone");
+        self.end();
     }
 
     fn reopen_log(&self) {
