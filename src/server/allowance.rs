@@ -32,6 +32,8 @@ pub(crate) struct Allowance {
     at: Instant,
     /// How many of a burst were used up before, by connections of the same address.
     inherited: f64,
+    /// How many lines it has brought since it was last within its allowance.
+    brought: f64,
     /// Whether the client has been told since it was last within its allowance.
     told: bool,
 }
@@ -50,7 +52,7 @@ impl Allowance {
     pub(crate) fn new(rate: u32, used: f64, now: Instant) -> Allowance {
         let most = f64::from(rate * BURST);
         let inherited = used.min(most);
-        Allowance { rate, left: most - inherited, at: now, inherited, told: false }
+        Allowance { rate, left: most - inherited, at: now, inherited, brought: 0.0, told: false }
     }
 
     /// How many lines of a burst are used up, besides those that were before.
@@ -77,10 +79,11 @@ impl Allowance {
         let rate = f64::from(self.rate);
         self.refill(now);
         if self.left >= self.most() {
-            self.told = false;
+            (self.told, self.brought) = (false, 0.0);
         }
         if self.left >= 1.0 {
             self.left -= 1.0;
+            self.brought += 1.0;
             return Pass::Now;
         }
         let wanted = (rate / f64::from(PARTS)).max(1.0);
@@ -91,12 +94,15 @@ impl Allowance {
     pub(crate) fn charge(&mut self, lines: u32) {
         if self.rate > 0 {
             self.left = (self.left - f64::from(lines)).max(-self.most());
+            self.brought += f64::from(lines);
         }
     }
 
-    /// Lines in a second, if the client is to be told: once, when it begins to be held back.
+    /// Lines in a second, if the client is to be told: once, when it begins to be held back. One that has
+    /// brought less than in a second may, and is held back for what others of its address used up, is not.
     pub(crate) fn news(&mut self) -> Option<u32> {
-        (!std::mem::replace(&mut self.told, true)).then_some(self.rate)
+        let is_its_doing = self.brought >= f64::from(self.rate);
+        (is_its_doing && !std::mem::replace(&mut self.told, true)).then_some(self.rate)
     }
 }
 
@@ -167,6 +173,7 @@ mod tests {
         assert!((second.used_up(after) - 200.0).abs() < 0.01, "what the first used is not its own");
         let mut third = Allowance::new(100, 1e9, after);
         assert_eq!(third.take(after), Pass::After(Duration::from_millis(100)));
+        assert_eq!(third.news(), None, "it has brought nothing");
         assert_eq!(passing(&mut third, after + Duration::from_secs(1)), 100);
         assert!(third.used_up(after + Duration::from_secs(1)) < 0.01);
     }

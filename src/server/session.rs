@@ -287,7 +287,10 @@ impl Session {
             if self.connection.verdict().is_some() {
                 return ControlFlow::Break(());
             }
-            if let Some(rate) = self.account.allowance.news() {
+            // One that has no name is a newcomer, who may still be somebody that comes back.
+            if matches!(self.standing, Standing::Joined(_))
+                && let Some(rate) = self.account.allowance.news()
+            {
                 let peer = self.connection.peer();
                 log::info!(target: HELD_BACK, "{peer} is held back to {rate} lines a second");
                 self.with_member(|member, events| {

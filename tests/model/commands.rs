@@ -127,7 +127,7 @@ impl Line {
             Line::History(most) => format!("/history {most}"),
             Line::Quit(farewell) => format!("/quit {farewell}"),
             Line::Blank => "  ".to_owned(),
-            Line::TooLong => "x".repeat(MAX_LINE + 1),
+            Line::TooLong => format!("say {}", "x".repeat(MAX_LINE)),
             Line::Unknown(word) => format!("{word} and more"),
             Line::Misused(word, _) => (*word).to_owned(),
             Line::Tags => "/tags".to_owned(),
