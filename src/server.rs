@@ -26,6 +26,7 @@ use waker::Waker;
 
 mod account;
 mod addresses;
+mod admission;
 mod allowance;
 mod arrears;
 mod away;
@@ -75,8 +76,8 @@ const LAST_READS: Duration = Duration::from_millis(100);
 pub struct Config {
     /// The most clients at a time.
     pub max_clients: usize,
-    /// The most clients at a time from one address, or from one IPv6 network of 64 bits; 0 is no
-    /// limit.
+    /// The most clients at a time from one address, or from one IPv6 network of 64 bits unless that is
+    /// a LAN's; 0 is no limit.
     pub max_per_address: usize,
     /// From where connections come by way of a proxy that says whose they are.
     pub proxies: Vec<IpAddr>,

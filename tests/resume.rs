@@ -435,14 +435,23 @@ fn who_is_away_for_too_long_has_left_and_is_not_known_any_more() {
 fn who_is_away_takes_no_place_and_as_many_may_be_away_as_may_be_here() {
     let server = TestServer::start(&["--max-clients", "2"]);
     let mut bob = server.join("bob");
-    for name in ["first", "second", "third"] {
-        let Joined { client, .. } = join(&server, name);
+    let mut tokens = Vec::new();
+    for name in ["first", "second", "third", "fourth"] {
+        let Joined { client, token } = join(&server, name);
+        tokens.push(token);
         bob.expect(&format!("-- {name} joined"));
         lose(&server, &client, name);
+        if tokens.len() > 2 {
+            // All are from one address: who comes and goes drives out nobody who was here before.
+            bob.expect(&format!("-- {name} left (connection lost)"));
+        }
     }
-    bob.expect("-- first left (connection lost)");
     bob.send("/who\n");
-    bob.expect("-- 3 here: bob, second (away), third (away)");
+    bob.expect("-- 3 here: bob, first (away), second (away)");
+    let mut first = resume(&server, &tokens[0], 0);
+    expect_answers(&mut first, &["-- welcome back, first", "= resumed 1", "= nick first"]);
+    first.send("/quit\n");
+    bob.expect("-- first left");
     let _alice = server.join("alice");
     bob.expect("-- alice joined");
     let mut late = server.connect();

@@ -22,7 +22,7 @@ Register-ArgumentCompleter -Native -CommandName 'chatserver' -ScriptBlock {
     $completions = @(switch ($command) {
         'chatserver' {
             [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'The most clients at a time, 1 to 100000')
-            [CompletionResult]::new('--max-per-address', '--max-per-address', [CompletionResultType]::ParameterName, 'The most clients from one address (of IPv6, from 64 bits of one), up to 100000; 0 for any')
+            [CompletionResult]::new('--max-per-address', '--max-per-address', [CompletionResultType]::ParameterName, 'The most clients from one address (of IPv6, from 64 bits of one, but for a LAN''s own), up to 100000; 0 for any')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'A proxy''s address, or several with commas: connections from there begin with a PROXY header')
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'The longest line in bytes, 16 to 65536')
             [CompletionResult]::new('--rate-limit', '--rate-limit', [CompletionResultType]::ParameterName, 'How many lines a second are read of a client, after ten times as many at once; 0 for any')

@@ -1,5 +1,5 @@
 complete -c chatserver -l max-clients -d 'The most clients at a time, 1 to 100000' -r
-complete -c chatserver -l max-per-address -d 'The most clients from one address (of IPv6, from 64 bits of one), up to 100000; 0 for any' -r
+complete -c chatserver -l max-per-address -d 'The most clients from one address (of IPv6, from 64 bits of one, but for a LAN\'s own), up to 100000; 0 for any' -r
 complete -c chatserver -l proxy -d 'A proxy\'s address, or several with commas: connections from there begin with a PROXY header' -r
 complete -c chatserver -l max-line -d 'The longest line in bytes, 16 to 65536' -r
 complete -c chatserver -l rate-limit -d 'How many lines a second are read of a client, after ten times as many at once; 0 for any' -r

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::admission::Origin;
 use super::allowance::Allowance;
 use super::room::Room;
-use super::seat::Origin;
 use super::system::instant;
 
 /// An allowance. Dropped, what it has used up counts for the next connections from there.

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::seat::Origin;
+use super::admission::Origin;
 
 /// For how long it is remembered, after the last connection from there has ended.
 const REMEMBERED: Duration = Duration::from_secs(60);

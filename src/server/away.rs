@@ -6,8 +6,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use super::admission::Origin;
 use super::index::MemberId;
-use super::seat::Origin;
 
 /// One who is away.
 #[derive(Debug)]
@@ -52,8 +52,9 @@ impl Away {
         self.members.front().map(|absent| absent.until)
     }
 
-    /// Takes out one whose time is over; or of more than `most`, who has been away for longest of those
-    /// from where most are from, so that nobody from elsewhere can drive the others out.
+    /// Takes out one whose time is over; or of more than `most`, the one that joined last of those from
+    /// where most are from. So nobody drives out others who are fewer than its own, nor any who were
+    /// here before it.
     pub(crate) fn take(&mut self, now: Instant, most: usize) -> Option<MemberId> {
         if self.due().is_some_and(|until| until <= now) {
             return self.members.pop_front().map(|absent| absent.member);
@@ -65,46 +66,62 @@ impl Away {
         for absent in &self.members {
             *by_origin.entry(absent.from).or_default() += 1;
         }
-        let largest = by_origin.values().copied().max()?;
-        let place = self.members.iter().position(|absent| by_origin[&absent.from] == largest)?;
+        let rank = |absent: &Absent| (by_origin[&absent.from], absent.member);
+        let places = 0..self.members.len();
+        let place = places.max_by_key(|&place| rank(&self.members[place]))?;
         self.members.remove(place).map(|absent| absent.member)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
     #[test]
-    fn who_is_away_for_too_long_goes_and_so_does_the_first_of_too_many() {
+    fn who_is_away_for_too_long_goes_and_so_does_the_newest_of_too_many() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut away = Away::new(Duration::from_secs(60));
-        let here = Origin::of(Ipv4Addr::LOCALHOST.into());
-        for (member, at) in [(1, 0), (2, 1), (3, 2), (4, 3)] {
+        let here = Origin::of([192, 0, 2, 1].into());
+        for (member, at) in [(1, 0), (4, 1), (3, 2), (2, 3)] {
             away.add(MemberId(member), here, after(at));
         }
         assert_eq!(away.due(), Some(after(60)));
-        assert_eq!(away.take(after(3), 3), Some(MemberId(1)));
+        assert_eq!(away.take(after(3), 3), Some(MemberId(4)));
         assert_eq!(away.take(after(3), 3), None);
-        away.remove(MemberId(2));
+        away.remove(MemberId(1));
         assert_eq!(away.due(), Some(after(62)));
         assert_eq!(away.take(after(61), 3), None);
         assert_eq!(away.take(after(70), 3), Some(MemberId(3)));
-        assert_eq!(away.take(after(70), 3), Some(MemberId(4)));
+        assert_eq!(away.take(after(70), 3), Some(MemberId(2)));
         assert_eq!((away.take(after(70), 3), away.due()), (None, None));
+    }
+
+    /// Who goes, one after the other, of members from those addresses.
+    fn order(origins: &[[u8; 4]]) -> Vec<u64> {
+        let now = Instant::now();
+        let mut away = Away::new(Duration::from_secs(60));
+        for (member, origin) in (1..).zip(origins) {
+            away.add(MemberId(member), Origin::of((*origin).into()), now);
+        }
+        let gone = (0..origins.len()).rev().map_while(|most| away.take(now, most));
+        gone.map(|MemberId(member)| member).collect()
     }
 
     #[test]
     fn of_too_many_one_goes_from_where_most_are_from() {
-        let now = Instant::now();
-        let mut away = Away::new(Duration::from_secs(60));
-        for (member, host) in [(1, 1), (2, 2), (3, 9), (4, 9), (5, 9)] {
-            away.add(MemberId(member), Origin::of([192, 0, 2, host].into()), now);
-        }
-        let gone: Vec<_> = (0..5).rev().map_while(|most| away.take(now, most)).collect();
-        assert_eq!(gone, [3, 4, 1, 2, 5].map(MemberId));
+        let (few, many) = ([192, 0, 2, 1], [198, 51, 100, 9]);
+        assert_eq!(order(&[few, many, many, few, many]), [5, 4, 3, 2, 1]);
+        assert_eq!(order(&[many, many, many, few, few]), [3, 5, 2, 4, 1]);
+    }
+
+    #[test]
+    fn who_comes_and_goes_drives_out_nobody_who_was_here_before() {
+        let mut here = vec![[192, 0, 2, 1]];
+        here.extend((1..=100).map(|host| [192, 0, 2, host]));
+        assert_eq!(order(&here).last(), Some(&1));
+        let mut local = vec![[127, 0, 0, 1], [192, 0, 2, 1]];
+        local.extend((1..=100).map(|host| [127, 0, host, 1]));
+        assert_eq!(order(&local)[99..], [3, 2, 1]);
     }
 }

@@ -6,6 +6,7 @@ use std::num::NonZero;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::admission::Origin;
 use super::batch::Batch;
 use super::connection::Connection;
 use super::figures::Said;
@@ -14,7 +15,7 @@ use super::kinds::{CAME_OR_WENT, RENAMED};
 use super::presence::{Present, Resumable};
 use super::recall::{self, Recall};
 use super::room::{self, Room, State, now};
-use super::seat::{Origin, Seat};
+use super::seat::Seat;
 use super::system::{MutexGuard, instant};
 use super::traffic::Move;
 use super::transcript::newest;

@@ -8,13 +8,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::admission::Origin;
 use super::connection::Connection;
 use super::index::{Audience, Form, MemberId, Viewer};
 use super::member::{Member, Newcomer};
 use super::recall::Recall;
 use super::rendering::tag;
 use super::room::{Arrival, State, now};
-use super::seat::Origin;
 use super::system::instant;
 use super::traffic::Move;
 use super::waiting_lines::WaitingLines;

@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Config;
+use super::admission::Seats;
 use super::arrears::Arrears;
 use super::away::Away;
 use super::batch::Batch;
@@ -20,7 +21,6 @@ use super::kinds::CAME_OR_WENT;
 use super::member::Weight;
 use super::presence::Present;
 use super::recall::Recall;
-use super::seat::Seats;
 use super::system::{Condvar, Mutex, MutexGuard, instant};
 use super::traffic::{Move, Sum, Traffic};
 use super::transcript::Transcript;

@@ -1,9 +1,9 @@
-//! Places for clients: as many as may be here, and as many as may be from one address.
+//! A client's place in the room, and how it joins or comes back with it.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::admission::Origin;
 use super::connection::{Connection, Verdict};
 use super::index::Form;
 use super::kinds::CAME_OR_WENT;
@@ -14,76 +14,6 @@ use super::system::MutexGuard;
 use crate::protocol::name::Name;
 use crate::protocol::reply::Refusal;
 use crate::protocol::tag::{Seq, Token};
-
-/// Where a client comes from. Of an IPv6 address that is its network of 64 bits, since whoever has
-/// one address of that has them all (RFC 4291, 2.5.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Origin(IpAddr);
-
-impl Origin {
-    pub(super) fn of(address: IpAddr) -> Origin {
-        match address.to_canonical() {
-            IpAddr::V6(v6) if !v6.is_loopback() => {
-                Origin(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into())
-            }
-            address => Origin(address),
-        }
-    }
-}
-
-/// The places in a room.
-#[derive(Debug)]
-pub(super) struct Seats {
-    most: usize,
-    /// 0 is as many as there are.
-    most_per_address: usize,
-    taken: usize,
-    by_origin: HashMap<Origin, usize>,
-}
-
-impl Seats {
-    pub(super) fn new(most: usize, most_per_address: usize) -> Seats {
-        Seats { most, most_per_address, taken: 0, by_origin: HashMap::new() }
-    }
-
-    /// Whether anybody has one.
-    pub(super) fn are_taken(&self) -> bool {
-        self.taken > 0
-    }
-
-    /// A place for a client from there; `None` is a proxy, and not counted by address.
-    fn take(&mut self, from: Option<Origin>) -> Result<(), Refusal<'static>> {
-        if self.taken >= self.most {
-            return Err(Refusal::RoomFull(self.most));
-        }
-        if let Some(from) = from {
-            self.count(from)?;
-        }
-        self.taken += 1;
-        Ok(())
-    }
-
-    /// Counts one who has a place for that address.
-    fn count(&mut self, from: Origin) -> Result<(), Refusal<'static>> {
-        let of_origin = self.by_origin.get(&from).copied().unwrap_or(0);
-        if self.most_per_address > 0 && of_origin >= self.most_per_address {
-            return Err(Refusal::AddressFull(self.most_per_address));
-        }
-        self.by_origin.insert(from, of_origin + 1);
-        Ok(())
-    }
-
-    fn give_back(&mut self, from: Option<Origin>) {
-        self.taken -= 1;
-        let Some(from) = from else { return };
-        if let Some(of_origin) = self.by_origin.get_mut(&from) {
-            *of_origin -= 1;
-            if *of_origin == 0 {
-                self.by_origin.remove(&from);
-            }
-        }
-    }
-}
 
 /// One who has joined.
 #[derive(Debug)]
@@ -235,46 +165,5 @@ impl Drop for Seat {
             let room = Arc::clone(&self.room);
             self.give_back(&mut room.lock());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_address_does_not_take_all_places() {
-        let origin = |address: &str| Origin::of(address.parse().expect("an address"));
-        let mut seats = Seats::new(4, 2);
-        let mut take = |address: &str| seats.take(Some(origin(address)));
-        assert_eq!(take("192.0.2.1"), Ok(()));
-        assert_eq!(take("::ffff:192.0.2.1"), Ok(()));
-        assert_eq!(take("192.0.2.1"), Err(Refusal::AddressFull(2)));
-        assert_eq!(take("2001:db8::1"), Ok(()));
-        assert_eq!(take("2001:db8::2:1"), Ok(()));
-        assert_eq!(take("192.0.2.2"), Err(Refusal::RoomFull(4)));
-        seats.give_back(Some(origin("2001:db8::3")));
-        assert_eq!(seats.take(Some(origin("2001:db8:0:1::1"))), Ok(()));
-        for address in ["192.0.2.1", "192.0.2.1", "2001:db8::1", "2001:db8:0:1::"] {
-            seats.give_back(Some(origin(address)));
-        }
-        assert!(!seats.are_taken() && seats.by_origin.is_empty());
-    }
-
-    #[test]
-    fn a_proxys_clients_count_for_their_own_addresses() {
-        let origin = |address: &str| Origin::of(address.parse().expect("an address"));
-        let mut seats = Seats::new(3, 1);
-        for _ in 0..3 {
-            assert_eq!(seats.take(None), Ok(()));
-        }
-        assert_eq!(seats.take(None), Err(Refusal::RoomFull(3)));
-        assert_eq!(seats.count(origin("192.0.2.1")), Ok(()));
-        assert_eq!(seats.count(origin("192.0.2.1")), Err(Refusal::AddressFull(1)));
-        assert_eq!(seats.count(origin("192.0.2.2")), Ok(()));
-        for from in [Some(origin("192.0.2.1")), None, Some(origin("192.0.2.2"))] {
-            seats.give_back(from);
-        }
-        assert!(!seats.are_taken() && seats.by_origin.is_empty());
     }
 }

@@ -1,0 +1,150 @@
+//! How many clients may be here, in all and from one address. Pure.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::protocol::reply::Refusal;
+
+/// Where a client comes from: what counts as one address.
+///
+/// Of an IPv6 address that is its network of 64 bits, since whoever has one address of that has them
+/// all (RFC 4291, 2.5.4). Link-local and unique local addresses count each for itself: the machines of
+/// a LAN share their network. Loopback is this machine, whatever the address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Origin(IpAddr);
+
+impl Origin {
+    pub(super) fn of(address: IpAddr) -> Origin {
+        match address.to_canonical() {
+            local if local.is_loopback() => Origin(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(v6) if !v6.is_unicast_link_local() && !v6.is_unique_local() => {
+                Origin(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into())
+            }
+            address => Origin(address),
+        }
+    }
+}
+
+/// The places in a room.
+#[derive(Debug)]
+pub(super) struct Seats {
+    most: usize,
+    /// 0 is as many as there are.
+    most_per_address: usize,
+    taken: usize,
+    by_origin: HashMap<Origin, usize>,
+}
+
+impl Seats {
+    pub(super) fn new(most: usize, most_per_address: usize) -> Seats {
+        Seats { most, most_per_address, taken: 0, by_origin: HashMap::new() }
+    }
+
+    /// Whether anybody has one.
+    pub(super) fn are_taken(&self) -> bool {
+        self.taken > 0
+    }
+
+    /// A place for a client from there; `None` is a proxy, and not counted by address.
+    pub(super) fn take(&mut self, from: Option<Origin>) -> Result<(), Refusal<'static>> {
+        if self.taken >= self.most {
+            return Err(Refusal::RoomFull(self.most));
+        }
+        if let Some(from) = from {
+            self.count(from)?;
+        }
+        self.taken += 1;
+        Ok(())
+    }
+
+    /// Counts one who has a place for that address.
+    pub(super) fn count(&mut self, from: Origin) -> Result<(), Refusal<'static>> {
+        let of_origin = self.by_origin.get(&from).copied().unwrap_or(0);
+        if self.most_per_address > 0 && of_origin >= self.most_per_address {
+            return Err(Refusal::AddressFull(self.most_per_address));
+        }
+        self.by_origin.insert(from, of_origin + 1);
+        Ok(())
+    }
+
+    pub(super) fn give_back(&mut self, from: Option<Origin>) {
+        self.taken -= 1;
+        let Some(from) = from else { return };
+        if let Some(of_origin) = self.by_origin.get_mut(&from) {
+            *of_origin -= 1;
+            if *of_origin == 0 {
+                self.by_origin.remove(&from);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(address: &str) -> Origin {
+        Origin::of(address.parse().expect("an address"))
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_address_but_each_machine_of_a_lan_is_one_of_its_own() {
+        for (one, same) in [
+            ("192.0.2.1", "::ffff:192.0.2.1"),
+            ("2001:db8::1", "2001:db8::ffff:1"),
+            ("127.0.0.1", "127.255.0.9"),
+            ("127.0.0.1", "::1"),
+            ("127.0.0.1", "::ffff:127.0.0.2"),
+        ] {
+            assert_eq!(origin(one), origin(same));
+        }
+        for (one, other) in [
+            ("192.0.2.1", "192.0.2.2"),
+            ("2001:db8::1", "2001:db8:0:1::1"),
+            ("fe80::1", "fe80::2"),
+            ("febf::1", "febf::2"),
+            ("fc00::1", "fc00::2"),
+            ("fdff:1:2:3::1", "fdff:1:2:3::2"),
+            ("127.0.0.1", "126.0.0.1"),
+        ] {
+            assert_ne!(origin(one), origin(other));
+        }
+        // Beside those networks.
+        assert_eq!(origin("fec0::1"), origin("fec0::2"));
+        assert_eq!(origin("fbff::1"), origin("fbff::2"));
+    }
+
+    #[test]
+    fn one_address_does_not_take_all_places() {
+        let mut seats = Seats::new(4, 2);
+        let mut take = |address: &str| seats.take(Some(origin(address)));
+        assert_eq!(take("192.0.2.1"), Ok(()));
+        assert_eq!(take("::ffff:192.0.2.1"), Ok(()));
+        assert_eq!(take("192.0.2.1"), Err(Refusal::AddressFull(2)));
+        assert_eq!(take("2001:db8::1"), Ok(()));
+        assert_eq!(take("2001:db8::2:1"), Ok(()));
+        assert_eq!(take("192.0.2.2"), Err(Refusal::RoomFull(4)));
+        seats.give_back(Some(origin("2001:db8::3")));
+        assert_eq!(seats.take(Some(origin("2001:db8:0:1::1"))), Ok(()));
+        for address in ["192.0.2.1", "192.0.2.1", "2001:db8::1", "2001:db8:0:1::"] {
+            seats.give_back(Some(origin(address)));
+        }
+        assert!(!seats.are_taken() && seats.by_origin.is_empty());
+    }
+
+    #[test]
+    fn a_proxys_clients_count_for_their_own_addresses() {
+        let mut seats = Seats::new(3, 1);
+        for _ in 0..3 {
+            assert_eq!(seats.take(None), Ok(()));
+        }
+        assert_eq!(seats.take(None), Err(Refusal::RoomFull(3)));
+        assert_eq!(seats.count(origin("192.0.2.1")), Ok(()));
+        assert_eq!(seats.count(origin("192.0.2.1")), Err(Refusal::AddressFull(1)));
+        assert_eq!(seats.count(origin("192.0.2.2")), Ok(()));
+        for from in [Some(origin("192.0.2.1")), None, Some(origin("192.0.2.2"))] {
+            seats.give_back(from);
+        }
+        assert!(!seats.are_taken() && seats.by_origin.is_empty());
+    }
+}
