@@ -1,29 +1,22 @@
-//! Binds, accepts, shuts down. The caller's thread accepts; each client has a thread of its own,
-//! and one more sends to them all.
+//! Binds, accepts, shuts down. The caller's thread accepts (`accept.rs`); each client has a thread to
+//! itself (`workers.rs`), and one more sends to them all.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use rustix::event::PollFlags;
-
 use crate::problem::Problem;
-use crate::protocol::reply;
+use accept::Acceptor;
 use broadcaster::Broadcaster;
-use connection::{Connection, ConnectionId, Verdict};
-use kinds::TURNED_AWAY;
 #[cfg(unix)]
 use open_files::TooFew;
 use room::Room;
-use seat::Seat;
-use session::{Limits, Session};
 use system::thread::{self, JoinHandle};
-use system::{PollFd, TcpListener, listen, poll};
+use system::{TcpListener, listen};
 use waker::Waker;
 
+mod accept;
 mod account;
 mod addresses;
 mod admission;
@@ -36,6 +29,7 @@ mod connection;
 mod figures;
 #[cfg(all(test, shuttle))]
 mod hand_over;
+mod headroom;
 pub mod health;
 mod index;
 mod kinds;
@@ -50,22 +44,20 @@ mod rendering;
 mod room;
 mod seat;
 mod session;
+mod shutdown;
 mod socket;
 mod system;
 mod traffic;
 mod transcript;
+mod visit;
 mod waiting_lines;
 mod waker;
+mod workers;
 
 pub use addresses::reachable;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;
-
-/// A session's stack: what it keeps there is small, its buffers are on the heap.
-const STACK: usize = 256 * 1024;
-
-/// How long to wait when the system has no more sockets or threads, which others may give back.
-const BACK_OFF: Duration = Duration::from_millis(100);
+pub use shutdown::Shutdown;
 
 /// How long the clients may take, after the last line, to close their side. One that is hung up on
 /// while it sends is reset, and may lose that line.
@@ -112,40 +104,6 @@ pub fn bind(host: &str, port: u16) -> Result<TcpListener, Problem> {
         }
     }
     Err(Problem::Listen { at, why: failure })
-}
-
-/// Asks a server to end. Clones ask the same one.
-#[derive(Debug, Clone)]
-pub struct Shutdown(Arc<Request>);
-
-#[derive(Debug)]
-struct Request {
-    made: AtomicBool,
-    /// Wakes the thread that accepts.
-    waker: Waker,
-}
-
-impl Shutdown {
-    /// A shutdown that nobody has asked for.
-    ///
-    /// # Errors
-    ///
-    /// The system has no pipe to spare.
-    pub fn new() -> Result<Shutdown, Problem> {
-        let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
-        Ok(Shutdown(Arc::new(Request { made: AtomicBool::new(false), waker })))
-    }
-
-    /// Asks for it; true if nobody has before.
-    pub fn begin(&self) -> bool {
-        let first = !self.0.made.swap(true, Ordering::SeqCst);
-        self.0.waker.wake();
-        first
-    }
-
-    fn has_begun(&self) -> bool {
-        self.0.made.load(Ordering::SeqCst)
-    }
 }
 
 /// Tells what a running server does. Clones tell it of the same one.
@@ -220,27 +178,14 @@ fn serve(
     broadcaster: Broadcaster,
 ) -> Result<(), Problem> {
     let broadcaster = start(broadcaster, shutdown)?;
-    let mut door = Door {
-        room: Arc::clone(room),
-        max_clients: config.max_clients,
-        proxies: config.proxies.iter().map(IpAddr::to_canonical).collect(),
-        limits: Limits { line: config.max_line, rate: config.rate_limit },
-        patience: config.stall_timeout,
-        sessions: Vec::new(),
-        accepted: 0,
-        waiting: None,
-        in_trouble: false,
-    };
-    while !shutdown.has_begun() {
-        door.wait(&listener, shutdown);
-        door.admit_all(&listener);
-    }
+    let mut acceptor = Acceptor::new(Arc::clone(room), config);
+    acceptor.run(&listener, shutdown);
     drop(listener);
     log::info!("shutting down");
     room.close();
     let sent = broadcaster.join();
     room.await_empty(LAST_READS);
-    door.close();
+    acceptor.close();
     sent.map_err(|_panic| Problem::Bug)
 }
 
@@ -261,147 +206,6 @@ fn start(broadcaster: Broadcaster, shutdown: &Shutdown) -> Result<JoinHandle<()>
         .name("broadcaster".to_owned())
         .spawn(broadcast)
         .map_err(|why| Problem::System("start a thread", why))
-}
-
-/// Where clients come in. It owns their threads.
-struct Door {
-    room: Arc<Room>,
-    max_clients: usize,
-    /// From where connections come by way of a proxy.
-    proxies: Vec<IpAddr>,
-    limits: Limits,
-    /// How long a client may take nothing of what it is due.
-    patience: Duration,
-    /// Weak, so that a client that is gone takes none of the system's sockets.
-    sessions: Vec<(Weak<Connection>, JoinHandle<()>)>,
-    /// How many connections there have been.
-    accepted: u64,
-    /// Accepted, and without a thread: it is tried again before anyone else.
-    waiting: Option<Arc<Connection>>,
-    /// The last client could not be taken in. It is told when that begins and when it ends.
-    in_trouble: bool,
-}
-
-impl Door {
-    fn wait(&self, listener: &TcpListener, shutdown: &Shutdown) {
-        if self.waiting.is_none() {
-            let mut polled = [PollFd::new(listener, PollFlags::IN), shutdown.0.waker.as_poll()];
-            poll(&mut polled, None).ok();
-        }
-    }
-
-    fn admit_all(&mut self, listener: &TcpListener) {
-        self.sessions.retain(|(_, thread)| !thread.is_finished());
-        loop {
-            let admitted = match self.next(listener) {
-                Ok(Some(connection)) => self.admit(connection),
-                Ok(None) => return,
-                Err(why) => Err(why),
-            };
-            self.tell_of_trouble(admitted.as_ref().err());
-            if admitted.is_err() {
-                thread::sleep(BACK_OFF);
-                return;
-            }
-        }
-    }
-
-    /// The next client, if there is one.
-    fn next(&mut self, listener: &TcpListener) -> io::Result<Option<Arc<Connection>>> {
-        if let Some(waiting) = self.waiting.take() {
-            return Ok(Some(waiting));
-        }
-        loop {
-            let (stream, peer) = match listener.accept() {
-                Ok(accepted) => accepted,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                Err(e) if is_of_the_client(&e) => continue,
-                Err(e) => return Err(e),
-            };
-            self.accepted += 1;
-            let id = ConnectionId(self.accepted);
-            match Connection::new(id, stream, peer, self.patience) {
-                Ok(connection) => return Ok(Some(Arc::new(connection))),
-                // Gone already, most likely: then a socket takes no options.
-                Err(why) => log::debug!(target: TURNED_AWAY, "{peer} was not let in: {why}"),
-            }
-        }
-    }
-
-    fn tell_of_trouble(&mut self, why: Option<&io::Error>) {
-        match why {
-            Some(why) if !self.in_trouble => {
-                log::warn!("cannot take clients in: {why}; trying until it works again");
-            }
-            None if self.in_trouble => log::info!("clients can be taken in again"),
-            _ => {}
-        }
-        self.in_trouble = why.is_some();
-    }
-
-    fn admit(&mut self, connection: Arc<Connection>) -> io::Result<()> {
-        let peer = connection.peer();
-        let seat = if self.proxies.contains(&peer.ip()) {
-            Seat::take_for_proxy(&self.room)
-        } else {
-            Seat::take(&self.room, peer.ip())
-        };
-        if let Err(refusal) = &seat {
-            let why = refusal.to_string();
-            log::warn!(target: TURNED_AWAY, "{peer} was refused: {}", reply::words(&why));
-            connection.tell(refusal);
-            connection.finish();
-            if self.sessions.len() >= 2 * self.max_clients {
-                return Ok(());
-            }
-        }
-        // Who was refused has been told so, and waits for nothing.
-        let waiting = seat.is_ok().then(|| Arc::clone(&connection));
-        let room = Arc::clone(&self.room);
-        let (limits, weak) = (self.limits, Arc::downgrade(&connection));
-        let thread = thread::Builder::new().stack_size(STACK).spawn(move || match seat {
-            Ok(seat) => catch(|| Box::new(Session::new(connection, room, seat, limits)).run()),
-            Err(_) => session::linger(&connection),
-        });
-        let thread = thread.inspect_err(|_| self.waiting = waiting)?;
-        self.sessions.push((weak, thread));
-        Ok(())
-    }
-
-    fn close(self) {
-        for connection in self.sessions.iter().filter_map(|(weak, _)| weak.upgrade()) {
-            connection.hang_up(Verdict::ShuttingDown);
-        }
-        for (_, thread) in self.sessions {
-            thread.join().ok();
-        }
-    }
-}
-
-/// Whether accepting has failed for this one client, which is gone, and the next may be let in at once.
-/// Windows tells of a connection that was reset, wine of none at all, and Linux of its network too
-/// (accept(2)).
-fn is_of_the_client(why: &io::Error) -> bool {
-    use io::ErrorKind::{
-        ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable,
-        NotConnected,
-    };
-    matches!(
-        why.kind(),
-        ConnectionAborted
-            | ConnectionReset
-            | NotConnected
-            | HostUnreachable
-            | NetworkUnreachable
-            | NetworkDown
-    )
-}
-
-/// A session that panics takes its own client with it, never the room.
-fn catch(session: impl FnOnce()) {
-    if std::panic::catch_unwind(AssertUnwindSafe(session)).is_err() {
-        log::error!("a session ended with an internal error, which is a bug; its client is gone");
-    }
 }
 
 #[cfg(all(test, not(shuttle)))]

@@ -353,6 +353,54 @@ fn without_threads_to_spare_who_comes_waits_and_is_let_in_when_somebody_leaves()
     assert!(log.iter().any(|line| line.contains("can be taken in again")), "{log:#?}");
 }
 
+/// So many connections, each reset as soon as it has said its name; fewer if the server ends.
+fn storm(server: SocketAddr, connections: usize) {
+    for _ in 0..connections {
+        let Ok(stream) = TcpStream::connect(server) else { return };
+        (&stream).write_all(b"/nick q\n").ok();
+        TestClient::new(stream).reset();
+    }
+}
+
+/// A client that has found a place, once those of a storm are free.
+fn let_in(server: &TestServer) -> TestClient {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let mut client = server.connect();
+        if client.line().is_some_and(|line| line.starts_with("-- chatroom 1: ")) {
+            return client;
+        }
+        assert!(Instant::now() < deadline, "there is no place");
+    }
+}
+
+#[test]
+fn a_storm_of_connections_takes_no_more_threads_and_memory_than_the_places_do() {
+    const PLACES: usize = 100;
+    /// Who is told that there is no place, who is shown out, and what the server has besides.
+    const OTHERS: usize = 16 + 16 + 6;
+    let script = "ulimit -v 400000; exec \"$0\" 127.0.0.1 0";
+    let mut server = TestServer::run(&mut chatserver_by(script));
+    let (process, address) = (Process(server.id()), server.address);
+    std::thread::scope(|scope| {
+        let storms: Vec<_> = (0..2).map(|_| scope.spawn(move || storm(address, 1000))).collect();
+        while !storms.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            let threads = process.threads();
+            assert!(threads <= PLACES + OTHERS, "{threads} threads");
+            // Two stacks with two guards, and for each of the threads some pages of its own.
+            let mappings = process.mappings();
+            assert!(mappings <= 8 * (PLACES + OTHERS), "{mappings} mappings");
+        }
+    });
+    assert!(process.peak_memory() < 32 * 1024, "{} KiB", process.peak_memory());
+    let _crowd: Vec<_> = (0..PLACES).map(|_| let_in(&server)).collect();
+    std::thread::scope(|scope| {
+        scope.spawn(move || storm(address, usize::MAX));
+        signal("-TERM", server.id());
+        assert_eq!(server.status(), Some(0));
+    });
+}
+
 /// What a watcher has heard until the end, but for notices.
 fn said_until_the_end(mut watcher: TestClient) -> (Vec<String>, Option<String>) {
     let lines: Vec<String> = std::iter::from_fn(|| watcher.line()).collect();

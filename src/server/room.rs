@@ -24,6 +24,7 @@ use super::recall::Recall;
 use super::system::{Condvar, Mutex, MutexGuard, instant};
 use super::traffic::{Move, Sum, Traffic};
 use super::transcript::Transcript;
+use super::visit::Visits;
 use super::waker::Waker;
 use crate::protocol::name::{Likeness, Name, Wanted};
 use crate::protocol::reply::{self, Departure, Notice};
@@ -72,6 +73,8 @@ pub(super) struct State {
     pub(super) arrears: Arrears,
     /// Clients that have a place, with or without a name.
     pub(super) seats: Seats,
+    /// Clients that have none, and a thread all the same.
+    pub(super) visits: Visits,
     pub(super) next_id: u64,
     pub(super) transcript: Transcript,
     /// What was said of late.
@@ -147,6 +150,7 @@ impl Room {
             gone: VecDeque::new(),
             arrears: Arrears::default(),
             seats: Seats::new(config.max_clients, config.max_per_address),
+            visits: Visits::new(),
             next_id: 1,
             transcript: Transcript::new(config.memory),
             throughput: Throughput::default(),

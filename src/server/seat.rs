@@ -11,6 +11,7 @@ use super::member::{Member, Newcomer};
 use super::presence::Place;
 use super::room::{Room, State};
 use super::system::MutexGuard;
+use super::visit::Visit;
 use crate::protocol::name::Name;
 use crate::protocol::reply::Refusal;
 use crate::protocol::tag::{Seq, Token};
@@ -27,6 +28,32 @@ pub(crate) struct Admitted {
     pub(crate) closing: bool,
 }
 
+/// As what a connection is let in.
+#[derive(Debug)]
+pub(crate) enum Permit {
+    /// It has a place.
+    Place(Seat),
+    /// There is none, and that is why.
+    Visit(Visit, Refusal<'static>),
+}
+
+impl Permit {
+    /// Lets one more client in from there; `None` is a proxy, which is going to say whose it is.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no place, if there are too many already who are told that.
+    pub(super) fn take(room: &Arc<Room>, from: Option<IpAddr>) -> Result<Permit, Refusal<'static>> {
+        match Seat::take(room, from) {
+            Ok(seat) => Ok(Permit::Place(seat)),
+            Err(why) => match Visit::of_refused(room, from) {
+                Some(visit) => Ok(Permit::Visit(visit, why)),
+                None => Err(why),
+            },
+        }
+    }
+}
+
 /// A place in the room, taken by a client whose name is not settled. Dropped, it is free again.
 #[derive(Debug)]
 pub(crate) struct Seat {
@@ -38,17 +65,10 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// A place for one more client from there, if there is one.
-    pub(crate) fn take(room: &Arc<Room>, from: IpAddr) -> Result<Seat, Refusal<'static>> {
-        Seat::take_as(room, Some(Origin::of(from)))
-    }
-
-    /// A place for a client of a proxy, which is going to say where that is.
-    pub(crate) fn take_for_proxy(room: &Arc<Room>) -> Result<Seat, Refusal<'static>> {
-        Seat::take_as(room, None)
-    }
-
-    fn take_as(room: &Arc<Room>, origin: Option<Origin>) -> Result<Seat, Refusal<'static>> {
+    /// A place for one more client from there, if there is one; `None` is a proxy, which is going to say
+    /// whose it is.
+    pub(crate) fn take(room: &Arc<Room>, from: Option<IpAddr>) -> Result<Seat, Refusal<'static>> {
+        let origin = from.map(Origin::of);
         room.lock().seats.take(origin)?;
         Ok(Seat { room: Arc::clone(room), origin, given_back: false })
     }

@@ -15,13 +15,14 @@ use super::batch::Batch;
 use super::connection::{Connection, Verdict};
 use super::figures::Said;
 use super::index::Form;
-use super::kinds::HELD_BACK;
+use super::kinds::{HELD_BACK, TURNED_AWAY};
 use super::member::Member;
 use super::room::Room;
 use super::seat::Seat;
 use super::system::{instant, thread};
+use super::visit::Visit;
 use crate::protocol::lines::{Line, LineSplitter};
-use crate::protocol::reply::{Departure, Notice, Refusal};
+use crate::protocol::reply::{self, Departure, Notice, Refusal};
 use crate::protocol::request::{self, Command, Misuse, Request};
 use crate::protocol::telnet::{Decoder, Piece};
 use crate::protocol::text::{is_blank, make_safe, make_safe_as_typed};
@@ -47,8 +48,8 @@ const LINE_END: usize = 2;
 /// How long a session that holds its client back may not notice the server's end.
 const NAP: Duration = Duration::from_millis(100);
 
-/// How long a client that is shown out may take to read what it was told, and how much more it may
-/// send meanwhile, before the connection is closed under it.
+/// How long a client that is shown out may take in all to read what it was told, and how much more it
+/// may send meanwhile, before the connection is closed under it.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_READS: usize = 64;
 const LINGER_READ: usize = 2 * 1024;
@@ -156,7 +157,7 @@ impl Session {
     pub(crate) fn run(mut self: Box<Self>) {
         match self.begin() {
             Next::GoOn => {}
-            Next::Leave => return linger(&self.connection),
+            Next::Leave => return self.show_out(),
             Next::Lose => return self.end_of_input(),
         }
         let mut buffer = vec![0; SMALL_READ];
@@ -166,7 +167,7 @@ impl Session {
                 Ok(n) => {
                     match self.chunk(&buffer[..n]) {
                         Next::GoOn => {}
-                        Next::Leave => return linger(&self.connection),
+                        Next::Leave => return self.show_out(),
                         Next::Lose => return self.end_of_input(),
                     }
                     if n == buffer.len() && n < LARGE_READ {
@@ -175,7 +176,7 @@ impl Session {
                 }
                 Err(e) if e.kind() == io::ErrorKind::TimedOut && self.patience().is_some() => {
                     if self.silence() == Next::Leave {
-                        return linger(&self.connection);
+                        return self.show_out();
                     }
                 }
                 Err(_) => return self.lose(Departure::ConnectionLost),
@@ -408,6 +409,12 @@ impl Session {
             Standing::Gone => {}
         }
     }
+
+    /// The client has been told all that it is told, and has given its place back.
+    fn show_out(self: Box<Self>) {
+        let visit = Visit::of_leaver(&self.room, self.connection.peer().ip());
+        linger(&self.connection, if visit.is_some() { LINGER } else { Duration::ZERO });
+    }
 }
 
 fn is_resume(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
@@ -420,12 +427,28 @@ fn acts_by_itself(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
     matches!(request, Ok(Whisper { .. } | Rename(_) | Quit(_)))
 }
 
-/// Reads on for a moment and throws it away: closing a connection with unread bytes would reset it,
-/// and the client would lose what it was told last.
-pub(crate) fn linger(connection: &Connection) {
+/// Serves a client that has no place: it is told why.
+pub(crate) fn turn_back(connection: &Connection, _visit: &Visit, why: &Refusal<'_>) {
+    refuse(connection, why);
+    linger(connection, LINGER);
+}
+
+/// Tells a client that it is not let in, and that nothing more comes.
+pub(crate) fn refuse(connection: &Connection, why: &Refusal<'_>) {
+    let (peer, words) = (connection.peer(), why.to_string());
+    log::warn!(target: TURNED_AWAY, "{peer} was refused: {}", reply::words(&words));
+    connection.tell(why);
+    connection.finish();
+}
+
+/// Reads on for `patience` at most and throws it away: closing a connection with unread bytes would
+/// reset it, and the client would lose what it was told last.
+pub(crate) fn linger(connection: &Connection, patience: Duration) {
+    let until = instant() + patience;
     let mut discarded = [0; LINGER_READ];
     for _ in 0..LINGER_READS {
-        if !matches!(connection.receive(&mut discarded, Some(LINGER)), Ok(1..)) {
+        let left = until.saturating_duration_since(instant());
+        if !matches!(connection.receive(&mut discarded, Some(left)), Ok(1..)) {
             break;
         }
     }

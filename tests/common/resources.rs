@@ -21,6 +21,11 @@ impl Process {
         self.status("Threads:")
     }
 
+    /// How many parts its address space has.
+    pub fn mappings(self) -> usize {
+        std::fs::read_to_string(self.path("maps")).expect("it runs").lines().count()
+    }
+
     /// How much memory it uses, in KiB.
     pub fn memory(self) -> usize {
         self.status("VmRSS:")

@@ -16,6 +16,8 @@ use crate::arguments::{Arguments, PROGRAM};
 use crate::signals::Controls;
 
 mod arguments;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod heaps;
 mod signals;
 
 fn main() -> ExitCode {
@@ -43,6 +45,8 @@ fn check(arguments: &Arguments) -> Result<(), Problem> {
 }
 
 fn serve(arguments: &Arguments, set_aside: &[String]) -> Result<(), Problem> {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    heaps::bound();
     #[cfg(unix)]
     let ignored = Ignored::at_start();
     let log = Arc::new(begin_log(arguments)?);

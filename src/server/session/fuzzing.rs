@@ -85,7 +85,7 @@ impl Stage {
         let connection = Connection::new(ConnectionId(1), stream, peer, STALL_TIMEOUT);
         let connection = connection.expect("a connection");
         let connection = Arc::new(connection);
-        let seat = || Seat::take(&room, peer.ip()).expect("there are two places");
+        let seat = || Seat::take(&room, Some(peer.ip())).expect("there are two places");
         let newcomer = Newcomer { connection: &connection, form: Form::Plain, taken: 0 };
         let bob = seat().join(Name::parse("bob").ok().as_ref(), newcomer).expect("it is free");
         let limits = Limits { line: MAX_LINE, rate: 0 };

@@ -12,7 +12,7 @@ use crate::protocol::foreign::{self, Foreign};
 use crate::protocol::lines::Line;
 use crate::protocol::name::Name;
 use crate::protocol::proxy;
-use crate::protocol::reply::{self, Notice, Refusal};
+use crate::protocol::reply::{Notice, Refusal};
 use crate::server::account::Account;
 use crate::server::connection::Connection;
 use crate::server::index::Form;
@@ -258,9 +258,6 @@ fn read_header(connection: &Connection) -> Result<(Option<SocketAddr>, Vec<u8>),
 
 /// Tells a client that it is not let in.
 fn refuse(connection: &Connection, why: &Refusal<'_>) -> Next {
-    let (peer, words) = (connection.peer(), why.to_string());
-    log::warn!(target: TURNED_AWAY, "{peer} was refused: {}", reply::words(&words));
-    connection.tell(why);
-    connection.finish();
+    super::refuse(connection, why);
     Next::Leave
 }

@@ -360,6 +360,10 @@ impl Condvar {
         self.0.notify_all();
     }
 
+    pub(crate) fn notify_one(&self) {
+        self.0.notify_one();
+    }
+
     pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> Locked<MutexGuard<'a, T>> {
         self.0.wait(guard)
     }

@@ -1,0 +1,160 @@
+//! Where clients come in: the thread of whoever runs the server accepts them.
+//!
+//! It gives each a place, or lets it in for a moment to be told why not, and has a thread serve it. It
+//! waits for nobody but for those who come and for the shutdown.
+
+use std::io;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::PollFlags;
+
+use super::Config;
+use super::connection::{Connection, ConnectionId};
+use super::kinds::TURNED_AWAY;
+use super::room::Room;
+use super::seat::Permit;
+use super::session::{self, Limits, Session};
+use super::shutdown::Shutdown;
+use super::system::{PollFd, TcpListener, poll, thread};
+use super::visit::{LEAVERS, VISITORS};
+use super::workers::Workers;
+
+/// How long to wait when the system has no more sockets or threads, which others may give back.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// The work of the thread that accepts.
+#[derive(Debug)]
+pub(super) struct Acceptor {
+    room: Arc<Room>,
+    /// From where connections come by way of a proxy.
+    proxies: Vec<IpAddr>,
+    limits: Limits,
+    /// How long a client may take nothing of what it is due.
+    patience: Duration,
+    /// A thread for each place, and for each who is in the server without one.
+    workers: Workers,
+    /// How many connections there have been.
+    accepted: u64,
+    /// The last client could not be taken in. It is told when that begins and when it ends.
+    in_trouble: bool,
+}
+
+impl Acceptor {
+    pub(super) fn new(room: Arc<Room>, config: &Config) -> Acceptor {
+        Acceptor {
+            room,
+            proxies: config.proxies.iter().map(IpAddr::to_canonical).collect(),
+            limits: Limits { line: config.max_line, rate: config.rate_limit },
+            patience: config.stall_timeout,
+            workers: Workers::new(config.max_clients + VISITORS + LEAVERS),
+            accepted: 0,
+            in_trouble: false,
+        }
+    }
+
+    /// Takes clients in until the shutdown.
+    pub(super) fn run(&mut self, listener: &TcpListener, shutdown: &Shutdown) {
+        while !shutdown.has_begun() {
+            let admitted = self.admit_next(listener);
+            self.tell_of_trouble(admitted.as_ref().err());
+            match admitted {
+                Ok(true) => {}
+                Ok(false) => {
+                    let mut polled = [PollFd::new(listener, PollFlags::IN), shutdown.as_poll()];
+                    poll(&mut polled, None).ok();
+                }
+                Err(_) => thread::sleep(BACK_OFF),
+            }
+        }
+    }
+
+    /// Hangs up on those who are still here, and waits until their threads have ended.
+    pub(super) fn close(self) {
+        self.workers.close();
+    }
+
+    /// Takes the next client in; false if there is none. Whoever waits for a thread comes first.
+    fn admit_next(&mut self, listener: &TcpListener) -> io::Result<bool> {
+        self.workers.start_missing()?;
+        let Some(connection) = self.next(listener)? else { return Ok(false) };
+        self.admit(connection)?;
+        Ok(true)
+    }
+
+    /// The next client, if there is one.
+    fn next(&mut self, listener: &TcpListener) -> io::Result<Option<Arc<Connection>>> {
+        loop {
+            let (stream, peer) = match listener.accept() {
+                Ok(accepted) => accepted,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(e) if is_of_the_client(&e) => continue,
+                Err(e) => return Err(e),
+            };
+            self.accepted += 1;
+            let id = ConnectionId(self.accepted);
+            match Connection::new(id, stream, peer, self.patience) {
+                Ok(connection) => return Ok(Some(Arc::new(connection))),
+                // Gone already, most likely: then a socket takes no options.
+                Err(why) => log::debug!(target: TURNED_AWAY, "{peer} was not let in: {why}"),
+            }
+        }
+    }
+
+    fn tell_of_trouble(&mut self, why: Option<&io::Error>) {
+        match why {
+            Some(why) if !self.in_trouble => {
+                log::warn!("cannot take clients in: {why}; trying until it works again");
+            }
+            None if self.in_trouble => log::info!("clients can be taken in again"),
+            _ => {}
+        }
+        self.in_trouble = why.is_some();
+    }
+
+    fn admit(&mut self, connection: Arc<Connection>) -> io::Result<()> {
+        let from = Some(connection.peer().ip()).filter(|from| !self.proxies.contains(from));
+        let permit = match Permit::take(&self.room, from) {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                session::refuse(&connection, &refusal);
+                session::linger(&connection, Duration::ZERO);
+                return Ok(());
+            }
+        };
+        let (room, limits) = (Arc::clone(&self.room), self.limits);
+        let serve = move |connection: Arc<Connection>| match permit {
+            Permit::Place(seat) => Box::new(Session::new(connection, room, seat, limits)).run(),
+            Permit::Visit(visit, why) => session::turn_back(&connection, &visit, &why),
+        };
+        self.workers.serve(connection, move |connection| catch(|| serve(connection)))
+    }
+}
+
+/// Whether accepting has failed for this one client, which is gone, and the next may be let in at once.
+/// Windows tells of a connection that was reset, wine of none at all, and Linux of its network too
+/// (accept(2)).
+fn is_of_the_client(why: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable,
+        NotConnected,
+    };
+    matches!(
+        why.kind(),
+        ConnectionAborted
+            | ConnectionReset
+            | NotConnected
+            | HostUnreachable
+            | NetworkUnreachable
+            | NetworkDown
+    )
+}
+
+/// A session that panics takes its own client with it, never the room.
+fn catch(session: impl FnOnce()) {
+    if std::panic::catch_unwind(AssertUnwindSafe(session)).is_err() {
+        log::error!("a session ended with an internal error, which is a bug; its client is gone");
+    }
+}

@@ -1,0 +1,231 @@
+//! The threads that serve connections: as many as are needed at once, and never more than there may be.
+//!
+//! A thread that has served one connection serves the next, so that a storm of connections makes no
+//! storm of threads: each takes mappings and address space of which a process has only so much. Few stay
+//! when there is nothing to do, and whichever thread ends is joined by the next one that ends or begins.
+//!
+//! Its lock is its own, held for moments; nothing of a connection is touched and no other lock is taken
+//! while it is held.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::{Arc, PoisonError, Weak};
+
+use super::connection::{Connection, Verdict};
+use super::headroom::Headroom;
+use super::system::thread::{self, JoinHandle};
+use super::system::{Condvar, Mutex, MutexGuard};
+
+/// A thread's stack, in bytes: what a session keeps there is small, its buffers are on the heap.
+const STACK: usize = 256 * 1024;
+
+/// How many threads without a connection are kept for the next ones. Each keeps the part of its stack
+/// that it has used, some 20 KB.
+const SPARE: usize = 8;
+
+/// The threads, and the connections that wait for one.
+#[derive(Debug)]
+pub(super) struct Workers {
+    shared: Arc<Shared>,
+    /// How many threads there may be.
+    most: usize,
+    headroom: Headroom,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Told when a connection waits, and at the end: to threads without a connection alone.
+    work: Condvar,
+    /// Told when a thread has begun: to the one that starts them.
+    begun: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Work>,
+    /// How many threads wait for a connection, those included that were told, or have just been started,
+    /// and do not run yet.
+    idle: usize,
+    /// The threads that run.
+    workers: BTreeMap<u64, Worker>,
+    /// Threads that end and have to be joined.
+    ended: Vec<JoinHandle<()>>,
+    /// How many threads there are: they count until they are joined.
+    count: usize,
+    /// How many have ever been started, and how many of those have begun.
+    started: u64,
+    begun: u64,
+    closing: bool,
+}
+
+#[derive(Debug)]
+struct Worker {
+    thread: JoinHandle<()>,
+    /// What it serves. Weak, so that a client that is gone takes none of the system's sockets.
+    serving: Weak<Connection>,
+}
+
+/// A connection to be served.
+struct Work {
+    connection: Arc<Connection>,
+    serve: Box<dyn FnOnce(Arc<Connection>) + Send>,
+}
+
+impl std::fmt::Debug for Work {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Work").field(&self.connection).finish()
+    }
+}
+
+impl Workers {
+    /// No threads yet, and `most` at most. The caller takes no more connections in than that at a time.
+    pub(super) fn new(most: usize) -> Workers {
+        let headroom = Headroom::new();
+        let most = most.min(headroom.most_threads());
+        let shared = Shared {
+            state: Mutex::new(State::default()),
+            work: Condvar::new(),
+            begun: Condvar::new(),
+        };
+        Workers { shared: Arc::new(shared), most, headroom }
+    }
+
+    /// Has a connection served by the next thread that is free. `serve` does not panic.
+    ///
+    /// # Errors
+    ///
+    /// The system has no thread to spare: it waits for one of those that there are.
+    pub(super) fn serve(
+        &mut self,
+        connection: Arc<Connection>,
+        serve: impl FnOnce(Arc<Connection>) + Send + 'static,
+    ) -> io::Result<()> {
+        let work = Work { connection, serve: Box::new(serve) };
+        self.shared.lock().waiting.push_back(work);
+        self.shared.work.notify_one();
+        self.start_missing()
+    }
+
+    /// Whether connections wait for a thread that could not be started.
+    pub(super) fn are_missing(&self) -> bool {
+        let state = self.shared.lock();
+        state.waiting.len() > state.idle && state.count < self.most
+    }
+
+    /// Starts the threads that connections wait for.
+    ///
+    /// # Errors
+    ///
+    /// The system has none to spare.
+    pub(super) fn start_missing(&mut self) -> io::Result<()> {
+        while self.are_missing() {
+            self.start()?;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self) -> io::Result<()> {
+        self.headroom.check()?;
+        // Under the lock, so that it is known by the time it looks.
+        let mut state = self.shared.lock();
+        let id = state.started;
+        let shared = Arc::clone(&self.shared);
+        let thread = thread::Builder::new().stack_size(STACK).spawn(move || shared.work(id))?;
+        state.workers.insert(id, Worker { thread, serving: Weak::new() });
+        state.count += 1;
+        state.idle += 1;
+        state.started += 1;
+        let ended = std::mem::take(&mut state.ended);
+        drop(state);
+        self.shared.join(ended);
+        if self.headroom.is_limited() {
+            self.shared.wait_until_begun();
+        }
+        Ok(())
+    }
+
+    /// Hangs up on all connections, and waits until every thread has ended.
+    pub(super) fn close(self) {
+        let mut state = self.shared.lock();
+        state.closing = true;
+        let (waiting, ended) =
+            (std::mem::take(&mut state.waiting), std::mem::take(&mut state.ended));
+        let workers = std::mem::take(&mut state.workers);
+        drop(state);
+        self.shared.work.notify_all();
+        drop(waiting);
+        for connection in workers.values().filter_map(|worker| worker.serving.upgrade()) {
+            connection.hang_up(Verdict::ShuttingDown);
+        }
+        self.shared.join(ended);
+        self.shared.join(workers.into_values().map(|worker| worker.thread));
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The thread of that number: serves one connection after another.
+    fn work(&self, id: u64) {
+        // What the allocator does for a thread's first allocation may take much address space.
+        drop(std::hint::black_box(Box::new(id)));
+        let mut state = self.lock();
+        state.begun += 1;
+        self.begun.notify_all();
+        // Until it looks for work, under the same lock, it counts as one that waits for some.
+        state.idle -= 1;
+        while let Some(Work { connection, serve }) = self.next(state, id) {
+            serve(connection);
+            state = self.lock();
+        }
+        let mut state = self.lock();
+        // At the end, it is another thread that joins them all.
+        let ended = match state.workers.remove(&id) {
+            Some(own) => std::mem::replace(&mut state.ended, vec![own.thread]),
+            None => Vec::new(),
+        };
+        drop(state);
+        self.join(ended);
+    }
+
+    /// Waits for a connection; `None` if there are threads enough that do so, or no more is to be served.
+    fn next(&self, mut state: MutexGuard<'_, State>, id: u64) -> Option<Work> {
+        loop {
+            if state.closing {
+                return None;
+            }
+            let work = state.waiting.pop_front();
+            let serving =
+                work.as_ref().map_or_else(Weak::new, |work| Arc::downgrade(&work.connection));
+            if let Some(worker) = state.workers.get_mut(&id) {
+                worker.serving = serving;
+            }
+            if work.is_some() || state.idle >= SPARE {
+                return work;
+            }
+            // No waking is lost: who brings a connection does so under the lock, and then wakes one.
+            state.idle += 1;
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+        }
+    }
+
+    /// Waits until every thread that was started has got all that it needs to run.
+    fn wait_until_begun(&self) {
+        let mut state = self.lock();
+        while state.begun < state.started {
+            state = self.begun.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Waits for threads that end.
+    fn join(&self, threads: impl IntoIterator<Item = JoinHandle<()>>) {
+        for thread in threads {
+            thread.join().ok();
+            self.lock().count -= 1;
+        }
+    }
+}
