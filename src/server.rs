@@ -27,6 +27,7 @@ mod batch;
 mod broadcaster;
 mod connection;
 mod figures;
+mod guest_numbers;
 #[cfg(all(test, shuttle))]
 mod hand_over;
 mod headroom;

@@ -82,17 +82,17 @@ fn in_the_tagged_form_a_line_may_be_as_long_and_one_that_is_too_long_is_counted(
 fn a_name_has_24_characters_at_most_and_text_eight_marks_on_one() {
     let server = TestServer::start(&["--replay", "0"]);
     let mut alice = server.join("alice");
-    for letter in ["n", "\u{e9}", "\u{65e5}"] {
+    for (guest, letter) in [(1, "n"), (2, "\u{e9}"), (3, "\u{65e5}")] {
         let mut bob = server.connect();
         bob.send(format!("/nick {}\n", letter.repeat(25)));
         bob.expect("-- chatroom 1: welcome (/help for the commands)");
-        bob.expect("-- you are guest1, with 1 other here");
+        bob.expect(&format!("-- you are guest{guest}, with 1 other here"));
         bob.expect_start("!! ");
         let name = letter.repeat(24);
         bob.send(format!("/nick {name}\n"));
         bob.expect(&format!("-- you are now {name}"));
-        alice.expect("-- guest1 joined");
-        alice.expect(&format!("-- guest1 is now {name}"));
+        alice.expect(&format!("-- guest{guest} joined"));
+        alice.expect(&format!("-- guest{guest} is now {name}"));
         for (marks, kept) in [(7, 7), (8, 8), (9, 8), (4000 / 2, 8)] {
             let mark = "\u{316}";
             bob.send(format!("e{}|\n", mark.repeat(marks)));

@@ -166,7 +166,7 @@ fn a_guest_for_its_silence_may_still_ask_for_the_tagged_form_and_its_name() {
         bob.expect(line);
     }
     // One that has said anything is not late: it is somebody.
-    let mut talks = far_away(&server, "guest1");
+    let mut talks = far_away(&server, "guest2");
     talks.send("hi\n/tags\n");
     talks.expect_start("-- the last ");
     while talks.line().is_some_and(|line| line != "-- you are up to date") {}

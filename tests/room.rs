@@ -245,6 +245,80 @@ fn a_name_that_is_taken_in_any_case_is_found_in_any_case() {
     }
 }
 
+/// What may not stand beside a name, and what is nobody's.
+#[test]
+fn nobody_comes_in_under_a_name_that_looks_like_anothers() {
+    let server = TestServer::start(&["--rate-limit", "0"]);
+    let mut mallory = server.join("mallory");
+    let members = ["alice", "will", "İpek", "modern", "نور"].map(|name| server.join(name));
+    for _ in &members {
+        mallory.expect_start("-- ");
+    }
+    let looks_like_one = [
+        "alice\u{2d7f}",
+        "alice\u{1039}",
+        "alice\u{17d2}",
+        "alice\u{16fe4}",
+        "alice\u{13441}",
+        "alice\u{94d}",
+        "alice\u{1d165}",
+        "ali\u{307}ce",
+        "аlice",
+        "aIice",
+        "ᵃˡⁱᶜᵉ",
+        "ａｌｉｃｅ",
+        "𝐚𝐥𝐢𝐜𝐞",
+        "vvill",
+        "VViIl",
+        "ipek",
+        "İPEK",
+        "ıpek",
+        "modem",
+        "ن\u{640}ور",
+        "ﻧﻮﺭ",
+    ];
+    let looks_like_the_servers = [
+        "you", "server", "CHATROOM", "operator", "aclmin", "system", "r00t", "a11", "everyone",
+        "Hеre", "guest1", "Guest99", "guestl",
+    ];
+    for name in looks_like_one.into_iter().chain(looks_like_the_servers) {
+        mallory.send(format!("/nick {name}\n"));
+        mallory.expect_start("!! /nick: ");
+    }
+    // Whoever joins so is a guest.
+    for (guest, name) in [("guest1", "admin"), ("guest2", "guest7"), ("guest3", "vvill")] {
+        let mut client = server.connect();
+        client.send(format!("/nick {name}\n"));
+        client.expect("-- chatroom 1: welcome (/help for the commands)");
+        client.expect_start(&format!("-- you are {guest}, "));
+        client.expect_start("!! /nick: ");
+    }
+}
+
+#[test]
+fn a_guests_number_is_not_given_to_another_guest() {
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    for number in 1..=3 {
+        let mut guest = server.connect();
+        guest.send(format!("/msg alice I am number {number}\n"));
+        alice.expect(&format!("-- guest{number} joined"));
+        alice.expect(&format!("[guest{number} -> you] I am number {number}"));
+        if number == 2 {
+            guest.send("/nick bob\n");
+            alice.expect("-- guest2 is now bob");
+            alice.send("/msg guest2 for whom?\n");
+            alice.expect("!! /msg: nobody here is called guest2");
+        }
+        guest.finish();
+        while guest.line().is_some() {}
+        alice.expect_start("-- ");
+    }
+    alice.send("/msg guest1 for whom?\n/nick guest1\n");
+    alice.expect("!! /msg: guest1 has just left");
+    alice.expect("!! /nick: the server alone gives names like guest1");
+}
+
 #[test]
 fn a_private_line_to_one_who_has_just_left_says_so() {
     let server = TestServer::start(&[]);

@@ -291,11 +291,11 @@ fn text_in_another_form_is_said() {
         (b"\xe9t\xe9, L'Ha\xff\n", "\u{fffd}t\u{fffd}, L'Ha\u{fffd}"),
         (b"get me a coffee\n", "get me a coffee"),
     ];
-    for (bytes, said) in cases {
+    for (guest, (bytes, said)) in (1..).zip(cases) {
         let mut client = house.server.connect();
         client.expect(BANNER);
         client.send(bytes);
-        house.hear(&format!("<guest1> {said}"));
+        house.hear(&format!("<guest{guest}> {said}"));
         finish(client, End::HalfClosed);
     }
     house.is_as_before();

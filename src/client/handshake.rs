@@ -7,7 +7,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::protocol::name::{MAX_CHARACTERS, Name};
+use crate::protocol::name::{BadName, MAX_CHARACTERS, Name};
 use crate::protocol::reply::{self, Refusal};
 use crate::protocol::request::Command;
 use crate::protocol::tag::{Body, Seq, Token};
@@ -311,10 +311,8 @@ fn fit(text: &str) -> Option<Name> {
     let mut kept = String::new();
     for grapheme in text.graphemes(true) {
         let longer = format!("{kept}{grapheme}");
-        // A beginning that is a reserved word may go on, so what is asked is each character alone.
-        let follows = Name::parse(&format!("a{grapheme}")).is_ok();
-        let begins = !kept.is_empty() || Name::parse(grapheme).is_ok();
-        if follows && begins && longer.graphemes(true).count() <= MAX_CHARACTERS {
+        // A beginning that is a reserved word may go on.
+        if matches!(Name::parse(&longer), Ok(_) | Err(BadName::Reserved(_))) {
             kept = longer;
         }
     }

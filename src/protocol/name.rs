@@ -1,22 +1,25 @@
 //! What a member may be called, and when two names are the same.
 //!
 //! A name is 1 to 24 characters: letters of any script with their combining marks, decimal digits
-//! of any script, `_`, `-` and `.`, and it does not start with `-` or `.`. It is kept in Unicode's
-//! normalization form C. It is bounded in its width too: what a reader counts as one character may be
-//! any number of consonants that are joined.
+//! of any script, `_`, `-` and `.` (`spelling`), and it does not start with `-` or `.`. It is kept in
+//! Unicode's normalization form C. It is bounded in its width too: what a reader counts as one character
+//! may be any number of consonants that are joined.
 //!
-//! Two names are the same if they are the same without regard to case, or to the eye: by the
+//! Two names are the same if they are the same without regard to case, or to the eye (`likeness`): by the
 //! skeletons of Unicode Technical Standard 39, a Cyrillic а is a Latin a, and `rn` is `m`.
 
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
-use unicode_security::confusable_detection::skeleton;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{MAX_MARKS, fold, make_safe};
+pub use likeness::{Likeness, Wanted};
+
+use super::text::{MAX_MARKS, make_safe};
+
+mod likeness;
+mod spelling;
 
 /// The most characters in a name, as a reader counts them.
 pub const MAX_CHARACTERS: usize = 24;
@@ -27,9 +30,6 @@ const MAX_WIDTH: usize = 2 * MAX_CHARACTERS;
 /// The most bytes that a name may have: that many columns, each with as many marks as a character may
 /// have, of the longest characters.
 const MAX_BYTES: usize = MAX_WIDTH * (1 + MAX_MARKS) * char::MAX.len_utf8();
-
-/// What the server calls the person whom it speaks to, so nobody may be called so.
-const RESERVED: &str = "you";
 
 /// A name that keeps the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,17 +50,7 @@ impl Name {
             }
             _ => {}
         }
-        let mut after_letter = false;
-        for c in name.chars() {
-            after_letter = match c.general_category_group() {
-                _ if is_invisible(c) => return Err(BadName::Character(c)),
-                GeneralCategoryGroup::Letter => true,
-                GeneralCategoryGroup::Mark if after_letter => true,
-                _ if c.general_category() == GeneralCategory::DecimalNumber => false,
-                _ if matches!(c, '_' | '-' | '.') => false,
-                _ => return Err(BadName::Character(c)),
-            };
-        }
+        spelling::check(&name)?;
         // Also of what its normalization has made more of.
         if make_safe(name.as_bytes()) != name {
             return Err(BadName::Marks);
@@ -68,10 +58,10 @@ impl Name {
         if name.starts_with(['-', '.']) {
             return Err(BadName::Beginning);
         }
-        if Likeness::of(&name).is_like(&Likeness::of(RESERVED)) {
-            return Err(BadName::Reserved);
+        match Likeness::of(&name).reserved() {
+            Some(word) => Err(BadName::Reserved(word)),
+            None => Ok(Name(name)),
         }
-        Ok(Name(name))
     }
 
     /// The name that the server gives to the `number`th member without one.
@@ -100,74 +90,9 @@ impl Name {
     }
 }
 
-/// Whether `c` is a letter or mark that shows nothing: those of Unicode's Default_Ignorable.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}')
-}
-
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// What stays of a name when case and the eye's mistakes are taken away.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Likeness {
-    /// Without case. Names sort by it.
-    folded: String,
-    /// What the name looks like as it is written, and what it looks like without case: a capital I
-    /// looks like an l, and a Cyrillic capital becomes a Latin letter only once it is small.
-    skeletons: [String; 2],
-}
-
-impl Likeness {
-    /// The likeness of `name`, which may be any text.
-    #[must_use]
-    pub fn of(name: &str) -> Likeness {
-        let name: String = name.nfc().collect();
-        let folded = fold(&name);
-        let skeletons = [fold(&skeleton(&name).collect::<String>()), skeleton(&folded).collect()];
-        Likeness { folded, skeletons }
-    }
-
-    /// Whether the two differ in nothing but case.
-    #[must_use]
-    pub fn is_same_word(&self, other: &Likeness) -> bool {
-        self.folded == other.folded
-    }
-
-    /// Whether it is the name that somebody asks for.
-    #[must_use]
-    pub fn is_called(&self, wanted: &Wanted) -> bool {
-        self.folded == wanted.0
-    }
-
-    /// Whether a person could take the one name for the other.
-    #[must_use]
-    pub fn is_like(&self, other: &Likeness) -> bool {
-        self.is_same_word(other) || self.skeletons.iter().any(|s| other.skeletons.contains(s))
-    }
-
-    /// The key by which a list of names is sorted.
-    #[must_use]
-    pub fn sort_key(&self) -> &str {
-        &self.folded
-    }
-}
-
-/// The name of somebody whom a client asks for, without case. It may be nobody's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted(String);
-
-impl Wanted {
-    /// What is asked for by `text`; `None` if that is too long to be a name. It costs no more than that
-    /// to know, however long the text is.
-    #[must_use]
-    pub fn of(text: &str) -> Option<Wanted> {
-        let normalized = || text.nfc().collect::<String>();
-        (text.len() <= MAX_BYTES).then(|| Wanted(fold(&normalized())))
     }
 }
 
@@ -178,14 +103,19 @@ pub enum BadName {
     Empty,
     /// It has more than [`MAX_CHARACTERS`] characters.
     TooLong,
-    /// It has a character that is no letter, no digit and none of `_`, `-` and `.`.
+    /// It has a character that is no letter, no digit and none of `_`, `-` and `.`, or of which nothing
+    /// is seen.
     Character(char),
-    /// More combining marks are piled up on a character than any line may have.
+    /// It has a letter or a digit in another form than the plain one.
+    Styled(char),
+    /// It has a mark, or a letter that goes with others, where none of its own script is.
+    Misplaced(char),
+    /// More combining marks are piled up on a character than any line may have, or the same one twice.
     Marks,
     /// It starts with `-` or `.`.
     Beginning,
-    /// It is, or looks like, what the server calls the person whom it speaks to.
-    Reserved,
+    /// It is, or looks like, this word, which is nobody's name.
+    Reserved(&'static str),
 }
 
 impl fmt::Display for BadName {
@@ -198,9 +128,15 @@ impl fmt::Display for BadName {
             BadName::Character(c) => {
                 write!(f, "a name cannot have {c:?} in it: letters, digits, _, - and . can be")
             }
+            BadName::Styled(c) => {
+                write!(f, "a name cannot have {c:?} in it: {} can be", c.nfkc())
+            }
+            BadName::Misplaced(c) => {
+                write!(f, "a name cannot have {c:?} there: it goes with letters of its own script")
+            }
             BadName::Marks => write!(f, "a name cannot pile up marks on a character"),
             BadName::Beginning => write!(f, "a name cannot start with - or ."),
-            BadName::Reserved => write!(f, "nobody can be called {RESERVED}"),
+            BadName::Reserved(word) => write!(f, "nobody can be called {word}"),
         }
     }
 }
@@ -242,16 +178,16 @@ mod tests {
             ("a<b", BadName::Character('<')),
             ("½", BadName::Character('½')),
             ("🎉", BadName::Character('🎉')),
-            ("\u{301}a", BadName::Character('\u{301}')),
+            ("\u{301}a", BadName::Misplaced('\u{301}')),
             ("1\u{20e3}", BadName::Character('\u{20e3}')),
             (&"\u{1100}".repeat(25), BadName::TooLong),
             (&format!("x{}", "\u{301}".repeat(9)), BadName::Marks),
             (&format!("a{}", "\u{344}".repeat(5)), BadName::Marks),
             ("-a", BadName::Beginning),
             (".a", BadName::Beginning),
-            ("you", BadName::Reserved),
-            ("YOU", BadName::Reserved),
-            ("y\u{43e}u", BadName::Reserved),
+            ("you", BadName::Reserved("you")),
+            ("YOU", BadName::Reserved("you")),
+            ("y\u{43e}u", BadName::Reserved("you")),
         ];
         for (name, why) in bad {
             assert_eq!(Name::parse(name), Err(why), "{name}");
@@ -262,43 +198,6 @@ mod tests {
     fn a_letter_with_its_marks_is_one_character_and_is_kept_composed() {
         let decomposed = "e\u{301}".repeat(24);
         assert_eq!(Name::parse(&decomposed), Ok(Name("é".repeat(24))));
-    }
-
-    #[test]
-    fn names_are_the_same_without_case_and_to_the_eye() {
-        let alike = [
-            ("alice", "ALICE"),
-            ("stra\u{df}e", "STRASSE"),
-            ("σας", "ΣΑΣ"),
-            ("alice", "\u{430}lice"),
-            ("alice", "aIice"),
-            ("alice", "\u{410}LICE"),
-            ("modern", "modem"),
-            ("bob0", "bobO"),
-            ("Zo\u{eb}", "Zoe\u{308}"),
-        ];
-        for (one, other) in alike {
-            assert!(Likeness::of(one).is_like(&Likeness::of(other)), "{one} {other}");
-            assert!(Likeness::of(other).is_like(&Likeness::of(one)), "{other} {one}");
-        }
-        for (one, other) in [("alice", "alice2"), ("bob", "rob"), ("guest1", "guest2")] {
-            assert!(!Likeness::of(one).is_like(&Likeness::of(other)), "{one} {other}");
-        }
-    }
-
-    #[test]
-    fn who_is_asked_for_is_found_without_case_and_by_no_text_that_is_too_long() {
-        let asked = |text: &str, name: &str| {
-            Wanted::of(text).is_some_and(|wanted| Likeness::of(name).is_called(&wanted))
-        };
-        for (text, name) in
-            [("ALICE", "alice"), ("Zoe\u{308}", "zo\u{eb}"), ("STRASSE", "stra\u{df}e")]
-        {
-            assert!(asked(text, name), "{text}");
-        }
-        assert!(!asked("\u{430}lice", "alice"));
-        assert!(!asked(&"m".repeat(MAX_BYTES), "alice"));
-        assert_eq!(Wanted::of(&"m".repeat(MAX_BYTES + 1)), None);
     }
 
     proptest! {

@@ -245,6 +245,8 @@ pub enum Refusal<'a> {
     Misuse(Misuse<'a>),
     /// Someone here has that name, or one that looks like it.
     NameTaken(&'a Name),
+    /// It is, or looks like, a name that the server alone gives.
+    GuestName(&'a Name),
     /// Nobody here has that name.
     NobodyHere(&'a str),
     /// Nobody here has that name any more: who had it has just left.
@@ -285,6 +287,9 @@ impl fmt::Display for Refusal<'_> {
             }
             Refusal::Misuse(Misuse::Name(why)) => write!(f, "/nick: {why}"),
             Refusal::NameTaken(name) => write!(f, "/nick: the name {name} is taken"),
+            Refusal::GuestName(name) => {
+                write!(f, "/nick: the server alone gives names like {name}")
+            }
             Refusal::NobodyHere(name) => write!(f, "/msg: nobody here is called {}", Short(name)),
             Refusal::HasLeft(name) => write!(f, "/msg: {} has just left", Short(name)),
             Refusal::WhisperToSelf => write!(f, "/msg: that is you"),
@@ -529,6 +534,10 @@ mod tests {
                 "!! this address is a proxy's, and its connections begin with a PROXY header",
             ),
             (&Refusal::NameTaken(bob), "!! /nick: the name bob is taken"),
+            (
+                &Refusal::GuestName(&Name::guest(7)),
+                "!! /nick: the server alone gives names like guest7",
+            ),
             (&Refusal::NobodyHere("bob"), "!! /msg: nobody here is called bob"),
             (&Refusal::HasLeft("bob"), "!! /msg: bob has just left"),
             (&Refusal::RoomFull(1), "!! the room is full (1 client)"),

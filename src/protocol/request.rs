@@ -321,7 +321,7 @@ mod tests {
             ("/Nick  alice ", Ok(Request::Rename(name("alice")))),
             ("/nick", Err(Misuse::Arguments(Command::Nick))),
             ("/nick a b", Err(Misuse::Arguments(Command::Nick))),
-            ("/nick you", Err(Misuse::Name(BadName::Reserved))),
+            ("/nick you", Err(Misuse::Name(BadName::Reserved("you")))),
             ("/who", Ok(Request::Who)),
             ("/who ", Ok(Request::Who)),
             ("/who bob", Err(Misuse::Arguments(Command::Who))),

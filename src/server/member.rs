@@ -183,6 +183,7 @@ impl Member {
         }
         let is_other = old != *new;
         if is_other {
+            state.on_name_given_up(&old);
             state.push(self.said(), Notice::IsNow { old: &old, new });
         }
         state.answer(self.id, Notice::YouAreNow(new));
@@ -368,7 +369,7 @@ impl Member {
 
     fn part(&self, state: &mut State, how: Departure<'_>) {
         if let Some(member) = state.members.remove(&self.id) {
-            state.have_left(member.likeness);
+            state.have_left(&self.name, member.likeness);
         }
         state.tell_move(Move::Leave, self.id, Notice::Left(&self.name, how));
     }

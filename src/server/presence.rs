@@ -199,7 +199,7 @@ impl State {
         let mut gone = Vec::new();
         while let Some(id) = self.away.take(instant(), most) {
             if let Some(member) = self.members.remove(&id) {
-                self.have_left(member.likeness);
+                self.have_left(&member.name, member.likeness);
                 let notice = Notice::Left(&member.name, Departure::ConnectionLost);
                 self.tell_move(Move::Leave, id, notice);
                 let waiting = member.resumable.map(|resumable| resumable.waiting);

@@ -16,6 +16,7 @@ use super::away::Away;
 use super::batch::Batch;
 use super::connection::{Connection, ConnectionId};
 use super::figures::{Figures, HELD_FOR, Throughput, resident};
+use super::guest_numbers::GuestNumbers;
 use super::index::{Audience, Envelope, Kind, MemberId, Viewer};
 use super::kinds::CAME_OR_WENT;
 use super::member::Weight;
@@ -71,6 +72,7 @@ pub(super) struct State {
     pub(super) gone: VecDeque<Likeness>,
     /// What the connections that have ended had used up of their allowances.
     pub(super) arrears: Arrears,
+    guest_numbers: GuestNumbers,
     /// Clients that have a place, with or without a name.
     pub(super) seats: Seats,
     /// Clients that have none, and a thread all the same.
@@ -149,6 +151,7 @@ impl Room {
             traffic: Traffic::new(instant()),
             gone: VecDeque::new(),
             arrears: Arrears::default(),
+            guest_numbers: GuestNumbers::default(),
             seats: Seats::new(config.max_clients, config.max_per_address),
             visits: Visits::new(),
             next_id: 1,
@@ -396,7 +399,8 @@ impl State {
     }
 
     /// To be told who has left.
-    pub(super) fn have_left(&mut self, likeness: Likeness) {
+    pub(super) fn have_left(&mut self, name: &Name, likeness: Likeness) {
+        self.on_name_given_up(name);
         if self.gone.len() == MOST_GONE {
             self.gone.pop_front();
         }
@@ -414,18 +418,18 @@ impl State {
         !others.any(|(_, member)| member.likeness.is_like(wanted))
     }
 
-    /// The guest's name with the lowest number that is free, and its likeness.
-    pub(super) fn guest(&self) -> (Name, Likeness) {
-        let mut numbers: Vec<usize> =
-            self.members.values().filter_map(|m| m.name.guest_number()).collect();
-        numbers.sort_unstable();
-        (1..)
-            .filter(|number| numbers.binary_search(number).is_err())
-            .map(Name::guest)
-            .map(|name| (name.likeness(), name))
-            .find(|(likeness, _)| self.is_free(likeness, None))
-            .map(|(likeness, name)| (name, likeness))
-            .expect("there are more numbers than members")
+    /// The next guest's name, and its likeness. Nobody else can have one like that.
+    pub(super) fn guest(&mut self) -> (Name, Likeness) {
+        let name = Name::guest(self.guest_numbers.take());
+        let likeness = name.likeness();
+        (name, likeness)
+    }
+
+    /// Nobody has that name any more.
+    pub(super) fn on_name_given_up(&mut self, name: &Name) {
+        if let Some(number) = name.guest_number() {
+            self.guest_numbers.give_back(number);
+        }
     }
 }
 

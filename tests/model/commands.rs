@@ -25,14 +25,22 @@ const GOOD: [&str; 11] = [
     "aIice",
     "max",
     "rnax",
+    // Each guest's own, and nobody else's.
     "guest2",
-    "Guest1",
+    "vvill",
 ];
 
 /// Names that are not, and what is said of them.
-const BAD: [(&str, &str); 6] = [
+const BAD: [(&str, &str); 10] = [
     ("-x", "/nick: a name cannot start with - or ."),
     ("you", "/nick: nobody can be called you"),
+    ("ADMIN", "/nick: nobody can be called admin"),
+    ("Guest1", "/nick: the server alone gives names like Guest1"),
+    (
+        "ali\u{1a65}ce",
+        "/nick: a name cannot have '\\u{1a65}' there: it goes with letters of its own script",
+    ),
+    ("\u{1d43}", "/nick: a name cannot have '\u{1d43}' in it: a can be"),
     ("c<d", "/nick: a name cannot have '<' in it: letters, digits, _, - and . can be"),
     ("aaaaabbbbbcccccdddddeeeee", "/nick: that name is too long: the most is 24 characters"),
     ("two words", "/nick goes like this: /nick NAME"),

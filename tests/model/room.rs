@@ -39,6 +39,8 @@ pub(crate) struct Room {
     events: Vec<Event>,
     /// Under what names the members were here that have left.
     gone: Vec<String>,
+    /// How many guests there were until now.
+    guests: usize,
     /// How many have joined until now; they are told apart by their number.
     joined: usize,
     /// How many joins and leaves there were.
@@ -290,9 +292,8 @@ impl Room {
     /// Whoever does something without having a name is a guest.
     fn settle(&mut self, who: usize) {
         if self.client(who).member.is_none() {
-            let guests = (1..).map(|number| format!("guest{number}"));
-            let name = guests.into_iter().find(|name| self.is_free(name, None));
-            self.join(who, name.expect("one is free"));
+            self.guests += 1;
+            self.join(who, format!("guest{}", self.guests));
         }
     }
 
@@ -399,6 +400,11 @@ impl Room {
     fn rename(&mut self, who: usize, new: &str) {
         let is_new = self.client(who).member.is_none();
         let own = self.clients[who].as_ref().and_then(|it| it.member.as_ref()).map(|it| it.id);
+        let is_own = self.clients[who].as_ref().is_some_and(|client| client.name() == new);
+        if new.starts_with("guest") && !is_own {
+            let why = format!("/nick: the server alone gives names like {new}");
+            return self.refuse_name(who, &why);
+        }
         if !self.is_free(new, own) {
             return self.refuse_name(who, &format!("/nick: the name {new} is taken"));
         }

@@ -86,6 +86,9 @@ impl Session {
     }
 
     fn rename(&mut self, name: &Name) {
+        if name.likeness().is_guests() && !self.is_called(name) {
+            return self.refuse_name(&Refusal::GuestName(name));
+        }
         if matches!(self.standing, Standing::Seated(_)) {
             return self.join(Some(name), self.counted);
         }
@@ -95,6 +98,10 @@ impl Session {
         {
             self.answer(&refusal);
         }
+    }
+
+    fn is_called(&self, name: &Name) -> bool {
+        matches!(&self.standing, Standing::Joined(member) if member.name() == name)
     }
 
     /// Takes up where this client's last connection was lost.
