@@ -28,8 +28,10 @@ pub(crate) enum Unfit {
     /// A symbolic link.
     Link,
     /// Somebody else's.
+    #[cfg(unix)]
     Foreign,
     /// A file that has more than one name: a hard link.
+    #[cfg(unix)]
     SecondName,
     /// A pipe or a device, where only a file is taken.
     NoFile,
@@ -39,7 +41,9 @@ impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Unfit::Link => "it is a symbolic link, which is not followed",
+            #[cfg(unix)]
             Unfit::Foreign => "it belongs to another user",
+            #[cfg(unix)]
             Unfit::SecondName => "it has a second name (a hard link)",
             Unfit::NoFile => "it is no regular file",
         })

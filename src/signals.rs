@@ -43,7 +43,7 @@ pub enum Signal {
     End,
     /// Its terminal is gone, or an operator sends SIGHUP.
     HangUp,
-    /// An operator wants figures: SIGUSR1.
+    /// An operator wants figures: SIGUSR1, or where there is one SIGINFO, which is Ctrl+T.
     Figures,
     /// A limit of time is reached, which somebody has set: the program is to end, and has not done all
     /// of its work.
@@ -60,6 +60,14 @@ impl Signal {
             SIGTERM | SIGQUIT => Signal::End,
             SIGHUP => Signal::HangUp,
             SIGUSR1 => Signal::Figures,
+            #[cfg(any(
+                target_os = "macos",
+                target_os = "freebsd",
+                target_os = "netbsd",
+                target_os = "openbsd",
+                target_os = "dragonfly"
+            ))]
+            signal_hook::consts::SIGINFO => Signal::Figures,
             SIGALRM | SIGVTALRM | SIGPROF | SIGXCPU => Signal::TimeIsUp(number),
             SIGXFSZ => Signal::FileTooLarge,
             number => Signal::Other(number),

@@ -27,7 +27,7 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn strangers_who_come_and_go_do_not_fill_the_log() {
     const VISITS: usize = 400;
-    let server = TestServer::start(&["--max-clients", "3"]);
+    let server = TestServer::start(&["--max-clients", "3", "--rate-limit", "0"]);
     let _first = server.join("first");
     let farewell = "ü".repeat(2000);
     for visit in 0..VISITS {
