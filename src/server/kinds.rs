@@ -5,7 +5,7 @@
 pub(super) const CAME_OR_WENT: &str = "came or went";
 
 /// Members take other names.
-pub(super) const RENAMED: &str = "have another name";
+pub(super) const RENAMED: &str = "took another name";
 
 /// Clients are not let in, or speak another protocol.
 pub(super) const TURNED_AWAY: &str = "were turned away";
