@@ -8,8 +8,10 @@
 //! - `sender` writes to the socket what the main thread has put into the outbox; to a server without
 //!   our tagged form, a filter's main thread does
 //! - `watch`, in a terminal, waits for lines of ours that are not confirmed in time
+//! - `keyboard`, in a terminal on Unix, reads its bytes, of which the main thread makes keys, until it
+//!   is gone
 //! - one more waits for Ctrl+C; on Unix, `signals` waits for the other signals, and in a terminal
-//!   `job-control` for those that stop and continue it, and `hang-up` for the terminal to go away
+//!   `stop` for the one that stops it, and `job-control` for those that continue it and tell of its size
 //!
 //! When the connection is lost in a terminal, or in a filter that is to come back, the receiver makes
 //! the next (`reconnect`). What we are to the server over all connections, its session and the lines
@@ -146,6 +148,8 @@ pub fn run(config: &Config) -> ! {
     if in_terminal && is_dumb() {
         start(config, &Arc::new(Filter::in_dumb_terminal()), filter::run)
     } else if in_terminal {
+        #[cfg(unix)]
+        job_control::hold_back_stops();
         let colours = colours::colours(config.color, |name| std::env::var(name).ok());
         start(config, &Arc::new(Terminal::new(colours, config.bell)), chat::run)
     } else {
@@ -153,20 +157,19 @@ pub fn run(config: &Config) -> ! {
     }
 }
 
-/// Whether the terminal can do no more than show one line after the other.
-fn is_dumb() -> bool {
-    std::env::var_os("TERM").is_some_and(|term| term == "dumb") || !takes_escape_sequences()
-}
-
+/// Whether the terminal can do no more than show one line after the other. One that nobody has told
+/// the kind of may be any.
 #[cfg(unix)]
-fn takes_escape_sequences() -> bool {
-    true
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
-/// Tells the console that they will come. One before Windows 10 would show them as text.
+/// The same for a console, which is told that escape sequences will come. One before Windows 10 would
+/// show them as text. TERM is not usual there.
 #[cfg(windows)]
-fn takes_escape_sequences() -> bool {
-    crossterm::ansi_support::supports_ansi()
+fn is_dumb() -> bool {
+    let is_told = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    is_told || !crossterm::ansi_support::supports_ansi()
 }
 
 /// What the threads of one run share.

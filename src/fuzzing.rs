@@ -3,7 +3,7 @@
 //!
 //! They are in this crate, and not in `fuzz/`, because most of what they go through is private.
 
-pub use crate::client::fuzzing::{from_server as client, keys as editor};
+pub use crate::client::fuzzing::{from_server as client, from_terminal as input, keys as editor};
 pub use crate::server::fuzzing::input as server;
 
 #[cfg(test)]
@@ -43,6 +43,11 @@ mod tests {
     #[test]
     fn no_seed_of_keys_makes_trouble() {
         go_through("editor", super::editor);
+    }
+
+    #[test]
+    fn no_seed_from_a_terminal_makes_trouble() {
+        go_through("input", super::input);
     }
 
     /// Anything that a terminal sends, among it many keys that are no characters.

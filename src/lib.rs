@@ -9,6 +9,7 @@
 //! In the order that a line travels from one member's keyboard to the others' screens:
 //!
 //! - [`client`]: connects, reads keys or standard input, shows or prints what arrives
+//!   - `client::terminal::input`: a terminal's bytes → keys, pure
 //!   - [`client::editor`]: keys → text and cursor, pure
 //!   - `client::conversation`: the server's lines → what is shown of them, pure
 //!   - [`client::screen`]: the pinned input line and the conversation above it

@@ -3,11 +3,15 @@
 mod common;
 
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::time::Duration;
 
 #[cfg(unix)]
 use common::alice::CLIENT;
 use common::alice::{alice, start};
 use common::peer::Peer;
+#[cfg(unix)]
+use common::process::signal;
 #[cfg(unix)]
 use common::terminal::Terminal;
 
@@ -44,6 +48,43 @@ fn a_long_paste_asks_first_and_loses_nothing() {
     terminal.press("\ry");
     server.hear(&lines);
     terminal.shows(&["<alice> line 9999 of a long paste", "alice> |"]);
+}
+
+/// Crossterm took what follows for the rest of the paste, or of the report, for ever.
+#[cfg(unix)]
+#[test]
+fn a_paste_whose_end_is_lost_is_ended_by_ctrl_c() {
+    let (mut terminal, mut server, _peer) = alice(&folder("paste_without_end"), SIZE, &[], &[]);
+    terminal.press("\x1b[200~half");
+    terminal.shows(&["alice (pasting, Ctrl+C ends it)> |"]);
+    terminal.press("\x03");
+    terminal.shows(&["alice> half|"]);
+    terminal.press(" a line\r");
+    server.hear("half a line\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_terminal_says_of_itself_is_not_typed() {
+    let (mut terminal, mut server, _peer) = alice(&folder("replies"), SIZE, &[], &[]);
+    for reply in [
+        "\x1b]11;rgb:1e1e/1e1e/1e1e\x1b\\",
+        "\x1bP>|xterm(370)\x1b\\",
+        "\x1b_Gi=31;OK\x1b\\",
+        "\x1b[>41;370;0c",
+        "\x1b[?997;1n",
+        "\x1b[?2026;2$y",
+        "\x1b]52;c;aGVsbG8=\x07",
+    ] {
+        terminal.press(reply);
+        terminal.press("cats\r");
+        server.hear("cats\n");
+    }
+    // A key in two pieces.
+    terminal.press("ab\x1b");
+    std::thread::sleep(Duration::from_millis(150));
+    terminal.press("[D!\r");
+    server.hear("a!b\n");
 }
 
 #[test]
@@ -171,6 +212,34 @@ fn ctrl_z_gives_the_terminal_back_and_comes_back_right() {
 
 #[cfg(unix)]
 #[test]
+fn one_that_is_stopped_by_a_signal_gives_the_terminal_back_and_comes_back_right() {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    // The shell tells its child's number, which it keeps by becoming the client.
+    let script = format!(
+        "set -m; stty -g >before; (sh -c 'echo $$ >pid; exec \"{CLIENT}\" {host} {port} --name alice'); \
+         stty -g >after; cmp before after && echo given-back; read line; fg"
+    );
+    let folder = folder("stopped");
+    let mut terminal = Terminal::start(SIZE.0, SIZE.1, &folder, &["bash", "-c", &script]);
+    let mut server = peer.accept_person("alice", &[]);
+    terminal.press("half a");
+    terminal.shows(&["-- you are alice, alone here", "alice> half a|"]);
+    assert!(terminal.marks_pastes());
+    let pid = std::fs::read_to_string(folder.join("pid")).expect("the shell wrote it");
+    signal("-TSTP", pid.trim().parse().expect("a number"));
+    terminal.shows_what("the shell", |rows| rows.contains("given-back"));
+    assert!(!terminal.marks_pastes());
+    server.say("<bob> meanwhile\n");
+    terminal.press("\n");
+    terminal.shows(&["<bob> meanwhile", "alice> half a|"]);
+    assert!(terminal.marks_pastes());
+    terminal.press(" line\r");
+    server.hear("half a line\n");
+}
+
+#[cfg(unix)]
+#[test]
 fn without_anyone_to_continue_it_ctrl_z_does_not_stop_it() {
     let (mut terminal, mut server, _peer) = alice(&folder("orphan"), SIZE, &[], &[]);
     terminal.press("a\x1ab\r");
@@ -180,9 +249,16 @@ fn without_anyone_to_continue_it_ctrl_z_does_not_stop_it() {
 #[cfg(unix)]
 #[test]
 fn a_dumb_terminal_gets_lines_and_nothing_else() {
+    for term in ["export TERM=dumb", "export TERM=", "unset TERM"] {
+        gets_lines_and_nothing_else(term);
+    }
+}
+
+#[cfg(unix)]
+fn gets_lines_and_nothing_else(term: &str) {
     let peer = Peer::listen();
     let [host, port] = peer.arguments();
-    let script = format!("TERM=dumb '{CLIENT}' {host} {port} --name alice");
+    let script = format!("{term}; '{CLIENT}' {host} {port} --name alice");
     let mut terminal = Terminal::start(SIZE.0, SIZE.1, &folder("dumb"), &["sh", "-c", &script]);
     let mut server = peer.accept_as("alice");
     server.say("<bob> hi\n");

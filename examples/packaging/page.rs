@@ -60,7 +60,11 @@ pub(crate) const CHATCLIENT: About = About {
     ],
     variables: &[
         ("NO_COLOR", "if it is not empty, there are no colours but with --color always"),
-        ("TERM", "if it is dumb, lines come one after the other"),
+        (
+            "TERM",
+            "if it is dumb, empty or not set, lines come one after the other and nothing is painted \
+             anew: TERM=dumb is the mode for screen readers",
+        ),
         ("XDG_STATE_HOME", "where the history is kept, in place of ~/.local/state"),
     ],
     files: &[

@@ -11,22 +11,19 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crossterm::event::{self, Event, KeyEvent};
 use log::info;
 
-use super::conversation::{self, Action, Focus};
-use super::editor::{Editor, Outcome};
+use super::conversation::{self, Action};
+use super::editor::{Editor, Key, Outcome};
 use super::handshake::Server;
 use super::history::History;
-use super::keys::{self, editor_key};
+use super::keys::{self, Chord, editor_key};
 use super::link::{Entered, Link, is_quit};
 use super::output::Output;
 use super::receiver::tell_of_unsaid;
 use super::sender::{Sender, for_log};
-use super::terminal::{Bell, Terminal};
+use super::terminal::{Bell, Event, Events, Terminal};
 use super::way_out::End;
-#[cfg(unix)]
-use super::way_out::wait_for_the_end;
 use super::{Config, OnLoss, Session};
 use crate::problem::Problem;
 use crate::protocol::DEFAULT_MAX_LINE;
@@ -34,8 +31,8 @@ use crate::protocol::DEFAULT_MAX_LINE;
 /// How long leaving may take: what was typed is still sent, and the server says goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// How long a repaint waits for more keys: too short to be seen. With no time at all crossterm does
-/// not even look at those that it has read.
+/// How long a repaint waits for more keys: too short to be seen. With no time at all, crossterm does
+/// not even look at those that it has read on Windows.
 const MORE_KEYS: Duration = Duration::from_millis(1);
 
 /// How many events may become one repaint. Enough to make a paste quick, and few enough to see it
@@ -67,19 +64,26 @@ fn begin<'a>(session: &'a Session<'_, Terminal>) -> Result<Keyboard<'a>, End> {
     terminal.begin()?;
     let on_loss = session.config.on_loss.unwrap_or(OnLoss::ComesBack);
     session.receive(on_loss).map_err(End::Failed)?;
-    #[cfg(unix)]
-    {
-        session.way_out.spawn("hang-up", wait_for_hang_up).map_err(End::Failed)?;
-        super::job_control::watch(terminal, &session.way_out, session.ignored)
-            .map_err(End::Failed)?;
-    }
+    let events = begin_events(session).map_err(End::Failed)?;
     let sender = Sender { link: Arc::clone(link), output: Arc::clone(terminal) };
     session.way_out.spawn("sender", move || sender.run()).map_err(End::Failed)?;
     let (watched, shown) = (Arc::clone(link), Arc::clone(terminal));
     let watch = move || watch_for_receipts(&watched, &shown);
     session.way_out.spawn("watch", watch).map_err(End::Failed)?;
     let editor = Editor::new(DEFAULT_MAX_LINE, sent);
-    Ok(Keyboard { editor, history, terminal, link })
+    Ok(Keyboard { events, editor, history, terminal, link })
+}
+
+#[cfg(unix)]
+fn begin_events(session: &Session<'_, Terminal>) -> Result<Events, Problem> {
+    let (events, resizing) = Events::begin(&session.way_out)?;
+    super::job_control::watch(&session.output, resizing, &session.way_out, session.ignored)?;
+    Ok(events)
+}
+
+#[cfg(windows)]
+fn begin_events(session: &Session<'_, Terminal>) -> Result<Events, Problem> {
+    Events::begin(&session.way_out)
 }
 
 /// Shows how many of our lines have waited for a receipt for too long.
@@ -110,31 +114,9 @@ fn tell_of_lost_history(terminal: &Terminal, path: &Path, why: io::Error) {
     terminal.notice(&Problem::HistoryLost { path, why }.to_string());
 }
 
-/// Waits until the terminal is gone, which is a way to leave. A signal tells it too, but not to a
-/// program that ignores that one or has the terminal from elsewhere; and reading keys from a
-/// terminal that is gone would never end.
-#[cfg(unix)]
-fn wait_for_hang_up() -> End {
-    use rustix::event::{PollFd, PollFlags, poll};
-    let stdin = io::stdin();
-    loop {
-        // Asked for nothing, it tells of a hang-up and of errors all the same.
-        let mut terminal = [PollFd::new(&stdin, PollFlags::empty())];
-        match poll(&mut terminal, None) {
-            Err(rustix::io::Errno::INTR) => {}
-            // It cannot be waited for; then the keys have to tell.
-            Err(_) => wait_for_the_end(),
-            Ok(_) if terminal[0].revents().contains(PollFlags::NVAL) => wait_for_the_end(),
-            Ok(_) => {
-                info!("the terminal is gone");
-                return End::Clean;
-            }
-        }
-    }
-}
-
 /// The work of the main thread.
 struct Keyboard<'a> {
+    events: Events,
     editor: Editor,
     /// Where what is sent is kept, as long as that works.
     history: Option<History>,
@@ -154,14 +136,13 @@ impl Keyboard<'_> {
 
     fn read_and_repaint(&mut self) -> Result<ControlFlow<()>, End> {
         let mut bell = Bell::Silent;
+        let mut patience = None;
         for _ in 0..EVENTS_A_REPAINT {
-            let event = event::read().map_err(broken)?;
+            let Some(event) = self.events.next(patience).map_err(broken)? else { break };
             if self.handle(event, &mut bell)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
-            if !event::poll(MORE_KEYS).map_err(broken)? {
-                break;
-            }
+            patience = Some(MORE_KEYS);
         }
         self.terminal.edit(&self.editor, bell)?;
         Ok(ControlFlow::Continue(()))
@@ -169,21 +150,29 @@ impl Keyboard<'_> {
 
     fn handle(&mut self, event: Event, bell: &mut Bell) -> Result<ControlFlow<()>, End> {
         let outcome = match event {
-            Event::Resize(..) => {
-                self.terminal.resize()?;
+            Event::Resized => {
+                self.terminal.resize(&mut self.events)?;
                 Outcome::Edited
             }
-            Event::FocusGained => {
-                self.terminal.focus(Focus::Here);
+            Event::Focus(focus) => {
+                self.terminal.focus(focus);
                 Outcome::Edited
             }
-            Event::FocusLost => {
-                self.terminal.focus(Focus::Away);
+            Event::Paste(text) => {
+                self.terminal.set_pasting(false);
+                self.editor.paste(&text)
+            }
+            Event::PasteTooLong => {
+                self.terminal.set_pasting(false);
+                Outcome::Full
+            }
+            Event::PasteStalls => {
+                self.terminal.set_pasting(true);
                 Outcome::Edited
             }
-            Event::Paste(text) => self.editor.paste(&text),
-            Event::Key(key) => self.press(&key),
-            Event::Mouse(_) => Outcome::Edited,
+            Event::Key(chord) => self.press(chord),
+            // It was asked for too long ago.
+            Event::CursorAt(_) => Outcome::Edited,
         };
         match outcome {
             Outcome::Edited | Outcome::Complete(_) => {}
@@ -196,29 +185,25 @@ impl Keyboard<'_> {
             }
             Outcome::Submit(lines) => return self.submit(lines),
             Outcome::Repaint => self.terminal.pin()?,
-            Outcome::Suspend => self.suspend()?,
+            #[cfg(unix)]
+            Outcome::Suspend => super::job_control::suspend(),
+            // Windows has no such thing.
+            #[cfg(windows)]
+            Outcome::Suspend => {}
             Outcome::Quit => return Ok(ControlFlow::Break(())),
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    fn press(&mut self, key: &KeyEvent) -> Outcome {
-        let Some(key) = editor_key(key) else { return Outcome::Edited };
+    fn press(&mut self, chord: Chord) -> Outcome {
+        let Some(key) = editor_key(chord) else { return Outcome::Edited };
+        if key == Key::Escape && self.editor.can_give_up() {
+            self.events.on_escape_answered();
+        }
         match self.editor.press(key) {
             Outcome::Complete(direction) => self.terminal.complete(&mut self.editor, direction),
             outcome => outcome,
         }
-    }
-
-    #[cfg(unix)]
-    fn suspend(&self) -> Result<(), End> {
-        super::job_control::suspend(self.terminal)
-    }
-
-    /// Windows has no such thing.
-    #[cfg(windows)]
-    fn suspend(&self) -> Result<(), End> {
-        Ok(())
     }
 
     fn submit(&mut self, lines: Vec<String>) -> Result<ControlFlow<()>, End> {

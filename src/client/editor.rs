@@ -153,6 +153,12 @@ impl Editor {
         }
     }
 
+    /// Whether there is a search, a completion or a question that Escape gives up.
+    #[must_use]
+    pub fn can_give_up(&self) -> bool {
+        !matches!(self.mode, Mode::Writing)
+    }
+
     /// Does what the key asks for.
     pub fn press(&mut self, key: Key) -> Outcome {
         match std::mem::replace(&mut self.mode, Mode::Writing) {

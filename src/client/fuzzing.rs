@@ -17,6 +17,7 @@ use super::outbox::Asker;
 use super::row::{Row, View};
 use super::screen::{Screen, Size};
 use super::standing::Standing;
+pub use super::terminal::fuzzing::input as from_terminal;
 use super::terminal::question;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::name::Name;

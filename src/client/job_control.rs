@@ -1,51 +1,92 @@
 //! Being stopped and continued, as shells do it, and being ended in ways that leave no time.
 //!
-//! In raw mode Ctrl+Z is a key. The program then leaves the terminal to the shell and stops itself
-//! and whatever runs in its process group, as the terminal would have done. Whoever continues it,
-//! the terminal is taken over again.
+//! In raw mode Ctrl+Z is a key. It asks the program's process group to stop, as the terminal would have
+//! done, and so does whoever sends SIGTSTP. A thread waits for that signal, which is blocked in all of
+//! them: it leaves the terminal to the shell first, and stops then. Whoever continues the program, the
+//! terminal is taken over again.
 
 use std::sync::Arc;
 
 use log::info;
-use rustix::process::{Signal, kill_current_process_group};
-use signal_hook::consts::{SIGCONT, SIGQUIT};
+use nix::sys::signal::{SigSet, Signal, raise};
+use rustix::process::kill_current_process_group;
+use signal_hook::consts::{SIGCONT, SIGQUIT, SIGWINCH};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 use super::output::Output;
-use super::terminal::Terminal;
+use super::terminal::{Resizing, Terminal};
 use super::way_out::{End, WayOut, wait_for_the_end};
 use crate::problem::Problem;
 use crate::signals::Ignored;
 
-/// Stops the process until it is continued. Without a shell that could do that, as for the only
-/// program in a window, the system does not stop it.
-pub(super) fn suspend(terminal: &Terminal) -> Result<(), End> {
-    info!("suspended");
-    terminal.pause();
-    kill_current_process_group(Signal::TSTP).ok();
-    terminal.wake()
+/// Keeps the process from being stopped before the terminal is left to others. To be called while there
+/// is one thread: those that it starts have this from it.
+pub(super) fn hold_back_stops() {
+    // If it fails, a stop from elsewhere leaves the terminal in raw mode.
+    stops().thread_block().ok();
 }
 
-/// Starts the thread that takes the terminal over again when the process was stopped in any other
-/// way and is continued, and that restores it when the process is to dump its core.
+/// Asks for the process to be stopped until it is continued, with all that runs in its process group.
+pub(super) fn suspend() {
+    kill_current_process_group(rustix::process::Signal::TSTP).ok();
+}
+
+/// Starts the threads that stop the process, that take the terminal over again when it is continued,
+/// that tell of the terminal's sizes, and that restore it when the process is to dump its core.
 pub(super) fn watch(
     terminal: &Arc<Terminal>,
+    resizing: Resizing,
     way_out: &WayOut,
     ignored: Ignored,
 ) -> Result<(), Problem> {
-    let wanted = [SIGCONT, SIGQUIT].into_iter().filter(|signal| !ignored.has(*signal));
+    let wanted = [SIGCONT, SIGQUIT, SIGWINCH].into_iter().filter(|signal| !ignored.has(*signal));
     let mut signals = Signals::new(wanted).map_err(|why| Problem::System("handle signals", why))?;
-    let terminal = Arc::clone(terminal);
+    let shared = Arc::clone(terminal);
     way_out.spawn("job-control", move || {
         for signal in signals.forever() {
-            if signal == SIGQUIT {
-                terminal.close();
-                emulate_default_handler(SIGQUIT).ok();
-            } else if let Err(end) = terminal.wake() {
-                return end;
+            match signal {
+                SIGWINCH => resizing.tell(),
+                SIGQUIT => {
+                    shared.close();
+                    emulate_default_handler(SIGQUIT).ok();
+                }
+                _ => {
+                    if let Err(end) = shared.wake() {
+                        return end;
+                    }
+                }
             }
         }
         wait_for_the_end()
-    })
+    })?;
+    let terminal = Arc::clone(terminal);
+    way_out.spawn("stop", move || stop_when_asked(&terminal))
+}
+
+fn stop_when_asked(terminal: &Terminal) -> End {
+    while stops().wait().is_ok() {
+        info!("suspended");
+        terminal.pause();
+        stop();
+        // Without a shell that could continue it, as for the only program in a window, the system has
+        // not stopped it; and else nothing is wrong with doing this twice.
+        if let Err(end) = terminal.wake() {
+            return end;
+        }
+    }
+    wait_for_the_end()
+}
+
+/// Lets the signal through, which stops all threads.
+fn stop() {
+    let stops = stops();
+    if stops.thread_unblock().is_ok() {
+        raise(Signal::SIGTSTP).ok();
+        stops.thread_block().ok();
+    }
+}
+
+fn stops() -> SigSet {
+    SigSet::from(Signal::SIGTSTP)
 }

@@ -3,21 +3,76 @@
 //! Pure. The meanings are those of readline, which shells have taught. A key that is not in the
 //! table does nothing.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-
 use super::editor::{Direction, Key};
+
+/// A key of a keyboard, as far as this program knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    /// The key that writes this character, with what Shift makes of it.
+    Char(char),
+    Enter,
+    Tab,
+    /// Tab with Shift.
+    BackTab,
+    Esc,
+    Backspace,
+    Delete,
+    Left,
+    Right,
+    Up,
+    Down,
+    Home,
+    End,
+    /// Any other, which nothing is bound to.
+    Other,
+}
 
 /// A key, with what is held down besides. Shift does not count: it is in the character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Chord {
-    Plain(KeyCode),
-    Ctrl(KeyCode),
-    Alt(KeyCode),
-    CtrlAlt(KeyCode),
+pub(super) enum Chord {
+    Plain(Code),
+    Ctrl(Code),
+    Alt(Code),
+    CtrlAlt(Code),
 }
 
 use Chord::{Alt, Ctrl, CtrlAlt, Plain};
-use KeyCode::Char;
+use Code::Char;
+
+impl Chord {
+    /// The key with these held down.
+    pub(super) fn new(code: Code, ctrl: bool, alt: bool) -> Chord {
+        match (ctrl, alt) {
+            (false, false) => Plain(code),
+            (true, false) => Ctrl(code),
+            (false, true) => Alt(code),
+            (true, true) => CtrlAlt(code),
+        }
+    }
+
+    /// The same key with Alt held down besides.
+    #[cfg(any(unix, test, fuzzing))]
+    pub(super) fn with_alt(self) -> Chord {
+        match self {
+            Plain(code) | Alt(code) => Alt(code),
+            Ctrl(code) | CtrlAlt(code) => CtrlAlt(code),
+        }
+    }
+
+    /// The chord as the table names it: a letter that something is held down with is a small one.
+    fn folded(self) -> Chord {
+        let fold = |code| match code {
+            Char(c) => Char(c.to_ascii_lowercase()),
+            code => code,
+        };
+        match self {
+            Plain(code) => Plain(code),
+            Ctrl(code) => Ctrl(fold(code)),
+            Alt(code) => Alt(fold(code)),
+            CtrlAlt(code) => CtrlAlt(fold(code)),
+        }
+    }
+}
 
 /// What a key does, under which names.
 struct Binding {
@@ -40,39 +95,39 @@ const fn bind(
 
 /// All of them, in the order in which `/help` lists them.
 const BINDINGS: &[Binding] = &[
-    bind(Key::Enter, &[Plain(KeyCode::Enter), Ctrl(Char('j')), Ctrl(Char('m'))], "Enter", "send"),
-    bind(Key::Left, &[Plain(KeyCode::Left), Ctrl(Char('b'))], "Left, Ctrl+B", "back"),
-    bind(Key::Right, &[Plain(KeyCode::Right), Ctrl(Char('f'))], "Right, Ctrl+F", "forward"),
+    bind(
+        Key::Enter,
+        &[Plain(Code::Enter), Ctrl(Code::Enter), Ctrl(Char('j')), Ctrl(Char('m'))],
+        "Enter",
+        "send",
+    ),
+    bind(Key::Left, &[Plain(Code::Left), Ctrl(Char('b'))], "Left, Ctrl+B", "back"),
+    bind(Key::Right, &[Plain(Code::Right), Ctrl(Char('f'))], "Right, Ctrl+F", "forward"),
     bind(
         Key::WordLeft,
-        &[Alt(Char('b')), Ctrl(KeyCode::Left), Alt(KeyCode::Left)],
+        &[Alt(Char('b')), Ctrl(Code::Left), Alt(Code::Left)],
         "Alt+B, Ctrl+Left",
         "a word back",
     ),
     bind(
         Key::WordRight,
-        &[Alt(Char('f')), Ctrl(KeyCode::Right), Alt(KeyCode::Right)],
+        &[Alt(Char('f')), Ctrl(Code::Right), Alt(Code::Right)],
         "Alt+F, Ctrl+Right",
         "a word forward",
     ),
-    bind(Key::Home, &[Plain(KeyCode::Home), Ctrl(Char('a'))], "Home, Ctrl+A", "to the beginning"),
-    bind(Key::End, &[Plain(KeyCode::End), Ctrl(Char('e'))], "End, Ctrl+E", "to the end"),
-    bind(
-        Key::Backspace,
-        &[Plain(KeyCode::Backspace), Ctrl(Char('h'))],
-        "Backspace",
-        "delete before",
-    ),
-    bind(Key::Delete, &[Plain(KeyCode::Delete)], "Delete", "delete after"),
+    bind(Key::Home, &[Plain(Code::Home), Ctrl(Char('a'))], "Home, Ctrl+A", "to the beginning"),
+    bind(Key::End, &[Plain(Code::End), Ctrl(Char('e'))], "End, Ctrl+E", "to the end"),
+    bind(Key::Backspace, &[Plain(Code::Backspace), Ctrl(Char('h'))], "Backspace", "delete before"),
+    bind(Key::Delete, &[Plain(Code::Delete)], "Delete", "delete after"),
     bind(Key::EndOfInput, &[Ctrl(Char('d'))], "Ctrl+D", "same, or leave"),
     bind(Key::CutToBlank, &[Ctrl(Char('w'))], "Ctrl+W", "cut to a blank"),
     bind(
         Key::CutWordLeft,
         &[
-            Alt(KeyCode::Backspace),
-            Ctrl(KeyCode::Backspace),
+            Alt(Code::Backspace),
+            Ctrl(Code::Backspace),
             CtrlAlt(Char('h')),
-            CtrlAlt(KeyCode::Backspace),
+            CtrlAlt(Code::Backspace),
         ],
         "Alt+Backspace",
         "cut word before",
@@ -82,7 +137,7 @@ const BINDINGS: &[Binding] = &[
     bind(Key::CutToEnd, &[Ctrl(Char('k'))], "Ctrl+K", "cut all after"),
     bind(Key::Yank, &[Ctrl(Char('y'))], "Ctrl+Y", "put the cut back"),
     bind(Key::Transpose, &[Ctrl(Char('t'))], "Ctrl+T", "swap characters"),
-    // A terminal sends one byte for all of these, and crossterm calls it Ctrl+7.
+    // A terminal sends one byte for all of these, and Windows calls it Ctrl+7.
     bind(
         Key::Undo,
         &[Ctrl(Char('_')), Ctrl(Char('7')), Ctrl(Char('/')), Ctrl(Char('-'))],
@@ -90,45 +145,38 @@ const BINDINGS: &[Binding] = &[
         "undo",
     ),
     bind(Key::Redo, &[Alt(Char('_'))], "Alt+_", "redo"),
-    bind(Key::Up, &[Plain(KeyCode::Up), Ctrl(Char('p'))], "Up, Ctrl+P", "sent before"),
-    bind(Key::Down, &[Plain(KeyCode::Down), Ctrl(Char('n'))], "Down, Ctrl+N", "sent after that"),
+    bind(Key::Up, &[Plain(Code::Up), Ctrl(Char('p'))], "Up, Ctrl+P", "sent before"),
+    bind(Key::Down, &[Plain(Code::Down), Ctrl(Char('n'))], "Down, Ctrl+N", "sent after that"),
     bind(Key::Search, &[Ctrl(Char('r'))], "Ctrl+R", "search the sent"),
     bind(
         Key::Complete(Direction::Forward),
-        &[Plain(KeyCode::Tab), Ctrl(Char('i'))],
+        &[Plain(Code::Tab), Ctrl(Char('i'))],
         "Tab",
         "complete",
     ),
-    bind(Key::Complete(Direction::Back), &[Plain(KeyCode::BackTab)], "Shift+Tab", "complete, back"),
-    bind(Key::Escape, &[Plain(KeyCode::Esc), Ctrl(Char('g'))], "Esc, Ctrl+G", "give that up"),
+    bind(Key::Complete(Direction::Back), &[Plain(Code::BackTab)], "Shift+Tab", "complete, back"),
+    bind(Key::Escape, &[Plain(Code::Esc), Ctrl(Char('g'))], "Esc, Ctrl+G", "give that up"),
     bind(Key::Repaint, &[Ctrl(Char('l'))], "Ctrl+L", "repaint this"),
     bind(Key::Suspend, &[Ctrl(Char('z'))], "Ctrl+Z", "suspend"),
     bind(Key::Cancel, &[Ctrl(Char('c'))], "Ctrl+C", "leave"),
 ];
 
-/// What `event` asks the editor to do, if anything. Windows tells of a key's release too.
-pub(super) fn editor_key(event: &KeyEvent) -> Option<Key> {
-    if event.kind == KeyEventKind::Release {
-        return None;
-    }
-    let code = match event.code {
-        Char(c) => Char(c.to_ascii_lowercase()),
-        code => code,
-    };
-    let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
-    let alt = event.modifiers.contains(KeyModifiers::ALT);
-    let chord = match (ctrl, alt) {
-        (false, false) => Plain(code),
-        (true, false) => Ctrl(code),
-        (false, true) => Alt(code),
-        (true, true) => CtrlAlt(code),
-    };
-    let bound = BINDINGS.iter().find(|binding| binding.chords.contains(&chord));
-    match (bound, event.code) {
-        (Some(binding), _) => Some(binding.key),
+/// What a chord asks the editor to do, if anything.
+pub(super) fn editor_key(chord: Chord) -> Option<Key> {
+    let folded = chord.folded();
+    let bound = BINDINGS.iter().find(|binding| binding.chords.contains(&folded));
+    bound.map(|binding| binding.key).or_else(|| written(chord).map(Key::Char))
+}
+
+/// The character that a chord writes which is not bound to anything.
+fn written(chord: Chord) -> Option<char> {
+    match chord {
+        Plain(Char(c)) => Some(c),
+        // Some terminals send what AltGr makes as if it were Alt; and no shell binds these to much.
+        Alt(Char(c)) if !c.is_ascii_alphanumeric() => Some(c),
         // Windows reports AltGr as both, and has worked out the character.
-        (None, Char(c)) if ctrl == alt && (cfg!(windows) || !ctrl) => Some(Key::Char(c)),
-        (None, _) => None,
+        CtrlAlt(Char(c)) if cfg!(windows) => Some(c),
+        Plain(_) | Ctrl(_) | Alt(_) | CtrlAlt(_) => None,
     }
 }
 
@@ -148,48 +196,35 @@ mod tests {
 
     #[test]
     fn keys_mean_what_shells_have_taught_and_unknown_ones_nothing() {
-        const CTRL: KeyModifiers = KeyModifiers::CONTROL;
-        const ALT: KeyModifiers = KeyModifiers::ALT;
-        const SHIFT: KeyModifiers = KeyModifiers::SHIFT;
-        const NONE: KeyModifiers = KeyModifiers::NONE;
         let cases = [
-            (Char('a'), NONE, Some(Key::Char('a'))),
-            (Char('A'), SHIFT, Some(Key::Char('A'))),
-            (Char('@'), CTRL | ALT, cfg!(windows).then_some(Key::Char('@'))),
-            (Char('a'), CTRL, Some(Key::Home)),
-            (Char('W'), CTRL, Some(Key::CutToBlank)),
-            (Char('j'), CTRL, Some(Key::Enter)),
-            (Char('y'), CTRL, Some(Key::Yank)),
-            (Char('7'), CTRL, Some(Key::Undo)),
-            (Char('_'), ALT | SHIFT, Some(Key::Redo)),
-            (Char('B'), ALT | SHIFT, Some(Key::WordLeft)),
-            (KeyCode::Left, CTRL, Some(Key::WordLeft)),
-            (KeyCode::Right, ALT, Some(Key::WordRight)),
-            (KeyCode::Left, SHIFT, Some(Key::Left)),
-            (KeyCode::Backspace, ALT, Some(Key::CutWordLeft)),
-            (Char('h'), CTRL | ALT, Some(Key::CutWordLeft)),
-            (KeyCode::BackTab, SHIFT, Some(Key::Complete(Direction::Back))),
-            (KeyCode::Tab, NONE, Some(Key::Complete(Direction::Forward))),
-            (KeyCode::Esc, NONE, Some(Key::Escape)),
-            (Char('q'), CTRL, None),
-            (Char('x'), ALT, None),
-            (KeyCode::F(1), NONE, None),
-            (KeyCode::PageUp, NONE, None),
+            (Plain(Char('a')), Some(Key::Char('a'))),
+            (Plain(Char('A')), Some(Key::Char('A'))),
+            (CtrlAlt(Char('@')), cfg!(windows).then_some(Key::Char('@'))),
+            (Ctrl(Char('a')), Some(Key::Home)),
+            (Ctrl(Char('W')), Some(Key::CutToBlank)),
+            (Ctrl(Char('j')), Some(Key::Enter)),
+            (Ctrl(Code::Enter), Some(Key::Enter)),
+            (Ctrl(Char('y')), Some(Key::Yank)),
+            (Ctrl(Char('7')), Some(Key::Undo)),
+            (Alt(Char('_')), Some(Key::Redo)),
+            (Alt(Char('B')), Some(Key::WordLeft)),
+            (Ctrl(Code::Left), Some(Key::WordLeft)),
+            (Alt(Code::Right), Some(Key::WordRight)),
+            (Alt(Code::Backspace), Some(Key::CutWordLeft)),
+            (CtrlAlt(Char('h')), Some(Key::CutWordLeft)),
+            (Plain(Code::BackTab), Some(Key::Complete(Direction::Back))),
+            (Plain(Code::Tab), Some(Key::Complete(Direction::Forward))),
+            (Plain(Code::Esc), Some(Key::Escape)),
+            (Ctrl(Char('q')), None),
+            (Alt(Char('x')), None),
+            (Alt(Char('@')), Some(Key::Char('@'))),
+            (Alt(Char('€')), Some(Key::Char('€'))),
+            (Alt(Code::Enter), None),
+            (Ctrl(Code::Up), None),
+            (Plain(Code::Other), None),
         ];
-        for (code, modifiers, key) in cases {
-            assert_eq!(editor_key(&KeyEvent::new(code, modifiers)), key, "{modifiers:?} {code:?}");
-        }
-    }
-
-    #[test]
-    fn a_key_acts_when_it_is_pressed_or_held_and_not_when_it_is_let_go() {
-        for (kind, acts) in [
-            (KeyEventKind::Press, true),
-            (KeyEventKind::Repeat, true),
-            (KeyEventKind::Release, false),
-        ] {
-            let event = KeyEvent::new_with_kind(Char('x'), KeyModifiers::NONE, kind);
-            assert_eq!(editor_key(&event).is_some(), acts, "{kind:?}");
+        for (chord, key) in cases {
+            assert_eq!(editor_key(chord), key, "{chord:?}");
         }
     }
 

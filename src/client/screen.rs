@@ -35,6 +35,9 @@ const TELL_LESS: &[u8] = if cfg!(windows) { b"" } else { b"\x1b[?1004l\x1b[?2004
 const CUT_OFF: &[u8] = b"\x1b[?7l";
 const WRAP: &[u8] = b"\x1b[?7h";
 
+/// Asks the terminal where its cursor is. On Windows crossterm asks the console.
+const WHERE: &[u8] = if cfg!(windows) { b"" } else { b"\x1b[6n" };
+
 /// An empty terminal; what was in it stays in most terminals' scrollback.
 const CLEAR: &[u8] = b"\x1b[H\x1b[2J";
 
@@ -181,6 +184,15 @@ impl<W: Write> Screen<W> {
     #[must_use]
     pub fn may_be_wrapped(&self, size: Size) -> bool {
         row::wrapped(&self.drawn, usize::from(size.columns)).rows > 0
+    }
+
+    /// Asks the terminal where its cursor is.
+    ///
+    /// # Errors
+    ///
+    /// The terminal cannot be written.
+    pub(super) fn ask_for_cursor(&mut self) -> io::Result<()> {
+        self.write(WHERE)
     }
 
     /// Paints the input row anew, for a terminal that has changed its size and has the cursor in

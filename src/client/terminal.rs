@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossterm::{cursor, terminal};
+use crossterm::terminal;
 
 use super::BellChoice;
 use super::colours::Colours;
@@ -29,8 +29,21 @@ use super::way_out::{End, lock};
 use crate::problem::Problem;
 use crate::protocol::reply::Count;
 
+#[cfg(unix)]
+pub(super) use events::Resizing;
+pub(super) use events::{Event, Events};
+
+mod events;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
+#[cfg(any(unix, test, fuzzing))]
+mod input;
+
 /// What a terminal is taken for that does not tell its size.
 const USUAL_SIZE: Size = Size { columns: 80, rows: 24 };
+
+/// How long a terminal may take to say where its cursor is. On Windows crossterm waits as long.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// How long a terminal that takes nothing may hold up the end of the program.
 const STALLED: Duration = Duration::from_secs(1);
@@ -57,6 +70,8 @@ struct Face {
     question: Option<String>,
     /// By how many bytes the line being written is too long.
     over: usize,
+    /// Whether a paste has begun that does not end.
+    is_pasting: bool,
 }
 
 /// What the bell says.
@@ -76,6 +91,7 @@ impl Terminal {
             waiting: 0,
             question: None,
             over: 0,
+            is_pasting: false,
         };
         let (turn, face) = (Mutex::default(), Mutex::new(face));
         Terminal { turn, face, bell, answers: AtomicBool::new(true) }
@@ -155,6 +171,11 @@ impl Terminal {
         self.face().conversation.focus(focus);
     }
 
+    /// To be told when a paste has begun that does not end, and when it has.
+    pub(super) fn set_pasting(&self, is_pasting: bool) {
+        self.face().is_pasting = is_pasting;
+    }
+
     /// Empties the terminal.
     pub(super) fn clear(&self) -> Result<(), End> {
         self.face().screen.clear().map_err(broken)
@@ -166,22 +187,24 @@ impl Terminal {
     }
 
     /// Takes over the terminal's new size. The terminal may be asked where its cursor is, so this is
-    /// for the thread that reads the keys, which gets the answer.
-    pub(super) fn resize(&self) -> Result<(), End> {
+    /// for the thread that has the events, among which the answer is.
+    pub(super) fn resize(&self, events: &mut Events) -> Result<(), End> {
         let mut face = self.face();
         let size = size();
-        let cursor = if face.screen.may_be_wrapped(size) { self.cursor_column() } else { None };
+        let is_unclear = face.screen.may_be_wrapped(size);
+        let cursor = if is_unclear { self.cursor_column(&mut face, events)? } else { None };
         face.screen.resize(size, cursor).map_err(broken)
     }
 
     /// Asks a terminal that does not answer only once, because that takes two seconds.
-    fn cursor_column(&self) -> Option<u16> {
+    fn cursor_column(&self, face: &mut Face, events: &mut Events) -> Result<Option<u16>, End> {
         if !self.answers.load(Ordering::Relaxed) {
-            return None;
+            return Ok(None);
         }
-        let column = cursor::position().ok().map(|(column, _)| column);
+        face.screen.ask_for_cursor().map_err(broken)?;
+        let column = events.cursor_column(ANSWER);
         self.answers.store(column.is_some(), Ordering::Relaxed);
-        column
+        Ok(column)
     }
 
     fn rings_for(&self, alert: Alert) -> bool {
@@ -230,6 +253,7 @@ impl Face {
                 told = format!("reconnecting in {seconds} s");
                 &told
             }
+            Presence::Here if self.is_pasting => "pasting, Ctrl+C ends it",
             Presence::Here if self.over > 0 => {
                 told = format!("{} too long", Count(self.over, "byte"));
                 &told

@@ -129,6 +129,11 @@ impl Terminal {
         self.master.resize(size).expect("a terminal can be resized");
     }
 
+    /// Whether it marks what is pasted, as a program has asked it to.
+    pub fn marks_pastes(&self) -> bool {
+        self.picture.emulator.lock().unwrap().screen().bracketed_paste()
+    }
+
     /// How often its bell has rung.
     pub fn bells(&self) -> usize {
         self.picture.emulator.lock().unwrap().callbacks().bells

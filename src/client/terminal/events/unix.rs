@@ -1,0 +1,176 @@
+//! What the terminal tells of on Unix: its bytes from standard input, and its new sizes by a signal.
+//!
+//! A thread of its own reads, because a terminal cannot be waited for everywhere (macOS polls no
+//! `/dev/tty`), and the main thread, which makes events of the bytes, has to know when nothing comes.
+
+use std::collections::VecDeque;
+use std::io::{self, Stdin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use log::info;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use super::Event;
+use crate::client::terminal::input::Input;
+use crate::client::way_out::{End, WayOut, wait_for_the_end};
+use crate::problem::Problem;
+
+/// How many bytes are read at once: more than a terminal holds ready.
+const CHUNK: usize = 16 * 1024;
+
+/// How many chunks may wait for the main thread before no more are read.
+const CHUNKS: usize = 16;
+
+/// How long a terminal is left alone that has nothing to read and cannot be waited for.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// The events of the terminal that standard input is.
+pub(in crate::client) struct Events {
+    messages: Receiver<Message>,
+    /// Set before the message that says so, for which there may be no room.
+    is_resized: Arc<AtomicBool>,
+    input: Input,
+    /// What has come while something else was waited for.
+    put_off: VecDeque<Event>,
+}
+
+/// Tells the main thread that the terminal has got another size.
+pub(in crate::client) struct Resizing {
+    messages: SyncSender<Message>,
+    is_resized: Arc<AtomicBool>,
+}
+
+enum Message {
+    Bytes(Vec<u8>),
+    /// The terminal may have got another size.
+    Resized,
+}
+
+impl Events {
+    /// Begins to read the keyboard, in a thread that ends the program when the terminal is gone.
+    ///
+    /// # Errors
+    ///
+    /// There is no thread to be had.
+    pub(in crate::client) fn begin(way_out: &WayOut) -> Result<(Events, Resizing), Problem> {
+        let (sender, messages) = sync_channel(CHUNKS);
+        let is_resized = Arc::new(AtomicBool::new(false));
+        let resizing = Resizing { messages: sender.clone(), is_resized: Arc::clone(&is_resized) };
+        way_out.spawn("keyboard", move || read(&sender))?;
+        let (input, put_off) = (Input::default(), VecDeque::new());
+        Ok((Events { messages, is_resized, input, put_off }, resizing))
+    }
+
+    /// Waits for the next event, or for as long as `patience` lasts. `None` if there is none by then.
+    ///
+    /// # Errors
+    ///
+    /// None here.
+    pub(in crate::client) fn next(
+        &mut self,
+        patience: Option<Duration>,
+    ) -> io::Result<Option<Event>> {
+        match self.put_off.pop_front() {
+            Some(event) => Ok(Some(event)),
+            None => Ok(self.next_new(patience.map(|patience| Instant::now() + patience))),
+        }
+    }
+
+    /// Waits for where the cursor is. Whatever else comes is told afterwards.
+    pub(in crate::client) fn cursor_column(&mut self, patience: Duration) -> Option<u16> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.next_new(Some(deadline))? {
+                Event::CursorAt(column) => return Some(column),
+                event => self.put_off.push_back(event),
+            }
+        }
+    }
+
+    /// To be told when the Esc key has given something up.
+    pub(in crate::client) fn on_escape_answered(&mut self) {
+        self.input.on_escape_answered();
+    }
+
+    fn next_new(&mut self, deadline: Option<Instant>) -> Option<Event> {
+        loop {
+            if let Some(event) = self.input.next() {
+                return Some(event);
+            }
+            if self.is_resized.swap(false, Ordering::AcqRel) {
+                return Some(Event::Resized);
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let silence = self.input.wait();
+            match self.receive(left.into_iter().chain(silence).min()) {
+                Some(Message::Bytes(bytes)) => self.input.feed(&bytes, Instant::now()),
+                Some(Message::Resized) => {}
+                None => match (silence, left) {
+                    (Some(silence), Some(left)) if left < silence => return None,
+                    (None, _) => return None,
+                    (Some(_), _) => self.input.on_silence(Instant::now()),
+                },
+            }
+        }
+    }
+
+    /// `None` if nothing has come. The thread that reads is there until the program ends.
+    fn receive(&self, patience: Option<Duration>) -> Option<Message> {
+        let Some(patience) = patience else {
+            return Some(self.messages.recv().unwrap_or_else(|_| wait_for_the_end()));
+        };
+        match self.messages.recv_timeout(patience) {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => wait_for_the_end(),
+        }
+    }
+}
+
+impl Resizing {
+    /// Tells so.
+    pub(in crate::client) fn tell(&self) {
+        self.is_resized.store(true, Ordering::Release);
+        // If there is no room, the main thread looks once it has made some.
+        self.messages.try_send(Message::Resized).ok();
+    }
+}
+
+/// The work of the thread that reads.
+fn read(messages: &SyncSender<Message>) -> End {
+    let stdin = io::stdin();
+    let mut chunk = vec![0; CHUNK];
+    while is_there(&stdin) {
+        match rustix::io::read(&stdin, &mut chunk) {
+            Ok(0) => break,
+            Ok(length) => {
+                if messages.send(Message::Bytes(chunk[..length].to_vec())).is_err() {
+                    wait_for_the_end();
+                }
+            }
+            Err(Errno::INTR) => {}
+            // Another program that has the terminal, too, was faster, or has made reading not wait.
+            Err(Errno::AGAIN) => thread::sleep(AGAIN),
+            Err(why) => return End::Failed(Problem::System("read the keyboard", why.into())),
+        }
+    }
+    info!("the terminal is gone");
+    End::Clean
+}
+
+/// Waits until there is something to read, and says whether the terminal is still there. That it is
+/// gone is a way to leave. A signal tells it too, but not to a program that ignores that one or has the
+/// terminal from elsewhere; and reading from a terminal that is gone would never end.
+fn is_there(stdin: &Stdin) -> bool {
+    let mut terminal = [PollFd::new(stdin, PollFlags::IN)];
+    match poll(&mut terminal, None) {
+        Ok(_) => !terminal[0].revents().intersects(PollFlags::HUP | PollFlags::ERR),
+        // It cannot be waited for; then reading has to tell.
+        Err(_) => true,
+    }
+}
