@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -78,7 +79,7 @@ fn a_log_pipe_that_nobody_reads_is_refused_at_once() {
 }
 
 #[test]
-fn a_log_pipe_is_written_while_it_has_a_reader_and_then_given_up() {
+fn a_log_pipe_is_written_while_it_has_a_reader_and_again_when_it_has_another() {
     let path = pipe(&folder("read"));
     let reader = Command::new("cat").arg(&path).stdout(Stdio::piped()).spawn();
     let mut reader = reader.expect("there is a cat");
@@ -95,7 +96,27 @@ fn a_log_pipe_is_written_while_it_has_a_reader_and_then_given_up() {
     talk(&server);
     let told = server.logs("cannot write the log");
     assert!(told.ends_with("broken pipe; going on without it"), "{told}");
+    let mut reader = Command::new("cat").arg(&path).stdout(Stdio::piped()).spawn().expect("a cat");
+    let lines = BufReader::new(reader.stdout.take().expect("it is piped")).lines();
+    let (records, read) = mpsc::channel();
+    std::thread::spawn(move || {
+        for record in lines.map_while(Result::ok) {
+            records.send(record).ok();
+        }
+    });
+    // It looks once in a second whether there is a reader.
+    let visits = Cell::new(0);
+    await_that(
+        || {
+            visits.set(visits.get() + 1);
+            server.join(&format!("visitor{}", visits.get())).send("/quit\n");
+            read.try_iter().find(|record| record.contains(" missing here: broken pipe"))
+        },
+        Option::is_some,
+    );
+    server.logs("is written again, and lacks ");
     end_cleanly(server);
+    reader.wait().expect("it is our child");
 }
 
 #[test]

@@ -205,6 +205,25 @@ mod tests {
         remove(&path);
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_is_not_ones_own_alone_is_made_so_or_left() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let path = path("planted");
+        drop(open(&path));
+        let shared = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(&path, shared).expect("ours");
+        drop(open(&path));
+        let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let target = path.with_extension("elsewhere");
+        fs::rename(&path, &target).expect("ours");
+        symlink(&target, &path).expect("a link");
+        let told = History::open(&path).err().map(|why| why.to_string());
+        assert_eq!(told.as_deref(), Some("it is a symbolic link, which is not followed"));
+        remove(&path);
+    }
+
     #[test]
     fn a_file_of_anything_is_read_as_far_as_it_goes() {
         let path = path("anything");
