@@ -125,11 +125,11 @@ impl fmt::Display for BadName {
             BadName::TooLong => {
                 write!(f, "that name is too long: the most is {MAX_CHARACTERS} characters")
             }
-            BadName::Character(c) => {
-                write!(f, "a name cannot have {c:?} in it: letters, digits, _, - and . can be")
+            BadName::Styled(c) if !c.nfkc().any(char::is_whitespace) => {
+                write!(f, "a name cannot have {c:?} in it: write {}", c.nfkc())
             }
-            BadName::Styled(c) => {
-                write!(f, "a name cannot have {c:?} in it: {} can be", c.nfkc())
+            BadName::Character(c) | BadName::Styled(c) => {
+                write!(f, "a name cannot have {c:?} in it: letters, digits, _, - and . can be")
             }
             BadName::Misplaced(c) => {
                 write!(f, "a name cannot have {c:?} there: it goes with letters of its own script")
@@ -191,6 +191,28 @@ mod tests {
         ];
         for (name, why) in bad {
             assert_eq!(Name::parse(name), Err(why), "{name}");
+        }
+    }
+
+    #[test]
+    fn each_rule_is_told_in_words() {
+        let cases = [
+            ("", "a name cannot be empty"),
+            ("a<b", "a name cannot have '<' in it: letters, digits, _, - and . can be"),
+            ("ᵃlice", "a name cannot have 'ᵃ' in it: write a"),
+            ("ﬁona", "a name cannot have 'ﬁ' in it: write fi"),
+            // There is no plain form of it that a name can have.
+            ("\u{fdfa}", "a name cannot have '\u{fdfa}' in it: letters, digits, _, - and . can be"),
+            (
+                "alice\u{94d}",
+                "a name cannot have '\\u{94d}' there: it goes with letters of its own script",
+            ),
+            ("alicé\u{301}", "a name cannot pile up marks on a character"),
+            ("-a", "a name cannot start with - or ."),
+            ("ADMIN", "nobody can be called admin"),
+        ];
+        for (name, told) in cases {
+            assert_eq!(Name::parse(name).map_err(|why| why.to_string()), Err(told.to_owned()));
         }
     }
 

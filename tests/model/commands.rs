@@ -40,7 +40,7 @@ const BAD: [(&str, &str); 10] = [
         "ali\u{1a65}ce",
         "/nick: a name cannot have '\\u{1a65}' there: it goes with letters of its own script",
     ),
-    ("\u{1d43}", "/nick: a name cannot have '\u{1d43}' in it: a can be"),
+    ("\u{1d43}", "/nick: a name cannot have '\u{1d43}' in it: write a"),
     ("c<d", "/nick: a name cannot have '<' in it: letters, digits, _, - and . can be"),
     ("aaaaabbbbbcccccdddddeeeee", "/nick: that name is too long: the most is 24 characters"),
     ("two words", "/nick goes like this: /nick NAME"),
