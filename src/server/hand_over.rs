@@ -24,7 +24,7 @@ use shuttle::thread::{self, JoinHandle};
 
 use super::system::model;
 use super::system::{TcpStream, listen};
-use super::{Config, Problem, Shutdown, run};
+use super::{Config, Problem, Shutdown, Status, run};
 
 /// How many orders are tried of each kind, and of a scenario in which much is said.
 /// `HAND_OVER_TIMES` says how many times as many.
@@ -81,7 +81,7 @@ impl House {
         let port = listener.local_addr().expect("it is bound").port();
         let shutdown = Shutdown::new().expect("there are pipes");
         let asked = shutdown.clone();
-        let server = thread::spawn(move || run(listener, &config, &asked));
+        let server = thread::spawn(move || run(listener, &config, &asked, &Status::default()));
         House { port, shutdown, server }
     }
 
