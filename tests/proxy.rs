@@ -93,6 +93,24 @@ fn the_limit_for_an_address_is_one_for_those_behind_the_proxy() {
 }
 
 #[test]
+fn what_one_client_of_a_proxys_has_used_up_counts_for_its_own_address() {
+    const BURST: usize = 10;
+    let server = server(&["--rate-limit", "1"]);
+    let mut alice = server.join("alice");
+    for (name, address) in [("bob", 1), ("carol", 2)] {
+        let mut client = connect(&server);
+        client.send(format!("PROXY TCP4 192.0.2.{address} 127.0.0.1 1 5000\r\n/nick {name}\n"));
+        client.send("hello\n".repeat(BURST - 2) + "/quit\n");
+        alice.expect(&format!("-- {name} joined"));
+        (0..BURST - 2).for_each(|_| alice.expect(&format!("<{name}> hello")));
+        alice.expect(&format!("-- {name} left"));
+        client.expect(BANNER);
+        client.expect_start(&format!("-- you are {name}, "));
+        client.expect_end();
+    }
+}
+
+#[test]
 fn a_proxy_that_sends_no_header_gets_nobody_in() {
     let server = server(&[]);
     let mut alice = server.join("alice");
