@@ -108,6 +108,12 @@ fn what_one_client_of_a_proxys_has_used_up_counts_for_its_own_address() {
         client.expect_start(&format!("-- you are {name}, "));
         client.expect_end();
     }
+    // The next one from there has to wait, but that does not make it a guest.
+    let mut bob = connect(&server);
+    bob.send("PROXY TCP4 192.0.2.1 127.0.0.1 1 5000\r\n/nick bob\n");
+    bob.expect(BANNER);
+    bob.expect_start("-- you are bob, ");
+    alice.expect("-- bob joined");
 }
 
 #[test]

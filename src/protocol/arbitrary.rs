@@ -11,7 +11,7 @@ use super::text::make_safe;
 
 /// What may go wrong in company: the parts of escape sequences and of telnet's, characters that
 /// reorder, join or pile up, line ends, halves of characters, and what lines begin with.
-const PIECES: [&[u8]; 44] = [
+const PIECES: [&[u8]; 58] = [
     b"\x1b",
     b"[",
     b"]0;",
@@ -26,6 +26,10 @@ const PIECES: [&[u8]; 44] = [
     b"\xff\xfa",
     b"\xff\xf0",
     b"\xff\xfb\x01",
+    b"\xff\xf7",
+    b"\xff\xfd\n",
+    b"\x7f",
+    b"\x15",
     b"\xc2",
     b"\x9b",
     b"\xe2\x80",
@@ -35,6 +39,15 @@ const PIECES: [&[u8]; 44] = [
     "\u{2028}".as_bytes(),
     "\u{200b}".as_bytes(),
     "\u{200d}".as_bytes(),
+    "\u{200c}".as_bytes(),
+    "\u{200f}".as_bytes(),
+    "\u{645}".as_bytes(),
+    "\u{915}\u{94d}".as_bytes(),
+    "\u{fe0f}".as_bytes(),
+    "\u{20e3}".as_bytes(),
+    "\u{3164}".as_bytes(),
+    "\u{1f3f4}\u{e0067}\u{e0062}\u{e0065}\u{e007f}".as_bytes(),
+    "\u{e0067}".as_bytes(),
     "\u{301}\u{301}\u{301}".as_bytes(),
     "\u{344}".as_bytes(),
     "\u{1100}".as_bytes(),
@@ -45,6 +58,7 @@ const PIECES: [&[u8]; 44] = [
     b"\0",
     b"\t",
     b"\r",
+    b"\r\0",
     b"\n",
     b" ",
     b"a",

@@ -406,7 +406,7 @@ mod tests {
         ) {
             let said = text.as_str();
             let act = from_first_shown(said);
-            let (farewell, words) = (act.trim_end(), said.trim());
+            let words = act.trim_end();
             let to = name.as_str();
             let requests = [
                 Request::Nothing,
@@ -418,7 +418,7 @@ mod tests {
                 Request::History(most),
                 Request::Search { words, most },
                 Request::Help,
-                Request::Quit(farewell),
+                Request::Quit(words),
                 Request::Tags,
                 Request::Resume(Token::new(bits), seq),
             ];

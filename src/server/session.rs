@@ -5,24 +5,22 @@
 //! room. What it appends to the room, it appends once a chunk.
 
 use std::io;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::Account;
-use super::allowance::{Pass, UNIT, lines_in};
 use super::batch::Batch;
 use super::connection::{Connection, Verdict};
 use super::figures::Said;
 use super::index::Form;
-use super::kinds::{HELD_BACK, TURNED_AWAY};
+use super::kinds::TURNED_AWAY;
 use super::member::Member;
 use super::room::Room;
 use super::seat::Seat;
-use super::system::{instant, thread};
+use super::system::instant;
 use super::visit::Visit;
 use crate::protocol::lines::{Line, LineSplitter};
-use crate::protocol::reply::{self, Departure, Notice, Refusal};
+use crate::protocol::reply::{self, Departure, Refusal};
 use crate::protocol::request::{self, Command, Misuse, Request};
 use crate::protocol::telnet::{Decoder, Piece};
 use crate::protocol::text::{is_blank, make_safe, make_safe_as_typed};
@@ -33,6 +31,7 @@ use login::End;
 pub(crate) mod fuzzing;
 mod keyboard;
 mod login;
+mod rate_limit;
 mod requests;
 
 /// The first size of the buffer that a client is read into: more than most lines have, and little
@@ -41,12 +40,6 @@ const SMALL_READ: usize = 512;
 
 /// The last size of that buffer.
 const LARGE_READ: usize = 64 * 1024;
-
-/// The longest line end, in bytes.
-const LINE_END: usize = 2;
-
-/// How long a session that holds its client back may not notice the server's end.
-const NAP: Duration = Duration::from_millis(100);
 
 /// How long a client that is shown out may take in all to read what it was told, and how much more it
 /// may send meanwhile, before the connection is closed under it.
@@ -247,64 +240,6 @@ impl Session {
         self.arrival = self.arrival.and(text);
         self.is_keyboard |= self.arrival == Arrival::KeyByKey;
         Next::GoOn
-    }
-
-    /// Does something that counts as a line.
-    fn within_limits(&mut self, act: impl FnOnce(&mut Session) -> Next) -> Next {
-        match self.hold_back() {
-            ControlFlow::Continue(()) => act(self),
-            ControlFlow::Break(()) => Next::Lose,
-        }
-    }
-
-    /// Has a line count for all of its bytes; as one line it has counted already.
-    pub(super) fn charge_for(&mut self, line: &Line<'_>) {
-        let came = std::mem::take(&mut self.begun);
-        let bytes = match line {
-            // What came besides was the rest of one that was too long, or the line's end.
-            Line::Whole(line) => line.len().max(came.saturating_sub(LINE_END)),
-            Line::TooLong(_) => came,
-        };
-        self.account.allowance.charge(lines_in(bytes) - 1);
-    }
-
-    /// The same for what has come of a line that is too long, and is not kept. Its client is held back
-    /// by it, too.
-    fn charge_for_skipped(&mut self) -> Next {
-        let units = self.begun / UNIT;
-        if units == 0 {
-            return Next::GoOn;
-        }
-        self.begun %= UNIT;
-        self.within_limits(|session| {
-            session.account.allowance.charge(lines_in(units * UNIT) - 1);
-            Next::GoOn
-        })
-    }
-
-    /// Waits while the client has brought more than it may, unless the server has hung up.
-    fn hold_back(&mut self) -> ControlFlow<()> {
-        while let Pass::After(wait) = self.account.allowance.take(instant()) {
-            if self.connection.verdict().is_some() {
-                return ControlFlow::Break(());
-            }
-            // One that has no name is a newcomer, who may still be somebody that comes back.
-            if matches!(self.standing, Standing::Joined(_))
-                && let Some(rate) = self.account.allowance.news()
-            {
-                let peer = self.connection.peer();
-                log::info!(target: HELD_BACK, "{peer} is held back to {rate} lines a second");
-                self.with_member(|member, events| {
-                    events.push(member.answer(), Notice::SlowDown(rate));
-                });
-            }
-            self.append();
-            if let Standing::Joined(member) = &self.standing {
-                member.mark_held(wait);
-            }
-            thread::sleep(wait.min(NAP));
-        }
-        ControlFlow::Continue(())
     }
 
     /// The client is gone, or sends nothing more, or the server has hung up. In the tagged form all
