@@ -297,21 +297,21 @@ fn one_who_takes_a_little_within_the_stall_timeout_stays_and_one_who_takes_nothi
 
 #[test]
 fn private_lines_and_answers_do_not_make_the_room_forget_what_was_said_to_all() {
-    let server = TestServer::start(&["--rate-limit", "0", "--memory", "1M"]);
+    let server = TestServer::start(&["--rate-limit", "0", "--memory", "4M"]);
     let mut alice = server.join("alice");
     let text = "x".repeat(1000);
-    (0..700).for_each(|number| alice.send(format!("{number} {text}\n")));
+    (0..2800).for_each(|number| alice.send(format!("{number} {text}\n")));
     let (mut whisperer, mut reader) = (server.join("mallory"), server.join("mallory2"));
     let go_to = |client: &mut TestClient, end: &str| {
         let mut lines = std::iter::from_fn(|| client.line());
         assert!(lines.any(|line| line == end), "no {end:?}");
     };
-    (0..3000).for_each(|_| whisperer.send(format!("/msg mallory2 {text}\n/help\n")));
+    (0..6000).for_each(|_| whisperer.send(format!("/msg mallory2 {text}\n/help\n")));
     whisperer.send("/msg mallory2 the end\n");
     go_to(&mut reader, "[mallory -> you] the end");
     let mut carol = server.join("carol");
-    carol.send("/history 1000\n");
-    go_to(&mut carol, "-- the last 700 lines:");
+    carol.send("/history 9000\n");
+    go_to(&mut carol, "-- the last 2800 lines:");
     let first = carol.line().expect("a line");
     assert!(first.contains("<alice> 0 xxx"), "{first}");
 }

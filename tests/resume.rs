@@ -542,7 +542,7 @@ fn who_is_cut_off_while_it_is_held_to_its_lines_a_second_has_said_as_many_as_wer
 #[test]
 fn private_lines_do_not_make_the_room_forget_what_one_who_is_away_has_missed() {
     const LINES: usize = 12_000;
-    let server = TestServer::start(&["--rate-limit", "0", "--memory", "1M"]);
+    let server = TestServer::start(&["--rate-limit", "0", "--memory", "4M"]);
     let Joined { client: alice, token } = join(&server, "alice");
     let mut bob = server.join("bob");
     let mut carol = server.join("carol");

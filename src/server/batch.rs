@@ -4,7 +4,7 @@
 use std::fmt::{Display, Write as _};
 use std::ops::Range;
 
-use super::index::{ENVELOPE_COST, Envelope, Index, MemberId};
+use super::index::{Envelope, Index, MemberId};
 use super::outline::Outline;
 use crate::protocol::tag::{Millis, Seq};
 
@@ -117,10 +117,10 @@ impl Batch {
     /// Adds an event at the end.
     pub(crate) fn push(&mut self, envelope: Envelope, line: impl Display) {
         let before = self.bytes();
-        self.index.push(envelope);
+        let cost = self.index.push(envelope);
         self.lines.push(line);
         if envelope.audience.is_private() {
-            self.private += self.bytes() - before + size_of::<u32>() + ENVELOPE_COST;
+            self.private += self.bytes() - before + size_of::<u32>() + cost;
         }
     }
 

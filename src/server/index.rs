@@ -91,9 +91,6 @@ pub(crate) struct Viewer {
     pub(crate) answers_from: Seq,
 }
 
-/// The most that the envelope of one event takes of the room's memory, in bytes.
-pub(crate) const ENVELOPE_COST: usize = size_of::<Run>();
-
 /// Neighbouring events in the same envelope. There may be one for each line, so it is small.
 #[derive(Debug, Clone, Copy)]
 struct Run {
@@ -304,12 +301,14 @@ impl Index {
         (seq.clamp(self.first, self.end()) - self.first) as u32
     }
 
-    /// Adds an event at the end.
-    pub(crate) fn push(&mut self, envelope: Envelope) {
-        if self.runs.last().is_none_or(|last| !last.goes_on(self.count, envelope)) {
+    /// Adds an event at the end. The value is what its envelope takes of the room's memory, in bytes.
+    pub(crate) fn push(&mut self, envelope: Envelope) -> usize {
+        let begins = self.runs.last().is_none_or(|last| !last.goes_on(self.count, envelope));
+        if begins {
             self.runs.push(Run::beginning_at(self.count, envelope));
         }
         self.count += 1;
+        if begins { size_of::<Run>() } else { 0 }
     }
 
     /// Adds those of another one at the end.

