@@ -24,7 +24,7 @@ use super::presence::Present;
 use super::recall::Recall;
 use super::system::{Condvar, Mutex, MutexGuard, instant};
 use super::traffic::{Move, Sum, Traffic};
-use super::transcript::Transcript;
+use super::transcript::{self, Transcript};
 use super::visit::Visits;
 use super::waker::Waker;
 use crate::protocol::name::{Likeness, Name, Wanted};
@@ -36,8 +36,10 @@ use crate::protocol::tag::{Millis, Seq};
 const MAX_UNSEALED: usize = 256 * 1024;
 const UNSEALED_PART: usize = 16;
 
-/// As which part of what the room remembers a reader that keeps pace may lag: it is to miss nothing.
-const LAG_PART: u64 = 8;
+/// As which part of what the room remembers a reader that keeps pace may lag, less what may come until the
+/// senders are held: it is to miss nothing. Not more than private events may take, or answers that it has
+/// not had yet would be withdrawn.
+const LAG_PART: usize = transcript::PRIVATE_PART;
 
 /// How long a member may be held back by slow readers; it is told when that is over.
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(3600);
@@ -145,6 +147,7 @@ pub(crate) struct News {
 
 impl Room {
     pub(crate) fn new(waker: Waker, config: &Config) -> Room {
+        let max_unsealed = MAX_UNSEALED.min(config.memory / UNSEALED_PART);
         let state = State {
             members: BTreeMap::new(),
             away: Away::new(config.away_timeout),
@@ -174,8 +177,8 @@ impl Room {
             waker,
             max_clients: config.max_clients,
             replay: config.replay,
-            max_unsealed: MAX_UNSEALED.min(config.memory / UNSEALED_PART),
-            allowed_lag: config.memory as u64 / LAG_PART,
+            max_unsealed,
+            allowed_lag: (config.memory / LAG_PART - 2 * max_unsealed) as u64,
         }
     }
 

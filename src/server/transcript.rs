@@ -26,7 +26,7 @@ const OUTLINE_PART: usize = 16;
 /// The part of the memory that events for one member alone may take, answers too: nobody sees who fills
 /// the memory with them, so they must not make the room forget what was said to all. Beyond that, the
 /// oldest of them are withdrawn.
-const PRIVATE_PART: usize = 4;
+pub(super) const PRIVATE_PART: usize = 4;
 
 /// How much they may take where the memory is so small that a reader which keeps pace could lag as much.
 const LEAST_PRIVATE: usize = 768 * 1024;
