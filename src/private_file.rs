@@ -74,13 +74,22 @@ pub(crate) fn open(options: &OpenOptions, path: &Path, takes: Takes) -> io::Resu
         if !is(&opened, io::ErrorKind::NotFound) {
             break;
         }
-        opened = system::create(options, path);
+        opened = create(options, path);
         if !is(&opened, io::ErrorKind::AlreadyExists) {
             break;
         }
         opened = system::open(options, path, takes);
     }
     opened
+}
+
+/// Makes a file at the path, for its owner alone, and opens it in the way that `options` say.
+///
+/// # Errors
+///
+/// Something is there already, or the operating system's reason.
+pub(crate) fn create(options: &OpenOptions, path: &Path) -> io::Result<File> {
+    system::create(options, path)
 }
 
 #[cfg(unix)]

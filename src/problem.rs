@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-use crate::protocol::reply::Count;
+use crate::protocol::reply::{Count, were};
 use crate::protocol::text;
 
 /// Something that keeps a program from its work. Displayed without the program's name.
@@ -154,7 +154,9 @@ impl Problem {
             Problem::Unconfirmed { to, lines } => {
                 format!("nothing shows that {to} has taken the last {lines} lines")
             }
-            Problem::LinesRefused { lines } => format!("{} not said", were(*lines, "line")),
+            Problem::LinesRefused { lines } => {
+                format!("{} {} not said", Count(*lines, "line"), were(*lines as u64))
+            }
             Problem::Refused { server, why } => format!("{server} does not let us in: {why}"),
             Problem::NoChatroom { server, said } if said.is_empty() => {
                 format!("{server} is no chat room: it says nothing")
@@ -212,11 +214,6 @@ impl std::error::Error for Problem {}
 pub fn complain(program: &str, what: impl fmt::Display) {
     let line = format!("{program}: {what}");
     writeln!(io::stderr(), "{}", text::make_safe(line.as_bytes())).ok();
-}
-
-/// So many of something, with the verb: `1 line was`, `2 lines were`.
-fn were(number: usize, unit: &'static str) -> String {
-    format!("{} {}", Count(number, unit), if number == 1 { "was" } else { "were" })
 }
 
 fn log_advice(kind: io::ErrorKind) -> &'static str {

@@ -114,8 +114,7 @@ fn cut(path: &Path, entries: &mut Vec<String>) -> io::Result<File> {
 /// Writes a file that was not there, and closes it: Windows may neither move nor replace a file that
 /// is open.
 fn write_new(path: &Path, lines: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    private(&mut options).create_new(true).write(true).open(path)?.write_all(lines.as_bytes())
+    private_file::create(OpenOptions::new().write(true), path)?.write_all(lines.as_bytes())
 }
 
 fn escape(entry: &str) -> String {
@@ -140,18 +139,6 @@ fn unescape(line: &str) -> String {
 /// Opens the file, to be read and appended to, and makes it if it is not there.
 fn open(path: &Path) -> io::Result<File> {
     private_file::open(OpenOptions::new().append(true).read(true), path, Takes::File)
-}
-
-#[cfg(unix)]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600)
-}
-
-/// On Windows the folder is the user's alone.
-#[cfg(windows)]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    options
 }
 
 #[cfg(unix)]

@@ -194,8 +194,7 @@ impl fmt::Display for Notice<'_> {
                 write!(f, "-- {name} is away: your line waits until {name} is back")
             }
             Notice::DidNotComeBack { name, lines } => {
-                let were = if lines == 1 { "was" } else { "were" };
-                let lines = Count(lines, "line");
+                let (lines, were) = (Count(lines, "line"), were(lines));
                 write!(f, "-- {name} did not come back: {lines} of yours {were} not read")
             }
             Notice::Here => write!(f, "-- chatroom is here"),
@@ -350,6 +349,11 @@ impl<N: fmt::Display + From<u8> + PartialEq> fmt::Display for Count<N> {
         let plural = if *number == N::from(1) { "" } else { "s" };
         write!(f, "{number} {unit}{plural}")
     }
+}
+
+/// The verb behind such a [`Count`].
+pub(crate) fn were(number: u64) -> &'static str {
+    if number == 1 { "was" } else { "were" }
 }
 
 /// A line of the server's without what marks it as one.

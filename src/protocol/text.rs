@@ -76,7 +76,7 @@ pub fn fold(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     let folded = text.chars().flat_map(fold_char).nfd();
-    folded.filter(without_dots_on_i()).nfc().collect()
+    folded.filter(without_dots_above(|c| c == 'i')).nfc().collect()
 }
 
 /// What becomes of one character in that, before it is put together with its neighbours.
@@ -84,17 +84,17 @@ pub(crate) fn fold_char(c: char) -> impl Iterator<Item = char> {
     c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
-/// Drops the dot that İ leaves on its i, of text in normalization form D: the i has one of its own. A dot
-/// above another mark stays.
-fn without_dots_on_i() -> impl FnMut(&char) -> bool {
+/// Drops the dot above a letter that has one of its own, of text in normalization form D: İ leaves one on
+/// its i. A dot above another mark stays.
+pub(crate) fn without_dots_above(has_dot: impl Fn(char) -> bool) -> impl FnMut(&char) -> bool {
     const DOT_ABOVE: char = '\u{307}';
     const ABOVE: u8 = 230;
-    let mut is_bare_i = false;
+    let mut is_dotted = false;
     move |&c| {
         match canonical_combining_class(c) {
-            0 => is_bare_i = c == 'i',
-            ABOVE if is_bare_i && c == DOT_ABOVE => return false,
-            ABOVE => is_bare_i = false,
+            0 => is_dotted = has_dot(c),
+            ABOVE if is_dotted && c == DOT_ABOVE => return false,
+            ABOVE => is_dotted = false,
             _ => {}
         }
         true

@@ -43,7 +43,8 @@ pub(crate) struct Arguments {
     #[arg(env = "CHATROOM_MAX_CLIENTS", hide_env_values = true)]
     max_clients: u32,
 
-    /// The most clients from one address (of IPv6, from 64 bits of one, but for a LAN's own), up to 100000; 0 for any
+    /// The most clients from one address (of IPv6, from 64 bits of one, but for a LAN's own), up to
+    /// 100000; 0 for any
     #[arg(long, value_name = "N", default_value = "0")]
     #[arg(value_parser = arguments::number(0..=100_000), allow_negative_numbers = true)]
     #[arg(env = "CHATROOM_MAX_PER_ADDRESS", hide_env_values = true)]

@@ -87,12 +87,13 @@ pub(super) fn read_lines(
 /// A line of the input, as it is sent to a server that knows commands.
 fn as_sent<'a>(session: &Session<'_, Filter>, line: &'a [u8]) -> Cow<'a, [u8]> {
     let is_text = session.config.input == Input::Text && session.output.conversation.is_none();
+    if !is_text {
+        return Cow::Borrowed(line);
+    }
     // It is the safe text that the server looks at.
-    match text::make_safe(line) {
-        safe if is_text && text::from_first_shown(&safe).starts_with('/') => {
-            Cow::Owned(request::saying(&safe).into_owned().into_bytes())
-        }
-        _ => Cow::Borrowed(line),
+    match request::saying(&text::make_safe(line)) {
+        Cow::Owned(escaped) => Cow::Owned(escaped.into_bytes()),
+        Cow::Borrowed(_) => Cow::Borrowed(line),
     }
 }
 

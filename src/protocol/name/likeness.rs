@@ -3,12 +3,11 @@
 use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::canonical_combining_class;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use unicode_security::confusable_detection::skeleton;
 
 use super::MAX_BYTES;
-use crate::protocol::text::fold;
+use crate::protocol::text::{fold, without_dots_above};
 
 /// What the server calls the person whom it speaks to; and what people would take for the server, for who
 /// runs it, or for everybody. Nobody may be called so.
@@ -94,7 +93,7 @@ fn plain(text: &str) -> String {
 /// an i with a dot above it is an i.
 fn look(text: &str) -> String {
     let mut look = String::with_capacity(text.len());
-    for c in plain(text).nfd().filter(without_second_dots()) {
+    for c in plain(text).nfd().filter(without_dots_above(is_dotted)) {
         match c {
             'w' => look.push_str("vv"),
             'd' => look.push_str("cl"),
@@ -104,21 +103,9 @@ fn look(text: &str) -> String {
     look
 }
 
-/// Drops the dots above letters that have one of their own (Unicode's Soft_Dotted), of text in
-/// normalization form D.
-fn without_second_dots() -> impl FnMut(&char) -> bool {
-    const DOT_ABOVE: char = '\u{307}';
-    const ABOVE: u8 = 230;
-    let mut is_dotted = false;
-    move |&c| {
-        match canonical_combining_class(c) {
-            0 => is_dotted = matches!(c, 'i' | 'j' | 'ɉ' | 'ɨ' | 'ʝ' | 'і' | 'ј' | 'ᶖ' | '𝼚'),
-            ABOVE if is_dotted && c == DOT_ABOVE => return false,
-            ABOVE => is_dotted = false,
-            _ => {}
-        }
-        true
-    }
+/// Whether a letter has a dot above of its own (Unicode's Soft_Dotted).
+fn is_dotted(c: char) -> bool {
+    matches!(c, 'i' | 'j' | 'ɉ' | 'ɨ' | 'ʝ' | 'і' | 'ј' | 'ᶖ' | '𝼚')
 }
 
 /// The name of somebody whom a client asks for, without case. It may be nobody's.
