@@ -57,6 +57,10 @@ impl Session {
             if self.connection.verdict().is_some() {
                 return ControlFlow::Break(());
             }
+            // Before the log says so, for whoever reads that asks for the figures next.
+            if let Standing::Joined(member) = &self.standing {
+                member.mark_held(wait);
+            }
             // One that has no name is a newcomer, who may still be somebody that comes back.
             if matches!(self.standing, Standing::Joined(_))
                 && let Some(rate) = self.account.allowance.news()
@@ -68,9 +72,6 @@ impl Session {
                 });
             }
             self.append();
-            if let Standing::Joined(member) = &self.standing {
-                member.mark_held(wait);
-            }
             thread::sleep(wait.min(NAP));
         }
         ControlFlow::Continue(())
