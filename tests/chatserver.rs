@@ -12,7 +12,7 @@ use std::process::Stdio;
 use common::process::assert_never_wakes;
 #[cfg(unix)]
 use common::process::signal;
-use common::process::{UNKNOWN_HOST, run, wait_for_text};
+use common::process::{UNKNOWN_HOST, run, spawn, wait_for_text};
 #[cfg(unix)]
 use common::server::chatserver_by;
 use common::server::{TestServer, chatserver};
@@ -205,7 +205,7 @@ fn what_kubernetes_sets_for_a_service_of_our_name_is_not_used_and_told() {
     let mut command = chatserver();
     command.env("CHATROOM_PORT", "tcp://10.96.0.7:5000").args(["127.0.0.1"]);
     // The usual port may be somebody's here.
-    let mut process = command.spawn().expect("it starts");
+    let mut process = spawn(&mut command);
     let log = BufReader::new(process.stderr.take().expect("it is piped"));
     let first = log.lines().map_while(Result::ok).next().expect("it says something");
     process.kill().ok();
@@ -217,7 +217,7 @@ fn what_kubernetes_sets_for_a_service_of_our_name_is_not_used_and_told() {
 
 #[test]
 fn it_tells_at_which_addresses_others_can_reach_it_behind_the_line_for_scripts() {
-    let mut process = chatserver().args(["0.0.0.0", "0"]).spawn().expect("it starts");
+    let mut process = spawn(chatserver().args(["0.0.0.0", "0"]));
     let mut out = BufReader::new(process.stdout.take().expect("it is piped"));
     let mut line = String::new();
     out.read_line(&mut line).expect("it speaks");

@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::peer::{BANNER, Conversation, Peer};
 #[cfg(unix)]
 use common::process::signal;
-use common::process::{UNKNOWN_HOST, client_program, end, run, wait, without_our_variables};
+use common::process::{UNKNOWN_HOST, client_program, end, run, spawn, wait, without_our_variables};
 
 /// A client in an empty folder for the test of that name.
 fn client(test: &str) -> Command {
@@ -35,7 +35,7 @@ fn alice_with(test: &str, options: &[&str]) -> (Child, Conversation) {
     let peer = Peer::listen();
     let mut command = client(test);
     command.args(peer.arguments()).args(["--name", "alice"]).args(options);
-    let child = command.spawn().expect("the client starts");
+    let child = spawn(&mut command);
     (child, peer.accept_as("alice"))
 }
 
@@ -98,8 +98,7 @@ fn lines_are_printed_as_they_come() {
 fn nothing_is_sent_before_the_server_has_introduced_itself() {
     let peer = Peer::listen();
     let mut command = client("introduced");
-    let mut child =
-        command.args(peer.arguments()).args(["--name", "alice"]).spawn().expect("it starts");
+    let mut child = spawn(command.args(peer.arguments()).args(["--name", "alice"]));
     feed(&mut child, "hi\n");
     let mut server = peer.accept();
     server.hear_nothing_for(Duration::from_millis(100));
@@ -119,7 +118,7 @@ fn the_login_name_is_asked_for_where_no_name_is_given() {
     let peer = Peer::listen();
     let mut command = client("login");
     command.args(peer.arguments()).env("USER", "Ann Onym!").stdin(Stdio::null());
-    let child = command.spawn().expect("the client starts");
+    let child = spawn(&mut command);
     let mut server = peer.accept_as("AnnOnym");
     server.hear_quit();
     server.close();
@@ -130,8 +129,7 @@ fn the_login_name_is_asked_for_where_no_name_is_given() {
 fn a_foreign_server_that_never_closes_is_left_when_it_is_silent() {
     let peer = Peer::listen();
     let mut command = client("foreign");
-    let mut child =
-        command.args(peer.arguments()).args(["--name", "alice"]).spawn().expect("it starts");
+    let mut child = spawn(command.args(peer.arguments()).args(["--name", "alice"]));
     feed(&mut child, "one\n/two");
     let mut server = peer.accept();
     server.say("Welcome to chatroom");
@@ -144,7 +142,7 @@ fn a_foreign_server_that_never_closes_is_left_when_it_is_silent() {
 #[test]
 fn a_server_that_never_says_a_word_is_not_known_to_have_taken_anything() {
     let peer = Peer::listen();
-    let mut child = client("hung").args(peer.arguments()).spawn().expect("the client starts");
+    let mut child = spawn(client("hung").args(peer.arguments()));
     feed(&mut child, "important\n");
     let mut server = peer.accept();
     let (status, out, err) = end(child);
@@ -207,7 +205,7 @@ fn output_that_cannot_be_written_is_told() {
     let peer = Peer::listen();
     let mut command = client("output_full");
     command.args(peer.arguments()).stdout(std::fs::File::create("/dev/full").expect("a device"));
-    let child = command.spawn().expect("the client starts");
+    let child = spawn(&mut command);
     peer.accept().say(BANNER);
     let (status, _, err) = end(child);
     assert_eq!(status, Some(1));
@@ -272,7 +270,7 @@ fn a_log_that_cannot_be_written_is_told_once_and_is_no_reason_to_stop() {
     let peer = Peer::listen();
     let mut command = client("no_log");
     command.args(peer.arguments()).args(["--name", "alice", "--log-file", "no/such/folder/log"]);
-    let mut child = command.spawn().expect("the client starts");
+    let mut child = spawn(&mut command);
     let mut server = peer.accept_as("alice");
     feed(&mut child, "hi\n");
     assert_eq!(server.hear_quit(), "hi\n");
@@ -289,7 +287,7 @@ fn without_logging_there_is_no_log() {
     let peer = Peer::listen();
     let mut command = client("log_off");
     command.args(peer.arguments()).args(["--name", "alice", "--log-level", "off"]);
-    let mut child = command.spawn().expect("the client starts");
+    let mut child = spawn(&mut command);
     let mut server = peer.accept_as("alice");
     feed(&mut child, "hi\n");
     server.hear_quit();
@@ -323,7 +321,7 @@ fn the_environment_stands_for_the_arguments() {
     let [host, port] = peer.arguments();
     let mut command = client("environment");
     command.env("CHATROOM_HOST", host).env("CHATROOM_PORT", port).env("CHATROOM_NAME", "eve");
-    let child = command.stdin(Stdio::null()).spawn().expect("the client starts");
+    let child = spawn(command.stdin(Stdio::null()));
     let mut server = peer.accept_as("eve");
     server.hear_quit();
     server.close();
@@ -342,7 +340,7 @@ fn a_variable_that_is_empty_is_none_and_a_bad_one_is_named() {
         "{err}"
     );
     command.env("CHATROOM_HOST", "").env("CHATROOM_NAME", "").args(["--name", "eve"]);
-    let child = command.stdin(Stdio::null()).spawn().expect("the client starts");
+    let child = spawn(command.stdin(Stdio::null()));
     let mut server = peer.accept_as("eve");
     server.hear_quit();
     server.close();

@@ -6,7 +6,7 @@ mod common;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
-use common::process::{client_program, end, without_our_variables};
+use common::process::{client_program, end, spawn, without_our_variables};
 use common::server::TestServer;
 
 /// A client in a pipe, with this name.
@@ -18,7 +18,7 @@ fn client(server: &TestServer, name: &str, options: &[&str]) -> Child {
     command.args([address.ip().to_string(), address.port().to_string()]);
     command.args(["--name", name]).args(options);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().expect("the client starts")
+    spawn(&mut command)
 }
 
 /// Runs one with that input; its exit status, what it printed and its complaints.

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::peer::{BANNER, Conversation, Peer, TOKEN};
-use common::process::{client_program, end};
+use common::process::{client_program, end, spawn};
 
 const WELCOME: &str =
     "-- chatroom 1: welcome (/help for the commands)\n-- you are alice, alone here\n";
@@ -29,7 +29,7 @@ fn start(test: &str, options: &[&str]) -> (Child, ChildStdin, Peer) {
     command.current_dir(common::folder("client_filter_reconnect", test));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.args(peer.arguments()).args(["--name", "alice", "--commands"]).args(options);
-    let mut child = command.spawn().expect("the client starts");
+    let mut child = spawn(&mut command);
     let stdin = child.stdin.take().expect("it is piped");
     (child, stdin, peer)
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use common::DEADLINE;
 use common::alice::{CLIENT, alice, start};
 use common::peer::{BANNER, Conversation, Peer, TOKEN};
-use common::process::{end, without_our_variables};
+use common::process::{end, spawn, without_our_variables};
 use common::terminal::Terminal;
 
 const SIZE: (u16, u16) = (70, 8);
@@ -34,7 +34,7 @@ fn filter(test: &str, peer: &Peer, options: &[&str]) -> Child {
     command.args(peer.arguments()).args(["--name", "alice"]).args(options);
     command.current_dir(folder(test));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().expect("the client starts")
+    spawn(&mut command)
 }
 
 #[cfg(target_os = "linux")]

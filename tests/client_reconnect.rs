@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::alice::{CLIENT, alice, start};
 use common::peer::{Conversation, Peer, TOKEN, now};
-use common::process::end;
+use common::process::{end, spawn};
 
 const SIZE: (u16, u16) = (90, 10);
 
@@ -198,7 +198,7 @@ fn a_filter_comes_back_when_asked_and_ends_when_all_is_confirmed() {
     command.current_dir(folder("filter")).args(peer.arguments());
     command.args(["--name", "alice", "--reconnect"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the client starts");
+    let mut child = spawn(&mut command);
     let mut server = peer.accept_as("alice");
     let mut stdin = child.stdin.take().expect("it is piped");
     stdin.write_all(b"one\ntwo\nthree").expect("it reads");

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 #[cfg(unix)]
 use common::process::signal;
-use common::process::{client_program, end};
+use common::process::{client_program, end, spawn};
 use common::proxy::{Budget, Proxy};
 use common::server::TestServer;
 #[cfg(unix)]
@@ -61,7 +61,7 @@ fn two_terminals_and_a_pipe_talk() {
     alice.shows(&[&seen[..], &["alice> half a thought|"]].concat());
     let own = ["<bob> hello alice", "* bob waves", "[you -> alice] psst", "-- you are now robert"];
     bob.shows(&[&own[..], &["robert> |"]].concat());
-    let mut pipe = filter(&server, "talk", "build").spawn().expect("the client starts");
+    let mut pipe = spawn(&mut filter(&server, "talk", "build"));
     say_and_end(&mut pipe, "build done\n");
     let (status, _, err) = end(pipe);
     assert_eq!((status, err.as_str()), (Some(0), ""));
@@ -84,11 +84,11 @@ fn a_taken_name_gets_a_number() {
 fn everything_that_is_piped_in_is_delivered_once_and_in_order() {
     const LINES: usize = 20_000;
     let server = TestServer::start(&["--rate-limit", "0"]);
-    let mut watcher = filter(&server, "pipes", "watcher").spawn().expect("the client starts");
+    let mut watcher = spawn(&mut filter(&server, "pipes", "watcher"));
     let mut watched = BufReader::new(watcher.stdout.take().expect("it is piped")).lines();
     let mut next = move || watched.next().expect("a line").expect("in UTF-8");
     while !next().starts_with("-- you are watcher") {}
-    let mut talker = filter(&server, "pipes", "talker").spawn().expect("the client starts");
+    let mut talker = spawn(&mut filter(&server, "pipes", "talker"));
     let mut stdin = talker.stdin.take().expect("it is piped");
     let typing = std::thread::spawn(move || {
         for number in 0..LINES {
@@ -114,7 +114,7 @@ fn a_full_room_is_told_in_one_line() {
         "chatclient: {} does not let us in: the room is full (1 client); try again later\n",
         server.address
     );
-    let mut late = filter(&server, "full", "late").spawn().expect("the client starts");
+    let mut late = spawn(&mut filter(&server, "full", "late"));
     say_and_end(&mut late, "never said\n");
     assert_eq!(end(late), (Some(1), String::new(), told));
 }
@@ -126,7 +126,7 @@ fn a_server_that_ends_takes_pipes_with_it_and_people_come_back_to_the_next_one()
         let server = TestServer::start(&[]);
         let mut alice = terminal(&server, "server_ends", "alice");
         alice.shows(&["alice> |"]);
-        let bob = filter(&server, "server_ends", "bob").spawn().expect("the client starts");
+        let bob = spawn(&mut filter(&server, "server_ends", "bob"));
         alice.shows(&["-- bob joined", "alice> |"]);
         signal(name, server.id());
         let (status, out, err) = end(bob);
@@ -164,7 +164,7 @@ fn pipes_over_a_network_that_breaks_lose_nothing_and_say_nothing_twice() {
         .map(|(name, proxy)| {
             let mut command = filter_at(proxy.address, "breaks", name);
             command.arg("--reconnect").stdout(Stdio::null()).stderr(Stdio::null());
-            command.spawn().expect("the client starts")
+            spawn(&mut command)
         })
         .collect();
     for pipe in &mut pipes {
@@ -196,14 +196,14 @@ fn pipes_that_only_listen_miss_nothing_and_print_nothing_twice() {
     let mut watchers = [server.address, networks[0].address].map(|address| {
         let name = if address == server.address { "near" } else { "far" };
         let mut command = filter_at(address, "cuts", name);
-        let mut child = command.arg("--reconnect").spawn().expect("the client starts");
+        let mut child = spawn(command.arg("--reconnect"));
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let mut next = move || lines.next().expect("a line").expect("in UTF-8");
         while !next().starts_with(&format!("-- you are {name}")) {}
         (child, next)
     });
     let mut talker = filter_at(networks[1].address, "cuts", "talker");
-    let mut talker = talker.arg("--reconnect").spawn().expect("the client starts");
+    let mut talker = spawn(talker.arg("--reconnect"));
     let input: String = (0..LINES).map(|number| format!("line {number}\n")).collect();
     let mut stdin = talker.stdin.take().expect("it is piped");
     let typing = std::thread::spawn(move || stdin.write_all(input.as_bytes()).expect("it reads"));

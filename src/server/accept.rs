@@ -58,15 +58,18 @@ impl Acceptor {
     /// Takes clients in until the shutdown.
     pub(super) fn run(&mut self, listener: &TcpListener, shutdown: &Shutdown) {
         while !shutdown.has_begun() {
-            let admitted = self.admit_next(listener);
-            self.tell_of_trouble(admitted.as_ref().err());
-            match admitted {
+            match self.admit_next(listener) {
+                // While others wait, it is not known whether there is enough for them, too.
                 Ok(true) => {}
                 Ok(false) => {
+                    self.tell_of_trouble(None);
                     let mut polled = [PollFd::new(listener, PollFlags::IN), shutdown.as_poll()];
                     poll(&mut polled, None).ok();
                 }
-                Err(_) => thread::sleep(BACK_OFF),
+                Err(why) => {
+                    self.tell_of_trouble(Some(&why));
+                    thread::sleep(BACK_OFF);
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A program that runs to its end.
 
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{Error, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::thread;
@@ -42,10 +42,24 @@ pub fn our_variables() -> impl Iterator<Item = OsString> {
     names.filter(|name| name.to_string_lossy().starts_with("CHATROOM_"))
 }
 
+/// Starts a program.
+#[track_caller]
+pub fn spawn(command: &mut Command) -> Child {
+    // ERROR_INTERNAL_ERROR: wine, when it is busy, does not start every program at the first try.
+    let is_wines = |why: &Error| cfg!(windows) && why.raw_os_error() == Some(1359);
+    for _ in 0..10 {
+        match command.spawn() {
+            Err(why) if is_wines(&why) => thread::sleep(Duration::from_millis(500)),
+            started => return started.expect("the program starts"),
+        }
+    }
+    panic!("no program starts here");
+}
+
 /// Runs a program to its end, and gives its status, output and complaints.
 #[track_caller]
 pub fn run(command: &mut Command) -> (Option<i32>, String, String) {
-    end(command.spawn().expect("the program starts"))
+    end(spawn(command))
 }
 
 /// Waits for a program to end by itself, and gives its status, output and complaints.

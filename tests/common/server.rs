@@ -7,7 +7,7 @@ use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use super::DEADLINE;
-use super::process::{server_program, wait, without_our_variables};
+use super::process::{server_program, spawn, wait, without_our_variables};
 
 /// The program, with its standard streams piped.
 pub fn chatserver() -> Command {
@@ -44,7 +44,7 @@ impl TestServer {
 
     /// Starts the server as `command` says.
     pub fn run(command: &mut Command) -> TestServer {
-        let mut process = command.spawn().expect("the server starts");
+        let mut process = spawn(command);
         let mut line = String::new();
         let stdout = process.stdout.take().expect("it is piped");
         BufReader::new(stdout).read_line(&mut line).expect("the server speaks");
