@@ -19,6 +19,7 @@ use std::time::Duration;
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
+pub(crate) mod folding;
 pub mod foreign;
 pub mod lines;
 pub mod name;

@@ -43,6 +43,7 @@ mod reader;
 mod recall;
 mod rendering;
 mod room;
+pub mod search;
 mod seat;
 mod session;
 mod shutdown;

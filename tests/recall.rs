@@ -98,6 +98,21 @@ fn search_finds_the_newest_lines_with_all_of_the_words() {
     alice.expect("-- that is all");
     alice.expect("-- nothing with \"none\"");
     alice.expect("!! /search goes like this: /search WORDS [N]");
+    alice.send("/search a b c d e f g zz A B\n/search a b c d e f g h i\n");
+    alice.expect("-- nothing with \"a b c d e f g zz A B\"");
+    alice.expect("!! /search takes at most 8 different words");
+}
+
+/// Its client sends no more than that.
+#[test]
+fn who_ends_its_input_behind_a_search_is_answered() {
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    alice.send("the log\n/search log\n");
+    alice.finish();
+    alice.expect("-- the newest 1 with \"log\":");
+    expect_earlier(&mut alice, &["<alice> the log"]);
+    alice.expect("-- that is all");
 }
 
 /// In a room where everyone talks, a newcomer has everything once, in one order: what was said

@@ -9,7 +9,7 @@ use std::fmt;
 use super::VERSION;
 use super::foreign::Foreign;
 use super::name::{BadName, Name};
-use super::request::{Command, Misuse};
+use super::request::{Command, MAX_WORDS, Misuse};
 use super::suggestion::Hint;
 use super::tag::{Seq, number};
 
@@ -285,6 +285,9 @@ impl fmt::Display for Refusal<'_> {
                 write!(f, "{} goes like this: {}", command.word(), command.usage())
             }
             Refusal::Misuse(Misuse::Name(why)) => write!(f, "/nick: {why}"),
+            Refusal::Misuse(Misuse::TooManyWords) => {
+                write!(f, "/search takes at most {MAX_WORDS} different words")
+            }
             Refusal::NameTaken(name) => write!(f, "/nick: the name {name} is taken"),
             Refusal::GuestName(name) => {
                 write!(f, "/nick: the server alone gives names like {name}")
@@ -523,6 +526,7 @@ mod tests {
                 &Refusal::Misuse(Misuse::Arguments(Command::Msg)),
                 "!! /msg goes like this: /msg NAME TEXT",
             ),
+            (&Refusal::Misuse(Misuse::TooManyWords), "!! /search takes at most 8 different words"),
             (&Refusal::Foreign(Foreign::Http), "!! this is a chat room, not a web server"),
             (&Refusal::Foreign(Foreign::Tls), "!! this room speaks plain text, not TLS"),
             (

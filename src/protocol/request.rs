@@ -4,10 +4,13 @@ use std::borrow::Cow;
 
 use super::name::{BadName, Name};
 use super::tag::{self, Seq, Token};
-use super::text::from_first_shown;
+use super::text::{fold, from_first_shown};
 
 /// How many lines are shown again when no number is given.
 pub const DEFAULT_RECALL: usize = 20;
+
+/// How many different words a search has at most.
+pub const MAX_WORDS: usize = 8;
 
 /// What a line, already made safe, asks for. It borrows the line.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,7 +36,7 @@ pub enum Request<'a> {
     History(usize),
     /// `/search`: of the lines with all of these words, the newest so many.
     Search {
-        /// The words, with blanks between them.
+        /// The words, with blanks between them; at most [`MAX_WORDS`] different ones.
         words: &'a str,
         /// How many lines.
         most: usize,
@@ -57,6 +60,8 @@ pub enum Misuse<'a> {
     Arguments(Command),
     /// `/nick` with a name that breaks the rules.
     Name(BadName),
+    /// `/search` with more than [`MAX_WORDS`] different words.
+    TooManyWords,
 }
 
 /// The commands.
@@ -209,7 +214,7 @@ fn parse_command(line: &str) -> Result<Request<'_>, Misuse<'_>> {
         Command::Nick => return rename(arguments),
         Command::Who => alone(Request::Who, arguments),
         Command::History => history(arguments),
-        Command::Search => search(arguments),
+        Command::Search => return search(arguments),
         Command::Help => alone(Request::Help, arguments),
         Command::Quit => Some(Request::Quit(from_first_shown(arguments).trim_end())),
         Command::Tags => alone(Request::Tags, arguments),
@@ -239,12 +244,30 @@ fn history(arguments: &str) -> Option<Request<'_>> {
 }
 
 /// A last word of digits is a number, if a word stands before it.
-fn search(arguments: &str) -> Option<Request<'_>> {
-    let words = text_of(arguments)?.trim_end();
-    let numbered = words.rsplit_once(char::is_whitespace).and_then(|(words, number)| {
-        Some(Request::Search { words: words.trim_end(), most: recall(number)? })
-    });
-    Some(numbered.unwrap_or(Request::Search { words, most: DEFAULT_RECALL }))
+fn search(arguments: &str) -> Result<Request<'_>, Misuse<'_>> {
+    let words = text_of(arguments).ok_or(Misuse::Arguments(Command::Search))?.trim_end();
+    let numbered = words
+        .rsplit_once(char::is_whitespace)
+        .and_then(|(words, number)| Some((words.trim_end(), recall(number)?)));
+    let (words, most) = numbered.unwrap_or((words, DEFAULT_RECALL));
+    different_words(words).ok_or(Misuse::TooManyWords)?;
+    Ok(Request::Search { words, most })
+}
+
+/// The different words that are searched for, without their case; `None` if they are more than
+/// [`MAX_WORDS`].
+#[must_use]
+pub fn different_words(words: &str) -> Option<Vec<String>> {
+    let mut different = Vec::new();
+    for word in words.split_whitespace().map(fold) {
+        if !different.contains(&word) {
+            if different.len() == MAX_WORDS {
+                return None;
+            }
+            different.push(word);
+        }
+    }
+    Some(different)
 }
 
 /// A number of lines. One that is too large for a machine's word is as good as any large one.
@@ -336,6 +359,11 @@ mod tests {
             ("/search 50", Ok(Request::Search { words: "50", most: 20 })),
             ("/search log 0", Ok(Request::Search { words: "log 0", most: 20 })),
             ("/search", Err(Misuse::Arguments(Command::Search))),
+            (
+                "/search 1 2 3 4 5 6 7 H h H 8",
+                Ok(Request::Search { words: "1 2 3 4 5 6 7 H h H", most: 8 }),
+            ),
+            ("/search 1 2 3 4 5 6 7 8 9 5", Err(Misuse::TooManyWords)),
             ("/help", Ok(Request::Help)),
             ("/help me", Err(Misuse::Arguments(Command::Help))),
             ("/quit", Ok(Request::Quit(""))),

@@ -107,6 +107,12 @@ impl Connection {
         self.socket.hang_up();
     }
 
+    /// Whether nobody is there any more to be sent something, as far as the system knows. A client that
+    /// sends nothing more may still read.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.verdict().is_some() || self.socket.is_broken()
+    }
+
     /// Why the server ended the connection, if it was the server.
     pub(crate) fn verdict(&self) -> Option<Verdict> {
         self.verdict.get().copied()

@@ -343,6 +343,35 @@ fn what_is_asked_for_again_and_again_comes_and_holds_nobody() {
     });
 }
 
+#[test]
+fn who_searches_waits_in_line_and_all_that_ends_with_the_room() {
+    explore(RUNS, || {
+        let house = House::open(1 << 20);
+        let mut alice = house.join("alice");
+        alice.send("x\n/search x\n");
+        alice.until(|line| line == "-- that is all");
+        let ask = |name: &str, lines: &'static str| {
+            let mut client = house.join(name);
+            thread::spawn(move || {
+                client.send(lines);
+                client.rest()
+            })
+        };
+        let askers =
+            ["bob", "carol", "dave"].map(|name| ask(name, "/search x\n/search x\n/quit\n"));
+        for asker in askers {
+            let shown = asker.join().expect("no panic");
+            let ended = shown.iter().filter(|line| *line == "-- that is all").count();
+            assert_eq!(ended, 2, "{shown:?}");
+        }
+        // These may be anywhere in it when the room closes.
+        let askers = ["erin", "frank", "grace"].map(|name| ask(name, "/search x\n/search x\n"));
+        drop(alice);
+        house.shut_down();
+        askers.into_iter().for_each(|asker| drop(asker.join().expect("no panic")));
+    });
+}
+
 /// A long line for each number, and a farewell.
 fn flood(mut client: Client, count: usize) -> JoinHandle<()> {
     thread::spawn(move || {

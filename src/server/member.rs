@@ -13,12 +13,12 @@ use super::figures::Said;
 use super::index::{Audience, Envelope, Form, Kind, MemberId, Receipt};
 use super::kinds::{CAME_OR_WENT, RENAMED};
 use super::presence::{Present, Resumable};
-use super::recall::{self, Recall};
+use super::recall::Recall;
 use super::room::{self, Room, State, now};
+use super::search::Asker;
 use super::seat::Seat;
 use super::system::{MutexGuard, instant};
 use super::traffic::Move;
-use super::transcript::newest;
 use crate::protocol::name::{Name, Wanted};
 use crate::protocol::reply::{self, Departure, Listed, Notice, Refusal, Speech};
 use crate::protocol::tag::{Body, Seq, Token};
@@ -239,21 +239,24 @@ impl Member {
         reply::who(&members.into_iter().map(|(_, listed)| listed).collect::<Vec<_>>())
     }
 
-    /// Shows the newest lines again.
-    pub(crate) fn show_newest(&self, most: usize) -> usize {
-        let batches = self.seat.room().lock().transcript.snapshot();
-        let batches = batches.iter().map(|batch| &**batch);
-        let events = newest(batches, self.id, |_| true, most.min(recall::MOST));
-        let shown = events.len();
-        self.recall(Recall::newest(self.form, events));
-        shown
+    /// Shows the newest lines again, and says as how many lines that counts.
+    pub(crate) fn show_newest(&self, most: usize) -> u32 {
+        let Some(found) = self.asker().newest(most) else { return 0 };
+        let cost = found.events.len().try_into().unwrap_or(u32::MAX);
+        self.recall(Recall::newest(self.form, found.events));
+        cost
     }
 
-    /// Shows the newest lines again that have all of the words.
-    pub(crate) fn show_found(&self, words: &str, most: usize) {
-        let batches = self.seat.room().lock().transcript.snapshot();
-        let found = recall::find(&batches, self.id, words, most.min(recall::MOST));
-        self.recall(Recall::found(self.form, words, found));
+    /// The same for those that have all of the words.
+    pub(crate) fn show_found(&self, words: &str, most: usize) -> u32 {
+        let Some(found) = self.asker().search(words, most) else { return 0 };
+        let cost = found.cost();
+        self.recall(Recall::found(self.form, words, found.events));
+        cost
+    }
+
+    fn asker(&self) -> Asker<'_> {
+        Asker { room: self.seat.room(), connection: &self.connection, member: self.id }
     }
 
     /// Has something shown again, once what was asked for before has been taken: a client that asks

@@ -4,22 +4,22 @@
 //! the broadcaster, as fast as the member's socket takes it. So nothing is copied whole, and nobody
 //! else waits for it.
 
-use std::collections::VecDeque;
 use std::fmt::{Display, Write};
 use std::sync::Arc;
 
 use chrono::{DateTime, Local, NaiveDate};
 
 use super::batch::Batch;
-use super::index::{Form, MemberId};
+use super::index::Form;
 use super::rendering::tag;
 use super::room::now;
-use super::transcript::newest;
 use crate::protocol::reply::Notice;
 use crate::protocol::tag::{Millis, Seq};
-use crate::protocol::text::fold;
+use numbers::Numbers;
 
-/// The most events that are shown at once, whatever was asked for: 800 KB of their numbers.
+pub(crate) mod numbers;
+
+/// The most events that are shown at once, whatever was asked for: 100 KB or twice that of their numbers.
 pub(crate) const MOST: usize = 100_000;
 
 /// About how many bytes are made at once.
@@ -31,7 +31,7 @@ pub(crate) struct Recall {
     form: Form,
     /// The line before them, until it was made.
     header: Option<String>,
-    events: VecDeque<Seq>,
+    events: Numbers,
     /// The line after them, until it was made.
     footer: Option<Notice<'static>>,
     /// The day of the line that was shown last; before the first, the present one is meant.
@@ -40,23 +40,23 @@ pub(crate) struct Recall {
 
 impl Recall {
     /// The newest lines.
-    pub(crate) fn newest(form: Form, events: Vec<Seq>) -> Recall {
+    pub(crate) fn newest(form: Form, events: Numbers) -> Recall {
         Recall::new(form, Notice::LastLines(events.len()), events, Notice::UpToDate)
     }
 
     /// What was found.
-    pub(crate) fn found(form: Form, words: &str, events: Vec<Seq>) -> Recall {
+    pub(crate) fn found(form: Form, words: &str, events: Numbers) -> Recall {
         Recall::new(form, Notice::Found { lines: events.len(), words }, events, Notice::ThatIsAll)
     }
 
-    fn new(form: Form, header: Notice<'_>, events: Vec<Seq>, footer: Notice<'static>) -> Recall {
-        let footer = (!events.is_empty()).then_some(footer);
-        let (header, events) = (Some(header.to_string()), events.into());
+    fn new(form: Form, header: Notice<'_>, events: Numbers, footer: Notice<'static>) -> Recall {
+        let footer = (events.len() > 0).then_some(footer);
+        let header = Some(header.to_string());
         Recall { form, header, events, footer, day: None }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        self.events.len() == 0
     }
 
     /// Makes the next lines, each with its newline; nothing is left when there are none. `read`
@@ -68,19 +68,21 @@ impl Recall {
         }
         let mut batches: Vec<Arc<Batch>> = Vec::new();
         while lines.len() < PORTION
-            && let Some(&event) = self.events.front()
+            && let Some(event) = self.events.oldest()
         {
             let holds = |batch: &&Arc<Batch>| batch.holds(event);
             if !batches.iter().any(|batch| holds(&batch)) {
                 batches = read(event);
             }
             if let Some(batch) = batches.iter().find(holds) {
-                self.events.pop_front();
+                self.events.next();
                 self.show(&mut lines, event, batch);
             } else {
                 let remembered = batches.first().map_or(Seq::MAX, |batch| batch.begin());
-                let forgotten = self.events.partition_point(|&event| event < remembered);
-                self.events.drain(..forgotten.max(1));
+                self.events.next();
+                while self.events.oldest().is_some_and(|event| event < remembered) {
+                    self.events.next();
+                }
             }
         }
         if lines.len() < PORTION
@@ -113,26 +115,14 @@ impl Recall {
     }
 }
 
-/// The newest `most` of the events that `member` may see and that have all the words, in any case,
-/// oldest first.
-pub(crate) fn find(batches: &[Arc<Batch>], member: MemberId, words: &str, most: usize) -> Vec<Seq> {
-    let words: Vec<String> = words.split_whitespace().map(fold).collect();
-    let has_all = |line: &str| {
-        let line = fold(line);
-        words.iter().all(|word| line.contains(word.as_str()))
-    };
-    newest(batches.iter().map(|batch| &**batch), member, has_all, most)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::tag::Tag;
-    use crate::server::index::{Audience, Envelope, Kind};
+    use crate::server::index::{Audience, Envelope, Kind, MemberId};
     use crate::server::transcript::Transcript;
 
     const A: MemberId = MemberId(1);
-    const B: MemberId = MemberId(2);
     const DAY: Millis = 24 * 60 * 60 * 1000;
 
     fn transcript(lines: &[(Audience, Millis, &str)]) -> Transcript {
@@ -177,7 +167,7 @@ mod tests {
         let today = all_of(Recall::newest(Form::Plain, transcript.newest(A, 1)), &transcript);
         assert_eq!(today[1], expected[6]);
         assert_eq!(
-            all_of(Recall::newest(Form::Plain, Vec::new()), &transcript),
+            all_of(Recall::newest(Form::Plain, Numbers::default()), &transcript),
             ["-- nothing has been said"]
         );
     }
@@ -201,7 +191,7 @@ mod tests {
     fn in_the_tagged_form_a_line_has_the_number_and_the_time_of_its_event() {
         let now = Local::now().timestamp_millis();
         let transcript = transcript(&[(Audience::All, now - DAY, "<a> one")]);
-        let shown = all_of(Recall::newest(Form::Tagged, vec![1]), &transcript);
+        let shown = all_of(Recall::newest(Form::Tagged, [1].into_iter().collect()), &transcript);
         let read: Vec<_> = shown.iter().map(|line| Tag::split(line).expect("a tag")).collect();
         let seqs: Vec<_> = read.iter().map(|(tag, _)| tag.seq).collect();
         assert_eq!(seqs, [None, None, Some(1), None]);
@@ -220,29 +210,5 @@ mod tests {
         assert!(first.len() < 2 * PORTION, "{}", first.len());
         assert_eq!(recall.next(|_| Vec::new()), "-- you are up to date\n");
         assert_eq!(recall.next(|_| Vec::new()), "");
-    }
-
-    #[test]
-    fn lines_are_found_by_all_of_their_words_in_any_case() {
-        let lines = [
-            (Audience::AllBut(A), 0, "<a> the Build log"),
-            (Audience::Only(B), 0, "[a -> you] the build log, privately"),
-            (Audience::AllBut(B), 0, "<b> BUILD 7"),
-            (Audience::AllBut(B), 0, "<b> Straße"),
-            (Audience::AllBut(B), 0, "<b> log of the build"),
-        ];
-        let transcript = transcript(&lines);
-        let cases: [(&str, MemberId, usize, &[Seq]); 7] = [
-            ("build log", A, 20, &[1, 5]),
-            ("build log", B, 20, &[1, 2, 5]),
-            ("LOG build", A, 1, &[5]),
-            ("strasse", A, 20, &[4]),
-            ("<b>", A, 20, &[3, 4, 5]),
-            ("nothing", A, 20, &[]),
-            ("build", A, 2, &[3, 5]),
-        ];
-        for (words, member, most, expected) in cases {
-            assert_eq!(find(&transcript.snapshot(), member, words, most), expected, "{words}");
-        }
     }
 }

@@ -22,6 +22,7 @@ use super::kinds::CAME_OR_WENT;
 use super::member::Weight;
 use super::presence::Present;
 use super::recall::Recall;
+use super::search::Turns;
 use super::system::{Condvar, Mutex, MutexGuard, instant};
 use super::traffic::{Move, Sum, Traffic};
 use super::transcript::{self, Transcript};
@@ -91,6 +92,8 @@ pub(super) struct State {
     pub(super) asides: Vec<(ConnectionId, [u8; 3])>,
     /// Who has asked for something to be shown again, and has not taken it yet.
     pub(super) recalling: Vec<ConnectionId>,
+    /// Of those who look for words.
+    pub(super) turns: Turns,
     /// The broadcaster waits and has to be woken. It says so under the lock and only after finding
     /// nothing to do, and whoever gives it something to do looks under the same lock; so no waking
     /// is lost.
@@ -166,6 +169,7 @@ impl Room {
             recalls: Vec::new(),
             asides: Vec::new(),
             recalling: Vec::new(),
+            turns: Turns::default(),
             asleep: false,
             held: false,
             waiting: 0,
@@ -191,6 +195,7 @@ impl Room {
         let mut state = self.lock();
         state.tell(Audience::All, Notice::ShuttingDown);
         state.closing = true;
+        state.turns.notify();
         self.notify(&state);
         self.wake(state);
     }
@@ -253,6 +258,13 @@ impl Room {
         self.lock().transcript.read(from, most)
     }
 
+    /// What was appended before `end`, about `most` bytes of it, the newest first; `None` once the room
+    /// closes.
+    pub(super) fn read_back(&self, end: Seq, most: usize) -> Option<Vec<Arc<Batch>>> {
+        let state = self.lock();
+        (!state.closing).then(|| state.transcript.read_back(end, most))
+    }
+
     /// To be told by the broadcaster when a reader has taken what it was to be shown again, or never
     /// will.
     pub(crate) fn have_recalled(&self, reader: ConnectionId) {
@@ -267,7 +279,9 @@ impl Room {
     /// the connection was hung up on.
     pub(crate) fn have_dismissed(&self, reader: ConnectionId) {
         self.have_recalled(reader);
-        self.notify(&self.lock());
+        let state = self.lock();
+        state.turns.notify();
+        self.notify(&state);
     }
 
     /// What an operator wants to know.

@@ -99,6 +99,21 @@ impl Socket {
         PollFd::new(&self.stream, PollFlags::OUT)
     }
 
+    /// Whether nothing can be sent any more.
+    #[cfg(unix)]
+    pub(super) fn is_broken(&self) -> bool {
+        let mut polled = [PollFd::new(&self.stream, PollFlags::empty())];
+        poll(&mut polled, Some(&timespec(Duration::ZERO))).ok();
+        polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+    }
+
+    /// Whether nothing can be sent any more. Windows says so of a peer that only sends no more, and wine
+    /// forgets an error that was asked for.
+    #[cfg(windows)]
+    pub(super) fn is_broken(&self) -> bool {
+        false
+    }
+
     /// Lets the peer know that nothing more comes.
     pub(super) fn finish(&self) {
         self.stream.shutdown(Shutdown::Write).ok();

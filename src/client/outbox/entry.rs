@@ -105,7 +105,9 @@ impl Sort {
                 | Request::Tags
                 | Request::Resume(..),
             )
-            | Err(Misuse::Unknown(_) | Misuse::Arguments(_)) => Sort::Question,
+            | Err(Misuse::Unknown(_) | Misuse::Arguments(_) | Misuse::TooManyWords) => {
+                Sort::Question
+            }
         }
     }
 

@@ -19,10 +19,6 @@ use crate::server::member::Member;
 /// ask for a long answer.
 const MAX_EVENTS: usize = 64 * 1024;
 
-/// As how many lines a search counts: it goes through all that the room remembers, which takes a
-/// processor some 30 ms.
-const SEARCH_COST: u32 = 100;
-
 /// As how many lines more another name counts: everyone is told of it, and nobody can ignore who does
 /// it again and again.
 const RENAME_COST: u32 = 9;
@@ -36,12 +32,8 @@ impl Session {
             Ok(Request::Whisper { to, text }) => self.whisper(to, text),
             Ok(Request::Rename(name)) => self.rename(&name),
             Ok(Request::Who) => self.who(),
-            Ok(Request::History(most)) => {
-                let shown = self.recall(|member| member.show_newest(most)).unwrap_or(0);
-                self.account.allowance.charge(shown.try_into().unwrap_or(u32::MAX));
-            }
+            Ok(Request::History(most)) => self.recall(|member| member.show_newest(most)),
             Ok(Request::Search { words, most }) => {
-                self.account.allowance.charge(SEARCH_COST);
                 self.recall(|member| member.show_found(words, most));
             }
             Ok(Request::Help) => self.help(),
@@ -146,12 +138,12 @@ impl Session {
         });
     }
 
-    fn recall<R>(&mut self, show: impl FnOnce(&Member) -> R) -> Option<R> {
+    /// Shows something again, and charges for as many lines as `show` says.
+    fn recall(&mut self, show: impl FnOnce(&Member) -> u32) {
         self.member();
         self.append();
-        match &self.standing {
-            Standing::Joined(member) => Some(show(member)),
-            Standing::Seated(_) | Standing::Gone => None,
+        if let Standing::Joined(member) = &self.standing {
+            self.account.allowance.charge(show(member));
         }
     }
 
