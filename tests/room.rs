@@ -449,6 +449,85 @@ fn who_brings_too_much_is_told_once_and_read_more_slowly_and_loses_nothing() {
     bob.expect("-- alice left");
 }
 
+/// How a sender ends that waits for nothing.
+#[cfg(unix)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Haste {
+    /// It has read nothing, so its system resets the connection.
+    Unread,
+    /// It has read all that had come, so its system closes the connection, and resets it at our next word.
+    Read,
+    /// It breaks the connection off.
+    Reset,
+}
+
+/// On Windows, what has arrived is gone with a reset.
+#[cfg(unix)]
+#[test]
+fn what_has_arrived_of_a_client_that_closes_at_once_is_said_before_it_has_left() {
+    const LINES: usize = 110;
+    // A hundred lines pass at once, and then ten a second.
+    let server = TestServer::start(&["--rate-limit", "10", "--replay", "0"]);
+    let mut alice = server.join("alice");
+    let numbers: String = (1..LINES).map(|number| format!("{number}\n")).collect();
+    let hastes = [Haste::Unread, Haste::Read, Haste::Reset];
+    for haste in hastes {
+        let mut client = server.connect();
+        if haste == Haste::Read {
+            client.expect("-- chatroom 1: welcome (/help for the commands)");
+        } else {
+            // Not read, but there.
+            client.stream.peek(&mut [0]).expect("the server speaks");
+        }
+        client.send(format!("/nick {haste:?}\n{numbers}unfinished"));
+        match haste {
+            Haste::Unread | Haste::Read => drop(client),
+            Haste::Reset => client.reset(),
+        }
+    }
+    let mut heard = Vec::new();
+    while heard.iter().filter(|line: &&String| line.contains(" left")).count() < hastes.len() {
+        heard.push(alice.line().expect("the room goes on"));
+    }
+    for haste in hastes {
+        let mut all: Vec<_> = (1..LINES).map(|number| number.to_string()).collect();
+        // Where the connection was reset, it may have been cut off there.
+        all.extend((haste == Haste::Read).then(|| "unfinished".to_owned()));
+        let said = format!("<{haste:?}> ");
+        let said: Vec<_> = heard.iter().filter_map(|line| line.strip_prefix(&said)).collect();
+        assert_eq!(said, all, "{haste:?}");
+    }
+    let mut original = server.connect();
+    original.stream.peek(&mut [0]).expect("the server speaks");
+    original.send("bare bytes");
+    drop(original);
+    while !alice.line().expect("the room goes on").ends_with("> bare bytes") {}
+}
+
+#[cfg(unix)]
+#[test]
+fn one_who_is_gone_holds_its_place_for_as_long_as_a_stalled_one_at_most() {
+    // Ten lines pass at once, and all would take a quarter of an hour.
+    const LINES: usize = 1000;
+    let options = ["--rate-limit", "1", "--stall-timeout", "1", "--replay", "0"];
+    let server = TestServer::start(&options);
+    let mut alice = server.join("alice");
+    let mut bob = server.join("bob");
+    alice.expect("-- bob joined");
+    bob.send("x\n".repeat(LINES));
+    drop(bob);
+    let mut said = 0;
+    loop {
+        match alice.line().expect("the room goes on") {
+            line if line.starts_with("-- bob left") => break,
+            line => assert_eq!(line, "<bob> x"),
+        }
+        said += 1;
+    }
+    assert!(said >= 9, "{said}");
+    server.logs("bob is gone and had sent more than can be said in 1 s; the rest is lost");
+}
+
 #[test]
 fn who_comes_and_goes_beyond_ten_in_a_second_is_told_together() {
     const MOVES: usize = 40;

@@ -47,7 +47,11 @@ impl Acceptor {
         Acceptor {
             room,
             proxies: config.proxies.iter().map(IpAddr::to_canonical).collect(),
-            limits: Limits { line: config.max_line, rate: config.rate_limit },
+            limits: Limits {
+                line: config.max_line,
+                rate: config.rate_limit,
+                last_words: config.stall_timeout,
+            },
             patience: config.stall_timeout,
             workers: Workers::new(config.max_clients + VISITORS + LEAVERS),
             accepted: 0,

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 
 use super::batch::Batch;
-use super::connection::{ConnectionId, Verdict};
+use super::connection::ConnectionId;
 use super::reader::{Fate, PORTION, Reader};
 use super::rendering::Renderings;
 use super::room::{News, Room, log_absent};
@@ -191,8 +191,8 @@ impl Broadcaster {
             match sent.map(|()| reader.fate(goal, now, self.patience)) {
                 Ok(Fate::Stays) => self.turn += 1,
                 Ok(Fate::Goes) => drop(self.dismiss(self.turn)),
-                Err(_) => {
-                    reader.connection.hang_up(Verdict::Broken);
+                Err(why) => {
+                    reader.on_failed_send(&why);
                     self.dismiss(self.turn);
                 }
             }

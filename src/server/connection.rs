@@ -4,10 +4,10 @@ use std::fmt::Display;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::socket::Socket;
-use super::system::{PollFd, TcpStream};
+use super::system::{PollFd, TcpStream, instant};
 
 /// Why the server itself ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub(crate) enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
+/// One client's connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     id: ConnectionId,
@@ -35,6 +36,9 @@ pub(crate) struct Connection {
     /// The client's end, if the other end is a proxy's and has told it.
     client: OnceLock<SocketAddr>,
     verdict: OnceLock<Verdict>,
+    /// How and when it was found that the client has closed or reset it. What it sent before can still be
+    /// read.
+    gone: OnceLock<(io::ErrorKind, Instant)>,
 }
 
 impl Connection {
@@ -51,6 +55,7 @@ impl Connection {
             peer: canonical(peer),
             client: OnceLock::new(),
             verdict: OnceLock::new(),
+            gone: OnceLock::new(),
         })
     }
 
@@ -73,6 +78,11 @@ impl Connection {
         self.socket.receive(into, patience)
     }
 
+    /// Has what has come acknowledged at once.
+    pub(crate) fn acknowledge(&self) {
+        self.socket.acknowledge();
+    }
+
     /// Sends as much as the socket takes at once.
     pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.socket.send(slices)
@@ -86,8 +96,10 @@ impl Connection {
 
     /// The same for what is no line.
     pub(crate) fn tell_bytes(&self, bytes: &[u8]) {
-        if self.send(&[IoSlice::new(bytes)]).ok() != Some(bytes.len()) {
-            self.hang_up(Verdict::TooSlow);
+        match self.send(&[IoSlice::new(bytes)]) {
+            Ok(sent) if sent == bytes.len() => {}
+            Err(why) if is_gone(&why) => self.mark_gone(&why),
+            Ok(_) | Err(_) => self.hang_up(Verdict::TooSlow),
         }
     }
 
@@ -107,10 +119,31 @@ impl Connection {
         self.socket.hang_up();
     }
 
+    /// To be told that the client was found to be gone. Nothing more is sent to it; its session reads
+    /// what there is, and finds the end.
+    pub(crate) fn mark_gone(&self, why: &io::Error) {
+        self.gone.get_or_init(|| (why.kind(), instant()));
+    }
+
+    /// Since when it is known that the client is gone. In a quiet room nothing is sent that would fail.
+    pub(crate) fn gone_since(&self) -> Option<Instant> {
+        if self.gone.get().is_none()
+            && let Some(why) = self.socket.take_failure()
+        {
+            self.mark_gone(&why);
+        }
+        self.gone.get().map(|&(_, since)| since)
+    }
+
+    /// Whether it was found that the client has reset the connection, and not closed it.
+    pub(crate) fn was_reset(&self) -> bool {
+        self.gone.get().is_some_and(|&(how, _)| how != io::ErrorKind::BrokenPipe)
+    }
+
     /// Whether nobody is there any more to be sent something, as far as the system knows. A client that
     /// sends nothing more may still read.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.verdict().is_some() || self.socket.is_broken()
+    pub(crate) fn is_over(&self) -> bool {
+        self.verdict().is_some() || self.gone_since().is_some()
     }
 
     /// Why the server ended the connection, if it was the server.
@@ -122,4 +155,11 @@ impl Connection {
 /// An IPv4 client of a socket that takes both is shown as one.
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// Whether the connection is over because the client has closed or reset it. A session that waits to
+/// read wakes by itself then.
+pub(crate) fn is_gone(why: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(why.kind(), BrokenPipe | ConnectionReset | ConnectionAborted)
 }

@@ -406,26 +406,65 @@ fn senders_who_are_held_back_are_let_go_and_nobody_misses_anything() {
     });
 }
 
+/// One who reads no more, and for whom the senders are held, for it has read until now; one who reads; and
+/// bob, who talks until he is cut off while he is held back. The last value is how many lines of his have
+/// been taken in whole.
+fn cut_off_while_held(house: &House, bob: Client) -> (Client, Client, usize) {
+    let alice = house.join("alice");
+    let mut carol = house.join("carol");
+    let bob = Arc::new(bob);
+    let cut = Arc::clone(&bob);
+    let flood = thread::spawn(move || {
+        let line = format!("{}\n", "x".repeat(4000));
+        (0..).take_while(|_| (&bob.stream).write_all(line.as_bytes()).is_ok()).count()
+    });
+    carol.until(|line| line.starts_with("<bob> "));
+    cut.stream.shutdown(Half::Both).expect("it is open");
+    let taken = flood.join().expect("no panic");
+    // So that it is seen that bob is gone.
+    carol.send("is bob here?\n");
+    (alice, carol, taken)
+}
+
 #[test]
-fn who_is_held_back_and_cut_off_goes_all_the_same() {
+fn what_has_arrived_of_one_who_is_held_back_and_cut_off_is_said_before_it_has_left() {
     explore(LONG_RUNS, || {
         let house = House::open(64 * 1024);
-        // For her, who has read until now, the senders are held.
-        let alice = house.join("alice");
-        let mut carol = house.join("carol");
-        let bob = Arc::new(house.join("bob"));
-        let cut = Arc::clone(&bob);
-        let flood = thread::spawn(move || {
-            let line = format!("{}\n", "x".repeat(4000));
-            while (&bob.stream).write_all(line.as_bytes()).is_ok() {}
-        });
-        carol.until(|line| line.starts_with("<bob> "));
-        cut.stream.shutdown(Half::Both).expect("it is open");
-        flood.join().expect("no panic");
-        // So that it is seen that bob is gone.
-        carol.send("is bob here?\n");
-        carol.until(|line| line.starts_with("-- bob left"));
-        drop(alice);
+        let bob = house.join("bob");
+        let (alice, mut carol, taken) = cut_off_while_held(&house, bob);
+        let reader = thread::spawn(move || alice.rest());
+        // The first line has come.
+        let (mut said, mut missed) = (1, 0);
+        loop {
+            let line = carol.line().expect("the room goes on");
+            if line.starts_with("-- bob left") {
+                break;
+            }
+            said += usize::from(line.starts_with("<bob> "));
+            if let Some(told) = line.strip_prefix("-- you missed ") {
+                missed += told.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or(0);
+            }
+        }
+        // The last one may have been cut.
+        let all = [taken, taken + 1];
+        assert!(all.contains(&(said + missed)), "{said} and {missed} of {taken}");
+        house.shut_down_in_time();
+        reader.join().expect("no panic");
+    });
+}
+
+#[test]
+fn a_program_that_is_held_back_and_cut_off_may_come_back_at_once() {
+    explore(LONG_RUNS, || {
+        let house = House::open(64 * 1024);
+        let (bob, token) = house.join_tagged("bob");
+        let (alice, _carol, taken) = cut_off_while_held(&house, bob);
+        let mut back = house.connect();
+        back.send(&format!("/tags\n/resume {token} 0\n"));
+        let resumed = back.until(|body| body.starts_with("= resumed "));
+        let resumed: usize = resumed["= resumed ".len()..].parse().expect("a number");
+        assert!((2..=taken + 1).contains(&resumed), "{resumed} of {taken} and a name");
+        drop((alice, back));
         house.shut_down_in_time();
     });
 }

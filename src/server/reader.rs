@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::batch::{Batch, Lines};
-use super::connection::{Connection, Verdict};
+use super::connection::{Connection, Verdict, is_gone};
 use super::index::{Form, Piece, Viewer};
 use super::recall::Recall;
 use super::rendering::{Renderings, tag};
@@ -347,6 +347,15 @@ impl Reader {
             }
             sent -= length;
             self.go_to(part.batch, part.batch.seq(part.piece.events.end));
+        }
+    }
+
+    /// Its connection is over. In the plain form, what the client said before is still said; a program
+    /// says it again, and comes back the sooner.
+    pub(super) fn on_failed_send(&self, why: &io::Error) {
+        match self.viewer.form {
+            Form::Plain if is_gone(why) => self.connection.mark_gone(why),
+            Form::Plain | Form::Tagged => self.connection.hang_up(Verdict::Broken),
         }
     }
 

@@ -75,7 +75,7 @@ impl Asker<'_> {
     }
 
     fn read(self, end: Seq) -> Option<Vec<Arc<Batch>>> {
-        let goes_on = !self.connection.is_gone();
+        let goes_on = !self.connection.is_over();
         goes_on.then(|| self.room.read_back(end, PORTION)).flatten()
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::account::Account;
 use super::batch::Batch;
-use super::connection::{Connection, Verdict};
+use super::connection::{Connection, Verdict, is_gone};
 use super::figures::Said;
 use super::index::Form;
 use super::kinds::TURNED_AWAY;
@@ -29,6 +29,7 @@ use login::End;
 
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) mod fuzzing;
+mod haste;
 mod keyboard;
 mod login;
 mod rate_limit;
@@ -93,6 +94,9 @@ pub(crate) struct Limits {
     pub(crate) line: usize,
     /// Lines a second, for long; 0 is no limit.
     pub(crate) rate: u32,
+    /// For how long it is said what the client has sent, once it is gone. Its place is nobody else's until
+    /// then.
+    pub(crate) last_words: Duration,
 }
 
 /// Where a client stands in the room.
@@ -154,23 +158,28 @@ impl Session {
             Next::Lose => return self.end_of_input(),
         }
         let mut buffer = vec![0; SMALL_READ];
+        let mut reads = 0;
         loop {
             match self.connection.receive(&mut buffer, self.patience()) {
                 Ok(0) => return self.end_of_input(),
                 Ok(n) => {
+                    let n = self.take_in(&mut buffer, n, reads);
+                    reads += 1;
                     match self.chunk(&buffer[..n]) {
                         Next::GoOn => {}
                         Next::Leave => return self.show_out(),
                         Next::Lose => return self.end_of_input(),
                     }
-                    if n == buffer.len() && n < LARGE_READ {
-                        buffer.resize(LARGE_READ.min(n * 4), 0);
-                    }
+                    grow_if_full(&mut buffer, n);
                 }
                 Err(e) if e.kind() == io::ErrorKind::TimedOut && self.patience().is_some() => {
                     if self.silence() == Next::Leave {
                         return self.show_out();
                     }
+                }
+                Err(why) if is_gone(&why) => {
+                    self.connection.mark_gone(&why);
+                    return self.end_of_input();
                 }
                 Err(_) => return self.lose(Departure::ConnectionLost),
             }
@@ -242,16 +251,10 @@ impl Session {
         Next::GoOn
     }
 
-    /// The client is gone, or sends nothing more, or the server has hung up. In the tagged form all
-    /// of that is a loss, and a line without its end is not one.
+    /// The client is gone, or sends nothing more, or the server has hung up.
     fn end_of_input(mut self: Box<Self>) {
         let how = match self.connection.verdict() {
-            None => {
-                if self.form == Form::Plain && !self.is_late {
-                    self.finish_line();
-                }
-                Departure::Quit("")
-            }
+            None => self.finish_input(),
             Some(Verdict::TooSlow) => Departure::TooSlow,
             Some(Verdict::Broken | Verdict::ShuttingDown | Verdict::TakenOver) => {
                 Departure::ConnectionLost
@@ -349,6 +352,13 @@ impl Session {
     fn show_out(self: Box<Self>) {
         let visit = Visit::of_leaver(&self.room, self.connection.peer().ip());
         linger(&self.connection, if visit.is_some() { LINGER } else { Duration::ZERO });
+    }
+}
+
+/// Makes the buffer larger, up to a limit, if a client has filled it with `n` bytes.
+fn grow_if_full(buffer: &mut Vec<u8>, n: usize) {
+    if n == buffer.len() && n < LARGE_READ {
+        buffer.resize(LARGE_READ.min(n * 4), 0);
     }
 }
 

@@ -44,6 +44,12 @@ impl Socket {
         system::send(&self.stream, slices)
     }
 
+    /// Tells the peer's system at once what has come, where ours can be asked to: it may wait for that
+    /// before it sends the rest (RFC 896).
+    pub(super) fn acknowledge(&self) {
+        system::acknowledge(&self.stream);
+    }
+
     /// Waits for bytes, `patience` long or for ever; 0 bytes are the end of what the peer sends, or
     /// this side has hung up.
     ///
@@ -99,19 +105,21 @@ impl Socket {
         PollFd::new(&self.stream, PollFlags::OUT)
     }
 
-    /// Whether nothing can be sent any more.
+    /// Why nothing can be sent any more, if that is so, once.
     #[cfg(unix)]
-    pub(super) fn is_broken(&self) -> bool {
+    pub(super) fn take_failure(&self) -> Option<io::Error> {
         let mut polled = [PollFd::new(&self.stream, PollFlags::empty())];
         poll(&mut polled, Some(&timespec(Duration::ZERO))).ok();
-        polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+        let is_broken = polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR);
+        is_broken.then(|| {
+            self.stream.take_error().ok().flatten().unwrap_or(ErrorKind::ConnectionReset.into())
+        })
     }
 
-    /// Whether nothing can be sent any more. Windows says so of a peer that only sends no more, and wine
-    /// forgets an error that was asked for.
+    /// Windows says that also of a peer that only sends no more, and with a reset what has come is gone.
     #[cfg(windows)]
-    pub(super) fn is_broken(&self) -> bool {
-        false
+    pub(super) fn take_failure(&self) -> Option<io::Error> {
+        None
     }
 
     /// Lets the peer know that nothing more comes.

@@ -51,10 +51,10 @@ impl Session {
         })
     }
 
-    /// Waits while the client has brought more than it may, unless the server has hung up.
+    /// Waits while the client has brought more than it may, unless the connection is lost.
     fn hold_back(&mut self) -> ControlFlow<()> {
         while let Pass::After(wait) = self.account.allowance.take(instant()) {
-            if self.connection.verdict().is_some() {
+            if self.is_lost() {
                 return ControlFlow::Break(());
             }
             // Before the log says so, for whoever reads that asks for the figures next.

@@ -57,6 +57,9 @@ struct Channel {
     closed: bool,
 }
 
+/// Time passes only when a test says so.
+pub(crate) const SETTLING: Duration = Duration::ZERO;
+
 /// Begins another execution: nothing is open, and no time has passed.
 pub(crate) fn begin() {
     KERNEL.set(Arc::default());
@@ -188,6 +191,10 @@ impl TcpStream {
         TcpStream { incoming, outgoing }
     }
 
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        Ok(None)
+    }
+
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         if how != Shutdown::Write {
             kernel().close(self.incoming);
@@ -224,6 +231,8 @@ impl Drop for TcpStream {
 pub(crate) fn prepare(_stream: &TcpStream, _patience: Duration) -> io::Result<()> {
     Ok(())
 }
+
+pub(crate) fn acknowledge(_stream: &TcpStream) {}
 
 pub(crate) fn send(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     kernel().change(|state| {

@@ -23,6 +23,9 @@ const BACKLOG: i32 = 1024;
 /// A hundred stalled members then hold 50 MB, and one that reads never waits for the next part.
 const SEND_BUFFER: usize = 256 * 1024;
 
+/// How long a session waits for more of what a client sends first.
+pub(crate) const SETTLING: Duration = Duration::from_millis(5);
+
 /// The time, for what is due and what lasts; it is never set back.
 pub(crate) fn instant() -> Instant {
     Instant::now()
@@ -70,6 +73,16 @@ fn bound_repeats(socket: &SockRef<'_>, patience: Duration) -> io::Result<()> {
 fn bound_repeats(_: &SockRef<'_>, _: Duration) -> io::Result<()> {
     Ok(())
 }
+
+/// Has what has come acknowledged at once, and not together with the next answer.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn acknowledge(stream: &TcpStream) {
+    SockRef::from(stream).set_tcp_quickack(true).ok();
+}
+
+/// Others decide for themselves.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn acknowledge(_: &TcpStream) {}
 
 /// Sends as much as the socket takes at once.
 #[cfg(unix)]

@@ -1,0 +1,75 @@
+//! What a client sends that closes at once: as much of it as can be is taken in, and all of that is said.
+
+use super::{Session, Standing, grow_if_full};
+use crate::protocol::reply::Departure;
+use crate::server::connection::is_gone;
+use crate::server::index::Form;
+use crate::server::system::{SETTLING, instant};
+
+/// How often what has come is acknowledged at once: for as long as a client may be one that sends and
+/// closes.
+const HASTY_READS: usize = 64;
+
+/// How often, and each time for [`SETTLING`], more is waited for before the first answer, so joining
+/// takes that much longer.
+const SETTLING_READS: usize = 16;
+
+impl Session {
+    /// Takes in the rest of what comes at once, behind the `n` bytes in the buffer, after so many reads
+    /// before.
+    ///
+    /// Where a client does not read what it is told and closes, its system throws away what it has not
+    /// sent. It does not send a part of a segment before the last one is acknowledged (RFC 896), which our
+    /// system does late once we have answered. So nothing is answered before all is here.
+    pub(super) fn take_in(&self, buffer: &mut Vec<u8>, mut n: usize, reads: usize) -> usize {
+        if reads < HASTY_READS {
+            self.connection.acknowledge();
+        }
+        for _ in 0..if reads == 0 { SETTLING_READS } else { 0 } {
+            grow_if_full(buffer, n);
+            match self.connection.receive(&mut buffer[n..], Some(SETTLING)) {
+                Ok(more @ 1..) => n += more,
+                Err(why) if is_gone(&why) => {
+                    self.connection.mark_gone(&why);
+                    break;
+                }
+                // What it means is seen when there is nothing more to read.
+                Ok(0) | Err(_) => break,
+            }
+            self.connection.acknowledge();
+        }
+        n
+    }
+
+    /// Whether what the client has brought is not said any more: the server has hung up, or a program is
+    /// gone, which says it again. Anybody else's lines are said for a while although it is gone.
+    pub(super) fn is_lost(&self) -> bool {
+        if self.connection.verdict().is_some() {
+            return true;
+        }
+        let Some(gone_since) = self.connection.gone_since() else { return false };
+        if self.form == Form::Tagged || self.is_late {
+            return true;
+        }
+        let is_lost = instant() - gone_since >= self.limits.last_words;
+        if is_lost && let Standing::Joined(member) = &self.standing {
+            log::info!(
+                "{} is gone and had sent more than can be said in {} s; the rest is lost",
+                member.name(),
+                self.limits.last_words.as_secs()
+            );
+        }
+        is_lost
+    }
+
+    /// The client's input has ended, and the server has not hung up. In the tagged form that is a loss,
+    /// and a line without its end is not one; nor is it where a client that ends its lines was cut off.
+    pub(super) fn finish_input(&mut self) -> Departure<'static> {
+        let was_reset = self.connection.was_reset();
+        let is_cut = self.lines.has_seen_end() && was_reset;
+        if self.form == Form::Plain && !self.is_late && !is_cut {
+            self.finish_line();
+        }
+        if was_reset { Departure::ConnectionLost } else { Departure::Quit("") }
+    }
+}
