@@ -87,9 +87,34 @@ fn the_limit_for_an_address_is_one_for_those_behind_the_proxy() {
     // A place is free again when its client has gone.
     let mut gone = members.remove(1);
     gone.expect_start("-- you are ");
-    drop(gone);
+    gone.send("/quit\n");
+    while gone.line().is_some() {}
     server.logs("left (192.0.2.2:1)");
     from(&header(2)).expect(BANNER);
+}
+
+#[test]
+fn a_proxys_client_that_comes_back_takes_its_own_place_too() {
+    let limits = [["--max-clients", "1"], ["--max-per-address", "1"]];
+    for (number, options) in limits.into_iter().enumerate() {
+        let server = server(&options);
+        let header = format!("PROXY TCP4 192.0.2.{} 127.0.0.1 1 5000\r\n", number + 1);
+        let mut dead = connect(&server);
+        dead.send(format!("{header}/tags\n/nick alice\n"));
+        dead.expect(BANNER);
+        let mut token = String::new();
+        while !token.contains("= token ") {
+            token = dead.line().expect("it gets one");
+        }
+        let token = token.split(' ').next_back().expect("it ends in it").to_owned();
+        let mut alice = connect(&server);
+        alice.send(format!("{header}/tags\n/resume {token} 0\n"));
+        alice.expect(BANNER);
+        assert!(alice.line().is_some_and(|line| line.ends_with("-- welcome back, alice")));
+        let mut late = connect(&server);
+        late.send(header);
+        assert!(late.line().is_some_and(|line| line.starts_with("!! the room is full")));
+    }
 }
 
 #[test]

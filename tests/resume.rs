@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::peer::BANNER;
 use common::program::{
     Joined, connect, expect_answers, expect_body, expect_events, join, resume, split,
 };
@@ -456,6 +457,49 @@ fn who_is_away_takes_no_place_and_as_many_may_be_away_as_may_be_here() {
     bob.expect("-- alice joined");
     let mut late = server.connect();
     late.expect("!! the room is full (2 clients)");
+}
+
+/// Her old connection is dead, which nobody has told the server.
+#[test]
+fn who_comes_back_takes_its_own_place_where_there_is_no_other() {
+    const FULL: &str = "!! the room is full (2 clients)";
+    const ADDRESS_FULL: &str = "!! the room is full for your address (2 clients)";
+    let rooms = [(["--max-clients", "2"], FULL), (["--max-per-address", "2"], ADDRESS_FULL)];
+    for (options, full) in rooms {
+        let server = TestServer::start(&options);
+        let mut bob = server.join("bob");
+        let Joined { client: mut dead, token } = join(&server, "alice");
+        let opening = format!("/tags\n/resume {token} 0\n");
+        // At once, with what it says next, or once it is told that there is no place.
+        for (number, waits) in [false, true, false].into_iter().enumerate() {
+            let mut alice = server.connect();
+            if waits {
+                alice.expect(full);
+            }
+            alice.send(format!("{opening}hello {number}\n"));
+            alice.expect(BANNER.trim_end());
+            let taken = format!("= resumed {}", number + 1);
+            expect_answers(&mut alice, &["-- welcome back, alice", &taken, "= nick alice"]);
+            while bob.line().expect("the room goes on") != format!("<alice> hello {number}") {}
+            rest(&mut dead);
+            dead = alice;
+        }
+        // Nobody else has come by a place, and neither has one who says that she is alice.
+        let late = ["hello\n", "/tags\n/nick alice\n", &opening.replace(&token, &"0".repeat(32))];
+        for opening in late {
+            let mut late = server.connect();
+            late.send(opening);
+            late.expect(full);
+            late.expect_end();
+        }
+        let mut silent = server.connect();
+        silent.expect(full);
+        silent.expect_end();
+        // Nor is there a place less.
+        dead.send("/quit\n");
+        rest(&mut dead);
+        server.join("carol");
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@ mod common;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 #[cfg(unix)]
@@ -117,6 +119,41 @@ fn a_full_room_is_told_in_one_line() {
     let mut late = spawn(&mut filter(&server, "full", "late"));
     say_and_end(&mut late, "never said\n");
     assert_eq!(end(late), (Some(1), String::new(), told));
+}
+
+/// Takes a client to the server. The values are the client's socket, and the server's, which stays open
+/// when that one ends.
+#[cfg(unix)]
+fn relay(listener: &TcpListener, server: SocketAddr) -> (TcpStream, TcpStream) {
+    let (near, _) = listener.accept().expect("the client comes");
+    let far = TcpStream::connect(server).expect("the server accepts");
+    let streams = |one: &TcpStream, other: &TcpStream| {
+        (one.try_clone().expect("it is open"), other.try_clone().expect("it is open"))
+    };
+    for (mut from, mut to) in [streams(&near, &far), streams(&far, &near)] {
+        std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+    }
+    (near, far)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_client_whose_dead_connection_holds_the_last_place_comes_back() {
+    let server = TestServer::start(&["--max-clients", "2"]);
+    let mut bob = server.join("bob");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port().to_string();
+    let folder = common::folder("together", "dead");
+    let command = [&client_program(), "127.0.0.1", &port, "--name", "alice"];
+    let mut alice = Terminal::start(60, 10, &folder, &command);
+    let (near, _dead) = relay(&listener, server.address);
+    alice.shows(&["-- you are alice, with 1 other here", "alice> |"]);
+    near.shutdown(Shutdown::Both).expect("it is open");
+    let _second = relay(&listener, server.address);
+    alice.press("here again\r");
+    bob.expect("-- alice joined");
+    bob.expect("<alice> here again");
+    alice.shows(&["<alice> here again", "alice> |"]);
 }
 
 #[cfg(unix)]

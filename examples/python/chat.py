@@ -72,11 +72,11 @@ class Client:
     def talk(self):
         with socket.create_connection(self.address, timeout=10) as self.connection:
             stream = self.connection.makefile(encoding="utf-8", errors="replace", newline="\n")
+            self.taken = self.taken if self.token else 0
+            self.send("/tags", f"/resume {self.token} {self.seen}" if self.token else self.next_name())
             if not (banner := stream.readline()).startswith("-- chatroom 1:"):
                 raise OSError(banner.strip() or "no banner")
             self.connection.settimeout(None)
-            self.taken = self.taken if self.token else 0
-            self.send("/tags", f"/resume {self.token} {self.seen}" if self.token else self.next_name())
             while (line := stream.readline()).endswith("\n"):
                 is_tagged = line.startswith("@")  # or else we are a guest, until the server hears from us
                 seq, _, body = line[1:-1].split(" ", 2) if is_tagged else ("-", "", line[:-1])

@@ -51,6 +51,8 @@ pub(super) struct Handshake {
     /// With what to take up the session that we had, if we had one.
     ticket: Option<Ticket>,
     stage: Stage,
+    /// The server was asked to take up our session although it has no place.
+    has_knocked: bool,
     /// The server has given us another name than the one that we ask for.
     is_guest: bool,
 }
@@ -116,7 +118,7 @@ pub(super) enum Turn {
 
 impl Handshake {
     pub(super) fn new(wanted: Option<Name>, ticket: Option<Ticket>) -> Handshake {
-        Handshake { wanted, ticket, stage: Stage::Banner, is_guest: false }
+        Handshake { wanted, ticket, stage: Stage::Banner, has_knocked: false, is_guest: false }
     }
 
     /// Takes the server's next line, without its tag.
@@ -163,6 +165,14 @@ impl Handshake {
         };
     }
 
+    /// The server has no place for one who comes anew. What to send it all the same, once: our own lost
+    /// connection may still have one.
+    pub(super) fn knock(&mut self) -> Option<[String; 2]> {
+        let ticket = self.ticket.filter(|_| matches!(self.stage, Stage::Banner))?;
+        let is_first = !std::mem::replace(&mut self.has_knocked, true);
+        is_first.then(|| asks_to_resume(ticket))
+    }
+
     /// Whether the next line is the first one.
     pub(super) fn expects_banner(&self) -> bool {
         matches!(self.stage, Stage::Banner | Stage::Silence)
@@ -199,14 +209,14 @@ impl Handshake {
             // It has settled our name by now, and a command is sent only to a server in time.
             return Reaction { turn, ..self.settle(Server::Ours) };
         }
-        let tags = Command::Tags.word().to_owned();
-        let Some(Ticket { token, seen }) = self.ticket else {
+        let Some(ticket) = self.ticket else {
+            let tags = Command::Tags.word().to_owned();
             let asks = [tags].into_iter().chain(self.ask_for_name()).collect();
             return Reaction { interest: Interest::Shown, asks, turn };
         };
         self.stage = Stage::Resuming;
-        let resume = format!("{} {token} {seen}", Command::Resume.word());
-        Reaction { interest: Interest::Hidden, asks: vec![tags, resume], turn: Turn::None }
+        let asks = if self.has_knocked { vec![] } else { asks_to_resume(ticket).into() };
+        Reaction { interest: Interest::Hidden, asks, turn: Turn::None }
     }
 
     /// A server that gives us a name after it has heard of the tagged form has not taken up our
@@ -280,6 +290,10 @@ impl Reaction {
     fn of(interest: Interest) -> Reaction {
         Reaction { interest, asks: Vec::new(), turn: Turn::None }
     }
+}
+
+fn asks_to_resume(Ticket { token, seen }: Ticket) -> [String; 2] {
+    [Command::Tags.word().to_owned(), format!("{} {token} {seen}", Command::Resume.word())]
 }
 
 /// That the server refuses what we asked for in passing is not the user's business.
@@ -564,6 +578,21 @@ mod tests {
             let (_, handshake) = play(None, None, &[BANNER, guest, line]);
             assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
         }
+    }
+
+    #[test]
+    fn a_server_that_has_no_place_is_asked_once_whether_we_have_one() {
+        let mut anew = Handshake::new(Some(name("alice")), None);
+        assert_eq!(anew.knock(), None);
+        let mut back = Handshake::new(Some(name("alice")), ticket());
+        let asks = back.knock().expect("it has been here");
+        assert_eq!(asks, ["/tags".to_owned(), format!("/resume {TOKEN} 17")]);
+        assert_eq!(back.knock(), None);
+        assert!(back.expects_banner());
+        let hidden = Reaction::of(Interest::Hidden);
+        assert_eq!(back.receive(Body::Line(BANNER), Form::Plain), hidden);
+        assert_eq!(back.progress(), Progress::Resuming);
+        assert_eq!(back.receive(Body::Resumed(3), Form::Tagged).turn, Turn::Resumed(3));
     }
 
     #[test]

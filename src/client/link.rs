@@ -57,6 +57,8 @@ struct State {
     parting: Parting,
     /// When something has come from the server last, over this connection.
     heard_at: Option<Instant>,
+    /// Why the server has no place for us, if it has said so.
+    turned_away: Option<String>,
     /// It is dead, as far as we can tell, and we have ended it.
     given_up: bool,
     /// The sender is writing, perhaps in the middle of a line.
@@ -88,6 +90,14 @@ enum Parting {
     Wanted,
 }
 
+impl State {
+    /// The end, since the server has no place for us.
+    fn refused(&self) -> End {
+        let why = self.turned_away.clone().unwrap_or_default();
+        End::Failed(Problem::Refused { server: self.connection.peer(), why })
+    }
+}
+
 impl Link {
     /// Connects to the first of the host's addresses that answers.
     pub(super) fn connect(
@@ -104,6 +114,7 @@ impl Link {
             progress: Progress::Nowhere,
             parting: Parting::Staying,
             heard_at: None,
+            turned_away: None,
             given_up: false,
             writing: false,
             input: Input::Open,
@@ -142,7 +153,7 @@ impl Link {
         state.standing.begin_again(Instant::now());
         state.progress = state.standing.handshake.progress();
         state.connection = connection;
-        (state.heard_at, state.given_up) = (None, false);
+        (state.heard_at, state.turned_away, state.given_up) = (None, None, false);
         (state.away, state.unreachable) = (false, false);
         self.changed.notify_all();
         Ok(())
@@ -167,9 +178,12 @@ impl Link {
     pub(super) fn hear<'a>(&self, line: &'a str) -> Result<Heard<'a>, End> {
         let mut state = self.state();
         if reply::is_room_full(line) && state.standing.handshake.expects_banner() {
-            let server = state.connection.peer();
-            let why = reply::words(line).to_owned();
-            return Err(End::Failed(Problem::Refused { server, why }));
+            state.turned_away = Some(reply::words(line).to_owned());
+            let Some(asks) = state.standing.handshake.knock() else {
+                return Err(state.refused());
+            };
+            state.connection.ask(&asks);
+            return Ok(Heard::default());
         }
         let heard = state.standing.hear(line, Instant::now(), clock::now());
         if heard.news.contains(&News::TooLate) {
@@ -315,6 +329,9 @@ impl Link {
         let state = self.state();
         let timed_out = || Lost::Broken(io::ErrorKind::TimedOut.into());
         let lost = if state.given_up { timed_out() } else { lost };
+        if state.standing.handshake.expects_banner() && state.turned_away.is_some() {
+            return state.refused();
+        }
         match (state.parting, lost) {
             (Parting::Wanted, _) | (Parting::InputEnded, Lost::Closed) => End::Clean,
             (Parting::Staying | Parting::InputEnded, lost) => {

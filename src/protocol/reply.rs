@@ -238,7 +238,7 @@ pub fn who(members: &[Listed]) -> Vec<String> {
 }
 
 /// Why something was not done: an error for one client alone.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal<'a> {
     /// The line was no command as it stood.
     Misuse(Misuse<'a>),

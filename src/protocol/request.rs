@@ -52,7 +52,7 @@ pub enum Request<'a> {
 }
 
 /// Why a line that begins like a command is none.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Misuse<'a> {
     /// There is no such command. It is named as it was typed.
     Unknown(&'a str),

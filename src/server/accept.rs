@@ -15,7 +15,7 @@ use super::Config;
 use super::connection::{Connection, ConnectionId};
 use super::kinds::TURNED_AWAY;
 use super::room::Room;
-use super::seat::Permit;
+use super::seat::{Permit, Seat};
 use super::session::{self, Limits, Session};
 use super::shutdown::Shutdown;
 use super::system::{PollFd, TcpListener, poll, thread};
@@ -133,8 +133,13 @@ impl Acceptor {
         };
         let (room, limits) = (Arc::clone(&self.room), self.limits);
         let serve = move |connection: Arc<Connection>| match permit {
-            Permit::Place(seat) => Box::new(Session::new(connection, room, seat, limits)).run(),
-            Permit::Visit(visit, why) => session::turn_back(&connection, &visit, &why),
+            Permit::Place(seat) => {
+                Box::new(Session::new(connection, room, seat, None, limits)).run();
+            }
+            Permit::Visit(visit, why) => {
+                let seat = Seat::missing(&room, from, why);
+                Box::new(Session::new(connection, room, seat, Some(visit), limits)).run();
+            }
         };
         self.workers.serve(connection, move |connection| catch(|| serve(connection)))
     }

@@ -67,6 +67,14 @@ impl Seats {
         Ok(())
     }
 
+    /// A place for a member from there whose other connection still has one, and gives it back in a moment.
+    pub(super) fn take_over(&mut self, from: Option<Origin>) {
+        self.taken += 1;
+        if let Some(from) = from {
+            *self.by_origin.entry(from).or_default() += 1;
+        }
+    }
+
     pub(super) fn give_back(&mut self, from: Option<Origin>) {
         self.taken -= 1;
         let Some(from) = from else { return };
@@ -129,6 +137,19 @@ mod tests {
         for address in ["192.0.2.1", "192.0.2.1", "2001:db8::1", "2001:db8:0:1::"] {
             seats.give_back(Some(origin(address)));
         }
+        assert!(!seats.are_taken() && seats.by_origin.is_empty());
+    }
+
+    #[test]
+    fn a_member_takes_its_own_place_over_where_there_is_no_other() {
+        let mut seats = Seats::new(1, 1);
+        let (before, after) = (Some(origin("192.0.2.1")), Some(origin("192.0.2.2")));
+        assert_eq!(seats.take(before), Ok(()));
+        seats.take_over(after);
+        assert_eq!(seats.take(before), Err(Refusal::RoomFull(1)));
+        seats.give_back(before);
+        assert_eq!(seats.take(before), Err(Refusal::RoomFull(1)));
+        seats.give_back(after);
         assert!(!seats.are_taken() && seats.by_origin.is_empty());
     }
 

@@ -297,7 +297,7 @@ impl Member {
     /// was until now, in the plain form. What that was due, it gets as the other, or not at all.
     pub(crate) fn resume(&mut self, token: Token, seen: Seq) -> Result<u64, Refusal<'static>> {
         let room = Arc::clone(self.seat.room());
-        let (mut state, place) = room.lock_to_resume(token, seen)?;
+        let (mut state, place) = room.lock_to_resume(token, seen, |_| ())?;
         self.part(&mut state, Departure::Quit(""));
         let (name, taken) = state.readmit(place, &self.connection);
         room.wake(state);

@@ -34,6 +34,11 @@ pub(super) struct Present {
 }
 
 impl Present {
+    /// Whether it has a connection, and could come back over another one.
+    pub(super) fn may_be_taken_over(&self) -> bool {
+        self.resumable.as_ref().is_some_and(|it| it.connection.is_some())
+    }
+
     /// Whether its connection is lost, and it may still come back.
     pub(super) fn is_away(&self) -> bool {
         self.resumable.as_ref().is_some_and(|it| it.connection.is_none())
@@ -239,6 +244,12 @@ impl State {
                 self.tell(Audience::Only(sender), Notice::DidNotComeBack { name: reader, lines });
             }
         }
+    }
+
+    /// Whether the member that was given this token has a connection.
+    pub(super) fn is_connected(&self, token: Token) -> bool {
+        let member = self.holder(token).and_then(|(member, _)| self.members.get(&member));
+        member.is_some_and(Present::may_be_taken_over)
     }
 
     /// The member that was given this token, and the first event that it may get.

@@ -8,7 +8,7 @@ use super::connection::{Connection, Verdict};
 use super::index::Form;
 use super::kinds::CAME_OR_WENT;
 use super::member::{Member, Newcomer};
-use super::presence::Place;
+use super::presence::{Place, Present};
 use super::room::{Room, State};
 use super::system::MutexGuard;
 use super::visit::Visit;
@@ -60,8 +60,17 @@ pub(crate) struct Seat {
     room: Arc<Room>,
     /// For which address it counts; `None` for a proxy's, as long as that has not said more.
     origin: Option<Origin>,
+    hold: Hold,
+}
+
+/// How it stands with a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Hold {
+    Taken,
+    /// There is none, for this reason. A member whose other connection still has one takes that over.
+    Missing(Refusal<'static>),
     /// It was given back together with the leaving, before anyone could hear of that.
-    given_back: bool,
+    GivenBack,
 }
 
 impl Seat {
@@ -70,7 +79,21 @@ impl Seat {
     pub(crate) fn take(room: &Arc<Room>, from: Option<IpAddr>) -> Result<Seat, Refusal<'static>> {
         let origin = from.map(Origin::of);
         room.lock().seats.take(origin)?;
-        Ok(Seat { room: Arc::clone(room), origin, given_back: false })
+        Ok(Seat { room: Arc::clone(room), origin, hold: Hold::Taken })
+    }
+
+    /// None for a client from there, for this reason.
+    pub(super) fn missing(room: &Arc<Room>, from: Option<IpAddr>, why: Refusal<'static>) -> Seat {
+        let origin = from.map(Origin::of);
+        Seat { room: Arc::clone(room), origin, hold: Hold::Missing(why) }
+    }
+
+    /// Why there is none, if there is none.
+    pub(crate) fn why_missing(&self) -> Option<&Refusal<'static>> {
+        match &self.hold {
+            Hold::Missing(why) => Some(why),
+            Hold::Taken | Hold::GivenBack => None,
+        }
     }
 
     /// Whether it was taken for a proxy, which has not said whose it is.
@@ -78,12 +101,18 @@ impl Seat {
         self.origin.is_none()
     }
 
-    /// Counts the place for the address of the client whom a proxy has named.
-    pub(crate) fn count_for(&mut self, client: IpAddr) -> Result<(), Refusal<'static>> {
+    /// Counts the place for the address of the client whom a proxy has named. It is none if there are as
+    /// many from there as may be.
+    pub(crate) fn count_for(&mut self, client: IpAddr) {
         let origin = Origin::of(client);
-        self.room.lock().seats.count(origin)?;
+        if self.hold == Hold::Taken {
+            let mut state = self.room.lock();
+            if let Err(why) = state.seats.count(origin) {
+                state.seats.give_back(None);
+                self.hold = Hold::Missing(why);
+            }
+        }
         self.origin = Some(origin);
-        Ok(())
     }
 
     pub(super) fn room(&self) -> &Arc<Room> {
@@ -92,9 +121,17 @@ impl Seat {
 
     /// Gives the place back, under the lock.
     pub(super) fn give_back(&mut self, state: &mut State) {
-        if !std::mem::replace(&mut self.given_back, true) {
+        if std::mem::replace(&mut self.hold, Hold::GivenBack) == Hold::Taken {
             state.seats.give_back(self.origin);
             self.room.notify(state);
+        }
+    }
+
+    /// Takes over that of a connection that is about to give it back.
+    fn take_over(&mut self, state: &mut State) {
+        if self.why_missing().is_some() {
+            state.seats.take_over(self.origin);
+            self.hold = Hold::Taken;
         }
     }
 
@@ -129,16 +166,23 @@ impl Seat {
     /// Takes up where the member stopped that was given the token and has all events up to `seen`;
     /// the second value is how many of its lines were taken.
     pub(crate) fn resume(
-        self,
+        mut self,
         token: Token,
         seen: Seq,
         connection: &Arc<Connection>,
     ) -> Result<(Member, u64), (Seat, Refusal<'static>)> {
         let room = Arc::clone(&self.room);
-        let (mut state, place) = match room.lock_to_resume(token, seen) {
+        let locked = room.lock_to_resume(token, seen, |state| self.take_over(state));
+        let (mut state, place) = match locked {
             Ok(locked) => locked,
             Err(refusal) => return Err((self, refusal)),
         };
+        if self.why_missing().is_some() {
+            match state.seats.take(self.origin) {
+                Ok(()) => self.hold = Hold::Taken,
+                Err(refusal) => return Err((self, refusal)),
+            }
+        }
         let (name, taken) = state.readmit(place, connection);
         room.wake(state);
         log::info!(target: CAME_OR_WENT, "{name} is back, from {}", connection.peer());
@@ -148,12 +192,24 @@ impl Seat {
 }
 
 impl Room {
+    /// Whether somebody with this token may come back where there is no place: its other connection has
+    /// one.
+    pub(super) fn may_take_over(&self, token: Token) -> bool {
+        self.lock().is_connected(token)
+    }
+
+    /// Whether anybody here could come back so.
+    pub(super) fn may_be_taken_over(&self) -> bool {
+        self.lock().members.values().any(Present::may_be_taken_over)
+    }
+
     /// The lock, and where the member goes on that was given the token. Nothing speaks for it any
-    /// more.
+    /// more. `on_detach` is done under the lock where its old connection is taken from it.
     pub(super) fn lock_to_resume(
         &self,
         token: Token,
         seen: Seq,
+        mut on_detach: impl FnMut(&mut State),
     ) -> Result<(MutexGuard<'_, State>, Place), Refusal<'static>> {
         // The member, and where it was, once its old connection is closed and it has no other.
         let mut detached = None;
@@ -172,6 +228,7 @@ impl Room {
             let Some(before) = state.detach(place.viewer.member) else {
                 return Ok((state, place));
             };
+            on_detach(&mut state);
             detached = Some((place.viewer.member, Origin::of(before.peer().ip())));
             self.wake(state);
             before.hang_up(Verdict::TakenOver);
@@ -181,7 +238,7 @@ impl Room {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if !self.given_back {
+        if self.hold == Hold::Taken {
             let room = Arc::clone(&self.room);
             self.give_back(&mut room.lock());
         }

@@ -27,6 +27,7 @@ use crate::protocol::text::{is_blank, make_safe, make_safe_as_typed};
 use keyboard::Arrival;
 use login::End;
 
+mod door;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) mod fuzzing;
 mod haste;
@@ -60,6 +61,8 @@ pub(crate) struct Session {
     connection: Arc<Connection>,
     room: Arc<Room>,
     standing: Standing,
+    /// With what it is here while it has no place.
+    visit: Option<Visit>,
     /// How this client gets its lines.
     form: Form,
     /// How many of its lines have been read, over all of its connections: receipts name them so.
@@ -125,6 +128,7 @@ impl Session {
         connection: Arc<Connection>,
         room: Arc<Room>,
         seat: Seat,
+        visit: Option<Visit>,
         limits: Limits,
     ) -> Session {
         let account = Account::open(&room, connection.peer().ip(), limits.rate);
@@ -132,6 +136,7 @@ impl Session {
             connection,
             room,
             standing: Standing::Seated(seat),
+            visit,
             form: Form::Plain,
             counted: 0,
             telnet: Decoder::default(),
@@ -370,12 +375,6 @@ fn is_resume(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
 fn acts_by_itself(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
     use Request::{Quit, Rename, Whisper};
     matches!(request, Ok(Whisper { .. } | Rename(_) | Quit(_)))
-}
-
-/// Serves a client that has no place: it is told why.
-pub(crate) fn turn_back(connection: &Connection, _visit: &Visit, why: &Refusal<'_>) {
-    refuse(connection, why);
-    linger(connection, LINGER);
 }
 
 /// Tells a client that it is not let in, and that nothing more comes.

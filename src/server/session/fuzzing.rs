@@ -89,7 +89,8 @@ impl Stage {
         let newcomer = Newcomer { connection: &connection, form: Form::Plain, taken: 0 };
         let bob = seat().join(Name::parse("bob").ok().as_ref(), newcomer).expect("it is free");
         let limits = Limits { line: MAX_LINE, rate: 0, last_words: STALL_TIMEOUT };
-        let session = Session::new(Arc::clone(&connection), Arc::clone(&room), seat(), limits);
+        let session =
+            Session::new(Arc::clone(&connection), Arc::clone(&room), seat(), None, limits);
         Stage { session, room, _bob: bob.member, _client: client, seen: 1, lines: Vec::new() }
     }
 

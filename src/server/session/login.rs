@@ -57,6 +57,11 @@ impl Session {
                 return next;
             }
         };
+        if let Standing::Seated(seat) = &self.standing
+            && let Some(why) = seat.why_missing().cloned()
+        {
+            return self.at_the_door(behind, &why);
+        }
         self.connection.tell(Notice::Banner);
         if behind.is_empty() { Next::GoOn } else { self.chunk(&behind) }
     }
@@ -81,9 +86,8 @@ impl Session {
         if let Some(client) = client {
             self.connection.set_client(client);
             log::debug!("{} comes by way of {by}", self.connection.peer());
-            let counted = seat.count_for(self.connection.peer().ip());
-            counted.map_err(|why| refuse(&self.connection, &why))?;
             let from = self.connection.peer().ip();
+            seat.count_for(from);
             self.account = Account::open(&self.room, from, self.limits.rate);
         }
         Ok(behind)

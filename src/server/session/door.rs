@@ -1,0 +1,143 @@
+//! Who comes when there is no place: it is told so, unless it is a member of whose own connection the
+//! server does not know yet that it is dead. That one takes over the place that it has.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use super::{LINGER, Next, Session, Standing};
+use crate::protocol::GRACE;
+use crate::protocol::reply::{self, Notice, Refusal};
+use crate::protocol::request::{self, Request};
+use crate::protocol::tag::Token;
+use crate::server::kinds::TURNED_AWAY;
+use crate::server::system::instant;
+use crate::server::visit::Visit;
+
+/// How much is read to see whether it is a member that comes back, in bytes: `/tags`, and `/resume` with the
+/// longest of arguments.
+const OPENING: usize = 128;
+
+/// What a client without a place says first.
+enum Opening {
+    /// Nothing yet.
+    Unfinished,
+    /// It wants to take up where the member stopped that has the token. So many bytes say so.
+    Resume(Token, usize),
+    /// Anything else, or nothing more comes.
+    Other,
+}
+
+impl Session {
+    /// Turns the client away, which has sent that much, unless it takes a member's place over. It may ask
+    /// for that before it is told that there is no place, and behind that.
+    pub(super) fn at_the_door(&mut self, mut bytes: Vec<u8>, why: &Refusal<'_>) -> Next {
+        if self.visit.is_none() {
+            self.visit = Visit::of_refused(&self.room, Some(self.connection.peer().ip()));
+        }
+        let may_wait = self.visit.is_some() && self.room.may_be_taken_over();
+        let waits = if may_wait { &[GRACE, LINGER][..] } else { &[] };
+        for (tries, &wait) in waits.iter().enumerate() {
+            match self.read_opening(&mut bytes, wait) {
+                Opening::Unfinished if tries == 0 => self.refuse(why),
+                Opening::Unfinished => return self.see_out(),
+                Opening::Resume(token, length) if self.room.may_take_over(token) => {
+                    match self.come_back(&bytes, length) {
+                        Some(next) => return next,
+                        None => break,
+                    }
+                }
+                Opening::Resume(..) | Opening::Other => break,
+            }
+        }
+        self.refuse(why);
+        self.see_out()
+    }
+
+    fn refuse(&self, why: &Refusal<'_>) {
+        let (peer, words) = (self.connection.peer(), why.to_string());
+        log::warn!(target: TURNED_AWAY, "{peer} was refused: {}", reply::words(&words));
+        self.connection.tell(why);
+    }
+
+    fn see_out(&mut self) -> Next {
+        self.standing = Standing::Gone;
+        self.connection.finish();
+        Next::Leave
+    }
+
+    /// Lets the member in again whose first bytes say that it is one; `None` if it is too late for that.
+    fn come_back(&mut self, bytes: &[u8], length: usize) -> Option<Next> {
+        self.connection.tell(Notice::Banner);
+        let next = self.chunk(&bytes[..length]);
+        if !matches!(self.standing, Standing::Joined(_)) {
+            return None;
+        }
+        self.visit = None;
+        Some(if next == Next::GoOn { self.chunk(&bytes[length..]) } else { next })
+    }
+
+    fn read_opening(&self, bytes: &mut Vec<u8>, wait: Duration) -> Opening {
+        let until = instant() + wait;
+        let mut buffer = [0; OPENING];
+        loop {
+            match opening_of(bytes) {
+                Opening::Unfinished => {}
+                opening => return opening,
+            }
+            let left = until.saturating_duration_since(instant());
+            match self.connection.receive(&mut buffer, Some(left)) {
+                Ok(length @ 1..) => bytes.extend_from_slice(&buffer[..length]),
+                Err(why) if why.kind() == ErrorKind::TimedOut => {
+                    return Opening::Unfinished;
+                }
+                Ok(0) | Err(_) => return Opening::Other,
+            }
+        }
+    }
+}
+
+fn opening_of(bytes: &[u8]) -> Opening {
+    let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
+    let (first, second) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let is_whole = |line: &[u8]| line.ends_with(b"\n");
+    let request =
+        |line| str::from_utf8(line).ok().map(|line: &str| request::parse(line.trim_end()));
+    if is_whole(first) && request(first) != Some(Ok(Request::Tags)) {
+        return Opening::Other;
+    }
+    if !is_whole(second) {
+        return if bytes.len() < OPENING { Opening::Unfinished } else { Opening::Other };
+    }
+    match request(second) {
+        Some(Ok(Request::Resume(token, _))) => Opening::Resume(token, first.len() + second.len()),
+        _ => Opening::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_says_that_it_comes_back_is_told_from_everybody_else() {
+        let token = "00112233445566778899aabbccddeeff";
+        let resume = format!("/tags\r\n/resume {token} 7\n");
+        for cut in 0..resume.len() {
+            let opening = opening_of(&resume.as_bytes()[..cut]);
+            assert!(matches!(opening, Opening::Unfinished), "{cut}");
+        }
+        let more = format!("{resume}hello\n");
+        let opening = opening_of(more.as_bytes());
+        assert!(matches!(opening, Opening::Resume(_, length) if length == resume.len()));
+        for other in [
+            "hello\n",
+            "\n/tags\n",
+            "/tags\n/nick alice\n",
+            "/tags\n/resume x 7\n",
+            &format!("/resume {token} 7\n/tags\n"),
+            &"x".repeat(OPENING),
+        ] {
+            assert!(matches!(opening_of(other.as_bytes()), Opening::Other), "{other}");
+        }
+    }
+}
