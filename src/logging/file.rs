@@ -94,16 +94,14 @@ impl Write for LogFile {
 }
 
 impl Place for LogFile {
-    fn look(&mut self, now: Instant, is_in_trouble: bool) -> io::Result<()> {
+    fn look(&mut self, now: Instant, is_in_trouble: bool) -> Option<io::Result<()>> {
         let is_wanted = self.reopen.swap(false, Ordering::SeqCst);
         if !is_wanted && now.saturating_duration_since(self.looked) < LOOK {
-            return Ok(());
+            return None;
         }
         self.looked = now;
-        if is_wanted || is_in_trouble || self.is_elsewhere() {
-            return self.open_anew();
-        }
-        Ok(())
+        let is_due = is_wanted || is_in_trouble || self.is_elsewhere();
+        Some(if is_due { self.open_anew() } else { Ok(()) })
     }
 
     /// Only where nobody has written behind them.
@@ -178,20 +176,20 @@ mod tests {
         fs::rename(&path, &old).expect("ours");
         let now = log.looked;
         // Within a second it does not look, unless it is to.
-        log.look(now + LOOK / 2, false).expect("a file");
+        assert!(log.look(now + LOOK / 2, false).is_none());
         write(&mut log, "two\n");
-        log.look(now + LOOK, false).expect("a file");
+        log.look(now + LOOK, false).expect("it looks").expect("a file");
         write(&mut log, "three\n");
         assert_eq!((read(&old), read(&path)), ("one\ntwo\n".to_owned(), "three\n".to_owned()));
         fs::rename(&path, &old).expect("ours");
         log.reopening().store(true, Ordering::SeqCst);
-        log.look(now + LOOK, false).expect("a file");
+        log.look(now + LOOK, false).expect("it looks").expect("a file");
         write(&mut log, "four\n");
         assert_eq!((read(&old), read(&path)), ("three\n".to_owned(), "four\n".to_owned()));
         // In place of the file something that is not taken: it goes on in the old one.
         fs::rename(&path, &old).expect("ours");
         std::os::unix::fs::symlink(folder.join("other"), &path).expect("a link");
-        assert!(log.look(now + 2 * LOOK, false).is_err());
+        assert!(log.look(now + 2 * LOOK, false).is_some_and(|looked| looked.is_err()));
         write(&mut log, "five\n");
         assert_eq!(read(&old), "four\nfive\n");
         fs::remove_dir_all(&folder).expect("ours");

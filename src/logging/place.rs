@@ -46,14 +46,14 @@ pub(super) type Tell = Box<dyn FnMut(News) + Send>;
 
 /// Where records are written to.
 pub(super) trait Place: Write {
-    /// Comes before a record, and says whether the last one could be written: a file looks whether it
-    /// is still the right one.
+    /// Looks, now and then, whether it is still the right place, and goes on in the right one. Before each
+    /// record; `is_in_trouble` is that the last one could not be written. `None` if it has not looked.
     ///
     /// # Errors
     ///
     /// It is not, and the right one cannot be written.
-    fn look(&mut self, _now: Instant, _is_in_trouble: bool) -> io::Result<()> {
-        Ok(())
+    fn look(&mut self, _now: Instant, _is_in_trouble: bool) -> Option<io::Result<()>> {
+        None
     }
 
     /// Removes the last so many bytes, a part of a record; false if it cannot.
@@ -70,44 +70,41 @@ pub(super) struct Records<P: Place> {
     tell: Tell,
     /// The bytes of the one that is being written.
     line: Vec<u8>,
-    /// Why the last one could not be written, if it could not.
-    trouble: Option<io::Error>,
-    /// How many could not be written since one was.
-    missing: u64,
-    /// The last one was written in part.
+    /// From the first record that could not be written to the next that can.
+    outage: Option<Outage>,
+    /// What was written last is a part of a record.
     is_torn: bool,
-    /// When it was told last that records cannot be written.
+    /// When an outage was told last.
     told: Option<Instant>,
-    /// That is to be told when they can be again.
-    tells_back: bool,
-    /// There is another file in the place, and that was told.
+    /// Another file is in the place, and cannot be written; that was told.
     stays: bool,
+}
+
+/// Records cannot be written.
+struct Outage {
+    /// Why the first one could not.
+    why: io::Error,
+    /// How many could not.
+    missing: u64,
+    /// It was told, and so will be its end.
+    is_told: bool,
 }
 
 impl<P: Place> Records<P> {
     pub(super) fn new(to: P, tell: Tell) -> Records<P> {
-        Records {
-            to,
-            tell,
-            line: Vec::new(),
-            trouble: None,
-            missing: 0,
-            is_torn: false,
-            told: None,
-            tells_back: false,
-            stays: false,
-        }
+        let (line, outage, is_torn, told, stays) = (Vec::new(), None, false, None, false);
+        Records { to, tell, line, outage, is_torn, told, stays }
     }
 
     /// Looks whether the place is still the right one.
     pub(super) fn look(&mut self) {
-        let is_in_trouble = self.trouble.is_some();
-        match self.to.look(Instant::now(), is_in_trouble) {
-            Ok(()) => self.stays = false,
-            Err(why) if !is_in_trouble && !std::mem::replace(&mut self.stays, true) => {
-                (self.tell)(News::Stays(why));
-            }
-            Err(_) => {}
+        let Some(looked) = self.to.look(Instant::now(), self.outage.is_some()) else { return };
+        let stayed = std::mem::replace(&mut self.stays, looked.is_err());
+        if let Err(why) = looked
+            && !stayed
+            && self.outage.is_none()
+        {
+            (self.tell)(News::Stays(why));
         }
     }
 
@@ -117,9 +114,9 @@ impl<P: Place> Records<P> {
         if self.is_torn {
             self.line.push(b'\n');
         }
-        if let Some(why) = &self.trouble {
+        if let Some(Outage { why, missing, .. }) = &self.outage {
             let why = crate::problem::reason(why);
-            let told = Record::warning(&match self.missing {
+            let told = Record::warning(&match missing {
                 1 => format!("1 record is missing here: {why}"),
                 many => format!("{many} records are missing here: {why}"),
             });
@@ -148,28 +145,24 @@ impl<P: Place> Records<P> {
         Err(why)
     }
 
-    fn have_failed(&mut self, why: io::Error) {
-        let now = Instant::now();
-        let is_new = self.trouble.is_none();
-        let is_time = self.told.is_none_or(|told| now.duration_since(told) >= TOLD_AGAIN);
-        self.missing += 1;
-        if is_new && is_time {
-            (self.told, self.tells_back) = (Some(now), true);
-            let kept = io::Error::new(why.kind(), why.to_string());
-            (self.tell)(News::Lost(why));
-            self.trouble = Some(kept);
-        } else if is_new {
-            self.trouble = Some(why);
+    fn on_failure(&mut self, why: io::Error) {
+        if let Some(outage) = &mut self.outage {
+            outage.missing += 1;
+            return;
         }
+        let now = Instant::now();
+        let is_told = self.told.is_none_or(|told| now.duration_since(told) >= TOLD_AGAIN);
+        if is_told {
+            self.told = Some(now);
+            (self.tell)(News::Lost(io::Error::new(why.kind(), why.to_string())));
+        }
+        self.outage = Some(Outage { why, missing: 1, is_told });
     }
 
-    fn have_written(&mut self) {
+    fn on_success(&mut self) {
         self.is_torn = false;
-        if self.trouble.take().is_some() {
-            let missing = std::mem::take(&mut self.missing);
-            if std::mem::take(&mut self.tells_back) {
-                (self.tell)(News::Back(missing));
-            }
+        if let Some(Outage { missing, is_told: true, .. }) = self.outage.take() {
+            (self.tell)(News::Back(missing));
         }
     }
 }
@@ -180,8 +173,8 @@ impl<P: Place> Sink for Records<P> {
         self.look();
         self.compose(&record);
         match self.write() {
-            Ok(()) => self.have_written(),
-            Err(why) => self.have_failed(why),
+            Ok(()) => self.on_success(),
+            Err(why) => self.on_failure(why),
         }
     }
 }
@@ -247,7 +240,14 @@ mod tests {
 
     fn records(disk: &Disk) -> (Records<Disk>, mpsc::Receiver<String>) {
         let (news, told) = mpsc::channel();
-        let tell = Box::new(move |it| news.send(format!("{it:?}")).expect("the test listens"));
+        let tell = Box::new(move |it| {
+            let text = match it {
+                News::Lost(why) => format!("Lost({why})"),
+                News::Back(missing) => format!("Back({missing})"),
+                News::Stays(why) => format!("Stays({why})"),
+            };
+            news.send(text).expect("the test listens");
+        });
         (Records::new(disk.clone(), tell), told)
     }
 
@@ -277,7 +277,7 @@ mod tests {
                 ]
             );
             let told: Vec<_> = told.try_iter().collect();
-            assert_eq!(told, ["Lost(Kind(StorageFull))", "Back(2)"]);
+            assert_eq!(told, ["Lost(no storage space)", "Back(2)"]);
         }
     }
 
@@ -292,6 +292,32 @@ mod tests {
         assert_eq!(told.try_iter().count(), 2);
         let missing = disk.texts().iter().filter(|it| it.contains("1 record is missing")).count();
         assert_eq!(missing, 2);
+    }
+
+    #[test]
+    fn another_file_that_cannot_be_written_is_told_of_once() {
+        /// Looks every second time, and may not write the other file.
+        #[derive(Default)]
+        struct Moved(usize);
+        impl Write for Moved {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        impl Place for Moved {
+            fn look(&mut self, _: Instant, _: bool) -> Option<io::Result<()>> {
+                self.0 += 1;
+                self.0.is_multiple_of(2).then(|| Err(io::ErrorKind::PermissionDenied.into()))
+            }
+        }
+        let (news, told) = mpsc::channel();
+        let tell = Box::new(move |it| news.send(matches!(it, News::Stays(_))).expect("it listens"));
+        let mut records = Records::new(Moved::default(), tell);
+        (0..9).for_each(|_| records.take(Record::warning("text")));
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [true]);
     }
 
     #[test]

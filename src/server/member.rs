@@ -222,7 +222,7 @@ impl Member {
         Ok(())
     }
 
-    /// To be told when this member is held back, for as long as that.
+    /// Marks this member as held back, for so long.
     pub(crate) fn mark_held(&self, wait: Duration) {
         self.seat.room().mark_held(self.id, wait);
     }

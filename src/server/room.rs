@@ -302,7 +302,7 @@ impl Room {
         }
     }
 
-    /// To be told when a member is held back, for as long as that.
+    /// Marks a member as held back, for so long.
     pub(super) fn mark_held(&self, member: MemberId, wait: Duration) {
         self.lock().mark_held(member, wait);
     }
@@ -382,7 +382,8 @@ impl State {
         }
     }
 
-    /// That a member is held back is told of it for so long, and a while more.
+    /// Marks a member as held back, for so long and a while more ([`HELD_FOR`]), so that the figures name
+    /// it also between two waits.
     fn mark_held(&mut self, member: MemberId, wait: Duration) {
         if let Some(member) = self.members.get_mut(&member) {
             member.held_until = Some(instant() + wait + HELD_FOR);

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use chatroom::arguments::Parsed;
 use chatroom::logging::{self, LogFile, OnTrouble, Writers};
 use chatroom::problem::{self, Problem};
-use chatroom::server::{self, Shutdown, Status, health};
-#[cfg(unix)]
-use chatroom::signals::Ignored;
+use chatroom::server::{self, Shutdown, health};
 
 use crate::arguments::{Arguments, PROGRAM};
 use crate::signals::Controls;
@@ -47,15 +45,8 @@ fn check(arguments: &Arguments) -> Result<(), Problem> {
 fn serve(arguments: &Arguments, set_aside: &[String]) -> Result<(), Problem> {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     heaps::bound();
-    #[cfg(unix)]
-    let ignored = Ignored::at_start();
     let log = Arc::new(begin_log(arguments)?);
-    let status = Status::default();
-    let controls = Controls::new(Shutdown::new()?, status, Arc::clone(&log));
-    #[cfg(unix)]
-    signals::heed(&controls, ignored)?;
-    #[cfg(windows)]
-    signals::heed(&controls)?;
+    let controls = Controls::new(Shutdown::new()?, Arc::clone(&log));
     set_aside.iter().for_each(|variable| log::info!("{variable}"));
     let ended = hold_room(arguments, &controls);
     log.flush();
@@ -70,6 +61,8 @@ fn hold_room(arguments: &Arguments, controls: &Controls) -> Result<(), Problem> 
         );
     }));
     let listener = server::bind(&arguments.address, arguments.port)?;
+    // Not before: whoever ends it while a name is looked up does not wait for that.
+    controls.heed()?;
     let at = listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
     // A closed standard output is no reason not to serve.
     print_addresses(at).ok();

@@ -24,11 +24,22 @@ pub(crate) struct Controls {
     first: Arc<Mutex<Option<Instant>>>,
     /// Which limit of time has ended the server.
     time_is_up: Arc<OnceLock<String>>,
+    /// The signals that were ignored at the start, and stay so.
+    #[cfg(unix)]
+    ignored: Ignored,
 }
 
 impl Controls {
-    pub(crate) fn new(shutdown: Shutdown, status: Status, log: Arc<Writers>) -> Controls {
-        Controls { shutdown, status, log, first: Arc::default(), time_is_up: Arc::default() }
+    pub(crate) fn new(shutdown: Shutdown, log: Arc<Writers>) -> Controls {
+        Controls {
+            shutdown,
+            status: Status::default(),
+            log,
+            first: Arc::default(),
+            time_is_up: Arc::default(),
+            #[cfg(unix)]
+            ignored: Ignored::at_start(),
+        }
     }
 
     /// The signal that has ended the server before its work was done, if one has.
@@ -54,36 +65,37 @@ impl Controls {
     }
 }
 
-/// Heeds Ctrl+C, and what else Windows has.
-///
-/// # Errors
-///
-/// The system refuses it.
 #[cfg(windows)]
-pub(crate) fn heed(controls: &Controls) -> Result<(), Problem> {
-    controls.on_ctrl_c()
-}
-
-/// Heeds Ctrl+C and all signals that would end the server, but for those that are ignored.
-///
-/// # Errors
-///
-/// The system refuses it.
-#[cfg(unix)]
-pub(crate) fn heed(controls: &Controls, ignored: Ignored) -> Result<(), Problem> {
-    if !ignored.has(signal_hook::consts::SIGINT) {
-        controls.on_ctrl_c()?;
+impl Controls {
+    /// Heeds Ctrl+C, and what else Windows has.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses it.
+    pub(crate) fn heed(&self) -> Result<(), Problem> {
+        self.on_ctrl_c()
     }
-    let unhandled = |why| Problem::System("handle signals", why);
-    let signals = Signals::begin(ignored, &[]).map_err(unhandled)?;
-    let (terminal, controls) = (StartTerminal::at_start(), controls.clone());
-    let heed = move || signals.each(|signal| controls.on(signal, terminal));
-    let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(heed);
-    thread.map(drop).map_err(|why| Problem::System("start a thread", why))
 }
 
 #[cfg(unix)]
 impl Controls {
+    /// Heeds Ctrl+C and all signals that would end the server, but for those that are ignored.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses it.
+    pub(crate) fn heed(&self) -> Result<(), Problem> {
+        if !self.ignored.has(signal_hook::consts::SIGINT) {
+            self.on_ctrl_c()?;
+        }
+        let signals = Signals::begin(self.ignored, &[])
+            .map_err(|why| Problem::System("handle signals", why))?;
+        let (terminal, controls) = (StartTerminal::at_start(), self.clone());
+        let heed = move || signals.each(|signal| controls.on(signal, terminal));
+        let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(heed);
+        thread.map(drop).map_err(|why| Problem::System("start a thread", why))
+    }
+
     fn on(&self, signal: Signal, terminal: StartTerminal) {
         match signal {
             Signal::End => self.end(),
