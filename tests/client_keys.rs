@@ -36,12 +36,30 @@ fn a_paste_waits_for_enter_and_then_every_line_is_sent() {
 }
 
 #[test]
+fn lines_that_were_pasted_together_are_no_commands() {
+    let (mut terminal, mut server, _peer) = alice(&folder("pasted_commands"), SIZE, &[], &[]);
+    terminal.press(&pasted("/etc/hosts\n// a comment\n/quit\n/clear\n"));
+    terminal.press("\r");
+    server.hear("//etc/hosts\n/// a comment\n//quit\n//clear\n");
+    let said = ["<alice> /etc/hosts", "<alice> // a comment", "<alice> /quit", "<alice> /clear"];
+    terminal.shows(&[said[0], said[1], said[2], said[3], "alice> |"]);
+    // So are they when they are called back. One line is what it would be if it were typed.
+    terminal.press("\x1b[A\r");
+    server.hear("//etc/hosts\n");
+    server.hear("/// a comment\n//quit\n//clear\n");
+    terminal.press(&pasted("/who\n"));
+    terminal.press("\r");
+    server.hear("/who\n");
+}
+
+#[test]
 fn a_long_paste_asks_first_and_loses_nothing() {
     let (mut terminal, mut server, _peer) = alice(&folder("long_paste"), SIZE, &[], &[]);
     let lines: String = (0..10_000).map(|i| format!("line {i} of a long paste\n")).collect();
     terminal.press(&pasted(&lines));
     terminal.press("\r");
-    let question = "send 10000 lines? (y/n)> ";
+    // The end of it has no room here.
+    let question = "send 10000 lines? (y/n, Ctrl+U ";
     terminal.shows_what(question, |rows| rows.contains(question));
     terminal.press("n");
     terminal.shows_what("back", |rows| rows.ends_with("line 9999 of a long paste|"));

@@ -204,6 +204,8 @@ fn ctrl_c_leaves_the_terminal_as_it_was() {
     let (mut terminal, mut server) = alice_under_a_shell("ctrl_c");
     terminal.shows(&["alice> |"]);
     terminal.press("half a line\x03");
+    terminal.shows(&["Ctrl+C again leaves> |"]);
+    terminal.press("\x03");
     assert_eq!(server.hear_quit(), "");
     server.close();
     terminal.shows_what("it is restored", |rows| {
@@ -217,6 +219,10 @@ fn ctrl_c_leaves_the_terminal_as_it_was() {
 fn ctrl_c_is_one_farewell_and_a_clean_end() {
     let (mut terminal, mut server) = alice("ctrl_c_once", 50, 6);
     terminal.press("half a line\x03");
+    terminal.shows(&["Ctrl+C again leaves> |"]);
+    terminal.press("\x1b[A");
+    terminal.shows(&["alice> half a line|"]);
+    terminal.press("\x03\x03");
     assert_eq!(server.hear_the_end(), "/quit\n");
     assert_eq!(terminal.ends(), 0);
 }

@@ -47,8 +47,9 @@ pub(crate) const CHATSERVER: About = About {
 pub(crate) const CHATCLIENT: About = About {
     description: &[
         "In a terminal, what you write stands in the last row, and the conversation scrolls by \
-         above it. /help lists the room's commands and the keys. Ctrl+C leaves, and so does \
-         Ctrl+D on an empty line. A lost connection is made again.",
+         above it. /help lists the room's commands and the keys. Ctrl+C \
+         gives up what you are writing, and leaves on an empty line, as Ctrl+D does. A lost \
+         connection is made again.",
         "Where standard input or output is no terminal, it is a filter: it says each line of its \
          input, prints each line that comes, and ends when its input has ended and everything has \
          been delivered.",

@@ -14,7 +14,7 @@ use std::time::Duration;
 use log::info;
 
 use super::conversation::{self, Action};
-use super::editor::{Editor, Key, Outcome};
+use super::editor::{Editor, Key, Outcome, Submission};
 use super::handshake::Server;
 use super::history::History;
 use super::keys::{self, Chord, editor_key};
@@ -27,6 +27,7 @@ use super::way_out::End;
 use super::{Config, OnLoss, Session};
 use crate::problem::Problem;
 use crate::protocol::DEFAULT_MAX_LINE;
+use crate::protocol::request::saying;
 
 /// How long leaving may take: what was typed is still sent, and the server says goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -183,7 +184,8 @@ impl Keyboard<'_> {
                     "that line has {length} bytes and was not sent: the most is {DEFAULT_MAX_LINE}"
                 ));
             }
-            Outcome::Submit(lines) => return self.submit(lines),
+            Outcome::Submit(submission) => return self.submit(submission),
+            Outcome::GivenUp(draft) => self.remember(&draft),
             Outcome::Repaint => self.terminal.pin()?,
             #[cfg(unix)]
             Outcome::Suspend => super::job_control::suspend(),
@@ -206,11 +208,13 @@ impl Keyboard<'_> {
         }
     }
 
-    fn submit(&mut self, lines: Vec<String>) -> Result<ControlFlow<()>, End> {
+    fn submit(&mut self, submission: Submission) -> Result<ControlFlow<()>, End> {
+        let Submission { lines, are_text } = submission;
         self.remember(&lines.join("\n"));
         for line in lines {
             info!("input: {}", for_log(line.as_bytes()));
             let done = match self.link.server_as_known() {
+                Server::Ours if are_text => self.send(saying(&line).into_owned()),
                 Server::Ours => self.obey(&line)?,
                 Server::Foreign => self.send(line),
             };

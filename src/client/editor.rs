@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use crate::protocol::request::saying;
 use crate::protocol::text::{is_blank, make_safe};
 use buffer::Buffer;
 use recall::{Recall, Search};
@@ -33,8 +34,10 @@ pub enum Outcome {
     Full,
     /// Nothing is sent: a line has this many bytes, which are too many. It stays, to be shortened.
     TooLong(usize),
-    /// Send these lines. None of them is blank, and there is at least one.
-    Submit(Vec<String>),
+    /// Send this.
+    Submit(Submission),
+    /// Nothing is sent; this was given up, and can be called back.
+    GivenUp(String),
     /// The caller is to [complete](Editor::complete).
     Complete(Direction),
     /// Paint the input row again.
@@ -43,6 +46,15 @@ pub enum Outcome {
     Suspend,
     /// The user wants to leave.
     Quit,
+}
+
+/// What is to be sent.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// None of them is blank, and there is at least one.
+    pub lines: Vec<String>,
+    /// They were pasted, as several: whatever they begin with, they are no commands.
+    pub are_text: bool,
 }
 
 /// What the input row begins with.
@@ -59,6 +71,8 @@ pub enum Prompt<'a> {
     },
     /// So many lines are not sent without a question.
     Question(usize),
+    /// The line was given up; to do that again is to leave.
+    Leaving,
 }
 
 /// What may be put in the place of what stands before the cursor.
@@ -93,6 +107,8 @@ enum Mode {
     Completing(Completion),
     /// Whether to send so many lines.
     Asking(usize),
+    /// The last key has given the line up.
+    Leaving,
 }
 
 /// A completion that the next Tab goes on with.
@@ -150,6 +166,7 @@ impl Editor {
             Mode::Writing | Mode::Completing(_) => Prompt::Name,
             Mode::Searching(search) => Prompt::Search { query: &search.query, found: search.found },
             Mode::Asking(lines) => Prompt::Question(*lines),
+            Mode::Leaving => Prompt::Leaving,
         }
     }
 
@@ -162,7 +179,7 @@ impl Editor {
     /// Does what the key asks for.
     pub fn press(&mut self, key: Key) -> Outcome {
         match std::mem::replace(&mut self.mode, Mode::Writing) {
-            Mode::Writing => self.edit(key),
+            Mode::Writing | Mode::Leaving => self.edit(key),
             Mode::Searching(search) => self.search(search, key),
             Mode::Completing(completion) => self.go_on_completing(completion, key),
             Mode::Asking(_) => self.answer(key),
@@ -192,7 +209,7 @@ impl Editor {
     ) -> Outcome {
         let completion = match std::mem::replace(&mut self.mode, Mode::Writing) {
             Mode::Completing(completion) => completion,
-            Mode::Writing => {
+            Mode::Writing | Mode::Leaving => {
                 let Candidates { start, mut options } = find(self.buffer.before());
                 if options.is_empty() {
                     return Outcome::Full;
@@ -254,11 +271,11 @@ impl Editor {
             Key::Backspace => search.shorten(&self.recall, &mut self.buffer),
             Key::Search => search.older(&self.recall, &mut self.buffer),
             Key::Complete(_) => {}
-            Key::Escape => {
+            Key::Escape | Key::Cancel => {
                 search.give_up(&mut self.buffer);
                 return Outcome::Edited;
             }
-            Key::Cancel | Key::Repaint | Key::Suspend => {
+            Key::Repaint | Key::Suspend => {
                 self.mode = Mode::Searching(search);
                 return self.edit_nothing(key);
             }
@@ -277,17 +294,34 @@ impl Editor {
         self.undo = Undo::default();
     }
 
+    /// A key that is no answer does what it always does.
     fn answer(&mut self, key: Key) -> Outcome {
         match key {
             Key::Char('y' | 'Y') | Key::Enter => self.send(),
-            key => self.edit_nothing(key),
+            Key::Char('n' | 'N') => Outcome::Edited,
+            Key::CutToStart => {
+                self.cut(0..self.buffer.text.len(), Side::Before, None);
+                Outcome::Edited
+            }
+            key => self.edit(key),
         }
+    }
+
+    /// Gives the line up, and leaves if there is none.
+    fn cancel(&mut self) -> Outcome {
+        if is_blank(&self.buffer.text) {
+            return Outcome::Quit;
+        }
+        let given_up = self.buffer.text.clone();
+        self.recall.add(&given_up);
+        self.change(0..given_up.len(), "", Kind::Whole);
+        self.mode = Mode::Leaving;
+        Outcome::GivenUp(given_up)
     }
 
     /// What a key does where there is nothing to edit.
     fn edit_nothing(&mut self, key: Key) -> Outcome {
         match key {
-            Key::Cancel => Outcome::Quit,
             Key::Repaint => Outcome::Repaint,
             Key::Suspend => Outcome::Suspend,
             _ => Outcome::Edited,
@@ -311,7 +345,7 @@ impl Editor {
             Key::EndOfInput | Key::Delete => {
                 self.change(cursor..self.buffer.right(), "", Kind::Whole);
             }
-            Key::Backspace => self.change(self.buffer.left()..cursor, "", Kind::Whole),
+            Key::Backspace => self.change(self.buffer.last_typed()..cursor, "", Kind::Whole),
             Key::CutToBlank => self.cut(self.buffer.blank_left()..cursor, Side::Before, last_cut),
             Key::CutWordLeft => self.cut(self.buffer.word_left()..cursor, Side::Before, last_cut),
             Key::CutWordRight => self.cut(cursor..self.buffer.word_right(), Side::After, last_cut),
@@ -329,9 +363,8 @@ impl Editor {
             Key::Down => return self.go(Recall::forward),
             Key::Search => self.mode = Mode::Searching(Search::new(&self.recall, &self.buffer)),
             Key::Complete(direction) => return Outcome::Complete(direction),
-            Key::Escape | Key::Repaint | Key::Suspend | Key::Cancel => {
-                return self.edit_nothing(key);
-            }
+            Key::Cancel => return self.cancel(),
+            Key::Escape | Key::Repaint | Key::Suspend => return self.edit_nothing(key),
         }
         Outcome::Edited
     }
@@ -384,11 +417,18 @@ impl Editor {
     }
 
     fn send(&mut self) -> Outcome {
-        let lines: Vec<String> = self.lines().map(str::to_owned).collect();
+        let (lines, are_text) = (self.lines().map(str::to_owned).collect(), self.is_text());
+        let lines: Vec<String> = lines;
         self.recall.add(&lines.join("\n"));
         self.buffer = Buffer::default();
         self.undo = Undo::default();
-        if lines.is_empty() { Outcome::Edited } else { Outcome::Submit(lines) }
+        let submission = Submission { lines, are_text };
+        if submission.lines.is_empty() { Outcome::Edited } else { Outcome::Submit(submission) }
+    }
+
+    /// Whether these are lines of a paste of several.
+    fn is_text(&self) -> bool {
+        self.buffer.text.contains('\n')
     }
 
     fn lines(&self) -> impl Iterator<Item = &str> {
@@ -396,7 +436,9 @@ impl Editor {
     }
 
     fn longest_line(&self) -> usize {
-        self.lines().map(str::len).max().unwrap_or(0)
+        let is_text = self.is_text();
+        let sent = |line: &str| if is_text { saying(line).len() } else { line.len() };
+        self.lines().map(sent).max().unwrap_or(0)
     }
 }
 
@@ -449,7 +491,7 @@ mod tests {
                     }
                 };
                 match self.press(key) {
-                    Outcome::Submit(lines) => submitted.extend(lines),
+                    Outcome::Submit(submission) => submitted.extend(submission.lines),
                     Outcome::Complete(direction) => {
                         self.complete(direction, fruit);
                     }
@@ -728,9 +770,48 @@ mod tests {
             assert_eq!(editor.type_keys(keys).len(), sent, "{keys}");
             assert_eq!(editor.text().is_empty(), sent > 0);
         }
-        editor.paste(&text(30));
-        editor.press(Key::Enter);
-        assert_eq!(editor.prompt(), Prompt::Question(30));
+        // Another key is no answer, and does what it does.
+        for (key, left) in
+            [("<bs>", "\n28\n2|"), ("<start>", "|"), ("<cancel>", "|"), ("x", "\n29x|")]
+        {
+            let mut editor = Editor::new(4096, Vec::new());
+            editor.paste(&text(30));
+            editor.press(Key::Enter);
+            assert_eq!(editor.prompt(), Prompt::Question(30));
+            assert!(editor.type_keys(key).is_empty());
+            assert!(editor.picture().ends_with(left), "{key}: {}", editor.picture());
+        }
+    }
+
+    #[test]
+    fn lines_that_were_pasted_together_are_text() {
+        for (pasted, are_text) in
+            [("/etc/hosts\n// x\n", true), ("/quit\n", false), ("\n/who", true)]
+        {
+            let mut editor = Editor::new(4096, Vec::new());
+            editor.paste(pasted);
+            let outcome = editor.press(Key::Enter);
+            assert!(matches!(outcome, Outcome::Submit(it) if it.are_text == are_text), "{pasted}");
+        }
+        // What is sent of it has a slash more.
+        let mut editor = Editor::new(4, Vec::new());
+        editor.paste("a\n/bcd");
+        assert_eq!(editor.press(Key::Enter), Outcome::TooLong(5));
+    }
+
+    #[test]
+    fn ctrl_c_gives_the_line_up_before_it_leaves() {
+        let mut editor = Editor::new(4096, Vec::new());
+        editor.type_keys("a draft");
+        assert_eq!(editor.press(Key::Cancel), Outcome::GivenUp("a draft".to_owned()));
+        assert_eq!((editor.text(), editor.prompt()), ("", Prompt::Leaving));
+        editor.press(Key::Up);
+        assert_eq!((editor.text(), editor.prompt()), ("a draft", Prompt::Name));
+        editor.type_keys("<down>");
+        editor.type_keys("<start>b<search>dra");
+        assert_eq!(editor.press(Key::Cancel), Outcome::Edited);
+        assert_eq!(editor.text(), "b");
+        assert_eq!(editor.press(Key::Cancel), Outcome::GivenUp("b".to_owned()));
         assert_eq!(editor.press(Key::Cancel), Outcome::Quit);
     }
 
@@ -768,7 +849,6 @@ mod tests {
         let mut editor = Editor::new(4096, Vec::new());
         assert_eq!(editor.press(Key::Char('a')), Outcome::Edited);
         assert_eq!(editor.press(Key::EndOfInput), Outcome::Edited);
-        assert_eq!(editor.press(Key::Cancel), Outcome::Quit);
         editor.press(Key::Backspace);
         assert_eq!(editor.press(Key::EndOfInput), Outcome::Quit);
     }

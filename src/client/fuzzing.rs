@@ -11,7 +11,7 @@ use unicode_width::UnicodeWidthStr;
 use super::colours::Colours;
 use super::conversation::{Action, Conversation, Moment, Shown};
 use super::echo::echo;
-use super::editor::{Direction, Editor, Key, Outcome, Prompt};
+use super::editor::{Direction, Editor, Key, Outcome, Prompt, Submission};
 use super::handshake::{Form, Progress, Server};
 use super::outbox::Asker;
 use super::row::{Row, View};
@@ -319,15 +319,18 @@ impl Desk {
                 let conversation = &self.conversation;
                 self.editor.complete(direction, |before| conversation.candidates(before));
             }
-            Outcome::Submit(lines) => {
+            Outcome::Submit(Submission { lines, are_text }) => {
                 assert!(!lines.is_empty());
                 assert!(lines.iter().all(|line| !is_blank(line) && !line.contains('\n')));
                 assert!(lines.iter().all(|line| line.len() <= LIMIT), "{lines:?}");
-                lines.iter().for_each(|line| self.obey(line));
+                if !are_text {
+                    lines.iter().for_each(|line| self.obey(line));
+                }
             }
             Outcome::Edited
             | Outcome::Full
             | Outcome::TooLong(_)
+            | Outcome::GivenUp(_)
             | Outcome::Repaint
             | Outcome::Suspend
             | Outcome::Quit => {}

@@ -158,7 +158,7 @@ const BINDINGS: &[Binding] = &[
     bind(Key::Escape, &[Plain(Code::Esc), Ctrl(Char('g'))], "Esc, Ctrl+G", "give that up"),
     bind(Key::Repaint, &[Ctrl(Char('l'))], "Ctrl+L", "repaint this"),
     bind(Key::Suspend, &[Ctrl(Char('z'))], "Ctrl+Z", "suspend"),
-    bind(Key::Cancel, &[Ctrl(Char('c'))], "Ctrl+C", "leave"),
+    bind(Key::Cancel, &[Ctrl(Char('c'))], "Ctrl+C", "drop line, leave"),
 ];
 
 /// What a chord asks the editor to do, if anything.

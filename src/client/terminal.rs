@@ -338,7 +338,8 @@ pub(super) fn question(prompt: Prompt<'_>) -> Option<String> {
         Prompt::Name => None,
         Prompt::Search { query, found: true } => Some(format!("search '{query}'> ")),
         Prompt::Search { query, found: false } => Some(format!("not found '{query}'> ")),
-        Prompt::Question(lines) => Some(format!("send {lines} lines? (y/n)> ")),
+        Prompt::Question(lines) => Some(format!("send {lines} lines? (y/n, Ctrl+U drops them)> ")),
+        Prompt::Leaving => Some("Ctrl+C again leaves> ".to_owned()),
     }
 }
 

@@ -1,9 +1,11 @@
 //! A text and a cursor in it, which stands between two characters as a reader counts them (grapheme
-//! clusters): an accent, a family emoji or a flag is one step. Nothing here goes over the whole
+//! clusters): an accent, a family emoji or a flag is one step. Only Backspace takes the marks of some scripts
+//! one by one. Nothing here goes over the whole
 //! text, which may have been pasted and have megabytes.
 
 use std::ops::Range;
 
+use unicode_script::{Script, UnicodeScript};
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,6 +55,18 @@ impl Buffer {
         self.cursor - before.map_or(0, str::len)
     }
 
+    /// Where what was typed last before the cursor begins. In scripts that are typed mark by mark, that is
+    /// the last mark and not the whole character.
+    pub(super) fn last_typed(&self) -> usize {
+        let Some(character) = self.before().graphemes(true).next_back() else { return self.cursor };
+        if !is_typed_in_parts(character) {
+            return self.cursor - character.len();
+        }
+        let shown = character.trim_end_matches(['\u{200c}', '\u{200d}']);
+        let last = shown.chars().next_back().map_or(0, char::len_utf8);
+        self.cursor - (character.len() - shown.len()) - last
+    }
+
     /// Where the character after the cursor ends.
     pub(super) fn right(&self) -> usize {
         let after = self.after().graphemes(true).next();
@@ -98,6 +112,64 @@ impl Buffer {
     }
 }
 
+/// Whether there is a key for each part of the character. For an accented letter, a syllable of kana or Hangul
+/// and an emoji there is one for the whole.
+fn is_typed_in_parts(character: &str) -> bool {
+    use Script::{
+        Armenian, Bopomofo, Common, Cyrillic, Georgian, Greek, Han, Hiragana, Inherited, Katakana,
+        Latin,
+    };
+    let script = character.chars().next().map_or(Common, |first| first.script());
+    !matches!(
+        script,
+        Armenian
+            | Bopomofo
+            | Common
+            | Cyrillic
+            | Georgian
+            | Greek
+            | Han
+            | Hiragana
+            | Inherited
+            | Katakana
+            | Latin
+    )
+}
+
 fn is_of_word(grapheme: &str) -> bool {
     grapheme.starts_with(char::is_alphanumeric)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backspace_takes_the_last_mark_of_scripts_that_are_typed_mark_by_mark() {
+        for (text, left) in [
+            ("\u{e17}\u{e35}\u{e48}", "\u{e17}\u{e35}"),
+            ("\u{e19}\u{e49}\u{e33}", "\u{e19}\u{e49}"),
+            ("\u{915}\u{94d}\u{937}\u{93f}", "\u{915}\u{94d}\u{937}"),
+            ("\u{938}\u{94d}\u{924}\u{947}", "\u{938}\u{94d}\u{924}"),
+            ("\u{915}\u{94d}\u{200d}", "\u{915}"),
+            ("\u{5e9}\u{5c1}\u{5b8}", "\u{5e9}\u{5c1}"),
+            ("\u{628}\u{651}\u{64e}", "\u{628}\u{651}"),
+            ("\u{17a2}\u{17d2}\u{179a}\u{17bb}", "\u{17a2}\u{17d2}\u{179a}"),
+            ("\u{1112}\u{1161}\u{11ab}", "\u{1112}\u{1161}"),
+            // There is a key for each of these, or there are several for one of them.
+            ("\u{d55c}", ""),
+            ("e\u{301}", ""),
+            ("\u{438}\u{306}", ""),
+            ("\u{304b}\u{3099}", ""),
+            ("a\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}", "a"),
+            ("a\u{1f44d}\u{1f3fd}", "a"),
+            ("a\u{1f1e9}\u{1f1ea}", "a"),
+            ("a1\u{fe0f}\u{20e3}", "a"),
+            ("\u{e17}\u{e35} ", "\u{e17}\u{e35}"),
+            ("", ""),
+        ] {
+            let buffer = Buffer::holding(text);
+            assert_eq!(&buffer.text[..buffer.last_typed()], left, "{text}");
+        }
+    }
 }

@@ -57,7 +57,7 @@ pub enum Key {
     Suspend,
     /// Quit if the line is empty, or else delete what stands after the cursor.
     EndOfInput,
-    /// Quit.
+    /// Give the line up, or quit if it is empty.
     Cancel,
 }
 
