@@ -4,6 +4,7 @@
 //! at the bottom, or as a filter, where standard input or output is something else. The threads:
 //!
 //! - the main thread reads keys, or standard input
+//! - `dial`, one for each address of the host's, connects
 //! - `receiver` reads from the socket and shows what comes
 //! - `sender` writes to the socket what the main thread has put into the outbox; to a server without
 //!   our tagged form, a filter's main thread does
@@ -24,7 +25,7 @@
 //! own, inside of which a failing log takes the face's to say so. Nothing else is done with one of
 //! them held that takes another, so nothing is logged while the face is held.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,7 @@ mod clock;
 mod colours;
 mod connection;
 mod conversation;
+mod dial;
 mod echo;
 pub mod editor;
 mod filter;
@@ -217,7 +219,14 @@ fn connect<'a, O: Output + 'static>(
     #[cfg(windows)]
     way_out.take_on_signals()?;
     let wait = greeting_wait(output.reader(), config.on_loss);
-    let link = Arc::new(Link::connect(&config.host, config.port, config.name.clone(), wait)?);
+    let tell = |to: &str| {
+        // The screen begins with the conversation.
+        if output.reader() == Reader::Person {
+            writeln!(io::stdout(), "-- connecting to {to} …").ok();
+        }
+    };
+    let link = Link::connect(&config.host, config.port, config.name.clone(), wait, tell)?;
+    let link = Arc::new(link);
     way_out.leads_away_from(&link);
     Ok(Session {
         config,

@@ -2,6 +2,8 @@
 
 mod common;
 
+#[cfg(target_os = "linux")]
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -211,6 +213,31 @@ fn ctrl_c_leaves_the_terminal_as_it_was() {
     terminal.shows_what("it is restored", |rows| {
         rows.contains("-- you are alice, alone here\nstatus=0\nrestored")
     });
+    assert_eq!(terminal.ends(), 0);
+}
+
+/// A server whose queue is full, so that its system says nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn where_nobody_answers_the_screen_says_who_is_tried() {
+    let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+    let listener = listener.expect("there are sockets");
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+    listener.listen(0).expect("it is bound");
+    let place = listener.local_addr().expect("it is bound").as_socket().expect("one of IPv4");
+    let waiting = || {
+        let waiting = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let waiting = waiting.expect("there are sockets");
+        waiting.set_nonblocking(true).expect("it is open");
+        waiting.connect(&place.into()).ok();
+        waiting
+    };
+    let _waiting: Vec<_> = (0..4).map(|_| waiting()).collect();
+    let command = [CLIENT, "localhost", &place.port().to_string()];
+    let mut terminal = Terminal::start(60, 6, &folder("silent"), &command);
+    let told = format!("-- connecting to localhost (127.0.0.1:{}) …", place.port());
+    terminal.shows_what("who is tried", |rows| rows.contains(&told));
+    terminal.press("\x03");
     assert_eq!(terminal.ends(), 0);
 }
 

@@ -1,18 +1,16 @@
 //! One connection to a server: how it is made, and how it is written to.
 
 use std::io::{self, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 use log::info;
 
+use super::dial::{NoAnswer, dial};
 use crate::keepalive;
 use crate::problem::{Lost, Problem};
 use crate::protocol::request::Command;
-
-/// How long one of the host's addresses may take to answer before the next one is tried.
-const CONNECT_WAIT: Duration = Duration::from_secs(10);
 
 /// How long the last word may wait for a server that takes nothing.
 const LAST_WORD: Duration = Duration::from_millis(100);
@@ -25,17 +23,28 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects to the first of the host's addresses that answers.
-    pub(super) fn open(host: &str, port: u16) -> Result<Arc<Connection>, Problem> {
+    /// Connects to the first of the host's addresses that answers. If that takes a while, `tell` is given
+    /// to which one.
+    pub(super) fn open(
+        host: &str,
+        port: u16,
+        tell: impl FnOnce(&str),
+    ) -> Result<Arc<Connection>, Problem> {
         let to = match host {
             ipv6 if ipv6.contains(':') => format!("[{ipv6}]:{port}"),
             host => format!("{host}:{port}"),
         };
         info!("connecting to {to}");
-        let addresses = (host, port)
-            .to_socket_addrs()
-            .map_err(|why| Problem::UnknownHost { host: host.to_owned(), why })?;
-        let connection = connect_to_any(addresses).map_err(|why| Problem::Connect { to, why })?;
+        let on_slow = |tried: Option<SocketAddr>| match tried {
+            Some(address) if address.to_string() != to => tell(&format!("{host} ({address})")),
+            Some(_) | None => tell(&to),
+        };
+        let connection = dial(host, port, on_slow)
+            .and_then(|stream| prepare(stream).map_err(NoAnswer::Unreachable));
+        let connection = connection.map_err(|why| match why {
+            NoAnswer::UnknownHost(why) => Problem::UnknownHost { host: host.to_owned(), why },
+            NoAnswer::Unreachable(why) => Problem::Connect { to, why },
+        })?;
         info!("connected to {}", connection.peer);
         Ok(Arc::new(connection))
     }
@@ -105,17 +114,6 @@ impl Connection {
 fn without_token(line: &str) -> &str {
     let resume = Command::Resume.word();
     if line.starts_with(resume) { resume } else { line }
-}
-
-fn connect_to_any(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<Connection> {
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, CONNECT_WAIT) {
-            Ok(stream) => return prepare(stream),
-            Err(why) => failure = why,
-        }
-    }
-    Err(failure)
 }
 
 fn prepare(stream: TcpStream) -> io::Result<Connection> {

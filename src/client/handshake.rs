@@ -5,6 +5,8 @@
 //! `alice2`, `alice3`, … where `alice` is taken. Any other server, such as the Python original, is
 //! sent nothing but what the user writes.
 
+use std::ffi::OsString;
+
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::protocol::name::{BadName, MAX_CHARACTERS, Name};
@@ -318,7 +320,21 @@ fn numbered(name: &Name, number: usize) -> Option<Name> {
 #[must_use]
 pub fn login_name() -> Option<Name> {
     let variables = ["USER", "LOGNAME", "USERNAME"];
-    variables.into_iter().filter_map(std::env::var_os).find_map(|name| fit(&name.to_string_lossy()))
+    let names = variables.into_iter().filter_map(std::env::var_os);
+    names.chain(system_name()).find_map(|name| fit(&name.to_string_lossy()))
+}
+
+/// The user's name as the system knows it: a service or a container may be told none.
+#[cfg(unix)]
+fn system_name() -> Option<OsString> {
+    let user = nix::unistd::User::from_uid(nix::unistd::getuid());
+    user.ok().flatten().map(|user| user.name.into())
+}
+
+/// Windows always tells.
+#[cfg(windows)]
+fn system_name() -> Option<OsString> {
+    None
 }
 
 fn fit(text: &str) -> Option<Name> {

@@ -99,15 +99,17 @@ impl State {
 }
 
 impl Link {
-    /// Connects to the first of the host's addresses that answers.
+    /// Connects to the first of the host's addresses that answers. If that takes a while, `tell` is given
+    /// to which one.
     pub(super) fn connect(
         host: &str,
         port: u16,
         name: Option<Name>,
         greeting_wait: Duration,
+        tell: impl FnOnce(&str),
     ) -> Result<Link, Problem> {
         let state = State {
-            connection: Connection::open(host, port)?,
+            connection: Connection::open(host, port, tell)?,
             away: false,
             unreachable: false,
             standing: Standing::new(name),
@@ -145,7 +147,7 @@ impl Link {
     ///
     /// Why there is no connection.
     pub(super) fn reconnect(&self) -> Result<(), Problem> {
-        let connection = Connection::open(&self.host, self.port).inspect_err(|_| {
+        let connection = Connection::open(&self.host, self.port, |_| ()).inspect_err(|_| {
             self.state().unreachable = true;
             self.changed.notify_all();
         })?;
