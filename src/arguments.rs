@@ -53,7 +53,6 @@ pub fn parse<A: Parser>() -> Result<Parsed<A>, ExitCode> {
 ///
 /// What is wrong with it, for the user.
 pub fn host(text: &str) -> Result<String, String> {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
     if let Some((_, behind)) = text.split_once("://") {
         let place = behind.split(['/', '?', '#']).next().filter(|place| !place.is_empty());
         let place = place.unwrap_or(DEFAULT_ADDRESS);
@@ -73,13 +72,42 @@ pub fn host(text: &str) -> Result<String, String> {
     Ok(host.to_owned())
 }
 
+/// Where a server is: its address or name, and its port if that is given with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The address or the name.
+    pub host: String,
+    /// The port.
+    pub port: Option<u16>,
+}
+
+/// A server to connect to: an address or a host name, alone or in one of the forms that others print it
+/// in, `host:port`, `[address]:port` and `tcp://host:port`.
+///
+/// # Errors
+///
+/// What is wrong with it, for the user.
+pub fn place(text: &str) -> Result<Place, String> {
+    let tcp = text.strip_prefix("tcp://").map(|place| place.strip_suffix('/').unwrap_or(place));
+    let text = tcp.unwrap_or(text);
+    let (host, port) = match with_port(text) {
+        Some((host, number)) => (host.to_owned(), Some(port(number)?)),
+        None => (host(text)?, None),
+    };
+    Ok(Place { host, port })
+}
+
 /// The host and the port of `host:port` or `[address]:port`. An IPv6 address has more colons.
 fn with_port(text: &str) -> Option<(&str, &str)> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => rest.split_once("]:")?,
         None => text.split_once(':')?,
     };
-    (!host.is_empty() && port.parse::<u16>().is_ok()).then_some((host, port))
+    (!host.is_empty() && is_number(port)).then_some((host, port))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A host, and its port if it has one, as they are given on the command line.
@@ -164,7 +192,28 @@ fn in_environment(argument: &Arg) -> Option<(&OsStr, OsString)> {
 fn usage(command: &Command, error: &Error) -> String {
     let from = variable(command, error)
         .map_or(String::new(), |variable| format!(" (from the environment's {variable})"));
-    told(command.get_name(), &error.render().to_string(), &from)
+    let unknown =
+        error.get(ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::UnknownArgument);
+    let meant = unknown.and_then(|option| meant(command, &option.to_string()));
+    told(command.get_name(), &error.render().to_string(), meant, &from)
+}
+
+/// What an option that there is not may mean: those of other programs of the kind.
+fn meant(command: &Command, option: &str) -> Option<String> {
+    let program = command.get_name();
+    let has_name = command.get_arguments().any(|argument| argument.get_long() == Some("name"));
+    match option {
+        "-p" | "--port" => {
+            Some(format!("the port stands behind the address: {program} {DEFAULT_ADDRESS} 5000"))
+        }
+        "-H" | "--host" | "-a" | "--address" => {
+            Some(format!("the address stands by itself: {program} {DEFAULT_ADDRESS} 5000"))
+        }
+        "-n" | "-u" | "--nick" | "--user" if has_name => {
+            Some("your name comes with '--name'".to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// The environment's variable that a bad value comes from.
@@ -179,13 +228,13 @@ fn variable(command: &Command, error: &Error) -> Option<String> {
 }
 
 /// What the parser has to say of wrong usage, in several paragraphs, as one line.
-fn told(program: &str, rendered: &str, from: &str) -> String {
+fn told(program: &str, rendered: &str, meant: Option<String>, from: &str) -> String {
     let mut paragraphs = rendered.split("\n\n").map(one_line);
     let what = paragraphs.next().unwrap_or_default();
     let what = what.strip_prefix("error: ").unwrap_or(&what);
-    let similar = paragraphs.find_map(|tip| Some(tip.strip_prefix("tip: a similar ")?.to_owned()));
-    let similar = similar.map_or(String::new(), |tip| format!("; a similar {tip}"));
-    format!("{what}{similar}{from}; see {program} --help")
+    let similar = || paragraphs.find_map(|tip| Some(format!("a {}", tip.strip_prefix("tip: a ")?)));
+    let tip = meant.or_else(similar).map_or(String::new(), |tip| format!("; {tip}"));
+    format!("{what}{tip}{from}; see {program} --help")
 }
 
 fn one_line(paragraph: &str) -> String {
@@ -210,7 +259,7 @@ mod tests {
             ("error: bad\n  [values: a, b]\n", "bad [values: a, b]; see chatroom --help"),
         ];
         for (rendered, line) in cases {
-            assert_eq!(told("chatroom", rendered, ""), line);
+            assert_eq!(told("chatroom", rendered, None, ""), line);
         }
     }
 
@@ -226,6 +275,27 @@ mod tests {
             ("http://host/room", "that is a URL; give the address alone: host"),
         ] {
             assert_eq!(host(text), Err(told.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_server_is_given_in_any_form_that_others_print() {
+        for (text, host, port) in [
+            ("chat.lan", "chat.lan", None),
+            ("127.0.0.1:5000", "127.0.0.1", Some(5000)),
+            ("[::1]:5000", "::1", Some(5000)),
+            ("[::1]", "::1", None),
+            ("::1", "::1", None),
+            ("chat.lan:6000", "chat.lan", Some(6000)),
+            ("tcp://10.0.0.1:5000", "10.0.0.1", Some(5000)),
+            ("tcp://chat.lan/", "chat.lan", None),
+        ] {
+            assert_eq!(place(text), Ok(Place { host: host.to_owned(), port }), "{text}");
+        }
+        for text in
+            ["chat.lan:0", "chat.lan:65536", "http://chat.lan", "5000", ":5000", "", "tcp://"]
+        {
+            assert!(place(text).is_err(), "{text}");
         }
     }
 

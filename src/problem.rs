@@ -20,6 +20,13 @@ pub enum Problem {
         /// The resolver's reason.
         why: io::Error,
     },
+    /// The server's name leads nowhere, and may be the user's in the wrong place.
+    NameForHost {
+        /// The name as it was given.
+        name: String,
+        /// The resolver's reason.
+        why: io::Error,
+    },
     /// The server cannot listen on this address.
     Listen {
         /// The address, as far as it is known.
@@ -137,6 +144,12 @@ impl Problem {
             Problem::UnknownHost { host, why } => {
                 format!("cannot find the host {host}: {}", reason(why))
             }
+            Problem::NameForHost { name, why } => {
+                let why = reason(why);
+                format!(
+                    "cannot find the host {name}: {why}; to join as {name}: chatclient --name {name}"
+                )
+            }
             Problem::Listen { at, why } => format!("cannot listen on {at}: {}", reason(why)),
             Problem::Connect { to, why } => format!("cannot connect to {to}: {}", reason(why)),
             Problem::ConnectionLost { to, why: Lost::Closed } => {
@@ -197,6 +210,7 @@ impl Problem {
             Problem::LogLost { .. } | Problem::HistoryLost { .. } => "; going on without it",
             Problem::LogStays { .. } => "; going on in the old file",
             Problem::System(..)
+            | Problem::NameForHost { .. }
             | Problem::Unconfirmed { .. }
             | Problem::LinesRefused { .. }
             | Problem::LogBack { .. }

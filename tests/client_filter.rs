@@ -316,6 +316,18 @@ fn a_server_that_cannot_be_reached_is_one_line_and_status_1() {
 }
 
 #[test]
+fn a_server_is_found_in_the_form_in_which_it_prints_where_it_listens() {
+    for form in ["HOST:PORT", "tcp://HOST:PORT"] {
+        let [host, port] = Peer::listen().arguments();
+        let place = form.replace("HOST", &host).replace("PORT", &port);
+        let (status, _, err) = run(client("forms").arg(&place));
+        assert_eq!(status, Some(1));
+        let refused = format!("chatclient: cannot connect to {host}:{port}: ");
+        assert!(err.starts_with(&refused), "{place}: {err}");
+    }
+}
+
+#[test]
 fn the_environment_stands_for_the_arguments() {
     let peer = Peer::listen();
     let [host, port] = peer.arguments();
@@ -359,6 +371,11 @@ fn wrong_usage_is_one_line_that_says_what_is_right_and_status_2() {
         (&["--name", "-a"], "a name cannot start with"),
         (&["--log-level", "loud"], level),
         (&["a", "1", "b"], "unexpected argument 'b' found"),
+        (&["host:6000", "5000"], "the port is given twice: 6000 and 5000"),
+        (&["host:70000"], "it must be a number from 1 to 65535"),
+        (&["-p", "5000"], "the port stands behind the address: chatclient 127.0.0.1 5000"),
+        (&["-n", "alice"], "your name comes with '--name'"),
+        (&["--host", "x"], "the address stands by itself: chatclient 127.0.0.1 5000"),
     ];
     for (arguments, part) in cases {
         let (status, out, err) = run(client("usage").args(*arguments));

@@ -10,6 +10,7 @@ use log::info;
 use super::dial::{NoAnswer, dial};
 use crate::keepalive;
 use crate::problem::{Lost, Problem};
+use crate::protocol::name::Name;
 use crate::protocol::request::Command;
 
 /// How long the last word may wait for a server that takes nothing.
@@ -42,7 +43,7 @@ impl Connection {
         let connection = dial(host, port, on_slow)
             .and_then(|stream| prepare(stream).map_err(NoAnswer::Unreachable));
         let connection = connection.map_err(|why| match why {
-            NoAnswer::UnknownHost(why) => Problem::UnknownHost { host: host.to_owned(), why },
+            NoAnswer::UnknownHost(why) => unknown(host, why),
             NoAnswer::Unreachable(why) => Problem::Connect { to, why },
         })?;
         info!("connected to {}", connection.peer);
@@ -116,10 +117,34 @@ fn without_token(line: &str) -> &str {
     if line.starts_with(resume) { resume } else { line }
 }
 
+/// What it means that a host is not known.
+fn unknown(host: &str, why: io::Error) -> Problem {
+    let host = host.to_owned();
+    if Name::parse(&host).is_ok() && !host.contains('.') {
+        return Problem::NameForHost { name: host, why };
+    }
+    Problem::UnknownHost { host, why }
+}
+
 fn prepare(stream: TcpStream) -> io::Result<Connection> {
     let peer = stream.peer_addr()?;
     stream.set_nodelay(true)?;
     // A connection without it works as well, until someone pulls the cable.
     keepalive::watch_for_loss(&stream).ok();
     Ok(Connection { stream, peer })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_the_place_of_the_server_is_told_where_it_belongs() {
+        let told = |host| unknown(host, io::ErrorKind::NotFound.into()).to_string();
+        let name = told("alice");
+        assert!(name.ends_with("; to join as alice: chatclient --name alice"), "{name}");
+        for host in ["chat.lan", "-alice", "2001:db8::1"] {
+            assert!(told(host).ends_with("; check the name"), "{host}");
+        }
+    }
 }

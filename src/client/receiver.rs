@@ -139,6 +139,7 @@ impl<'a> Receiver<'a> {
             Problem::ConnectionLost { .. } | Problem::Refused { .. } => self.was_ours,
             Problem::Unconfirmed { .. } => self.link.is_resumable(),
             Problem::UnknownHost { .. }
+            | Problem::NameForHost { .. }
             | Problem::Listen { .. }
             | Problem::Connect { .. }
             | Problem::Log { .. }

@@ -3,20 +3,20 @@
 
 use std::path::PathBuf;
 
-use chatroom::arguments;
+use chatroom::arguments::{self, Place};
 use chatroom::client::{self, BellChoice, ColorChoice, Config, Input, OnLoss};
 use chatroom::protocol::name::Name;
 use chatroom::protocol::{DEFAULT_ADDRESS, DEFAULT_PORT};
 use clap::{Parser, ValueEnum, ValueHint};
 use log::LevelFilter;
 
-const PROGRAM: &str = "chatclient";
+pub(crate) const PROGRAM: &str = "chatclient";
 
 const EXAMPLES: &str = "\
 Examples:
   chatclient                              join the room on this machine
   chatclient 192.168.1.7 5000             join the room on another one
-  chatclient --name alice chat.local      join under a name
+  chatclient --name alice chat.local:6000 join under a name
   echo 'build done' | chatclient host     say one line and leave
   tail -f build.log | chatclient --reconnect host
                                           say each new line, over lost connections too
@@ -32,15 +32,14 @@ Exit status: 0 a clean end, 1 no connection or a lost one, 2 wrong usage.";
 #[derive(Debug, Parser)]
 #[command(name = PROGRAM, version, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The server's address or name
+    /// The server's address or name, also as HOST:PORT
     #[arg(default_value = DEFAULT_ADDRESS, env = "CHATROOM_HOST", hide_env_values = true)]
-    #[arg(value_parser = arguments::host, value_hint = ValueHint::Hostname)]
-    host: String,
+    #[arg(value_parser = arguments::place, value_hint = ValueHint::Hostname)]
+    host: Place,
 
-    /// The server's port
-    #[arg(default_value_t = DEFAULT_PORT, env = "CHATROOM_PORT", hide_env_values = true)]
-    #[arg(value_parser = arguments::port)]
-    port: u16,
+    /// The server's port, 5000 if none is given
+    #[arg(env = "CHATROOM_PORT", hide_env_values = true, value_parser = arguments::port)]
+    port: Option<u16>,
 
     /// Your name in the room; your login name if you give none
     #[arg(long, env = "CHATROOM_NAME", hide_env_values = true, value_parser = name)]
@@ -102,11 +101,22 @@ enum Bell {
     All,
 }
 
+impl Arguments {
+    /// What cannot be done, if two arguments do not go together.
+    pub(crate) fn contradiction(&self) -> Option<String> {
+        let (with_host, port) = (self.host.port?, self.port?);
+        // One that stands in the environment is for hosts without a port.
+        let is_usual = std::env::var("CHATROOM_PORT").is_ok_and(|usual| usual == port.to_string());
+        let differ = with_host != port && !is_usual;
+        differ.then(|| format!("the port is given twice: {with_host} and {port}"))
+    }
+}
+
 impl From<Arguments> for Config {
     fn from(arguments: Arguments) -> Config {
         Config {
-            host: arguments.host,
-            port: arguments.port,
+            host: arguments.host.host,
+            port: arguments.host.port.or(arguments.port).unwrap_or(DEFAULT_PORT),
             name: arguments.name.or_else(client::login_name),
             log_file: arguments.log_file,
             log_level: arguments.log_level,

@@ -4,14 +4,19 @@ use std::process::ExitCode;
 
 use chatroom::arguments::Parsed;
 use chatroom::client::{self, Config};
+use chatroom::problem;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, PROGRAM};
 
 mod arguments;
 
 fn main() -> ExitCode {
     match chatroom::arguments::parse::<Arguments>() {
         Ok(Parsed { arguments, set_aside }) => {
+            if let Some(why) = arguments.contradiction() {
+                problem::complain(PROGRAM, format!("{why}; see {PROGRAM} --help"));
+                return ExitCode::from(2);
+            }
             client::run(&Config { set_aside, ..arguments.into() })
         }
         Err(status) => status,
