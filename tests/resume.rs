@@ -503,6 +503,45 @@ fn who_comes_back_takes_its_own_place_where_there_is_no_other() {
 }
 
 #[test]
+fn those_who_wait_before_a_full_room_keep_nobody_out_who_comes_back() {
+    let server = TestServer::start(&["--max-clients", "2"]);
+    let mut bob = server.join("bob");
+    let Joined { client: _dead, token } = join(&server, "alice");
+    bob.expect("-- alice joined");
+    let crowd: Vec<_> = (0..100).map(|_| server.connect()).collect();
+    let opening = format!("/tags\n/resume {token} 0\n");
+    let is_let_in = |client: &mut TestClient| {
+        assert_eq!(client.line().as_deref(), Some(BANNER.trim_end()));
+        expect_answers(client, &["-- welcome back, alice", "= resumed 1", "= nick alice"]);
+    };
+    let mut alice = server.connect();
+    alice.send(&opening);
+    is_let_in(&mut alice);
+    drop(crowd);
+    // Her connection may be found lost while she is waiting; who is too slow to say so tries again.
+    let comes_back = |lost: TestClient| {
+        let mut back = server.connect();
+        back.expect("!! the room is full (2 clients)");
+        lose(&server, &lost, "alice");
+        back.send(&opening);
+        let is_back = back.line().is_some_and(|line| line == BANNER.trim_end());
+        if is_back { Ok(back) } else { Err(()) }
+    };
+    let mut back = comes_back(alice);
+    for _ in 0..5 {
+        if back.is_ok() {
+            break;
+        }
+        let mut alice = server.connect();
+        alice.send(&opening);
+        is_let_in(&mut alice);
+        back = comes_back(alice);
+    }
+    let mut back = back.expect("once it was in time");
+    expect_answers(&mut back, &["-- welcome back, alice", "= resumed 1", "= nick alice"]);
+}
+
+#[test]
 fn who_takes_nothing_goes_silently_and_may_come_back() {
     let server =
         TestServer::start(&["--rate-limit", "0", "--memory", "32M", "--stall-timeout", "1"]);

@@ -400,7 +400,7 @@ fn let_in(server: &TestServer) -> TestClient {
 fn a_storm_of_connections_takes_no_more_threads_and_memory_than_the_places_do() {
     const PLACES: usize = 100;
     /// Who is told that there is no place, who is shown out, and what the server has besides.
-    const OTHERS: usize = 16 + 16 + 6;
+    const OTHERS: usize = 32 + 16 + 6;
     let script = "ulimit -v 400000; exec \"$0\" 127.0.0.1 0";
     let mut server = TestServer::run(&mut chatserver_by(script));
     let (process, address) = (Process(server.id()), server.address);

@@ -126,19 +126,33 @@ impl fmt::Display for BadName {
                 write!(f, "that name is too long: the most is {MAX_CHARACTERS} characters")
             }
             BadName::Styled(c) if !c.nfkc().any(char::is_whitespace) => {
-                write!(f, "a name cannot have {c:?} in it: write {}", c.nfkc())
+                write!(f, "a name cannot have {} in it: write {}", quoted(*c), c.nfkc())
             }
             BadName::Character(c) | BadName::Styled(c) => {
-                write!(f, "a name cannot have {c:?} in it: letters, digits, _, - and . can be")
+                write!(
+                    f,
+                    "a name cannot have {} in it: letters, digits, _, - and . can be",
+                    quoted(*c)
+                )
             }
             BadName::Misplaced(c) => {
-                write!(f, "a name cannot have {c:?} there: it goes with letters of its own script")
+                write!(
+                    f,
+                    "a name cannot have {} there: it goes with letters of its own script",
+                    quoted(*c)
+                )
             }
             BadName::Marks => write!(f, "a name cannot pile up marks on a character"),
             BadName::Beginning => write!(f, "a name cannot start with - or ."),
             BadName::Reserved(word) => write!(f, "nobody can be called {word}"),
         }
     }
+}
+
+/// A character for the reader's eyes, by its number if nothing would be seen of it.
+fn quoted(c: char) -> String {
+    let quoted = format!("{c:?}");
+    if quoted.starts_with("'\\u") { format!("U+{:04X}", u32::from(c)) } else { quoted }
 }
 
 #[cfg(test)]
@@ -205,7 +219,7 @@ mod tests {
             ("\u{fdfa}", "a name cannot have '\u{fdfa}' in it: letters, digits, _, - and . can be"),
             (
                 "alice\u{94d}",
-                "a name cannot have '\\u{94d}' there: it goes with letters of its own script",
+                "a name cannot have U+094D there: it goes with letters of its own script",
             ),
             ("alicé\u{301}", "a name cannot pile up marks on a character"),
             ("-a", "a name cannot start with - or ."),

@@ -16,7 +16,7 @@ use super::connection::{Connection, ConnectionId};
 use super::kinds::TURNED_AWAY;
 use super::room::Room;
 use super::seat::{Permit, Seat};
-use super::session::{self, Limits, Session};
+use super::session::{Limits, Session};
 use super::shutdown::Shutdown;
 use super::system::{PollFd, TcpListener, poll, thread};
 use super::visit::{LEAVERS, VISITORS};
@@ -123,14 +123,7 @@ impl Acceptor {
 
     fn admit(&mut self, connection: Arc<Connection>) -> io::Result<()> {
         let from = Some(connection.peer().ip()).filter(|from| !self.proxies.contains(from));
-        let permit = match Permit::take(&self.room, from) {
-            Ok(permit) => permit,
-            Err(refusal) => {
-                session::refuse(&connection, &refusal);
-                session::linger(&connection, Duration::ZERO);
-                return Ok(());
-            }
-        };
+        let permit = Permit::take(&self.room, from, &connection);
         let (room, limits) = (Arc::clone(&self.room), self.limits);
         let serve = move |connection: Arc<Connection>| match permit {
             Permit::Place(seat) => {

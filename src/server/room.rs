@@ -78,6 +78,8 @@ pub(super) struct State {
     guest_numbers: GuestNumbers,
     /// Clients that have a place, with or without a name.
     pub(super) seats: Seats,
+    /// When somebody came last and there was none.
+    pub(super) lacked_place: Option<Instant>,
     /// Clients that have none, and a thread all the same.
     pub(super) visits: Visits,
     pub(super) next_id: u64,
@@ -159,6 +161,7 @@ impl Room {
             arrears: Arrears::default(),
             guest_numbers: GuestNumbers::default(),
             seats: Seats::new(config.max_clients, config.max_per_address),
+            lacked_place: None,
             visits: Visits::new(),
             next_id: 1,
             transcript: Transcript::new(config.memory),
@@ -207,6 +210,11 @@ impl Room {
         let occupied = |state: &mut State| state.seats.are_taken();
         let emptied = self.taken.wait_timeout_while(state, patience, occupied);
         emptied.unwrap_or_else(PoisonError::into_inner).0.waiting -= 1;
+    }
+
+    /// Whether somebody has found no place since then.
+    pub(super) fn has_lacked_place_since(&self, then: Instant) -> bool {
+        self.lock().lacked_place.is_some_and(|lacked| lacked >= then)
     }
 
     /// Takes what is new, for the broadcaster. If there is nothing and it is idle, the next one to

@@ -10,7 +10,7 @@ use super::kinds::CAME_OR_WENT;
 use super::member::{Member, Newcomer};
 use super::presence::{Place, Present};
 use super::room::{Room, State};
-use super::system::MutexGuard;
+use super::system::{MutexGuard, instant};
 use super::visit::Visit;
 use crate::protocol::name::Name;
 use crate::protocol::reply::Refusal;
@@ -39,17 +39,14 @@ pub(crate) enum Permit {
 
 impl Permit {
     /// Lets one more client in from there; `None` is a proxy, which is going to say whose it is.
-    ///
-    /// # Errors
-    ///
-    /// Why there is no place, if there are too many already who are told that.
-    pub(super) fn take(room: &Arc<Room>, from: Option<IpAddr>) -> Result<Permit, Refusal<'static>> {
+    pub(super) fn take(
+        room: &Arc<Room>,
+        from: Option<IpAddr>,
+        connection: &Arc<Connection>,
+    ) -> Permit {
         match Seat::take(room, from) {
-            Ok(seat) => Ok(Permit::Place(seat)),
-            Err(why) => match Visit::of_refused(room, from) {
-                Some(visit) => Ok(Permit::Visit(visit, why)),
-                None => Err(why),
-            },
+            Ok(seat) => Permit::Place(seat),
+            Err(why) => Permit::Visit(Visit::of_refused(room, from, connection), why),
         }
     }
 }
@@ -78,8 +75,22 @@ impl Seat {
     /// whose it is.
     pub(crate) fn take(room: &Arc<Room>, from: Option<IpAddr>) -> Result<Seat, Refusal<'static>> {
         let origin = from.map(Origin::of);
-        room.lock().seats.take(origin)?;
+        let mut state = room.lock();
+        state.seats.take(origin).inspect_err(|why| {
+            if matches!(why, Refusal::RoomFull(_)) {
+                state.lacked_place = Some(instant());
+            }
+        })?;
         Ok(Seat { room: Arc::clone(room), origin, hold: Hold::Taken })
+    }
+
+    /// Takes the place that was missing, if there is one now; false if there is none.
+    pub(crate) fn take_late(&mut self) -> bool {
+        let is_missing = self.why_missing().is_some();
+        if is_missing && self.room.lock().seats.take(self.origin).is_ok() {
+            self.hold = Hold::Taken;
+        }
+        self.hold == Hold::Taken
     }
 
     /// None for a client from there, for this reason.
@@ -177,11 +188,8 @@ impl Seat {
             Ok(locked) => locked,
             Err(refusal) => return Err((self, refusal)),
         };
-        if self.why_missing().is_some() {
-            match state.seats.take(self.origin) {
-                Ok(()) => self.hold = Hold::Taken,
-                Err(refusal) => return Err((self, refusal)),
-            }
+        if let Some(why) = self.why_missing().cloned() {
+            return Err((self, why));
         }
         let (name, taken) = state.readmit(place, connection);
         room.wake(state);

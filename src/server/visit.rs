@@ -2,15 +2,16 @@
 //! has given it back and is still being shown out. They are bounded, so that threads are.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::admission::{Origin, Seats};
+use super::connection::{Connection, ConnectionId, Verdict};
 use super::room::Room;
 
-/// How many may be let in at a time without a place, in all and from one address. One is for a second or
-/// so; who comes beside them is refused at the door.
-pub(super) const VISITORS: usize = 16;
-const VISITORS_PER_ADDRESS: usize = 4;
+/// How many may be let in at a time without a place, in all and from one address. Where there is one more,
+/// the one goes that has come first, so that whoever does nothing keeps nobody out who comes back.
+pub(super) const VISITORS: usize = 32;
+const VISITORS_PER_ADDRESS: usize = 8;
 
 /// How many may be shown out at a time; beside them, what has arrived is read and no more is waited for.
 pub(super) const LEAVERS: usize = 16;
@@ -18,64 +19,107 @@ pub(super) const LEAVERS: usize = 16;
 /// Who is in the server without a place.
 #[derive(Debug)]
 pub(super) struct Visits {
-    visitors: Seats,
+    /// Who has come when there was none, in this order.
+    visitors: Vec<Visitor>,
     leavers: Seats,
+}
+
+#[derive(Debug)]
+struct Visitor {
+    id: ConnectionId,
+    /// `None` for a proxy's, as long as that has not said more.
+    origin: Option<Origin>,
+    connection: Weak<Connection>,
 }
 
 impl Visits {
     pub(super) fn new() -> Visits {
-        Visits {
-            visitors: Seats::new(VISITORS, VISITORS_PER_ADDRESS),
-            leavers: Seats::new(LEAVERS, 0),
-        }
+        Visits { visitors: Vec::new(), leavers: Seats::new(LEAVERS, 0) }
     }
 
-    fn of(&mut self, kind: Kind) -> &mut Seats {
-        match kind {
-            Kind::Visitor => &mut self.visitors,
-            Kind::Leaver => &mut self.leavers,
-        }
+    /// Adds one, and takes out the one that has to go for it.
+    fn add(&mut self, visitor: Visitor) -> Option<Visitor> {
+        let origin = visitor.origin;
+        self.visitors.push(visitor);
+        let same = |visitor: &&Visitor| origin.is_some() && visitor.origin == origin;
+        let first = if self.visitors.iter().filter(same).count() > VISITORS_PER_ADDRESS {
+            self.visitors.iter().position(|visitor| visitor.origin == origin)
+        } else {
+            (self.visitors.len() > VISITORS).then_some(0)
+        };
+        first.map(|first| self.visitors.remove(first))
     }
-}
-
-/// Why one is in the server without a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// There is none for it.
-    Visitor,
-    /// It has left.
-    Leaver,
 }
 
 /// Being in the server without a place. Dropped, it is over.
 #[derive(Debug)]
 pub(crate) struct Visit {
     room: Arc<Room>,
-    /// For which address it counts; `None` for a proxy's, as long as that has not said more.
-    origin: Option<Origin>,
     kind: Kind,
 }
 
+/// Why one is in the server without a place.
+#[derive(Debug)]
+enum Kind {
+    /// There is none for it.
+    Visitor(ConnectionId),
+    /// It has left.
+    Leaver(Origin),
+}
+
 impl Visit {
-    /// Lets somebody in from there, or from a proxy, who is refused a place; `None` if there are too many.
-    pub(super) fn of_refused(room: &Arc<Room>, from: Option<IpAddr>) -> Option<Visit> {
-        Visit::begin(room, from, Kind::Visitor)
+    /// Lets somebody in from there, or from a proxy, who is refused a place.
+    pub(super) fn of_refused(
+        room: &Arc<Room>,
+        from: Option<IpAddr>,
+        connection: &Arc<Connection>,
+    ) -> Visit {
+        let (id, origin) = (connection.id(), from.map(Origin::of));
+        let visitor = Visitor { id, origin, connection: Arc::downgrade(connection) };
+        let first = room.lock().visits.add(visitor);
+        if let Some(first) = first.and_then(|first| first.connection.upgrade()) {
+            first.hang_up(Verdict::Broken);
+        }
+        Visit { room: Arc::clone(room), kind: Kind::Visitor(id) }
     }
 
     /// Lets somebody from there stay who has given its place back; `None` if there are too many.
     pub(crate) fn of_leaver(room: &Arc<Room>, from: IpAddr) -> Option<Visit> {
-        Visit::begin(room, Some(from), Kind::Leaver)
-    }
-
-    fn begin(room: &Arc<Room>, from: Option<IpAddr>, kind: Kind) -> Option<Visit> {
-        let origin = from.map(Origin::of);
-        room.lock().visits.of(kind).take(origin).ok()?;
-        Some(Visit { room: Arc::clone(room), origin, kind })
+        let origin = Origin::of(from);
+        room.lock().visits.leavers.take(Some(origin)).ok()?;
+        Some(Visit { room: Arc::clone(room), kind: Kind::Leaver(origin) })
     }
 }
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        self.room.lock().visits.of(self.kind).give_back(self.origin);
+        let mut state = self.room.lock();
+        match self.kind {
+            Kind::Visitor(id) => state.visits.visitors.retain(|visitor| visitor.id != id),
+            Kind::Leaver(origin) => state.visits.leavers.give_back(Some(origin)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn who_has_come_first_goes_first_for_one_of_its_address_or_of_too_many() {
+        let mut visits = Visits::new();
+        let mut add = |id: usize, host: u8| {
+            let origin = Some(Origin::of(Ipv4Addr::new(192, 0, 2, host).into()));
+            let visitor = Visitor { id: ConnectionId(id as u64), origin, connection: Weak::new() };
+            visits.add(visitor).map(|first| first.id.0)
+        };
+        assert!((0..VISITORS_PER_ADDRESS).all(|id| add(id, 1).is_none()));
+        assert_eq!(add(100, 1), Some(0));
+        assert!((VISITORS_PER_ADDRESS..VISITORS).all(|id| add(id, id as u8 + 2).is_none()));
+        assert_eq!(add(101, 200), Some(1));
+        assert_eq!(add(102, 1), Some(2));
+        assert_eq!(add(103, 1), Some(3));
     }
 }

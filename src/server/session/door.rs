@@ -5,13 +5,15 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use super::{LINGER, Next, Session, Standing};
-use crate::protocol::GRACE;
 use crate::protocol::reply::{self, Notice, Refusal};
 use crate::protocol::request::{self, Request};
 use crate::protocol::tag::Token;
 use crate::server::kinds::TURNED_AWAY;
 use crate::server::system::instant;
 use crate::server::visit::Visit;
+
+/// How long a client is waited for that sends something as soon as it is connected.
+const WITH_IT: Duration = Duration::from_millis(50);
 
 /// How much is read to see whether it is a member that comes back, in bytes: `/tags`, and `/resume` with the
 /// longest of arguments.
@@ -28,41 +30,56 @@ enum Opening {
 }
 
 impl Session {
-    /// Turns the client away, which has sent that much, unless it takes a member's place over. It may ask
-    /// for that before it is told that there is no place, and behind that.
+    /// Turns the client away, which has sent that much, unless it takes a member's place over, or one has
+    /// become free. A member may ask before it is told that there is no place, and behind that.
     pub(super) fn at_the_door(&mut self, mut bytes: Vec<u8>, why: &Refusal<'_>) -> Next {
         if self.visit.is_none() {
-            self.visit = Visit::of_refused(&self.room, Some(self.connection.peer().ip()));
+            let from = Some(self.connection.peer().ip());
+            self.visit = Some(Visit::of_refused(&self.room, from, &self.connection));
         }
-        let may_wait = self.visit.is_some() && self.room.may_be_taken_over();
-        let waits = if may_wait { &[GRACE, LINGER][..] } else { &[] };
-        for (tries, &wait) in waits.iter().enumerate() {
-            match self.read_opening(&mut bytes, wait) {
-                Opening::Unfinished if tries == 0 => self.refuse(why),
-                Opening::Unfinished => return self.see_out(),
-                Opening::Resume(token, length) if self.room.may_take_over(token) => {
-                    match self.come_back(&bytes, length) {
-                        Some(next) => return next,
-                        None => break,
-                    }
-                }
-                Opening::Resume(..) | Opening::Other => break,
+        let waits = if self.room.may_be_taken_over() { &[WITH_IT, LINGER][..] } else { &[WITH_IT] };
+        let mut is_told = false;
+        for &wait in waits {
+            let opening = self.read_opening(&mut bytes, wait);
+            let comes_back = matches!(opening, Opening::Resume(..));
+            if (comes_back || !is_told) && self.takes_place_late() {
+                self.connection.tell(Notice::Banner);
+                return self.chunk(&bytes);
             }
+            match opening {
+                Opening::Unfinished if !is_told => self.connection.tell(why),
+                Opening::Resume(token, length) if self.room.may_take_over(token) => {
+                    if let Some(next) = self.come_back(&bytes, length) {
+                        return next;
+                    }
+                    is_told = false;
+                    break;
+                }
+                Opening::Unfinished | Opening::Resume(..) | Opening::Other => {
+                    is_told &= !comes_back;
+                    break;
+                }
+            }
+            is_told = true;
         }
-        self.refuse(why);
-        self.see_out()
-    }
-
-    fn refuse(&self, why: &Refusal<'_>) {
+        if !is_told {
+            self.connection.tell(why);
+        }
         let (peer, words) = (self.connection.peer(), why.to_string());
         log::warn!(target: TURNED_AWAY, "{peer} was refused: {}", reply::words(&words));
-        self.connection.tell(why);
-    }
-
-    fn see_out(&mut self) -> Next {
         self.standing = Standing::Gone;
         self.connection.finish();
         Next::Leave
+    }
+
+    /// Whether there is a place by now, which the client has then.
+    fn takes_place_late(&mut self) -> bool {
+        let Standing::Seated(seat) = &mut self.standing else { return false };
+        let is_seated = seat.take_late();
+        if is_seated {
+            self.visit = None;
+        }
+        is_seated
     }
 
     /// Lets the member in again whose first bytes say that it is one; `None` if it is too late for that.

@@ -51,12 +51,13 @@ impl Session {
         if self.form == Form::Tagged || self.is_late {
             return true;
         }
-        let is_lost = instant() - gone_since >= self.limits.last_words;
+        let is_late = instant() - gone_since >= self.limits.last_words;
+        let is_lost = is_late || self.room.has_lacked_place_since(gone_since);
         if is_lost && let Standing::Joined(member) = &self.standing {
+            let why = if is_late { "its time is up" } else { "its place is needed" };
             log::info!(
-                "{} is gone and had sent more than can be said in {} s; the rest is lost",
-                member.name(),
-                self.limits.last_words.as_secs()
+                "{} is gone, and {why}: the rest of what it had sent is lost",
+                member.name()
             );
         }
         is_lost
