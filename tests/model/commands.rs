@@ -38,7 +38,7 @@ const BAD: [(&str, &str); 10] = [
     ("Guest1", "/nick: the server alone gives names like Guest1"),
     (
         "ali\u{1a65}ce",
-        "/nick: a name cannot have '\\u{1a65}' there: it goes with letters of its own script",
+        "/nick: a name cannot have U+1A65 there: it goes with letters of its own script",
     ),
     ("\u{1d43}", "/nick: a name cannot have '\u{1d43}' in it: write a"),
     ("c<d", "/nick: a name cannot have '<' in it: letters, digits, _, - and . can be"),
