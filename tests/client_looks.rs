@@ -3,6 +3,7 @@
 mod common;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use common::alice::alice;
 
@@ -36,6 +37,8 @@ fn the_bell_rings_for_what_it_is_told_to() {
         for line in ["<bob> hi\n", "<bob> Alice: you there?\n", "[bob -> you] psst\n"] {
             server.say(line);
             terminal.shows(&[line.trim_end(), "alice> |"]);
+            // It rings once a second at most.
+            std::thread::sleep(Duration::from_millis(1100));
         }
         server.say("-- bob left\n");
         terminal.shows(&["-- bob left", "alice> |"]);

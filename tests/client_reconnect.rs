@@ -354,7 +354,7 @@ fn who_leaves_while_away_leaves_at_once_and_is_told_what_was_not_sent() {
 }
 
 #[test]
-fn the_name_that_is_kept_is_the_one_that_was_wanted() {
+fn the_name_that_is_kept_is_the_one_that_it_had() {
     let peer = Peer::listen();
     let mut terminal = start(&folder("wanted"), &peer, SIZE, &[]);
     let mut server = peer.accept();
@@ -364,7 +364,8 @@ fn the_name_that_is_kept_is_the_one_that_was_wanted() {
     server.hear("/who\n");
     terminal.shows(&["-- you are alice2, alone here", "alice2> |"]);
     server.close();
-    accept_anew(&peer, "alice", 0);
+    accept_anew(&peer, "alice2", 0);
+    terminal.shows_what("she is called so again", |rows| rows.ends_with("alice2> |"));
 }
 
 #[test]

@@ -245,6 +245,14 @@ fn where_nobody_answers_the_screen_says_who_is_tried() {
 #[test]
 fn ctrl_c_is_one_farewell_and_a_clean_end() {
     let (mut terminal, mut server) = alice("ctrl_c_once", 50, 6);
+    terminal.press("half a line\x03\x03");
+    assert_eq!(server.hear_the_end(), "/quit\n");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn ctrl_c_gives_the_line_up_before_it_leaves() {
+    let (mut terminal, mut server) = alice("ctrl_c_twice", 50, 6);
     terminal.press("half a line\x03");
     terminal.shows(&["Ctrl+C again leaves> |"]);
     terminal.press("\x1b[A");

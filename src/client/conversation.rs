@@ -210,11 +210,12 @@ impl Conversation {
     }
 
     fn ignore(&mut self, name: Name) -> Answer<'static> {
-        let me = self.roster.me().map(Likeness::of);
-        if me.is_some_and(|me| me.is_same_word(&name.likeness())) {
+        let (me, likeness) = (self.roster.me().map(Likeness::of), name.likeness());
+        if me.is_some_and(|me| me.is_same_word(&likeness)) {
             return Answer::IsYou;
         }
         match self.ignored.add(name.clone()) {
+            Change::Made if self.roster.has_nobody_called(&likeness) => Answer::WillBeIgnored(name),
             Change::Made => Answer::IsIgnored(name),
             Change::Needless => Answer::IsIgnoredAlready(name),
         }
@@ -589,6 +590,16 @@ mod tests {
         assert_eq!(conversation.typed("/ignore"), "-- ignored: robert");
         assert_eq!(conversation.typed("/unignore ROBERT"), "-- ROBERT is not ignored any more");
         assert!(!conversation.hear("<robert> me again").text.is_empty());
+    }
+
+    #[test]
+    fn who_is_not_here_is_ignored_and_that_is_told() {
+        let mut conversation = Conversation::of_alice(Colours::None);
+        conversation.hear("-- 2 here: alice, bob");
+        let told = "-- nobody here is called Bbo; who comes under that name is ignored, on this screen alone";
+        assert_eq!(conversation.typed("/ignore Bbo"), told);
+        assert_eq!(conversation.typed("/ignore BOB"), "-- BOB is ignored, on this screen alone");
+        assert_eq!(conversation.hear("<bbo> hi"), Shown::default());
     }
 
     #[test]

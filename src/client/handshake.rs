@@ -50,6 +50,9 @@ pub(super) struct Ticket {
 pub(super) struct Handshake {
     /// The name that the user wants, if there is one.
     wanted: Option<Name>,
+    /// The name that we had on the connection before, if it is another one that can be asked for. It is
+    /// asked for first, or two who come back at a time could swap their names.
+    had: Option<Name>,
     /// With what to take up the session that we had, if we had one.
     ticket: Option<Ticket>,
     stage: Stage,
@@ -65,7 +68,7 @@ enum Stage {
     Banner,
     /// The server was asked to take up our session.
     Resuming,
-    /// This name was asked for, as the attempt of that number.
+    /// This name was asked for, as the attempt of that number; 0 is the name that we had.
     Asking(Name, usize),
     /// The server is about to give us a name.
     Unnamed,
@@ -120,7 +123,26 @@ pub(super) enum Turn {
 
 impl Handshake {
     pub(super) fn new(wanted: Option<Name>, ticket: Option<Ticket>) -> Handshake {
-        Handshake { wanted, ticket, stage: Stage::Banner, has_knocked: false, is_guest: false }
+        Handshake {
+            wanted,
+            had: None,
+            ticket,
+            stage: Stage::Banner,
+            has_knocked: false,
+            is_guest: false,
+        }
+    }
+
+    /// The first words over another connection, of one who was called so.
+    pub(super) fn again(
+        wanted: Option<Name>,
+        called: Option<&str>,
+        ticket: Option<Ticket>,
+    ) -> Handshake {
+        let had = called.and_then(|name| Name::parse(name).ok());
+        // The server alone gives those of guests.
+        let had = had.filter(|had| !had.likeness().is_guests() && Some(had) != wanted.as_ref());
+        Handshake { had, ..Handshake::new(wanted, ticket) }
     }
 
     /// Takes the server's next line, without its tag.
@@ -252,12 +274,13 @@ impl Handshake {
     }
 
     fn ask_for_name(&mut self) -> Option<String> {
-        let Some(name) = self.wanted.clone() else {
+        let first = self.had.clone().map(|had| (had, 0));
+        let Some((name, attempt)) = first.or_else(|| Some((self.wanted.clone()?, 1))) else {
             self.stage = Stage::Unnamed;
             return None;
         };
         let ask = format!("{} {name}", Command::Nick.word());
-        self.stage = Stage::Asking(name, 1);
+        self.stage = Stage::Asking(name, attempt);
         Some(ask)
     }
 
@@ -308,8 +331,11 @@ fn refuses_tags(line: &str) -> bool {
     line.starts_with("!! /tags")
 }
 
-/// The name with the number after it, and without its end if it would be too long.
+/// The name with the number after it, if that is not 1, and without its end if it would be too long.
 fn numbered(name: &Name, number: usize) -> Option<Name> {
+    if number == 1 {
+        return Some(name.clone());
+    }
     let number = number.to_string();
     let kept = name.as_str().graphemes(true).take(MAX_CHARACTERS - number.len());
     Name::parse(&(kept.collect::<String>() + &number)).ok()
@@ -594,6 +620,23 @@ mod tests {
             let (_, handshake) = play(None, None, &[BANNER, guest, line]);
             assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
         }
+    }
+
+    #[test]
+    fn the_name_that_we_had_is_asked_for_before_the_one_that_was_wanted() {
+        let asks = |called: &str, taken: &[&str]| {
+            let mut handshake = Handshake::again(Some(name("alice")), Some(called), None);
+            let mut asks = handshake.receive(Body::Line(BANNER), Form::Plain).asks;
+            for taken in taken {
+                let line = Refusal::NameTaken(&name(taken)).to_string();
+                asks.extend(handshake.receive(Body::Line(&line), Form::Tagged).asks);
+            }
+            asks.split_off(1)
+        };
+        let all = ["/nick alice2", "/nick alice", "/nick alice2", "/nick alice3"];
+        assert_eq!(asks("alice2", &["alice2", "alice", "alice2"]), all);
+        assert_eq!(asks("alice", &[]), ["/nick alice"]);
+        assert_eq!(asks("guest3", &["alice"]), ["/nick alice", "/nick alice2"]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) struct Standing {
     token: Option<Token>,
     /// The last event of the session that has come.
     seen: Seq,
-    /// The name to ask for on the next connection.
+    /// The name that the user wants.
     name: Option<Name>,
     /// The name that we have, as the server spells it.
     called: Option<String>,
@@ -115,7 +115,7 @@ impl Standing {
     /// There is another connection, and the first words begin anew.
     pub(super) fn begin_again(&mut self, now: Instant) {
         let ticket = self.token.map(|token| Ticket { token, seen: self.seen });
-        self.handshake = Handshake::new(self.name.clone(), ticket);
+        self.handshake = Handshake::again(self.name.clone(), self.called.as_deref(), ticket);
         self.form = Form::Plain;
         self.clock = Clock::default();
         self.course = Course::Fresh;

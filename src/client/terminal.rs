@@ -50,6 +50,9 @@ const STALLED: Duration = Duration::from_secs(1);
 
 type Out = Box<dyn Write + Send>;
 
+/// How long the bell is silent after it has rung for something that came: many lines are no alarm.
+const BELL_REST: Duration = Duration::from_secs(1);
+
 /// The terminal that the program runs in.
 pub(super) struct Terminal {
     turn: Mutex<()>,
@@ -72,6 +75,8 @@ struct Face {
     over: usize,
     /// Whether a paste has begun that does not end.
     is_pasting: bool,
+    /// When the bell rang last for something that came.
+    rang: Option<Instant>,
 }
 
 /// What the bell says.
@@ -92,6 +97,7 @@ impl Terminal {
             question: None,
             over: 0,
             is_pasting: false,
+            rang: None,
         };
         let (turn, face) = (Mutex::default(), Mutex::new(face));
         Terminal { turn, face, bell, answers: AtomicBool::new(true) }
@@ -287,7 +293,8 @@ impl Output for Terminal {
                 conversation.receive(line, received.server, at.of(said), shown);
             }
         });
-        if self.rings_for(alert) {
+        if self.rings_for(alert) && face.rang.is_none_or(|rang| rang.elapsed() >= BELL_REST) {
+            face.rang = Some(Instant::now());
             face.screen.ring();
         }
         face.repaint()

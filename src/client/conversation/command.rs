@@ -129,6 +129,8 @@ pub(super) enum Answer<'a> {
     AreIgnored(Vec<&'a str>),
     /// From now on.
     IsIgnored(Name),
+    /// From now on, though nobody here is called so.
+    WillBeIgnored(Name),
     /// It was so before.
     IsIgnoredAlready(Name),
     /// From now on.
@@ -149,6 +151,10 @@ impl fmt::Display for Answer<'_> {
             Answer::AreIgnored(names) if names.is_empty() => write!(f, "-- nobody is ignored"),
             Answer::AreIgnored(names) => write!(f, "-- ignored: {}", names.join(", ")),
             Answer::IsIgnored(name) => write!(f, "-- {name} is ignored, on this screen alone"),
+            Answer::WillBeIgnored(name) => write!(
+                f,
+                "-- nobody here is called {name}; who comes under that name is ignored, on this screen alone"
+            ),
             Answer::IsIgnoredAlready(name) => write!(f, "!! /ignore: {name} is ignored already"),
             Answer::IsIgnoredNoMore(name) => write!(f, "-- {name} is not ignored any more"),
             Answer::IsNotIgnored(name) => write!(f, "!! /unignore: {name} is not ignored"),

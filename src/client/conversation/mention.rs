@@ -3,9 +3,11 @@
 //! A name may have `-` and `.` in it and at its end, where prose has them too: `alice.` and
 //! `alice--` speak of alice, `alice.example` and `alice-2` do not. Chinese, Japanese, Thai and
 //! others put no blanks between words, and Korean puts endings to names, so there a name needs
-//! nothing around it.
+//! nothing around it. Nobody is meant by a part of a URL, a path, an e-mail address or an option. A name of
+//! one letter is a word or a variable to most, so it counts only where somebody is spoken to: `t:`, `@t`.
 
 use memchr::memchr2_iter;
+use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use crate::protocol::text::fold;
@@ -13,7 +15,7 @@ use crate::protocol::text::fold;
 /// A name that is looked for.
 #[derive(Debug)]
 pub(super) struct Mention {
-    /// Without case.
+    /// Without case and accents.
     name: String,
     /// What its first and last characters are to their neighbours.
     edges: [Edge; 2],
@@ -32,7 +34,7 @@ enum Edge {
 
 impl Mention {
     pub(super) fn of(name: &str) -> Mention {
-        let name = fold(name);
+        let name = plain(name);
         let edges = match (name.chars().next(), name.chars().next_back(), name.chars().count()) {
             (Some(first), Some(last), 2..) => [edge(first), edge(last)],
             _ => [Edge::Alone; 2],
@@ -43,7 +45,7 @@ impl Mention {
     /// Whether `text` has the name in it, in any case.
     pub(super) fn is_in(&self, text: &str) -> bool {
         if !text.is_ascii() {
-            let text = fold(text);
+            let text = plain(text);
             let mut found = text.match_indices(&self.name).map(|(at, _)| at);
             return found.any(|at| self.is_apart(&text, at));
         }
@@ -55,14 +57,40 @@ impl Mention {
         })
     }
 
-    /// Whether the name, which stands in `text` at that byte, is no part of a longer word.
+    /// Whether the name, which stands in `text` at that byte, is no part of a longer word, nor of
+    /// something that is no word.
     fn is_apart(&self, text: &str, at: usize) -> bool {
-        let before = text[..at].chars().rev();
-        let after = text[at + self.name.len()..].chars();
+        let (before, after) = (&text[..at], &text[at + self.name.len()..]);
         let [first, last] = self.edges;
-        !joins(before, first, |c| matches!(c, '-' | '.' | '\'' | '’'))
-            && !joins(after, last, |c| matches!(c, '-' | '.'))
+        let is_word = !joins(before.chars().rev(), first, |c| matches!(c, '-' | '.' | '\'' | '’'))
+            && !joins(after.chars(), last, |c| matches!(c, '-' | '.'));
+        let before = before.rsplit(char::is_whitespace).next().unwrap_or_default();
+        let after = after.split(char::is_whitespace).next().unwrap_or_default();
+        let is_meant = first != Edge::Alone || before == "@" || after.starts_with(':');
+        is_word && is_meant && !is_of_address(before, after)
     }
+}
+
+/// Text without its case, and without the accents that many leave out of a name.
+fn plain(text: &str) -> String {
+    let folded = fold(text);
+    if folded.is_ascii() {
+        return folded;
+    }
+    folded.nfd().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).nfc().collect()
+}
+
+/// Whether what stands between these belongs to a URL, a path, an e-mail address or an option. Both
+/// reach as far as the next blank.
+fn is_of_address(before: &str, after: &str) -> bool {
+    let is_of_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let is_url = before.contains("://");
+    let is_path = before.ends_with(['/', '\\'])
+        && (before.starts_with(['/', '~', '.', '\\']) || before.matches(['/', '\\']).count() > 1);
+    let is_mail = after.strip_prefix('@').is_some_and(|host| is_of_word(host.chars().next()))
+        || before.strip_suffix('@').is_some_and(|name| is_of_word(name.chars().next_back()));
+    let is_option = before.starts_with("--") && before.chars().all(|c| c == '-');
+    is_url || is_path || is_mail || is_option
 }
 
 /// Whether the characters next to a name, nearest first, belong to the same word. `links` says
@@ -141,13 +169,14 @@ mod tests {
             ("bob.", &["bob. hi", "is it bob.?", "BOB..", "(bob.)"]),
             ("x-", &["x- hi", "x-, hi", "x-"]),
             ("a.b", &["so a.b said", "A.B."]),
-            ("Zo\u{eb}", &["zo\u{eb}!", "ZO\u{cb}", "Zoe\u{308}: hi"]),
+            ("Zo\u{eb}", &["zo\u{eb}!", "ZO\u{cb}", "Zoe\u{308}: hi", "hi zoe", "Zoé?"]),
+            ("\u{130}lker", &["ilker: hi", "\u{130}LKER", "I\u{307}lker"]),
             ("σας", &["ΣΑΣ"]),
             ("李雷", &["李雷你好", "你好李雷", "@李雷 x", "问李雷吧"]),
-            ("李", &["李,你好", "李"]),
+            ("李", &["李:你好", "@李 你好"]),
             ("민수", &["민수야", "민수는 어디"]),
             ("สมชาย", &["คุณสมชายครับ"]),
-            ("t", &["t: hi", "ask t"]),
+            ("t", &["t: hi", "hi @t", "@t, hi", "(t: hi)"]),
             ("straße", &["STRASSE", "strasse!"]),
         ];
         for (name, texts) in mentions {
@@ -172,17 +201,23 @@ mod tests {
                     "mary-alice",
                     "alice.example.org",
                     "bob@www.alice.org",
-                    "alicé alice\u{301}",
                     "\u{e9}alice",
+                    "https://example.org/alice",
+                    "see http://alice/ and ssh://alice@host",
+                    "/home/alice/x and ~/alice, ./alice",
+                    "C:\\Users\\alice",
+                    "alice@example.org",
+                    "bob@alice",
+                    "--alice=1 --alice",
                     "bob",
                 ],
             ),
             ("bob.", &["bob", "bob.x", "bob: hi"]),
             ("x-", &["x-ray", "x", "ax-"]),
-            ("t", &["don't", "don’t", "it", "t-shirt"]),
-            ("李", &["李雷", "你李"]),
+            ("t", &["don't", "don’t", "it", "t-shirt", "ask t", "t", "for t in x", "x@t"]),
+            ("李", &["李雷", "你李", "李,你好", "李"]),
             ("李雷", &["李 雷", "雷"]),
-            ("Zo\u{eb}", &["Zoe", "Zo\u{eb}lle"]),
+            ("Zo\u{eb}", &["Zo", "Zo\u{eb}lle", "zoelle"]),
         ];
         for (name, texts) in others {
             for text in *texts {

@@ -22,6 +22,8 @@ pub(super) struct Roster {
     members: HashMap<String, Member>,
     /// The part of an answer to `/who` that has come, while there is more to come.
     listing: Vec<String>,
+    /// An answer to `/who` has come, so whoever is not known is not here.
+    is_complete: bool,
     /// How often somebody has spoken.
     spoken: u64,
 }
@@ -65,6 +67,12 @@ impl Roster {
         self.members.get(name)
     }
 
+    /// Whether it is known that nobody here is called so.
+    pub(super) fn has_nobody_called(&self, likeness: &Likeness) -> bool {
+        let is_called_so = |member: &Member| member.likeness.is_same_word(likeness);
+        self.is_complete && !self.members.values().any(is_called_so)
+    }
+
     /// Those who are wanted: who spoke last comes first, and then the alphabet decides.
     pub(super) fn names(&self, who: Who) -> Vec<&str> {
         let wanted = |(name, member): &(&String, &Member)| {
@@ -96,6 +104,7 @@ impl Roster {
                 // The first word of a connection: who was here before may be gone.
                 self.members.clear();
                 self.listing.clear();
+                self.is_complete = false;
                 self.rename_me(name);
             }
             News::YouAreNow(name) => self.rename_me(name),
@@ -106,6 +115,7 @@ impl Roster {
             News::IsNow { old, new } => self.rename(old, new),
             News::Here(names) => {
                 self.listing.clear();
+                self.is_complete = true;
                 self.list(names);
             }
             News::More(names) if !self.listing.is_empty() => self.list(names),
