@@ -77,6 +77,9 @@ use receiver::Receiver;
 use terminal::Terminal;
 use way_out::{End, WayOut};
 
+/// How large the log becomes before it begins anew, in bytes. One older one is kept.
+const MOST_LOGGED: u64 = 10 * 1024 * 1024;
+
 /// What the client is to do, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -254,7 +257,7 @@ fn begin_log<O: Output + 'static>(config: &Config, output: &Arc<O>) {
     }
     let output = Arc::clone(output);
     let on_trouble = move |problem: Problem| output.notice(&problem.to_string());
-    match LogFile::open(&config.log_file) {
+    match LogFile::open(&config.log_file).and_then(|file| file.with_most(MOST_LOGGED)) {
         Ok(file) => logging::to_file(file, config.log_level, Box::new(on_trouble)),
         Err(why) => {
             on_trouble(Problem::LogLost { path: config.log_file.display().to_string(), why });

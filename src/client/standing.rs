@@ -30,6 +30,11 @@ pub(super) struct Standing {
     token: Option<Token>,
     /// The last event of the session that has come.
     seen: Seq,
+    /// When that happened, by the server's clock.
+    seen_at: Millis,
+    /// The last event that was shown in the session before, and when that happened, until its replay is
+    /// over.
+    shown: Option<(Seq, Millis)>,
     /// The name that the user wants.
     name: Option<Name>,
     /// The name that we have, as the server spells it.
@@ -92,6 +97,9 @@ pub(super) enum News {
     Refused(Vec<Vec<u8>>),
 }
 
+/// What stands above the replay for one who has seen a part of it.
+const NOT_SEEN: &str = "-- of the last lines, those that you have not seen:";
+
 impl Standing {
     pub(super) fn new(name: Option<Name>) -> Standing {
         Standing {
@@ -101,6 +109,8 @@ impl Standing {
             clock: Clock::default(),
             token: None,
             seen: 0,
+            seen_at: Millis::MIN,
+            shown: None,
             name,
             called: None,
             course: Course::Fresh,
@@ -139,6 +149,9 @@ impl Standing {
         }
         let mut heard = Heard::default();
         self.take(body, at, &mut heard);
+        if let (Some(tag), Body::Line(line)) = (tag, body) {
+            self.leave_out_shown(tag, line, &mut heard);
+        }
         let form = if tag.is_some() { Form::Tagged } else { Form::Plain };
         let Reaction { interest, asks, turn } = self.handshake.receive(body, form);
         if interest == Interest::Hidden && !heard.is_fact {
@@ -179,8 +192,24 @@ impl Standing {
         let is_earlier = matches!(body, Body::Line(line) if line.starts_with("| "));
         if let Some(seq) = tag.seq
             && !is_earlier
+            && seq > self.seen
         {
-            self.seen = self.seen.max(seq);
+            (self.seen, self.seen_at) = (seq, tag.at);
+        }
+    }
+
+    /// What was shown in the session before is not shown again in the replay of the next one.
+    fn leave_out_shown(&mut self, tag: Tag, line: &str, heard: &mut Heard<'_>) {
+        let Some((seq, at)) = self.shown else { return };
+        if line.starts_with("| ") {
+            // A server that was started anew begins to count anew, and what it tells is later.
+            let is_shown = tag.seq.is_some_and(|it| it <= seq) && tag.at <= at;
+            heard.line.take_if(|_| is_shown);
+        } else if reply::begins_replay(line) {
+            heard.line.iter_mut().for_each(|line| line.text = Cow::Borrowed(NOT_SEEN));
+        } else if reply::your_name(line).is_none() {
+            // What is shown later was asked for.
+            self.shown = None;
         }
     }
 
@@ -257,6 +286,7 @@ impl Standing {
                 heard.news.push(News::Resumed);
             }
             Turn::Anew => {
+                self.shown = (self.seen > 0).then_some((self.seen, self.seen_at));
                 (self.token, self.seen) = (None, 0);
                 let too_late = self.outbox.has_tried_to_quit();
                 let again = self.outbox.begin_anew(now);
@@ -360,6 +390,39 @@ mod tests {
         assert_eq!(standing.hears(&lines), ["-- welcome back, alice", "Resumed"]);
         assert!(standing.has_got_further());
         assert_eq!(standing.outbox.unsaid(), 0);
+    }
+
+    #[test]
+    fn what_was_shown_is_not_shown_again_by_the_next_session() {
+        let replay = [
+            BANNER,
+            "@- 1790000090000 !! /resume: nobody here can be resumed with that token",
+            "@- 1790000090000 -- you are alice, with 1 other here",
+            "@- 1790000090000 -- the last 3 lines:",
+            "@5 1790000010500 | 12:00 <bob> old",
+            "@7 1790000020000 | 12:01 <bob> missed",
+            "@- 1790000090000 -- you are up to date",
+        ];
+        let again = |standing: &mut Standing| {
+            standing.lose();
+            standing.begin_again(Instant::now());
+            standing.hears(&replay)
+        };
+        let mut standing = alice();
+        standing.hears(&["@6 1790000010600 <bob> new"]);
+        let told = again(&mut standing);
+        let seen: Vec<_> = told.iter().filter(|line| line.contains("<bob>")).collect();
+        assert_eq!(seen, ["| 12:01 <bob> missed"], "{told:?}");
+        assert!(told.contains(&NOT_SEEN.to_owned()), "{told:?}");
+        // What is asked for is shown.
+        let asked = ["@- 1790000091000 -- the last line:", "@5 1790000010500 | 12:00 <bob> old"];
+        let shown = standing.hears(&asked);
+        assert_eq!(shown, ["-- the last line:", "| 12:00 <bob> old"]);
+        // Another server has other events of the same numbers.
+        let mut standing = alice();
+        standing.hears(&["@6 1790000010100 <bob> before all that"]);
+        let told = again(&mut standing);
+        assert_eq!(told.iter().filter(|line| line.contains("<bob>")).count(), 2, "{told:?}");
     }
 
     #[test]

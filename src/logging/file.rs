@@ -27,6 +27,8 @@ pub struct LogFile {
     looked: Instant,
     /// Somebody wants it to be opened anew.
     reopen: Arc<AtomicBool>,
+    /// With how many bytes it gives way to a new one, if it does.
+    most: Option<u64>,
 }
 
 /// What tells a file from others, whatever its name: its device and its number there.
@@ -46,7 +48,35 @@ impl LogFile {
         let file = open(path)?;
         let id = id(&file.metadata());
         let (path, looked, reopen) = (path.to_owned(), Instant::now(), Arc::default());
-        Ok(LogFile { path, file, id, waits: false, looked, reopen })
+        Ok(LogFile { path, file, id, waits: false, looked, reopen, most: None })
+    }
+
+    /// The same file, which is renamed and begun anew where it has `most` bytes or more: now, or by the
+    /// second in which it comes to that. Its name gets `.1` at the end, and one such is kept.
+    ///
+    /// # Errors
+    ///
+    /// It has as many, and cannot be renamed.
+    pub fn with_most(mut self, most: u64) -> io::Result<LogFile> {
+        self.most = Some(most);
+        if self.is_full() {
+            self.give_way()?;
+        }
+        Ok(self)
+    }
+
+    fn is_full(&self) -> bool {
+        let is_full = |most: u64| {
+            self.file.metadata().is_ok_and(|found| found.is_file() && found.len() >= most)
+        };
+        self.most.is_some_and(is_full)
+    }
+
+    fn give_way(&mut self) -> io::Result<()> {
+        let mut old = self.path.clone().into_os_string();
+        old.push(".1");
+        fs::rename(&self.path, old)?;
+        self.open_anew()
     }
 
     /// The path.
@@ -101,7 +131,12 @@ impl Place for LogFile {
         }
         self.looked = now;
         let is_due = is_wanted || is_in_trouble || self.is_elsewhere();
-        Some(if is_due { self.open_anew() } else { Ok(()) })
+        Some(match is_due {
+            true => self.open_anew(),
+            // Not where another program that shares it has done so.
+            false if self.is_full() => self.give_way(),
+            false => Ok(()),
+        })
     }
 
     /// Only where nobody has written behind them.
@@ -164,6 +199,27 @@ mod tests {
 
     fn write(log: &mut LogFile, text: &str) {
         log.write_all(text.as_bytes()).expect("there is space");
+    }
+
+    #[test]
+    fn a_file_that_is_full_gives_way_to_a_new_one_and_the_last_is_kept() {
+        let folder = std::env::temp_dir().join(format!("chatroom-full-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder of ours");
+        let (path, old) = (folder.join("log"), folder.join("log.1"));
+        let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+        let mut log = LogFile::open(&path).and_then(|log| log.with_most(8)).expect("a file");
+        let mut now = log.looked;
+        for line in ["one\n", "two\n", "three\n", "four\n", "five\n"] {
+            now += LOOK;
+            log.look(now, false).expect("it looks").expect("a file");
+            log.write_all(line.as_bytes()).expect("there is space");
+        }
+        assert_eq!((read(&old), read(&path)), ("three\nfour\n".to_owned(), "five\n".to_owned()));
+        // One that is full already does so at once.
+        fs::write(&path, "much more\n").expect("ours");
+        drop(LogFile::open(&path).and_then(|log| log.with_most(8)).expect("a file"));
+        assert_eq!((read(&old), read(&path)), ("much more\n".to_owned(), String::new()));
+        fs::remove_dir_all(&folder).expect("ours");
     }
 
     #[test]

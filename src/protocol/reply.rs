@@ -380,6 +380,12 @@ pub fn is_room_full(line: &str) -> bool {
     })
 }
 
+/// Whether `line` stands above lines that are shown again, the newest ones.
+#[must_use]
+pub fn begins_replay(line: &str) -> bool {
+    line.starts_with("-- the last ") && line.ends_with(':')
+}
+
 /// Whether `line` is something that was said or done just now, for all or in private.
 #[must_use]
 pub fn is_speech(line: &str) -> bool {

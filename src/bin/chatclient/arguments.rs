@@ -78,12 +78,14 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with = "commands")]
     listen: bool,
 
-    /// Append the log to this file
+    /// Append the log to this file; at 10 MB it becomes FILE.1, of which one is kept
     #[arg(long, value_name = "FILE", default_value = "client.log")]
+    #[arg(env = "CHATROOM_LOG_FILE", hide_env_values = true)]
     log_file: PathBuf,
 
     /// How much to log: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = arguments::log_level)]
+    #[arg(env = "CHATROOM_LOG_LEVEL", hide_env_values = true)]
     log_level: LevelFilter,
 }
 
