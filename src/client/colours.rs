@@ -24,6 +24,8 @@ pub enum ColorChoice {
 pub(super) enum Colours {
     /// None, and nothing bold or dim either: no sequence at all.
     None,
+    /// None, but bold, dim and reverse, which are no colours (no-color.org).
+    Mono,
     /// The basic ones, whose looks are the terminal's choice.
     Sixteen,
     /// The fixed ones of the palette of 256.
@@ -45,7 +47,7 @@ fn colours_on(
     match choice {
         ColorChoice::Never => Colours::None,
         ColorChoice::Always if depth == Colours::None => Colours::Sixteen,
-        ColorChoice::Auto if unwanted() => Colours::None,
+        ColorChoice::Auto if unwanted() && depth != Colours::None => Colours::Mono,
         ColorChoice::Always | ColorChoice::Auto => depth,
     }
 }
@@ -132,6 +134,10 @@ pub(super) enum Style {
     Bold,
     /// Neither bold nor dim.
     Plain,
+    /// With the colours of text and ground exchanged, until [`Upright`](Style::Upright).
+    Reverse,
+    /// Not so any more.
+    Upright,
     /// In a name's colour, until [`Uncoloured`](Style::Uncoloured).
     Name(Ink),
     /// In the colour of errors, until [`Uncoloured`](Style::Uncoloured).
@@ -150,6 +156,9 @@ impl Colours {
             (_, Style::Dim) => "\x1b[2m",
             (_, Style::Bold) => "\x1b[1m",
             (_, Style::Plain) => "\x1b[22m",
+            (_, Style::Reverse) => "\x1b[7m",
+            (_, Style::Upright) => "\x1b[27m",
+            (Colours::Mono, Style::Name(_) | Style::Error | Style::Uncoloured) => return,
             (_, Style::Uncoloured) => "\x1b[39m",
             (_, Style::Reset) => "\x1b[0m",
             (Colours::Sixteen, Style::Name(ink)) => return basic(ink.of_these(&BASIC_NAMES), out),
@@ -185,6 +194,8 @@ pub(super) mod tests {
                 "1" => "{bold}",
                 "2" => "{dim}",
                 "22" => "{plain}",
+                "7" => "{reverse}",
+                "27" => "{upright}",
                 "39" => "{-}",
                 "31" | "38;5;160" => "{red}",
                 _ => "{+}",
@@ -205,7 +216,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_terminal_and_the_user_decide_about_colours() {
-        use Colours::{Many, None, Sixteen};
+        use Colours::{Many, Mono, None, Sixteen};
         // TERM, the other variables, and what auto and always come to.
         type Case = (&'static str, &'static [(&'static str, &'static str)], Colours, Colours);
         let cases: &[Case] = &[
@@ -229,9 +240,10 @@ pub(super) mod tests {
             ("dumb", &[], None, Sixteen),
             ("dumb", &[("COLORTERM", "truecolor")], None, Sixteen),
             ("", &[], None, Sixteen),
-            ("xterm", &[("NO_COLOR", "1")], None, Sixteen),
+            ("xterm", &[("NO_COLOR", "1")], Mono, Sixteen),
+            ("dumb", &[("NO_COLOR", "1")], None, Sixteen),
             ("xterm", &[("NO_COLOR", "")], Sixteen, Sixteen),
-            ("xterm-256color", &[("NO_COLOR", "0")], None, Many),
+            ("xterm-256color", &[("NO_COLOR", "0")], Mono, Many),
         ];
         for (term, others, auto, always) in cases {
             let variables = [&[("TERM", *term)], *others].concat();

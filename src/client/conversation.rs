@@ -453,7 +453,11 @@ mod tests {
                 "{dim}14:02{plain} {bold}* {+}bob{-} greets alice{/}\n",
                 Mention,
             ),
-            ("[bob -> you] x", "{dim}14:02{plain} {bold}[{+}bob{-} -> you] x{/}\n", Mention),
+            (
+                "[bob -> you] x",
+                "{dim}14:02{plain} {bold}{reverse}[{+}bob{-} -> you]{upright} x{/}\n",
+                Mention,
+            ),
             ("[you -> bob] x", "{dim}14:02{plain} {bold}[you -> {+}bob{-}]{plain} x{/}\n", Nothing),
             ("<alice> I am alice", "{dim}14:02{plain} <{+}alice{-}> I am alice{/}\n", Line),
             ("-- alice2 joined", "{dim}14:02 -- alice2 joined{/}\n", Nothing),

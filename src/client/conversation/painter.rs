@@ -56,13 +56,19 @@ pub(super) enum Stress {
     ForUs,
 }
 
-/// How much of something said is bold.
+/// Whether something said is bold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Weight {
     Light,
-    /// What stands before the text.
-    BoldHead,
     Bold,
+}
+
+/// Whether all can read what was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Secrecy {
+    Public,
+    /// What stands before the text is in reverse: nobody takes it for public, or the other way round.
+    Private,
 }
 
 impl Painter {
@@ -81,16 +87,15 @@ impl Painter {
         }
         self.stamp(stamp, out);
         let weight = if stress == Stress::ForUs { Weight::Bold } else { Weight::Light };
-        let mut speech = |before, name: &str, after, text, weight| {
-            self.speech([before, name, after, text], ink(name), weight, out);
+        use Secrecy::{Private, Public};
+        let mut speech = |before, name: &str, after, text, secrecy| {
+            self.speech([before, name, after, text], ink(name), weight, secrecy, out);
         };
         match incoming {
-            Incoming::Said(name, text) => speech("<", name, ">", text, weight),
-            Incoming::Done(name, text) => speech("* ", name, "", text, weight),
-            Incoming::ToYou(name, text) => speech("[", name, " -> you]", text, weight),
-            Incoming::FromYou(name, text) => {
-                speech("[you -> ", name, "]", text, Weight::BoldHead);
-            }
+            Incoming::Said(name, text) => speech("<", name, ">", text, Public),
+            Incoming::Done(name, text) => speech("* ", name, "", text, Public),
+            Incoming::ToYou(name, text) => speech("[", name, " -> you]", text, Private),
+            Incoming::FromYou(name, text) => speech("[you -> ", name, "]", text, Private),
             Incoming::Error(text) => self.error(text, out),
             Incoming::Notice(_)
             | Incoming::Earlier(..)
@@ -148,18 +153,22 @@ impl Painter {
         [before, name, after, text]: [&str; 4],
         ink: Ink,
         weight: Weight,
+        secrecy: Secrecy,
         out: &mut String,
     ) {
-        if weight != Weight::Light {
+        if weight == Weight::Bold {
             self.write(Style::Bold, out);
+        }
+        if secrecy == Secrecy::Private {
+            self.write(Style::Reverse, out);
         }
         out.push_str(before);
         self.write(Style::Name(ink), out);
         out.push_str(name);
         self.write(Style::Uncoloured, out);
         out.push_str(after);
-        if weight == Weight::BoldHead {
-            self.write(Style::Plain, out);
+        if secrecy == Secrecy::Private {
+            self.write(Style::Upright, out);
         }
         out.push(' ');
         out.push_str(text);
@@ -217,7 +226,7 @@ mod tests {
         let cases = [
             ("<bob> hi", "{dim}09:02{plain} <{+}bob{-}> hi{/}\n"),
             ("* bob waits", "{dim}09:02{plain} * {+}bob{-} waits{/}\n"),
-            ("[you -> bob] x", "{dim}09:02{plain} {bold}[you -> {+}bob{-}]{plain} x{/}\n"),
+            ("[you -> bob] x", "{dim}09:02{plain} {reverse}[you -> {+}bob{-}]{upright} x{/}\n"),
             ("-- bob joined", "{dim}09:02 -- bob joined{/}\n"),
             ("!! /msg: no", "{dim}09:02{plain} {bold}{red}!!{-}{plain} /msg: no{/}\n"),
             ("? <bob>", "{dim}09:02{plain} ? <bob>{/}\n"),
@@ -228,7 +237,10 @@ mod tests {
         let cases = [
             ("<bob> hi", "{dim}09:02{plain} {bold}<{+}bob{-}> hi{/}\n"),
             ("* bob waits", "{dim}09:02{plain} {bold}* {+}bob{-} waits{/}\n"),
-            ("[bob -> you] x", "{dim}09:02{plain} {bold}[{+}bob{-} -> you] x{/}\n"),
+            (
+                "[bob -> you] x",
+                "{dim}09:02{plain} {bold}{reverse}[{+}bob{-} -> you]{upright} x{/}\n",
+            ),
         ];
         for (line, expected) in cases {
             assert_eq!(painted(line, Stress::ForUs), expected);
