@@ -22,6 +22,12 @@ fn alice(test: &str, options: &[&str]) -> (Child, ChildStdin, Conversation, Peer
     (child, stdin, server, peer)
 }
 
+/// Ends one that would come back for ever.
+fn kill(mut child: Child) {
+    child.kill().expect("it is ours");
+    child.wait().expect("it is ours");
+}
+
 /// A client in a pipe, and the server that it goes to.
 fn start(test: &str, options: &[&str]) -> (Child, ChildStdin, Peer) {
     let peer = Peer::listen();
@@ -147,9 +153,10 @@ fn the_last_word_on_coming_back_counts() {
     let (child, _stdin, server, _peer) = alice("last", &["--reconnect", "--no-reconnect"]);
     server.close();
     assert_eq!(end(child).0, Some(1));
-    let (_child, _stdin, server, peer) = alice("last", &["--no-reconnect", "--reconnect"]);
+    let (child, _stdin, server, peer) = alice("last", &["--no-reconnect", "--reconnect"]);
     server.close();
     peer.accept_again("alice", 0, 1);
+    kill(child);
 }
 
 #[test]
@@ -268,7 +275,7 @@ fn a_first_connection_that_is_lost_among_the_first_words_costs_nothing_either() 
 
 #[test]
 fn one_that_is_to_come_back_has_more_patience_with_the_banner() {
-    let (_child, mut stdin, peer) = start("slow_banner", &["--reconnect"]);
+    let (child, mut stdin, peer) = start("slow_banner", &["--reconnect"]);
     write(&mut stdin, "one\n");
     let mut server = peer.accept();
     server.say_raw(&BANNER[..20]);
@@ -276,6 +283,7 @@ fn one_that_is_to_come_back_has_more_patience_with_the_banner() {
     server.hear_nothing_for(Duration::from_millis(1500));
     server.say_raw(&BANNER[20..]);
     server.hear("/tags\n/nick alice\n");
+    kill(child);
 }
 
 #[test]

@@ -458,7 +458,11 @@ mod tests {
                 "{dim}14:02{plain} {bold}{reverse}[{+}bob{-} -> you]{upright} x{/}\n",
                 Mention,
             ),
-            ("[you -> bob] x", "{dim}14:02{plain} {bold}[you -> {+}bob{-}]{plain} x{/}\n", Nothing),
+            (
+                "[you -> bob] x",
+                "{dim}14:02{plain} {reverse}[you -> {+}bob{-}]{upright} x{/}\n",
+                Nothing,
+            ),
             ("<alice> I am alice", "{dim}14:02{plain} <{+}alice{-}> I am alice{/}\n", Line),
             ("-- alice2 joined", "{dim}14:02 -- alice2 joined{/}\n", Nothing),
             ("-- bob left: alice!", "{dim}14:02 -- bob left: alice!{/}\n", Nothing),
