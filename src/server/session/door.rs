@@ -37,39 +37,40 @@ impl Session {
             let from = Some(self.connection.peer().ip());
             self.visit = Some(Visit::of_refused(&self.room, from, &self.connection));
         }
-        let waits = if self.room.may_be_taken_over() { &[WITH_IT, LINGER][..] } else { &[WITH_IT] };
-        let mut is_told = false;
-        for &wait in waits {
-            let opening = self.read_opening(&mut bytes, wait);
-            let comes_back = matches!(opening, Opening::Resume(..));
-            if (comes_back || !is_told) && self.takes_place_late() {
-                self.connection.tell(Notice::Banner);
-                return self.chunk(&bytes);
-            }
-            match opening {
-                Opening::Unfinished if !is_told => self.connection.tell(why),
-                Opening::Resume(token, length) if self.room.may_take_over(token) => {
-                    if let Some(next) = self.come_back(&bytes, length) {
-                        return next;
-                    }
-                    is_told = false;
-                    break;
-                }
-                Opening::Unfinished | Opening::Resume(..) | Opening::Other => {
-                    is_told &= !comes_back;
-                    break;
-                }
-            }
-            is_told = true;
+        let first = self.read_opening(&mut bytes, WITH_IT);
+        if let Some(next) = self.comes_in(&first, &bytes) {
+            return next;
         }
-        if !is_told {
-            self.connection.tell(why);
+        self.connection.tell(why);
+        if matches!(first, Opening::Unfinished) && self.room.may_be_taken_over() {
+            let second = self.read_opening(&mut bytes, LINGER);
+            if matches!(second, Opening::Resume(..)) {
+                if let Some(next) = self.comes_in(&second, &bytes) {
+                    return next;
+                }
+                self.connection.tell(why);
+            }
         }
         let (peer, words) = (self.connection.peer(), why.to_string());
         log::warn!(target: TURNED_AWAY, "{peer} was refused: {}", reply::words(&words));
         self.standing = Standing::Gone;
         self.connection.finish();
         Next::Leave
+    }
+
+    /// Lets the client in, which has sent that much: to a place that has become free, or to that of its own
+    /// other connection. `None` if there is neither.
+    fn comes_in(&mut self, opening: &Opening, bytes: &[u8]) -> Option<Next> {
+        if self.takes_place_late() {
+            self.connection.tell(Notice::Banner);
+            return Some(self.chunk(bytes));
+        }
+        match *opening {
+            Opening::Resume(token, length) if self.room.may_take_over(token) => {
+                self.come_back(bytes, length)
+            }
+            Opening::Resume(..) | Opening::Unfinished | Opening::Other => None,
+        }
     }
 
     /// Whether there is a place by now, which the client has then.
