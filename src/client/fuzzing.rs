@@ -369,7 +369,7 @@ impl Desk {
         assert_valid(&self.editor);
         let prompt = question(self.editor.prompt()).unwrap_or_else(|| "alice> ".to_owned());
         self.row.set(text, cursor);
-        let View { before, after } =
+        let View { before, after, .. } =
             self.row.view(&prompt, usize::from(self.screen.size().columns));
         assert!(before.width() + after.width() < usize::from(self.screen.size().columns).max(1));
         self.screen.set_input(text, cursor);

@@ -42,6 +42,8 @@ pub(super) struct Row {
 /// What stands in the row, left to right.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct View {
+    /// How many bytes of what stands before the cursor are the prompt.
+    pub(super) prompt: usize,
     /// The prompt and the text up to the cursor.
     pub(super) before: String,
     /// The text from the cursor on.
@@ -82,7 +84,11 @@ impl Row {
             after = head(after, left.saturating_sub(1));
             more_after = MORE_AFTER;
         }
-        View { before: prompt + more_before + &shown(before), after: shown(after) + more_after }
+        View {
+            prompt: prompt.len(),
+            before: prompt + more_before + &shown(before),
+            after: shown(after) + more_after,
+        }
     }
 
     /// Moves what is shown until the cursor is in it, and no further than it has to. At the left
@@ -197,7 +203,7 @@ mod tests {
         for step in steps {
             let cursor = step.find('|').expect("a cursor in the picture");
             row.set(&step.replace('|', ""), cursor);
-            let View { before, after } = row.view(prompt, columns);
+            let View { before, after, .. } = row.view(prompt, columns);
             let used = width(&before) + width(&after);
             assert!(used < columns.max(1), "{used} of {columns}: {before}|{after}");
             picture = format!("{before}|{after}");

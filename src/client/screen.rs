@@ -35,6 +35,9 @@ const TELL_LESS: &[u8] = if cfg!(windows) { b"" } else { b"\x1b[?1004l\x1b[?2004
 const CUT_OFF: &[u8] = b"\x1b[?7l";
 const WRAP: &[u8] = b"\x1b[?7h";
 
+const BOLD: &[u8] = b"\x1b[1m";
+const PLAIN: &[u8] = b"\x1b[22m";
+
 /// Asks the terminal where its cursor is. On Windows crossterm asks the console.
 const WHERE: &[u8] = if cfg!(windows) { b"" } else { b"\x1b[6n" };
 
@@ -58,6 +61,8 @@ pub struct Screen<W> {
     stage: Stage,
     /// What stands before the input.
     prompt: String,
+    /// Whether that is bold, so that the row is set off from the conversation.
+    is_bold: bool,
     row: Row,
     /// What the next repaint writes before the input row.
     above: Vec<u8>,
@@ -96,6 +101,7 @@ impl<W: Write> Screen<W> {
             size,
             stage: Stage::Absent,
             prompt: "> ".to_owned(),
+            is_bold: false,
             row: Row::default(),
             above: Vec::new(),
             drawn: String::new(),
@@ -155,6 +161,11 @@ impl<W: Write> Screen<W> {
             self.above.extend_from_slice(line.as_bytes());
             self.above.extend_from_slice(b"\r\n");
         }
+    }
+
+    /// Has the prompt painted bold from the next repaint on.
+    pub(super) fn set_off_input(&mut self) {
+        self.is_bold = true;
     }
 
     /// Lets the terminal's bell ring at the next repaint.
@@ -270,9 +281,11 @@ impl<W: Write> Screen<W> {
         }
         bytes.append(&mut self.above);
         let columns = usize::from(self.size.columns);
-        let View { before, after } = self.row.view(&self.prompt, columns);
+        let View { prompt, before, after } = self.row.view(&self.prompt, columns);
         bytes.extend_from_slice(CUT_OFF);
-        bytes.extend_from_slice(before.as_bytes());
+        let (prompt, text) = before.split_at(prompt);
+        let [bold, plain] = if self.is_bold { [BOLD, PLAIN] } else { [&b""[..]; 2] };
+        bytes.extend_from_slice(&[bold, prompt.as_bytes(), plain, text.as_bytes()].concat());
         if !after.is_empty() {
             bytes.extend_from_slice(SAVE_CURSOR);
             bytes.extend_from_slice(after.as_bytes());
@@ -466,7 +479,7 @@ mod tests {
             screen.typed(&format!("{}|{}", &text[..boundary], &text[boundary..]));
             let mut parser = vt100::Parser::new(cells(6), cells(12), 100);
             parser.process(b"\x1b[2;1H<bob> one\r\n");
-            let View { before, after } = screen.row.view("alice> ", 40);
+            let View { before, after, .. } = screen.row.view("alice> ", 40);
             parser.process(format!("{before}\x1b7{after}\x1b8").as_bytes());
             let cursor = parser.screen().cursor_position().1;
             screen.out.parser = parser;

@@ -89,8 +89,12 @@ pub(super) enum Bell {
 impl Terminal {
     /// The terminal, as it is. Lines that are shown before [`begin`](Terminal::begin) wait for it.
     pub(super) fn new(colours: Colours, bell: BellChoice) -> Terminal {
+        let mut screen = Screen::new(standard_output(), size());
+        if colours != Colours::None {
+            screen.set_off_input();
+        }
         let face = Face {
-            screen: Screen::new(standard_output(), size()),
+            screen,
             conversation: Conversation::new(colours),
             presence: Presence::Here,
             waiting: 0,
