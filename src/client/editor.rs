@@ -417,13 +417,15 @@ impl Editor {
     }
 
     fn send(&mut self) -> Outcome {
-        let (lines, are_text) = (self.lines().map(str::to_owned).collect(), self.is_text());
-        let lines: Vec<String> = lines;
+        let lines: Vec<String> = self.lines().map(str::to_owned).collect();
+        let are_text = self.is_text();
         self.recall.add(&lines.join("\n"));
         self.buffer = Buffer::default();
         self.undo = Undo::default();
-        let submission = Submission { lines, are_text };
-        if submission.lines.is_empty() { Outcome::Edited } else { Outcome::Submit(submission) }
+        if lines.is_empty() {
+            return Outcome::Edited;
+        }
+        Outcome::Submit(Submission { lines, are_text })
     }
 
     /// Whether these are lines of a paste of several.

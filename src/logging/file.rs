@@ -130,13 +130,11 @@ impl Place for LogFile {
             return None;
         }
         self.looked = now;
-        let is_due = is_wanted || is_in_trouble || self.is_elsewhere();
-        Some(match is_due {
-            true => self.open_anew(),
-            // Not where another program that shares it has done so.
-            false if self.is_full() => self.give_way(),
-            false => Ok(()),
-        })
+        if is_wanted || is_in_trouble || self.is_elsewhere() {
+            return Some(self.open_anew());
+        }
+        // Not where another program that shares it has done so.
+        Some(if self.is_full() { self.give_way() } else { Ok(()) })
     }
 
     /// Only where nobody has written behind them.

@@ -378,16 +378,21 @@ fn acts_by_itself(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
 }
 
 /// Tells a client that it is not let in, and that nothing more comes.
-pub(crate) fn refuse(connection: &Connection, why: &Refusal<'_>) {
+fn refuse(connection: &Connection, why: &Refusal<'_>) {
+    connection.tell(why);
+    have_refused(connection, why);
+}
+
+/// Logs that a client was told so, and lets it know that nothing more comes.
+fn have_refused(connection: &Connection, why: &Refusal<'_>) {
     let (peer, words) = (connection.peer(), why.to_string());
     log::warn!(target: TURNED_AWAY, "{peer} was refused: {}", reply::words(&words));
-    connection.tell(why);
     connection.finish();
 }
 
 /// Reads on for `patience` at most and throws it away: closing a connection with unread bytes would
 /// reset it, and the client would lose what it was told last.
-pub(crate) fn linger(connection: &Connection, patience: Duration) {
+fn linger(connection: &Connection, patience: Duration) {
     let until = instant() + patience;
     let mut discarded = [0; LINGER_READ];
     for _ in 0..LINGER_READS {

@@ -219,13 +219,7 @@ impl Transcript {
     /// The sealed batches from the one that holds `from` on, of about `most` bytes.
     pub(crate) fn read(&self, from: Seq, most: usize) -> Vec<Arc<Batch>> {
         let start = self.sealed.partition_point(|batch| batch.end() <= from);
-        let mut bytes = 0;
-        let within = self.sealed.range(start..).take_while(|batch| {
-            let take = bytes < most;
-            bytes += batch.bytes();
-            take
-        });
-        within.cloned().collect()
+        within(most, self.sealed.range(start..).cloned())
     }
 
     /// The batches that begin before `end`, the newest first, of about `most` bytes. What is not sealed
@@ -234,14 +228,7 @@ impl Transcript {
         let before = self.sealed.partition_point(|batch| batch.begin() < end);
         let is_asked_for = !self.open.is_empty() && self.open.begin() < end;
         let open = is_asked_for.then(|| Arc::new(self.open.clone()));
-        let mut bytes = 0;
-        let within = open.into_iter().chain(self.sealed.range(..before).rev().cloned());
-        let within = within.take_while(|batch| {
-            let take = bytes < most;
-            bytes += batch.bytes();
-            take
-        });
-        within.collect()
+        within(most, open.into_iter().chain(self.sealed.range(..before).rev().cloned()))
     }
 
     /// The number that the next event to be sealed has, and how many bytes of lines are before it.
@@ -249,6 +236,18 @@ impl Transcript {
         (self.open.begin(), self.open.offset(self.open.begin()))
     }
 }
+
+/// The first of the batches, of about `most` bytes.
+fn within(most: usize, batches: impl Iterator<Item = Arc<Batch>>) -> Vec<Arc<Batch>> {
+    let mut bytes = 0;
+    let is_within = |batch: &Arc<Batch>| {
+        let take = bytes < most;
+        bytes += batch.bytes();
+        take
+    };
+    batches.take_while(is_within).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::num::NonZero;

@@ -73,11 +73,11 @@ impl Mention {
 
 /// Text without its case, and without the accents that many leave out of a name.
 fn plain(text: &str) -> String {
-    let folded = fold(text);
-    if folded.is_ascii() {
-        return folded;
+    if text.is_ascii() {
+        return fold(text);
     }
-    folded.nfd().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).nfc().collect()
+    let is_accent = |c: &char| ('\u{300}'..='\u{36f}').contains(c);
+    fold(&text.nfd().filter(|c| !is_accent(c)).collect::<String>())
 }
 
 /// Whether what stands between these belongs to a URL, a path, an e-mail address or an option. Both

@@ -4,11 +4,10 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use super::{LINGER, Next, Session, Standing};
-use crate::protocol::reply::{self, Notice, Refusal};
+use super::{LINGER, Next, Session, Standing, have_refused};
+use crate::protocol::reply::{Notice, Refusal};
 use crate::protocol::request::{self, Request};
 use crate::protocol::tag::Token;
-use crate::server::kinds::TURNED_AWAY;
 use crate::server::system::instant;
 use crate::server::visit::Visit;
 
@@ -51,10 +50,8 @@ impl Session {
                 self.connection.tell(why);
             }
         }
-        let (peer, words) = (self.connection.peer(), why.to_string());
-        log::warn!(target: TURNED_AWAY, "{peer} was refused: {}", reply::words(&words));
+        have_refused(&self.connection, why);
         self.standing = Standing::Gone;
-        self.connection.finish();
         Next::Leave
     }
 
