@@ -41,6 +41,7 @@ use crate::signals::Ignored;
 mod chat;
 mod clock;
 mod colours;
+mod columns;
 mod connection;
 mod conversation;
 mod dial;
@@ -57,6 +58,7 @@ mod keys;
 mod link;
 mod outbox;
 mod output;
+mod prompt;
 mod receiver;
 mod reconnect;
 mod row;
@@ -97,6 +99,8 @@ pub struct Config {
     pub color: ColorChoice,
     /// What rings the terminal's bell.
     pub bell: BellChoice,
+    /// Who breaks lines that are wider than the terminal.
+    pub wrap: WrapChoice,
     /// Where what was sent is kept across runs, if it is.
     pub history: Option<PathBuf>,
     /// What standard input is, where it is no terminal.
@@ -141,6 +145,15 @@ pub enum BellChoice {
     All,
 }
 
+/// Who breaks lines that are wider than the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WrapChoice {
+    /// The client does, between words. A row goes on below its text.
+    Words,
+    /// The terminal does, wherever it comes to its last column.
+    Terminal,
+}
+
 /// Takes part in the conversation until it ends, and ends the process with it: status 0 if it ended
 /// as the user wanted, 1 if it could not be had or was lost, with one line on standard error.
 ///
@@ -156,7 +169,7 @@ pub fn run(config: &Config) -> ! {
         #[cfg(unix)]
         job_control::hold_back_stops();
         let colours = colours::colours(config.color, |name| std::env::var(name).ok());
-        start(config, &Arc::new(Terminal::new(colours, config.bell)), chat::run)
+        start(config, &Arc::new(Terminal::new(colours, config.wrap, config.bell)), chat::run)
     } else {
         start(config, &Arc::new(Filter::new(config.quiet)), filter::run)
     }

@@ -30,6 +30,29 @@ fn each_line_has_its_time() {
 }
 
 #[test]
+fn a_line_is_broken_between_words_or_as_the_terminal_does() {
+    let text = "words that are kept whole where a row ends, as they are in a book";
+    for (how, rows) in [
+        (
+            "words",
+            [
+                "<bob> words that are kept whole where a row ends, as",
+                "            they are in a book",
+            ],
+        ),
+        (
+            "terminal",
+            ["<bob> words that are kept whole where a row ends, as t", "hey are in a book"],
+        ),
+    ] {
+        let (mut terminal, mut server, _peer) =
+            alice(&folder(how), SIZE, &["--wrap", how], &["bob"]);
+        server.say(&format!("<bob> {text}\n"));
+        terminal.shows(&[rows[0], rows[1], "alice> |"]);
+    }
+}
+
+#[test]
 fn the_bell_rings_for_what_it_is_told_to() {
     for (what, rings) in [("off", 0), ("mentions", 2), ("all", 3)] {
         let (mut terminal, mut server, _peer) =

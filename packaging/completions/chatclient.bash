@@ -23,7 +23,7 @@ _chatclient() {
 
     case "${cmd}" in
         chatclient)
-            opts="-q -h -V --name --color --bell --no-history --reconnect --no-reconnect --commands --quiet --listen --log-file --log-level --help --version"
+            opts="-q -h -V --name --color --bell --wrap --no-history --reconnect --no-reconnect --commands --quiet --listen --log-file --log-level --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -39,6 +39,10 @@ _chatclient() {
                     ;;
                 --bell)
                     COMPREPLY=($(compgen -W "off mentions all" -- "${cur}"))
+                    return 0
+                    ;;
+                --wrap)
+                    COMPREPLY=($(compgen -W "words terminal" -- "${cur}"))
                     return 0
                     ;;
                 --log-file)

@@ -5,6 +5,8 @@ never\t''"
 complete -c chatclient -l bell -d 'What rings the terminal\'s bell: off, mentions (your name, and private lines) or all (lines)' -r -f -a "off\t''
 mentions\t''
 all\t''"
+complete -c chatclient -l wrap -d 'What breaks lines wider than the terminal: words (between words), or terminal (anywhere)' -r -f -a "words\t''
+terminal\t''"
 complete -c chatclient -l log-file -d 'Append the log to this file; at 10 MB it becomes FILE.1, of which one is kept' -r -F
 complete -c chatclient -l log-level -d 'How much to log: off, error, warn, info, debug or trace' -r
 complete -c chatclient -l no-history -d 'Neither read nor keep what you send across runs'

@@ -236,7 +236,9 @@ impl Keyboard<'_> {
             }
             Action::SendAndHelp => {
                 let commands = conversation::help();
-                let keys = keys::help().into_iter().map(|line| format!("-- {line}"));
+                let keys = keys::help(self.terminal.columns())
+                    .into_iter()
+                    .map(|line| format!("-- {line}"));
                 let lines: Vec<String> = keys.chain(commands).collect();
                 self.terminal.tell(lines.iter().map(String::as_str));
                 return Ok(self.send(line.to_owned()));

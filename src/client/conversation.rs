@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use chrono::{Local, NaiveDate, NaiveDateTime};
 
+use super::WrapChoice;
 use super::clock;
 use super::colours::{Colours, Ink};
 use super::editor::Candidates;
@@ -37,6 +38,7 @@ mod mention;
 mod painter;
 mod roster;
 mod unread;
+mod wrap;
 
 /// When a line is shown, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,9 +125,9 @@ pub(super) struct Conversation {
 
 impl Conversation {
     /// A conversation of which nothing is known yet.
-    pub(super) fn new(colours: Colours) -> Conversation {
+    pub(super) fn new(colours: Colours, wrap: WrapChoice) -> Conversation {
         Conversation {
-            painter: Painter { colours },
+            painter: Painter { colours, wrap },
             roster: Roster::default(),
             ignored: Ignored::default(),
             mention: None,
@@ -148,7 +150,7 @@ impl Conversation {
             }
             Server::Foreign => {
                 let stamp = self.begin(at, shown);
-                self.painter.foreign(stamp, line, &mut shown.text);
+                self.painter.foreign(stamp, at.columns, line, &mut shown.text);
                 shown.alert = shown.alert.max(Alert::Line);
             }
         }
@@ -157,13 +159,14 @@ impl Conversation {
     /// Adds a line of our own, as the others see it: `<alice> text` or `* alice text`.
     pub(super) fn own(&mut self, line: &str, at: Moment, shown: &mut Shown) {
         self.begin_day(at.time.date(), shown);
-        self.paint(Stamp::Now(at.time.time()), line, self.parse(line), &mut shown.text);
+        let stamp = Stamp::Now(at.time.time());
+        self.paint((stamp, at.columns), line, self.parse(line), &mut shown.text);
     }
 
     /// Adds a line that does not come from the server, with the `-- ` or `!! ` that it begins with.
     pub(super) fn tell(&mut self, line: &str, at: Moment, shown: &mut Shown) {
         let stamp = self.begin(at, shown);
-        self.paint(stamp, line, self.parse(line), &mut shown.text);
+        self.paint((stamp, at.columns), line, self.parse(line), &mut shown.text);
     }
 
     /// Adds something that the client itself has to say.
@@ -295,7 +298,7 @@ impl Conversation {
                         Stamp::EarlierHere(at.time.time())
                     }
                 };
-                self.paint(stamp, line, self.parse(line), &mut shown.text);
+                self.paint((stamp, at.columns), line, self.parse(line), &mut shown.text);
             }
             Incoming::Notice(_) if at.columns > 0 && reply::missed(line).is_some() => {
                 self.begin(at, shown);
@@ -303,7 +306,8 @@ impl Conversation {
             }
             incoming => {
                 let stamp = self.begin(at, shown);
-                let stress = self.paint(stamp, line, incoming, &mut shown.text);
+                let place = (stamp, at.columns);
+                let stress = self.paint(place, line, incoming, &mut shown.text);
                 shown.alert = shown.alert.max(alert(incoming, stress));
             }
         }
@@ -338,7 +342,7 @@ impl Conversation {
 
     fn paint(
         &self,
-        stamp: Stamp<'_>,
+        place: (Stamp<'_>, usize),
         line: &str,
         incoming: Incoming<'_>,
         out: &mut String,
@@ -348,7 +352,7 @@ impl Conversation {
             Some(member) => member.ink,
             None => Ink::of(&Likeness::of(name)),
         };
-        self.painter.line(stamp, (line, incoming), stress, ink, out);
+        self.painter.line(place, (line, incoming), stress, ink, out);
         stress
     }
 
@@ -395,7 +399,7 @@ mod tests {
     impl Conversation {
         /// One in which we are alice, on the 24th.
         fn of_alice(colours: Colours) -> Conversation {
-            let mut conversation = Conversation::new(colours);
+            let mut conversation = Conversation::new(colours, WrapChoice::Terminal);
             conversation.hear(ME);
             conversation
         }
@@ -435,7 +439,7 @@ mod tests {
             ("something else", "14:02 something else"),
             ("", "14:02 "),
         ];
-        let mut conversation = Conversation::new(Colours::None);
+        let mut conversation = Conversation::new(Colours::None, WrapChoice::Terminal);
         for (line, expected) in lines {
             assert_eq!(conversation.hear(line).text, format!("{expected}\n"));
         }
@@ -498,7 +502,7 @@ mod tests {
 
     #[test]
     fn a_new_day_stands_above_its_first_line() {
-        let mut conversation = Conversation::new(Colours::None);
+        let mut conversation = Conversation::new(Colours::None, WrapChoice::Terminal);
         let steps = [
             (23, "<bob> late", "14:02 <bob> late\n"),
             (24, "<bob> early", "-- 2026-11-24\n14:02 <bob> early\n"),

@@ -26,7 +26,7 @@ use super::output::{Output, Presence, Reader, Received};
 use super::receiver::end_with_refused;
 use super::sender::{Sender, for_log};
 use super::way_out::{End, complain, lock, wait_for_the_end};
-use super::{Input, OnLoss, Session};
+use super::{Input, OnLoss, Session, WrapChoice};
 use crate::problem::Problem;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::{reply, text};
@@ -65,7 +65,7 @@ impl Filter {
 
     /// For a terminal that can do no more than show one line after the other.
     pub(super) fn in_dumb_terminal() -> Filter {
-        let conversation = Some(Mutex::new(Conversation::new(Colours::None)));
+        let conversation = Some(Mutex::new(Conversation::new(Colours::None, WrapChoice::Terminal)));
         Filter { conversation, ..Filter::default() }
     }
 

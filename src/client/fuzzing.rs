@@ -8,17 +8,18 @@ use std::time::Instant;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+use super::WrapChoice;
 use super::colours::Colours;
 use super::conversation::{Action, Conversation, Moment, Shown};
 use super::echo::echo;
-use super::editor::{Direction, Editor, Key, Outcome, Prompt, Submission};
+use super::editor::{Direction, Editor, Key, Outcome, Submission};
 use super::handshake::{Form, Progress, Server};
 use super::outbox::Asker;
+use super::prompt::{Prompt, State};
 use super::row::{Row, View};
 use super::screen::{Screen, Size};
 use super::standing::Standing;
 pub use super::terminal::fuzzing::input as from_terminal;
-use super::terminal::question;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::name::Name;
 use crate::protocol::tag::Millis;
@@ -95,8 +96,8 @@ impl Client {
             standing: Standing::new(Name::parse("alice").ok()),
             telnet: Decoder::default(),
             splitter: LineSplitter::new(MAX_LINE),
-            plain: Conversation::new(Colours::None),
-            coloured: Conversation::new(Colours::Many),
+            plain: Conversation::new(Colours::None, WrapChoice::Words),
+            coloured: Conversation::new(Colours::Many, WrapChoice::Words),
             screen,
             columns: usize::from(size.columns),
             entered: 0,
@@ -204,7 +205,7 @@ impl Client {
         assert_eq!(without_colours(&coloured.text), plain.text, "colours make a difference");
         let name = self.plain.name().unwrap_or_default();
         assert_safe(name);
-        self.screen.set_prompt(&format!("{name}> "));
+        self.screen.set_prompt(Prompt::of(Some(name), State::Ready));
         self.screen.print(&coloured.text);
         assert_commands_are_ours(&mut self.screen, &plain.text);
         self.told += &plain.text;
@@ -303,7 +304,7 @@ struct Desk {
 impl Desk {
     fn new(size: Size) -> Desk {
         let sent = ["hi", "🇩🇪 a\u{301} \u{202e}x", "one\ntwo"].map(str::to_owned).to_vec();
-        let mut conversation = Conversation::new(Colours::None);
+        let mut conversation = Conversation::new(Colours::None, WrapChoice::Words);
         for line in ["-- you are alice, with 2 others here", "<bob> hi", "<Zoë> hi"] {
             let (at, shown) = (Moment::now(0), &mut Shown::default());
             conversation.receive(line, Server::Ours, at, shown);
@@ -348,7 +349,7 @@ impl Desk {
 
     /// What was taken back comes again.
     fn go_back_and_forth(&mut self) {
-        if self.editor.prompt() != Prompt::Name {
+        if self.editor.prompt() != super::editor::Prompt::Name {
             return;
         }
         let before = self.editor.text().to_owned();
@@ -367,13 +368,13 @@ impl Desk {
     fn look(&mut self) {
         let (text, cursor) = (self.editor.text(), self.editor.cursor());
         assert_valid(&self.editor);
-        let prompt = question(self.editor.prompt()).unwrap_or_else(|| "alice> ".to_owned());
+        let prompt = Prompt::asking(self.editor.prompt()).unwrap_or_else(|| "alice".into());
         self.row.set(text, cursor);
         let View { before, after, .. } =
             self.row.view(&prompt, usize::from(self.screen.size().columns));
         assert!(before.width() + after.width() < usize::from(self.screen.size().columns).max(1));
         self.screen.set_input(text, cursor);
-        self.screen.set_prompt(&prompt);
+        self.screen.set_prompt(prompt);
         assert_commands_are_ours(&mut self.screen, "");
     }
 }

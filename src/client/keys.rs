@@ -180,10 +180,13 @@ fn written(chord: Chord) -> Option<char> {
     }
 }
 
-/// The table as lines, two keys side by side.
-pub(super) fn help() -> Vec<String> {
-    let half = BINDINGS.len().div_ceil(2);
-    let (left, right) = BINDINGS.split_at(half);
+/// How many columns two keys side by side take, with the time and the dashes before them.
+const SIDE_BY_SIDE: usize = 80;
+
+/// The table as lines for a terminal with so many columns, two keys side by side if there is room.
+pub(super) fn help(columns: usize) -> Vec<String> {
+    let rows = if columns < SIDE_BY_SIDE { BINDINGS.len() } else { BINDINGS.len().div_ceil(2) };
+    let (left, right) = BINDINGS.split_at(rows);
     let column = |binding: &Binding| format!("{:<17} {:<16}", binding.names, binding.purpose);
     let beside = |i: usize| right.get(i).map(column).unwrap_or_default();
     let line = |(i, left)| format!("{} {}", column(left), beside(i)).trim_end().to_owned();
@@ -238,11 +241,13 @@ mod tests {
 
     #[test]
     fn help_names_every_key_and_fits_a_terminal() {
-        let help = help();
-        for binding in BINDINGS {
-            assert!(help.iter().any(|line| line.contains(binding.names)), "{}", binding.names);
+        // Beside the time and the dashes, 80 columns have room for 71, and 44 for 35.
+        for (columns, room) in [(80, 71), (79, 35)] {
+            let help = help(columns);
+            for binding in BINDINGS {
+                assert!(help.iter().any(|line| line.contains(binding.names)), "{}", binding.names);
+            }
+            assert!(help.iter().all(|line| line.len() <= room), "{help:#?}");
         }
-        // Beside the time and the dashes, 80 columns have room for 71.
-        assert!(help.iter().all(|line| line.len() <= 71), "{help:#?}");
     }
 }

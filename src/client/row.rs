@@ -4,20 +4,15 @@
 //! nothing wraps. A text that is longer scrolls sideways.
 
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
+use super::columns::{grapheme_width, width};
+use super::prompt::{Prompt, head};
 use crate::protocol::text;
 
 /// In a terminal at least this wide the cursor stays out of the last column. So in one that is then
 /// made half as wide, where the cursor is tells whether the terminal has wrapped the row or cut it.
 const WIDE: usize = 40;
-
-/// What every prompt ends with.
-const PROMPT_END: &str = "> ";
-
-/// How many columns are enough for the text: in a terminal that has them, the prompt may have the
-/// others, and in a narrow one half of them.
-const ENOUGH: usize = 24;
 
 /// Stand at the ends of the text where more of it is hidden.
 const MORE_BEFORE: &str = "‹";
@@ -64,13 +59,13 @@ impl Row {
     }
 
     /// The prompt and the whole text, however long.
-    pub(super) fn whole(&self, prompt: &str) -> String {
-        shown(prompt) + &shown(&self.text)
+    pub(super) fn whole(&self, prompt: &Prompt) -> String {
+        prompt.whole() + &shown(&self.text)
     }
 
     /// What is to be shown in a terminal with so many columns.
-    pub(super) fn view(&mut self, prompt: &str, columns: usize) -> View {
-        let prompt = shortened(prompt, columns);
+    pub(super) fn view(&mut self, prompt: &Prompt, columns: usize) -> View {
+        let prompt = prompt.within(columns);
         let free = if columns < WIDE { 1 } else { 2 };
         let room = columns.saturating_sub(free).saturating_sub(prompt.width());
         self.scroll(room);
@@ -139,27 +134,6 @@ pub(super) fn wrapped(before: &str, columns: usize) -> Wrapped {
     if at.column >= columns { Wrapped { rows: at.rows + 1, column: 0 } } else { at }
 }
 
-/// The prompt, with as much of its beginning as leaves enough for the text, and with its end.
-fn shortened(prompt: &str, columns: usize) -> String {
-    let most = (columns / 2).max(columns.saturating_sub(ENOUGH));
-    if most < PROMPT_END.len() {
-        return String::new();
-    }
-    let beginning = prompt.strip_suffix(PROMPT_END).unwrap_or(prompt);
-    shown(head(beginning, most - PROMPT_END.len())) + PROMPT_END
-}
-
-/// As many characters from the beginning of `text` as fit into `room` columns.
-fn head(text: &str, room: usize) -> &str {
-    let mut used = 0;
-    let fits = |grapheme: &&str| {
-        used += grapheme_width(grapheme);
-        used <= room
-    };
-    let length = text.graphemes(true).take_while(fits).map(str::len).sum();
-    &text[..length]
-}
-
 /// As many characters from the end of `text` as fit into `room` columns.
 fn tail(text: &str, room: usize) -> &str {
     let mut used = 0;
@@ -171,23 +145,9 @@ fn tail(text: &str, room: usize) -> &str {
     &text[text.len() - length..]
 }
 
-fn width(text: &str) -> usize {
-    text.graphemes(true).map(grapheme_width).sum()
-}
-
-/// The most columns that a terminal gives to the character: one that does not know how to join an
-/// emoji's parts shows them side by side.
-fn grapheme_width(grapheme: &str) -> usize {
-    if matches!(grapheme, "\t" | "\n") {
-        return 1;
-    }
-    let apart = grapheme.chars().map(|c| c.width().unwrap_or(0)).sum();
-    grapheme.width().max(apart)
-}
-
 /// A tab takes one column here, a newline stands as a mark, and nothing that is typed or pasted
 /// commands the terminal.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let text = text.replace('\n', LINE_END);
     text::make_safe(text.as_bytes()).replace('\t', " ")
 }
@@ -203,7 +163,7 @@ mod tests {
         for step in steps {
             let cursor = step.find('|').expect("a cursor in the picture");
             row.set(&step.replace('|', ""), cursor);
-            let View { before, after, .. } = row.view(prompt, columns);
+            let View { before, after, .. } = row.view(&prompt.into(), columns);
             let used = width(&before) + width(&after);
             assert!(used < columns.max(1), "{used} of {columns}: {before}|{after}");
             picture = format!("{before}|{after}");
@@ -241,9 +201,9 @@ mod tests {
             (0, &["hello|", "|"], "|"),
         ];
         for (columns, steps, expected) in cases {
-            assert_eq!(picture("alice> ", *columns, steps), *expected, "{columns} {steps:?}");
+            assert_eq!(picture("alice", *columns, steps), *expected, "{columns} {steps:?}");
         }
-        assert_eq!(picture("alice (reconnecting in 4 s)> ", 30, &["hi|"]), "alice (reconn> hi|");
+        assert_eq!(picture("somebody whose name is long", 30, &["hi|"]), "somebody whos> hi|");
     }
 
     #[test]
@@ -257,7 +217,7 @@ mod tests {
         let steps: Vec<&str> = there.iter().chain(&back).map(String::as_str).collect();
         for columns in 0..40 {
             for end in 1..=steps.len() {
-                picture("日本語> ", columns, &steps[..end]);
+                picture("日本語", columns, &steps[..end]);
             }
         }
     }
@@ -267,7 +227,7 @@ mod tests {
         for (columns, expected) in [(39, 38), (40, 38), (80, 78)] {
             let mut row = Row::default();
             row.set(&"x".repeat(100), 100);
-            assert_eq!(width(&row.view("alice> ", columns).before), expected, "{columns}");
+            assert_eq!(width(&row.view(&"alice".into(), columns).before), expected, "{columns}");
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use std::io::{self, Write};
 
+use super::prompt::Prompt;
 use super::row::{self, Row, View};
 
 /// Back to the first column, and nothing from there on. The cursor is always in the input row,
@@ -60,7 +61,7 @@ pub struct Screen<W> {
     size: Size,
     stage: Stage,
     /// What stands before the input.
-    prompt: String,
+    prompt: Prompt,
     /// Whether that is bold, so that the row is set off from the conversation.
     is_bold: bool,
     row: Row,
@@ -100,7 +101,7 @@ impl<W: Write> Screen<W> {
             out,
             size,
             stage: Stage::Absent,
-            prompt: "> ".to_owned(),
+            prompt: Prompt::from(""),
             is_bold: false,
             row: Row::default(),
             above: Vec::new(),
@@ -180,8 +181,8 @@ impl<W: Write> Screen<W> {
     }
 
     /// Shows this before the input from the next repaint on.
-    pub fn set_prompt(&mut self, prompt: &str) {
-        prompt.clone_into(&mut self.prompt);
+    pub fn set_prompt(&mut self, prompt: Prompt) {
+        self.prompt = prompt;
     }
 
     /// How many columns and rows the terminal has.
@@ -339,7 +340,7 @@ mod tests {
         parser.process(b"$ ls\r\n$ x\r\n");
         let mut screen =
             Screen::new(Emulator { parser, writes: Rc::default() }, Size { columns, rows });
-        screen.set_prompt("alice> ");
+        screen.set_prompt("alice".into());
         screen.begin(Size { columns, rows }).expect("an emulator takes everything");
         screen
     }
@@ -479,7 +480,7 @@ mod tests {
             screen.typed(&format!("{}|{}", &text[..boundary], &text[boundary..]));
             let mut parser = vt100::Parser::new(cells(6), cells(12), 100);
             parser.process(b"\x1b[2;1H<bob> one\r\n");
-            let View { before, after, .. } = screen.row.view("alice> ", 40);
+            let View { before, after, .. } = screen.row.view(&"alice".into(), 40);
             parser.process(format!("{before}\x1b7{after}\x1b8").as_bytes());
             let cursor = parser.screen().cursor_position().1;
             screen.out.parser = parser;

@@ -17,17 +17,17 @@ use std::time::{Duration, Instant};
 
 use crossterm::terminal;
 
-use super::BellChoice;
 use super::colours::Colours;
 use super::conversation::{Action, Alert, Conversation, Focus, Moment, Shown};
 use super::echo::echo;
-use super::editor::{Direction, Editor, Outcome, Prompt};
+use super::editor::{Direction, Editor, Outcome};
 use super::handshake::Server;
 use super::output::{Output, Presence, Reader, Received};
+use super::prompt::{Prompt, State};
 use super::screen::{Screen, Size};
 use super::way_out::{End, lock};
+use super::{BellChoice, WrapChoice};
 use crate::problem::Problem;
-use crate::protocol::reply::Count;
 
 #[cfg(unix)]
 pub(super) use events::Resizing;
@@ -70,7 +70,7 @@ struct Face {
     /// How many of our lines have waited for their receipts for too long.
     waiting: usize,
     /// What the editor asks in place of the usual prompt.
-    question: Option<String>,
+    question: Option<Prompt>,
     /// By how many bytes the line being written is too long.
     over: usize,
     /// Whether a paste has begun that does not end.
@@ -88,14 +88,14 @@ pub(super) enum Bell {
 
 impl Terminal {
     /// The terminal, as it is. Lines that are shown before [`begin`](Terminal::begin) wait for it.
-    pub(super) fn new(colours: Colours, bell: BellChoice) -> Terminal {
+    pub(super) fn new(colours: Colours, wrap: WrapChoice, bell: BellChoice) -> Terminal {
         let mut screen = Screen::new(standard_output(), size());
         if colours != Colours::None {
             screen.set_off_input();
         }
         let face = Face {
             screen,
-            conversation: Conversation::new(colours),
+            conversation: Conversation::new(colours, wrap),
             presence: Presence::Here,
             waiting: 0,
             question: None,
@@ -140,7 +140,7 @@ impl Terminal {
         let mut face = self.face();
         face.screen.set_input(editor.text(), editor.cursor());
         face.over = editor.over();
-        face.question = question(editor.prompt());
+        face.question = Prompt::asking(editor.prompt());
         if bell == Bell::Rings {
             face.screen.ring();
         }
@@ -174,6 +174,11 @@ impl Terminal {
         let mut face = self.face();
         face.waiting = lines;
         face.repaint()
+    }
+
+    /// How many columns the terminal has.
+    pub(super) fn columns(&self) -> usize {
+        usize::from(self.face().screen.size().columns)
     }
 
     /// To be told when the window gains or loses the focus.
@@ -249,36 +254,20 @@ impl Face {
     }
 
     fn repaint(&mut self) -> Result<(), End> {
-        let prompt = self.question.clone().unwrap_or_else(|| self.prompt());
-        self.screen.set_prompt(&prompt);
+        let usual = || Prompt::of(self.conversation.name(), self.state());
+        let prompt = self.question.clone().unwrap_or_else(usual);
+        self.screen.set_prompt(prompt);
         self.screen.repaint().map_err(broken)
     }
 
-    /// Our name and what there is to say about us.
-    fn prompt(&self) -> String {
-        let told;
-        let state = match self.presence {
-            Presence::Reconnecting => "reconnecting",
-            Presence::ReconnectingIn(seconds) => {
-                told = format!("reconnecting in {seconds} s");
-                &told
-            }
-            Presence::Here if self.is_pasting => "pasting, Ctrl+C ends it",
-            Presence::Here if self.over > 0 => {
-                told = format!("{} too long", Count(self.over, "byte"));
-                &told
-            }
-            Presence::Here if self.waiting > 0 => {
-                told = format!("{} waiting", Count(self.waiting, "line"));
-                &told
-            }
-            Presence::Here => "",
-        };
-        match (self.conversation.name(), state) {
-            (None, "") => "> ".to_owned(),
-            (Some(name), "") => format!("{name}> "),
-            (None, state) => format!("({state})> "),
-            (Some(name), state) => format!("{name} ({state})> "),
+    fn state(&self) -> State {
+        match self.presence {
+            Presence::Reconnecting => State::Reconnecting,
+            Presence::ReconnectingIn(seconds) => State::ReconnectingIn(seconds),
+            Presence::Here if self.is_pasting => State::Pasting,
+            Presence::Here if self.over > 0 => State::TooLong(self.over),
+            Presence::Here if self.waiting > 0 => State::Waiting(self.waiting),
+            Presence::Here => State::Ready,
         }
     }
 }
@@ -340,17 +329,6 @@ impl Output for Terminal {
             face.screen.end().ok();
         }
         terminal::disable_raw_mode().ok();
-    }
-}
-
-/// What the editor asks, in place of the usual prompt.
-pub(super) fn question(prompt: Prompt<'_>) -> Option<String> {
-    match prompt {
-        Prompt::Name => None,
-        Prompt::Search { query, found: true } => Some(format!("search '{query}'> ")),
-        Prompt::Search { query, found: false } => Some(format!("not found '{query}'> ")),
-        Prompt::Question(lines) => Some(format!("send {lines} lines? (y/n, Ctrl+U drops them)> ")),
-        Prompt::Leaving => Some("Ctrl+C again leaves> ".to_owned()),
     }
 }
 

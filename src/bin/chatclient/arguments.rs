@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use chatroom::arguments::{self, Place};
-use chatroom::client::{self, BellChoice, ColorChoice, Config, Input, OnLoss};
+use chatroom::client::{self, BellChoice, ColorChoice, Config, Input, OnLoss, WrapChoice};
 use chatroom::protocol::name::Name;
 use chatroom::protocol::{DEFAULT_ADDRESS, DEFAULT_PORT};
 use clap::{Parser, ValueEnum, ValueHint};
@@ -53,6 +53,10 @@ pub(crate) struct Arguments {
     /// What rings the terminal's bell: off, mentions (your name, and private lines) or all (lines)
     #[arg(long, value_name = "WHAT", default_value = "mentions")]
     bell: Bell,
+
+    /// What breaks lines wider than the terminal: words (between words), or terminal (anywhere)
+    #[arg(long, value_name = "HOW", default_value = "words")]
+    wrap: Wrap,
 
     /// Neither read nor keep what you send across runs
     #[arg(long)]
@@ -103,6 +107,12 @@ enum Bell {
     All,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Wrap {
+    Words,
+    Terminal,
+}
+
 impl Arguments {
     /// What cannot be done, if two arguments do not go together.
     pub(crate) fn contradiction(&self) -> Option<String> {
@@ -131,6 +141,10 @@ impl From<Arguments> for Config {
                 Bell::Off => BellChoice::Off,
                 Bell::Mentions => BellChoice::Mentions,
                 Bell::All => BellChoice::All,
+            },
+            wrap: match arguments.wrap {
+                Wrap::Words => WrapChoice::Words,
+                Wrap::Terminal => WrapChoice::Terminal,
             },
             input: match (arguments.listen, arguments.commands) {
                 (true, _) => Input::Unread,

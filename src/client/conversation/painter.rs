@@ -1,15 +1,18 @@
 //! One line of the conversation, written for the terminal. Pure.
 //!
 //! What is written is the line's own text, its time, and the sequences of [`Colours`]; a line that
-//! has any ends with a reset, so that no line's looks depend on another's. A long line is written
-//! whole: the terminal wraps it.
+//! has any ends with a reset, so that no line's looks depend on another's. A line that is wider than
+//! the terminal is broken into rows by `wrap`, or written whole for the terminal to break it.
 
 use std::fmt::{self, Write};
 
 use chrono::{NaiveDate, NaiveTime, Timelike};
 
 use super::incoming::Incoming;
+use super::wrap::{self, Place};
+use crate::client::WrapChoice;
 use crate::client::colours::{Colours, Ink, Style};
+use crate::client::columns::width;
 use crate::protocol::reply;
 
 /// What stands in the middle of the rule above what is new.
@@ -19,11 +22,16 @@ const NEW: &str = " new ";
 /// of three.
 const MARGIN: usize = 4;
 
+/// What stands before a notice of the server's; before an error it is as wide.
+const MARK: &str = "-- ";
+
 /// How a conversation is written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Painter {
     /// How many colours the terminal has.
     pub(super) colours: Colours,
+    /// Who breaks lines that are wider than the terminal.
+    pub(super) wrap: WrapChoice,
 }
 
 /// What stands before a line.
@@ -72,43 +80,47 @@ enum Secrecy {
 }
 
 impl Painter {
-    /// Writes a line of a server that has our banner. `line` is what `incoming` was read from, and
-    /// `ink` finds the colour of a name.
+    /// Writes a line of a server that has our banner, behind its stamp and across so many columns.
+    /// `line` is what `incoming` was read from, and `ink` finds the colour of a name.
     pub(super) fn line(
         self,
-        stamp: Stamp<'_>,
+        (stamp, columns): (Stamp<'_>, usize),
         (line, incoming): (&str, Incoming<'_>),
         stress: Stress,
         ink: impl Fn(&str) -> Ink,
         out: &mut String,
     ) {
         if let Incoming::Notice(_) = incoming {
-            return self.dim(format_args!("{stamp} {line}"), out);
+            return self.notice((stamp, columns), line, out);
         }
-        self.stamp(stamp, out);
+        let stamp = self.stamp(stamp, out);
         let weight = if stress == Stress::ForUs { Weight::Bold } else { Weight::Light };
         use Secrecy::{Private, Public};
-        let mut speech = |before, name: &str, after, text, secrecy| {
-            self.speech([before, name, after, text], ink(name), weight, secrecy, out);
+        let mut speech = |before: &str, name: &str, after: &str, text, secrecy| {
+            self.speech([before, name, after], ink(name), weight, secrecy, out);
+            self.text(text, [stamp, width(before) + width(name) + width(after) + 1], columns, out);
         };
         match incoming {
             Incoming::Said(name, text) => speech("<", name, ">", text, Public),
             Incoming::Done(name, text) => speech("* ", name, "", text, Public),
             Incoming::ToYou(name, text) => speech("[", name, " -> you]", text, Private),
             Incoming::FromYou(name, text) => speech("[you -> ", name, "]", text, Private),
-            Incoming::Error(text) => self.error(text, out),
+            Incoming::Error(text) => {
+                self.error_mark(out);
+                self.text(text, [stamp, MARK.len()], columns, out);
+            }
             Incoming::Notice(_)
             | Incoming::Earlier(..)
             | Incoming::EarlierDay(_)
-            | Incoming::Unknown(_) => out.push_str(line),
+            | Incoming::Unknown(_) => self.text(line, [stamp, 0], columns, out),
         }
         self.end(out);
     }
 
     /// Writes a line of a server that nothing is known of.
-    pub(super) fn foreign(self, stamp: Stamp<'_>, line: &str, out: &mut String) {
-        self.stamp(stamp, out);
-        out.push_str(line);
+    pub(super) fn foreign(self, stamp: Stamp<'_>, columns: usize, line: &str, out: &mut String) {
+        let stamp = self.stamp(stamp, out);
+        self.text(line, [stamp, 0], columns, out);
         self.end(out);
     }
 
@@ -141,16 +153,19 @@ impl Painter {
         self.dim(format_args!("{}{words}{}", "─".repeat(left), "─".repeat(right)), out);
     }
 
-    fn stamp(self, stamp: Stamp<'_>, out: &mut String) {
+    /// Writes the stamp and a blank, and says how many columns they take.
+    fn stamp(self, stamp: Stamp<'_>, out: &mut String) -> usize {
         self.write(Style::Dim, out);
-        put(format_args!("{stamp}"), out);
+        let width = put_stamp(stamp, out);
         self.write(Style::Plain, out);
         out.push(' ');
+        width + 1
     }
 
+    /// Writes what stands before the text of something said.
     fn speech(
         self,
-        [before, name, after, text]: [&str; 4],
+        [before, name, after]: [&str; 3],
         ink: Ink,
         weight: Weight,
         secrecy: Secrecy,
@@ -171,17 +186,35 @@ impl Painter {
             self.write(Style::Upright, out);
         }
         out.push(' ');
-        out.push_str(text);
     }
 
-    fn error(self, text: &str, out: &mut String) {
+    /// Writes the text of a line, behind a stamp and a mark of so many columns.
+    fn text(self, text: &str, [stamp, mark]: [usize; 2], columns: usize, out: &mut String) {
+        match self.wrap {
+            WrapChoice::Words if columns > 0 => {
+                wrap::wrap(text, Place::behind(stamp, stamp + mark, columns), out);
+            }
+            WrapChoice::Words | WrapChoice::Terminal => out.push_str(text),
+        }
+    }
+
+    fn error_mark(self, out: &mut String) {
         self.write(Style::Bold, out);
         self.write(Style::Error, out);
         out.push_str("!!");
         self.write(Style::Uncoloured, out);
         self.write(Style::Plain, out);
         out.push(' ');
-        out.push_str(text);
+    }
+
+    /// Writes a line that begins with `-- `.
+    fn notice(self, (stamp, columns): (Stamp<'_>, usize), line: &str, out: &mut String) {
+        let (mark, text) = line.split_at_checked(MARK.len()).unwrap_or(("", line));
+        self.write(Style::Dim, out);
+        let stamp = put_stamp(stamp, out) + 1;
+        put(format_args!(" {mark}"), out);
+        self.text(text, [stamp, mark.len()], columns, out);
+        self.end(out);
     }
 
     fn dim(self, line: fmt::Arguments<'_>, out: &mut String) {
@@ -200,6 +233,13 @@ impl Painter {
     }
 }
 
+/// Writes the stamp, and says how many columns it takes.
+fn put_stamp(stamp: Stamp<'_>, out: &mut String) -> usize {
+    let start = out.len();
+    put(format_args!("{stamp}"), out);
+    out.len() - start
+}
+
 fn put(text: fmt::Arguments<'_>, out: &mut String) {
     // Writing to a string does not fail.
     let _ = out.write_fmt(text);
@@ -211,13 +251,19 @@ mod tests {
     use crate::client::colours::tests::picture;
     use crate::protocol::name::Likeness;
 
+    const PLAIN: Painter = Painter { colours: Colours::None, wrap: WrapChoice::Words };
+
     fn painted(line: &str, stress: Stress) -> String {
-        let painter = Painter { colours: Colours::Many };
+        painted_across(80, line, stress)
+    }
+
+    fn painted_across(columns: usize, line: &str, stress: Stress) -> String {
+        let painter = Painter { colours: Colours::Many, wrap: WrapChoice::Words };
         let stamp = Stamp::Now(NaiveTime::from_hms_opt(9, 2, 59).unwrap());
         let incoming = Incoming::parse(line, |_| false);
         let mut out = String::new();
         let ink = |name: &str| Ink::of(&Likeness::of(name));
-        painter.line(stamp, (line, incoming), stress, ink, &mut out);
+        painter.line((stamp, columns), (line, incoming), stress, ink, &mut out);
         picture(&out)
     }
 
@@ -248,12 +294,35 @@ mod tests {
     }
 
     #[test]
+    fn the_text_goes_on_below_itself() {
+        let cases = [
+            (
+                "<bob> one two three",
+                "{dim}09:02{plain} <{+}bob{-}> one two\n            three{/}\n",
+            ),
+            (
+                "[bob -> you] one two three",
+                "{dim}09:02{plain} {reverse}[{+}bob{-} -> you]{upright} one\n      two three{/}\n",
+            ),
+            ("-- one two three four", "{dim}09:02 -- one two three\n         four{/}\n"),
+            (
+                "!! one two three four",
+                "{dim}09:02{plain} {bold}{red}!!{-}{plain} one two three\n         four{/}\n",
+            ),
+            ("one two three four five", "{dim}09:02{plain} one two three four\n      five{/}\n"),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(painted_across(24, line, Stress::None), expected);
+        }
+    }
+
+    #[test]
     fn the_rule_is_as_wide_as_the_terminal() {
         for (columns, expected) in
             [(0, ""), (1, "─"), (4, "────"), (5, " new "), (6, " new ─"), (9, "── new ──")]
         {
             let mut out = String::new();
-            Painter { colours: Colours::None }.new_lines(columns, &mut out);
+            PLAIN.new_lines(columns, &mut out);
             assert_eq!(out, format!("{expected}\n"), "{columns}");
         }
     }
@@ -270,7 +339,7 @@ mod tests {
             (1, line),
         ] {
             let mut out = String::new();
-            Painter { colours: Colours::None }.missed(columns, line, &mut out);
+            PLAIN.missed(columns, line, &mut out);
             assert_eq!(out, format!("{expected}\n"), "{columns}");
         }
     }

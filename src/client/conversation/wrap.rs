@@ -1,0 +1,223 @@
+//! A line that is wider than the terminal, broken into rows. Pure.
+//!
+//! A row ends at a blank, or where the Unicode line breaking algorithm (UAX #14) lets text end that is
+//! written without blanks: between ideographs, not before a closing bracket. It does not end elsewhere
+//! in a word, though the algorithm would let it: an address or a path is copied and clicked as a whole.
+//! A word that is wider than a row is left to the terminal, which knows that its rows belong together;
+//! but whatever looks like a blank ends a row then, so that no row of such a word passes for a line of
+//! somebody else's.
+
+use unicode_linebreak::linebreaks;
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthChar;
+
+use crate::client::columns::{grapheme_width, width};
+
+/// How far apart a terminal's tab stops are, in columns.
+const TAB: usize = 8;
+
+/// Where a text stands in the terminal. All are columns.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// Where it begins.
+    pub(super) start: usize,
+    /// Where its further rows begin.
+    pub(super) indent: usize,
+    /// How many there are.
+    pub(super) columns: usize,
+}
+
+impl Place {
+    /// The place of a text behind `prefix`, of which the first columns are the `stamp`. Further rows
+    /// begin below the text, as long as half of each is left for it.
+    pub(super) fn behind(stamp: usize, prefix: usize, columns: usize) -> Place {
+        let leaves_half = |indent: &usize| indent * 2 <= columns;
+        let indent = [prefix, stamp].into_iter().find(leaves_half).unwrap_or(0);
+        // A prefix that is wider than a row is broken by the terminal.
+        let start = if prefix > columns { prefix % columns } else { prefix };
+        Place { start, indent, columns }
+    }
+}
+
+/// Adds `text`, in rows that end with their words.
+pub(super) fn wrap(text: &str, place: Place, out: &mut String) {
+    // No text takes more columns than bytes, except for tabs.
+    if place.start + text.len() <= place.columns && !text.contains('\t') {
+        return out.push_str(text);
+    }
+    let mut row = Row { column: place.start, place, out };
+    let mut blanks = "";
+    for piece in pieces(text) {
+        let word = piece.trim_end_matches(is_blank);
+        row.put(blanks, word);
+        blanks = &piece[word.len()..];
+    }
+}
+
+/// The row that is being written.
+struct Row<'a> {
+    /// Where the next character will stand.
+    column: usize,
+    place: Place,
+    out: &'a mut String,
+}
+
+impl Row<'_> {
+    /// Adds a word with the blanks before it, which are left out at the end of a row.
+    fn put(&mut self, blanks: &str, word: &str) {
+        let Place { indent, columns, .. } = self.place;
+        let (start, width) = (self.after(blanks), width(word));
+        if start + width <= columns {
+            self.out.push_str(blanks);
+            self.column = start + width;
+        } else if self.column > indent && indent + width <= columns {
+            self.begin();
+            self.column = indent + width;
+        } else if let Some(end) = word.find(looks_blank) {
+            let (first, rest) = word.split_at(end);
+            self.put(blanks, first);
+            let rest = rest.trim_start_matches(looks_blank);
+            return self.put(" ", rest);
+        } else {
+            if start < columns {
+                self.out.push_str(blanks);
+                self.column = start;
+            } else {
+                self.begin();
+            }
+            self.flow(word);
+        }
+        self.out.push_str(word);
+    }
+
+    fn begin(&mut self) {
+        self.out.push('\n');
+        self.out.extend(std::iter::repeat_n(' ', self.place.indent));
+        self.column = self.place.indent;
+    }
+
+    /// Where the next character stands after these.
+    fn after(&self, blanks: &str) -> usize {
+        blanks.chars().fold(self.column, |column, blank| match blank {
+            '\t' => (column / TAB + 1) * TAB,
+            blank => column + blank.width().unwrap_or(0),
+        })
+    }
+
+    /// Counts the columns of a word that the terminal breaks.
+    fn flow(&mut self, word: &str) {
+        for width in word.graphemes(true).map(grapheme_width) {
+            let fits = self.column + width <= self.place.columns;
+            self.column = if fits { self.column + width } else { width };
+        }
+    }
+}
+
+/// The parts of `text` between which a row may end, each with the blanks behind it.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut start = 0;
+    linebreaks(text).filter(|(end, _)| may_end(text, *end)).map(move |(end, _)| {
+        let piece = &text[start..end];
+        start = end;
+        piece
+    })
+}
+
+/// Whether a row may end before the byte at `end`, where the algorithm would let it.
+fn may_end(text: &str, end: usize) -> bool {
+    let is_wide = |c: char| c.width() == Some(2);
+    match (text[..end].chars().next_back(), text[end..].chars().next()) {
+        (Some(before), Some(after)) => is_blank(before) || is_wide(before) || is_wide(after),
+        (Some(_), None) => true,
+        (None, _) => false,
+    }
+}
+
+fn is_blank(c: char) -> bool {
+    const NO_BREAK: [char; 3] = ['\u{a0}', '\u{2007}', '\u{202f}'];
+    c.is_whitespace() && !NO_BREAK.contains(&c)
+}
+
+fn looks_blank(c: char) -> bool {
+    const BRAILLE_BLANK: char = '\u{2800}';
+    c.is_whitespace() || c == BRAILLE_BLANK
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of `text` behind a prefix of so many columns, which is not shown.
+    fn rows(prefix: usize, columns: usize, text: &str) -> Vec<String> {
+        let mut out = String::new();
+        wrap(text, Place::behind(prefix.min(6), prefix, columns), &mut out);
+        out.split('\n').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn words_are_kept_whole() {
+        let cases: &[(usize, usize, &str, &[&str])] = &[
+            (0, 10, "", &[""]),
+            (0, 10, "one two th", &["one two th"]),
+            (0, 10, "one two thr", &["one two", "thr"]),
+            (0, 10, "one  two  three", &["one  two", "three"]),
+            (0, 10, "  one two three", &["  one two", "three"]),
+            (4, 12, "one two three four", &["one two", "    three", "    four"]),
+            (4, 12, "01234567 x", &["01234567", "    x"]),
+            // A word that no row has room for is the terminal's to break.
+            (4, 12, "012345678 x", &["012345678 x"]),
+            (4, 12, "a 0123456789abcdefgh x", &["a 0123456789abcdefgh", "    x"]),
+            (4, 12, "a b c 0123456789abcdefgh xy", &["a b c 0123456789abcdefgh xy"]),
+            // Half of a row is for the text, whatever stands before it.
+            (20, 30, "one two three", &["one two", "      three"]),
+            (20, 11, "one two three", &["", "one two", "three"]),
+            // A blank that must not be broken, and marks after which nobody breaks.
+            (0, 10, "one two\u{a0}three", &["one", "two\u{a0}three"]),
+            (0, 10, "see a-path/to.x", &["see a-path/to.x"]),
+            (0, 12, "see a-path/to.x", &["see", "a-path/to.x"]),
+            // But a row of a long word does not look like a line of its own.
+            (2, 10, "0123\u{a0}<bob>\u{a0}hello", &["0123", "  <bob>", "  hello"]),
+            (0, 4, "0123\u{2800}4567", &["0123", "4567"]),
+            // Ideographs and emoji need no blanks; punctuation stays with what it closes.
+            (2, 10, "日本語日本語", &["日本語日", "  本語"]),
+            (2, 10, "日本語日。本語", &["日本語", "  日。本語"]),
+            (2, 10, "x 日本語👍🏽👍🏽", &["x 日本語", "  👍🏽👍🏽"]),
+            // A tab ends at the next stop.
+            (0, 10, "a\tb\tc", &["a\tb", "c"]),
+            (0, 10, "a\tbcd", &["a", "bcd"]),
+        ];
+        for (prefix, columns, text, expected) in cases {
+            assert_eq!(rows(*prefix, *columns, text), *expected, "{prefix} {columns} {text}");
+        }
+    }
+
+    /// For the word after which the terminal itself goes on, there is no text that looks like a line.
+    #[test]
+    fn no_row_of_a_long_line_begins_where_lines_begin() {
+        for blank in [" ", "\u{a0}", "\u{3000}", "\u{2800}", "\t"] {
+            for padding in 0..40 {
+                let text = ["x".repeat(padding), "14:02 <bob> I give up".replace(' ', blank)];
+                for row in rows(12, 30, &text.join(blank)).iter().skip(1) {
+                    assert!(row.starts_with("            "), "{padding} {row}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_but_blanks_is_lost_and_no_row_is_too_wide() {
+        let text = "a bb\tccc 日本語。(x)\u{a0}y\u{a0}z e\u{301}e\u{301} 👩‍👩‍👧🇩🇪 --long-option=12 https://example.org/ ไทย x";
+        let visible = |text: &str| text.chars().filter(|c| !looks_blank(*c)).collect::<String>();
+        for columns in 1..80 {
+            for prefix in 0..30 {
+                let rows = rows(prefix, columns, text);
+                assert_eq!(visible(&rows.concat()), visible(text), "{prefix} {columns}");
+                for row in rows.iter().skip(1).filter(|row| width(row) > columns) {
+                    let indent = row.len() - row.trim_start().len();
+                    let longest = row.split(is_blank).map(width).max().unwrap_or(0);
+                    assert!(indent + longest > columns, "{prefix} {columns} {row}");
+                }
+            }
+        }
+    }
+}

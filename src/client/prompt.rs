@@ -1,0 +1,171 @@
+//! What stands before the input: our name with what there is to say about us, or a question. Pure.
+//!
+//! Whatever there is to say has shorter forms for narrow terminals, so that no state is cut in the
+//! middle of a word as long as there is room for one of them.
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::columns::{grapheme_width, width};
+use super::editor;
+use super::row::shown;
+use crate::protocol::reply::Count;
+
+/// What every prompt ends with.
+const END: &str = "> ";
+
+/// How many columns are enough for the text: in a terminal that has them, the prompt may have the
+/// others, and in a narrow one half of them.
+const ENOUGH: usize = 24;
+
+/// A prompt in one or more forms, the longest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// Each without its end.
+    forms: Vec<String>,
+}
+
+/// What there is to say about us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Nothing: what is written is sent.
+    Ready,
+    /// There is no connection, and one is being made.
+    Reconnecting,
+    /// The same in so many seconds.
+    ReconnectingIn(u64),
+    /// A paste has begun that does not end.
+    Pasting,
+    /// What is written is so many bytes longer than a line may be.
+    TooLong(usize),
+    /// So many of our lines have waited for their receipts for too long.
+    Waiting(usize),
+}
+
+impl Prompt {
+    /// Our name, if it is known, and our state.
+    pub(super) fn of(name: Option<&str>, state: State) -> Prompt {
+        let states = state.forms();
+        let name = name.unwrap_or_default();
+        let longest = match states.first() {
+            None => name.to_owned(),
+            Some(state) if name.is_empty() => format!("({state})"),
+            Some(state) => format!("{name} ({state})"),
+        };
+        let without_name = states.iter().map(|state| format!("({state})"));
+        Prompt { forms: [longest].into_iter().chain(without_name).collect() }
+    }
+
+    /// What the editor asks, if it asks anything.
+    pub(super) fn asking(prompt: editor::Prompt<'_>) -> Option<Prompt> {
+        use editor::Prompt as Asks;
+        let forms = match prompt {
+            Asks::Name => return None,
+            Asks::Search { query, found: true } => vec![format!("search '{query}'")],
+            Asks::Search { query, found: false } => vec![format!("not found '{query}'")],
+            Asks::Question(lines) => vec![
+                format!("send {lines} lines? (y/n, Ctrl+U drops them)"),
+                format!("send {lines} lines? (y/n)"),
+                format!("send {lines}? (y/n)"),
+                "y/n".to_owned(),
+            ],
+            Asks::Leaving => vec!["Ctrl+C again leaves".to_owned(), "Ctrl+C leaves".to_owned()],
+        };
+        Some(Prompt { forms })
+    }
+
+    /// The prompt as it is where there is room for all of it.
+    pub(super) fn whole(&self) -> String {
+        self.forms.first().map_or_else(String::new, |form| shown(form) + END)
+    }
+
+    /// The longest form that leaves enough of so many columns for the text, or as much as there is room
+    /// for of the beginning of the shortest.
+    pub(super) fn within(&self, columns: usize) -> String {
+        let most = (columns / 2).max(columns.saturating_sub(ENOUGH));
+        let Some(room) = most.checked_sub(END.len()) else { return String::new() };
+        let fits = |form: &&String| width(form) <= room;
+        let form = self.forms.iter().find(fits).or(self.forms.last());
+        form.map_or_else(String::new, |form| shown(head(form, room)) + END)
+    }
+}
+
+impl From<&str> for Prompt {
+    fn from(form: &str) -> Prompt {
+        Prompt { forms: vec![form.to_owned()] }
+    }
+}
+
+impl State {
+    fn forms(self) -> Vec<String> {
+        let forms = |forms: &[&str]| forms.iter().map(|form| (*form).to_owned()).collect();
+        match self {
+            State::Ready => Vec::new(),
+            State::Reconnecting => forms(&["reconnecting", "offline"]),
+            State::ReconnectingIn(seconds) => {
+                forms(&[&format!("reconnecting in {seconds} s"), "reconnecting", "offline"])
+            }
+            State::Pasting => forms(&["pasting, Ctrl+C ends it", "pasting"]),
+            State::TooLong(bytes) => {
+                forms(&[&format!("{} too long", Count(bytes, "byte")), "too long"])
+            }
+            State::Waiting(lines) => {
+                forms(&[&format!("{} waiting", Count(lines, "line")), "waiting"])
+            }
+        }
+    }
+}
+
+/// As many characters from the beginning of `text` as fit into `room` columns.
+pub(super) fn head(text: &str, room: usize) -> &str {
+    let mut used = 0;
+    let fits = |grapheme: &&str| {
+        used += grapheme_width(grapheme);
+        used <= room
+    };
+    let length = text.graphemes(true).take_while(fits).map(str::len).sum();
+    &text[..length]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_terminal_gets_a_shorter_form() {
+        let question = Prompt::asking(editor::Prompt::Question(21)).expect("a question");
+        let leaving = Prompt::asking(editor::Prompt::Leaving).expect("a question");
+        let offline = Prompt::of(Some("alice"), State::ReconnectingIn(4));
+        let cases = [
+            (&offline, 80, "alice (reconnecting in 4 s)> "),
+            (&offline, 53, "alice (reconnecting in 4 s)> "),
+            (&offline, 52, "(reconnecting in 4 s)> "),
+            (&offline, 40, "(reconnecting)> "),
+            (&offline, 24, "(offline)> "),
+            (&offline, 12, "(off> "),
+            (&offline, 3, ""),
+            (&question, 80, "send 21 lines? (y/n, Ctrl+U drops them)> "),
+            (&question, 60, "send 21 lines? (y/n)> "),
+            (&question, 40, "send 21? (y/n)> "),
+            (&question, 20, "y/n> "),
+            (&leaving, 40, "Ctrl+C leaves> "),
+        ];
+        for (prompt, columns, expected) in cases {
+            assert_eq!(prompt.within(columns), expected, "{columns}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_says_who_and_how_we_are() {
+        let cases = [
+            (None, State::Ready, "> "),
+            (Some("alice"), State::Ready, "alice> "),
+            (None, State::Reconnecting, "(reconnecting)> "),
+            (Some("alice"), State::Pasting, "alice (pasting, Ctrl+C ends it)> "),
+            (Some("alice"), State::TooLong(1), "alice (1 byte too long)> "),
+            (Some("alice"), State::Waiting(3), "alice (3 lines waiting)> "),
+        ];
+        for (name, state, expected) in cases {
+            assert_eq!(Prompt::of(name, state).whole(), expected);
+        }
+    }
+}
