@@ -58,6 +58,7 @@ mod keys;
 mod link;
 mod outbox;
 mod output;
+mod paragraph;
 mod prompt;
 mod receiver;
 mod reconnect;

@@ -93,4 +93,15 @@ fn what_came_while_nobody_looked_stands_below_a_rule() {
     terminal.shows(&["alice> xy|"]);
     server.say("<bob> three\n");
     terminal.shows(&["<bob> two", "<bob> three", "alice> xy|"]);
+    // The next rule takes its place.
+    terminal.press("\x1b[Oz");
+    terminal.shows(&["alice> xyz|"]);
+    server.say("<bob> four\n");
+    terminal.shows_what("one rule, above what is new now", |rows| {
+        let rows: Vec<&str> = rows.lines().collect();
+        let rules: Vec<usize> =
+            (0..rows.len()).filter(|row| rows[*row].contains("─ new ─")).collect();
+        let [rule] = rules[..] else { return false };
+        rows[rule - 1] == "<bob> three" && rows[rule + 1] == "<bob> four"
+    });
 }

@@ -36,6 +36,11 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// not even look at those that it has read on Windows.
 const MORE_KEYS: Duration = Duration::from_millis(1);
 
+/// How long a terminal's size has to stay the same before it is taken over, and how many sizes may be
+/// passed over.
+const SIZE_SETTLES: Duration = Duration::from_millis(50);
+const MOST_SIZES: usize = 20;
+
 /// How many events may become one repaint. Enough to make a paste quick, and few enough to see it
 /// happen.
 const EVENTS_A_REPAINT: usize = 1000;
@@ -151,10 +156,7 @@ impl Keyboard<'_> {
 
     fn handle(&mut self, event: Event, bell: &mut Bell) -> Result<ControlFlow<()>, End> {
         let outcome = match event {
-            Event::Resized => {
-                self.terminal.resize(&mut self.events)?;
-                Outcome::Edited
-            }
+            Event::Resized => return self.follow_size(bell),
             Event::Focus(focus) => {
                 self.terminal.focus(focus);
                 Outcome::Edited
@@ -172,8 +174,6 @@ impl Keyboard<'_> {
                 Outcome::Edited
             }
             Event::Key(chord) => self.press(chord),
-            // It was asked for too long ago.
-            Event::CursorAt(_) => Outcome::Edited,
         };
         match outcome {
             Outcome::Edited | Outcome::Complete(_) => {}
@@ -195,6 +195,24 @@ impl Keyboard<'_> {
             Outcome::Quit => return Ok(ControlFlow::Break(())),
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Takes the terminal's new size over once it has stayed the same for a moment, or something else
+    /// has happened: somebody who drags the edge of a window makes a hundred of them.
+    fn follow_size(&mut self, bell: &mut Bell) -> Result<ControlFlow<()>, End> {
+        self.terminal.hold();
+        let mut next = None;
+        for _ in 0..MOST_SIZES {
+            next = self.events.next(Some(SIZE_SETTLES)).map_err(broken)?;
+            if next != Some(Event::Resized) {
+                break;
+            }
+        }
+        self.terminal.resize()?;
+        match next {
+            None | Some(Event::Resized) => Ok(ControlFlow::Continue(())),
+            Some(event) => self.handle(event, bell),
+        }
     }
 
     fn press(&mut self, chord: Chord) -> Outcome {

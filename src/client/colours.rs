@@ -151,22 +151,28 @@ pub(super) enum Style {
 impl Colours {
     /// Writes what turns a terminal with so many colours to `style`.
     pub(super) fn write(self, style: Style, out: &mut String) {
-        let sequence = match (self, style) {
-            (Colours::None, _) => return,
+        match (self, style) {
+            (Colours::Sixteen, Style::Name(ink)) => basic(ink.of_these(&BASIC_NAMES), out),
+            (Colours::Sixteen, Style::Error) => basic(BASIC_RED, out),
+            (Colours::Many, Style::Name(ink)) => of_palette(ink.of_these(&NAMES), out),
+            (Colours::Many, Style::Error) => of_palette(RED, out),
+            (_, style) => out.push_str(self.sequence(style)),
+        }
+    }
+
+    /// The same for what is no colour; a colour has no fixed sequence.
+    pub(super) fn sequence(self, style: Style) -> &'static str {
+        match (self, style) {
+            (Colours::None, _) | (_, Style::Name(_) | Style::Error) => "",
+            (Colours::Mono, Style::Uncoloured) => "",
             (_, Style::Dim) => "\x1b[2m",
             (_, Style::Bold) => "\x1b[1m",
             (_, Style::Plain) => "\x1b[22m",
             (_, Style::Reverse) => "\x1b[7m",
             (_, Style::Upright) => "\x1b[27m",
-            (Colours::Mono, Style::Name(_) | Style::Error | Style::Uncoloured) => return,
             (_, Style::Uncoloured) => "\x1b[39m",
             (_, Style::Reset) => "\x1b[0m",
-            (Colours::Sixteen, Style::Name(ink)) => return basic(ink.of_these(&BASIC_NAMES), out),
-            (Colours::Sixteen, Style::Error) => return basic(BASIC_RED, out),
-            (Colours::Many, Style::Name(ink)) => return of_palette(ink.of_these(&NAMES), out),
-            (Colours::Many, Style::Error) => return of_palette(RED, out),
-        };
-        out.push_str(sequence);
+        }
     }
 }
 

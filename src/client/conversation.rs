@@ -9,11 +9,11 @@ use std::borrow::Cow;
 
 use chrono::{Local, NaiveDate, NaiveDateTime};
 
-use super::WrapChoice;
 use super::clock;
 use super::colours::{Colours, Ink};
 use super::editor::Candidates;
 use super::handshake::Server;
+use super::paragraph::{Layout, Paragraph, Rule};
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::tag::Millis;
 use crate::protocol::{reply, text};
@@ -38,17 +38,26 @@ mod mention;
 mod painter;
 mod roster;
 mod unread;
-mod wrap;
 
-/// When a line is shown, and where.
+/// What the rule says above lines that came while nobody was looking.
+const UNREAD: &str = "-- new";
+
+/// Where lines are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Medium {
+    /// On a screen, which lays them out and draws rules.
+    Screen,
+    /// In a terminal that can do no more than show one after the other.
+    Lines,
+}
+
+/// When a line is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moment {
     /// The local time.
     pub(super) time: NaiveDateTime,
     /// What that time is.
     pub(super) timing: Timing,
-    /// How many columns the terminal has; 0 is a terminal that shows lines as they are.
-    pub(super) columns: usize,
 }
 
 /// What the time is that a line has.
@@ -61,16 +70,16 @@ pub(super) enum Timing {
 }
 
 impl Moment {
-    /// This moment, in a terminal of so many columns.
-    pub(super) fn now(columns: usize) -> Moment {
-        Moment { time: Local::now().naive_local(), timing: Timing::Shown, columns }
+    /// This moment.
+    pub(super) fn now() -> Moment {
+        Moment { time: Local::now().naive_local(), timing: Timing::Shown }
     }
 
     /// The same for a line that was said at this time, if that is known.
     pub(super) fn of(self, said: Option<Millis>) -> Moment {
         match said.and_then(clock::local) {
             None => self,
-            Some(time) => Moment { time, timing: Timing::Said, ..self },
+            Some(time) => Moment { time, timing: Timing::Said },
         }
     }
 }
@@ -80,8 +89,28 @@ impl Moment {
 pub(super) struct Shown {
     /// Lines for the terminal, each with its line end.
     pub(super) text: String,
+    /// How each of them is laid out.
+    layouts: Vec<Layout>,
     /// The most that one of the lines asks for.
     pub(super) alert: Alert,
+}
+
+impl Shown {
+    /// The lines, to be laid out.
+    pub(super) fn paragraphs(&self) -> impl ExactSizeIterator<Item = Paragraph<'_>> {
+        // Each line has a layout, which knows how many there are.
+        let mut lines = self.text.lines();
+        self.layouts.iter().map(move |layout| Paragraph {
+            painted: Cow::Borrowed(lines.next().unwrap_or_default()),
+            layout: *layout,
+        })
+    }
+
+    /// Adds a line end, and how the line before it is laid out.
+    fn end_line(&mut self, layout: Layout) {
+        self.text.push('\n');
+        self.layouts.push(layout);
+    }
 }
 
 /// How much a line asks for the user's attention.
@@ -113,6 +142,7 @@ pub(super) enum Action<'a> {
 #[derive(Debug)]
 pub(super) struct Conversation {
     painter: Painter,
+    medium: Medium,
     roster: Roster,
     ignored: Ignored,
     /// What mentions us, once our name is known.
@@ -125,9 +155,10 @@ pub(super) struct Conversation {
 
 impl Conversation {
     /// A conversation of which nothing is known yet.
-    pub(super) fn new(colours: Colours, wrap: WrapChoice) -> Conversation {
+    pub(super) fn new(colours: Colours, medium: Medium) -> Conversation {
         Conversation {
-            painter: Painter { colours, wrap },
+            painter: Painter { colours },
+            medium,
             roster: Roster::default(),
             ignored: Ignored::default(),
             mention: None,
@@ -150,7 +181,7 @@ impl Conversation {
             }
             Server::Foreign => {
                 let stamp = self.begin(at, shown);
-                self.painter.foreign(stamp, at.columns, line, &mut shown.text);
+                self.painter.foreign(stamp, line, shown);
                 shown.alert = shown.alert.max(Alert::Line);
             }
         }
@@ -159,14 +190,13 @@ impl Conversation {
     /// Adds a line of our own, as the others see it: `<alice> text` or `* alice text`.
     pub(super) fn own(&mut self, line: &str, at: Moment, shown: &mut Shown) {
         self.begin_day(at.time.date(), shown);
-        let stamp = Stamp::Now(at.time.time());
-        self.paint((stamp, at.columns), line, self.parse(line), &mut shown.text);
+        self.paint(Stamp::Now(at.time.time()), line, self.parse(line), shown);
     }
 
     /// Adds a line that does not come from the server, with the `-- ` or `!! ` that it begins with.
     pub(super) fn tell(&mut self, line: &str, at: Moment, shown: &mut Shown) {
         let stamp = self.begin(at, shown);
-        self.paint((stamp, at.columns), line, self.parse(line), &mut shown.text);
+        self.paint(stamp, line, self.parse(line), shown);
     }
 
     /// Adds something that the client itself has to say.
@@ -286,11 +316,11 @@ impl Conversation {
             // Each line has its day with it.
             Incoming::EarlierDay(_) if at.timing == Timing::Said => {}
             Incoming::EarlierDay(day) => {
-                self.begin_unread(at.columns, shown);
+                self.begin_unread(shown);
                 self.begin_day_of_earlier(day, shown);
             }
             Incoming::Earlier(time, line) => {
-                self.begin_unread(at.columns, shown);
+                self.begin_unread(shown);
                 let stamp = match at.timing {
                     Timing::Shown => Stamp::Earlier(time),
                     Timing::Said => {
@@ -298,16 +328,17 @@ impl Conversation {
                         Stamp::EarlierHere(at.time.time())
                     }
                 };
-                self.paint((stamp, at.columns), line, self.parse(line), &mut shown.text);
+                self.paint(stamp, line, self.parse(line), shown);
             }
-            Incoming::Notice(_) if at.columns > 0 && reply::missed(line).is_some() => {
+            Incoming::Notice(_)
+                if self.medium == Medium::Screen && reply::missed(line).is_some() =>
+            {
                 self.begin(at, shown);
-                self.painter.missed(at.columns, line, &mut shown.text);
+                self.painter.rule(line, Rule::Missed, shown);
             }
             incoming => {
                 let stamp = self.begin(at, shown);
-                let place = (stamp, at.columns);
-                let stress = self.paint(place, line, incoming, &mut shown.text);
+                let stress = self.paint(stamp, line, incoming, shown);
                 shown.alert = shown.alert.max(alert(incoming, stress));
             }
         }
@@ -315,44 +346,44 @@ impl Conversation {
 
     /// Adds what has to stand above a line that comes now, and says what is to stand before it.
     fn begin(&mut self, at: Moment, shown: &mut Shown) -> Stamp<'static> {
-        self.begin_unread(at.columns, shown);
+        self.begin_unread(shown);
         self.begin_day(at.time.date(), shown);
         Stamp::Now(at.time.time())
     }
 
-    fn begin_unread(&mut self, columns: usize, shown: &mut Shown) {
+    fn begin_unread(&mut self, shown: &mut Shown) {
         if self.unread.place() == Place::First {
-            self.painter.new_lines(columns, &mut shown.text);
+            self.painter.rule(UNREAD, Rule::Unread, shown);
         }
     }
 
     fn begin_day(&mut self, day: NaiveDate, shown: &mut Shown) {
         if self.day.replace(day).is_some_and(|before| before != day) {
-            self.painter.day(day, &mut shown.text);
+            self.painter.day(day, shown);
         }
     }
 
     /// The first line that is shown may be of any day.
     fn begin_day_of_earlier(&mut self, day: NaiveDate, shown: &mut Shown) {
         if self.day != Some(day) {
-            self.painter.day(day, &mut shown.text);
+            self.painter.day(day, shown);
             self.day = Some(day);
         }
     }
 
     fn paint(
         &self,
-        place: (Stamp<'_>, usize),
+        stamp: Stamp<'_>,
         line: &str,
         incoming: Incoming<'_>,
-        out: &mut String,
+        shown: &mut Shown,
     ) -> Stress {
         let stress = self.stress(incoming);
         let ink = |name: &str| match self.roster.get(name) {
             Some(member) => member.ink,
             None => Ink::of(&Likeness::of(name)),
         };
-        self.painter.line(place, (line, incoming), stress, ink, out);
+        self.painter.line(stamp, (line, incoming), stress, ink, shown);
         stress
     }
 
@@ -393,13 +424,13 @@ mod tests {
     fn at(day: u32) -> Moment {
         let day = NaiveDate::from_ymd_opt(2026, 11, day).expect("a day of November");
         let time = day.and_hms_opt(14, 2, 0).expect("a time of day");
-        Moment { time, timing: Timing::Shown, columns: 11 }
+        Moment { time, timing: Timing::Shown }
     }
 
     impl Conversation {
         /// One in which we are alice, on the 24th.
         fn of_alice(colours: Colours) -> Conversation {
-            let mut conversation = Conversation::new(colours, WrapChoice::Terminal);
+            let mut conversation = Conversation::new(colours, Medium::Screen);
             conversation.hear(ME);
             conversation
         }
@@ -439,7 +470,7 @@ mod tests {
             ("something else", "14:02 something else"),
             ("", "14:02 "),
         ];
-        let mut conversation = Conversation::new(Colours::None, WrapChoice::Terminal);
+        let mut conversation = Conversation::new(Colours::None, Medium::Screen);
         for (line, expected) in lines {
             assert_eq!(conversation.hear(line).text, format!("{expected}\n"));
         }
@@ -502,7 +533,7 @@ mod tests {
 
     #[test]
     fn a_new_day_stands_above_its_first_line() {
-        let mut conversation = Conversation::new(Colours::None, WrapChoice::Terminal);
+        let mut conversation = Conversation::new(Colours::None, Medium::Screen);
         let steps = [
             (23, "<bob> late", "14:02 <bob> late\n"),
             (24, "<bob> early", "-- 2026-11-24\n14:02 <bob> early\n"),
@@ -531,10 +562,10 @@ mod tests {
         let steps = [
             (Focus::Here, "<bob> 1", "14:02 <bob> 1\n"),
             (Focus::Away, "<eve> not shown", ""),
-            (Focus::Away, "<bob> 2", "─── new ───\n14:02 <bob> 2\n"),
+            (Focus::Away, "<bob> 2", "-- new\n14:02 <bob> 2\n"),
             (Focus::Away, "<bob> 3", "14:02 <bob> 3\n"),
             (Focus::Here, "<bob> 4", "14:02 <bob> 4\n"),
-            (Focus::Away, "| 09:00 <bob> 5", "─── new ───\n09:00 | <bob> 5\n"),
+            (Focus::Away, "| 09:00 <bob> 5", "-- new\n09:00 | <bob> 5\n"),
         ];
         for (focus, line, expected) in steps {
             conversation.focus(focus);

@@ -19,14 +19,14 @@ use log::{info, warn};
 
 use super::colours::Colours;
 use super::connection::Connection;
-use super::conversation::{Conversation, Moment, Shown};
+use super::conversation::{Conversation, Medium, Moment, Shown};
 use super::handshake::{Form, Server};
 use super::link::{Link, is_quit};
 use super::output::{Output, Presence, Reader, Received};
 use super::receiver::end_with_refused;
 use super::sender::{Sender, for_log};
 use super::way_out::{End, complain, lock, wait_for_the_end};
-use super::{Input, OnLoss, Session, WrapChoice};
+use super::{Input, OnLoss, Session};
 use crate::problem::Problem;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::{reply, text};
@@ -65,7 +65,7 @@ impl Filter {
 
     /// For a terminal that can do no more than show one line after the other.
     pub(super) fn in_dumb_terminal() -> Filter {
-        let conversation = Some(Mutex::new(Conversation::new(Colours::None, WrapChoice::Terminal)));
+        let conversation = Some(Mutex::new(Conversation::new(Colours::None, Medium::Lines)));
         Filter { conversation, ..Filter::default() }
     }
 
@@ -92,7 +92,7 @@ impl Filter {
             return Cow::Owned(lines.filter(|line| self.wants(line)).collect());
         };
         let (mut conversation, mut shown) = (lock(conversation), Shown::default());
-        let at = Moment::now(0);
+        let at = Moment::now();
         for (line, said) in received.timed() {
             conversation.receive(line, received.server, at.of(said), &mut shown);
         }

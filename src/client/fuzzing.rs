@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::WrapChoice;
 use super::colours::Colours;
-use super::conversation::{Action, Conversation, Moment, Shown};
+use super::conversation::{Action, Conversation, Medium, Moment, Shown};
 use super::echo::echo;
 use super::editor::{Direction, Editor, Key, Outcome, Submission};
 use super::handshake::{Form, Progress, Server};
@@ -90,14 +90,14 @@ struct Client {
 impl Client {
     fn new(columns: u8) -> Client {
         let size = Size { columns: u16::from(columns % 100) + 1, rows: 9 };
-        let mut screen = Screen::new(Vec::new(), size);
+        let mut screen = Screen::new(Vec::new(), size, WrapChoice::Words);
         screen.begin(size).expect("a Vec takes all");
         Client {
             standing: Standing::new(Name::parse("alice").ok()),
             telnet: Decoder::default(),
             splitter: LineSplitter::new(MAX_LINE),
-            plain: Conversation::new(Colours::None, WrapChoice::Words),
-            coloured: Conversation::new(Colours::Many, WrapChoice::Words),
+            plain: Conversation::new(Colours::None, Medium::Screen),
+            coloured: Conversation::new(Colours::Many, Medium::Screen),
             screen,
             columns: usize::from(size.columns),
             entered: 0,
@@ -165,7 +165,7 @@ impl Client {
     }
 
     fn moment(&self) -> Moment {
-        Moment::now(self.columns).of(Some(NOW))
+        Moment::now().of(Some(NOW))
     }
 
     fn enter(&mut self) {
@@ -206,8 +206,12 @@ impl Client {
         let name = self.plain.name().unwrap_or_default();
         assert_safe(name);
         self.screen.set_prompt(Prompt::of(Some(name), State::Ready));
-        self.screen.print(&coloured.text);
-        assert_commands_are_ours(&mut self.screen, &plain.text);
+        self.screen.print(coloured.paragraphs());
+        let mut rows = String::new();
+        for paragraph in plain.paragraphs() {
+            paragraph.lay_out(WrapChoice::Words, self.columns, &mut rows);
+        }
+        assert_commands_are_ours(&mut self.screen, &rows);
         self.told += &plain.text;
     }
 }
@@ -304,12 +308,12 @@ struct Desk {
 impl Desk {
     fn new(size: Size) -> Desk {
         let sent = ["hi", "🇩🇪 a\u{301} \u{202e}x", "one\ntwo"].map(str::to_owned).to_vec();
-        let mut conversation = Conversation::new(Colours::None, WrapChoice::Words);
+        let mut conversation = Conversation::new(Colours::None, Medium::Screen);
         for line in ["-- you are alice, with 2 others here", "<bob> hi", "<Zoë> hi"] {
-            let (at, shown) = (Moment::now(0), &mut Shown::default());
+            let (at, shown) = (Moment::now(), &mut Shown::default());
             conversation.receive(line, Server::Ours, at, shown);
         }
-        let mut screen = Screen::new(Vec::new(), size);
+        let mut screen = Screen::new(Vec::new(), size, WrapChoice::Words);
         screen.begin(size).expect("a Vec takes all");
         Desk { editor: Editor::new(LIMIT, sent), conversation, screen, row: Row::default() }
     }
@@ -342,7 +346,7 @@ impl Desk {
     fn obey(&mut self, line: &str) {
         let mut shown = Shown::default();
         if let Action::Tell(answer) = self.conversation.obey(line) {
-            self.conversation.tell(&answer, Moment::now(0), &mut shown);
+            self.conversation.tell(&answer, Moment::now(), &mut shown);
         }
         shown.text.lines().for_each(assert_safe);
     }

@@ -5,7 +5,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::columns::{grapheme_width, width};
+use super::columns::{Measure, grapheme_width, width};
 use super::editor;
 use super::row::shown;
 use crate::protocol::reply::Count;
@@ -119,7 +119,7 @@ impl State {
 pub(super) fn head(text: &str, room: usize) -> &str {
     let mut used = 0;
     let fits = |grapheme: &&str| {
-        used += grapheme_width(grapheme);
+        used += grapheme_width(grapheme, Measure::Widest);
         used <= room
     };
     let length = text.graphemes(true).take_while(fits).map(str::len).sum();

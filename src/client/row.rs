@@ -6,13 +6,9 @@
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-use super::columns::{grapheme_width, width};
+use super::columns::{Measure, grapheme_width, width};
 use super::prompt::{Prompt, head};
 use crate::protocol::text;
-
-/// In a terminal at least this wide the cursor stays out of the last column. So in one that is then
-/// made half as wide, where the cursor is tells whether the terminal has wrapped the row or cut it.
-const WIDE: usize = 40;
 
 /// Stand at the ends of the text where more of it is hidden.
 const MORE_BEFORE: &str = "‹";
@@ -66,8 +62,7 @@ impl Row {
     /// What is to be shown in a terminal with so many columns.
     pub(super) fn view(&mut self, prompt: &Prompt, columns: usize) -> View {
         let prompt = prompt.within(columns);
-        let free = if columns < WIDE { 1 } else { 2 };
-        let room = columns.saturating_sub(free).saturating_sub(prompt.width());
+        let room = columns.saturating_sub(1).saturating_sub(prompt.width());
         self.scroll(room);
         let marks = room >= MARKED;
         let more_before = if marks && self.first > 0 { MORE_BEFORE } else { "" };
@@ -112,33 +107,11 @@ impl Row {
     }
 }
 
-/// Where the cursor comes to stand when a row is wrapped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wrapped {
-    /// How many rows below the one that it was in.
-    pub(super) rows: usize,
-    /// In which column.
-    pub(super) column: usize,
-}
-
-/// Where the cursor stands after `before` in a terminal that has got so few columns, if it wraps
-/// what does not fit.
-pub(super) fn wrapped(before: &str, columns: usize) -> Wrapped {
-    let mut at = Wrapped { rows: 0, column: 0 };
-    for width in before.graphemes(true).map(grapheme_width) {
-        if at.column + width > columns {
-            at = Wrapped { rows: at.rows + 1, column: 0 };
-        }
-        at.column += width;
-    }
-    if at.column >= columns { Wrapped { rows: at.rows + 1, column: 0 } } else { at }
-}
-
 /// As many characters from the end of `text` as fit into `room` columns.
 fn tail(text: &str, room: usize) -> &str {
     let mut used = 0;
     let fits = |grapheme: &&str| {
-        used += grapheme_width(grapheme);
+        used += grapheme_width(grapheme, Measure::Widest);
         used <= room
     };
     let length: usize = text.graphemes(true).rev().take_while(fits).map(str::len).sum();
@@ -219,15 +192,6 @@ mod tests {
             for end in 1..=steps.len() {
                 picture("日本語", columns, &steps[..end]);
             }
-        }
-    }
-
-    #[test]
-    fn in_a_wide_terminal_the_cursor_stays_out_of_the_last_column() {
-        for (columns, expected) in [(39, 38), (40, 38), (80, 78)] {
-            let mut row = Row::default();
-            row.set(&"x".repeat(100), 100);
-            assert_eq!(width(&row.view(&"alice".into(), columns).before), expected, "{columns}");
         }
     }
 }

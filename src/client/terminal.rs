@@ -10,7 +10,6 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,7 +17,7 @@ use std::time::{Duration, Instant};
 use crossterm::terminal;
 
 use super::colours::Colours;
-use super::conversation::{Action, Alert, Conversation, Focus, Moment, Shown};
+use super::conversation::{Action, Alert, Conversation, Focus, Medium, Moment, Shown};
 use super::echo::echo;
 use super::editor::{Direction, Editor, Outcome};
 use super::handshake::Server;
@@ -42,9 +41,6 @@ mod input;
 /// What a terminal is taken for that does not tell its size.
 const USUAL_SIZE: Size = Size { columns: 80, rows: 24 };
 
-/// How long a terminal may take to say where its cursor is. On Windows crossterm waits as long.
-const ANSWER: Duration = Duration::from_secs(2);
-
 /// How long a terminal that takes nothing may hold up the end of the program.
 const STALLED: Duration = Duration::from_secs(1);
 
@@ -58,8 +54,6 @@ pub(super) struct Terminal {
     turn: Mutex<()>,
     face: Mutex<Face>,
     bell: BellChoice,
-    /// Whether the terminal tells where its cursor is, as far as we know.
-    answers: AtomicBool,
 }
 
 /// What the user sees, and what it is made of.
@@ -89,13 +83,13 @@ pub(super) enum Bell {
 impl Terminal {
     /// The terminal, as it is. Lines that are shown before [`begin`](Terminal::begin) wait for it.
     pub(super) fn new(colours: Colours, wrap: WrapChoice, bell: BellChoice) -> Terminal {
-        let mut screen = Screen::new(standard_output(), size());
+        let mut screen = Screen::new(standard_output(), size(), wrap);
         if colours != Colours::None {
             screen.set_off_input();
         }
         let face = Face {
             screen,
-            conversation: Conversation::new(colours, wrap),
+            conversation: Conversation::new(colours, Medium::Screen),
             presence: Presence::Here,
             waiting: 0,
             question: None,
@@ -104,7 +98,7 @@ impl Terminal {
             rang: None,
         };
         let (turn, face) = (Mutex::default(), Mutex::new(face));
-        Terminal { turn, face, bell, answers: AtomicBool::new(true) }
+        Terminal { turn, face, bell }
     }
 
     /// Turns to raw mode and shows the input row; [`close`](Output::close) undoes both.
@@ -201,25 +195,14 @@ impl Terminal {
         self.face().screen.pin().map_err(broken)
     }
 
-    /// Takes over the terminal's new size. The terminal may be asked where its cursor is, so this is
-    /// for the thread that has the events, among which the answer is.
-    pub(super) fn resize(&self, events: &mut Events) -> Result<(), End> {
-        let mut face = self.face();
-        let size = size();
-        let is_unclear = face.screen.may_be_wrapped(size);
-        let cursor = if is_unclear { self.cursor_column(&mut face, events)? } else { None };
-        face.screen.resize(size, cursor).map_err(broken)
+    /// To be told when the terminal has got another size, before [`resize`](Terminal::resize).
+    pub(super) fn hold(&self) {
+        self.face().screen.hold();
     }
 
-    /// Asks a terminal that does not answer only once, because that takes two seconds.
-    fn cursor_column(&self, face: &mut Face, events: &mut Events) -> Result<Option<u16>, End> {
-        if !self.answers.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        face.screen.ask_for_cursor().map_err(broken)?;
-        let column = events.cursor_column(ANSWER);
-        self.answers.store(column.is_some(), Ordering::Relaxed);
-        Ok(column)
+    /// Takes over the terminal's new size.
+    pub(super) fn resize(&self) -> Result<(), End> {
+        self.face().screen.resize(size()).map_err(broken)
     }
 
     fn rings_for(&self, alert: Alert) -> bool {
@@ -246,10 +229,10 @@ impl Terminal {
 impl Face {
     /// Adds to the screen what `make` makes of the conversation.
     fn show(&mut self, make: impl FnOnce(&mut Conversation, Moment, &mut Shown)) -> Alert {
-        let at = Moment::now(usize::from(self.screen.size().columns));
+        let at = Moment::now();
         let mut shown = Shown::default();
         make(&mut self.conversation, at, &mut shown);
-        self.screen.print(&shown.text);
+        self.screen.print(shown.paragraphs());
         shown.alert
     }
 

@@ -1,26 +1,18 @@
 //! One line of the conversation, written for the terminal. Pure.
 //!
 //! What is written is the line's own text, its time, and the sequences of [`Colours`]; a line that
-//! has any ends with a reset, so that no line's looks depend on another's. A line that is wider than
-//! the terminal is broken into rows by `wrap`, or written whole for the terminal to break it.
+//! has any ends with a reset, so that no line's looks depend on another's. How it is laid out in a
+//! terminal is told besides, and done elsewhere (`paragraph`).
 
 use std::fmt::{self, Write};
 
 use chrono::{NaiveDate, NaiveTime, Timelike};
 
+use super::Shown;
 use super::incoming::Incoming;
-use super::wrap::{self, Place};
-use crate::client::WrapChoice;
 use crate::client::colours::{Colours, Ink, Style};
 use crate::client::columns::width;
-use crate::protocol::reply;
-
-/// What stands in the middle of the rule above what is new.
-const NEW: &str = " new ";
-
-/// How many columns a rule needs at either side of its words to be seen as one: a blank, and a line
-/// of three.
-const MARGIN: usize = 4;
+use crate::client::paragraph::{Layout, Rule, Shape};
 
 /// What stands before a notice of the server's; before an error it is as wide.
 const MARK: &str = "-- ";
@@ -30,8 +22,6 @@ const MARK: &str = "-- ";
 pub(super) struct Painter {
     /// How many colours the terminal has.
     pub(super) colours: Colours,
-    /// Who breaks lines that are wider than the terminal.
-    pub(super) wrap: WrapChoice,
 }
 
 /// What stands before a line.
@@ -80,77 +70,70 @@ enum Secrecy {
 }
 
 impl Painter {
-    /// Writes a line of a server that has our banner, behind its stamp and across so many columns.
-    /// `line` is what `incoming` was read from, and `ink` finds the colour of a name.
+    /// Writes a line of a server that has our banner. `line` is what `incoming` was read from, and
+    /// `ink` finds the colour of a name.
     pub(super) fn line(
         self,
-        (stamp, columns): (Stamp<'_>, usize),
+        stamp: Stamp<'_>,
         (line, incoming): (&str, Incoming<'_>),
         stress: Stress,
         ink: impl Fn(&str) -> Ink,
-        out: &mut String,
+        shown: &mut Shown,
     ) {
         if let Incoming::Notice(_) = incoming {
-            return self.notice((stamp, columns), line, out);
+            return self.notice(stamp, line, shown);
         }
+        let start = shown.text.len();
+        let out = &mut shown.text;
         let stamp = self.stamp(stamp, out);
         let weight = if stress == Stress::ForUs { Weight::Bold } else { Weight::Light };
         use Secrecy::{Private, Public};
-        let mut speech = |before: &str, name: &str, after: &str, text, secrecy| {
-            self.speech([before, name, after], ink(name), weight, secrecy, out);
-            self.text(text, [stamp, width(before) + width(name) + width(after) + 1], columns, out);
+        let mut speech = |parts: [&str; 3], text, secrecy| {
+            self.speech(parts, ink(parts[1]), weight, secrecy, out);
+            (text, weight, parts.map(width).iter().sum::<usize>() + 1)
         };
-        match incoming {
-            Incoming::Said(name, text) => speech("<", name, ">", text, Public),
-            Incoming::Done(name, text) => speech("* ", name, "", text, Public),
-            Incoming::ToYou(name, text) => speech("[", name, " -> you]", text, Private),
-            Incoming::FromYou(name, text) => speech("[you -> ", name, "]", text, Private),
+        let (text, weight, mark) = match incoming {
+            Incoming::Said(name, text) => speech(["<", name, ">"], text, Public),
+            Incoming::Done(name, text) => speech(["* ", name, ""], text, Public),
+            Incoming::ToYou(name, text) => speech(["[", name, " -> you]"], text, Private),
+            Incoming::FromYou(name, text) => speech(["[you -> ", name, "]"], text, Private),
             Incoming::Error(text) => {
                 self.error_mark(out);
-                self.text(text, [stamp, MARK.len()], columns, out);
+                (text, Weight::Light, MARK.len())
             }
             Incoming::Notice(_)
             | Incoming::Earlier(..)
             | Incoming::EarlierDay(_)
-            | Incoming::Unknown(_) => self.text(line, [stamp, 0], columns, out),
-        }
-        self.end(out);
+            | Incoming::Unknown(_) => (line, Weight::Light, 0),
+        };
+        let open = match weight {
+            Weight::Bold => self.colours.sequence(Style::Bold),
+            Weight::Light => "",
+        };
+        self.text(text, start, [stamp, mark], open, shown);
     }
 
     /// Writes a line of a server that nothing is known of.
-    pub(super) fn foreign(self, stamp: Stamp<'_>, columns: usize, line: &str, out: &mut String) {
-        let stamp = self.stamp(stamp, out);
-        self.text(line, [stamp, 0], columns, out);
-        self.end(out);
+    pub(super) fn foreign(self, stamp: Stamp<'_>, line: &str, shown: &mut Shown) {
+        let start = shown.text.len();
+        let stamp = self.stamp(stamp, &mut shown.text);
+        self.text(line, start, [stamp, 0], "", shown);
     }
 
     /// Writes that what comes next is of another day.
-    pub(super) fn day(self, day: NaiveDate, out: &mut String) {
-        self.dim(format_args!("-- {day}"), out);
+    pub(super) fn day(self, day: NaiveDate, shown: &mut Shown) {
+        let start = shown.text.len();
+        let dim = self.colours.sequence(Style::Dim);
+        shown.text.push_str(dim);
+        shown.text.push_str(MARK);
+        self.text(&day.to_string(), start, [0, MARK.len()], dim, shown);
     }
 
-    /// Writes that what comes next is new, across so many columns.
-    pub(super) fn new_lines(self, columns: usize, out: &mut String) {
-        self.rule(columns, if columns < NEW.len() { "" } else { NEW }, out);
-    }
-
-    /// Writes that lines are missing here, as `line` says, across so many columns; with the reason
-    /// where there is room for it.
-    pub(super) fn missed(self, columns: usize, line: &str, out: &mut String) {
-        let words = reply::words(line);
-        let short = words.split(" (").next().unwrap_or_default();
-        let fits = |words: &str| words.chars().count() + 2 * MARGIN <= columns;
-        match [words, short].into_iter().find(|words| fits(words)) {
-            Some(words) => self.rule(columns, &format!(" {words} "), out),
-            None => self.dim(format_args!("{line}"), out),
-        }
-    }
-
-    fn rule(self, columns: usize, words: &str, out: &mut String) {
-        let free = columns.saturating_sub(words.chars().count());
-        let left = free / 2;
-        let right = free - left;
-        self.dim(format_args!("{}{words}{}", "─".repeat(left), "─".repeat(right)), out);
+    /// Writes a rule that says what `line` does, which begins with `-- `.
+    pub(super) fn rule(self, line: &str, rule: Rule, shown: &mut Shown) {
+        let [open, close] = [Style::Dim, Style::Reset].map(|style| self.colours.sequence(style));
+        shown.text.extend([open, line, close]);
+        shown.end_line(Layout { open, close, shape: Shape::Rule(rule) });
     }
 
     /// Writes the stamp and a blank, and says how many columns they take.
@@ -188,14 +171,21 @@ impl Painter {
         out.push(' ');
     }
 
-    /// Writes the text of a line, behind a stamp and a mark of so many columns.
-    fn text(self, text: &str, [stamp, mark]: [usize; 2], columns: usize, out: &mut String) {
-        match self.wrap {
-            WrapChoice::Words if columns > 0 => {
-                wrap::wrap(text, Place::behind(stamp, stamp + mark, columns), out);
-            }
-            WrapChoice::Words | WrapChoice::Terminal => out.push_str(text),
-        }
+    /// Writes the text of the line that began at the byte `start`, behind a stamp and a mark of so many
+    /// columns, and its end. `open` makes text look so.
+    fn text(
+        self,
+        text: &str,
+        start: usize,
+        [stamp, mark]: [usize; 2],
+        open: &'static str,
+        shown: &mut Shown,
+    ) {
+        let head = shown.text.len() - start;
+        let close = self.colours.sequence(Style::Reset);
+        shown.text.extend([text, close]);
+        let shape = Shape::Text { head, prefix: stamp + mark, stamp };
+        shown.end_line(Layout { open, close, shape });
     }
 
     fn error_mark(self, out: &mut String) {
@@ -208,24 +198,14 @@ impl Painter {
     }
 
     /// Writes a line that begins with `-- `.
-    fn notice(self, (stamp, columns): (Stamp<'_>, usize), line: &str, out: &mut String) {
+    fn notice(self, stamp: Stamp<'_>, line: &str, shown: &mut Shown) {
+        let start = shown.text.len();
         let (mark, text) = line.split_at_checked(MARK.len()).unwrap_or(("", line));
-        self.write(Style::Dim, out);
-        let stamp = put_stamp(stamp, out) + 1;
-        put(format_args!(" {mark}"), out);
-        self.text(text, [stamp, mark.len()], columns, out);
-        self.end(out);
-    }
-
-    fn dim(self, line: fmt::Arguments<'_>, out: &mut String) {
-        self.write(Style::Dim, out);
-        put(line, out);
-        self.end(out);
-    }
-
-    fn end(self, out: &mut String) {
-        self.write(Style::Reset, out);
-        out.push('\n');
+        let dim = self.colours.sequence(Style::Dim);
+        shown.text.push_str(dim);
+        let stamp = put_stamp(stamp, &mut shown.text) + 1;
+        shown.text.extend([" ", mark]);
+        self.text(text, start, [stamp, mark.len()], dim, shown);
     }
 
     fn write(self, style: Style, out: &mut String) {
@@ -236,35 +216,30 @@ impl Painter {
 /// Writes the stamp, and says how many columns it takes.
 fn put_stamp(stamp: Stamp<'_>, out: &mut String) -> usize {
     let start = out.len();
-    put(format_args!("{stamp}"), out);
-    out.len() - start
-}
-
-fn put(text: fmt::Arguments<'_>, out: &mut String) {
     // Writing to a string does not fail.
-    let _ = out.write_fmt(text);
+    let _ = write!(out, "{stamp}");
+    out.len() - start
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::WrapChoice;
     use crate::client::colours::tests::picture;
     use crate::protocol::name::Likeness;
 
-    const PLAIN: Painter = Painter { colours: Colours::None, wrap: WrapChoice::Words };
-
-    fn painted(line: &str, stress: Stress) -> String {
-        painted_across(80, line, stress)
-    }
-
-    fn painted_across(columns: usize, line: &str, stress: Stress) -> String {
-        let painter = Painter { colours: Colours::Many, wrap: WrapChoice::Words };
+    fn shown(line: &str, stress: Stress) -> Shown {
+        let painter = Painter { colours: Colours::Many };
         let stamp = Stamp::Now(NaiveTime::from_hms_opt(9, 2, 59).unwrap());
         let incoming = Incoming::parse(line, |_| false);
-        let mut out = String::new();
+        let mut shown = Shown::default();
         let ink = |name: &str| Ink::of(&Likeness::of(name));
-        painter.line((stamp, columns), (line, incoming), stress, ink, &mut out);
-        picture(&out)
+        painter.line(stamp, (line, incoming), stress, ink, &mut shown);
+        shown
+    }
+
+    fn painted(line: &str, stress: Stress) -> String {
+        picture(&shown(line, stress).text)
     }
 
     #[test]
@@ -298,49 +273,32 @@ mod tests {
         let cases = [
             (
                 "<bob> one two three",
-                "{dim}09:02{plain} <{+}bob{-}> one two\n            three{/}\n",
+                "{dim}09:02{plain} <{+}bob{-}> one two{/}\r\n            three{/}\r\n",
             ),
             (
                 "[bob -> you] one two three",
-                "{dim}09:02{plain} {reverse}[{+}bob{-} -> you]{upright} one\n      two three{/}\n",
+                "{dim}09:02{plain} {bold}{reverse}[{+}bob{-} -> you]{upright} one{/}\r\n      {bold}two three{/}\r\n",
             ),
-            ("-- one two three four", "{dim}09:02 -- one two three\n         four{/}\n"),
+            (
+                "-- one two three four",
+                "{dim}09:02 -- one two three{/}\r\n         {dim}four{/}\r\n",
+            ),
             (
                 "!! one two three four",
-                "{dim}09:02{plain} {bold}{red}!!{-}{plain} one two three\n         four{/}\n",
+                "{dim}09:02{plain} {bold}{red}!!{-}{plain} one two three{/}\r\n         four{/}\r\n",
             ),
-            ("one two three four five", "{dim}09:02{plain} one two three four\n      five{/}\n"),
+            (
+                "one two three four five",
+                "{dim}09:02{plain} one two three four{/}\r\n      five{/}\r\n",
+            ),
         ];
         for (line, expected) in cases {
-            assert_eq!(painted_across(24, line, Stress::None), expected);
-        }
-    }
-
-    #[test]
-    fn the_rule_is_as_wide_as_the_terminal() {
-        for (columns, expected) in
-            [(0, ""), (1, "─"), (4, "────"), (5, " new "), (6, " new ─"), (9, "── new ──")]
-        {
-            let mut out = String::new();
-            PLAIN.new_lines(columns, &mut out);
-            assert_eq!(out, format!("{expected}\n"), "{columns}");
-        }
-    }
-
-    #[test]
-    fn what_is_missing_is_a_rule_too_as_long_as_it_fits() {
-        let line = "-- you missed 312 lines (you were away)";
-        for (columns, expected) in [
-            (45, "─── you missed 312 lines (you were away) ────"),
-            (44, "─── you missed 312 lines (you were away) ───"),
-            (43, "────────── you missed 312 lines ───────────"),
-            (28, "─── you missed 312 lines ───"),
-            (27, line),
-            (1, line),
-        ] {
-            let mut out = String::new();
-            PLAIN.missed(columns, line, &mut out);
-            assert_eq!(out, format!("{expected}\n"), "{columns}");
+            let stress = if line.contains("you]") { Stress::ForUs } else { Stress::None };
+            let mut rows = String::new();
+            for paragraph in shown(line, stress).paragraphs() {
+                paragraph.lay_out(WrapChoice::Words, 24, &mut rows);
+            }
+            assert_eq!(picture(&rows), expected);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a terminal tells of: keys, pastes, its focus, its size and where its cursor is.
+//! What a terminal tells of: keys, pastes, its focus and its size.
 //!
 //! On Unix the bytes come from standard input, and `input` reads them; on Windows the console has
 //! events of its own, which crossterm fetches. Both are for the main thread alone.
@@ -19,10 +19,7 @@ mod windows;
 /// Something that a terminal tells of.
 #[cfg_attr(
     all(windows, not(any(test, fuzzing))),
-    expect(
-        dead_code,
-        reason = "the console marks no pastes, and crossterm has its cursor's place"
-    )
+    expect(dead_code, reason = "the console marks no pastes")
 )]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::client) enum Event {
@@ -38,6 +35,4 @@ pub(in crate::client) enum Event {
     Focus(Focus),
     /// The terminal may have another size.
     Resized,
-    /// The answer to the question where the cursor is: its column, from 0.
-    CursorAt(u16),
 }

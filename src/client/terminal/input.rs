@@ -233,7 +233,6 @@ impl Input {
             Meaning::Text(text) => text.chars().for_each(|c| self.write(c)),
             Meaning::Focus(focus) => self.events.push_back(Event::Focus(focus)),
             Meaning::PasteBegins => self.state = State::Paste(Paste::new(now)),
-            Meaning::CursorAt(column) => self.events.push_back(Event::CursorAt(column)),
             Meaning::Key(_) | Meaning::Report | Meaning::Unknown => {}
         }
     }
@@ -261,7 +260,7 @@ fn is_known(meaning: &Meaning) -> bool {
     match meaning {
         Meaning::Key(chord) => is_command(*chord),
         Meaning::Text(_) | Meaning::Unknown => false,
-        Meaning::Focus(_) | Meaning::PasteBegins | Meaning::CursorAt(_) | Meaning::Report => true,
+        Meaning::Focus(_) | Meaning::PasteBegins | Meaning::Report => true,
     }
 }
 

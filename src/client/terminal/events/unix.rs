@@ -3,7 +3,6 @@
 //! A thread of its own reads, because a terminal cannot be waited for everywhere (macOS polls no
 //! `/dev/tty`), and the main thread, which makes events of the bytes, has to know when nothing comes.
 
-use std::collections::VecDeque;
 use std::io::{self, Stdin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,8 +34,6 @@ pub(in crate::client) struct Events {
     /// Set before the message that says so, for which there may be no room.
     is_resized: Arc<AtomicBool>,
     input: Input,
-    /// What has come while something else was waited for.
-    put_off: VecDeque<Event>,
 }
 
 /// Tells the main thread that the terminal has got another size.
@@ -62,8 +59,7 @@ impl Events {
         let is_resized = Arc::new(AtomicBool::new(false));
         let resizing = Resizing { messages: sender.clone(), is_resized: Arc::clone(&is_resized) };
         way_out.spawn("keyboard", move || read(&sender))?;
-        let (input, put_off) = (Input::default(), VecDeque::new());
-        Ok((Events { messages, is_resized, input, put_off }, resizing))
+        Ok((Events { messages, is_resized, input: Input::default() }, resizing))
     }
 
     /// Waits for the next event, or for as long as `patience` lasts. `None` if there is none by then.
@@ -75,21 +71,7 @@ impl Events {
         &mut self,
         patience: Option<Duration>,
     ) -> io::Result<Option<Event>> {
-        match self.put_off.pop_front() {
-            Some(event) => Ok(Some(event)),
-            None => Ok(self.next_new(patience.map(|patience| Instant::now() + patience))),
-        }
-    }
-
-    /// Waits for where the cursor is. Whatever else comes is told afterwards.
-    pub(in crate::client) fn cursor_column(&mut self, patience: Duration) -> Option<u16> {
-        let deadline = Instant::now() + patience;
-        loop {
-            match self.next_new(Some(deadline))? {
-                Event::CursorAt(column) => return Some(column),
-                event => self.put_off.push_back(event),
-            }
-        }
+        Ok(self.next_by(patience.map(|patience| Instant::now() + patience)))
     }
 
     /// To be told when the Esc key has given something up.
@@ -97,7 +79,7 @@ impl Events {
         self.input.on_escape_answered();
     }
 
-    fn next_new(&mut self, deadline: Option<Instant>) -> Option<Event> {
+    fn next_by(&mut self, deadline: Option<Instant>) -> Option<Event> {
         loop {
             if let Some(event) = self.input.next() {
                 return Some(event);

@@ -3,7 +3,6 @@
 use std::io;
 use std::time::Duration;
 
-use crossterm::cursor;
 use crossterm::event::{self, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::Event;
@@ -42,11 +41,6 @@ impl Events {
                 return Ok(Some(event));
             }
         }
-    }
-
-    /// Waits for where the cursor is.
-    pub(in crate::client) fn cursor_column(&mut self, _: Duration) -> Option<u16> {
-        cursor::position().ok().map(|(column, _)| column)
     }
 
     /// The console tells Esc from Alt.

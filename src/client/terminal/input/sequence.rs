@@ -17,8 +17,6 @@ pub(super) enum Meaning {
     Focus(Focus),
     /// From here on to its end, what comes was pasted.
     PasteBegins,
-    /// The cursor is in this column, from 0.
-    CursorAt(u16),
     /// Something that terminals are known to say, and that nobody here asked for.
     Report,
     /// No terminal is known to say this.
@@ -184,10 +182,9 @@ fn of_key(parameters: &Parameters, end: u8) -> Meaning {
         b'u' => of_kitty(parameters),
         b'I' if parameters.is_empty() => Meaning::Focus(Focus::Here),
         b'O' if parameters.is_empty() => Meaning::Focus(Focus::Away),
-        b'R' => match (parameters.first(1), u16::try_from(parameters.first(1).unwrap_or(0))) {
-            (Some(_), Ok(column)) => Meaning::CursorAt(column.saturating_sub(1)),
-            _ => key(Code::Other, Modifiers::NONE),
-        },
+        // Where the cursor is.
+        b'R' if parameters.first(1).is_some() => Meaning::Report,
+        b'R' => key(Code::Other, Modifiers::NONE),
         // rxvt's arrows with Shift.
         b'a'..=b'd' if parameters.is_empty() => key(arrow(end), Modifiers::NONE),
         // The mouse's report in rxvt's form.

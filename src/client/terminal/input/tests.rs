@@ -26,7 +26,6 @@ fn picture(event: &Event) -> String {
         Event::Focus(Focus::Here) => "{here}".to_owned(),
         Event::Focus(Focus::Away) => "{away}".to_owned(),
         Event::Resized => "{resized}".to_owned(),
-        Event::CursorAt(column) => format!("{{cursor {column}}}"),
     }
 }
 
@@ -113,7 +112,6 @@ fn a_key_is_known_by_its_sequence_in_every_terminal() {
         ),
         ("\x1b[97;;228u\x1b[0;;26085:26412u\x1b[228u".as_bytes(), "ä日本ä"),
         (b"\x1b[I\x1b[O", "{here}{away}"),
-        (b"\x1b[5;12R", "{cursor 11}"),
     ];
     for (bytes, expected) in cases {
         assert_told(&[(&[bytes], expected)]);
@@ -152,6 +150,7 @@ fn a_report_shows_nothing_and_eats_nothing() {
         b"\x1b[>41;370;0c",
         b"\x1b[?62;1;6;22c",
         b"\x1b[0n",
+        b"\x1b[5;12R",
         b"\x1b[?5;12R",
         b"\x1b[?1;0;256S",
         b"\x1b[?0u",

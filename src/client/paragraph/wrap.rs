@@ -11,7 +11,8 @@ use unicode_linebreak::linebreaks;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthChar;
 
-use crate::client::columns::{grapheme_width, width};
+use super::ROW_END;
+use crate::client::columns::{Measure, grapheme_width, width};
 
 /// How far apart a terminal's tab stops are, in columns.
 const TAB: usize = 8;
@@ -39,13 +40,22 @@ impl Place {
     }
 }
 
+/// The sequences between two rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Between {
+    /// What the row before ends with.
+    pub(super) close: &'static str,
+    /// What makes the next one look as this one does.
+    pub(super) open: &'static str,
+}
+
 /// Adds `text`, in rows that end with their words.
-pub(super) fn wrap(text: &str, place: Place, out: &mut String) {
+pub(super) fn wrap(text: &str, place: Place, between: Between, out: &mut String) {
     // No text takes more columns than bytes, except for tabs.
     if place.start + text.len() <= place.columns && !text.contains('\t') {
         return out.push_str(text);
     }
-    let mut row = Row { column: place.start, place, out };
+    let mut row = Row { column: place.start, place, between, out };
     let mut blanks = "";
     for piece in pieces(text) {
         let word = piece.trim_end_matches(is_blank);
@@ -59,6 +69,7 @@ struct Row<'a> {
     /// Where the next character will stand.
     column: usize,
     place: Place,
+    between: Between,
     out: &'a mut String,
 }
 
@@ -91,8 +102,10 @@ impl Row<'_> {
     }
 
     fn begin(&mut self) {
-        self.out.push('\n');
+        self.out.push_str(self.between.close);
+        self.out.push_str(ROW_END);
         self.out.extend(std::iter::repeat_n(' ', self.place.indent));
+        self.out.push_str(self.between.open);
         self.column = self.place.indent;
     }
 
@@ -106,7 +119,8 @@ impl Row<'_> {
 
     /// Counts the columns of a word that the terminal breaks.
     fn flow(&mut self, word: &str) {
-        for width in word.graphemes(true).map(grapheme_width) {
+        for width in word.graphemes(true).map(|grapheme| grapheme_width(grapheme, Measure::Widest))
+        {
             let fits = self.column + width <= self.place.columns;
             self.column = if fits { self.column + width } else { width };
         }
@@ -149,9 +163,9 @@ mod tests {
 
     /// The rows of `text` behind a prefix of so many columns, which is not shown.
     fn rows(prefix: usize, columns: usize, text: &str) -> Vec<String> {
-        let mut out = String::new();
-        wrap(text, Place::behind(prefix.min(6), prefix, columns), &mut out);
-        out.split('\n').map(str::to_owned).collect()
+        let (place, mut out) = (Place::behind(prefix.min(6), prefix, columns), String::new());
+        wrap(text, place, Between { close: "", open: "" }, &mut out);
+        out.split(ROW_END).map(str::to_owned).collect()
     }
 
     #[test]
