@@ -6,6 +6,7 @@ use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, Command, Error, Parser};
 use log::LevelFilter;
@@ -147,13 +148,29 @@ pub fn number(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String
     }
 }
 
-/// How much to log.
-///
-/// # Errors
-///
-/// What is wrong with it, for the user.
-pub fn log_level(text: &str) -> Result<LevelFilter, String> {
-    text.parse().map_err(|_| "it must be off, error, warn, info, debug or trace".to_owned())
+/// Reads how much to log. What it may be is known to the shells' completions.
+#[derive(Debug, Clone, Copy)]
+pub struct LogLevels;
+
+impl TypedValueParser for LogLevels {
+    type Value = LevelFilter;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<LevelFilter, Error> {
+        let read = |text: &str| {
+            text.parse().map_err(|_| "it must be off, error, warn, info, debug or trace")
+        };
+        TypedValueParser::parse_ref(&read, command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+        Some(Box::new(LEVELS.map(PossibleValue::new).into_iter()))
+    }
 }
 
 /// The argument, without its variable where that is empty or not meant for us.

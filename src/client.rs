@@ -65,6 +65,7 @@ mod reconnect;
 mod row;
 pub mod screen;
 mod sender;
+mod servers;
 mod standing;
 mod terminal;
 mod way_out;
@@ -72,6 +73,7 @@ mod way_out;
 pub use colours::ColorChoice;
 pub use handshake::login_name;
 pub use history::history_path;
+pub use keys::manual as keys;
 
 use filter::Filter;
 use link::Link;
@@ -79,6 +81,11 @@ use output::{Output, Reader};
 use receiver::Receiver;
 use terminal::Terminal;
 use way_out::{End, WayOut};
+
+/// The client's own commands, as `/help` lists them: each with its arguments, and what it is for.
+pub fn commands() -> impl Iterator<Item = (&'static str, &'static str)> {
+    conversation::commands()
+}
 
 /// How large the log becomes before it begins anew, in bytes. One older one is kept.
 const MOST_LOGGED: u64 = 10 * 1024 * 1024;
@@ -102,7 +109,7 @@ pub struct Config {
     pub bell: BellChoice,
     /// Who breaks lines that are wider than the terminal.
     pub wrap: WrapChoice,
-    /// Where what was sent is kept across runs, if it is.
+    /// Where what was sent is kept across runs, and beside it which servers were joined, if they are.
     pub history: Option<PathBuf>,
     /// What standard input is, where it is no terminal.
     pub input: Input,

@@ -8,9 +8,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Command, CommandFactory};
-use clap_complete::{Generator, Shell};
+use clap::CommandFactory;
 
+mod completion;
 #[cfg(test)]
 mod documents;
 mod page;
@@ -23,9 +23,6 @@ mod chatclient;
 #[path = "../../src/bin/chatserver/arguments.rs"]
 #[allow(dead_code, reason = "only what the arguments are is of interest here")]
 mod chatserver;
-
-/// The shells that completions are made for.
-const SHELLS: [Shell; 4] = [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell];
 
 fn main() -> ExitCode {
     match files().and_then(|files| files.iter().try_for_each(|(path, text)| write(path, text))) {
@@ -47,18 +44,12 @@ fn files() -> io::Result<Vec<(PathBuf, String)>> {
     ] {
         let name = format!("{}.1", command.get_name());
         files.push((folder.join("man").join(name), page::page(&command, about)?));
-        for shell in SHELLS {
-            let name = shell.file_name(command.get_name());
-            files.push((folder.join("completions").join(name), completion(shell, &command)));
+        for shell in completion::SHELLS {
+            let (name, text) = completion::completion(shell, &command);
+            files.push((folder.join("completions").join(name), text));
         }
     }
     Ok(files)
-}
-
-fn completion(shell: Shell, command: &Command) -> String {
-    let mut bytes = Vec::new();
-    clap_complete::generate(shell, &mut command.clone(), command.get_name(), &mut bytes);
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {

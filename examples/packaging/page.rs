@@ -2,7 +2,9 @@
 
 use std::io;
 
-use clap::{Arg, Command};
+use chatroom::client;
+use chatroom::protocol::request::Command;
+use clap::{Arg, Command as Program};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
@@ -10,6 +12,8 @@ use clap_mangen::roff::{Roff, bold, roman};
 pub(crate) struct About {
     /// Its work in more words than its help has for it, one paragraph each.
     description: &'static [&'static str],
+    /// What can be typed in the room, in tables with their headings.
+    typed: fn() -> Vec<Table>,
     /// What its exit status means.
     status: &'static [(&'static str, &'static str)],
     /// Variables that stand for no argument.
@@ -18,6 +22,24 @@ pub(crate) struct About {
     files: &'static [(&'static str, &'static str)],
     /// Other pages.
     see_also: &'static str,
+}
+
+/// A heading, what comes before the table, and its rows.
+type Table = (&'static str, &'static str, Vec<(&'static str, &'static str)>);
+
+/// What the server takes from whoever is in the room.
+fn room() -> Table {
+    let lead = "A line is said to all, unless it begins with one of these, in capitals or not. What \
+                begins with // is said with one / less.";
+    ("COMMANDS", lead, Command::ALL.map(|command| (command.usage(), command.purpose())).to_vec())
+}
+
+/// What can be typed in the client besides.
+fn terminal() -> Vec<Table> {
+    let (heading, lead, mut commands) = room();
+    commands.extend(client::commands());
+    let keys = "In a terminal, the keys of the input line are those of readline.";
+    vec![(heading, lead, commands), ("KEYS", keys, client::keys().collect())]
 }
 
 pub(crate) const CHATSERVER: About = About {
@@ -30,6 +52,7 @@ pub(crate) const CHATSERVER: About = About {
         "It knows neither passwords nor encryption: whoever reaches its address is in the room. \
          By default that is this machine alone.",
     ],
+    typed: || vec![room()],
     status: &[
         ("0", "a clean end"),
         ("1", "it could not do its work: the port is taken, say"),
@@ -54,23 +77,31 @@ pub(crate) const CHATCLIENT: About = About {
          input, prints each line that comes, and ends when its input has ended and everything has \
          been delivered.",
     ],
+    typed: terminal,
     status: &[
         ("0", "a clean end"),
         ("1", "there was no connection, or it was lost for good"),
         ("2", "wrong usage, on the command line or in the environment"),
     ],
     variables: &[
-        ("NO_COLOR", "if it is not empty, there are no colours but with --color always"),
+        (
+            "NO_COLOR",
+            "if it is not empty, there are no colours but with --color always; bold and dim stay",
+        ),
         (
             "TERM",
             "if it is dumb, empty or not set, lines come one after the other and nothing is painted \
              anew: TERM=dumb is the mode for screen readers",
         ),
-        ("XDG_STATE_HOME", "where the history is kept, in place of ~/.local/state"),
+        ("XDG_STATE_HOME", "where history and servers are kept, in place of ~/.local/state"),
     ],
     files: &[
         ("client.log", "the log, in the folder that it runs in: the whole conversation"),
         ("~/.local/state/chatroom/history", "what was sent in a terminal, for the next time"),
+        (
+            "~/.local/state/chatroom/servers",
+            "which servers were joined in a terminal, for the completions of the shells",
+        ),
     ],
     see_also: "chatserver(1)",
 };
@@ -80,7 +111,7 @@ pub(crate) const CHATCLIENT: About = About {
 /// # Errors
 ///
 /// None but those of writing to memory.
-pub(crate) fn page(command: &Command, about: &About) -> io::Result<String> {
+pub(crate) fn page(command: &Program, about: &About) -> io::Result<String> {
     let man = Man::new(command.clone()).manual("chatroom");
     let mut page = Vec::new();
     man.render_title(&mut page)?;
@@ -94,6 +125,10 @@ pub(crate) fn page(command: &Command, about: &About) -> io::Result<String> {
     more.to_writer(&mut page)?;
     man.render_options_section(&mut page)?;
     let mut rest = Roff::new();
+    for (heading, lead, rows) in (about.typed)() {
+        rest.control("SH", [heading]).text([roman(lead)]);
+        rows.iter().for_each(|(what, means)| entry(&mut rest, what, means));
+    }
     table(&mut rest, "EXIT STATUS", about.status);
     environment(&mut rest, command, about.variables);
     table(&mut rest, "FILES", about.files);
@@ -114,7 +149,7 @@ fn entry(roff: &mut Roff, what: &str, means: &str) {
     roff.control("TP", []).text([bold(what)]).text([roman(means)]);
 }
 
-fn environment(roff: &mut Roff, command: &Command, others: &[(&str, &str)]) {
+fn environment(roff: &mut Roff, command: &Program, others: &[(&str, &str)]) {
     roff.control("SH", ["ENVIRONMENT"]);
     roff.text([roman("What stands on the command line goes first. An empty variable is none.")]);
     for argument in command.get_arguments() {
@@ -136,7 +171,7 @@ fn name(argument: &Arg) -> String {
 }
 
 /// The examples that the help has, each with what it does below it.
-fn examples(roff: &mut Roff, command: &Command) {
+fn examples(roff: &mut Roff, command: &Program) {
     roff.control("SH", ["EXAMPLES"]);
     let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let lines = help.lines().skip_while(|line| *line != "Examples:").skip(1);

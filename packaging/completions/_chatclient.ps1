@@ -27,7 +27,7 @@ Register-ArgumentCompleter -Native -CommandName 'chatclient' -ScriptBlock {
             [CompletionResult]::new('--wrap', '--wrap', [CompletionResultType]::ParameterName, 'What breaks lines wider than the terminal: words (between words), or terminal (anywhere)')
             [CompletionResult]::new('--log-file', '--log-file', [CompletionResultType]::ParameterName, 'Append the log to this file; at 10 MB it becomes FILE.1, of which one is kept')
             [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'How much to log: off, error, warn, info, debug or trace')
-            [CompletionResult]::new('--no-history', '--no-history', [CompletionResultType]::ParameterName, 'Neither read nor keep what you send across runs')
+            [CompletionResult]::new('--no-history', '--no-history', [CompletionResultType]::ParameterName, 'Neither read nor keep what you send across runs, nor which servers you join')
             [CompletionResult]::new('--reconnect', '--reconnect', [CompletionResultType]::ParameterName, 'Come back when the connection is lost, and miss and lose nothing; a terminal does so anyway')
             [CompletionResult]::new('--no-reconnect', '--no-reconnect', [CompletionResultType]::ParameterName, 'End when the connection is lost, with status 1; without a terminal that is so anyway')
             [CompletionResult]::new('--commands', '--commands', [CompletionResultType]::ParameterName, 'In a pipe, take input lines that begin with / for commands; without it they are text')

@@ -50,7 +50,7 @@ _chatclient() {
                     return 0
                     ;;
                 --log-level)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "off error warn info debug trace" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -63,8 +63,19 @@ _chatclient() {
     esac
 }
 
+_chatclient_and_servers() {
+    _chatclient "$@"
+    local cur="${COMP_WORDS[COMP_CWORD]}"
+    case "${COMP_WORDS[COMP_CWORD-1]}" in
+        --name|--color|--bell|--wrap|--log-file|--log-level|:|=) return 0 ;;
+    esac
+    if [[ "$cur" != -* && "$cur" != : && "$cur" != = ]]; then
+        COMPREPLY=( $(compgen -W "$(cat "${XDG_STATE_HOME:-$HOME/.local/state}/chatroom/servers" 2>/dev/null)" -- "$cur") $(compgen -A hostname -- "$cur") )
+    fi
+}
+
 if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
-    complete -F _chatclient -o nosort -o bashdefault -o default chatclient
+    complete -F _chatclient_and_servers -o nosort -o bashdefault -o default chatclient
 else
-    complete -F _chatclient -o bashdefault -o default chatclient
+    complete -F _chatclient_and_servers -o bashdefault -o default chatclient
 fi

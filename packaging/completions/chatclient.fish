@@ -8,8 +8,13 @@ all\t''"
 complete -c chatclient -l wrap -d 'What breaks lines wider than the terminal: words (between words), or terminal (anywhere)' -r -f -a "words\t''
 terminal\t''"
 complete -c chatclient -l log-file -d 'Append the log to this file; at 10 MB it becomes FILE.1, of which one is kept' -r -F
-complete -c chatclient -l log-level -d 'How much to log: off, error, warn, info, debug or trace' -r
-complete -c chatclient -l no-history -d 'Neither read nor keep what you send across runs'
+complete -c chatclient -l log-level -d 'How much to log: off, error, warn, info, debug or trace' -r -f -a "off\t''
+error\t''
+warn\t''
+info\t''
+debug\t''
+trace\t''"
+complete -c chatclient -l no-history -d 'Neither read nor keep what you send across runs, nor which servers you join'
 complete -c chatclient -l reconnect -d 'Come back when the connection is lost, and miss and lose nothing; a terminal does so anyway'
 complete -c chatclient -l no-reconnect -d 'End when the connection is lost, with status 1; without a terminal that is so anyway'
 complete -c chatclient -l commands -d 'In a pipe, take input lines that begin with / for commands; without it they are text'
@@ -17,3 +22,4 @@ complete -c chatclient -s q -l quiet -d 'In a pipe, print only what is said: no 
 complete -c chatclient -l listen -d 'Read no input, and print what is said until the connection ends'
 complete -c chatclient -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c chatclient -s V -l version -d 'Print version'
+complete -c chatclient -f -a '(set -q XDG_STATE_HOME; or set -l XDG_STATE_HOME ~/.local/state; cat $XDG_STATE_HOME/chatroom/servers 2>/dev/null)' -d 'joined before'

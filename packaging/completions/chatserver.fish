@@ -7,7 +7,12 @@ complete -c chatserver -l replay -d 'How many of the last lines a new member is 
 complete -c chatserver -l memory -d 'What the room remembers, and how far a slow reader may lag, 1M to 64G: bytes, or with K, M, G' -r
 complete -c chatserver -l stall-timeout -d 'Drop a client that takes nothing for so many seconds, 1 to 86400' -r
 complete -c chatserver -l away-timeout -d 'Keep who has lost the connection, and can come back, for so many seconds, 0 to 86400' -r
-complete -c chatserver -l log-level -d 'How much to log: off, error, warn, info, debug or trace' -r
+complete -c chatserver -l log-level -d 'How much to log: off, error, warn, info, debug or trace' -r -f -a "off\t''
+error\t''
+warn\t''
+info\t''
+debug\t''
+trace\t''"
 complete -c chatserver -l log-file -d 'Append the log to this file, too' -r -F
 complete -c chatserver -s v -l verbose -d 'Log what is said, too, whatever else is logged; private lines never are'
 complete -c chatserver -l health-check -d 'Ask the server that runs there whether it answers, and end: 0 if it does, 1 if not'

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use log::info;
+use log::{info, warn};
 
 use super::conversation::{self, Action};
 use super::editor::{Editor, Key, Outcome, Submission};
@@ -22,6 +22,7 @@ use super::link::{Entered, Link, is_quit};
 use super::output::Output;
 use super::receiver::tell_of_unsaid;
 use super::sender::{Sender, for_log};
+use super::servers;
 use super::terminal::{Bell, Event, Events, Terminal};
 use super::way_out::End;
 use super::{Config, OnLoss, Session};
@@ -67,6 +68,7 @@ pub(super) fn run(session: &Session<'_, Terminal>) -> End {
 fn begin<'a>(session: &'a Session<'_, Terminal>) -> Result<Keyboard<'a>, End> {
     let (terminal, link) = (&session.output, &session.link);
     let (history, sent) = remembered(session.config, terminal);
+    remember_server(session.config);
     terminal.begin()?;
     let on_loss = session.config.on_loss.unwrap_or(OnLoss::ComesBack);
     session.receive(on_loss).map_err(End::Failed)?;
@@ -112,6 +114,14 @@ fn remembered(config: &Config, terminal: &Terminal) -> (Option<History>, Vec<Str
             tell_of_lost_history(terminal, path, why);
             (None, Vec::new())
         }
+    }
+}
+
+fn remember_server(config: &Config) {
+    let Some(history) = &config.history else { return };
+    let path = servers::path(history);
+    if let Err(why) = servers::remember(&path, &config.host, config.port) {
+        warn!("{} does not take the server's name: {why}", path.display());
     }
 }
 

@@ -26,7 +26,7 @@ use painter::{Painter, Stamp, Stress};
 use roster::Roster;
 use unread::{Place, Unread};
 
-pub(super) use command::help;
+pub(super) use command::{commands, help};
 pub(super) use unread::Focus;
 
 mod command;

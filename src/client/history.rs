@@ -103,18 +103,27 @@ fn read(file: &mut File) -> io::Result<Vec<String>> {
 /// one. What another client adds in this instant is lost.
 fn cut(path: &Path, entries: &mut Vec<String>) -> io::Result<File> {
     entries.drain(..entries.len().saturating_sub(KEPT));
-    let new = path.with_extension(format!("{}.new", std::process::id()));
     let lines: String = entries.iter().map(|entry| escape(entry)).collect();
-    write_new(&new, &lines)
-        .and_then(|()| fs::rename(&new, path))
-        .inspect_err(|_| drop(fs::remove_file(&new)))?;
+    replace(path, &lines)?;
     open(path)
+}
+
+/// Puts a new file in the place of the one at the path.
+///
+/// # Errors
+///
+/// It cannot be written; the old one is still there.
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_extension(format!("{}.new", std::process::id()));
+    write_new(&new, text)
+        .and_then(|()| fs::rename(&new, path))
+        .inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
 /// Writes a file that was not there, and closes it: Windows may neither move nor replace a file that
 /// is open.
-fn write_new(path: &Path, lines: &str) -> io::Result<()> {
-    private_file::create(OpenOptions::new().write(true), path)?.write_all(lines.as_bytes())
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    private_file::create(OpenOptions::new().write(true), path)?.write_all(text.as_bytes())
 }
 
 fn escape(entry: &str) -> String {
@@ -137,18 +146,20 @@ fn unescape(line: &str) -> String {
 }
 
 /// Opens the file, to be read and appended to, and makes it if it is not there.
-fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path) -> io::Result<File> {
     private_file::open(OpenOptions::new().append(true).read(true), path, Takes::File)
 }
 
+/// Makes a folder for its owner alone.
 #[cfg(unix)]
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
+/// Makes a folder, which is the user's own there.
 #[cfg(windows)]
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 

@@ -180,6 +180,11 @@ fn written(chord: Chord) -> Option<char> {
     }
 }
 
+/// The keys of the input line, as `/help` lists them: what they are called, and what they do.
+pub fn manual() -> impl Iterator<Item = (&'static str, &'static str)> {
+    BINDINGS.iter().map(|binding| (binding.names, binding.purpose))
+}
+
 /// How many columns two keys side by side take, with the time and the dashes before them.
 const SIDE_BY_SIDE: usize = 80;
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use chatroom::arguments::{self, Place};
+use chatroom::arguments::{self, LogLevels, Place};
 use chatroom::client::{self, BellChoice, ColorChoice, Config, Input, OnLoss, WrapChoice};
 use chatroom::protocol::name::Name;
 use chatroom::protocol::{DEFAULT_ADDRESS, DEFAULT_PORT};
@@ -58,7 +58,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "HOW", default_value = "words")]
     wrap: Wrap,
 
-    /// Neither read nor keep what you send across runs
+    /// Neither read nor keep what you send across runs, nor which servers you join
     #[arg(long)]
     no_history: bool,
 
@@ -88,7 +88,8 @@ pub(crate) struct Arguments {
     log_file: PathBuf,
 
     /// How much to log: off, error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = arguments::log_level)]
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = LogLevels)]
+    #[arg(hide_possible_values = true)]
     #[arg(env = "CHATROOM_LOG_LEVEL", hide_env_values = true)]
     log_level: LevelFilter,
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chatroom::arguments;
+use chatroom::arguments::{self, LogLevels};
 use chatroom::protocol::{DEFAULT_ADDRESS, DEFAULT_MAX_LINE, DEFAULT_PORT};
 use chatroom::server::Config;
 use clap::{Parser, ValueHint};
@@ -95,7 +95,8 @@ pub(crate) struct Arguments {
     verbose: bool,
 
     /// How much to log: off, error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = arguments::log_level)]
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = LogLevels)]
+    #[arg(hide_possible_values = true)]
     #[arg(env = "CHATROOM_LOG_LEVEL", hide_env_values = true)]
     log_level: LevelFilter,
 

@@ -62,11 +62,14 @@ impl Command {
     }
 }
 
-/// The client's lines for `/help`, which the server's own answer goes before.
+/// The client's lines for `/help`, below which the server's own answer comes.
 pub(in crate::client) fn help() -> impl Iterator<Item = String> {
-    Command::ALL
-        .into_iter()
-        .map(|command| format!("-- {:<17} {}", command.usage(), command.purpose()))
+    commands().map(|(usage, purpose)| format!("-- {usage:<17} {purpose}"))
+}
+
+/// Each command with its arguments, and what it is for.
+pub(in crate::client) fn commands() -> impl Iterator<Item = (&'static str, &'static str)> {
+    Command::ALL.into_iter().map(|command| (command.usage(), command.purpose()))
 }
 
 /// What a typed line asks for.

@@ -1,0 +1,70 @@
+//! Which servers were joined in a terminal, kept in a file beside the history: the shells' completions
+//! offer them. One `HOST` or `HOST:PORT` a line, the last one joined at the end.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::history::{make_folder, open, replace};
+use crate::protocol::DEFAULT_PORT;
+
+/// How many are kept.
+const MOST: usize = 50;
+
+/// Where the file is, beside this history.
+pub(super) fn path(history: &Path) -> PathBuf {
+    history.with_file_name("servers")
+}
+
+/// Puts a server at the end of the file, in the form in which the client takes it.
+///
+/// # Errors
+///
+/// The file cannot be read or written, or it is none of one's own: a link, say.
+pub(super) fn remember(path: &Path, host: &str, port: u16) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
+    let server = as_argument(host, port);
+    // Made if it is not there, and looked at: what is at the path may be a stranger's.
+    drop(open(path)?);
+    let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
+    let mut servers: Vec<&str> = text.lines().filter(|line| *line != server).collect();
+    if text.lines().next_back() == Some(server.as_str()) {
+        return Ok(());
+    }
+    servers.drain(..servers.len().saturating_sub(MOST - 1));
+    servers.push(&server);
+    replace(path, &(servers.join("\n") + "\n"))
+}
+
+fn as_argument(host: &str, port: u16) -> String {
+    match port {
+        DEFAULT_PORT => host.to_owned(),
+        port if host.contains(':') => format!("[{host}]:{port}"),
+        port => format!("{host}:{port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_server_is_kept_once_and_the_last_one_stands_at_the_end() {
+        let name = format!("chatroom-servers-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::remove_dir_all(&folder).ok();
+        let path = path(&folder.join("chatroom/history"));
+        let join = |host: &str, port| remember(&path, host, port).expect("it can be written");
+        for (host, port) in [("a", 5000), ("b", 6000), ("::1", 6000), ("::1", 5000), ("a", 5000)] {
+            join(host, port);
+        }
+        let kept = || fs::read_to_string(&path).expect("it is there");
+        assert_eq!(kept(), "b:6000\n[::1]:6000\n::1\na\n");
+        (1..=60).for_each(|i| join(&format!("host{i}"), 5000));
+        assert_eq!(kept().lines().count(), MOST);
+        assert!(kept().starts_with("host11\n") && kept().ends_with("\nhost60\n"), "{}", kept());
+        fs::remove_dir_all(&folder).expect("it is there");
+    }
+}
