@@ -42,6 +42,9 @@ mod unread;
 /// What the rule says above lines that came while nobody was looking.
 const UNREAD: &str = "-- new";
 
+/// What stands above the last lines in place of the server's words, for one who has seen a part of them.
+pub(super) const NOT_SEEN: &str = "-- not seen yet (of the last lines)";
+
 /// Where lines are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Medium {
@@ -330,9 +333,7 @@ impl Conversation {
                 };
                 self.paint(stamp, line, self.parse(line), shown);
             }
-            Incoming::Notice(_)
-                if self.medium == Medium::Screen && reply::missed(line).is_some() =>
-            {
+            Incoming::Notice(_) if self.medium == Medium::Screen && is_gap(line) => {
                 self.begin(at, shown);
                 self.painter.rule(line, Rule::Missed, shown);
             }
@@ -403,6 +404,11 @@ impl Conversation {
         };
         if for_us { Stress::ForUs } else { Stress::None }
     }
+}
+
+/// Whether the line stands where lines are missing, or where those begin that were.
+fn is_gap(line: &str) -> bool {
+    reply::missed(line).is_some() || line == NOT_SEEN
 }
 
 fn alert(incoming: Incoming<'_>, stress: Stress) -> Alert {
@@ -575,6 +581,20 @@ mod tests {
         conversation.focus(Focus::Away);
         conversation.focus(Focus::Here);
         assert_eq!(conversation.hear("<bob> 6").text, "14:02 <bob> 6\n");
+    }
+
+    #[test]
+    fn where_lines_were_missed_there_is_a_rule_on_a_screen_and_a_line_elsewhere() {
+        for line in ["-- you missed 3 lines (you were away)", NOT_SEEN] {
+            for (medium, expected) in
+                [(Medium::Screen, format!("{line}\n")), (Medium::Lines, format!("14:02 {line}\n"))]
+            {
+                let mut shown = Shown::default();
+                let mut conversation = Conversation::new(Colours::None, medium);
+                conversation.receive(line, Server::Ours, at(24), &mut shown);
+                assert_eq!(shown.text, expected);
+            }
+        }
     }
 
     #[test]

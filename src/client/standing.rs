@@ -10,6 +10,7 @@ use std::time::Instant;
 use log::debug;
 
 use super::clock::Clock;
+use super::conversation::NOT_SEEN;
 use super::handshake::{Form, Handshake, Interest, Progress, Reaction, Server, Ticket, Turn};
 use super::outbox::{Outbox, Outcome};
 use crate::protocol::name::Name;
@@ -96,9 +97,6 @@ pub(super) enum News {
     /// The server has refused these, and said so on a connection that was lost.
     Refused(Vec<Vec<u8>>),
 }
-
-/// What stands above the replay for one who has seen a part of it.
-const NOT_SEEN: &str = "-- of the last lines, those that you have not seen:";
 
 impl Standing {
     pub(super) fn new(name: Option<Name>) -> Standing {
