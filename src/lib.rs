@@ -15,10 +15,9 @@
 //!   - [`client::screen`]: the pinned input line and the conversation above it
 //! - [`protocol`]: the wire, pure: bytes → lines → safe text → requests, and the server's lines
 //! - [`server`]: binds, accepts, shuts down
-//!   - `session`: one client's thread, from its socket to the room
-//!   - `member`: what one member does in the room
-//!   - `room`: who is here, under what name, behind one lock; `presence`: who comes, is lost and comes
-//!     back
+//!   - `session`: one client's thread, from its socket to the hub
+//!   - `hub`: the one lock, and whoever sleeps on it; `hub::membership`: what one member does
+//!   - `room`: who is here, under what name, and what is said; `room::resume`: who is lost and resumes
 //!   - `transcript`: the one order of events; `batch`: neighbouring ones; `index`: for whom they are
 //!   - `broadcaster`: one thread, from the transcript to every socket; `reader`: how far each is
 //! - [`arguments`], [`logging`], [`problem`]: what both programs share of their command lines, their

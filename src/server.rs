@@ -2,16 +2,16 @@
 //! itself (`workers.rs`), and one more sends to them all.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use crate::problem::Problem;
 use accept::Acceptor;
 use broadcaster::Broadcaster;
+use hub::Hub;
 #[cfg(unix)]
 use open_files::TooFew;
-use room::Room;
 use system::thread::{self, JoinHandle};
 use system::{TcpListener, listen};
 use waker::Waker;
@@ -22,41 +22,36 @@ mod addresses;
 mod admission;
 mod allowance;
 mod arrears;
-mod away;
 mod batch;
 mod broadcaster;
+mod config;
 mod connection;
 mod figures;
-mod guest_numbers;
 #[cfg(all(test, shuttle))]
 mod hand_over;
 mod headroom;
 pub mod health;
+mod hub;
 mod index;
 mod kinds;
-mod member;
 #[cfg(unix)]
 mod open_files;
 mod outline;
-mod presence;
 mod reader;
 mod recall;
 mod rendering;
 mod room;
 pub mod search;
-mod seat;
 mod session;
 mod shutdown;
 mod socket;
 mod system;
-mod traffic;
 mod transcript;
-mod visit;
-mod waiting_lines;
 mod waker;
 mod workers;
 
 pub use addresses::reachable;
+pub use config::Config;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;
 pub use shutdown::Shutdown;
@@ -64,30 +59,6 @@ pub use shutdown::Shutdown;
 /// How long the clients may take, after the last line, to close their side. One that is hung up on
 /// while it sends is reset, and may lose that line.
 const LAST_READS: Duration = Duration::from_millis(100);
-
-/// What a server may be told.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The most clients at a time.
-    pub max_clients: usize,
-    /// The most clients at a time from one address, or from one IPv6 network of 64 bits unless that is
-    /// a LAN's; 0 is no limit.
-    pub max_per_address: usize,
-    /// From where connections come by way of a proxy that says whose they are.
-    pub proxies: Vec<IpAddr>,
-    /// The longest line, in bytes without its end.
-    pub max_line: usize,
-    /// How many lines a second a client may bring for long; 0 is no limit.
-    pub rate_limit: u32,
-    /// How many of the last lines a new member is shown.
-    pub replay: usize,
-    /// What the room may remember, in bytes; also how far a slow reader may lag.
-    pub memory: usize,
-    /// How long a client may take nothing of what it is due before it is dropped.
-    pub stall_timeout: Duration,
-    /// How long a member whose connection is lost may take to come back, if it can.
-    pub away_timeout: Duration,
-}
 
 /// Listens on the first of the host's addresses that can be listened on.
 ///
@@ -110,17 +81,17 @@ pub fn bind(host: &str, port: u16) -> Result<TcpListener, Problem> {
 
 /// Tells what a running server does. Clones tell it of the same one.
 #[derive(Debug, Clone, Default)]
-pub struct Status(Arc<OnceLock<Weak<Room>>>);
+pub struct Status(Arc<OnceLock<Weak<Hub>>>);
 
 impl Status {
-    /// Logs how many are in the room, how much is said, what it remembers, and who is held back.
+    /// Logs how many are in the hub, how much is said, what it remembers, and who is held back.
     pub fn log(&self) {
-        let Some(room) = self.0.get().and_then(Weak::upgrade) else { return };
-        log::info!("{}", room.figures());
+        let Some(hub) = self.0.get().and_then(Weak::upgrade) else { return };
+        log::info!("{}", hub.figures());
     }
 
-    fn is_of(&self, room: &Arc<Room>) {
-        self.0.get_or_init(|| Arc::downgrade(room));
+    fn is_of(&self, hub: &Arc<Hub>) {
+        self.0.get_or_init(|| Arc::downgrade(hub));
     }
 }
 
@@ -130,7 +101,7 @@ impl Status {
 /// # Errors
 ///
 /// The system cannot give what a server needs to begin with; or a bug has ended the thread that
-/// sends, and with it the room, rather than leave a silent one behind.
+/// sends, and with it the hub, rather than leave a silent one behind.
 pub fn run(
     listener: TcpListener,
     config: &Config,
@@ -143,10 +114,10 @@ pub fn run(
     #[cfg(unix)]
     log_lack_of_files(config.max_clients);
     let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
-    let room = Arc::new(Room::new(waker, config));
-    status.is_of(&room);
-    let broadcaster = Broadcaster::new(Arc::clone(&room), config.stall_timeout);
-    serve(listener, config, shutdown, &room, broadcaster)
+    let hub = Arc::new(Hub::new(waker, config));
+    status.is_of(&hub);
+    let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
+    serve(listener, config, shutdown, &hub, broadcaster)
 }
 
 fn log_addresses(at: SocketAddr) {
@@ -176,17 +147,17 @@ fn serve(
     listener: TcpListener,
     config: &Config,
     shutdown: &Shutdown,
-    room: &Arc<Room>,
+    hub: &Arc<Hub>,
     broadcaster: Broadcaster,
 ) -> Result<(), Problem> {
     let broadcaster = start(broadcaster, shutdown)?;
-    let mut acceptor = Acceptor::new(Arc::clone(room), config);
+    let mut acceptor = Acceptor::new(Arc::clone(hub), config);
     acceptor.run(&listener, shutdown);
     drop(listener);
     log::info!("shutting down");
-    room.close();
+    hub.close();
     let sent = broadcaster.join();
-    room.await_empty(LAST_READS);
+    hub.await_empty(LAST_READS);
     acceptor.close();
     sent.map_err(|_panic| Problem::Bug)
 }
@@ -262,15 +233,15 @@ mod tests {
             let listener = bind("127.0.0.1", 0).expect("a free port");
             let address = listener.local_addr().expect("it is bound");
             let shutdown = Shutdown::new().expect("a pipe");
-            let room = Arc::new(Room::new(Waker::new().expect("a pipe"), &CONFIG));
-            let mut broadcaster = Broadcaster::new(Arc::clone(&room), CONFIG.stall_timeout);
+            let hub = Arc::new(Hub::new(Waker::new().expect("a pipe"), &CONFIG));
+            let mut broadcaster = Broadcaster::new(Arc::clone(&hub), CONFIG.stall_timeout);
             prepare(&mut broadcaster);
             let ours = shutdown.clone();
-            let thread = thread::spawn(move || serve(listener, &CONFIG, &ours, &room, broadcaster));
+            let thread = thread::spawn(move || serve(listener, &CONFIG, &ours, &hub, broadcaster));
             Served { address, shutdown, thread }
         }
 
-        /// One that is in the room.
+        /// One that is in the hub.
         fn join(&self, name: &str) -> Client {
             let mut stream = TcpStream::connect(self.address).expect("it listens");
             stream.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");

@@ -11,15 +11,15 @@ use std::time::Duration;
 
 use rustix::event::PollFlags;
 
-use super::Config;
+use super::config::Config;
 use super::connection::{Connection, ConnectionId};
+use super::hub::Hub;
+use super::hub::permit::{Entrance, Permit};
+use super::hub::visit::{LEAVERS, VISITORS};
 use super::kinds::TURNED_AWAY;
-use super::room::Room;
-use super::seat::{Permit, Seat};
 use super::session::{Limits, Session};
 use super::shutdown::Shutdown;
 use super::system::{PollFd, TcpListener, poll, thread};
-use super::visit::{LEAVERS, VISITORS};
 use super::workers::Workers;
 
 /// How long to wait when the system has no more sockets or threads, which others may give back.
@@ -28,7 +28,7 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// The work of the thread that accepts.
 #[derive(Debug)]
 pub(super) struct Acceptor {
-    room: Arc<Room>,
+    hub: Arc<Hub>,
     /// From where connections come by way of a proxy.
     proxies: Vec<IpAddr>,
     limits: Limits,
@@ -43,9 +43,9 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    pub(super) fn new(room: Arc<Room>, config: &Config) -> Acceptor {
+    pub(super) fn new(hub: Arc<Hub>, config: &Config) -> Acceptor {
         Acceptor {
-            room,
+            hub,
             proxies: config.proxies.iter().map(IpAddr::to_canonical).collect(),
             limits: Limits {
                 line: config.max_line,
@@ -123,15 +123,15 @@ impl Acceptor {
 
     fn admit(&mut self, connection: Arc<Connection>) -> io::Result<()> {
         let from = Some(connection.peer().ip()).filter(|from| !self.proxies.contains(from));
-        let permit = Permit::take(&self.room, from, &connection);
-        let (room, limits) = (Arc::clone(&self.room), self.limits);
-        let serve = move |connection: Arc<Connection>| match permit {
-            Permit::Place(seat) => {
-                Box::new(Session::new(connection, room, seat, None, limits)).run();
+        let entrance = Entrance::take(&self.hub, from, &connection);
+        let (hub, limits) = (Arc::clone(&self.hub), self.limits);
+        let serve = move |connection: Arc<Connection>| match entrance {
+            Entrance::Permit(permit) => {
+                Box::new(Session::new(connection, hub, permit, None, limits)).run();
             }
-            Permit::Visit(visit, why) => {
-                let seat = Seat::missing(&room, from, why);
-                Box::new(Session::new(connection, room, seat, Some(visit), limits)).run();
+            Entrance::Visit(visit, why) => {
+                let permit = Permit::missing(&hub, from, why);
+                Box::new(Session::new(connection, hub, permit, Some(visit), limits)).run();
             }
         };
         self.workers.serve(connection, move |connection| catch(|| serve(connection)))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::admission::Origin;
 use super::allowance::Allowance;
-use super::room::Room;
+use super::hub::Hub;
 use super::system::instant;
 
 /// An allowance. Dropped, what it has used up counts for the next connections from there.
@@ -13,19 +13,19 @@ use super::system::instant;
 pub(super) struct Account {
     pub(super) allowance: Allowance,
     /// Where that is remembered.
-    room: Arc<Room>,
+    hub: Arc<Hub>,
     /// From where the connection is, until that is settled.
     origin: Option<Origin>,
 }
 
 impl Account {
     /// The allowance of a connection from there, of `rate` lines a second.
-    pub(super) fn open(room: &Arc<Room>, from: IpAddr, rate: u32) -> Account {
+    pub(super) fn open(hub: &Arc<Hub>, from: IpAddr, rate: u32) -> Account {
         let (origin, now) = (Origin::of(from), instant());
-        let used = room.lock().arrears.of(origin, now);
+        let used = hub.arrears_of(origin, now);
         Account {
             allowance: Allowance::new(rate, used, now),
-            room: Arc::clone(room),
+            hub: Arc::clone(hub),
             origin: Some(origin),
         }
     }
@@ -35,7 +35,7 @@ impl Account {
         if let Some(origin) = self.origin.take() {
             let now = instant();
             let used = self.allowance.used_up(now);
-            self.room.lock().arrears.add(origin, used, now);
+            self.hub.add_arrears(origin, used, now);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::protocol::reply::Refusal;
 /// all (RFC 4291, 2.5.4). Link-local and unique local addresses count each for itself: the machines of
 /// a LAN share their network. Loopback is this machine, whatever the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Origin(IpAddr);
+pub(crate) struct Origin(IpAddr);
 
 impl Origin {
     pub(super) fn of(address: IpAddr) -> Origin {

@@ -14,9 +14,11 @@ use rustix::event::PollFlags;
 
 use super::batch::Batch;
 use super::connection::ConnectionId;
+use super::hub::membership::log_expired;
+use super::hub::{Hub, News};
 use super::reader::{Fate, PORTION, Reader};
 use super::rendering::Renderings;
-use super::room::{News, Room, log_absent};
+use super::room::Effects;
 use super::socket::timespec;
 use super::system::{instant, poll};
 use crate::protocol::tag::Seq;
@@ -39,7 +41,7 @@ const PACE_PART: u64 = 4;
 /// The broadcaster's thread.
 #[derive(Debug)]
 pub(crate) struct Broadcaster {
-    room: Arc<Room>,
+    hub: Arc<Hub>,
     /// How long a client may take nothing of what it is due.
     patience: Duration,
     readers: Vec<Reader>,
@@ -56,9 +58,9 @@ pub(crate) struct Broadcaster {
 }
 
 impl Broadcaster {
-    pub(crate) fn new(room: Arc<Room>, patience: Duration) -> Broadcaster {
+    pub(crate) fn new(hub: Arc<Hub>, patience: Duration) -> Broadcaster {
         Broadcaster {
-            room,
+            hub,
             patience,
             readers: Vec::new(),
             renderings: Renderings::default(),
@@ -75,7 +77,7 @@ impl Broadcaster {
         let mut held = false;
         loop {
             let idle = self.due == 0;
-            let news = self.room.news(held, idle);
+            let news = self.hub.news(held, idle);
             let (end, end_offset, nothing) = (news.end, news.end_offset, news.nothing);
             let (more_at, allowed_lag) = (news.due, news.allowed_lag);
             self.take(news);
@@ -106,9 +108,10 @@ impl Broadcaster {
 
     fn take(&mut self, news: News) {
         if !news.closing {
-            news.gone.iter().for_each(log_absent);
+            news.gone.iter().for_each(log_expired);
         }
-        for arrival in news.arrivals {
+        let Effects { arrivals, departures, taggings, recalls, asides } = news.effects;
+        for arrival in arrivals {
             // One who has come back over another connection.
             let member = arrival.viewer.member;
             if let Some(before) = self.readers.iter().position(|r| r.viewer.member == member) {
@@ -123,26 +126,26 @@ impl Broadcaster {
             }
             self.readers.push(reader);
         }
-        for (connection, from) in news.taggings {
+        for (connection, from) in taggings {
             if let Some(reader) = self.reader(connection) {
                 reader.tag_from(from);
             }
         }
-        for (connection, at) in news.departures {
+        for (connection, at) in departures {
             if let Some(reader) = self.reader(connection) {
                 reader.until = at;
             }
         }
-        for (connection, at, recall) in news.recalls {
+        for (connection, at, recall) in recalls {
             match self.reader(connection) {
                 Some(reader) => reader.recalls.push_back((at, recall)),
-                None => self.room.have_recalled(connection),
+                None => self.hub.on_replayed(connection),
             }
         }
         for (old, new) in &news.withdrawn {
             self.readers.iter_mut().for_each(|reader| reader.miss_withdrawn(old, new));
         }
-        for (connection, answer) in news.asides {
+        for (connection, answer) in asides {
             if let Some(reader) = self.reader(connection) {
                 reader.interject(answer);
             }
@@ -179,9 +182,9 @@ impl Broadcaster {
                 let covered = batches.first().is_some_and(|batch| batch.begin() <= reader.next)
                     && batches.last().is_some_and(|batch| batch.end() > reader.next);
                 if !covered {
-                    batches = self.room.read(reader.next, PORTION);
+                    batches = self.hub.read(reader.next, PORTION);
                 }
-                sent = reader.send(&self.room, &batches, &mut self.renderings, now);
+                sent = reader.send(&self.hub, &batches, &mut self.renderings, now);
                 sends += 1;
             }
             if reader.full_since.is_none() && reader.is_behind(goal) {
@@ -207,7 +210,7 @@ impl Broadcaster {
     /// Takes a reader out.
     fn dismiss(&mut self, at: usize) -> Reader {
         let reader = self.readers.remove(at);
-        self.room.have_dismissed(reader.connection.id());
+        self.hub.on_dismissed(reader.connection.id());
         self.turn -= usize::from(at < self.turn);
         self.due = self.due.min(self.readers.len());
         reader
@@ -259,7 +262,7 @@ impl Broadcaster {
             (0..self.readers.len()).filter(|&i| self.readers[i].full_since.is_some()).collect();
         let connections = full.iter().map(|&i| self.readers[i].connection.as_poll());
         let mut polled: Vec<_> =
-            std::iter::once(self.room.waker.as_poll()).chain(connections).collect();
+            std::iter::once(self.hub.waker().as_poll()).chain(connections).collect();
         let timeout = timeout.map(timespec);
         if poll(&mut polled, timeout.as_ref()).is_err() {
             return;
@@ -267,7 +270,7 @@ impl Broadcaster {
         let ready: Vec<bool> = polled.iter().map(|polled| !polled.revents().is_empty()).collect();
         debug_assert!(polled[0].revents().difference(PollFlags::IN).is_empty());
         if ready[0] {
-            self.room.waker.rest();
+            self.hub.waker().rest();
         }
         for (&i, _) in full.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
             self.readers[i].full_since = None;

@@ -23,7 +23,7 @@ const MOST_NAMES: usize = 20;
 
 /// What members have said: public and private lines, and `/me`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Said {
+pub(crate) struct Said {
     pub(super) lines: u64,
     /// Without names, newlines and tags.
     pub(super) bytes: u64,
@@ -84,7 +84,7 @@ impl Throughput {
 
 /// The figures at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Figures {
+pub(crate) struct Figures {
     pub(super) members: usize,
     /// How many of them have no connection.
     pub(super) disconnected: usize,

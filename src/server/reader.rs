@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 
 use super::batch::{Batch, Lines};
 use super::connection::{Connection, Verdict, is_gone};
+use super::hub::Hub;
 use super::index::{Form, Piece, Viewer};
 use super::recall::Recall;
 use super::rendering::{Renderings, tag};
-use super::room::{Arrival, Room, now as clock};
+use super::room::Arrival;
+use super::system::now as clock;
 use crate::protocol::reply::{Missing, Notice};
 use crate::protocol::tag::{Body, Seq};
 
@@ -223,7 +225,7 @@ impl Reader {
     /// Sends what the socket takes at once.
     pub(super) fn send(
         &mut self,
-        room: &Room,
+        hub: &Hub,
         batches: &[Arc<Batch>],
         renderings: &mut Renderings,
         now: Instant,
@@ -235,7 +237,7 @@ impl Reader {
             self.rest = self.tell_of_missed().into_bytes();
         }
         if self.rest.is_empty() {
-            self.recall(room);
+            self.recall(hub);
         }
         if !self.rest.is_empty() {
             let rest = std::mem::take(&mut self.rest);
@@ -278,16 +280,16 @@ impl Reader {
     }
 
     /// Makes the next of the lines that are shown again here.
-    fn recall(&mut self, room: &Room) {
+    fn recall(&mut self, hub: &Hub) {
         while self.rest.is_empty()
             && let Some((at, recall)) = self.recalls.front_mut()
             && *at <= self.next
         {
-            self.rest = recall.next(|event| room.read(event, PORTION)).into_bytes();
+            self.rest = recall.next(|event| hub.read(event, PORTION)).into_bytes();
             self.again = self.rest.len();
             if self.rest.is_empty() {
                 self.recalls.pop_front();
-                room.have_recalled(self.connection.id());
+                hub.on_replayed(self.connection.id());
             }
         }
     }

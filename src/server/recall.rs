@@ -12,7 +12,7 @@ use chrono::{DateTime, Local, NaiveDate};
 use super::batch::Batch;
 use super::index::Form;
 use super::rendering::tag;
-use super::room::now;
+use super::system::now;
 use crate::protocol::reply::Notice;
 use crate::protocol::tag::{Millis, Seq};
 use numbers::Numbers;

@@ -1,110 +1,129 @@
-//! Who is here, under what name, and what they say: everything that the sessions share.
+//! The room: who is here, under what name, and what is said. It holds no lock and no socket's thread; the
+//! hub applies one operation after the other to it, so each of them and what follows from it happen at one
+//! place in the one order of events.
 //!
-//! One lock guards it all, so that a join, a rename or a line and what follows from it happen at
-//! one place in the one order of events. It is never held across a system call, but for short
-//! copies only; nothing is logged and nobody is waited for while it is held.
+//! Its parts: who may resume (`resume`) and until when (`disconnected`), the private lines that wait for
+//! disconnected members (`waiting_lines`), guests' numbers, and how often joins and leaves are told
+//! (`join_notices`).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Display;
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::Config;
-use super::admission::Seats;
-use super::arrears::Arrears;
-use super::away::Away;
 use super::batch::Batch;
+use super::config::Config;
 use super::connection::{Connection, ConnectionId};
-use super::figures::{Figures, HELD_FOR, Throughput, resident};
-use super::guest_numbers::GuestNumbers;
-use super::index::{Audience, Envelope, Kind, MemberId, Viewer};
-use super::kinds::CAME_OR_WENT;
-use super::member::Weight;
-use super::presence::Present;
+use super::figures::{HELD_FOR, Said, Throughput};
+use super::index::{Audience, Envelope, Form, Kind, MemberId, Viewer};
 use super::recall::Recall;
-use super::search::Turns;
-use super::system::{Condvar, Mutex, MutexGuard, instant};
-use super::traffic::{Move, Sum, Traffic};
-use super::transcript::{self, Transcript};
-use super::visit::Visits;
-use super::waker::Waker;
+use super::system::{instant, now};
+use super::transcript::Transcript;
 use crate::protocol::name::{Likeness, Name, Wanted};
-use crate::protocol::reply::{self, Departure, Notice};
-use crate::protocol::tag::{Millis, Seq};
+use crate::protocol::reply::{Departure, Listed, Notice, Refusal, Speech};
+use crate::protocol::tag::{Body, Seq};
+use disconnected::Disconnected;
+use guest_numbers::GuestNumbers;
+use join_notices::{JoinNotices, Move, Sum};
+use resume::Resumable;
 
-/// How much may be appended before the broadcaster takes it, in bytes, and as a part of what the
-/// room remembers.
-const MAX_UNSEALED: usize = 256 * 1024;
-const UNSEALED_PART: usize = 16;
-
-/// As which part of what the room remembers a reader that keeps pace may lag, less what may come until the
-/// senders are held: it is to miss nothing. Not more than private events may take, or answers that it has
-/// not had yet would be withdrawn.
-const LAG_PART: usize = transcript::PRIVATE_PART;
-
-/// How long a member may be held back by slow readers; it is told when that is over.
-const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(3600);
+mod disconnected;
+mod guest_numbers;
+mod join_notices;
+pub(crate) mod resume;
+mod waiting_lines;
 
 /// How many of those who have left are remembered, to be told apart from those who never were here.
 const MOST_GONE: usize = 20;
 
+/// Everything that the members share.
 #[derive(Debug)]
 pub(crate) struct Room {
-    state: Mutex<State>,
-    /// Told when the broadcaster has taken what was appended, when a place becomes free, and at the
-    /// shutdown.
-    pub(super) taken: Condvar,
-    /// Wakes the broadcaster.
-    pub(crate) waker: Waker,
-    pub(super) max_clients: usize,
+    /// Those who are here, with a connection or without.
+    members: BTreeMap<MemberId, Member>,
+    /// Those of them who have no connection, and until when they may resume.
+    disconnected: Disconnected,
+    /// How many members may be disconnected at a time.
+    max_disconnected: usize,
+    /// How many joins and leaves were told one by one of late.
+    join_notices: JoinNotices,
+    /// Who left last, newest last; at most [`MOST_GONE`].
+    gone: VecDeque<Likeness>,
+    /// The numbers in guests' names that are taken.
+    guest_numbers: GuestNumbers,
+    /// The next member's.
+    next_id: u64,
     /// How many of the last lines a new member is shown.
-    pub(super) replay: usize,
-    /// How much may be appended before the broadcaster takes it, in bytes.
-    max_unsealed: usize,
-    /// How far a reader that keeps pace may lag before the senders are held, in bytes of memory.
-    allowed_lag: u64,
+    replay: usize,
+    /// The events, in their one order.
+    transcript: Transcript,
+    /// How much was said of late.
+    throughput: Throughput,
+    /// What the connections' readers have to be told, until the broadcaster takes it.
+    effects: Effects,
+    /// Connections that are shown something again and have not taken it yet.
+    replaying: Vec<ConnectionId>,
+    /// The last word has been said: nothing is appended any more.
+    is_closed: bool,
 }
 
+/// A member, as the others find it.
 #[derive(Debug)]
-pub(super) struct State {
-    pub(super) members: BTreeMap<MemberId, Present>,
-    /// Which of them are away, and may come back.
-    pub(super) away: Away,
-    traffic: Traffic,
-    /// Who left last, newest last.
-    pub(super) gone: VecDeque<Likeness>,
-    /// What the connections that have ended had used up of their allowances.
-    pub(super) arrears: Arrears,
-    guest_numbers: GuestNumbers,
-    /// Clients that have a place, with or without a name.
-    pub(super) seats: Seats,
-    /// When somebody came last and there was none.
-    pub(super) lacked_place: Option<Instant>,
-    /// Clients that have none, and a thread all the same.
-    pub(super) visits: Visits,
-    pub(super) next_id: u64,
-    pub(super) transcript: Transcript,
-    /// What was said of late.
-    pub(super) throughput: Throughput,
-    pub(super) arrivals: Vec<Arrival>,
-    pub(super) departures: Vec<(ConnectionId, Seq)>,
-    pub(super) taggings: Vec<(ConnectionId, Seq)>,
-    pub(super) recalls: Vec<(ConnectionId, Seq, Recall)>,
-    /// What is no line, for one reader alone: answers to its client's telnet.
-    pub(super) asides: Vec<(ConnectionId, [u8; 3])>,
-    /// Who has asked for something to be shown again, and has not taken it yet.
-    pub(super) recalling: Vec<ConnectionId>,
-    /// Of those who look for words.
-    pub(super) turns: Turns,
-    /// The broadcaster waits and has to be woken. It says so under the lock and only after finding
-    /// nothing to do, and whoever gives it something to do looks under the same lock; so no waking
-    /// is lost.
-    pub(super) asleep: bool,
-    /// Readers who keep pace are far behind: sessions are to wait before they append.
-    pub(super) held: bool,
-    /// How many threads wait for `taken`.
-    pub(super) waiting: usize,
-    pub(super) closing: bool,
+struct Member {
+    name: Name,
+    /// What the name looks like, by which it is found and taken.
+    likeness: Likeness,
+    /// How it may resume, if it gets the tagged form.
+    resumable: Option<Resumable>,
+    /// Until when it is told of this member that it is held back, if it has been.
+    held_until: Option<Instant>,
+}
+
+/// One who joins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Newcomer<'a> {
+    /// Over which it is served.
+    pub(crate) connection: &'a Arc<Connection>,
+    /// How it gets its lines.
+    pub(crate) form: Form,
+    /// How many of its lines were taken.
+    pub(crate) taken: u64,
+}
+
+/// One who has joined.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    /// Its number.
+    pub(crate) id: MemberId,
+    /// The name that it has.
+    pub(crate) name: Name,
+    /// How many are here now.
+    pub(crate) here: usize,
+}
+
+/// What the broadcaster is told besides the events.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    /// Who is served from now on.
+    pub(crate) arrivals: Vec<Arrival>,
+    /// Up to which event a connection is served that has left.
+    pub(crate) departures: Vec<(ConnectionId, Seq)>,
+    /// Who gets the tagged form, from which event on.
+    pub(crate) taggings: Vec<(ConnectionId, Seq)>,
+    /// What a reader is shown again before the event with that number.
+    pub(crate) recalls: Vec<(ConnectionId, Seq, Recall)>,
+    /// What a reader is sent between two lines, before all else: answers to its client's telnet.
+    pub(crate) asides: Vec<(ConnectionId, [u8; 3])>,
+}
+
+impl Effects {
+    fn is_empty(&self) -> bool {
+        self.arrivals.is_empty()
+            && self.departures.is_empty()
+            && self.taggings.is_empty()
+            && self.recalls.is_empty()
+            && self.asides.is_empty()
+    }
 }
 
 /// A member that the broadcaster has to serve from now on.
@@ -120,312 +139,304 @@ pub(crate) struct Arrival {
     pub(crate) offset: u64,
 }
 
-/// What the broadcaster takes out of the room, once a round.
-#[derive(Debug, Default)]
-pub(crate) struct News {
-    pub(crate) arrivals: Vec<Arrival>,
-    pub(crate) departures: Vec<(ConnectionId, Seq)>,
-    /// Who gets the tagged form, from which event on.
-    pub(crate) taggings: Vec<(ConnectionId, Seq)>,
-    /// What a reader is to be shown before the event with that number.
-    pub(crate) recalls: Vec<(ConnectionId, Seq, Recall)>,
-    /// What a reader is sent between two lines, before all else.
-    pub(crate) asides: Vec<(ConnectionId, [u8; 3])>,
-    /// Those who were away for too long.
-    pub(crate) gone: Vec<Name>,
-    /// Batches whose private events are withdrawn, as they were and as they are now.
-    pub(crate) withdrawn: Vec<(Arc<Batch>, Arc<Batch>)>,
-    /// What the room no longer remembers.
-    pub(crate) forgotten: Vec<Arc<Batch>>,
-    /// The number after the last event that can be read.
-    pub(crate) end: Seq,
-    /// How many bytes of lines are before that.
-    pub(crate) end_offset: u64,
-    /// How far a reader that keeps pace may lag, in bytes of lines.
-    pub(crate) allowed_lag: u64,
-    pub(crate) closing: bool,
-    /// When there is going to be more, if nobody brings anything.
-    pub(crate) due: Option<Instant>,
-    /// There was nothing: a broadcaster that is idle may wait.
-    pub(crate) nothing: bool,
+/// What a member's line becomes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Author<'a> {
+    /// Who says it.
+    pub(crate) id: MemberId,
+    /// Under which name.
+    pub(crate) name: &'a Name,
+    /// The envelope of what it says to the others, with the receipt for the line.
+    pub(crate) said: Envelope,
 }
 
 impl Room {
-    pub(crate) fn new(waker: Waker, config: &Config) -> Room {
-        let max_unsealed = MAX_UNSEALED.min(config.memory / UNSEALED_PART);
-        let state = State {
+    /// An empty room.
+    pub(crate) fn new(config: &Config) -> Room {
+        Room {
             members: BTreeMap::new(),
-            away: Away::new(config.away_timeout),
-            traffic: Traffic::new(instant()),
+            disconnected: Disconnected::new(config.away_timeout),
+            max_disconnected: config.max_clients,
+            join_notices: JoinNotices::new(instant()),
             gone: VecDeque::new(),
-            arrears: Arrears::default(),
             guest_numbers: GuestNumbers::default(),
-            seats: Seats::new(config.max_clients, config.max_per_address),
-            lacked_place: None,
-            visits: Visits::new(),
             next_id: 1,
+            replay: config.replay,
             transcript: Transcript::new(config.memory),
             throughput: Throughput::default(),
-            arrivals: Vec::new(),
-            departures: Vec::new(),
-            taggings: Vec::new(),
-            recalls: Vec::new(),
-            asides: Vec::new(),
-            recalling: Vec::new(),
-            turns: Turns::default(),
-            asleep: false,
-            held: false,
-            waiting: 0,
-            closing: false,
-        };
-        Room {
-            state: Mutex::new(state),
-            taken: Condvar::new(),
-            waker,
-            max_clients: config.max_clients,
-            replay: config.replay,
-            max_unsealed,
-            allowed_lag: (config.memory / LAG_PART - 2 * max_unsealed) as u64,
+            effects: Effects::default(),
+            replaying: Vec::new(),
+            is_closed: false,
         }
-    }
-
-    pub(crate) fn is_closing(&self) -> bool {
-        self.lock().closing
     }
 
     /// Tells everyone that the server shuts down. Nothing is said after that.
-    pub(crate) fn close(&self) {
-        let mut state = self.lock();
-        state.tell(Audience::All, Notice::ShuttingDown);
-        state.closing = true;
-        state.turns.notify();
-        self.notify(&state);
-        self.wake(state);
+    pub(crate) fn close(&mut self) {
+        self.tell(Audience::All, Notice::ShuttingDown);
+        self.is_closed = true;
     }
 
-    /// Waits, `patience` long at most, until no client is left.
-    pub(crate) fn await_empty(&self, patience: Duration) {
-        let mut state = self.lock();
-        state.waiting += 1;
-        let occupied = |state: &mut State| state.seats.are_taken();
-        let emptied = self.taken.wait_timeout_while(state, patience, occupied);
-        emptied.unwrap_or_else(PoisonError::into_inner).0.waiting -= 1;
+    /// Whether the last word has been said.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
-    /// Whether somebody has found no place since then.
-    pub(super) fn has_lacked_place_since(&self, then: Instant) -> bool {
-        self.lock().lacked_place.is_some_and(|lacked| lacked >= then)
+    /// Whether there is something that the broadcaster has not taken.
+    pub(crate) fn has_news(&self) -> bool {
+        self.transcript.unsealed() > 0 || !self.effects.is_empty()
     }
 
-    /// Takes what is new, for the broadcaster. If there is nothing and it is idle, the next one to
-    /// bring something wakes it. While `held`, the sessions bring nothing.
-    pub(crate) fn news(&self, held: bool, idle: bool) -> News {
-        let mut state = self.lock();
-        let were_full =
-            [Weight::Talk, Weight::Flood].map(|it| state.is_full(self.max_unsealed, it));
-        state.held = held;
-        let gone = state.part_with_absent(self.max_clients);
-        if let Some(Sum { joined, left }) = state.traffic.take_sum(instant()) {
-            state.tell(Audience::All, Notice::CameAndWent { joined, left });
+    /// Takes what the readers have to be told.
+    pub(crate) fn take_effects(&mut self) -> Effects {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When there is going to be more, if nobody brings anything.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.join_notices.due().into_iter().chain(self.disconnected.due()).min()
+    }
+
+    /// Does what has become due, and says who has left by that: disconnected members whose time is over.
+    pub(crate) fn expire(&mut self) -> Vec<Name> {
+        let gone = self.part_with_disconnected();
+        if let Some(Sum { joined, left }) = self.join_notices.take_sum(instant()) {
+            self.tell(Audience::All, Notice::CameAndWent { joined, left });
         }
-        let nothing = state.transcript.unsealed() == 0
-            && state.arrivals.is_empty()
-            && state.departures.is_empty()
-            && state.taggings.is_empty()
-            && state.recalls.is_empty()
-            && state.asides.is_empty();
-        state.asleep = nothing && idle;
-        state.transcript.seal();
-        let (end, end_offset) = state.transcript.sealed_end();
-        let news = News {
-            arrivals: std::mem::take(&mut state.arrivals),
-            departures: std::mem::take(&mut state.departures),
-            taggings: std::mem::take(&mut state.taggings),
-            recalls: std::mem::take(&mut state.recalls),
-            asides: std::mem::take(&mut state.asides),
-            gone,
-            withdrawn: std::iter::from_fn(|| state.transcript.withdraw()).collect(),
-            forgotten: std::iter::from_fn(|| state.transcript.forget()).collect(),
-            end,
-            end_offset,
-            allowed_lag: state.transcript.lines_in(self.allowed_lag),
-            closing: state.closing,
-            due: state.traffic.due().into_iter().chain(state.away.due()).min(),
-            nothing,
+        gone
+    }
+
+    /// The events, to be read.
+    pub(crate) fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// The events, to be sealed and forgotten.
+    pub(crate) fn transcript_mut(&mut self) -> &mut Transcript {
+        &mut self.transcript
+    }
+
+    /// How many members there are, and how many of them have no connection.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        (self.members.len(), self.disconnected.count())
+    }
+
+    /// What was said in the last minute.
+    pub(crate) fn said_of_late(&self) -> Said {
+        self.throughput.last_minute(now())
+    }
+
+    /// Who is held back, or was a moment ago.
+    pub(crate) fn held_back(&self) -> Vec<Name> {
+        let is_held = |member: &&Member| member.held_until.is_some_and(|until| until > instant());
+        self.members.values().filter(is_held).map(|member| member.name.clone()).collect()
+    }
+
+    /// Everybody here, each with the key by which names are sorted.
+    pub(crate) fn list(&self) -> Vec<(String, Listed)> {
+        let copied = |member: &Member| {
+            let listed = Listed { name: member.name.clone(), is_away: member.is_disconnected() };
+            (member.likeness.sort_key().to_owned(), listed)
         };
-        // Only those who may go on: hundreds may wait while this is done thousands of times a second.
-        let are_full = [Weight::Talk, Weight::Flood].map(|it| state.is_full(self.max_unsealed, it));
-        if were_full.iter().zip(are_full).any(|(&were, are)| were && !are) {
-            self.notify(&state);
+        self.members.values().map(copied).collect()
+    }
+
+    /// Takes a new member in and shows it the last lines: under the name that it wants if that is free,
+    /// and else as a guest. `None` if that name is somebody else's and the newcomer gets the tagged form:
+    /// a program joins under no other.
+    pub(crate) fn join(
+        &mut self,
+        wanted: Option<(Name, Likeness)>,
+        newcomer: Newcomer<'_>,
+    ) -> Option<Joined> {
+        let is_wanted = wanted.is_some();
+        let free = wanted.filter(|(_, likeness)| self.is_free(likeness, None));
+        if is_wanted && free.is_none() && newcomer.form == Form::Tagged {
+            return None;
         }
-        news
+        let (name, likeness) = free.unwrap_or_else(|| self.guest());
+        let id = self.next_id();
+        self.admit(id, &name, likeness, newcomer);
+        Some(Joined { id, name, here: self.members.len() })
     }
 
-    /// What was appended from `from` on, about `most` bytes of it.
-    pub(crate) fn read(&self, from: Seq, most: usize) -> Vec<Arc<Batch>> {
-        self.lock().transcript.read(from, most)
-    }
-
-    /// What was appended before `end`, about `most` bytes of it, the newest first; `None` once the room
-    /// closes.
-    pub(super) fn read_back(&self, end: Seq, most: usize) -> Option<Vec<Arc<Batch>>> {
-        let state = self.lock();
-        (!state.closing).then(|| state.transcript.read_back(end, most))
-    }
-
-    /// To be told by the broadcaster when a reader has taken what it was to be shown again, or never
-    /// will.
-    pub(crate) fn have_recalled(&self, reader: ConnectionId) {
-        let mut state = self.lock();
-        if let Some(at) = state.recalling.iter().position(|&recalling| recalling == reader) {
-            state.recalling.swap_remove(at);
-            self.notify(&state);
+    fn admit(&mut self, id: MemberId, name: &Name, likeness: Likeness, newcomer: Newcomer<'_>) {
+        let form = newcomer.form;
+        let others = self.members.len();
+        let away = self.members.values().filter(|member| member.is_disconnected()).count();
+        self.tell_move(Move::Join, id, Notice::Joined(name));
+        let recall = Recall::newest(form, self.transcript.newest(id, self.replay));
+        let (from, connection) = (self.transcript.end(), Arc::clone(newcomer.connection));
+        self.answer(id, Notice::YouAre { name, others, away });
+        let resumable = match form {
+            Form::Plain => None,
+            Form::Tagged => Some(self.make_resumable(id, name, &connection, newcomer.taken)),
+        };
+        let member = Member { name: name.clone(), likeness, resumable, held_until: None };
+        self.members.insert(id, member);
+        if !recall.is_empty() {
+            self.recall(connection.id(), recall);
         }
+        let viewer = Viewer { member: id, form, answers_from: from };
+        let offset = self.transcript.offset(from);
+        let arrival = Arrival { viewer, connection, greeting: String::new(), from, offset };
+        self.effects.arrivals.push(arrival);
     }
 
-    /// To be told by the broadcaster when it serves a reader no more: its session waits for nothing if
-    /// the connection was hung up on.
-    pub(crate) fn have_dismissed(&self, reader: ConnectionId) {
-        self.have_recalled(reader);
-        let state = self.lock();
-        state.turns.notify();
-        self.notify(&state);
-    }
-
-    /// What an operator wants to know.
-    pub(super) fn figures(&self) -> Figures {
-        // Before the lock: the system is asked for it.
-        let resident = resident();
-        let state = self.lock();
-        let (remembered, memory) = state.transcript.memory();
-        let is_held = |member: &&Present| member.held_until.is_some_and(|until| until > instant());
-        Figures {
-            members: state.members.len(),
-            disconnected: state.away.count(),
-            said: state.throughput.last_minute(now()),
-            remembered,
-            memory,
-            resident,
-            held_back: state.members.values().filter(is_held).map(|it| it.name.clone()).collect(),
+    /// Appends what a member says, which is so much.
+    pub(crate) fn append(&mut self, events: &Batch, said: Said) {
+        if !self.is_closed {
+            let now = now();
+            self.transcript.append(events, now);
+            self.throughput.add(said, now);
         }
     }
 
-    /// Marks a member as held back, for so long.
-    pub(super) fn mark_held(&self, member: MemberId, wait: Duration) {
-        self.lock().mark_held(member, wait);
+    /// Says `text` to the member called `to` alone.
+    pub(crate) fn whisper<'a>(
+        &mut self,
+        from: Author<'_>,
+        to: &'a str,
+        wanted: &Wanted,
+        text: &str,
+    ) -> Result<(), Refusal<'a>> {
+        let Some((id, reader)) = self.find(wanted) else {
+            let has_left = self.has_just_left(wanted);
+            return Err(if has_left { Refusal::HasLeft(to) } else { Refusal::NobodyHere(to) });
+        };
+        if id == from.id {
+            return Err(Refusal::WhisperToSelf);
+        }
+        let name = reader.name.clone();
+        let to_reader = Envelope { audience: Audience::Only(id), ..from.said };
+        let to_author = Envelope::new(Audience::Only(from.id), Kind::Said);
+        self.push(to_reader, Speech::ToYou(from.name, text));
+        self.push(to_author, Speech::FromYou(&name, text));
+        self.throughput.add(Said::of(text), now());
+        if self.count_waiting(id, from.id) {
+            self.tell(Audience::Only(from.id), Notice::IsAway(&name));
+        }
+        Ok(())
     }
 
-    /// A panic while the lock is held takes its own client with it, never the room: each change is
-    /// made whole by one call.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Gives a member another name, and tells everyone; false if nobody is told anything any more.
+    pub(crate) fn rename<'a>(
+        &mut self,
+        from: Author<'_>,
+        new: &'a Name,
+        likeness: Likeness,
+        form: Form,
+    ) -> Result<bool, Refusal<'a>> {
+        if self.is_closed {
+            return Ok(false);
+        }
+        if !self.is_free(&likeness, Some(from.id)) {
+            return Err(Refusal::NameTaken(new));
+        }
+        if let Some(member) = self.members.get_mut(&from.id) {
+            member.name = new.clone();
+            member.likeness = likeness;
+        }
+        if from.name != new {
+            self.on_name_given_up(from.name);
+            self.push(from.said, Notice::IsNow { old: from.name, new });
+        }
+        self.answer(from.id, Notice::YouAreNow(new));
+        if form == Form::Tagged {
+            self.answer(from.id, Body::Nick(new.as_str()));
+        }
+        Ok(true)
     }
 
-    /// The lock, once the readers who keep pace are not too far behind. So a session that brings more
-    /// than they can take waits, reads no more, and TCP holds its client back. `None` if it would have
-    /// to wait and its connection was hung up on.
-    pub(super) fn lock_to_append(
-        &self,
-        weight: Weight,
+    /// Takes a member out that leaves, and serves its connection what was appended until now.
+    pub(crate) fn leave(
+        &mut self,
         member: MemberId,
-        connection: &Connection,
-    ) -> Option<MutexGuard<'_, State>> {
-        let mut state = self.lock();
-        let mut is_held = false;
-        while state.is_full(self.max_unsealed, weight) {
-            if connection.verdict().is_some() {
-                return None;
-            }
-            if weight == Weight::Flood && !std::mem::replace(&mut is_held, true) {
-                state.mark_held(member, AS_LONG_AS_IT_TAKES);
-            }
-            state.waiting += 1;
-            state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.waiting -= 1;
-        }
-        if is_held {
-            state.mark_held(member, Duration::ZERO);
-        }
-        Some(state)
+        connection: ConnectionId,
+        name: &Name,
+        how: Departure<'_>,
+    ) {
+        self.effects.departures.push((connection, self.transcript.end()));
+        self.part(member, name, how);
     }
 
-    /// Notifies those who wait for `taken`. With nobody there it costs nothing.
-    pub(super) fn notify(&self, state: &State) {
-        if state.waiting > 0 {
-            self.taken.notify_all();
+    /// The same for one whose connection goes on as another member's.
+    pub(crate) fn part(&mut self, member: MemberId, name: &Name, how: Departure<'_>) {
+        if let Some(member) = self.members.remove(&member) {
+            self.on_left(name, member.likeness);
         }
-    }
-
-    pub(super) fn wake(&self, mut state: MutexGuard<'_, State>) {
-        let asleep = std::mem::take(&mut state.asleep);
-        drop(state);
-        if asleep {
-            self.waker.wake();
-        }
-    }
-}
-
-impl State {
-    /// Appends a notice.
-    pub(super) fn tell(&mut self, audience: Audience, line: impl Display) {
-        self.push(Envelope::new(audience, Kind::Passing), line);
-    }
-
-    /// Appends an answer.
-    pub(super) fn answer(&mut self, member: MemberId, line: impl Display) {
-        self.push(Envelope::new(Audience::Only(member), Kind::Answer), line);
-    }
-
-    /// Appends an event that happens now, unless the last word has been said.
-    pub(super) fn push(&mut self, envelope: Envelope, line: impl Display) {
-        if !self.closing {
-            self.transcript.push(envelope, line, now());
-        }
-    }
-
-    /// Tells the others that a member has come or gone, at once or together with more of them.
-    pub(super) fn tell_move(&mut self, what: Move, member: MemberId, notice: Notice<'_>) {
-        if self.traffic.tells(what, instant()) {
-            self.tell(Audience::AllBut(member), notice);
-        }
+        self.tell_move(Move::Leave, member, Notice::Left(name, how));
     }
 
     /// Marks a member as held back, for so long and a while more ([`HELD_FOR`]), so that the figures name
     /// it also between two waits.
-    fn mark_held(&mut self, member: MemberId, wait: Duration) {
+    pub(crate) fn mark_held(&mut self, member: MemberId, wait: Duration) {
         if let Some(member) = self.members.get_mut(&member) {
             member.held_until = Some(instant() + wait + HELD_FOR);
         }
     }
 
     /// Has something shown again to a reader, before what comes next, unless nothing more does.
-    pub(super) fn recall(&mut self, reader: ConnectionId, recall: Recall) {
-        if self.closing {
-            return;
+    pub(crate) fn recall(&mut self, reader: ConnectionId, recall: Recall) {
+        if !self.is_closed {
+            self.effects.recalls.push((reader, self.transcript.end(), recall));
+            self.replaying.push(reader);
         }
-        let at = self.transcript.end();
-        self.recalls.push((reader, at, recall));
-        self.recalling.push(reader);
     }
 
-    /// Whether sessions are to append no more for now.
-    fn is_full(&self, max_unsealed: usize, weight: Weight) -> bool {
-        let held = self.held && weight == Weight::Flood;
-        !self.closing && (held || self.transcript.unsealed() > max_unsealed)
+    /// Whether a reader is shown something again, and has not taken it yet.
+    pub(crate) fn is_replaying(&self, reader: ConnectionId) -> bool {
+        self.replaying.contains(&reader)
     }
 
-    pub(super) fn find(&self, wanted: &Wanted) -> Option<(MemberId, &Present)> {
-        let is_it = |member: &Present| member.likeness.is_called(wanted);
+    /// A reader has taken what it was to be shown again, or never will. Whether it was to be shown any.
+    pub(crate) fn on_replayed(&mut self, reader: ConnectionId) -> bool {
+        let at = self.replaying.iter().position(|&replaying| replaying == reader);
+        at.map(|at| self.replaying.swap_remove(at)).is_some()
+    }
+
+    /// Has a client's telnet answered, between two lines and as soon as can be.
+    pub(crate) fn answer_telnet(&mut self, reader: ConnectionId, answer: [u8; 3]) {
+        if !self.is_closed {
+            self.effects.asides.push((reader, answer));
+        }
+    }
+
+    /// Appends a notice.
+    fn tell(&mut self, audience: Audience, line: impl Display) {
+        self.push(Envelope::new(audience, Kind::Passing), line);
+    }
+
+    /// Appends an answer.
+    fn answer(&mut self, member: MemberId, line: impl Display) {
+        self.push(Envelope::new(Audience::Only(member), Kind::Answer), line);
+    }
+
+    /// Appends an event that happens now, unless the last word has been said.
+    fn push(&mut self, envelope: Envelope, line: impl Display) {
+        if !self.is_closed {
+            self.transcript.push(envelope, line, now());
+        }
+    }
+
+    /// Tells the others that a member has come or gone, at once or together with more of them.
+    fn tell_move(&mut self, what: Move, member: MemberId, notice: Notice<'_>) {
+        if self.join_notices.tells(what, instant()) {
+            self.tell(Audience::AllBut(member), notice);
+        }
+    }
+
+    fn find(&self, wanted: &Wanted) -> Option<(MemberId, &Member)> {
+        let is_it = |member: &Member| member.likeness.is_called(wanted);
         self.members.iter().find(|(_, member)| is_it(member)).map(|(&id, member)| (id, member))
     }
 
-    pub(super) fn next_id(&mut self) -> MemberId {
+    fn next_id(&mut self) -> MemberId {
         self.next_id += 1;
         MemberId(self.next_id - 1)
     }
 
-    /// To be told who has left.
-    pub(super) fn have_left(&mut self, name: &Name, likeness: Likeness) {
+    /// Remembers who has left.
+    fn on_left(&mut self, name: &Name, likeness: Likeness) {
         self.on_name_given_up(name);
         if self.gone.len() == MOST_GONE {
             self.gone.pop_front();
@@ -434,39 +445,27 @@ impl State {
     }
 
     /// Whether one of that name was among those who left last.
-    pub(super) fn has_just_left(&self, wanted: &Wanted) -> bool {
+    fn has_just_left(&self, wanted: &Wanted) -> bool {
         self.gone.iter().any(|gone| gone.is_called(wanted))
     }
 
     /// Whether no member but that one has a name like this.
-    pub(super) fn is_free(&self, wanted: &Likeness, but_for: Option<MemberId>) -> bool {
+    fn is_free(&self, wanted: &Likeness, but_for: Option<MemberId>) -> bool {
         let mut others = self.members.iter().filter(|(id, _)| Some(**id) != but_for);
         !others.any(|(_, member)| member.likeness.is_like(wanted))
     }
 
     /// The next guest's name, and its likeness. Nobody else can have one like that.
-    pub(super) fn guest(&mut self) -> (Name, Likeness) {
+    fn guest(&mut self) -> (Name, Likeness) {
         let name = Name::guest(self.guest_numbers.take());
         let likeness = name.likeness();
         (name, likeness)
     }
 
     /// Nobody has that name any more.
-    pub(super) fn on_name_given_up(&mut self, name: &Name) {
+    fn on_name_given_up(&mut self, name: &Name) {
         if let Some(number) = name.guest_number() {
             self.guest_numbers.give_back(number);
         }
     }
-}
-
-/// Logs that one was away for too long.
-pub(super) fn log_absent(name: &Name) {
-    let notice = Notice::Left(name, Departure::ConnectionLost).to_string();
-    log::info!(target: CAME_OR_WENT, "{}", reply::words(&notice));
-}
-
-/// The server's clock. It may be set back; then events seem to have happened before earlier ones.
-pub(super) fn now() -> Millis {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    since_1970.as_millis() as Millis
 }

@@ -6,16 +6,15 @@
 //! gone. Two at most look for words at a time, and rest after each portion for twice as long as it took, so
 //! that the others' lines find a processor; who comes later waits in line.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::batch::Batch;
-use super::connection::{Connection, ConnectionId};
+use super::hub::membership::Membership;
+use super::hub::turns::Turn;
 use super::index::MemberId;
-use super::recall;
 use super::recall::numbers::Numbers;
-use super::room::{Room, State};
-use super::system::{Condvar, instant, thread};
+use super::recall::{self, Recall};
+use super::system::{instant, thread};
 use crate::protocol::tag::Seq;
 use matcher::Matcher;
 
@@ -24,60 +23,60 @@ pub mod matcher;
 /// How much is looked through at a time, in bytes: a tenth of a millisecond's work.
 const PORTION: usize = 32 * 1024;
 
-/// How many look for words at a time.
-const AT_ONCE: usize = 2;
-
 /// How many bytes count as a line, for whoever has them looked through.
 const BYTES_A_LINE: usize = 128 * 1024;
 
-/// Who asks.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Asker<'a> {
-    pub(crate) room: &'a Room,
-    pub(crate) connection: &'a Connection,
-    pub(crate) member: MemberId,
+/// Shows a member the newest lines again, and says as how many lines that counts.
+pub(crate) fn show_newest(member: &Membership, most: usize) -> u32 {
+    let Some(found) = look_back(|end| read(member, end), member.id(), most, |_| true) else {
+        return 0;
+    };
+    let cost = found.events.len().try_into().unwrap_or(u32::MAX);
+    member.recall(Recall::newest(member.form(), found.events));
+    cost
+}
+
+/// The same for those that have all of the words.
+pub(crate) fn show_found(member: &Membership, words: &str, most: usize) -> u32 {
+    let Some(found) = search(member, words, most) else { return 0 };
+    let cost = found.cost();
+    member.recall(Recall::found(member.form(), words, found.events));
+    cost
 }
 
 /// What was found.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub(crate) events: Numbers,
+struct Found {
+    events: Numbers,
     /// How many bytes were looked through.
     bytes: usize,
 }
 
 impl Found {
     /// As how many lines the work counts.
-    pub(crate) fn cost(&self) -> u32 {
+    fn cost(&self) -> u32 {
         let lines = self.bytes.div_ceil(BYTES_A_LINE) + self.events.len();
         lines.try_into().unwrap_or(u32::MAX)
     }
 }
 
-impl Asker<'_> {
-    /// The newest `most` lines that the member may see. `None` if nobody waits for them any more.
-    pub(crate) fn newest(self, most: usize) -> Option<Found> {
-        look_back(|end| self.read(end), self.member, most, |_| true)
-    }
+/// The newest `most` lines that have all of the words. `None` if nobody waits for them any more.
+fn search(member: &Membership, words: &str, most: usize) -> Option<Found> {
+    let _turn = Turn::take(member.hub(), member.connection())?;
+    let mut matcher = Matcher::new(words);
+    let mut begun = instant();
+    let read = |end| {
+        // However few processors there are, a third of one is the others'.
+        thread::sleep(2 * (instant() - begun));
+        begun = instant();
+        read(member, end)
+    };
+    look_back(read, member.id(), most, |line| matcher.has_all(line))
+}
 
-    /// The newest `most` of those that have all of the words. `None` if nobody waits for them any more.
-    pub(crate) fn search(self, words: &str, most: usize) -> Option<Found> {
-        let _turn = Turn::take(self.room, self.connection)?;
-        let mut matcher = Matcher::new(words);
-        let mut begun = instant();
-        let read = |end| {
-            // However few processors there are, a third of one is the others'.
-            thread::sleep(2 * (instant() - begun));
-            begun = instant();
-            self.read(end)
-        };
-        look_back(read, self.member, most, |line| matcher.has_all(line))
-    }
-
-    fn read(self, end: Seq) -> Option<Vec<Arc<Batch>>> {
-        let goes_on = !self.connection.is_over();
-        goes_on.then(|| self.room.read_back(end, PORTION)).flatten()
-    }
+fn read(member: &Membership, end: Seq) -> Option<Vec<Arc<Batch>>> {
+    let goes_on = !member.connection().is_over();
+    goes_on.then(|| member.hub().read_back(end, PORTION)).flatten()
 }
 
 /// The newest `most` events that the member is shown again and that are wanted. `read` gives a portion
@@ -108,65 +107,6 @@ fn look_back(
         end = oldest.begin();
     }
     Some(found)
-}
-
-/// Who looks for words, and behind them who is to do so next.
-#[derive(Debug, Default)]
-pub(super) struct Turns {
-    /// Each is woken by itself, when it is its turn: dozens may wait.
-    line: VecDeque<(ConnectionId, Arc<Condvar>)>,
-}
-
-impl Turns {
-    /// Wakes all who wait, to see whether they still may.
-    pub(super) fn notify(&self) {
-        self.line.iter().for_each(|(_, woken)| woken.notify_all());
-    }
-
-    fn join(&mut self, connection: ConnectionId) -> Arc<Condvar> {
-        let woken = Arc::new(Condvar::new());
-        self.line.push_back((connection, Arc::clone(&woken)));
-        woken
-    }
-
-    fn is_next(&self, connection: ConnectionId) -> bool {
-        self.line.iter().take(AT_ONCE).any(|(next, _)| *next == connection)
-    }
-
-    fn leave(&mut self, connection: ConnectionId) {
-        self.line.retain(|(other, _)| *other != connection);
-        self.line.iter().take(AT_ONCE).for_each(|(_, woken)| woken.notify_all());
-    }
-}
-
-/// A turn at looking for words, until it is dropped.
-#[derive(Debug)]
-struct Turn<'a> {
-    room: &'a Room,
-    connection: ConnectionId,
-}
-
-impl<'a> Turn<'a> {
-    /// Waits for it. `None` if the room closes, or the connection was hung up on.
-    fn take(room: &'a Room, connection: &Connection) -> Option<Turn<'a>> {
-        let id = connection.id();
-        let mut state = room.lock();
-        let woken = state.turns.join(id);
-        let is_over = |state: &State| state.closing || connection.verdict().is_some();
-        while !is_over(&state) && !state.turns.is_next(id) {
-            state = woken.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        let is_over = is_over(&state);
-        drop(state);
-        let turn = Turn { room, connection: id };
-        (!is_over).then_some(turn)
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.room.lock().turns.leave(self.connection);
-    }
 }
 
 #[cfg(test)]

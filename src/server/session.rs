@@ -12,13 +12,13 @@ use super::account::Account;
 use super::batch::Batch;
 use super::connection::{Connection, Verdict, is_gone};
 use super::figures::Said;
+use super::hub::Hub;
+use super::hub::membership::Membership;
+use super::hub::permit::Permit;
+use super::hub::visit::Visit;
 use super::index::Form;
 use super::kinds::TURNED_AWAY;
-use super::member::Member;
-use super::room::Room;
-use super::seat::Seat;
 use super::system::instant;
-use super::visit::Visit;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::reply::{self, Departure, Refusal};
 use crate::protocol::request::{self, Command, Misuse, Request};
@@ -59,7 +59,7 @@ pub(super) const PANIC_LOCKED: &str = "panic with the lock";
 #[derive(Debug)]
 pub(crate) struct Session {
     connection: Arc<Connection>,
-    room: Arc<Room>,
+    hub: Arc<Hub>,
     standing: Standing,
     /// With what it is here while it has no place.
     visit: Option<Visit>,
@@ -106,9 +106,9 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 enum Standing {
     /// It has a place and no name yet.
-    Seated(Seat),
+    Permitted(Permit),
     /// It is in the room.
-    Joined(Member),
+    Joined(Membership),
     /// It has left, or never joined.
     Gone,
 }
@@ -126,16 +126,16 @@ enum Next {
 impl Session {
     pub(crate) fn new(
         connection: Arc<Connection>,
-        room: Arc<Room>,
-        seat: Seat,
+        hub: Arc<Hub>,
+        permit: Permit,
         visit: Option<Visit>,
         limits: Limits,
     ) -> Session {
-        let account = Account::open(&room, connection.peer().ip(), limits.rate);
+        let account = Account::open(&hub, connection.peer().ip(), limits.rate);
         Session {
             connection,
-            room,
-            standing: Standing::Seated(seat),
+            hub,
+            standing: Standing::Permitted(permit),
             visit,
             form: Form::Plain,
             counted: 0,
@@ -309,14 +309,13 @@ impl Session {
     #[cfg(test)]
     fn break_down(&self, text: &str) {
         assert_ne!(text, PANIC);
-        let _state = self.room.lock();
-        assert_ne!(text, PANIC_LOCKED);
+        self.hub.break_down(text, PANIC_LOCKED);
     }
 
     fn count(&mut self, line: &str) {
         self.counted += u64::from(request::is_counted(line));
         if let Standing::Joined(member) = &mut self.standing {
-            member.line = self.counted;
+            member.set_line(self.counted);
         }
     }
 
@@ -344,18 +343,18 @@ impl Session {
 
     fn lose(mut self: Box<Self>, how: Departure<'_>) {
         self.account.settle();
-        debug_assert!(self.events.is_empty() || self.room.is_closing());
+        debug_assert!(self.events.is_empty() || self.hub.is_closing());
         match self.standing {
             Standing::Joined(member) => member.lose(how),
             // Before the connection, so that whoever sees that closed finds the place free.
-            Standing::Seated(seat) => drop(seat),
+            Standing::Permitted(permit) => drop(permit),
             Standing::Gone => {}
         }
     }
 
     /// The client has been told all that it is told, and has given its place back.
     fn show_out(self: Box<Self>) {
-        let visit = Visit::of_leaver(&self.room, self.connection.peer().ip());
+        let visit = Visit::of_leaver(&self.hub, self.connection.peer().ip());
         linger(&self.connection, if visit.is_some() { LINGER } else { Duration::ZERO });
     }
 }

@@ -1,5 +1,5 @@
 //! What the server's threads take from the operating system: sockets, what wakes them, each other,
-//! locks and the time.
+//! locks, both clocks and random numbers.
 //!
 //! It is one place so that a test can put another system in it (`--cfg shuttle`), whose scheduler tries
 //! the orders in which threads may run (`hand_over.rs`). Everything else has the real one.
@@ -13,3 +13,21 @@ mod real;
 pub(super) use model::*;
 #[cfg(not(shuttle))]
 pub(super) use real::*;
+
+use std::time::SystemTime;
+
+use crate::protocol::tag::Millis;
+
+/// The time of day, in milliseconds since 1970. It may be set back; then events seem to have happened
+/// before earlier ones. The other clock is `instant`.
+pub(super) fn now() -> Millis {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since_1970.as_millis() as Millis
+}
+
+/// 128 random bits; without them, which no system of today refuses, there is no token.
+pub(super) fn random_bits() -> Option<u128> {
+    let mut bits = [0; 16];
+    getrandom::fill(&mut bits).ok()?;
+    Some(u128::from_ne_bytes(bits))
+}

@@ -8,8 +8,8 @@ use super::{LINGER, Next, Session, Standing, have_refused};
 use crate::protocol::reply::{Notice, Refusal};
 use crate::protocol::request::{self, Request};
 use crate::protocol::tag::Token;
+use crate::server::hub::visit::Visit;
 use crate::server::system::instant;
-use crate::server::visit::Visit;
 
 /// How long a client is waited for that sends something as soon as it is connected.
 const WITH_IT: Duration = Duration::from_millis(50);
@@ -34,14 +34,14 @@ impl Session {
     pub(super) fn at_the_door(&mut self, mut bytes: Vec<u8>, why: &Refusal<'_>) -> Next {
         if self.visit.is_none() {
             let from = Some(self.connection.peer().ip());
-            self.visit = Some(Visit::of_refused(&self.room, from, &self.connection));
+            self.visit = Some(Visit::of_refused(&self.hub, from, &self.connection));
         }
         let first = self.read_opening(&mut bytes, WITH_IT);
         if let Some(next) = self.comes_in(&first, &bytes) {
             return next;
         }
         self.connection.tell(why);
-        if matches!(first, Opening::Unfinished) && self.room.may_be_taken_over() {
+        if matches!(first, Opening::Unfinished) && self.hub.may_be_taken_over() {
             let second = self.read_opening(&mut bytes, LINGER);
             if matches!(second, Opening::Resume(..)) {
                 if let Some(next) = self.comes_in(&second, &bytes) {
@@ -63,7 +63,7 @@ impl Session {
             return Some(self.chunk(bytes));
         }
         match *opening {
-            Opening::Resume(token, length) if self.room.may_take_over(token) => {
+            Opening::Resume(token, length) if self.hub.may_take_over(token) => {
                 self.come_back(bytes, length)
             }
             Opening::Resume(..) | Opening::Unfinished | Opening::Other => None,
@@ -72,8 +72,8 @@ impl Session {
 
     /// Whether there is a place by now, which the client has then.
     fn takes_place_late(&mut self) -> bool {
-        let Standing::Seated(seat) = &mut self.standing else { return false };
-        let is_seated = seat.take_late();
+        let Standing::Permitted(permit) = &mut self.standing else { return false };
+        let is_seated = permit.take_late();
         if is_seated {
             self.visit = None;
         }

@@ -16,12 +16,13 @@ use crate::protocol::name::Name;
 use crate::protocol::tag::{Body, Seq, Tag};
 use crate::protocol::telnet::Piece;
 use crate::safety::assert_safe;
-use crate::server::Config;
+use crate::server::config::Config;
 use crate::server::connection::{Connection, ConnectionId};
+use crate::server::hub::Hub;
+use crate::server::hub::membership::Membership;
+use crate::server::hub::permit::Permit;
 use crate::server::index::{Form, Kind};
-use crate::server::member::{Member, Newcomer};
-use crate::server::room::Room;
-use crate::server::seat::Seat;
+use crate::server::room::Newcomer;
 use crate::server::waker::Waker;
 
 /// Stands for a while in which nothing comes. As a character it would be removed like any other of
@@ -55,8 +56,8 @@ pub fn input(data: &[u8]) {
 /// A session in a room with somebody else.
 struct Stage {
     session: Session,
-    room: Arc<Room>,
-    _bob: Member,
+    hub: Arc<Hub>,
+    _bob: Membership,
     _client: TcpStream,
     /// What was looked at.
     seen: Seq,
@@ -79,19 +80,19 @@ impl Stage {
             stall_timeout: STALL_TIMEOUT,
             away_timeout: Duration::from_secs(60),
         };
-        let room = Arc::new(Room::new(Waker::new().expect("a pipe"), &config));
+        let hub = Arc::new(Hub::new(Waker::new().expect("a pipe"), &config));
         let (stream, client) = pair();
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         let connection = Connection::new(ConnectionId(1), stream, peer, STALL_TIMEOUT);
         let connection = connection.expect("a connection");
         let connection = Arc::new(connection);
-        let seat = || Seat::take(&room, Some(peer.ip())).expect("there are two places");
+        let permit = || Permit::take(&hub, Some(peer.ip())).expect("there are two places");
         let newcomer = Newcomer { connection: &connection, form: Form::Plain, taken: 0 };
-        let bob = seat().join(Name::parse("bob").ok().as_ref(), newcomer).expect("it is free");
+        let bob = permit().join(Name::parse("bob").ok().as_ref(), newcomer).expect("it is free");
         let limits = Limits { line: MAX_LINE, rate: 0, last_words: STALL_TIMEOUT };
         let session =
-            Session::new(Arc::clone(&connection), Arc::clone(&room), seat(), None, limits);
-        Stage { session, room, _bob: bob.member, _client: client, seen: 1, lines: Vec::new() }
+            Session::new(Arc::clone(&connection), Arc::clone(&hub), permit(), None, limits);
+        Stage { session, hub, _bob: bob.membership, _client: client, seen: 1, lines: Vec::new() }
     }
 
     /// All that becomes of the bytes.
@@ -108,9 +109,9 @@ impl Stage {
             }
         }
         self.session.lines = splitter;
-        let (room, seen) = (Arc::clone(&self.room), self.seen);
+        let (hub, seen) = (Arc::clone(&self.hub), self.seen);
         Box::new(self.session).end_of_input();
-        look(&room, seen, &mut self.lines, |_| true);
+        look(&hub, seen, &mut self.lines, |_| true);
         self.lines
     }
 
@@ -166,7 +167,7 @@ impl Stage {
     fn name(&self) -> Option<String> {
         match &self.session.standing {
             Standing::Joined(member) => Some(member.name().to_string()),
-            Standing::Seated(_) | Standing::Gone => None,
+            Standing::Permitted(_) | Standing::Gone => None,
         }
     }
 
@@ -180,32 +181,27 @@ impl Stage {
                     fronts.iter().any(|front| line.starts_with(&front.replace("{}", name)))
                 })
         };
-        self.seen = look(&self.room, self.seen, &mut self.lines, is_own);
+        self.seen = look(&self.hub, self.seen, &mut self.lines, is_own);
     }
 }
 
 /// Takes all that is new, as the broadcaster does, and looks at it; the number of the next event.
-fn look(
-    room: &Arc<Room>,
-    from: Seq,
-    lines: &mut Vec<String>,
-    is_own: impl Fn(&str) -> bool,
-) -> Seq {
-    let news = room.news(false, false);
-    for arrival in &news.arrivals {
+fn look(hub: &Arc<Hub>, from: Seq, lines: &mut Vec<String>, is_own: impl Fn(&str) -> bool) -> Seq {
+    let news = hub.news(false, false);
+    for arrival in &news.effects.arrivals {
         arrival.greeting.lines().for_each(assert_line);
     }
-    for (reader, _, mut recall) in news.recalls {
+    for (reader, _, mut recall) in news.effects.recalls {
         loop {
-            let shown = recall.next(|event| room.read(event, READ));
+            let shown = recall.next(|event| hub.read(event, READ));
             if shown.is_empty() {
                 break;
             }
             shown.lines().for_each(assert_line);
         }
-        room.have_recalled(reader);
+        hub.on_replayed(reader);
     }
-    for batch in room.read(from, READ) {
+    for batch in hub.read(from, READ) {
         for event in from.max(batch.begin())..batch.end() {
             let line = batch.line(event);
             assert_line(line);

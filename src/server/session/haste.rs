@@ -52,7 +52,7 @@ impl Session {
             return true;
         }
         let is_late = instant() - gone_since >= self.limits.last_words;
-        let is_lost = is_late || self.room.has_lacked_place_since(gone_since);
+        let is_lost = is_late || self.hub.has_lacked_permit_since(gone_since);
         if is_lost && let Standing::Joined(member) = &self.standing {
             let why = if is_late { "its time is up" } else { "its place is needed" };
             log::info!(

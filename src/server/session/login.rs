@@ -15,13 +15,12 @@ use crate::protocol::proxy;
 use crate::protocol::reply::{Notice, Refusal};
 use crate::server::account::Account;
 use crate::server::connection::Connection;
+use crate::server::hub::permit::Admitted;
 use crate::server::index::Form;
 use crate::server::kinds::{CAME_OR_WENT, TURNED_AWAY};
-use crate::server::member::Newcomer;
 use crate::server::rendering::tag;
-use crate::server::room::now;
-use crate::server::seat::Admitted;
-use crate::server::system::instant;
+use crate::server::room::Newcomer;
+use crate::server::system::{instant, now};
 
 /// How a line has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +56,8 @@ impl Session {
                 return next;
             }
         };
-        if let Standing::Seated(seat) = &self.standing
-            && let Some(why) = seat.why_missing().cloned()
+        if let Standing::Permitted(permit) = &self.standing
+            && let Some(why) = permit.why_missing().cloned()
         {
             return self.at_the_door(behind, &why);
         }
@@ -73,8 +72,8 @@ impl Session {
     ///
     /// What is to become of a client that is not let in, and has been told so.
     fn pass_header(&mut self) -> Result<Vec<u8>, Next> {
-        let Standing::Seated(seat) = &mut self.standing else { return Ok(Vec::new()) };
-        if !seat.is_proxys() {
+        let Standing::Permitted(permit) = &mut self.standing else { return Ok(Vec::new()) };
+        if !permit.is_proxys() {
             return Ok(Vec::new());
         }
         let by = self.connection.peer();
@@ -87,15 +86,15 @@ impl Session {
             self.connection.set_client(client);
             log::debug!("{} comes by way of {by}", self.connection.peer());
             let from = self.connection.peer().ip();
-            seat.count_for(from);
-            self.account = Account::open(&self.room, from, self.limits.rate);
+            permit.count_for(from);
+            self.account = Account::open(&self.hub, from, self.limits.rate);
         }
         Ok(behind)
     }
 
     /// How long to wait for more before that means something.
     pub(super) fn patience(&self) -> Option<Duration> {
-        let is_unnamed = matches!(self.standing, Standing::Seated(_));
+        let is_unnamed = matches!(self.standing, Standing::Permitted(_));
         if self.may_be_message() {
             return self.arrival.patience(!is_unnamed);
         }
@@ -170,7 +169,7 @@ impl Session {
         log::warn!(target: TURNED_AWAY, "{peer} was turned away: {why}");
         let refusal = Refusal::Foreign(foreign);
         match self.standing {
-            Standing::Seated(_) => self.connection.tell(refusal),
+            Standing::Permitted(_) => self.connection.tell(refusal),
             Standing::Joined(_) | Standing::Gone => self.answer(&refusal),
         }
         self.append();
@@ -180,7 +179,7 @@ impl Session {
     /// A client whose first line comes only when it is in the room already is far away, or waited.
     pub(super) fn tags(&mut self) -> Next {
         match self.standing {
-            Standing::Seated(_) => self.form = Form::Tagged,
+            Standing::Permitted(_) => self.form = Form::Tagged,
             Standing::Joined(_) => self.is_late = true,
             Standing::Gone => {}
         }
@@ -189,7 +188,7 @@ impl Session {
 
     /// Whether a name can be asked for again: in the tagged form, until there is one.
     pub(super) fn has_open_name(&self) -> bool {
-        self.form == Form::Tagged && matches!(self.standing, Standing::Seated(_))
+        self.form == Form::Tagged && matches!(self.standing, Standing::Permitted(_))
     }
 
     /// Tells a client that it does not get the name it wants. In the tagged form it may ask for
@@ -205,10 +204,10 @@ impl Session {
     /// Sees to it that the client is in the room, as a guest if it has no name. The line in hand is not
     /// done by that.
     pub(super) fn member(&mut self) {
-        if matches!(self.standing, Standing::Seated(_)) {
+        if matches!(self.standing, Standing::Permitted(_)) {
             self.join(None, self.counted.saturating_sub(1));
             if let Standing::Joined(member) = &mut self.standing {
-                member.line = self.counted;
+                member.set_line(self.counted);
             }
         }
     }
@@ -216,22 +215,22 @@ impl Session {
     /// Joins, when so many lines are done.
     pub(super) fn join(&mut self, wanted: Option<&Name>, taken: u64) {
         let standing = mem::replace(&mut self.standing, Standing::Gone);
-        let Standing::Seated(seat) = standing else {
+        let Standing::Permitted(permit) = standing else {
             self.standing = standing;
             return;
         };
         let newcomer = Newcomer { connection: &self.connection, form: self.form, taken };
-        let taken_name = match seat.join(wanted, newcomer) {
-            Ok(Admitted { member, taken, here, closing }) => {
-                let (name, peer) = (member.name(), self.connection.peer());
+        let taken_name = match permit.join(wanted, newcomer) {
+            Ok(Admitted { membership, is_name_taken, here, closing }) => {
+                let (name, peer) = (membership.name(), self.connection.peer());
                 if !closing {
                     log::info!(target: CAME_OR_WENT, "{name} joined from {peer}, {here} here");
                 }
-                self.standing = Standing::Joined(member);
-                taken
+                self.standing = Standing::Joined(membership);
+                is_name_taken
             }
-            Err(seat) => {
-                self.standing = Standing::Seated(seat);
+            Err(permit) => {
+                self.standing = Standing::Permitted(permit);
                 true
             }
         };

@@ -12,8 +12,9 @@ use crate::protocol::tag::{Seq, Token};
 use crate::protocol::telnet;
 use crate::protocol::text::shortened;
 use crate::server::batch::Batch;
+use crate::server::hub::membership::Membership;
 use crate::server::index::Form;
-use crate::server::member::Member;
+use crate::server::search::{show_found, show_newest};
 
 /// How much is gathered, in bytes, before it is appended in the middle of a chunk: a few bytes can
 /// ask for a long answer.
@@ -32,9 +33,9 @@ impl Session {
             Ok(Request::Whisper { to, text }) => self.whisper(to, text),
             Ok(Request::Rename(name)) => self.rename(&name),
             Ok(Request::Who) => self.who(),
-            Ok(Request::History(most)) => self.recall(|member| member.show_newest(most)),
+            Ok(Request::History(most)) => self.recall(|member| show_newest(member, most)),
             Ok(Request::Search { words, most }) => {
-                self.recall(|member| member.show_found(words, most));
+                self.recall(|member| show_found(member, words, most));
             }
             Ok(Request::Help) => self.help(),
             Ok(Request::Quit(farewell)) => return self.quit(farewell),
@@ -51,7 +52,7 @@ impl Session {
     }
 
     fn say(&mut self, text: &str) {
-        let line = |member: &Member, events: &mut Batch| {
+        let line = |member: &Membership, events: &mut Batch| {
             log::debug!(target: SAID, "<{}> {text}", member.name());
             events.push(member.said(), Speech::Said(member.name(), text));
         };
@@ -60,7 +61,7 @@ impl Session {
     }
 
     fn act(&mut self, text: &str) {
-        let line = |member: &Member, events: &mut Batch| {
+        let line = |member: &Membership, events: &mut Batch| {
             log::debug!(target: SAID, "* {} {text}", member.name());
             events.push(member.said(), Speech::Done(member.name(), text));
         };
@@ -81,7 +82,7 @@ impl Session {
         if name.likeness().is_guests() && !self.is_called(name) {
             return self.refuse_name(&Refusal::GuestName(name));
         }
-        if matches!(self.standing, Standing::Seated(_)) {
+        if matches!(self.standing, Standing::Permitted(_)) {
             return self.join(Some(name), self.counted);
         }
         self.account.allowance.charge(RENAME_COST);
@@ -105,14 +106,14 @@ impl Session {
             return self.answer(&Refusal::ResumeTooLate);
         }
         let standing = mem::replace(&mut self.standing, Standing::Gone);
-        let Standing::Seated(seat) = standing else { return };
-        match seat.resume(token, seen, &self.connection) {
+        let Standing::Permitted(permit) = standing else { return };
+        match permit.resume(token, seen, &self.connection) {
             Ok((member, taken)) => {
                 self.standing = Standing::Joined(member);
                 self.counted = taken;
             }
-            Err((seat, refusal)) => {
-                self.standing = Standing::Seated(seat);
+            Err((permit, refusal)) => {
+                self.standing = Standing::Permitted(permit);
                 self.refuse_name(&refusal);
             }
         }
@@ -139,7 +140,7 @@ impl Session {
     }
 
     /// Shows something again, and charges for as many lines as `show` says.
-    fn recall(&mut self, show: impl FnOnce(&Member) -> u32) {
+    fn recall(&mut self, show: impl FnOnce(&Membership) -> u32) {
         self.member();
         self.append();
         if let Standing::Joined(member) = &self.standing {
@@ -159,9 +160,9 @@ impl Session {
     /// Answers one of telnet's commands. A client that asks has not joined by that.
     pub(super) fn telnet(&mut self, request: telnet::Request) -> Next {
         match (request.refusal(), &self.standing) {
-            (Some(refusal), Standing::Seated(_)) => self.connection.tell_bytes(&refusal),
+            (Some(refusal), Standing::Permitted(_)) => self.connection.tell_bytes(&refusal),
             (Some(refusal), Standing::Joined(member)) => member.answer_telnet(refusal),
-            (None, Standing::Seated(_)) => self.connection.tell(Notice::Here),
+            (None, Standing::Permitted(_)) => self.connection.tell(Notice::Here),
             (None, Standing::Joined(_)) => {
                 self.with_member(|member, events| events.push(member.answer(), Notice::Here));
             }
@@ -176,7 +177,7 @@ impl Session {
         let farewell = shortened(farewell, MAX_FAREWELL);
         match mem::replace(&mut self.standing, Standing::Gone) {
             Standing::Joined(member) => member.leave(Departure::Quit(&farewell)),
-            Standing::Seated(_) | Standing::Gone => self.connection.finish(),
+            Standing::Permitted(_) | Standing::Gone => self.connection.finish(),
         }
         Next::Leave
     }
@@ -186,7 +187,7 @@ impl Session {
     }
 
     /// Adds to what is appended next. A client that says something before it has a name is a guest.
-    pub(super) fn with_member(&mut self, add: impl FnOnce(&Member, &mut Batch)) {
+    pub(super) fn with_member(&mut self, add: impl FnOnce(&Membership, &mut Batch)) {
         self.member();
         if let Standing::Joined(member) = &self.standing {
             add(member, &mut self.events);

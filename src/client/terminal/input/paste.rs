@@ -85,7 +85,7 @@ impl Paste {
         rest
     }
 
-    /// How long nothing has to come until [`on_silence`](Paste::on_silence) is due.
+    /// How long nothing has to come until `on_silence` is due.
     pub(super) fn wait(&self) -> Option<Duration> {
         if self.may_be_escape() {
             return Some(SILENCE);

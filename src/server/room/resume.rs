@@ -1,46 +1,31 @@
-//! How members come, lose their connections and come back: what becomes of their places in the room,
-//! under its lock.
+//! How members lose their connections and resume: what becomes of their places in the room.
 //!
-//! A member that gets the tagged form outlives its connection: it is away for a while, and whoever
-//! shows its token takes it over. What it said is taken or not taken at one place in the order of
+//! A member that gets the tagged form outlives its connection: it is disconnected for a while, and
+//! whoever shows its token takes it over. What it said is taken or not taken at one place in the order of
 //! events, so it may say the rest again.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::admission::Origin;
-use super::connection::Connection;
-use super::index::{Audience, Form, MemberId, Viewer};
-use super::member::{Member, Newcomer};
-use super::recall::Recall;
-use super::rendering::tag;
-use super::room::{Arrival, State, now};
-use super::system::instant;
-use super::traffic::Move;
+use super::join_notices::Move;
 use super::waiting_lines::WaitingLines;
-use crate::protocol::name::{Likeness, Name};
+use super::{Arrival, Member, Room};
+use crate::protocol::name::Name;
 use crate::protocol::reply::{Departure, Missing, Notice, Refusal};
 use crate::protocol::tag::{Body, Seq, Token};
+use crate::server::admission::Origin;
+use crate::server::connection::{Connection, ConnectionId};
+use crate::server::index::{Audience, Form, MemberId, Viewer};
+use crate::server::rendering::tag;
+use crate::server::system::{instant, now, random_bits};
 
-/// A member, as the others find it.
-#[derive(Debug)]
-pub(super) struct Present {
-    pub(super) name: Name,
-    pub(super) likeness: Likeness,
-    /// How it may come back, if it gets the tagged form.
-    pub(super) resumable: Option<Resumable>,
-    /// Until when it is told of this member that it is held back, if it has been.
-    pub(super) held_until: Option<Instant>,
-}
-
-impl Present {
-    /// Whether it has a connection, and could come back over another one.
-    pub(super) fn may_be_taken_over(&self) -> bool {
+impl Member {
+    /// Whether it has a connection, and could resume over another one.
+    fn may_be_taken_over(&self) -> bool {
         self.resumable.as_ref().is_some_and(|it| it.connection.is_some())
     }
 
-    /// Whether its connection is lost, and it may still come back.
-    pub(super) fn is_away(&self) -> bool {
+    /// Whether its connection is lost, and it may still resume.
+    pub(super) fn is_disconnected(&self) -> bool {
         self.resumable.as_ref().is_some_and(|it| it.connection.is_none())
     }
 }
@@ -49,66 +34,37 @@ impl Present {
 #[derive(Debug)]
 pub(super) struct Resumable {
     /// What it has to show; without one, which the system could not give, it cannot come back.
-    pub(super) token: Option<Token>,
+    token: Option<Token>,
     /// The first event that it may get.
-    pub(super) since: Seq,
+    since: Seq,
     /// How many of its lines were taken, over all of its connections.
-    pub(super) taken: u64,
+    taken: u64,
     /// The one that speaks for it, unless it is away.
-    pub(super) connection: Option<Arc<Connection>>,
+    connection: Option<Arc<Connection>>,
     /// The private lines that were said to it since it is away.
-    pub(super) waiting: WaitingLines,
+    waiting: WaitingLines,
 }
 
 /// Where somebody who comes back goes on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub(super) viewer: Viewer,
+pub(crate) struct Place {
+    pub(crate) viewer: Viewer,
     /// The first event that it gets.
     next: Seq,
     /// How many lines before that are forgotten that were for it.
     missed: u64,
 }
 
-impl State {
-    /// Takes a new member in, and shows it the last lines, `replay` at most.
-    pub(super) fn admit(
-        &mut self,
-        member: &Member,
-        likeness: Likeness,
-        newcomer: Newcomer<'_>,
-        replay: usize,
-    ) {
-        let (id, name, form) = (member.id(), member.name(), newcomer.form);
-        let others = self.members.len();
-        let away = self.members.values().filter(|member| member.is_away()).count();
-        self.tell_move(Move::Join, id, Notice::Joined(name));
-        let recall = Recall::newest(form, self.transcript.newest(id, replay));
-        let (from, connection) = (self.transcript.end(), Arc::clone(newcomer.connection));
-        self.answer(id, Notice::YouAre { name, others, away });
-        let resumable = match form {
-            Form::Plain => None,
-            Form::Tagged => Some(self.make_resumable(id, name, &connection, newcomer.taken)),
-        };
-        let present = Present { name: name.clone(), likeness, resumable, held_until: None };
-        self.members.insert(id, present);
-        if !recall.is_empty() {
-            self.recall(connection.id(), recall);
-        }
-        let viewer = Viewer { member: id, form, answers_from: from };
-        let offset = self.transcript.offset(from);
-        self.arrivals.push(Arrival { viewer, connection, greeting: String::new(), from, offset });
-    }
-
-    /// Tells a program its name and what it takes to come back. From there on it may get all again.
-    fn make_resumable(
+impl Room {
+    /// Tells a program its name and what it takes to resume. From there on it may get all again.
+    pub(super) fn make_resumable(
         &mut self,
         id: MemberId,
         name: &Name,
         connection: &Arc<Connection>,
         taken: u64,
     ) -> Resumable {
-        let (token, since) = (random_token(), self.transcript.end());
+        let (token, since) = (random_bits().map(Token::new), self.transcript.end());
         if let Some(token) = token {
             self.answer(id, Body::Token(token));
         }
@@ -118,43 +74,60 @@ impl State {
     }
 
     /// Gives a member the tagged form from now on.
-    pub(super) fn tag(
+    pub(crate) fn tag(
         &mut self,
         id: MemberId,
         name: &Name,
         connection: &Arc<Connection>,
         taken: u64,
     ) {
-        self.taggings.push((connection.id(), self.transcript.end()));
+        self.effects.taggings.push((connection.id(), self.transcript.end()));
         let resumable = self.make_resumable(id, name, connection, taken);
         if let Some(member) = self.members.get_mut(&id) {
             member.resumable = Some(resumable);
         }
     }
 
-    pub(super) fn resumable(&mut self, member: MemberId) -> Option<&mut Resumable> {
+    fn resumable(&mut self, member: MemberId) -> Option<&mut Resumable> {
         self.members.get_mut(&member)?.resumable.as_mut()
+    }
+
+    /// Whether this connection speaks for the member, which gets the tagged form. If it does, so many of the
+    /// member's lines are taken now, if that is told. If it does not, another connection has been told how
+    /// many were, and nothing more of this one may be said.
+    pub(crate) fn speaks(
+        &mut self,
+        member: MemberId,
+        connection: ConnectionId,
+        taken: Option<u64>,
+    ) -> bool {
+        let Some(resumable) = self.resumable(member) else { return false };
+        let speaks = resumable.connection.as_ref().is_some_and(|it| it.id() == connection);
+        if speaks {
+            resumable.taken = taken.unwrap_or(resumable.taken);
+        }
+        speaks
     }
 
     /// Takes its connection from a member that may come back, so that nothing more of what that one
     /// brings is said. It is served what was appended until now.
-    pub(super) fn detach(&mut self, member: MemberId) -> Option<Arc<Connection>> {
+    pub(crate) fn detach(&mut self, member: MemberId) -> Option<Arc<Connection>> {
         let connection = self.resumable(member)?.connection.take()?;
-        self.departures.push((connection.id(), self.transcript.end()));
+        self.effects.departures.push((connection.id(), self.transcript.end()));
         Some(connection)
     }
 
     /// Counts the time until a member that has no connection must be back.
-    pub(super) fn be_away(&mut self, member: MemberId, from: Origin) {
+    pub(crate) fn mark_disconnected(&mut self, member: MemberId, from: Origin) {
         let is_detached = |member: &mut Resumable| member.connection.is_none();
         if self.resumable(member).is_some_and(is_detached) {
-            self.away.remove(member);
-            self.away.add(member, from, instant());
+            self.disconnected.remove(member);
+            self.disconnected.add(member, from, instant());
         }
     }
 
     /// Where the member goes on that was given the token, if it has all events up to `seen`.
-    pub(super) fn place_to_resume(
+    pub(crate) fn place_to_resume(
         &mut self,
         token: Token,
         seen: Seq,
@@ -172,9 +145,9 @@ impl State {
 
     /// Gives the member another connection, and tells that one where it is. The values are its name
     /// and how many of its lines were taken.
-    pub(super) fn readmit(&mut self, place: Place, connection: &Arc<Connection>) -> (Name, u64) {
+    pub(crate) fn readmit(&mut self, place: Place, connection: &Arc<Connection>) -> (Name, u64) {
         let (id, connection) = (place.viewer.member, Arc::clone(connection));
-        self.away.remove(id);
+        self.disconnected.remove(id);
         let member = self.members.get_mut(&id).expect("whoever has a place to resume is here");
         let name = member.name.clone();
         let resumable = member.resumable.as_mut().expect("and may resume");
@@ -195,16 +168,16 @@ impl State {
         }
         let (viewer, from) = (place.viewer, place.next);
         let offset = self.transcript.offset(from);
-        self.arrivals.push(Arrival { viewer, connection, greeting, from, offset });
+        self.effects.arrivals.push(Arrival { viewer, connection, greeting, from, offset });
         (name, taken)
     }
 
-    /// Parts with those who were away for too long, or for longest of more than may be.
-    pub(super) fn part_with_absent(&mut self, most: usize) -> Vec<Name> {
+    /// Parts with those who were disconnected for too long, or are too many.
+    pub(crate) fn part_with_disconnected(&mut self) -> Vec<Name> {
         let mut gone = Vec::new();
-        while let Some(id) = self.away.take(instant(), most) {
+        while let Some(id) = self.disconnected.take(instant(), self.max_disconnected) {
             if let Some(member) = self.members.remove(&id) {
-                self.have_left(&member.name, member.likeness);
+                self.on_left(&member.name, member.likeness);
                 let notice = Notice::Left(&member.name, Departure::ConnectionLost);
                 self.tell_move(Move::Leave, id, notice);
                 let waiting = member.resumable.map(|resumable| resumable.waiting);
@@ -247,9 +220,14 @@ impl State {
     }
 
     /// Whether the member that was given this token has a connection.
-    pub(super) fn is_connected(&self, token: Token) -> bool {
+    pub(crate) fn is_connected(&self, token: Token) -> bool {
         let member = self.holder(token).and_then(|(member, _)| self.members.get(&member));
-        member.is_some_and(Present::may_be_taken_over)
+        member.is_some_and(Member::may_be_taken_over)
+    }
+
+    /// Whether anybody here could resume over another connection.
+    pub(crate) fn has_connected_resumable(&self) -> bool {
+        self.members.values().any(Member::may_be_taken_over)
     }
 
     /// The member that was given this token, and the first event that it may get.
@@ -259,11 +237,4 @@ impl State {
             (resumable.token == Some(token)).then_some((id, resumable.since))
         })
     }
-}
-
-/// 128 bits from the system; without them, which no system of today refuses, there is no token.
-fn random_token() -> Option<Token> {
-    let mut bits = [0; 16];
-    getrandom::fill(&mut bits).ok()?;
-    Some(Token::new(u128::from_ne_bytes(bits)))
 }

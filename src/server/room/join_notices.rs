@@ -26,18 +26,18 @@ pub(crate) struct Sum {
 
 /// The last interval's joins and leaves.
 #[derive(Debug)]
-pub(crate) struct Traffic {
+pub(crate) struct JoinNotices {
     since: Instant,
     told: u32,
     untold: Sum,
 }
 
-impl Traffic {
-    pub(crate) fn new(now: Instant) -> Traffic {
-        Traffic { since: now, told: 0, untold: Sum::default() }
+impl JoinNotices {
+    pub(crate) fn new(now: Instant) -> JoinNotices {
+        JoinNotices { since: now, told: 0, untold: Sum::default() }
     }
 
-    /// Whether one more is told by itself. If not, it is in a later [sum](Traffic::take_sum).
+    /// Whether one more is told by itself. If not, it is in a later [sum](JoinNotices::take_sum).
     pub(crate) fn tells(&mut self, what: Move, now: Instant) -> bool {
         if now.saturating_duration_since(self.since) >= INTERVAL && self.untold == Sum::default() {
             (self.since, self.told) = (now, 0);
@@ -74,17 +74,17 @@ mod tests {
     fn beyond_ten_in_a_second_they_are_told_together() {
         let start = Instant::now();
         let after = |millis| start + Duration::from_millis(millis);
-        let mut traffic = Traffic::new(start);
-        let told = (0..30).filter(|_| traffic.tells(Move::Join, after(100))).count();
-        assert!(!traffic.tells(Move::Leave, after(200)));
-        assert_eq!((told, traffic.due()), (10, Some(after(1000))));
-        assert_eq!(traffic.take_sum(after(999)), None);
+        let mut notices = JoinNotices::new(start);
+        let told = (0..30).filter(|_| notices.tells(Move::Join, after(100))).count();
+        assert!(!notices.tells(Move::Leave, after(200)));
+        assert_eq!((told, notices.due()), (10, Some(after(1000))));
+        assert_eq!(notices.take_sum(after(999)), None);
         // Until the sum is told nobody is told alone, or the order would be another one.
-        assert!(!traffic.tells(Move::Leave, after(1500)));
-        assert_eq!(traffic.take_sum(after(1500)), Some(Sum { joined: 20, left: 2 }));
-        assert_eq!((traffic.take_sum(after(3000)), traffic.due()), (None, None));
-        assert!(traffic.tells(Move::Leave, after(1600)));
-        assert!((0..10).all(|_| traffic.tells(Move::Join, after(2600))));
-        assert!(!traffic.tells(Move::Join, after(2700)));
+        assert!(!notices.tells(Move::Leave, after(1500)));
+        assert_eq!(notices.take_sum(after(1500)), Some(Sum { joined: 20, left: 2 }));
+        assert_eq!((notices.take_sum(after(3000)), notices.due()), (None, None));
+        assert!(notices.tells(Move::Leave, after(1600)));
+        assert!((0..10).all(|_| notices.tells(Move::Join, after(2600))));
+        assert!(!notices.tells(Move::Join, after(2700)));
     }
 }

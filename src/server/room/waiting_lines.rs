@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::index::MemberId;
+use crate::server::index::MemberId;
 
 /// The private lines that wait for one member.
 #[derive(Debug, Default)]

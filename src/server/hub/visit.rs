@@ -4,17 +4,17 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 
-use super::admission::{Origin, Seats};
-use super::connection::{Connection, ConnectionId, Verdict};
-use super::room::Room;
+use super::Hub;
+use crate::server::admission::{Origin, Seats};
+use crate::server::connection::{Connection, ConnectionId, Verdict};
 
 /// How many may be let in at a time without a place, in all and from one address. Where there is one more,
 /// the one goes that has come first, so that whoever does nothing keeps nobody out who comes back.
-pub(super) const VISITORS: usize = 32;
+pub(crate) const VISITORS: usize = 32;
 const VISITORS_PER_ADDRESS: usize = 8;
 
 /// How many may be shown out at a time; beside them, what has arrived is read and no more is waited for.
-pub(super) const LEAVERS: usize = 16;
+pub(crate) const LEAVERS: usize = 16;
 
 /// Who is in the server without a place.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Visits {
 /// Being in the server without a place. Dropped, it is over.
 #[derive(Debug)]
 pub(crate) struct Visit {
-    room: Arc<Room>,
+    hub: Arc<Hub>,
     kind: Kind,
 }
 
@@ -69,35 +69,34 @@ enum Kind {
 
 impl Visit {
     /// Lets somebody in from there, or from a proxy, who is refused a place.
-    pub(super) fn of_refused(
-        room: &Arc<Room>,
+    pub(crate) fn of_refused(
+        hub: &Arc<Hub>,
         from: Option<IpAddr>,
         connection: &Arc<Connection>,
     ) -> Visit {
         let (id, origin) = (connection.id(), from.map(Origin::of));
         let visitor = Visitor { id, origin, connection: Arc::downgrade(connection) };
-        let first = room.lock().visits.add(visitor);
+        let first = hub.with(|shared| shared.visits.add(visitor));
         if let Some(first) = first.and_then(|first| first.connection.upgrade()) {
             first.hang_up(Verdict::Broken);
         }
-        Visit { room: Arc::clone(room), kind: Kind::Visitor(id) }
+        Visit { hub: Arc::clone(hub), kind: Kind::Visitor(id) }
     }
 
     /// Lets somebody from there stay who has given its place back; `None` if there are too many.
-    pub(crate) fn of_leaver(room: &Arc<Room>, from: IpAddr) -> Option<Visit> {
+    pub(crate) fn of_leaver(hub: &Arc<Hub>, from: IpAddr) -> Option<Visit> {
         let origin = Origin::of(from);
-        room.lock().visits.leavers.take(Some(origin)).ok()?;
-        Some(Visit { room: Arc::clone(room), kind: Kind::Leaver(origin) })
+        hub.with(|shared| shared.visits.leavers.take(Some(origin))).ok()?;
+        Some(Visit { hub: Arc::clone(hub), kind: Kind::Leaver(origin) })
     }
 }
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        let mut state = self.room.lock();
-        match self.kind {
-            Kind::Visitor(id) => state.visits.visitors.retain(|visitor| visitor.id != id),
-            Kind::Leaver(origin) => state.visits.leavers.give_back(Some(origin)),
-        }
+        self.hub.with(|shared| match self.kind {
+            Kind::Visitor(id) => shared.visits.visitors.retain(|visitor| visitor.id != id),
+            Kind::Leaver(origin) => shared.visits.leavers.give_back(Some(origin)),
+        });
     }
 }
 

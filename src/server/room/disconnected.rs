@@ -6,12 +6,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::admission::Origin;
-use super::index::MemberId;
+use crate::server::admission::Origin;
+use crate::server::index::MemberId;
 
 /// One who is away.
 #[derive(Debug)]
-struct Absent {
+struct Absence {
     member: MemberId,
     from: Origin,
     /// When it is too late to come back.
@@ -20,21 +20,21 @@ struct Absent {
 
 /// Those who are away.
 #[derive(Debug)]
-pub(crate) struct Away {
+pub(crate) struct Disconnected {
     /// How long they may take.
     patience: Duration,
     /// The first to go in front.
-    members: VecDeque<Absent>,
+    members: VecDeque<Absence>,
 }
 
-impl Away {
-    pub(crate) fn new(patience: Duration) -> Away {
-        Away { patience, members: VecDeque::new() }
+impl Disconnected {
+    pub(crate) fn new(patience: Duration) -> Disconnected {
+        Disconnected { patience, members: VecDeque::new() }
     }
 
     /// One from there has lost its connection now.
     pub(crate) fn add(&mut self, member: MemberId, from: Origin, now: Instant) {
-        self.members.push_back(Absent { member, from, until: now + self.patience });
+        self.members.push_back(Absence { member, from, until: now + self.patience });
     }
 
     /// One is back.
@@ -66,7 +66,7 @@ impl Away {
         for absent in &self.members {
             *by_origin.entry(absent.from).or_default() += 1;
         }
-        let rank = |absent: &Absent| (by_origin[&absent.from], absent.member);
+        let rank = |absent: &Absence| (by_origin[&absent.from], absent.member);
         let places = 0..self.members.len();
         let place = places.max_by_key(|&place| rank(&self.members[place]))?;
         self.members.remove(place).map(|absent| absent.member)
@@ -81,30 +81,30 @@ mod tests {
     fn who_is_away_for_too_long_goes_and_so_does_the_newest_of_too_many() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
-        let mut away = Away::new(Duration::from_secs(60));
+        let mut disconnected = Disconnected::new(Duration::from_secs(60));
         let here = Origin::of([192, 0, 2, 1].into());
         for (member, at) in [(1, 0), (4, 1), (3, 2), (2, 3)] {
-            away.add(MemberId(member), here, after(at));
+            disconnected.add(MemberId(member), here, after(at));
         }
-        assert_eq!(away.due(), Some(after(60)));
-        assert_eq!(away.take(after(3), 3), Some(MemberId(4)));
-        assert_eq!(away.take(after(3), 3), None);
-        away.remove(MemberId(1));
-        assert_eq!(away.due(), Some(after(62)));
-        assert_eq!(away.take(after(61), 3), None);
-        assert_eq!(away.take(after(70), 3), Some(MemberId(3)));
-        assert_eq!(away.take(after(70), 3), Some(MemberId(2)));
-        assert_eq!((away.take(after(70), 3), away.due()), (None, None));
+        assert_eq!(disconnected.due(), Some(after(60)));
+        assert_eq!(disconnected.take(after(3), 3), Some(MemberId(4)));
+        assert_eq!(disconnected.take(after(3), 3), None);
+        disconnected.remove(MemberId(1));
+        assert_eq!(disconnected.due(), Some(after(62)));
+        assert_eq!(disconnected.take(after(61), 3), None);
+        assert_eq!(disconnected.take(after(70), 3), Some(MemberId(3)));
+        assert_eq!(disconnected.take(after(70), 3), Some(MemberId(2)));
+        assert_eq!((disconnected.take(after(70), 3), disconnected.due()), (None, None));
     }
 
     /// Who goes, one after the other, of members from those addresses.
     fn order(origins: &[[u8; 4]]) -> Vec<u64> {
         let now = Instant::now();
-        let mut away = Away::new(Duration::from_secs(60));
+        let mut disconnected = Disconnected::new(Duration::from_secs(60));
         for (member, origin) in (1..).zip(origins) {
-            away.add(MemberId(member), Origin::of((*origin).into()), now);
+            disconnected.add(MemberId(member), Origin::of((*origin).into()), now);
         }
-        let gone = (0..origins.len()).rev().map_while(|most| away.take(now, most));
+        let gone = (0..origins.len()).rev().map_while(|most| disconnected.take(now, most));
         gone.map(|MemberId(member)| member).collect()
     }
 

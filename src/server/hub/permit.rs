@@ -1,0 +1,202 @@
+//! A permit to be in the server, and how its holder joins or resumes with it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::membership::Membership;
+use super::visit::Visit;
+use super::{Hub, Shared};
+use crate::protocol::name::Name;
+use crate::protocol::reply::Refusal;
+use crate::protocol::tag::{Seq, Token};
+use crate::server::admission::Origin;
+use crate::server::connection::Connection;
+use crate::server::index::Form;
+use crate::server::kinds::CAME_OR_WENT;
+use crate::server::room::{Joined, Newcomer};
+use crate::server::system::instant;
+
+/// One who has joined, as its session is told.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) membership: Membership,
+    /// The name that it wanted is somebody else's.
+    pub(crate) is_name_taken: bool,
+    /// How many are here now.
+    pub(crate) here: usize,
+    /// The room closes: nobody is told of it any more.
+    pub(crate) closing: bool,
+}
+
+/// As what a connection is let in.
+#[derive(Debug)]
+pub(crate) enum Entrance {
+    /// It has a permit.
+    Permit(Permit),
+    /// There is none, and that is why.
+    Visit(Visit, Refusal<'static>),
+}
+
+impl Entrance {
+    /// Lets one more client in from there; `None` is a proxy, which is going to say whose it is.
+    pub(crate) fn take(
+        hub: &Arc<Hub>,
+        from: Option<IpAddr>,
+        connection: &Arc<Connection>,
+    ) -> Entrance {
+        match Permit::take(hub, from) {
+            Ok(permit) => Entrance::Permit(permit),
+            Err(why) => Entrance::Visit(Visit::of_refused(hub, from, connection), why),
+        }
+    }
+}
+
+/// One of the places in the server, for a client whose name is not settled. Dropped, it is free again.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    hub: Arc<Hub>,
+    /// For which address it counts; `None` for a proxy's, as long as that has not said more.
+    origin: Option<Origin>,
+    hold: Hold,
+}
+
+/// How it stands with a permit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Hold {
+    Taken,
+    /// There is none, for this reason. A member whose other connection still has one takes that over.
+    Missing(Refusal<'static>),
+    /// It was given back together with the leaving, before anyone could hear of that.
+    GivenBack,
+}
+
+impl Permit {
+    /// A permit for one more client from there, if there is one; `None` is a proxy, which is going to say
+    /// whose it is.
+    pub(crate) fn take(hub: &Arc<Hub>, from: Option<IpAddr>) -> Result<Permit, Refusal<'static>> {
+        let origin = from.map(Origin::of);
+        hub.with(|shared| {
+            shared.permits.take(origin).inspect_err(|why| {
+                if matches!(why, Refusal::RoomFull(_)) {
+                    shared.lacked_permit = Some(instant());
+                }
+            })
+        })?;
+        Ok(Permit { hub: Arc::clone(hub), origin, hold: Hold::Taken })
+    }
+
+    /// Takes the permit that was missing, if there is one now; false if there is none.
+    pub(crate) fn take_late(&mut self) -> bool {
+        let is_missing = self.why_missing().is_some();
+        if is_missing && self.hub.with(|shared| shared.permits.take(self.origin)).is_ok() {
+            self.hold = Hold::Taken;
+        }
+        self.hold == Hold::Taken
+    }
+
+    /// None for a client from there, for this reason.
+    pub(crate) fn missing(hub: &Arc<Hub>, from: Option<IpAddr>, why: Refusal<'static>) -> Permit {
+        let origin = from.map(Origin::of);
+        Permit { hub: Arc::clone(hub), origin, hold: Hold::Missing(why) }
+    }
+
+    /// Why there is none, if there is none.
+    pub(crate) fn why_missing(&self) -> Option<&Refusal<'static>> {
+        match &self.hold {
+            Hold::Missing(why) => Some(why),
+            Hold::Taken | Hold::GivenBack => None,
+        }
+    }
+
+    /// Whether it was taken for a proxy, which has not said whose it is.
+    pub(crate) fn is_proxys(&self) -> bool {
+        self.origin.is_none()
+    }
+
+    /// Counts the permit for the address of the client whom a proxy has named. It is none if there are as
+    /// many from there as may be.
+    pub(crate) fn count_for(&mut self, client: IpAddr) {
+        let origin = Origin::of(client);
+        if self.hold == Hold::Taken {
+            let counted = self.hub.with(|shared| {
+                shared.permits.count(origin).inspect_err(|_| shared.permits.give_back(None))
+            });
+            if let Err(why) = counted {
+                self.hold = Hold::Missing(why);
+            }
+        }
+        self.origin = Some(origin);
+    }
+
+    pub(super) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// Gives the permit back, under the lock.
+    pub(super) fn give_back(&mut self, shared: &mut Shared) {
+        if std::mem::replace(&mut self.hold, Hold::GivenBack) == Hold::Taken {
+            shared.permits.give_back(self.origin);
+            self.hub.notify(shared);
+        }
+    }
+
+    /// Takes over that of a connection that is about to give it back, if there is none.
+    pub(super) fn take_over(&mut self, shared: &mut Shared) {
+        if self.why_missing().is_some() {
+            shared.permits.take_over(self.origin);
+            self.hold = Hold::Taken;
+        }
+    }
+
+    /// Joins under `wanted` if it is free, and else as a guest. Whoever gets the tagged form does not
+    /// join under another name than it wanted: the permit is given back.
+    ///
+    /// What it needs of the stack is on top of the deepest that a session has been so far, and stays
+    /// with each of them: its caller logs.
+    pub(crate) fn join(
+        self,
+        wanted: Option<&Name>,
+        newcomer: Newcomer<'_>,
+    ) -> Result<Admitted, Permit> {
+        let with_likeness = wanted.map(|name| (name.clone(), name.likeness()));
+        let (joined, closing) = self.hub.with(|shared| {
+            let joined = shared.room.join(with_likeness, newcomer);
+            (joined, shared.room.is_closed())
+        });
+        let Some(Joined { id, name, here }) = joined else { return Err(self) };
+        let is_name_taken = wanted.is_some_and(|wanted| *wanted != name);
+        let membership = Membership::new(self, id, name, newcomer);
+        Ok(Admitted { membership, is_name_taken, here, closing })
+    }
+
+    /// Takes up where the member stopped that was given the token and has all events up to `seen`;
+    /// the second value is how many of its lines were taken.
+    pub(crate) fn resume(
+        mut self,
+        token: Token,
+        seen: Seq,
+        connection: &Arc<Connection>,
+    ) -> Result<(Membership, u64), (Permit, Refusal<'static>)> {
+        let hub = Arc::clone(&self.hub);
+        let resumed = hub.with_place(token, seen, Some(&mut self), |shared, place| {
+            let (name, taken) = shared.room.readmit(place, connection);
+            (place.viewer.member, name, taken)
+        });
+        let (id, name, taken) = match resumed {
+            Ok(resumed) => resumed,
+            Err(refusal) => return Err((self, refusal)),
+        };
+        log::info!(target: CAME_OR_WENT, "{name} is back, from {}", connection.peer());
+        let newcomer = Newcomer { connection, form: Form::Tagged, taken };
+        Ok((Membership::new(self, id, name, newcomer), taken))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if self.hold == Hold::Taken {
+            let hub = Arc::clone(&self.hub);
+            hub.with(|shared| self.give_back(shared));
+        }
+    }
+}
