@@ -13,19 +13,20 @@ use std::time::Duration;
 
 use log::{info, warn};
 
+use super::config::{Config, OnLoss};
 use super::conversation::{self, Action};
 use super::editor::{Editor, Key, Outcome, Submission};
+use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::history::History;
 use super::keys::{self, Chord, editor_key};
 use super::link::{Entered, Link, is_quit};
 use super::output::Output;
 use super::receiver::tell_of_unsaid;
+use super::run::Run;
 use super::sender::{Sender, for_log};
 use super::servers;
 use super::terminal::{Bell, Event, Events, Terminal};
-use super::way_out::End;
-use super::{Config, OnLoss, Session};
 use crate::problem::Problem;
 use crate::protocol::DEFAULT_MAX_LINE;
 use crate::protocol::request::saying;
@@ -51,51 +52,51 @@ const EVENTS_A_REPAINT: usize = 1000;
 const MOST_WAITING: usize = 64 * 1024 * 1024;
 
 /// Chats until somebody has had enough.
-pub(super) fn run(session: &Session<'_, Terminal>) -> End {
-    match begin(session).map(Keyboard::run) {
+pub(super) fn run(run: &Run<'_, Terminal>) -> ExitReason {
+    match begin(run).map(Keyboard::run) {
         Ok(Ok(())) => {
-            if !session.link.is_away() {
+            if !run.link.is_away() {
                 // The sender and the receiver end it sooner, if all goes well.
                 thread::sleep(FAREWELL);
             }
-            tell_of_unsaid(&*session.output, session.link.unsaid());
-            End::Clean
+            tell_of_unsaid(&*run.output, run.link.unsaid());
+            ExitReason::Clean
         }
         Ok(Err(end)) | Err(end) => end,
     }
 }
 
-fn begin<'a>(session: &'a Session<'_, Terminal>) -> Result<Keyboard<'a>, End> {
-    let (terminal, link) = (&session.output, &session.link);
-    let (history, sent) = remembered(session.config, terminal);
-    remember_server(session.config);
+fn begin<'a>(run: &'a Run<'_, Terminal>) -> Result<Keyboard<'a>, ExitReason> {
+    let (terminal, link) = (&run.output, &run.link);
+    let (history, sent) = remembered(run.config, terminal);
+    remember_server(run.config);
     terminal.begin()?;
-    let on_loss = session.config.on_loss.unwrap_or(OnLoss::ComesBack);
-    session.receive(on_loss).map_err(End::Failed)?;
-    let events = begin_events(session).map_err(End::Failed)?;
+    let on_loss = run.config.on_loss.unwrap_or(OnLoss::ComesBack);
+    run.receive(on_loss).map_err(ExitReason::Failed)?;
+    let events = begin_events(run).map_err(ExitReason::Failed)?;
     let sender = Sender { link: Arc::clone(link), output: Arc::clone(terminal) };
-    session.way_out.spawn("sender", move || sender.run()).map_err(End::Failed)?;
+    run.exit.spawn("sender", move || sender.run()).map_err(ExitReason::Failed)?;
     let (watched, shown) = (Arc::clone(link), Arc::clone(terminal));
     let watch = move || watch_for_receipts(&watched, &shown);
-    session.way_out.spawn("watch", watch).map_err(End::Failed)?;
+    run.exit.spawn("watch", watch).map_err(ExitReason::Failed)?;
     let editor = Editor::new(DEFAULT_MAX_LINE, sent);
     Ok(Keyboard { events, editor, history, terminal, link })
 }
 
 #[cfg(unix)]
-fn begin_events(session: &Session<'_, Terminal>) -> Result<Events, Problem> {
-    let (events, resizing) = Events::begin(&session.way_out)?;
-    super::job_control::watch(&session.output, resizing, &session.way_out, session.ignored)?;
+fn begin_events(run: &Run<'_, Terminal>) -> Result<Events, Problem> {
+    let (events, resizing) = Events::begin(&run.exit)?;
+    super::job_control::watch(&run.output, resizing, &run.exit, run.ignored)?;
     Ok(events)
 }
 
 #[cfg(windows)]
-fn begin_events(session: &Session<'_, Terminal>) -> Result<Events, Problem> {
-    Events::begin(&session.way_out)
+fn begin_events(run: &Run<'_, Terminal>) -> Result<Events, Problem> {
+    Events::begin(&run.exit)
 }
 
 /// Shows how many of our lines have waited for a receipt for too long.
-fn watch_for_receipts(link: &Link, terminal: &Terminal) -> End {
+fn watch_for_receipts(link: &Link, terminal: &Terminal) -> ExitReason {
     let mut waiting = 0;
     loop {
         waiting = link.next_overdue(waiting);
@@ -142,7 +143,7 @@ struct Keyboard<'a> {
 
 impl Keyboard<'_> {
     /// Reads keys until the user wants to leave.
-    fn run(mut self) -> Result<(), End> {
+    fn run(mut self) -> Result<(), ExitReason> {
         while self.read_and_repaint()?.is_continue() {}
         info!("the user leaves");
         self.link.want_to_part();
@@ -150,7 +151,7 @@ impl Keyboard<'_> {
         Ok(())
     }
 
-    fn read_and_repaint(&mut self) -> Result<ControlFlow<()>, End> {
+    fn read_and_repaint(&mut self) -> Result<ControlFlow<()>, ExitReason> {
         let mut bell = Bell::Silent;
         let mut patience = None;
         for _ in 0..EVENTS_A_REPAINT {
@@ -164,7 +165,7 @@ impl Keyboard<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn handle(&mut self, event: Event, bell: &mut Bell) -> Result<ControlFlow<()>, End> {
+    fn handle(&mut self, event: Event, bell: &mut Bell) -> Result<ControlFlow<()>, ExitReason> {
         let outcome = match event {
             Event::Resized => return self.follow_size(bell),
             Event::Focus(focus) => {
@@ -209,7 +210,7 @@ impl Keyboard<'_> {
 
     /// Takes the terminal's new size over once it has stayed the same for a moment, or something else
     /// has happened: somebody who drags the edge of a window makes a hundred of them.
-    fn follow_size(&mut self, bell: &mut Bell) -> Result<ControlFlow<()>, End> {
+    fn follow_size(&mut self, bell: &mut Bell) -> Result<ControlFlow<()>, ExitReason> {
         self.terminal.hold();
         let mut next = None;
         for _ in 0..MOST_SIZES {
@@ -236,7 +237,7 @@ impl Keyboard<'_> {
         }
     }
 
-    fn submit(&mut self, submission: Submission) -> Result<ControlFlow<()>, End> {
+    fn submit(&mut self, submission: Submission) -> Result<ControlFlow<()>, ExitReason> {
         let Submission { lines, are_text } = submission;
         self.remember(&lines.join("\n"));
         for line in lines {
@@ -254,7 +255,7 @@ impl Keyboard<'_> {
     }
 
     /// Does what the line asks of the client itself, and sends what is for the server.
-    fn obey(&mut self, line: &str) -> Result<ControlFlow<()>, End> {
+    fn obey(&mut self, line: &str) -> Result<ControlFlow<()>, ExitReason> {
         match self.terminal.obey(line) {
             Action::Send(line) => {
                 // A server that confirms nothing does not keep anyone who wants to go.
@@ -303,6 +304,6 @@ impl Keyboard<'_> {
     }
 }
 
-fn broken(why: io::Error) -> End {
-    End::Failed(Problem::System("read the keyboard", why))
+fn broken(why: io::Error) -> ExitReason {
+    ExitReason::Failed(Problem::System("read the keyboard", why))
 }

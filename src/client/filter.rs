@@ -18,15 +18,18 @@ use std::time::Duration;
 use log::{info, warn};
 
 use super::colours::Colours;
+use super::config::{Input, OnLoss};
 use super::connection::Connection;
 use super::conversation::{Conversation, Medium, Moment, Shown};
+use super::exit::{complain, wait_for_the_end};
+use super::exit_reason::ExitReason;
 use super::handshake::{Form, Server};
 use super::link::{Link, is_quit};
+use super::mutex::lock;
 use super::output::{Output, Presence, Reader, Received};
 use super::receiver::end_with_refused;
+use super::run::Run;
 use super::sender::{Sender, for_log};
-use super::way_out::{End, complain, lock, wait_for_the_end};
-use super::{Input, OnLoss, Session};
 use crate::problem::Problem;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::{reply, text};
@@ -116,7 +119,7 @@ impl Filter {
 }
 
 impl Output for Filter {
-    fn show(&self, received: &Received) -> Result<(), End> {
+    fn show(&self, received: &Received) -> Result<(), ExitReason> {
         let mut shown = self.shown();
         *shown += 1;
         let mut out = io::stdout().lock();
@@ -124,13 +127,13 @@ impl Output for Filter {
         let written = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
         written.map_err(|why| match why.kind() {
             // Whoever read it has had enough, as `head` does.
-            io::ErrorKind::BrokenPipe => End::Clean,
-            _ => End::Failed(Problem::System("write to standard output", why)),
+            io::ErrorKind::BrokenPipe => ExitReason::Clean,
+            _ => ExitReason::Failed(Problem::System("write to standard output", why)),
         })
     }
 
     /// Whoever wrote them knows them.
-    fn show_own(&self, _: Server, _: &[Cow<'_, str>]) -> Result<(), End> {
+    fn show_own(&self, _: Server, _: &[Cow<'_, str>]) -> Result<(), ExitReason> {
         Ok(())
     }
 
@@ -167,80 +170,80 @@ impl Output for Filter {
 }
 
 /// Sends standard input, and waits until everything has been delivered.
-pub(super) fn run(session: &Session<'_, Filter>) -> End {
-    let by_default = session.output.on_loss_by_default();
-    match begin(session, session.config.on_loss.unwrap_or(by_default)) {
+pub(super) fn run(run: &Run<'_, Filter>) -> ExitReason {
+    let by_default = run.output.on_loss_by_default();
+    match begin(run, run.config.on_loss.unwrap_or(by_default)) {
         Err(end) => end,
         Ok(Server::Ours) => {
-            session.link.wait_for_no_need();
-            end_with_refused(&*session.output)
+            run.link.wait_for_no_need();
+            end_with_refused(&*run.output)
         }
         Ok(Server::Foreign) => {
-            session.output.wait_for_silence();
-            if !session.link.has_heard() {
-                return End::Failed(session.link.silent());
+            run.output.wait_for_silence();
+            if !run.link.has_heard() {
+                return ExitReason::Failed(run.link.silent());
             }
-            session.link.stop_receiving();
+            run.link.stop_receiving();
             // The receiver shows what stands unfinished, and ends the program. On Windows it may not
             // be woken, where nothing does; the program ends all the same.
             thread::sleep(SILENCE);
-            End::Clean
+            ExitReason::Clean
         }
     }
 }
 
 /// Sends all of standard input, or leaves the rest to the sender.
-fn begin(session: &Session<'_, Filter>, on_loss: OnLoss) -> Result<Server, End> {
-    session.receive(on_loss).map_err(End::Failed)?;
-    if session.config.input == Input::Unread {
+fn begin(run: &Run<'_, Filter>, on_loss: OnLoss) -> Result<Server, ExitReason> {
+    run.receive(on_loss).map_err(ExitReason::Failed)?;
+    if run.config.input == Input::Unread {
         wait_for_the_end();
     }
-    let (connection, form) = session.link.wait_for_greeting();
-    let server = session.link.server_as_known();
+    let (connection, form) = run.link.wait_for_greeting();
+    let server = run.link.server_as_known();
     match form {
-        Form::Tagged => return send_lines(session, on_loss).map(|()| Server::Ours),
+        Form::Tagged => return send_lines(run, on_loss).map(|()| Server::Ours),
         // One that has not said a word yet may still turn out to be ours.
-        Form::Plain if server == Server::Ours || !session.link.has_heard() => {
-            send_plain_lines(session, &connection)?;
+        Form::Plain if server == Server::Ours || !run.link.has_heard() => {
+            send_plain_lines(run, &connection)?;
         }
-        Form::Plain => send_bytes(session, &connection)?,
+        Form::Plain => send_bytes(run, &connection)?,
     }
-    session.link.close_our_side().map_err(End::Failed)?;
+    run.link.close_our_side().map_err(ExitReason::Failed)?;
     Ok(server)
 }
 
 /// Puts the lines of standard input into the outbox, as fast as the server confirms them.
-fn send_lines(session: &Session<'_, Filter>, on_loss: OnLoss) -> Result<(), End> {
-    let (link, output) = (Arc::clone(&session.link), Arc::clone(&session.output));
+fn send_lines(run: &Run<'_, Filter>, on_loss: OnLoss) -> Result<(), ExitReason> {
+    let (link, output) = (Arc::clone(&run.link), Arc::clone(&run.output));
     if on_loss == OnLoss::ComesBack {
         let watched = Arc::clone(&link);
-        session.way_out.spawn("watch", move || watch(&watched)).map_err(End::Failed)?;
+        run.exit.spawn("watch", move || watch(&watched)).map_err(ExitReason::Failed)?;
     }
     let sender = Sender { link, output };
-    session.way_out.spawn("sender", move || sender.run()).map_err(End::Failed)?;
-    read_lines(session, |line| enter(session, line))?;
-    session.link.end_input();
+    run.exit.spawn("sender", move || sender.run()).map_err(ExitReason::Failed)?;
+    read_lines(run, |line| enter(run, line))?;
+    run.link.end_input();
     Ok(())
 }
 
 /// Sends the lines of standard input, which the server will not confirm.
-fn send_plain_lines(session: &Session<'_, Filter>, connection: &Connection) -> Result<(), End> {
+fn send_plain_lines(run: &Run<'_, Filter>, connection: &Connection) -> Result<(), ExitReason> {
     let mut journal = Journal::new();
-    read_lines(session, |line| {
-        send(session, connection, &mut journal, &[line, b"\n"].concat());
+    read_lines(run, |line| {
+        send(run, connection, &mut journal, &[line, b"\n"].concat());
         ControlFlow::Continue(())
     })
 }
 
 /// Sends standard input to a server that knows nothing of lines.
-fn send_bytes(session: &Session<'_, Filter>, connection: &Connection) -> Result<(), End> {
+fn send_bytes(run: &Run<'_, Filter>, connection: &Connection) -> Result<(), ExitReason> {
     let mut journal = Journal::new();
-    read_input(session, |chunk| {
-        send(session, connection, &mut journal, chunk);
+    read_input(run, |chunk| {
+        send(run, connection, &mut journal, chunk);
         ControlFlow::Continue(())
     })?;
     if journal.input.is_mid_line() {
-        send(session, connection, &mut journal, b"\n");
+        send(run, connection, &mut journal, b"\n");
     }
     Ok(())
 }
@@ -254,21 +257,16 @@ fn watch(link: &Link) -> ! {
 }
 
 /// Takes a line in. After `/quit` no more are taken.
-fn enter(session: &Session<'_, Filter>, line: &[u8]) -> ControlFlow<()> {
+fn enter(run: &Run<'_, Filter>, line: &[u8]) -> ControlFlow<()> {
     info!("input: {}", for_log(line));
-    session.link.enter_in_time(line.to_vec(), MOST_WAITING);
+    run.link.enter_in_time(line.to_vec(), MOST_WAITING);
     if is_quit(line) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-fn send(
-    session: &Session<'_, Filter>,
-    connection: &Connection,
-    journal: &mut Journal,
-    chunk: &[u8],
-) {
+fn send(run: &Run<'_, Filter>, connection: &Connection, journal: &mut Journal, chunk: &[u8]) {
     each_line(&mut journal.input, chunk, |line| {
         info!("input: {}", text::make_safe(line));
-        session.link.about_to_send(line);
+        run.link.about_to_send(line);
     });
     if let Err(why) = connection.send(chunk) {
         warn!("not sent: {why}");

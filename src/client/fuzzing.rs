@@ -8,8 +8,8 @@ use std::time::Instant;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-use super::WrapChoice;
 use super::colours::Colours;
+use super::config::WrapChoice;
 use super::conversation::{Action, Conversation, Medium, Moment, Shown};
 use super::echo::echo;
 use super::editor::{Direction, Editor, Key, Outcome, Submission};
@@ -374,8 +374,10 @@ impl Desk {
         assert_valid(&self.editor);
         let prompt = Prompt::asking(self.editor.prompt()).unwrap_or_else(|| "alice".into());
         self.row.set(text, cursor);
-        let View { before, after, .. } =
-            self.row.view(&prompt, usize::from(self.screen.size().columns));
+        let View { before, after, .. } = {
+            let columns = usize::from(self.screen.size().columns);
+            self.row.view(prompt.within(columns), columns)
+        };
         assert!(before.width() + after.width() < usize::from(self.screen.size().columns).max(1));
         self.screen.set_input(text, cursor);
         self.screen.set_prompt(prompt);

@@ -14,9 +14,10 @@ use signal_hook::consts::{SIGCONT, SIGQUIT, SIGWINCH};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
+use super::exit::{Exit, wait_for_the_end};
+use super::exit_reason::ExitReason;
 use super::output::Output;
 use super::terminal::{Resizing, Terminal};
-use super::way_out::{End, WayOut, wait_for_the_end};
 use crate::problem::Problem;
 use crate::signals::Ignored;
 
@@ -37,13 +38,13 @@ pub(super) fn suspend() {
 pub(super) fn watch(
     terminal: &Arc<Terminal>,
     resizing: Resizing,
-    way_out: &WayOut,
+    exit: &Exit,
     ignored: Ignored,
 ) -> Result<(), Problem> {
     let wanted = [SIGCONT, SIGQUIT, SIGWINCH].into_iter().filter(|signal| !ignored.has(*signal));
     let mut signals = Signals::new(wanted).map_err(|why| Problem::System("handle signals", why))?;
     let shared = Arc::clone(terminal);
-    way_out.spawn("job-control", move || {
+    exit.spawn("job-control", move || {
         for signal in signals.forever() {
             match signal {
                 SIGWINCH => resizing.tell(),
@@ -61,10 +62,10 @@ pub(super) fn watch(
         wait_for_the_end()
     })?;
     let terminal = Arc::clone(terminal);
-    way_out.spawn("stop", move || stop_when_asked(&terminal))
+    exit.spawn("stop", move || stop_when_asked(&terminal))
 }
 
-fn stop_when_asked(terminal: &Terminal) -> End {
+fn stop_when_asked(terminal: &Terminal) -> ExitReason {
     while stops().wait().is_ok() {
         info!("suspended");
         terminal.pause();

@@ -14,9 +14,10 @@ use log::info;
 
 use super::clock;
 use super::connection::Connection;
+use super::exit_reason::ExitReason;
 use super::handshake::{Form, Progress, Server};
+use super::mutex::lock;
 use super::standing::{Heard, News, Standing};
-use super::way_out::{End, lock};
 use crate::problem::{Lost, Problem};
 use crate::protocol::name::Name;
 use crate::protocol::reply;
@@ -92,9 +93,9 @@ enum Parting {
 
 impl State {
     /// The end, since the server has no place for us.
-    fn refused(&self) -> End {
+    fn refused(&self) -> ExitReason {
         let why = self.turned_away.clone().unwrap_or_default();
-        End::Failed(Problem::Refused { server: self.connection.peer(), why })
+        ExitReason::Failed(Problem::Refused { server: self.connection.peer(), why })
     }
 }
 
@@ -177,7 +178,7 @@ impl Link {
     /// # Errors
     ///
     /// The server does not let us in, or it knows us no more after we said that we leave.
-    pub(super) fn hear<'a>(&self, line: &'a str) -> Result<Heard<'a>, End> {
+    pub(super) fn hear<'a>(&self, line: &'a str) -> Result<Heard<'a>, ExitReason> {
         let mut state = self.state();
         if reply::is_room_full(line) && state.standing.handshake.expects_banner() {
             state.turned_away = Some(reply::words(line).to_owned());
@@ -189,7 +190,7 @@ impl Link {
         }
         let heard = state.standing.hear(line, Instant::now(), clock::now());
         if heard.news.contains(&News::TooLate) {
-            return Err(End::Clean);
+            return Err(ExitReason::Clean);
         }
         if !heard.asks.is_empty() {
             state.connection.ask(&heard.asks);
@@ -327,7 +328,7 @@ impl Link {
     }
 
     /// What it means that nothing more will be received.
-    pub(super) fn judge(&self, lost: Lost) -> End {
+    pub(super) fn judge(&self, lost: Lost) -> ExitReason {
         let state = self.state();
         let timed_out = || Lost::Broken(io::ErrorKind::TimedOut.into());
         let lost = if state.given_up { timed_out() } else { lost };
@@ -335,9 +336,9 @@ impl Link {
             return state.refused();
         }
         match (state.parting, lost) {
-            (Parting::Wanted, _) | (Parting::InputEnded, Lost::Closed) => End::Clean,
+            (Parting::Wanted, _) | (Parting::InputEnded, Lost::Closed) => ExitReason::Clean,
             (Parting::Staying | Parting::InputEnded, lost) => {
-                End::Failed(state.connection.lost(lost))
+                ExitReason::Failed(state.connection.lost(lost))
             }
         }
     }

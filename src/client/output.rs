@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
+use super::exit_reason::ExitReason;
 use super::handshake::Server;
-use super::way_out::End;
 use crate::protocol::tag::Millis;
 
 /// Where the conversation goes. Shared by all threads.
@@ -14,14 +14,14 @@ pub(super) trait Output: Send + Sync {
     /// # Errors
     ///
     /// It cannot be shown any more, and how the program ends therefore.
-    fn show(&self, received: &Received) -> Result<(), End>;
+    fn show(&self, received: &Received) -> Result<(), ExitReason>;
 
     /// Shows lines of the user's that go to a server of this kind, as far as they are shown here.
     ///
     /// # Errors
     ///
     /// The same.
-    fn show_own(&self, server: Server, lines: &[Cow<'_, str>]) -> Result<(), End>;
+    fn show_own(&self, server: Server, lines: &[Cow<'_, str>]) -> Result<(), ExitReason>;
 
     /// Tells the user something that does not come from the server. Not to be called with any lock
     /// of the output held, so never from within the output.

@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
-use super::WrapChoice;
 use super::columns::{self, Measure, width};
+use super::config::WrapChoice;
 use wrap::{Between, Place, wrap};
 
 mod wrap;

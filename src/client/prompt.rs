@@ -3,11 +3,9 @@
 //! Whatever there is to say has shorter forms for narrow terminals, so that no state is cut in the
 //! middle of a word as long as there is room for one of them.
 
-use unicode_segmentation::UnicodeSegmentation;
-
-use super::columns::{Measure, grapheme_width, width};
+use super::columns::width;
 use super::editor;
-use super::row::shown;
+use super::row::{head, shown};
 use crate::protocol::reply::Count;
 
 /// What every prompt ends with.
@@ -113,17 +111,6 @@ impl State {
             }
         }
     }
-}
-
-/// As many characters from the beginning of `text` as fit into `room` columns.
-pub(super) fn head(text: &str, room: usize) -> &str {
-    let mut used = 0;
-    let fits = |grapheme: &&str| {
-        used += grapheme_width(grapheme, Measure::Widest);
-        used <= room
-    };
-    let length = text.graphemes(true).take_while(fits).map(str::len).sum();
-    &text[..length]
 }
 
 #[cfg(test)]

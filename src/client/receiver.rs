@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use log::{debug, info, warn};
 
-use super::OnLoss;
+use super::config::OnLoss;
 use super::connection::Connection;
+use super::exit_reason::ExitReason;
 use super::handshake::{Form, Progress, Server};
 use super::link::Link;
 use super::output::{Output, Presence, Reader, Received};
 use super::reconnect::Comeback;
 use super::sender::for_log;
 use super::standing::News;
-use super::way_out::End;
 use crate::problem::{Lost, Problem};
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::tag::Millis;
@@ -93,7 +93,7 @@ impl<'a> Receiver<'a> {
     }
 
     /// Receives until there is nothing more, and says what that means.
-    pub(super) fn run(mut self) -> End {
+    pub(super) fn run(mut self) -> ExitReason {
         let mut comeback = Comeback::default();
         loop {
             let end = match self.receive() {
@@ -107,7 +107,7 @@ impl<'a> Receiver<'a> {
             self.was_ours |= self.was_in || self.link.server() == Some(Server::Ours);
             self.was_resumable |= self.link.is_resumable();
             match end {
-                End::Failed(ref problem) if self.comes_back_from(problem) => {
+                ExitReason::Failed(ref problem) if self.comes_back_from(problem) => {
                     comeback.reconnect(self.link, self.output, problem);
                     self.begin_again();
                 }
@@ -117,16 +117,16 @@ impl<'a> Receiver<'a> {
     }
 
     /// A program has to know that nobody confirms what it said; somebody at a terminal is told.
-    fn with_what_is_unsaid(&self, end: End) -> End {
+    fn with_what_is_unsaid(&self, end: ExitReason) -> ExitReason {
         let unsaid = self.link.unsaid();
         match (end, self.output.reader()) {
-            (End::Clean, Reader::Program) if unsaid > 0 => {
-                End::Failed(self.link.unconfirmed(unsaid))
+            (ExitReason::Clean, Reader::Program) if unsaid > 0 => {
+                ExitReason::Failed(self.link.unconfirmed(unsaid))
             }
-            (End::Clean, Reader::Program) => end_with_refused(self.output),
-            (End::Clean, Reader::Person) => {
+            (ExitReason::Clean, Reader::Program) => end_with_refused(self.output),
+            (ExitReason::Clean, Reader::Person) => {
                 tell_of_unsaid(self.output, unsaid);
-                End::Clean
+                ExitReason::Clean
             }
             (end, Reader::Person | Reader::Program) => end,
         }
@@ -175,11 +175,11 @@ impl<'a> Receiver<'a> {
         };
     }
 
-    fn receive(&mut self) -> Result<Lost, End> {
+    fn receive(&mut self) -> Result<Lost, ExitReason> {
         let mut buffer = vec![0; CHUNK];
         loop {
             self.set_timeout()
-                .map_err(|why| End::Failed(Problem::System("use the socket", why)))?;
+                .map_err(|why| ExitReason::Failed(Problem::System("use the socket", why)))?;
             match self.connection.stream().read(&mut buffer) {
                 Ok(0) => return self.finish().map(|()| Lost::Closed),
                 Ok(length) => self.take(&buffer[..length])?,
@@ -203,7 +203,7 @@ impl<'a> Receiver<'a> {
 
     /// Nothing has come for a while, and a line is unfinished: to a person it is one now, to a
     /// program at the end.
-    fn silence(&mut self) -> Result<Option<Lost>, End> {
+    fn silence(&mut self) -> Result<Option<Lost>, ExitReason> {
         match self.output.reader() {
             Reader::Program if !self.link.has_stopped() => Ok(None),
             Reader::Program => self.finish().map(|()| Some(Lost::Closed)),
@@ -231,7 +231,7 @@ impl<'a> Receiver<'a> {
         Ok(())
     }
 
-    fn take(&mut self, mut chunk: &[u8]) -> Result<(), End> {
+    fn take(&mut self, mut chunk: &[u8]) -> Result<(), ExitReason> {
         debug!("{} bytes have arrived", chunk.len());
         self.link.have_heard();
         let mut taken = Ok(());
@@ -246,7 +246,7 @@ impl<'a> Receiver<'a> {
         taken.and_then(|()| self.show())
     }
 
-    fn take_text(&mut self, mut text: &[u8]) -> Result<(), End> {
+    fn take_text(&mut self, mut text: &[u8]) -> Result<(), ExitReason> {
         let mut splitter = std::mem::replace(&mut self.splitter, LineSplitter::new(0));
         let mut taken = Ok(());
         while taken.is_ok()
@@ -267,7 +267,7 @@ impl<'a> Receiver<'a> {
 
     /// Takes what stands unfinished for a line; but in the tagged form, which begins among the first
     /// words, it is none, and comes again, and half a banner is not another server's word.
-    fn finish(&mut self) -> Result<(), End> {
+    fn finish(&mut self) -> Result<(), ExitReason> {
         let last = self.splitter.finish().map(<[u8]>::to_vec);
         let is_among_first_words =
             matches!(self.link.progress(), Progress::Resuming | Progress::Asking);
@@ -280,7 +280,7 @@ impl<'a> Receiver<'a> {
         self.show()
     }
 
-    fn read_line(&mut self, line: &[u8]) -> Result<(), End> {
+    fn read_line(&mut self, line: &[u8]) -> Result<(), ExitReason> {
         let line = text::make_safe(line);
         let heard = self.link.hear(&line)?;
         if std::mem::take(&mut self.is_new) {
@@ -299,7 +299,7 @@ impl<'a> Receiver<'a> {
         Ok(())
     }
 
-    fn take_line(&mut self, line: &str, at: Option<Millis>) -> Result<(), End> {
+    fn take_line(&mut self, line: &str, at: Option<Millis>) -> Result<(), ExitReason> {
         if self.is_roll_call(line) {
             self.received.who.push_str(line);
             self.received.who.push('\n');
@@ -314,7 +314,7 @@ impl<'a> Receiver<'a> {
     }
 
     /// Tells the user something, below what has come.
-    fn tell(&mut self, news: News) -> Result<(), End> {
+    fn tell(&mut self, news: News) -> Result<(), ExitReason> {
         if news == News::Resumed {
             // Before it is shown, since the lines that wait go out then.
             self.ask_for_what_was_missed();
@@ -391,7 +391,7 @@ impl<'a> Receiver<'a> {
         belongs
     }
 
-    fn show(&mut self) -> Result<(), End> {
+    fn show(&mut self) -> Result<(), ExitReason> {
         if !self.received.lines.is_empty() || !self.received.who.is_empty() {
             self.received.server = self.link.server_as_known();
             self.output.show(&self.received)?;
@@ -414,10 +414,10 @@ fn first_roll_call(output: &dyn Output) -> RollCall {
 }
 
 /// A clean end, unless lines of the user's were refused.
-pub(super) fn end_with_refused(output: &dyn Output) -> End {
+pub(super) fn end_with_refused(output: &dyn Output) -> ExitReason {
     match output.refused() {
-        0 => End::Clean,
-        lines => End::Failed(Problem::LinesRefused { lines }),
+        0 => ExitReason::Clean,
+        lines => ExitReason::Failed(Problem::LinesRefused { lines }),
     }
 }
 

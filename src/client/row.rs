@@ -7,7 +7,6 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use super::columns::{Measure, grapheme_width, width};
-use super::prompt::{Prompt, head};
 use crate::protocol::text;
 
 /// Stand at the ends of the text where more of it is hidden.
@@ -55,13 +54,12 @@ impl Row {
     }
 
     /// The prompt and the whole text, however long.
-    pub(super) fn whole(&self, prompt: &Prompt) -> String {
-        prompt.whole() + &shown(&self.text)
+    pub(super) fn whole(&self, prompt: &str) -> String {
+        prompt.to_owned() + &shown(&self.text)
     }
 
-    /// What is to be shown in a terminal with so many columns.
-    pub(super) fn view(&mut self, prompt: &Prompt, columns: usize) -> View {
-        let prompt = prompt.within(columns);
+    /// What is to be shown in a terminal with so many columns, behind a prompt that leaves room.
+    pub(super) fn view(&mut self, prompt: String, columns: usize) -> View {
         let room = columns.saturating_sub(1).saturating_sub(prompt.width());
         self.scroll(room);
         let marks = room >= MARKED;
@@ -107,6 +105,17 @@ impl Row {
     }
 }
 
+/// As many characters from the beginning of `text` as fit into `room` columns.
+pub(super) fn head(text: &str, room: usize) -> &str {
+    let mut used = 0;
+    let fits = |grapheme: &&str| {
+        used += grapheme_width(grapheme, Measure::Widest);
+        used <= room
+    };
+    let length = text.graphemes(true).take_while(fits).map(str::len).sum();
+    &text[..length]
+}
+
 /// As many characters from the end of `text` as fit into `room` columns.
 fn tail(text: &str, room: usize) -> &str {
     let mut used = 0;
@@ -127,6 +136,7 @@ pub(super) fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::prompt::Prompt;
     use super::*;
 
     /// The row with `|` for the cursor, after it has shown each of `steps` in turn.
@@ -136,7 +146,8 @@ mod tests {
         for step in steps {
             let cursor = step.find('|').expect("a cursor in the picture");
             row.set(&step.replace('|', ""), cursor);
-            let View { before, after, .. } = row.view(&prompt.into(), columns);
+            let View { before, after, .. } =
+                row.view(Prompt::from(prompt).within(columns), columns);
             let used = width(&before) + width(&after);
             assert!(used < columns.max(1), "{used} of {columns}: {before}|{after}");
             picture = format!("{before}|{after}");

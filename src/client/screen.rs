@@ -16,8 +16,8 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::WrapChoice;
 use super::columns::{self, Measure};
+use super::config::WrapChoice;
 use super::paragraph::{Paragraph, Rule, Shape};
 use super::prompt::Prompt;
 use super::row::{Row, View};
@@ -271,7 +271,7 @@ impl<W: Write> Screen<W> {
         self.stage = Stage::After;
         let draft = match self.row.text().trim() {
             "" => String::new(),
-            _ => self.row.whole(&self.prompt) + "\r\n",
+            _ => self.row.whole(&self.prompt.whole()) + "\r\n",
         };
         let bytes = [ERASE, self.above.as_bytes(), draft.as_bytes(), TELL_LESS].concat();
         self.write(&bytes)
@@ -334,7 +334,7 @@ impl<W: Write> Screen<W> {
         let mut bytes = place.to_vec();
         bytes.append(&mut std::mem::take(&mut self.above).into_bytes());
         let columns = usize::from(self.size.columns);
-        let View { prompt, before, after } = self.row.view(&self.prompt, columns);
+        let View { prompt, before, after } = self.row.view(self.prompt.within(columns), columns);
         bytes.extend_from_slice(CUT_OFF);
         let (prompt, text) = before.split_at(prompt);
         let [bold, plain] = if self.is_bold { [BOLD, PLAIN] } else { [&b""[..]; 2] };

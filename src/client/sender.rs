@@ -11,11 +11,12 @@ use log::{info, warn};
 
 use super::connection::Connection;
 use super::editor::recall::is_secret;
+use super::exit::wait_for_the_end;
+use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::link::{Link, Task};
 use super::outbox::Batch;
 use super::output::Output;
-use super::way_out::{End, wait_for_the_end};
 use crate::protocol::text;
 
 /// The work of the thread that sends.
@@ -26,7 +27,7 @@ pub(super) struct Sender<O> {
 
 impl<O: Output> Sender<O> {
     /// Sends until the user has left.
-    pub(super) fn run(self) -> End {
+    pub(super) fn run(self) -> ExitReason {
         loop {
             match self.link.next_task() {
                 Task::Write(connection, server, batch) => {
@@ -37,14 +38,14 @@ impl<O: Output> Sender<O> {
                 // It closes the connection when it has taken everything, and the receiver ends it.
                 Task::Finish(Server::Ours) => match self.link.close_our_side() {
                     Ok(()) => wait_for_the_end(),
-                    Err(_) => return End::Clean,
+                    Err(_) => return ExitReason::Clean,
                 },
-                Task::Finish(Server::Foreign) => return End::Clean,
+                Task::Finish(Server::Foreign) => return ExitReason::Clean,
             }
         }
     }
 
-    fn write(&self, to: &Arc<Connection>, server: Server, batch: &Batch) -> Result<(), End> {
+    fn write(&self, to: &Arc<Connection>, server: Server, batch: &Batch) -> Result<(), ExitReason> {
         let unseen: Vec<_> = batch.unseen.iter().map(|&place| readable(batch, place)).collect();
         if !unseen.is_empty() {
             self.output.show_own(server, &unseen)?;

@@ -17,15 +17,16 @@ use std::time::{Duration, Instant};
 use crossterm::terminal;
 
 use super::colours::Colours;
+use super::config::{BellChoice, WrapChoice};
 use super::conversation::{Action, Alert, Conversation, Focus, Medium, Moment, Shown};
 use super::echo::echo;
 use super::editor::{Direction, Editor, Outcome};
+use super::exit_reason::ExitReason;
 use super::handshake::Server;
+use super::mutex::lock;
 use super::output::{Output, Presence, Reader, Received};
 use super::prompt::{Prompt, State};
 use super::screen::{Screen, Size};
-use super::way_out::{End, lock};
-use super::{BellChoice, WrapChoice};
 use crate::problem::Problem;
 
 #[cfg(unix)]
@@ -102,7 +103,7 @@ impl Terminal {
     }
 
     /// Turns to raw mode and shows the input row; [`close`](Output::close) undoes both.
-    pub(super) fn begin(&self) -> Result<(), End> {
+    pub(super) fn begin(&self) -> Result<(), ExitReason> {
         let mut face = self.face();
         if face.screen.is_over() {
             // Somebody is on the way out already.
@@ -110,7 +111,7 @@ impl Terminal {
         }
         terminal::enable_raw_mode()
             .and_then(|()| face.screen.begin(size()))
-            .map_err(|why| End::Failed(Problem::System("use the terminal", why)))
+            .map_err(|why| ExitReason::Failed(Problem::System("use the terminal", why)))
     }
 
     /// Leaves the terminal to others until [`wake`](Terminal::wake).
@@ -123,14 +124,14 @@ impl Terminal {
 
     /// Takes the terminal over again, whatever others have done with it meanwhile.
     #[cfg(unix)]
-    pub(super) fn wake(&self) -> Result<(), End> {
+    pub(super) fn wake(&self) -> Result<(), ExitReason> {
         // What this program believes of the mode may have become wrong.
         terminal::disable_raw_mode().ok();
         self.begin()
     }
 
     /// Shows what the editor has come to.
-    pub(super) fn edit(&self, editor: &Editor, bell: Bell) -> Result<(), End> {
+    pub(super) fn edit(&self, editor: &Editor, bell: Bell) -> Result<(), ExitReason> {
         let mut face = self.face();
         face.screen.set_input(editor.text(), editor.cursor());
         face.over = editor.over();
@@ -164,7 +165,7 @@ impl Terminal {
     }
 
     /// Shows how many of our lines have waited for their receipts for too long.
-    pub(super) fn set_waiting(&self, lines: usize) -> Result<(), End> {
+    pub(super) fn set_waiting(&self, lines: usize) -> Result<(), ExitReason> {
         let mut face = self.face();
         face.waiting = lines;
         face.repaint()
@@ -186,12 +187,12 @@ impl Terminal {
     }
 
     /// Empties the terminal.
-    pub(super) fn clear(&self) -> Result<(), End> {
+    pub(super) fn clear(&self) -> Result<(), ExitReason> {
         self.face().screen.clear().map_err(broken)
     }
 
     /// Paints the input row again, over whatever others have written.
-    pub(super) fn pin(&self) -> Result<(), End> {
+    pub(super) fn pin(&self) -> Result<(), ExitReason> {
         self.face().screen.pin().map_err(broken)
     }
 
@@ -201,7 +202,7 @@ impl Terminal {
     }
 
     /// Takes over the terminal's new size.
-    pub(super) fn resize(&self) -> Result<(), End> {
+    pub(super) fn resize(&self) -> Result<(), ExitReason> {
         self.face().screen.resize(size()).map_err(broken)
     }
 
@@ -236,7 +237,7 @@ impl Face {
         shown.alert
     }
 
-    fn repaint(&mut self) -> Result<(), End> {
+    fn repaint(&mut self) -> Result<(), ExitReason> {
         let usual = || Prompt::of(self.conversation.name(), self.state());
         let prompt = self.question.clone().unwrap_or_else(usual);
         self.screen.set_prompt(prompt);
@@ -256,7 +257,7 @@ impl Face {
 }
 
 impl Output for Terminal {
-    fn show(&self, received: &Received) -> Result<(), End> {
+    fn show(&self, received: &Received) -> Result<(), ExitReason> {
         let mut face = self.face();
         face.show(|conversation, at, _unseen| {
             let unseen = &mut Shown::default();
@@ -277,7 +278,7 @@ impl Output for Terminal {
     }
 
     /// What the others see of them, under the name that we have now.
-    fn show_own(&self, server: Server, lines: &[Cow<'_, str>]) -> Result<(), End> {
+    fn show_own(&self, server: Server, lines: &[Cow<'_, str>]) -> Result<(), ExitReason> {
         let mut face = self.face();
         for line in lines {
             let seen = echo(server, face.conversation.name(), line);
@@ -315,8 +316,8 @@ impl Output for Terminal {
     }
 }
 
-fn broken(why: io::Error) -> End {
-    End::Failed(Problem::System("write to the terminal", why))
+fn broken(why: io::Error) -> ExitReason {
+    ExitReason::Failed(Problem::System("write to the terminal", why))
 }
 
 /// Some terminals say that they have no columns when they do not know.

@@ -224,8 +224,8 @@ fn put_stamp(stamp: Stamp<'_>, out: &mut String) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::WrapChoice;
     use crate::client::colours::tests::picture;
+    use crate::client::config::WrapChoice;
     use crate::protocol::name::Likeness;
 
     fn shown(line: &str, stress: Stress) -> Shown {

@@ -9,9 +9,11 @@ use log::warn;
 
 use super::Filter;
 use super::decoder::Decoder;
+use crate::client::config::Input;
+use crate::client::exit::complain;
+use crate::client::exit_reason::ExitReason;
 use crate::client::output::Output;
-use crate::client::way_out::{End, complain};
-use crate::client::{Input, Session};
+use crate::client::run::Run;
 use crate::problem::Problem;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::{request, text};
@@ -25,9 +27,9 @@ pub(super) const MAX_LINE: usize = 64 * 1024;
 
 /// Gives standard input to `take`, in UTF-8, until that has had enough.
 pub(super) fn read_input(
-    session: &Session<'_, Filter>,
+    run: &Run<'_, Filter>,
     mut take: impl FnMut(&[u8]) -> ControlFlow<()>,
-) -> Result<(), End> {
+) -> Result<(), ExitReason> {
     let mut input = io::stdin().lock();
     let mut buffer = vec![0; CHUNK];
     let mut decoder = Decoder::new();
@@ -37,7 +39,9 @@ pub(super) fn read_input(
         let length = match input.read(&mut buffer) {
             Ok(length) => length,
             Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
-            Err(why) => return Err(End::Failed(Problem::System("read standard input", why))),
+            Err(why) => {
+                return Err(ExitReason::Failed(Problem::System("read standard input", why)));
+            }
         };
         is_empty &= length == 0;
         let text = match length {
@@ -51,7 +55,7 @@ pub(super) fn read_input(
             break;
         }
     }
-    if is_empty && session.output.conversation.is_none() {
+    if is_empty && run.output.conversation.is_none() {
         complain("there is no input to say; to stay and print what is said: chatclient --listen");
     }
     Ok(())
@@ -59,19 +63,19 @@ pub(super) fn read_input(
 
 /// The same, line by line, as each is to be sent.
 pub(super) fn read_lines(
-    session: &Session<'_, Filter>,
+    run: &Run<'_, Filter>,
     mut take: impl FnMut(&[u8]) -> ControlFlow<()>,
-) -> Result<(), End> {
+) -> Result<(), ExitReason> {
     // As the server does, or the two would not count alike.
     let mut splitter = LineSplitter::with_universal_newlines(MAX_LINE);
     let mut goes_on = ControlFlow::Continue(());
-    read_input(session, |mut chunk| {
+    read_input(run, |mut chunk| {
         while goes_on.is_continue()
             && let Some(line) = splitter.next(&mut chunk)
         {
             match line {
-                Line::Whole(line) => goes_on = take(&as_sent(session, line)),
-                Line::TooLong(_) => refuse_long_line(session),
+                Line::Whole(line) => goes_on = take(&as_sent(run, line)),
+                Line::TooLong(_) => refuse_long_line(run),
             }
         }
         goes_on
@@ -79,14 +83,14 @@ pub(super) fn read_lines(
     if goes_on.is_continue()
         && let Some(last) = splitter.finish()
     {
-        let _ = take(&as_sent(session, last));
+        let _ = take(&as_sent(run, last));
     }
     Ok(())
 }
 
 /// A line of the input, as it is sent to a server that knows commands.
-fn as_sent<'a>(session: &Session<'_, Filter>, line: &'a [u8]) -> Cow<'a, [u8]> {
-    let is_text = session.config.input == Input::Text && session.output.conversation.is_none();
+fn as_sent<'a>(run: &Run<'_, Filter>, line: &'a [u8]) -> Cow<'a, [u8]> {
+    let is_text = run.config.input == Input::Text && run.output.conversation.is_none();
     if !is_text {
         return Cow::Borrowed(line);
     }
@@ -97,9 +101,9 @@ fn as_sent<'a>(session: &Session<'_, Filter>, line: &'a [u8]) -> Cow<'a, [u8]> {
     }
 }
 
-fn refuse_long_line(session: &Session<'_, Filter>) {
+fn refuse_long_line(run: &Run<'_, Filter>) {
     let text = format!("a line of more than {MAX_LINE} bytes was not sent");
     warn!("{text}");
     complain(&text);
-    session.output.mark_refused(1);
+    run.output.mark_refused(1);
 }

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::client::WrapChoice;
 use crate::client::columns::Measure;
+use crate::client::config::WrapChoice;
 use crate::client::paragraph::{Paragraph, Rule, Shape};
 
 /// How many lines are kept. A terminal with more rows than that is not laid out again above them.

@@ -15,8 +15,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use super::Event;
+use crate::client::exit::{Exit, wait_for_the_end};
+use crate::client::exit_reason::ExitReason;
 use crate::client::terminal::input::Input;
-use crate::client::way_out::{End, WayOut, wait_for_the_end};
 use crate::problem::Problem;
 
 /// How many bytes are read at once: more than a terminal holds ready.
@@ -54,11 +55,11 @@ impl Events {
     /// # Errors
     ///
     /// There is no thread to be had.
-    pub(in crate::client) fn begin(way_out: &WayOut) -> Result<(Events, Resizing), Problem> {
+    pub(in crate::client) fn begin(exit: &Exit) -> Result<(Events, Resizing), Problem> {
         let (sender, messages) = sync_channel(CHUNKS);
         let is_resized = Arc::new(AtomicBool::new(false));
         let resizing = Resizing { messages: sender.clone(), is_resized: Arc::clone(&is_resized) };
-        way_out.spawn("keyboard", move || read(&sender))?;
+        exit.spawn("keyboard", move || read(&sender))?;
         Ok((Events { messages, is_resized, input: Input::default() }, resizing))
     }
 
@@ -124,7 +125,7 @@ impl Resizing {
 }
 
 /// The work of the thread that reads.
-fn read(messages: &SyncSender<Message>) -> End {
+fn read(messages: &SyncSender<Message>) -> ExitReason {
     let stdin = io::stdin();
     let mut chunk = vec![0; CHUNK];
     while is_there(&stdin) {
@@ -138,11 +139,13 @@ fn read(messages: &SyncSender<Message>) -> End {
             Err(Errno::INTR) => {}
             // Another program that has the terminal, too, was faster, or has made reading not wait.
             Err(Errno::AGAIN) => thread::sleep(AGAIN),
-            Err(why) => return End::Failed(Problem::System("read the keyboard", why.into())),
+            Err(why) => {
+                return ExitReason::Failed(Problem::System("read the keyboard", why.into()));
+            }
         }
     }
     info!("the terminal is gone");
-    End::Clean
+    ExitReason::Clean
 }
 
 /// Waits until there is something to read, and says whether the terminal is still there. That it is

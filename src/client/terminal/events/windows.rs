@@ -7,8 +7,8 @@ use crossterm::event::{self, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::Event;
 use crate::client::conversation::Focus;
+use crate::client::exit::Exit;
 use crate::client::keys::{Chord, Code};
-use crate::client::way_out::WayOut;
 use crate::problem::Problem;
 
 /// The events of the console.
@@ -18,7 +18,7 @@ impl Events {
     /// # Errors
     ///
     /// None here.
-    pub(in crate::client) fn begin(_: &WayOut) -> Result<Events, Problem> {
+    pub(in crate::client) fn begin(_: &Exit) -> Result<Events, Problem> {
         Ok(Events)
     }
 
@@ -75,7 +75,7 @@ fn chord(key: &KeyEvent) -> Option<Chord> {
         KeyCode::Up => Code::Up,
         KeyCode::Down => Code::Down,
         KeyCode::Home => Code::Home,
-        KeyCode::End => Code::End,
+        KeyCode::End => Code::ExitReason,
         _ => Code::Other,
     };
     let has = |modifier| key.modifiers.contains(modifier);

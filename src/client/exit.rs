@@ -8,12 +8,14 @@ use std::any::Any;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::process;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
 use log::{error, info};
 
+use super::exit_reason::ExitReason;
 use super::link::Link;
+use super::mutex::lock;
 use super::output::Output;
 #[cfg(unix)]
 use super::output::Reader;
@@ -21,20 +23,9 @@ use crate::problem::{self, Problem};
 #[cfg(unix)]
 use crate::signals::{self, Ignored, Signal, Signals, StartTerminal};
 
-/// How the program ends.
-#[derive(Debug)]
-pub(super) enum End {
-    /// As the user wanted it.
-    Clean,
-    /// It could not do its work.
-    Failed(Problem),
-    /// A thread panicked, with this to say.
-    Panicked(String),
-}
-
 /// A handle to the way out; clones lead to the same one.
 #[derive(Clone)]
-pub(super) struct WayOut {
+pub(super) struct Exit {
     /// What has to be closed before the process ends.
     output: Arc<dyn Output>,
     /// The way to the server, once there is one.
@@ -43,9 +34,9 @@ pub(super) struct WayOut {
     taken: Arc<Mutex<()>>,
 }
 
-impl WayOut {
-    pub(super) fn new(output: Arc<dyn Output>) -> WayOut {
-        WayOut { output, link: Arc::default(), taken: Arc::default() }
+impl Exit {
+    pub(super) fn new(output: Arc<dyn Output>) -> Exit {
+        Exit { output, link: Arc::default(), taken: Arc::default() }
     }
 
     /// From now on there is a server to take leave of.
@@ -54,7 +45,7 @@ impl WayOut {
     }
 
     /// Restores the terminal, says what happened and ends the process.
-    pub(super) fn leave(&self, end: End) -> ! {
+    pub(super) fn leave(&self, reason: ExitReason) -> ! {
         let _until_the_process_is_gone = lock(&self.taken);
         // Windows lets a program whose window is closed live for a moment only.
         if cfg!(windows) {
@@ -64,7 +55,7 @@ impl WayOut {
         if cfg!(unix) {
             self.say_goodbye();
         }
-        process::exit(end.tell());
+        process::exit(tell(reason));
     }
 
     fn say_goodbye(&self) {
@@ -75,8 +66,8 @@ impl WayOut {
 
     /// Makes Ctrl+C, and what else Windows has, a clean end.
     fn take_on_ctrl_c(&self) -> Result<(), Problem> {
-        let way_out = self.clone();
-        ctrlc::set_handler(move || way_out.leave_on_signal())
+        let exit = self.clone();
+        ctrlc::set_handler(move || exit.leave_on_signal())
             .map_err(|why| Problem::System("handle signals", io::Error::other(why)))
     }
 
@@ -100,12 +91,12 @@ impl WayOut {
         let heeded = if is_filter { ignored } else { ignored.but_for(SIGHUP) };
         let signals = Signals::begin(heeded, &[SIGQUIT])
             .map_err(|why| Problem::System("handle signals", why))?;
-        let (way_out, terminal) = (self.clone(), StartTerminal::at_start());
+        let (exit, terminal) = (self.clone(), StartTerminal::at_start());
         self.spawn("signals", move || {
             signals.each(|signal| {
                 let is_ignored = signal == Signal::HangUp && ignored.has(SIGHUP);
                 if !is_ignored || terminal.goes() {
-                    way_out.on(signal);
+                    exit.on(signal);
                 }
             });
             wait_for_the_end()
@@ -117,7 +108,7 @@ impl WayOut {
         match signal {
             Signal::End | Signal::HangUp => self.leave_on_signal(),
             Signal::TimeIsUp(signal) => {
-                self.leave(End::Failed(Problem::TimeIsUp(signals::name(signal))));
+                self.leave(ExitReason::Failed(Problem::TimeIsUp(signals::name(signal))));
             }
             Signal::FileTooLarge => {}
             Signal::Figures => info!("SIGUSR1 means nothing here"),
@@ -127,38 +118,36 @@ impl WayOut {
 
     fn leave_on_signal(&self) -> ! {
         info!("asked to end by a signal");
-        self.leave(End::Clean)
+        self.leave(ExitReason::Clean)
     }
 
     /// Starts a thread whose end, or panic, is the program's.
     pub(super) fn spawn(
         &self,
         name: &str,
-        work: impl FnOnce() -> End + Send + 'static,
+        work: impl FnOnce() -> ExitReason + Send + 'static,
     ) -> Result<(), Problem> {
-        let way_out = self.clone();
-        let body = move || way_out.leave(caught(work));
+        let exit = self.clone();
+        let body = move || exit.leave(caught(work));
         let spawned = thread::Builder::new().name(name.to_owned()).spawn(body);
         spawned.map(drop).map_err(|why| Problem::System("start a thread", why))
     }
 }
 
-impl End {
-    /// Says it on standard error and in the log, and gives the exit status.
-    fn tell(self) -> i32 {
-        let (line, status) = match self {
-            End::Clean => (None, 0),
-            End::Failed(problem) => (Some(problem.to_string()), 1),
-            End::Panicked(why) => (Some(format!("internal error: {why} (this is a bug)")), 1),
-        };
-        if let Some(line) = line {
-            error!("{line}");
-            complain(&line);
-        }
-        info!("leaving with status {status}");
-        log::logger().flush();
-        status
+/// Says it on standard error and in the log, and gives the exit status.
+fn tell(reason: ExitReason) -> i32 {
+    let (line, status) = match reason {
+        ExitReason::Clean => (None, 0),
+        ExitReason::Failed(problem) => (Some(problem.to_string()), 1),
+        ExitReason::Panicked(why) => (Some(format!("internal error: {why} (this is a bug)")), 1),
+    };
+    if let Some(line) = line {
+        error!("{line}");
+        complain(&line);
     }
+    info!("leaving with status {status}");
+    log::logger().flush();
+    status
 }
 
 /// Writes one line to standard error.
@@ -167,7 +156,7 @@ pub(super) fn complain(line: &str) {
 }
 
 /// Keeps the standard library from writing about a panic into the middle of the screen. What it
-/// says is told by [`End::tell`] when the terminal is restored.
+/// says is told by [`tell`] when the terminal is restored.
 pub(super) fn keep_panics_quiet() {
     panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -178,11 +167,11 @@ pub(super) fn keep_panics_quiet() {
 /// Where the last panic was, from the hook to [`caught`]: only the hook is told.
 static PANICKED_AT: Mutex<String> = Mutex::new(String::new());
 
-/// Does `work`, and makes a panic in it an [`End`]. Its locks are released by then.
-pub(super) fn caught(work: impl FnOnce() -> End) -> End {
+/// Does `work`, and makes a panic in it an [`ExitReason`]. Its locks are released by then.
+pub(super) fn caught(work: impl FnOnce() -> ExitReason) -> ExitReason {
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
         let at = std::mem::take(&mut *lock(&PANICKED_AT));
-        End::Panicked(format!("{} at {at}", message(&*payload)))
+        ExitReason::Panicked(format!("{} at {at}", message(&*payload)))
     })
 }
 
@@ -200,12 +189,6 @@ pub(super) fn wait_for_the_end() -> ! {
     }
 }
 
-/// Locks, also after a panic in another thread: the program is about to end then, and what is still
-/// done with the data is to close it.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,7 +200,9 @@ mod tests {
             let _guard = lock(&lost);
             panic!("the screen\nis {}", "gone")
         });
-        assert!(matches!(&end, End::Panicked(why) if why.starts_with("the screen is gone at ")));
+        assert!(
+            matches!(&end, ExitReason::Panicked(why) if why.starts_with("the screen is gone at "))
+        );
         assert_eq!(*lock(&lost), 0, "the lock is free again");
     }
 }

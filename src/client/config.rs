@@ -1,0 +1,80 @@
+//! What the client is to do.
+
+use std::path::PathBuf;
+
+use log::LevelFilter;
+
+use super::colours::ColorChoice;
+use crate::protocol::name::Name;
+
+/// What the client is to do, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The server's address or name.
+    pub host: String,
+    /// The server's port.
+    pub port: u16,
+    /// The name to ask for, if any; without one the server gives us one.
+    pub name: Option<Name>,
+    /// The file that the log is appended to.
+    pub log_file: PathBuf,
+    /// How much is logged.
+    pub log_level: LevelFilter,
+    /// Whether colours are used in a terminal.
+    pub color: ColorChoice,
+    /// What rings the terminal's bell.
+    pub bell: BellChoice,
+    /// Who breaks lines that are wider than the terminal.
+    pub wrap: WrapChoice,
+    /// Where what was sent is kept across runs, and beside it which servers were joined, if they are.
+    pub history: Option<PathBuf>,
+    /// What standard input is, where it is no terminal.
+    pub input: Input,
+    /// Whether standard output, where it is no terminal, gets only what is said from now on.
+    pub quiet: bool,
+    /// What to log of variables of the environment that are not used.
+    pub set_aside: Vec<String>,
+    /// What to do when the connection is lost. Without a choice, it is made again in a terminal, and
+    /// is the end of a filter.
+    pub on_loss: Option<OnLoss>,
+}
+
+/// What standard input is to a client without a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// Text to say, whatever it begins with.
+    Text,
+    /// What somebody could type, commands too.
+    Commands,
+    /// Not read: the client stays and prints what is said.
+    Unread,
+}
+
+/// What to do when the connection is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLoss {
+    /// The program ends, with status 1.
+    Ends,
+    /// It connects again, until it works.
+    ComesBack,
+}
+
+/// What rings the terminal's bell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BellChoice {
+    /// Nothing that comes.
+    Off,
+    /// Whoever says our name, or something to us alone.
+    Mentions,
+    /// Everything that is said.
+    All,
+}
+
+/// Who breaks lines that are wider than the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WrapChoice {
+    /// The client does, between words. A row goes on below its text.
+    Words,
+    /// The terminal does, wherever it comes to its last column.
+    Terminal,
+}

@@ -1,0 +1,115 @@
+//! One run of the client: the log, the signals and the connection, which both ways of running begin with.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use log::{LevelFilter, info};
+
+use super::config::{Config, OnLoss};
+use super::exit::{self, Exit};
+use super::exit_reason::ExitReason;
+use super::link::Link;
+use super::output::{Output, Reader};
+use super::receiver::Receiver;
+use crate::logging::{self, LogFile};
+use crate::problem::Problem;
+#[cfg(unix)]
+use crate::signals::Ignored;
+
+/// How large the log becomes before it begins anew, in bytes. One older one is kept.
+const MOST_LOGGED: u64 = 10 * 1024 * 1024;
+
+/// What the threads of one run share.
+pub(super) struct Run<'a, O> {
+    pub(super) config: &'a Config,
+    /// The way to the server.
+    pub(super) link: Arc<Link>,
+    /// Where the conversation is shown.
+    pub(super) output: Arc<O>,
+    /// The way out of the program.
+    pub(super) exit: Exit,
+    /// The signals that stay ignored.
+    #[cfg(unix)]
+    pub(super) ignored: Ignored,
+}
+
+impl<O: Output + 'static> Run<'_, O> {
+    /// Starts the thread that receives.
+    pub(super) fn receive(&self, on_loss: OnLoss) -> Result<(), Problem> {
+        let (link, output) = (Arc::clone(&self.link), Arc::clone(&self.output));
+        self.exit.spawn("receiver", move || Receiver::new(&link, &*output, on_loss).run())
+    }
+}
+
+/// Connects and does `work`, whose end is the program's.
+pub(super) fn start<O: Output + 'static>(
+    config: &Config,
+    output: &Arc<O>,
+    work: fn(&Run<'_, O>) -> ExitReason,
+) -> ! {
+    let exit = Exit::new(Arc::<O>::clone(output));
+    let reason = exit::caught(|| match connect(config, output, &exit) {
+        Ok(run) => work(&run),
+        Err(problem) => ExitReason::Failed(problem),
+    });
+    exit.leave(reason)
+}
+
+fn connect<'a, O: Output + 'static>(
+    config: &'a Config,
+    output: &Arc<O>,
+    exit: &Exit,
+) -> Result<Run<'a, O>, Problem> {
+    begin_log(config, output);
+    #[cfg(unix)]
+    let ignored = Ignored::at_start();
+    #[cfg(unix)]
+    exit.take_on_signals(ignored)?;
+    #[cfg(windows)]
+    exit.take_on_signals()?;
+    let wait = greeting_wait(output.reader(), config.on_loss);
+    let tell = |to: &str| {
+        // The screen begins with the conversation.
+        if output.reader() == Reader::Person {
+            writeln!(io::stdout(), "-- connecting to {to} …").ok();
+        }
+    };
+    let link = Link::connect(&config.host, config.port, config.name.clone(), wait, tell)?;
+    let link = Arc::new(link);
+    exit.leads_away_from(&link);
+    Ok(Run {
+        config,
+        link,
+        output: Arc::clone(output),
+        exit: exit.clone(),
+        #[cfg(unix)]
+        ignored,
+    })
+}
+
+/// How long a server may take to show that it is ours. One that does not is spoken to as it is, without
+/// receipts: whoever asked a program to come back wants them, and a slow network is the likelier reason.
+fn greeting_wait(reader: Reader, on_loss: Option<OnLoss>) -> Duration {
+    match (reader, on_loss) {
+        (Reader::Program, Some(OnLoss::ComesBack)) => Duration::from_secs(10),
+        (Reader::Person | Reader::Program, _) => Duration::from_secs(1),
+    }
+}
+
+/// Opens the log. Without one the chat goes on, and the user is told once.
+fn begin_log<O: Output + 'static>(config: &Config, output: &Arc<O>) {
+    if config.log_level == LevelFilter::Off {
+        return;
+    }
+    let output = Arc::clone(output);
+    let on_trouble = move |problem: Problem| output.notice(&problem.to_string());
+    match LogFile::open(&config.log_file).and_then(|file| file.with_most(MOST_LOGGED)) {
+        Ok(file) => logging::to_file(file, config.log_level, Box::new(on_trouble)),
+        Err(why) => {
+            on_trouble(Problem::LogLost { path: config.log_file.display().to_string(), why });
+        }
+    }
+    info!("chatclient {} begins", env!("CARGO_PKG_VERSION"));
+    config.set_aside.iter().for_each(|variable| info!("{variable}"));
+}
