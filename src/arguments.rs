@@ -1,5 +1,4 @@
-//! What the command lines of both programs share: how they are parsed, how wrong usage is told, and
-//! the arguments that both have.
+//! The command lines: what both programs share, and what each can be told ([`server`], [`client`]).
 
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroU16;
@@ -13,6 +12,9 @@ use log::LevelFilter;
 
 use crate::problem;
 use crate::protocol::DEFAULT_ADDRESS;
+
+pub mod client;
+pub mod server;
 
 /// What a program was started with.
 #[derive(Debug)]

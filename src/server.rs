@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::problem::Problem;
@@ -26,11 +26,14 @@ mod batch;
 mod broadcaster;
 mod config;
 mod connection;
+mod controls;
 mod figures;
 #[cfg(all(test, shuttle))]
 mod hand_over;
 mod headroom;
 pub mod health;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub mod heaps;
 mod hub;
 mod index;
 mod kinds;
@@ -45,6 +48,7 @@ pub mod search;
 mod session;
 mod shutdown;
 mod socket;
+mod status;
 mod system;
 mod transcript;
 mod waker;
@@ -52,9 +56,11 @@ mod workers;
 
 pub use addresses::reachable;
 pub use config::Config;
+pub use controls::Controls;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;
 pub use shutdown::Shutdown;
+pub use status::Status;
 
 /// How long the clients may take, after the last line, to close their side. One that is hung up on
 /// while it sends is reset, and may lose that line.
@@ -77,22 +83,6 @@ pub fn bind(host: &str, port: u16) -> Result<TcpListener, Problem> {
         }
     }
     Err(Problem::Listen { at, why: failure })
-}
-
-/// Tells what a running server does. Clones tell it of the same one.
-#[derive(Debug, Clone, Default)]
-pub struct Status(Arc<OnceLock<Weak<Hub>>>);
-
-impl Status {
-    /// Logs how many are in the hub, how much is said, what it remembers, and who is held back.
-    pub fn log(&self) {
-        let Some(hub) = self.0.get().and_then(Weak::upgrade) else { return };
-        log::info!("{}", hub.figures());
-    }
-
-    fn is_of(&self, hub: &Arc<Hub>) {
-        self.0.get_or_init(|| Arc::downgrade(hub));
-    }
 }
 
 /// Serves clients until the shutdown. Then everyone is told, what is due is delivered, for a second

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use chatroom::arguments::{client as chatclient, server as chatserver};
 use clap::CommandFactory;
 
 mod completion;
@@ -16,13 +17,6 @@ mod documents;
 mod page;
 #[cfg(all(test, target_os = "linux"))]
 mod version;
-
-#[path = "../../src/bin/chatclient/arguments.rs"]
-#[allow(dead_code, reason = "only what the arguments are is of interest here")]
-mod chatclient;
-#[path = "../../src/bin/chatserver/arguments.rs"]
-#[allow(dead_code, reason = "only what the arguments are is of interest here")]
-mod chatserver;
 
 fn main() -> ExitCode {
     match files().and_then(|files| files.iter().try_for_each(|(path, text)| write(path, text))) {

@@ -75,7 +75,7 @@ fn chord(key: &KeyEvent) -> Option<Chord> {
         KeyCode::Up => Code::Up,
         KeyCode::Down => Code::Down,
         KeyCode::Home => Code::Home,
-        KeyCode::End => Code::ExitReason,
+        KeyCode::End => Code::End,
         _ => Code::Other,
     };
     let has = |modifier| key.modifiers.contains(modifier);

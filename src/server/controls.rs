@@ -4,11 +4,12 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use chatroom::logging::Writers;
-use chatroom::problem::Problem;
-use chatroom::server::{Shutdown, Status};
+use super::shutdown::Shutdown;
+use super::status::Status;
+use crate::logging::Writers;
+use crate::problem::Problem;
 #[cfg(unix)]
-use chatroom::signals::{self, Ignored, Signal, Signals, StartTerminal};
+use crate::signals::{self, Ignored, Signal, Signals, StartTerminal};
 
 /// How close together requests to end are one. Some programs send the same signal twice, to the process
 /// and to its group.
@@ -16,10 +17,13 @@ const ONE_SIGNAL: Duration = Duration::from_millis(100);
 
 /// What signals act on. Clones act on the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Controls {
-    pub(crate) shutdown: Shutdown,
-    pub(crate) status: Status,
-    pub(crate) log: Arc<Writers>,
+pub struct Controls {
+    /// Asks the server for its end.
+    pub shutdown: Shutdown,
+    /// Asks it for its figures.
+    pub status: Status,
+    /// Where it logs.
+    log: Arc<Writers>,
     /// When the end was asked for first.
     first: Arc<Mutex<Option<Instant>>>,
     /// Which limit of time has ended the server.
@@ -30,7 +34,9 @@ pub(crate) struct Controls {
 }
 
 impl Controls {
-    pub(crate) fn new(shutdown: Shutdown, log: Arc<Writers>) -> Controls {
+    /// The server's, before it is told of any signal.
+    #[must_use]
+    pub fn new(shutdown: Shutdown, log: Arc<Writers>) -> Controls {
         Controls {
             shutdown,
             status: Status::default(),
@@ -43,7 +49,8 @@ impl Controls {
     }
 
     /// The signal that has ended the server before its work was done, if one has.
-    pub(crate) fn time_is_up(&self) -> Option<Problem> {
+    #[must_use]
+    pub fn time_is_up(&self) -> Option<Problem> {
         self.time_is_up.get().cloned().map(Problem::TimeIsUp)
     }
 
@@ -72,7 +79,7 @@ impl Controls {
     /// # Errors
     ///
     /// The system refuses it.
-    pub(crate) fn heed(&self) -> Result<(), Problem> {
+    pub fn heed(&self) -> Result<(), Problem> {
         self.on_ctrl_c()
     }
 }
@@ -84,7 +91,7 @@ impl Controls {
     /// # Errors
     ///
     /// The system refuses it.
-    pub(crate) fn heed(&self) -> Result<(), Problem> {
+    pub fn heed(&self) -> Result<(), Problem> {
         if !self.ignored.has(signal_hook::consts::SIGINT) {
             self.on_ctrl_c()?;
         }

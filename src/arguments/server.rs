@@ -1,17 +1,18 @@
-//! What `chatserver` can be told on its command line and in its environment. It makes no use of
-//! `main.rs`, so that what is packaged can be made of it.
+//! What `chatserver` can be told on its command line and in its environment.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chatroom::arguments::{self, LogLevels};
-use chatroom::protocol::{DEFAULT_ADDRESS, DEFAULT_MAX_LINE, DEFAULT_PORT};
-use chatroom::server::Config;
 use clap::{Parser, ValueHint};
 use log::LevelFilter;
 
-pub(crate) const PROGRAM: &str = "chatserver";
+use super::{self as arguments, LogLevels};
+use crate::protocol::{DEFAULT_ADDRESS, DEFAULT_MAX_LINE, DEFAULT_PORT};
+use crate::server::Config;
+
+/// What the program is called.
+pub const PROGRAM: &str = "chatserver";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,16 +27,16 @@ Exit status: 0 a clean end, 1 it could not do its work, 2 wrong usage.";
 /// Hold a chat room.
 #[derive(Debug, Parser)]
 #[command(name = PROGRAM, version, after_help = EXAMPLES)]
-pub(crate) struct Arguments {
+pub struct Arguments {
     /// The address or host name to listen on
     #[arg(default_value = DEFAULT_ADDRESS, env = "CHATROOM_ADDRESS", hide_env_values = true)]
     #[arg(value_parser = arguments::host, value_hint = ValueHint::Hostname)]
-    pub(crate) address: String,
+    pub address: String,
 
     /// The port to listen on; 0 for any free one
     #[arg(default_value_t = DEFAULT_PORT, env = "CHATROOM_PORT", hide_env_values = true)]
     #[arg(value_parser = arguments::port_or_any, allow_negative_numbers = true)]
-    pub(crate) port: u16,
+    pub port: u16,
 
     /// The most clients at a time, 1 to 100000
     #[arg(long, value_name = "N", default_value = "100")]
@@ -53,7 +54,7 @@ pub(crate) struct Arguments {
     /// A proxy's address, or several with commas: connections from there begin with a PROXY header
     #[arg(long = "proxy", value_name = "ADDRESS", value_delimiter = ',', value_parser = proxy)]
     #[arg(env = "CHATROOM_PROXY", hide_env_values = true)]
-    pub(crate) proxies: Vec<IpAddr>,
+    pub proxies: Vec<IpAddr>,
 
     /// The longest line in bytes, 16 to 65536
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_LINE as u32)]
@@ -102,16 +103,17 @@ pub(crate) struct Arguments {
 
     /// Ask the server that runs there whether it answers, and end: 0 if it does, 1 if not
     #[arg(long)]
-    pub(crate) health_check: bool,
+    pub health_check: bool,
 
     /// Append the log to this file, too
     #[arg(long, value_name = "FILE", env = "CHATROOM_LOG_FILE", hide_env_values = true)]
-    pub(crate) log_file: Option<PathBuf>,
+    pub log_file: Option<PathBuf>,
 }
 
 impl Arguments {
     /// What the room is to be like.
-    pub(crate) fn config(&self) -> Config {
+    #[must_use]
+    pub fn config(&self) -> Config {
         Config {
             max_clients: self.max_clients as usize,
             max_per_address: self.max_per_address as usize,
@@ -126,7 +128,8 @@ impl Arguments {
     }
 
     /// How much to log.
-    pub(crate) fn level(&self) -> LevelFilter {
+    #[must_use]
+    pub fn level(&self) -> LevelFilter {
         let least = if self.verbose { LevelFilter::Debug } else { LevelFilter::Off };
         self.log_level.max(least)
     }

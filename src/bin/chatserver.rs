@@ -5,21 +5,14 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use chatroom::arguments::Parsed;
+use chatroom::arguments::server::{Arguments, PROGRAM};
+use chatroom::arguments::{self, Parsed};
 use chatroom::logging::{self, LogFile, OnTrouble, Writers};
 use chatroom::problem::{self, Problem};
-use chatroom::server::{self, Shutdown, health};
-
-use crate::arguments::{Arguments, PROGRAM};
-use crate::signals::Controls;
-
-mod arguments;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-mod heaps;
-mod signals;
+use chatroom::server::{self, Controls, Shutdown, health};
 
 fn main() -> ExitCode {
-    let Parsed { arguments, set_aside } = match chatroom::arguments::parse::<Arguments>() {
+    let Parsed { arguments, set_aside } = match arguments::parse::<Arguments>() {
         Ok(parsed) => parsed,
         Err(status) => return status,
     };
@@ -44,7 +37,7 @@ fn check(arguments: &Arguments) -> Result<(), Problem> {
 
 fn serve(arguments: &Arguments, set_aside: &[String]) -> Result<(), Problem> {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    heaps::bound();
+    server::heaps::bound();
     let log = Arc::new(begin_log(arguments)?);
     let controls = Controls::new(Shutdown::new()?, Arc::clone(&log));
     set_aside.iter().for_each(|variable| log::info!("{variable}"));

@@ -2,16 +2,13 @@
 
 use std::process::ExitCode;
 
-use chatroom::arguments::Parsed;
+use chatroom::arguments::client::{Arguments, PROGRAM};
+use chatroom::arguments::{self, Parsed};
 use chatroom::client::{self, Config};
 use chatroom::problem;
 
-use crate::arguments::{Arguments, PROGRAM};
-
-mod arguments;
-
 fn main() -> ExitCode {
-    match chatroom::arguments::parse::<Arguments>() {
+    match arguments::parse::<Arguments>() {
         Ok(Parsed { arguments, set_aside }) => {
             if let Some(why) = arguments.contradiction() {
                 problem::complain(PROGRAM, format!("{why}; see {PROGRAM} --help"));

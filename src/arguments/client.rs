@@ -1,16 +1,17 @@
-//! What `chatclient` can be told on its command line and in its environment. It makes no use of
-//! `main.rs`, so that what is packaged can be made of it.
+//! What `chatclient` can be told on its command line and in its environment.
 
 use std::path::PathBuf;
 
-use chatroom::arguments::{self, LogLevels, Place};
-use chatroom::client::{self, BellChoice, ColorChoice, Config, Input, OnLoss, WrapChoice};
-use chatroom::protocol::name::Name;
-use chatroom::protocol::{DEFAULT_ADDRESS, DEFAULT_PORT};
 use clap::{Parser, ValueEnum, ValueHint};
 use log::LevelFilter;
 
-pub(crate) const PROGRAM: &str = "chatclient";
+use super::{self as arguments, LogLevels, Place};
+use crate::client::{self, BellChoice, ColorChoice, Config, Input, OnLoss, WrapChoice};
+use crate::protocol::name::Name;
+use crate::protocol::{DEFAULT_ADDRESS, DEFAULT_PORT};
+
+/// What the program is called.
+pub const PROGRAM: &str = "chatclient";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,7 +32,7 @@ Exit status: 0 a clean end, 1 no connection or a lost one, 2 wrong usage.";
 /// standard input are said, and what the room says goes to standard output.
 #[derive(Debug, Parser)]
 #[command(name = PROGRAM, version, after_help = EXAMPLES)]
-pub(crate) struct Arguments {
+pub struct Arguments {
     /// The server's address or name, also as HOST:PORT
     #[arg(default_value = DEFAULT_ADDRESS, env = "CHATROOM_HOST", hide_env_values = true)]
     #[arg(value_parser = arguments::place, value_hint = ValueHint::Hostname)]
@@ -116,7 +117,8 @@ enum Wrap {
 
 impl Arguments {
     /// What cannot be done, if two arguments do not go together.
-    pub(crate) fn contradiction(&self) -> Option<String> {
+    #[must_use]
+    pub fn contradiction(&self) -> Option<String> {
         let (with_host, port) = (self.host.port?, self.port?);
         // One that stands in the environment is for hosts without a port.
         let is_usual = std::env::var("CHATROOM_PORT").is_ok_and(|usual| usual == port.to_string());

@@ -20,7 +20,7 @@ const AGAIN: &str = "CHATSERVER_BEGAN_AGAIN";
 
 /// Begins the program again, as the same process and with the same arguments, if that is of use and was
 /// not done yet. It is to be called before anything is open or started.
-pub(crate) fn bound() {
+pub fn bound() {
     let is_limited = getrlimit(Resource::As).current.is_some();
     if !is_limited || [HEAPS, SETTINGS, AGAIN].into_iter().any(|it| env::var_os(it).is_some()) {
         return;
