@@ -16,7 +16,7 @@
 //!
 //! When the connection is lost in a terminal, or in a filter that is to come back, the receiver makes
 //! the next (`reconnect`). What we are to the server over all connections, its session and the lines
-//! that it has not confirmed, is in `standing` and `outbox`, which know no sockets.
+//! that it has not confirmed, is in `session` and `outbox`, which know no sockets.
 //!
 //! Each of them sleeps until there is something for it. Whichever finds that it is over takes the
 //! one way out (`exit`), which restores the terminal and ends the process.
@@ -61,7 +61,7 @@ mod run;
 pub mod screen;
 mod sender;
 mod servers;
-mod standing;
+mod session;
 mod terminal;
 
 pub use colours::ColorChoice;

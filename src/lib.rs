@@ -6,20 +6,43 @@
 //!
 //! # The way of a line
 //!
-//! In the order that a line travels from one member's keyboard to the others' screens:
+//! In the order that a line travels from one member's keyboard to the others' screens. In
+//! [`client`], which connects, reads keys or standard input, and shows or prints what arrives:
 //!
-//! - [`client`]: connects, reads keys or standard input, shows or prints what arrives
-//!   - `client::terminal::input`: a terminal's bytes → keys, pure
-//!   - [`client::editor`]: keys → text and cursor, pure
-//!   - `client::conversation`: the server's lines → what is shown of them, pure
-//!   - [`client::screen`]: the pinned input line and the conversation above it
+//! - `terminal`: raw mode, and the face that all threads share; `terminal::input`: bytes → keys, pure
+//! - `keys`: which key means what; [`client::editor`]: keys → text and cursor, pure
+//! - `chat`: the main thread in a terminal; `filter`: the same in a pipe
+//! - `outbox`: what was entered, until its receipt comes, pure; `sender`: the thread that writes it
+//! - `link`: the way to the server, over all connections; `connection`: one of them; `dial`: how it is
+//!   made; `reconnect`: again
+//! - `session`: what we are to the server, pure; `handshake`: the first words; `clock`: both clocks
+//!
+//! In [`server`], which binds, accepts and shuts down (`accept`, `workers`, `shutdown`):
+//!
+//! - `connection`, `socket`: one client's socket; `admission`, `headroom`, `open_files`: how many there
+//!   may be
+//! - `session`: one client's thread, from its socket to the hub; `account`, `token_bucket`, `arrears`:
+//!   what it may bring
+//! - `hub`: the one lock, and whoever sleeps on it; `hub::permit`, `hub::membership`: what a session holds
+//! - `room`: who is here, under what name, and what is said; `room::resume`: who is lost and resumes
+//! - `transcript`: the one order of events; `batch`: neighbouring ones; `audience`: for whom they are;
+//!   `evicted`: what stays known of those that are gone
+//! - `replay`, `search`: what was said before, shown again
+//! - `broadcaster`: one thread, from the transcript to every socket; `reader`: how far each is;
+//!   `rendering`: what programs get; `waker`: what wakes it
+//! - `figures`, `status`, `health`, `controls`: what an operator asks for; `system`: what threads take from
+//!   the operating system, with a model of it for `interleavings`
+//!
+//! And in the client again:
+//!
+//! - `receiver`: the thread that reads; `output`: where it shows what has come
+//! - `conversation`: the server's lines → what is shown of them, pure; `colours`; `paragraph`: → rows
+//! - [`client::screen`]: the input row and the conversation above it; `row`, `prompt`: the input row
+//! - `history`, `servers`: what is kept across runs; `exit`: the one way out
+//!
+//! What both share:
+//!
 //! - [`protocol`]: the wire, pure: bytes → lines → safe text → requests, and the server's lines
-//! - [`server`]: binds, accepts, shuts down
-//!   - `session`: one client's thread, from its socket to the hub
-//!   - `hub`: the one lock, and whoever sleeps on it; `hub::membership`: what one member does
-//!   - `room`: who is here, under what name, and what is said; `room::resume`: who is lost and resumes
-//!   - `transcript`: the one order of events; `batch`: neighbouring ones; `index`: for whom they are
-//!   - `broadcaster`: one thread, from the transcript to every socket; `reader`: how far each is
 //! - [`arguments`], [`logging`], [`problem`]: what both programs share of their command lines, their
 //!   logs, and one line for what went wrong; `private_file`: of their files; `signals`: of what the
 //!   system tells them; `keepalive`: of their connections

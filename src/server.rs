@@ -20,29 +20,28 @@ mod accept;
 mod account;
 mod addresses;
 mod admission;
-mod allowance;
 mod arrears;
+mod audience;
 mod batch;
 mod broadcaster;
 mod config;
 mod connection;
 mod controls;
+mod evicted;
 mod figures;
-#[cfg(all(test, shuttle))]
-mod hand_over;
 mod headroom;
 pub mod health;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub mod heaps;
 mod hub;
-mod index;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 mod kinds;
 #[cfg(unix)]
 mod open_files;
-mod outline;
 mod reader;
-mod recall;
 mod rendering;
+mod replay;
 mod room;
 pub mod search;
 mod session;
@@ -50,6 +49,7 @@ mod shutdown;
 mod socket;
 mod status;
 mod system;
+mod token_bucket;
 mod transcript;
 mod waker;
 mod workers;

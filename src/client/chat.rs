@@ -153,13 +153,13 @@ impl Keyboard<'_> {
 
     fn read_and_repaint(&mut self) -> Result<ControlFlow<()>, ExitReason> {
         let mut bell = Bell::Silent;
-        let mut patience = None;
+        let mut timeout = None;
         for _ in 0..EVENTS_A_REPAINT {
-            let Some(event) = self.events.next(patience).map_err(broken)? else { break };
+            let Some(event) = self.events.next(timeout).map_err(broken)? else { break };
             if self.handle(event, &mut bell)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
-            patience = Some(MORE_KEYS);
+            timeout = Some(MORE_KEYS);
         }
         self.terminal.edit(&self.editor, bell)?;
         Ok(ControlFlow::Continue(()))

@@ -207,7 +207,7 @@ impl Conversation {
         self.tell(&format!("-- {text}"), at, shown);
     }
 
-    /// To be told when the terminal says whether anybody is looking.
+    /// Called when the terminal says whether anybody is looking.
     pub(super) fn focus(&mut self, focus: Focus) {
         self.unread.focus(focus);
     }

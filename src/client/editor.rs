@@ -9,14 +9,14 @@ use std::ops::Range;
 use crate::protocol::request::saying;
 use crate::protocol::text::{is_blank, make_safe};
 use buffer::Buffer;
-use recall::{Recall, Search};
+use input_history::{InputHistory, Search};
 use undo::{Kind, Undo};
 
 pub use key::{Direction, Key};
 
 mod buffer;
+pub(super) mod input_history;
 mod key;
-pub(super) mod recall;
 mod undo;
 
 /// How many bytes can be written at all: a book. More would only be a mistake.
@@ -90,7 +90,7 @@ pub struct Editor {
     buffer: Buffer,
     /// How many bytes a line may have.
     limit: usize,
-    recall: Recall,
+    input_history: InputHistory,
     undo: Undo,
     /// What was cut last.
     cut: String,
@@ -133,7 +133,7 @@ impl Editor {
         Editor {
             buffer: Buffer::default(),
             limit,
-            recall: Recall::of(sent),
+            input_history: InputHistory::of(sent),
             undo: Undo::default(),
             cut: String::new(),
             last_cut: None,
@@ -266,10 +266,10 @@ impl Editor {
     fn search(&mut self, mut search: Search, key: Key) -> Outcome {
         match key {
             Key::Char(c) if !c.is_control() => {
-                search.extend(c, &self.recall, &mut self.buffer);
+                search.extend(c, &self.input_history, &mut self.buffer);
             }
-            Key::Backspace => search.shorten(&self.recall, &mut self.buffer),
-            Key::Search => search.older(&self.recall, &mut self.buffer),
+            Key::Backspace => search.shorten(&self.input_history, &mut self.buffer),
+            Key::Search => search.older(&self.input_history, &mut self.buffer),
             Key::Complete(_) => {}
             Key::Escape | Key::Cancel => {
                 search.give_up(&mut self.buffer);
@@ -290,7 +290,7 @@ impl Editor {
 
     /// What was found is the text from now on, and there is nothing in it to take back.
     fn accept(&mut self, search: Search) {
-        search.accept(&mut self.recall);
+        search.accept(&mut self.input_history);
         self.undo = Undo::default();
     }
 
@@ -313,7 +313,7 @@ impl Editor {
             return Outcome::Quit;
         }
         let given_up = self.buffer.text.clone();
-        self.recall.add(&given_up);
+        self.input_history.add(&given_up);
         self.change(0..given_up.len(), "", Kind::Whole);
         self.mode = Mode::Leaving;
         Outcome::GivenUp(given_up)
@@ -359,9 +359,11 @@ impl Editor {
             }
             Key::Undo => return full_unless(self.undo.undo(&mut self.buffer)),
             Key::Redo => return full_unless(self.undo.redo(&mut self.buffer)),
-            Key::Up => return self.go(Recall::back),
-            Key::Down => return self.go(Recall::forward),
-            Key::Search => self.mode = Mode::Searching(Search::new(&self.recall, &self.buffer)),
+            Key::Up => return self.go(InputHistory::back),
+            Key::Down => return self.go(InputHistory::forward),
+            Key::Search => {
+                self.mode = Mode::Searching(Search::new(&self.input_history, &self.buffer));
+            }
             Key::Complete(direction) => return Outcome::Complete(direction),
             Key::Cancel => return self.cancel(),
             Key::Escape | Key::Repaint | Key::Suspend => return self.edit_nothing(key),
@@ -369,8 +371,8 @@ impl Editor {
         Outcome::Edited
     }
 
-    fn go(&mut self, step: fn(&mut Recall, &mut Buffer) -> bool) -> Outcome {
-        let gone = step(&mut self.recall, &mut self.buffer);
+    fn go(&mut self, step: fn(&mut InputHistory, &mut Buffer) -> bool) -> Outcome {
+        let gone = step(&mut self.input_history, &mut self.buffer);
         if gone {
             self.undo = Undo::default();
         }
@@ -419,7 +421,7 @@ impl Editor {
     fn send(&mut self) -> Outcome {
         let lines: Vec<String> = self.lines().map(str::to_owned).collect();
         let are_text = self.is_text();
-        self.recall.add(&lines.join("\n"));
+        self.input_history.add(&lines.join("\n"));
         self.buffer = Buffer::default();
         self.undo = Undo::default();
         if lines.is_empty() {

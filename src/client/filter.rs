@@ -7,6 +7,7 @@
 //! large as they come. Memory stays bounded however much there is. Standard output gets the received
 //! lines and nothing else; errors go to standard error, and make the exit status 1.
 
+use crate::protocol::tag::Format;
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -23,7 +24,7 @@ use super::connection::Connection;
 use super::conversation::{Conversation, Medium, Moment, Shown};
 use super::exit::{complain, wait_for_the_end};
 use super::exit_reason::ExitReason;
-use super::handshake::{Form, Server};
+use super::handshake::Server;
 use super::link::{Link, is_quit};
 use super::mutex::lock;
 use super::output::{Output, Presence, Reader, Received};
@@ -198,15 +199,15 @@ fn begin(run: &Run<'_, Filter>, on_loss: OnLoss) -> Result<Server, ExitReason> {
     if run.config.input == Input::Unread {
         wait_for_the_end();
     }
-    let (connection, form) = run.link.wait_for_greeting();
+    let (connection, format) = run.link.wait_for_greeting();
     let server = run.link.server_as_known();
-    match form {
-        Form::Tagged => return send_lines(run, on_loss).map(|()| Server::Ours),
+    match format {
+        Format::Tagged => return send_lines(run, on_loss).map(|()| Server::Ours),
         // One that has not said a word yet may still turn out to be ours.
-        Form::Plain if server == Server::Ours || !run.link.has_heard() => {
+        Format::Plain if server == Server::Ours || !run.link.has_heard() => {
             send_plain_lines(run, &connection)?;
         }
-        Form::Plain => send_bytes(run, &connection)?,
+        Format::Plain => send_bytes(run, &connection)?,
     }
     run.link.close_our_side().map_err(ExitReason::Failed)?;
     Ok(server)

@@ -13,16 +13,16 @@ use super::config::WrapChoice;
 use super::conversation::{Action, Conversation, Medium, Moment, Shown};
 use super::echo::echo;
 use super::editor::{Direction, Editor, Key, Outcome, Submission};
-use super::handshake::{Form, Progress, Server};
+use super::handshake::{Progress, Server};
 use super::outbox::Asker;
 use super::prompt::{Prompt, State};
 use super::row::{Row, View};
 use super::screen::{Screen, Size};
-use super::standing::Standing;
+use super::session::ClientSession;
 pub use super::terminal::fuzzing::input as from_terminal;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::name::Name;
-use crate::protocol::tag::Millis;
+use crate::protocol::tag::{Format, Millis};
 use crate::protocol::telnet::{Decoder, Piece};
 use crate::protocol::text::{is_blank, make_safe};
 use crate::safety::assert_safe;
@@ -75,7 +75,7 @@ pub fn from_server(data: &[u8]) {
 
 /// A client in a terminal.
 struct Client {
-    standing: Standing,
+    session: ClientSession,
     telnet: Decoder,
     splitter: LineSplitter,
     plain: Conversation,
@@ -93,7 +93,7 @@ impl Client {
         let mut screen = Screen::new(Vec::new(), size, WrapChoice::Words);
         screen.begin(size).expect("a Vec takes all");
         Client {
-            standing: Standing::new(Name::parse("alice").ok()),
+            session: ClientSession::new(Name::parse("alice").ok()),
             telnet: Decoder::default(),
             splitter: LineSplitter::new(MAX_LINE),
             plain: Conversation::new(Colours::None, Medium::Screen),
@@ -138,9 +138,9 @@ impl Client {
     /// As the receiver does it.
     fn finish(&mut self) {
         let last = self.splitter.finish().map(<[u8]>::to_vec);
-        let resuming = self.standing.handshake.progress() == Progress::Resuming;
+        let resuming = self.session.handshake.progress() == Progress::Resuming;
         if let Some(last) = last
-            && self.standing.form() == Form::Plain
+            && self.session.format() == Format::Plain
             && !resuming
         {
             self.hear(&last);
@@ -149,14 +149,14 @@ impl Client {
 
     fn hear(&mut self, line: &[u8]) {
         let line = make_safe(line);
-        let heard = self.standing.hear(&line, Instant::now(), NOW);
+        let heard = self.session.hear(&line, Instant::now(), NOW);
         for ask in &heard.asks {
             assert_safe(ask);
             assert!(ask.starts_with('/') && ask.len() < MAX_LINE, "{ask:?}");
             self.told += &format!("({ask})\n");
         }
         self.told += &format!("{:?}", heard.news);
-        let server = self.standing.handshake.server().unwrap_or(Server::Foreign);
+        let server = self.session.handshake.server().unwrap_or(Server::Foreign);
         if let Some(line) = heard.line {
             let at = self.moment().of(line.at);
             self.show(|conversation, shown| conversation.receive(&line.text, server, at, shown));
@@ -171,7 +171,7 @@ impl Client {
     fn enter(&mut self) {
         let line = ENTERED[self.entered % ENTERED.len()];
         self.entered += 1;
-        self.standing.outbox.enter(line.into(), Asker::User, Instant::now());
+        self.session.outbox.enter(line.into(), Asker::User, Instant::now());
         let (server, at) = (Server::Ours, self.moment());
         if let Some(own) = echo(server, self.plain.name(), line) {
             self.show(|conversation, shown| conversation.own(&own, at, shown));
@@ -181,17 +181,17 @@ impl Client {
 
     /// Once it is clear what the server is, what was entered is written to it.
     fn write(&mut self) {
-        if let Progress::Done(server) = self.standing.handshake.progress() {
-            while self.standing.outbox.has_unwritten() {
-                self.told += &format!("{:?}\n", self.standing.outbox.next_batch(server));
+        if let Progress::Done(server) = self.session.handshake.progress() {
+            while self.session.outbox.has_unwritten() {
+                self.told += &format!("{:?}\n", self.session.outbox.next_batch(server));
             }
         }
     }
 
     fn come_back(&mut self) {
         self.finish();
-        self.standing.lose();
-        self.standing.begin_again(Instant::now());
+        self.session.lose();
+        self.session.begin_again(Instant::now());
         self.telnet = Decoder::default();
         self.splitter = LineSplitter::new(MAX_LINE);
     }

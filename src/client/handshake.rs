@@ -12,7 +12,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::protocol::name::{BadName, MAX_CHARACTERS, Name};
 use crate::protocol::reply::{self, Refusal};
 use crate::protocol::request::Command;
-use crate::protocol::tag::{Body, Seq, Token};
+use crate::protocol::tag::{Body, Format, Seq, Token};
 
 /// The last number that is put after a name that is taken. Somebody who is here nine times does
 /// not mind being a guest.
@@ -25,15 +25,6 @@ pub(super) enum Server {
     Ours,
     /// It does not, so it knows neither names nor commands.
     Foreign,
-}
-
-/// How a line has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// As everyone gets it.
-    Plain,
-    /// With its number and its time, as a program gets it.
-    Tagged,
 }
 
 /// What the server needs to know us again.
@@ -146,14 +137,14 @@ impl Handshake {
     }
 
     /// Takes the server's next line, without its tag.
-    pub(super) fn receive(&mut self, body: Body<'_>, form: Form) -> Reaction {
+    pub(super) fn receive(&mut self, body: Body<'_>, format: Format) -> Reaction {
         match (&self.stage, body) {
             (Stage::Banner | Stage::Silence, Body::Line(line)) => self.meet(line),
             (Stage::Resuming, Body::Resumed(lines)) => {
                 self.stage = Stage::Done(Server::Ours);
                 Reaction { interest: Interest::Hidden, asks: vec![], turn: Turn::Resumed(lines) }
             }
-            (Stage::Resuming, Body::Line(line)) => self.hear_whether_resumed(line, form),
+            (Stage::Resuming, Body::Line(line)) => self.hear_whether_resumed(line, format),
             (Stage::Asking(name, _), Body::Nick(nick)) if nick == name.as_str() => {
                 self.settle(Server::Ours)
             }
@@ -161,10 +152,10 @@ impl Handshake {
                 self.is_guest = true;
                 Reaction::of(Interest::Shown)
             }
-            (Stage::Asking(..), Body::Line(line)) => self.hear_whether_named(line, form),
+            (Stage::Asking(..), Body::Line(line)) => self.hear_whether_named(line, format),
             (Stage::Unnamed, Body::Nick(_)) => self.settle(Server::Ours),
             // Our name in the plain form may be one that we were given before the server heard from us.
-            (Stage::Unnamed, Body::Line(line)) if form == Form::Plain && refuses_tags(line) => {
+            (Stage::Unnamed, Body::Line(line)) if format == Format::Plain && refuses_tags(line) => {
                 self.stage = Stage::Done(Server::Ours);
                 Reaction::of(Interest::Hidden)
             }
@@ -246,28 +237,28 @@ impl Handshake {
     /// A server that gives us a name after it has heard of the tagged form has not taken up our
     /// session, whatever it says. One that is far away has made us a guest before it heard from us;
     /// what it tells the guest, it tells us again when it knows us.
-    fn hear_whether_resumed(&mut self, line: &str, form: Form) -> Reaction {
-        let is_named = form == Form::Tagged && reply::your_name(line).is_some();
+    fn hear_whether_resumed(&mut self, line: &str, format: Format) -> Reaction {
+        let is_named = format == Format::Tagged && reply::your_name(line).is_some();
         if reply::is_resume_refusal(line) || is_named {
             let asks = self.ask_for_name().into_iter().collect();
             return Reaction { interest: interest_after_tags(line), asks, turn: Turn::Anew };
         }
-        match form {
-            Form::Plain => Reaction::of(Interest::Hidden),
-            Form::Tagged => Reaction::of(interest_after_tags(line)),
+        match format {
+            Format::Plain => Reaction::of(Interest::Hidden),
+            Format::Tagged => Reaction::of(interest_after_tags(line)),
         }
     }
 
-    fn hear_whether_named(&mut self, line: &str, form: Form) -> Reaction {
+    fn hear_whether_named(&mut self, line: &str, format: Format) -> Reaction {
         let Stage::Asking(name, attempt) = &self.stage else {
             return Reaction::of(Interest::Shown);
         };
         if line == Refusal::NameTaken(name).to_string() {
-            self.ask_again(attempt + 1, form)
-        } else if form == Form::Plain && reply::your_name(line) == Some(name.as_str()) {
+            self.ask_again(attempt + 1, format)
+        } else if format == Format::Plain && reply::your_name(line) == Some(name.as_str()) {
             self.settle(Server::Ours)
         } else if line.starts_with("!! /nick: ") {
-            self.be_given_a_name(form)
+            self.be_given_a_name(format)
         } else {
             Reaction::of(interest_after_tags(line))
         }
@@ -290,18 +281,18 @@ impl Handshake {
     }
 
     /// We ask no more. In the tagged form there may be no name yet, and one comes.
-    fn be_given_a_name(&mut self, form: Form) -> Reaction {
-        self.stage = match form {
-            Form::Tagged if !self.is_guest => Stage::Unnamed,
-            Form::Plain | Form::Tagged => Stage::Done(Server::Ours),
+    fn be_given_a_name(&mut self, format: Format) -> Reaction {
+        self.stage = match format {
+            Format::Tagged if !self.is_guest => Stage::Unnamed,
+            Format::Plain | Format::Tagged => Stage::Done(Server::Ours),
         };
         Reaction::of(Interest::Shown)
     }
 
-    fn ask_again(&mut self, attempt: usize, form: Form) -> Reaction {
+    fn ask_again(&mut self, attempt: usize, format: Format) -> Reaction {
         let next = self.wanted.as_ref().filter(|_| attempt <= LAST_NUMBER);
         match next.and_then(|name| numbered(name, attempt)) {
-            None => self.be_given_a_name(form),
+            None => self.be_given_a_name(format),
             Some(name) => {
                 let asks = vec![format!("{} {name}", Command::Nick.word())];
                 self.stage = Stage::Asking(name, attempt);
@@ -401,11 +392,11 @@ mod tests {
         let mut handshake = Handshake::new(wanted.map(name), ticket);
         let mut played = Vec::new();
         for line in lines {
-            let (form, body) = match line.strip_prefix("@ ") {
-                Some(body) => (Form::Tagged, Body::parse(body)),
-                None => (Form::Plain, Body::Line(line)),
+            let (format, body) = match line.strip_prefix("@ ") {
+                Some(body) => (Format::Tagged, Body::parse(body)),
+                None => (Format::Plain, Body::Line(line)),
             };
-            let Reaction { interest, asks, turn } = handshake.receive(body, form);
+            let Reaction { interest, asks, turn } = handshake.receive(body, format);
             let mut told = match interest {
                 Interest::Shown => line.to_string(),
                 Interest::Hidden => format!("({line})"),
@@ -626,10 +617,10 @@ mod tests {
     fn the_name_that_we_had_is_asked_for_before_the_one_that_was_wanted() {
         let asks = |called: &str, taken: &[&str]| {
             let mut handshake = Handshake::again(Some(name("alice")), Some(called), None);
-            let mut asks = handshake.receive(Body::Line(BANNER), Form::Plain).asks;
+            let mut asks = handshake.receive(Body::Line(BANNER), Format::Plain).asks;
             for taken in taken {
                 let line = Refusal::NameTaken(&name(taken)).to_string();
-                asks.extend(handshake.receive(Body::Line(&line), Form::Tagged).asks);
+                asks.extend(handshake.receive(Body::Line(&line), Format::Tagged).asks);
             }
             asks.split_off(1)
         };
@@ -649,9 +640,9 @@ mod tests {
         assert_eq!(back.knock(), None);
         assert!(back.expects_banner());
         let hidden = Reaction::of(Interest::Hidden);
-        assert_eq!(back.receive(Body::Line(BANNER), Form::Plain), hidden);
+        assert_eq!(back.receive(Body::Line(BANNER), Format::Plain), hidden);
         assert_eq!(back.progress(), Progress::Resuming);
-        assert_eq!(back.receive(Body::Resumed(3), Form::Tagged).turn, Turn::Resumed(3));
+        assert_eq!(back.receive(Body::Resumed(3), Format::Tagged).turn, Turn::Resumed(3));
     }
 
     #[test]
@@ -671,12 +662,12 @@ mod tests {
         assert_eq!(handshake.server(), Some(Server::Foreign));
         assert!(handshake.expects_banner());
         // Late, but ours all the same. It is asked for nothing any more.
-        assert_eq!(handshake.receive(Body::Line(BANNER), Form::Plain), shown());
+        assert_eq!(handshake.receive(Body::Line(BANNER), Format::Plain), shown());
         assert_eq!(handshake.server(), Some(Server::Ours));
         let mut handshake = Handshake::new(Some(name("alice")), None);
         handshake.give_up();
-        assert_eq!(handshake.receive(Body::Line("Welcome to chatroom"), Form::Plain), shown());
-        assert_eq!(handshake.receive(Body::Line(BANNER), Form::Plain), shown());
+        assert_eq!(handshake.receive(Body::Line("Welcome to chatroom"), Format::Plain), shown());
+        assert_eq!(handshake.receive(Body::Line(BANNER), Format::Plain), shown());
         assert_eq!(handshake.server(), Some(Server::Foreign));
         let (_, mut handshake) = play(Some("alice"), None, &[BANNER]);
         handshake.give_up();

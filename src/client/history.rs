@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::editor::recall::{MOST, is_memorable};
+use super::editor::input_history::{MOST, is_memorable};
 use crate::private_file::{self, Takes};
 use crate::protocol::text::make_safe;
 

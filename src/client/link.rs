@@ -5,6 +5,7 @@
 //! over; before that the receiver, to say them. In a filter whose server has not our tagged form,
 //! the main thread is the sender.
 
+use crate::protocol::tag::Format;
 use std::io;
 use std::net::Shutdown;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,9 +16,9 @@ use log::info;
 use super::clock;
 use super::connection::Connection;
 use super::exit_reason::ExitReason;
-use super::handshake::{Form, Progress, Server};
+use super::handshake::{Progress, Server};
 use super::mutex::lock;
-use super::standing::{Heard, News, Standing};
+use super::session::{ClientSession, Heard, News};
 use crate::problem::{Lost, Problem};
 use crate::protocol::name::Name;
 use crate::protocol::reply;
@@ -51,7 +52,7 @@ struct State {
     away: bool,
     /// And it was tried to get another.
     unreachable: bool,
-    standing: Standing,
+    session: ClientSession,
     /// How far the handshake is as far as the user has been shown: what is sent then is shown after
     /// the server's lines, and under the right name.
     progress: Progress,
@@ -113,7 +114,7 @@ impl Link {
             connection: Connection::open(host, port, tell)?,
             away: false,
             unreachable: false,
-            standing: Standing::new(name),
+            session: ClientSession::new(name),
             progress: Progress::Nowhere,
             parting: Parting::Staying,
             heard_at: None,
@@ -139,7 +140,7 @@ impl Link {
         // So that it is known how much of it was written.
         let is_writing = |state: &mut State| state.writing;
         let waited = self.changed.wait_while(state, is_writing);
-        waited.unwrap_or_else(PoisonError::into_inner).standing.lose();
+        waited.unwrap_or_else(PoisonError::into_inner).session.lose();
     }
 
     /// Connects again, and begins the handshake anew, with the name and the session that we had.
@@ -153,8 +154,8 @@ impl Link {
             self.changed.notify_all();
         })?;
         let mut state = self.state();
-        state.standing.begin_again(Instant::now());
-        state.progress = state.standing.handshake.progress();
+        state.session.begin_again(Instant::now());
+        state.progress = state.session.handshake.progress();
         state.connection = connection;
         (state.heard_at, state.turned_away, state.given_up) = (None, None, false);
         (state.away, state.unreachable) = (false, false);
@@ -170,7 +171,7 @@ impl Link {
     /// Whether there is no connection, or none over which the server has shown that it knows us.
     pub(super) fn is_away(&self) -> bool {
         let state = self.state();
-        state.away || state.standing.handshake.progress() == Progress::Resuming
+        state.away || state.session.handshake.progress() == Progress::Resuming
     }
 
     /// Takes a line from the server, and says the first words as far as it is time to.
@@ -180,15 +181,15 @@ impl Link {
     /// The server does not let us in, or it knows us no more after we said that we leave.
     pub(super) fn hear<'a>(&self, line: &'a str) -> Result<Heard<'a>, ExitReason> {
         let mut state = self.state();
-        if reply::is_room_full(line) && state.standing.handshake.expects_banner() {
+        if reply::is_room_full(line) && state.session.handshake.expects_banner() {
             state.turned_away = Some(reply::words(line).to_owned());
-            let Some(asks) = state.standing.handshake.knock() else {
+            let Some(asks) = state.session.handshake.knock() else {
                 return Err(state.refused());
             };
             state.connection.ask(&asks);
             return Ok(Heard::default());
         }
-        let heard = state.standing.hear(line, Instant::now(), clock::now());
+        let heard = state.session.hear(line, Instant::now(), clock::now());
         if heard.news.contains(&News::TooLate) {
             return Err(ExitReason::Clean);
         }
@@ -203,13 +204,13 @@ impl Link {
 
     /// How far the first words have come, whether or not the user has been shown them.
     pub(super) fn progress(&self) -> Progress {
-        self.state().standing.handshake.progress()
+        self.state().session.handshake.progress()
     }
 
-    /// To be told when what was [heard](Link::hear) has been shown.
-    pub(super) fn have_shown(&self) {
+    /// Called when what was [heard](Link::hear) has been shown.
+    pub(super) fn mark_shown(&self) {
         let mut state = self.state();
-        let progress = state.standing.handshake.progress();
+        let progress = state.session.handshake.progress();
         if progress != state.progress {
             state.progress = progress;
             self.changed.notify_all();
@@ -219,9 +220,9 @@ impl Link {
     /// Waits until there is a connection and it is clear what the server is and by what name it
     /// knows us, or it has been silent for too long. Until then nothing of the user's may be sent.
     /// The second value is how lines come over that connection.
-    pub(super) fn wait_for_greeting(&self) -> (Arc<Connection>, Form) {
+    pub(super) fn wait_for_greeting(&self) -> (Arc<Connection>, Format) {
         let state = self.greeted(self.state());
-        (Arc::clone(&state.connection), state.standing.form())
+        (Arc::clone(&state.connection), state.session.format())
     }
 
     fn greeted<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
@@ -239,8 +240,8 @@ impl Link {
             let timed_out;
             (state, timed_out) = waited.unwrap_or_else(PoisonError::into_inner);
             if timed_out.timed_out() && !state.away {
-                state.standing.handshake.give_up();
-                state.progress = state.standing.handshake.progress();
+                state.session.handshake.give_up();
+                state.progress = state.session.handshake.progress();
             }
         }
     }
@@ -257,12 +258,12 @@ impl Link {
     }
 
     /// How lines come from it.
-    pub(super) fn form(&self) -> Form {
-        self.state().standing.form()
+    pub(super) fn format(&self) -> Format {
+        self.state().session.format()
     }
 
-    /// To be told when something has come from the server, be it no whole line.
-    pub(super) fn have_heard(&self) {
+    /// Called when something has come from the server, be it no whole line.
+    pub(super) fn mark_heard(&self) {
         self.state().heard_at = Some(Instant::now());
     }
 
@@ -284,7 +285,7 @@ impl Link {
 
     /// What kind of server it is, once that is clear.
     pub(super) fn server(&self) -> Option<Server> {
-        self.state().standing.handshake.server()
+        self.state().session.handshake.server()
     }
 
     /// To be told before a line is sent that is not in the outbox: after `/quit`, the server will
@@ -332,7 +333,7 @@ impl Link {
         let state = self.state();
         let timed_out = || Lost::Broken(io::ErrorKind::TimedOut.into());
         let lost = if state.given_up { timed_out() } else { lost };
-        if state.standing.handshake.expects_banner() && state.turned_away.is_some() {
+        if state.session.handshake.expects_banner() && state.turned_away.is_some() {
             return state.refused();
         }
         match (state.parting, lost) {
@@ -350,13 +351,13 @@ impl Link {
 
     /// Whether the session can go on over another connection.
     pub(super) fn is_resumable(&self) -> bool {
-        self.state().standing.is_resumable()
+        self.state().session.is_resumable()
     }
 
     /// Whether the session has gone on over the present connection, and something new has come of
     /// it.
     pub(super) fn has_got_further(&self) -> bool {
-        self.state().standing.has_got_further()
+        self.state().session.has_got_further()
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {

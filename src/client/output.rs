@@ -27,11 +27,11 @@ pub(super) trait Output: Send + Sync {
     /// of the output held, so never from within the output.
     fn notice(&self, text: &str);
 
-    /// To be told of each error from a server of ours, before it is shown, with the line of the
+    /// Called for each error from a server of ours, before it is shown, with the line of the
     /// user's that it refuses, if that is known.
     fn on_refusal(&self, _error: &str, _refused: Option<&[u8]>) {}
 
-    /// To be told that so many more of the user's lines were refused.
+    /// Called when so many more of the user's lines were refused.
     fn mark_refused(&self, _lines: usize) {}
 
     /// How many of the user's lines were refused, where somebody has to know that in the end.

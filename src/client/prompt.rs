@@ -73,7 +73,7 @@ impl Prompt {
 
     /// The prompt as it is where there is room for all of it.
     pub(super) fn whole(&self) -> String {
-        self.forms.first().map_or_else(String::new, |form| shown(form) + END)
+        self.forms.first().map_or_else(String::new, |format| shown(format) + END)
     }
 
     /// The longest form that leaves enough of so many columns for the text, or as much as there is room
@@ -81,21 +81,21 @@ impl Prompt {
     pub(super) fn within(&self, columns: usize) -> String {
         let most = (columns / 2).max(columns.saturating_sub(ENOUGH));
         let Some(room) = most.checked_sub(END.len()) else { return String::new() };
-        let fits = |form: &&String| width(form) <= room;
-        let form = self.forms.iter().find(fits).or(self.forms.last());
-        form.map_or_else(String::new, |form| shown(head(form, room)) + END)
+        let fits = |format: &&String| width(format) <= room;
+        let format = self.forms.iter().find(fits).or(self.forms.last());
+        format.map_or_else(String::new, |format| shown(head(format, room)) + END)
     }
 }
 
 impl From<&str> for Prompt {
-    fn from(form: &str) -> Prompt {
-        Prompt { forms: vec![form.to_owned()] }
+    fn from(format: &str) -> Prompt {
+        Prompt { forms: vec![format.to_owned()] }
     }
 }
 
 impl State {
     fn forms(self) -> Vec<String> {
-        let forms = |forms: &[&str]| forms.iter().map(|form| (*form).to_owned()).collect();
+        let forms = |forms: &[&str]| forms.iter().map(|format| (*format).to_owned()).collect();
         match self {
             State::Ready => Vec::new(),
             State::Reconnecting => forms(&["reconnecting", "offline"]),

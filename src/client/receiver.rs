@@ -13,15 +13,15 @@ use log::{debug, info, warn};
 use super::config::OnLoss;
 use super::connection::Connection;
 use super::exit_reason::ExitReason;
-use super::handshake::{Form, Progress, Server};
+use super::handshake::{Progress, Server};
 use super::link::Link;
 use super::output::{Output, Presence, Reader, Received};
 use super::reconnect::Comeback;
 use super::sender::for_log;
-use super::standing::News;
+use super::session::News;
 use crate::problem::{Lost, Problem};
 use crate::protocol::lines::{Line, LineSplitter};
-use crate::protocol::tag::Millis;
+use crate::protocol::tag::{Format, Millis};
 use crate::protocol::telnet::{Decoder, Piece};
 use crate::protocol::{GRACE, reply, text};
 
@@ -233,7 +233,7 @@ impl<'a> Receiver<'a> {
 
     fn take(&mut self, mut chunk: &[u8]) -> Result<(), ExitReason> {
         debug!("{} bytes have arrived", chunk.len());
-        self.link.have_heard();
+        self.link.mark_heard();
         let mut taken = Ok(());
         while taken.is_ok()
             && let Some(piece) = self.telnet.next(&mut chunk)
@@ -272,7 +272,7 @@ impl<'a> Receiver<'a> {
         let is_among_first_words =
             matches!(self.link.progress(), Progress::Resuming | Progress::Asking);
         if let Some(line) = last
-            && self.link.form() == Form::Plain
+            && self.link.format() == Format::Plain
             && !is_among_first_words
         {
             self.read_line(&line)?;
@@ -397,7 +397,7 @@ impl<'a> Receiver<'a> {
             self.output.show(&self.received)?;
             self.received.clear();
         }
-        self.link.have_shown();
+        self.link.mark_shown();
         if self.catching_up && self.roll_call == RollCall::Done {
             self.catching_up = false;
             self.link.catch_up();

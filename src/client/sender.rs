@@ -10,7 +10,7 @@ use std::sync::Arc;
 use log::{info, warn};
 
 use super::connection::Connection;
-use super::editor::recall::is_secret;
+use super::editor::input_history::is_secret;
 use super::exit::wait_for_the_end;
 use super::exit_reason::ExitReason;
 use super::handshake::Server;

@@ -176,12 +176,12 @@ impl Terminal {
         usize::from(self.face().screen.size().columns)
     }
 
-    /// To be told when the window gains or loses the focus.
+    /// Called when the window gains or loses the focus.
     pub(super) fn focus(&self, focus: Focus) {
         self.face().conversation.focus(focus);
     }
 
-    /// To be told when a paste has begun that does not end, and when it has.
+    /// Called when a paste has begun that does not end, and when it has.
     pub(super) fn set_pasting(&self, is_pasting: bool) {
         self.face().is_pasting = is_pasting;
     }
@@ -196,7 +196,7 @@ impl Terminal {
         self.face().screen.pin().map_err(broken)
     }
 
-    /// To be told when the terminal has got another size, before [`resize`](Terminal::resize).
+    /// Called when the terminal has got another size, before [`resize`](Terminal::resize).
     pub(super) fn hold(&self) {
         self.face().screen.hold();
     }

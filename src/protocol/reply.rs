@@ -59,7 +59,7 @@ pub enum Notice<'a> {
     /// Someone came.
     Joined(&'a Name),
     /// Someone went.
-    Left(&'a Name, Departure<'a>),
+    Left(&'a Name, LeaveReason<'a>),
     /// So many came and went, more than are told one by one.
     CameAndWent {
         /// How many joined.
@@ -123,7 +123,7 @@ pub enum Missing {
 
 /// How someone left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Departure<'a> {
+pub enum LeaveReason<'a> {
     /// The client's input ended, or it said `/quit`, perhaps with a farewell.
     Quit(&'a str),
     /// The connection broke.
@@ -145,14 +145,14 @@ impl fmt::Display for Notice<'_> {
             }
             Notice::YouAreNow(name) => write!(f, "-- you are now {name}"),
             Notice::Joined(name) => write!(f, "-- {name} joined"),
-            Notice::Left(name, Departure::Quit("")) => write!(f, "-- {name} left"),
-            Notice::Left(name, Departure::Quit(farewell)) => {
+            Notice::Left(name, LeaveReason::Quit("")) => write!(f, "-- {name} left"),
+            Notice::Left(name, LeaveReason::Quit(farewell)) => {
                 write!(f, "-- {name} left: {farewell}")
             }
-            Notice::Left(name, Departure::ConnectionLost) => {
+            Notice::Left(name, LeaveReason::ConnectionLost) => {
                 write!(f, "-- {name} left (connection lost)")
             }
-            Notice::Left(name, Departure::TooSlow) => {
+            Notice::Left(name, LeaveReason::TooSlow) => {
                 write!(f, "-- {name} was too slow and was dropped")
             }
             // Never just `38 left`: somebody may be called 38.
@@ -483,10 +483,10 @@ mod tests {
             (&you_are(3, 3), "-- you are alice, with 3 others here, 3 of them away"),
             (&Notice::YouAreNow(bob), "-- you are now bob"),
             (&Notice::Joined(alice), "-- alice joined"),
-            (&Notice::Left(alice, Departure::Quit("")), "-- alice left"),
-            (&Notice::Left(alice, Departure::Quit("good night")), "-- alice left: good night"),
-            (&Notice::Left(alice, Departure::ConnectionLost), "-- alice left (connection lost)"),
-            (&Notice::Left(bob, Departure::TooSlow), "-- bob was too slow and was dropped"),
+            (&Notice::Left(alice, LeaveReason::Quit("")), "-- alice left"),
+            (&Notice::Left(alice, LeaveReason::Quit("good night")), "-- alice left: good night"),
+            (&Notice::Left(alice, LeaveReason::ConnectionLost), "-- alice left (connection lost)"),
+            (&Notice::Left(bob, LeaveReason::TooSlow), "-- bob was too slow and was dropped"),
             (&Notice::CameAndWent { joined: 38, left: 35 }, "-- 38 joined, 35 left"),
             (&Notice::CameAndWent { joined: 1, left: 0 }, "-- 1 member joined"),
             (&Notice::CameAndWent { joined: 0, left: 890 }, "-- 890 members left"),

@@ -13,6 +13,15 @@ pub type Seq = u64;
 /// Milliseconds since 1970, by the server's clock.
 pub type Millis = i64;
 
+/// How lines are sent to a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// As everyone gets them.
+    Plain,
+    /// With their numbers and times, and with receipts, as a program gets them.
+    Tagged,
+}
+
 /// What stands before a line, with the blank after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tag {

@@ -33,7 +33,7 @@ pub(super) struct Acceptor {
     proxies: Vec<IpAddr>,
     limits: Limits,
     /// How long a client may take nothing of what it is due.
-    patience: Duration,
+    timeout: Duration,
     /// A thread for each place, and for each who is in the server without one.
     workers: Workers,
     /// How many connections there have been.
@@ -52,7 +52,7 @@ impl Acceptor {
                 rate: config.rate_limit,
                 last_words: config.stall_timeout,
             },
-            patience: config.stall_timeout,
+            timeout: config.stall_timeout,
             workers: Workers::new(config.max_clients + VISITORS + LEAVERS),
             accepted: 0,
             in_trouble: false,
@@ -102,7 +102,7 @@ impl Acceptor {
             };
             self.accepted += 1;
             let id = ConnectionId(self.accepted);
-            match Connection::new(id, stream, peer, self.patience) {
+            match Connection::new(id, stream, peer, self.timeout) {
                 Ok(connection) => return Ok(Some(Arc::new(connection))),
                 // Gone already, most likely: then a socket takes no options.
                 Err(why) => log::debug!(target: TURNED_AWAY, "{peer} was not let in: {why}"),

@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::admission::Origin;
-use super::allowance::Allowance;
 use super::hub::Hub;
 use super::system::instant;
+use super::token_bucket::TokenBucket;
 
 /// An allowance. Dropped, what it has used up counts for the next connections from there.
 #[derive(Debug)]
 pub(super) struct Account {
-    pub(super) allowance: Allowance,
+    pub(super) bucket: TokenBucket,
     /// Where that is remembered.
     hub: Arc<Hub>,
     /// From where the connection is, until that is settled.
@@ -24,7 +24,7 @@ impl Account {
         let (origin, now) = (Origin::of(from), instant());
         let used = hub.arrears_of(origin, now);
         Account {
-            allowance: Allowance::new(rate, used, now),
+            bucket: TokenBucket::new(rate, used, now),
             hub: Arc::clone(hub),
             origin: Some(origin),
         }
@@ -34,7 +34,7 @@ impl Account {
     pub(super) fn settle(&mut self) {
         if let Some(origin) = self.origin.take() {
             let now = instant();
-            let used = self.allowance.used_up(now);
+            let used = self.bucket.used_up(now);
             self.hub.add_arrears(origin, used, now);
         }
     }

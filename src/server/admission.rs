@@ -27,7 +27,7 @@ impl Origin {
 
 /// The places in a room.
 #[derive(Debug)]
-pub(super) struct Seats {
+pub(super) struct Admission {
     most: usize,
     /// 0 is as many as there are.
     most_per_address: usize,
@@ -35,9 +35,9 @@ pub(super) struct Seats {
     by_origin: HashMap<Origin, usize>,
 }
 
-impl Seats {
-    pub(super) fn new(most: usize, most_per_address: usize) -> Seats {
-        Seats { most, most_per_address, taken: 0, by_origin: HashMap::new() }
+impl Admission {
+    pub(super) fn new(most: usize, most_per_address: usize) -> Admission {
+        Admission { most, most_per_address, taken: 0, by_origin: HashMap::new() }
     }
 
     /// Whether anybody has one.
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn one_address_does_not_take_all_places() {
-        let mut seats = Seats::new(4, 2);
+        let mut seats = Admission::new(4, 2);
         let mut take = |address: &str| seats.take(Some(origin(address)));
         assert_eq!(take("192.0.2.1"), Ok(()));
         assert_eq!(take("::ffff:192.0.2.1"), Ok(()));
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_member_takes_its_own_place_over_where_there_is_no_other() {
-        let mut seats = Seats::new(1, 1);
+        let mut seats = Admission::new(1, 1);
         let (before, after) = (Some(origin("192.0.2.1")), Some(origin("192.0.2.2")));
         assert_eq!(seats.take(before), Ok(()));
         seats.take_over(after);
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_proxys_clients_count_for_their_own_addresses() {
-        let mut seats = Seats::new(3, 1);
+        let mut seats = Admission::new(3, 1);
         for _ in 0..3 {
             assert_eq!(seats.take(None), Ok(()));
         }

@@ -37,7 +37,7 @@ impl Arrears {
         debt.map_or(0.0, |debt| debt.lines)
     }
 
-    /// To be told that a connection from there has ended, and had used up so many lines.
+    /// Called when a connection from there has ended, and had used up so many lines.
     pub(super) fn add(&mut self, origin: Origin, lines: f64, now: Instant) {
         if lines < 1.0 {
             return;

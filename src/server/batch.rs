@@ -4,8 +4,8 @@
 use std::fmt::{Display, Write as _};
 use std::ops::Range;
 
-use super::index::{Envelope, Index, MemberId};
-use super::outline::Outline;
+use super::audience::{Envelope, Index, MemberId};
+use super::evicted::Evicted;
 use crate::protocol::tag::{Millis, Seq};
 
 /// Lines one behind the other, each with its newline, numbered from 0.
@@ -104,7 +104,7 @@ pub(crate) struct Batch {
     /// alone, or what is left of them.
     private: usize,
     /// For whom those events were, once they are withdrawn.
-    withdrawn: Option<Outline>,
+    withdrawn: Option<Evicted>,
 }
 
 impl Batch {
@@ -143,7 +143,7 @@ impl Batch {
             lines: Lines::default(),
             moments: self.moments.clone(),
             private: 0,
-            withdrawn: Some(Outline::of_private(&self.index)),
+            withdrawn: Some(Evicted::of_private(&self.index)),
         };
         for (events, is_private) in self.index.privacy() {
             if is_private {
@@ -164,7 +164,7 @@ impl Batch {
     }
 
     /// For whom its private events were, if they were withdrawn.
-    pub(crate) fn withdrawn(&self) -> Option<&Outline> {
+    pub(crate) fn withdrawn(&self) -> Option<&Evicted> {
         self.withdrawn.as_ref()
     }
 
@@ -240,8 +240,8 @@ impl Batch {
     }
 
     /// The numbers of the events that `member` is shown again, newest first.
-    pub(crate) fn recalled_by(&self, member: MemberId) -> impl Iterator<Item = Seq> + use<'_> {
-        self.index.recalled_by(member).map(|event| self.seq(event))
+    pub(crate) fn replayed_to(&self, member: MemberId) -> impl Iterator<Item = Seq> + use<'_> {
+        self.index.replayed_to(member).map(|event| self.seq(event))
     }
 
     /// The line of the event with this number, without its newline.
@@ -262,7 +262,7 @@ impl Batch {
             + self.index.cost()
             + self.lines.cost()
             + self.moments.capacity() * size_of::<Moment>()
-            + self.withdrawn.as_ref().map_or(0, Outline::cost)
+            + self.withdrawn.as_ref().map_or(0, Evicted::cost)
     }
 
     /// From the event with this index on, it was `at`.
@@ -282,14 +282,15 @@ mod tests {
     use proptest::prelude::{any, prop_assert_eq, proptest};
     use proptest::sample::Index;
 
-    use super::super::index::{Audience, Form, Kind, Look, Receipt, Viewer};
+    use super::super::audience::{Audience, Kind, Receipt, Recipient, Rendition};
     use super::*;
+    use crate::protocol::tag::Format;
 
     const A: MemberId = MemberId(1);
     const B: MemberId = MemberId(2);
 
-    fn viewer(member: MemberId, form: Form) -> Viewer {
-        Viewer { member, form, answers_from: 0 }
+    fn recipient(member: MemberId, format: Format) -> Recipient {
+        Recipient { member, format, answers_from: 0 }
     }
 
     fn said(author: MemberId, line: u64) -> Envelope {
@@ -313,43 +314,47 @@ mod tests {
         batch
     }
 
-    fn pieces(viewer: Viewer, range: Range<Seq>) -> Vec<(Range<u32>, Look)> {
+    fn pieces(recipient: Recipient, range: Range<Seq>) -> Vec<(Range<u32>, Rendition)> {
         let batch = batch();
-        batch.index().pieces(viewer, &range).map(|piece| (piece.events, piece.look)).collect()
+        batch
+            .index()
+            .pieces(recipient, &range)
+            .map(|piece| (piece.events, piece.rendition))
+            .collect()
     }
 
     #[test]
     fn an_author_gets_receipts_in_the_tagged_form_alone() {
-        use Look::{Line, Receipt};
+        use Rendition::{Line, Receipt};
         let all = 0..99;
-        assert_eq!(pieces(viewer(A, Form::Plain), all.clone()), [(2..4, Line)]);
+        assert_eq!(pieces(recipient(A, Format::Plain), all.clone()), [(2..4, Line)]);
         assert_eq!(
-            pieces(viewer(A, Form::Tagged), all.clone()),
+            pieces(recipient(A, Format::Tagged), all.clone()),
             [(0..2, Receipt), (2..4, Line), (4..5, Receipt)]
         );
-        assert_eq!(pieces(viewer(B, Form::Tagged), all), [(0..2, Line), (4..5, Line)]);
-        assert_eq!(pieces(viewer(A, Form::Tagged), 11..13), [(1..2, Receipt), (2..3, Line)]);
+        assert_eq!(pieces(recipient(B, Format::Tagged), all), [(0..2, Line), (4..5, Line)]);
+        assert_eq!(pieces(recipient(A, Format::Tagged), 11..13), [(1..2, Receipt), (2..3, Line)]);
     }
 
     #[test]
     fn answers_are_for_the_connection_that_asked() {
-        let resumed = |answers_from| Viewer { answers_from, ..viewer(A, Form::Plain) };
-        assert_eq!(pieces(resumed(13), 0..99), [(2..4, Look::Line)]);
-        assert_eq!(pieces(resumed(14), 0..99), [(2..3, Look::Line)]);
+        let resumed = |answers_from| Recipient { answers_from, ..recipient(A, Format::Plain) };
+        assert_eq!(pieces(resumed(13), 0..99), [(2..4, Rendition::Line)]);
+        assert_eq!(pieces(resumed(14), 0..99), [(2..3, Rendition::Line)]);
     }
 
     #[test]
     fn lines_and_receipts_are_counted() {
         let batch = batch();
         let index = batch.index();
-        let tagged = viewer(A, Form::Tagged);
+        let tagged = recipient(A, Format::Tagged);
         assert_eq!(index.count_lines(tagged, &(0..99)), 2);
-        assert_eq!(index.count_lines(viewer(B, Form::Tagged), &(0..99)), 3);
+        assert_eq!(index.count_lines(recipient(B, Format::Tagged), &(0..99)), 3);
         assert_eq!(index.count_lines(tagged, &(0..13)), 1);
         assert_eq!(index.last_receipt(tagged, &(0..99)), Some((14, 4)));
         assert_eq!(index.last_receipt(tagged, &(0..14)), Some((11, 2)));
         assert_eq!(index.last_receipt(tagged, &(12..14)), None);
-        assert_eq!(index.last_receipt(viewer(B, Form::Tagged), &(0..99)), None);
+        assert_eq!(index.last_receipt(recipient(B, Format::Tagged), &(0..99)), None);
         let lines = (0..5).map(|event| index.receipt(event).map(|receipt| receipt.line.get()));
         assert_eq!(lines.collect::<Vec<_>>(), [Some(1), Some(2), None, None, Some(4)]);
     }

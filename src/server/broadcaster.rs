@@ -43,7 +43,7 @@ const PACE_PART: u64 = 4;
 pub(crate) struct Broadcaster {
     hub: Arc<Hub>,
     /// How long a client may take nothing of what it is due.
-    patience: Duration,
+    timeout: Duration,
     readers: Vec<Reader>,
     /// What those get who get the tagged form.
     renderings: Renderings,
@@ -58,10 +58,10 @@ pub(crate) struct Broadcaster {
 }
 
 impl Broadcaster {
-    pub(crate) fn new(hub: Arc<Hub>, patience: Duration) -> Broadcaster {
+    pub(crate) fn new(hub: Arc<Hub>, timeout: Duration) -> Broadcaster {
         Broadcaster {
             hub,
-            patience,
+            timeout,
             readers: Vec::new(),
             renderings: Renderings::default(),
             turn: 0,
@@ -110,11 +110,11 @@ impl Broadcaster {
         if !news.closing {
             news.gone.iter().for_each(log_expired);
         }
-        let Effects { arrivals, departures, taggings, recalls, asides } = news.effects;
+        let Effects { arrivals, departures, taggings, replays, asides } = news.effects;
         for arrival in arrivals {
             // One who has come back over another connection.
-            let member = arrival.viewer.member;
-            if let Some(before) = self.readers.iter().position(|r| r.viewer.member == member) {
+            let member = arrival.recipient.member;
+            if let Some(before) = self.readers.iter().position(|r| r.recipient.member == member) {
                 self.dismiss(before);
             }
             let connection = arrival.connection.id();
@@ -136,9 +136,9 @@ impl Broadcaster {
                 reader.until = at;
             }
         }
-        for (connection, at, recall) in recalls {
+        for (connection, at, replay) in replays {
             match self.reader(connection) {
-                Some(reader) => reader.recalls.push_back((at, recall)),
+                Some(reader) => reader.replays.push_back((at, replay)),
                 None => self.hub.on_replayed(connection),
             }
         }
@@ -150,7 +150,7 @@ impl Broadcaster {
                 reader.interject(answer);
             }
         }
-        for batch in &news.forgotten {
+        for batch in &news.evicted {
             for reader in &mut self.readers {
                 reader.skip(batch);
             }
@@ -178,7 +178,7 @@ impl Broadcaster {
             let reader = &mut self.readers[self.turn];
             let goal = end.min(reader.until);
             let mut sent = Ok(());
-            if reader.is_behind(goal) && reader.may_try(now, self.patience) {
+            if reader.is_behind(goal) && reader.may_try(now, self.timeout) {
                 let covered = batches.first().is_some_and(|batch| batch.begin() <= reader.next)
                     && batches.last().is_some_and(|batch| batch.end() > reader.next);
                 if !covered {
@@ -191,7 +191,7 @@ impl Broadcaster {
                 self.due = self.readers.len();
             }
             let reader = &mut self.readers[self.turn];
-            match sent.map(|()| reader.fate(goal, now, self.patience)) {
+            match sent.map(|()| reader.fate(goal, now, self.timeout)) {
                 Ok(Fate::Stays) => self.turn += 1,
                 Ok(Fate::Goes) => drop(self.dismiss(self.turn)),
                 Err(why) => {
@@ -245,7 +245,7 @@ impl Broadcaster {
     fn wait(&mut self, held: bool, more_at: Option<Instant>) {
         let stalled = self.readers.iter().filter_map(|reader| reader.full_since).min();
         let times = [
-            stalled.map(|since| since + self.patience),
+            stalled.map(|since| since + self.timeout),
             held.then(|| self.judged + PACE_WINDOW),
             self.deadline,
             more_at,

@@ -11,7 +11,7 @@ use super::system::{PollFd, TcpStream, instant};
 
 /// Why the server itself ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum CloseReason {
     /// The client took nothing for too long.
     TooSlow,
     /// A send failed.
@@ -35,7 +35,7 @@ pub(crate) struct Connection {
     peer: SocketAddr,
     /// The client's end, if the other end is a proxy's and has told it.
     client: OnceLock<SocketAddr>,
-    verdict: OnceLock<Verdict>,
+    close_reason: OnceLock<CloseReason>,
     /// How and when it was found that the client has closed or reset it. What it sent before can still be
     /// read.
     gone: OnceLock<(io::ErrorKind, Instant)>,
@@ -47,14 +47,14 @@ impl Connection {
         id: ConnectionId,
         stream: TcpStream,
         peer: SocketAddr,
-        patience: Duration,
+        timeout: Duration,
     ) -> io::Result<Connection> {
         Ok(Connection {
             id,
-            socket: Socket::new(stream, patience)?,
+            socket: Socket::new(stream, timeout)?,
             peer: canonical(peer),
             client: OnceLock::new(),
-            verdict: OnceLock::new(),
+            close_reason: OnceLock::new(),
             gone: OnceLock::new(),
         })
     }
@@ -74,8 +74,8 @@ impl Connection {
     }
 
     /// Waits for bytes, `patience` long or for ever; 0 bytes are the end of the client's input.
-    pub(crate) fn receive(&self, into: &mut [u8], patience: Option<Duration>) -> io::Result<usize> {
-        self.socket.receive(into, patience)
+    pub(crate) fn receive(&self, into: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
+        self.socket.receive(into, timeout)
     }
 
     /// Has what has come acknowledged at once.
@@ -99,7 +99,7 @@ impl Connection {
         match self.send(&[IoSlice::new(bytes)]) {
             Ok(sent) if sent == bytes.len() => {}
             Err(why) if is_gone(&why) => self.mark_gone(&why),
-            Ok(_) | Err(_) => self.hang_up(Verdict::TooSlow),
+            Ok(_) | Err(_) => self.hang_up(CloseReason::TooSlow),
         }
     }
 
@@ -114,12 +114,12 @@ impl Connection {
     }
 
     /// Ends the connection, for this reason if it is the first. The session wakes up from its read.
-    pub(crate) fn hang_up(&self, verdict: Verdict) {
-        self.verdict.get_or_init(|| verdict);
+    pub(crate) fn hang_up(&self, close_reason: CloseReason) {
+        self.close_reason.get_or_init(|| close_reason);
         self.socket.hang_up();
     }
 
-    /// To be told that the client was found to be gone. Nothing more is sent to it; its session reads
+    /// Called when the client was found to be gone. Nothing more is sent to it; its session reads
     /// what there is, and finds the end.
     pub(crate) fn mark_gone(&self, why: &io::Error) {
         self.gone.get_or_init(|| (why.kind(), instant()));
@@ -143,12 +143,12 @@ impl Connection {
     /// Whether nobody is there any more to be sent something, as far as the system knows. A client that
     /// sends nothing more may still read.
     pub(crate) fn is_over(&self) -> bool {
-        self.verdict().is_some() || self.gone_since().is_some()
+        self.close_reason().is_some() || self.gone_since().is_some()
     }
 
     /// Why the server ended the connection, if it was the server.
-    pub(crate) fn verdict(&self) -> Option<Verdict> {
-        self.verdict.get().copied()
+    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
+        self.close_reason.get().copied()
     }
 }
 

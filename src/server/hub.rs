@@ -15,13 +15,13 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::admission::{Origin, Seats};
+use super::admission::{Admission, Origin};
 use super::arrears::Arrears;
+use super::audience::MemberId;
 use super::batch::Batch;
 use super::config::Config;
-use super::connection::{Connection, ConnectionId, Verdict};
+use super::connection::{CloseReason, Connection, ConnectionId};
 use super::figures::{Figures, resident};
-use super::index::MemberId;
 use super::room::resume::Place;
 use super::room::{Effects, Room};
 use super::system::{Condvar, Mutex, MutexGuard};
@@ -81,7 +81,7 @@ pub(crate) struct Hub {
 struct Shared {
     room: Room,
     /// Clients that have a permit, with or without a name.
-    permits: Seats,
+    permits: Admission,
     /// When somebody came last and there was no permit.
     lacked_permit: Option<Instant>,
     /// Clients that have none, and a thread all the same.
@@ -123,7 +123,7 @@ pub(crate) struct News {
     /// Batches whose private events are withdrawn, as they were and as they are now.
     pub(crate) withdrawn: Vec<(Arc<Batch>, Arc<Batch>)>,
     /// What the room no longer remembers.
-    pub(crate) forgotten: Vec<Arc<Batch>>,
+    pub(crate) evicted: Vec<Arc<Batch>>,
     /// The number after the last event that can be read.
     pub(crate) end: Seq,
     /// How many bytes of lines are before that.
@@ -143,7 +143,7 @@ impl Hub {
         let max_unsealed = MAX_UNSEALED.min(config.memory / UNSEALED_PART);
         let shared = Shared {
             room: Room::new(config),
-            permits: Seats::new(config.max_clients, config.max_per_address),
+            permits: Admission::new(config.max_clients, config.max_per_address),
             lacked_permit: None,
             visits: Visits::new(),
             arrears: Arrears::default(),
@@ -180,11 +180,11 @@ impl Hub {
     }
 
     /// Waits, `patience` long at most, until no client is left.
-    pub(crate) fn await_empty(&self, patience: Duration) {
+    pub(crate) fn await_empty(&self, timeout: Duration) {
         let mut guard = self.lock();
         guard.waiting += 1;
         let occupied = |shared: &mut Shared| shared.permits.are_taken();
-        guard.wait_while(&self.taken, patience, occupied);
+        guard.wait_while(&self.taken, timeout, occupied);
         guard.waiting -= 1;
     }
 
@@ -238,7 +238,7 @@ impl Hub {
             effects,
             gone,
             withdrawn: std::iter::from_fn(|| transcript.withdraw()).collect(),
-            forgotten: std::iter::from_fn(|| transcript.forget()).collect(),
+            evicted: std::iter::from_fn(|| transcript.evict()).collect(),
             end,
             end_offset,
             allowed_lag: transcript.lines_in(self.allowed_lag),
@@ -262,7 +262,7 @@ impl Hub {
         })
     }
 
-    /// To be told by the broadcaster when a reader has taken what it was to be shown again, or never
+    /// Called by the broadcaster when a reader has taken what it was to be shown again, or never
     /// will.
     pub(crate) fn on_replayed(&self, reader: ConnectionId) {
         self.with(|shared| {
@@ -272,7 +272,7 @@ impl Hub {
         });
     }
 
-    /// To be told by the broadcaster when it serves a reader no more: its session waits for nothing if
+    /// Called by the broadcaster when it serves a reader no more: its session waits for nothing if
     /// the connection was hung up on.
     pub(crate) fn on_dismissed(&self, reader: ConnectionId) {
         self.with(|shared| {
@@ -337,7 +337,7 @@ impl Hub {
         let mut guard = self.lock();
         let mut is_held = false;
         while self.is_full(&guard, weight) {
-            if connection.verdict().is_some() {
+            if connection.close_reason().is_some() {
                 return None;
             }
             if weight == Weight::Flood && !std::mem::replace(&mut is_held, true) {
@@ -388,17 +388,17 @@ impl Hub {
                     return Err(refusal);
                 }
             };
-            let Some(before) = guard.room.detach(place.viewer.member) else {
+            let Some(before) = guard.room.detach(place.recipient.member) else {
                 let why = permit.as_ref().and_then(|permit| permit.why_missing());
                 return why.map_or_else(|| Ok(change(&mut guard, place)), |why| Err(why.clone()));
             };
             if let Some(permit) = &mut permit {
                 permit.take_over(&mut guard);
             }
-            detached = Some((place.viewer.member, Origin::of(before.peer().ip())));
+            detached = Some((place.recipient.member, Origin::of(before.peer().ip())));
             // Before anything is sent over the new one, and not with the lock held.
             drop(guard);
-            before.hang_up(Verdict::TakenOver);
+            before.hang_up(CloseReason::TakenOver);
         }
     }
 
@@ -447,11 +447,11 @@ impl Guard<'_> {
     fn wait_while(
         &mut self,
         condvar: &Condvar,
-        patience: Duration,
+        timeout: Duration,
         is_so: impl FnMut(&mut Shared) -> bool,
     ) {
         if let Some(shared) = self.shared.take() {
-            let waited = condvar.wait_timeout_while(shared, patience, is_so);
+            let waited = condvar.wait_timeout_while(shared, timeout, is_so);
             self.shared = Some(waited.unwrap_or_else(PoisonError::into_inner).0);
         }
     }

@@ -9,16 +9,16 @@ use std::iter;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::audience::{Piece, Recipient};
 use super::batch::{Batch, Lines};
-use super::connection::{Connection, Verdict, is_gone};
+use super::connection::{CloseReason, Connection, is_gone};
 use super::hub::Hub;
-use super::index::{Form, Piece, Viewer};
-use super::recall::Recall;
 use super::rendering::{Renderings, tag};
+use super::replay::Replay;
 use super::room::Arrival;
 use super::system::now as clock;
 use crate::protocol::reply::{Missing, Notice};
-use crate::protocol::tag::{Body, Seq};
+use crate::protocol::tag::{Body, Format, Seq};
 
 /// About how many bytes a reader that lags gets in one round, so that it keeps nobody waiting.
 pub(super) const PORTION: usize = 256 * 1024;
@@ -32,7 +32,7 @@ const MOST_ASIDES: usize = 1024;
 /// How far a member has read.
 #[derive(Debug)]
 pub(super) struct Reader {
-    pub(super) viewer: Viewer,
+    pub(super) recipient: Recipient,
     /// From which event on it gets the tagged form, if it gets the plain one now.
     tagged_from: Seq,
     pub(super) connection: Arc<Connection>,
@@ -53,7 +53,7 @@ pub(super) struct Reader {
     /// How many bytes of `rest` are shown again: to take them is no sign of its pace.
     again: usize,
     /// What it is to be shown again before which event, oldest first.
-    pub(super) recalls: VecDeque<(Seq, Recall)>,
+    pub(super) replays: VecDeque<(Seq, Replay)>,
     /// Lines that it should have had, and that the room has forgotten.
     missed: u64,
     /// The last receipt among what was forgotten, rendered: it stands for those before it.
@@ -91,7 +91,7 @@ pub(super) enum Fate {
 impl Reader {
     pub(super) fn new(arrival: Arrival) -> Reader {
         Reader {
-            viewer: arrival.viewer,
+            recipient: arrival.recipient,
             tagged_from: Seq::MAX,
             connection: arrival.connection,
             next: arrival.from,
@@ -102,7 +102,7 @@ impl Reader {
             rest: arrival.greeting.into_bytes(),
             asides: Vec::new(),
             again: 0,
-            recalls: VecDeque::new(),
+            replays: VecDeque::new(),
             missed: 0,
             missed_receipt: String::new(),
             until: Seq::MAX,
@@ -115,7 +115,7 @@ impl Reader {
             || !self.rest.is_empty()
             || !self.asides.is_empty()
             || self.misses_some()
-            || !self.recalls.is_empty()
+            || !self.replays.is_empty()
     }
 
     /// How many bytes it takes in two windows.
@@ -147,14 +147,15 @@ impl Reader {
 
     fn take_form(&mut self) {
         if self.next >= self.tagged_from {
-            self.viewer.form = Form::Tagged;
+            self.recipient.format = Format::Tagged;
         }
     }
 
     /// Before which event its form changes, or something is shown again.
     fn next_turn(&self) -> Seq {
-        let changes = if self.viewer.form == Form::Plain { self.tagged_from } else { Seq::MAX };
-        changes.min(self.recalls.front().map_or(Seq::MAX, |(at, _)| *at))
+        let changes =
+            if self.recipient.format == Format::Plain { self.tagged_from } else { Seq::MAX };
+        changes.min(self.replays.front().map_or(Seq::MAX, |(at, _)| *at))
     }
 
     /// Sends this between two lines. Who asks for more than it takes gets no more answers.
@@ -179,18 +180,18 @@ impl Reader {
 
     /// Whether a send may be tried: the socket is not known to be full, or its time is up, when it
     /// may take a little and yet not count as writable.
-    pub(super) fn may_try(&self, now: Instant, patience: Duration) -> bool {
-        self.full_since.is_none_or(|since| now.duration_since(since) >= patience)
+    pub(super) fn may_try(&self, now: Instant, timeout: Duration) -> bool {
+        self.full_since.is_none_or(|since| now.duration_since(since) >= timeout)
     }
 
     /// Passes over what the room no longer remembers, and counts it.
-    pub(super) fn skip(&mut self, forgotten: &Batch) {
-        if self.next < forgotten.end() {
+    pub(super) fn skip(&mut self, evicted: &Batch) {
+        if self.next < evicted.end() {
             let due = self.next..self.until;
-            self.go_to(forgotten, forgotten.end());
-            self.missed += forgotten.index().count_lines(self.viewer, &due);
-            if let Some((seq, line)) = forgotten.index().last_receipt(self.viewer, &due) {
-                let tag = tag(self.viewer.form, Some(seq), forgotten.time(seq));
+            self.go_to(evicted, evicted.end());
+            self.missed += evicted.index().count_lines(self.recipient, &due);
+            if let Some((seq, line)) = evicted.index().last_receipt(self.recipient, &due) {
+                let tag = tag(self.recipient.format, Some(seq), evicted.time(seq));
                 self.missed_receipt = format!("{tag}{}\n", Body::Receipt(line));
             }
         }
@@ -200,7 +201,7 @@ impl Reader {
     pub(super) fn miss_withdrawn(&mut self, old: &Batch, new: &Batch) {
         if self.next < old.end() {
             let due = self.next..self.until;
-            let count = |batch: &Batch| batch.index().count_lines(self.viewer, &due);
+            let count = |batch: &Batch| batch.index().count_lines(self.recipient, &due);
             self.missed += count(old) - count(new);
         }
     }
@@ -215,7 +216,7 @@ impl Reader {
         let notice = match lines {
             0 => String::new(),
             _ => {
-                let tag = tag(self.viewer.form, None, clock());
+                let tag = tag(self.recipient.format, None, clock());
                 format!("{tag}{}\n", Notice::Missed(lines, Missing::TooSlow))
             }
         };
@@ -237,7 +238,7 @@ impl Reader {
             self.rest = self.tell_of_missed().into_bytes();
         }
         if self.rest.is_empty() {
-            self.recall(hub);
+            self.replay(hub);
         }
         if !self.rest.is_empty() {
             let rest = std::mem::take(&mut self.rest);
@@ -245,7 +246,7 @@ impl Reader {
             self.rest = rest[sent..].to_vec();
             return Ok(());
         }
-        if self.viewer.form == Form::Tagged {
+        if self.recipient.format == Format::Tagged {
             renderings.prepare(batches);
         }
         let mut parts = self.parts(batches, renderings);
@@ -280,15 +281,15 @@ impl Reader {
     }
 
     /// Makes the next of the lines that are shown again here.
-    fn recall(&mut self, hub: &Hub) {
+    fn replay(&mut self, hub: &Hub) {
         while self.rest.is_empty()
-            && let Some((at, recall)) = self.recalls.front_mut()
+            && let Some((at, replay)) = self.replays.front_mut()
             && *at <= self.next
         {
-            self.rest = recall.next(|event| hub.read(event, PORTION)).into_bytes();
+            self.rest = replay.next(|event| hub.read(event, PORTION)).into_bytes();
             self.again = self.rest.len();
             if self.rest.is_empty() {
-                self.recalls.pop_front();
+                self.replays.pop_front();
                 hub.on_replayed(self.connection.id());
             }
         }
@@ -301,15 +302,15 @@ impl Reader {
         renderings: &'a Renderings,
     ) -> impl Iterator<Item = Part<'a>> + use<'a> {
         let due = self.next..self.until.min(self.next_turn());
-        let viewer = self.viewer;
+        let recipient = self.recipient;
         let of_batch = move |batch: &'a Arc<Batch>| {
-            let rendering = match viewer.form {
-                Form::Plain => None,
-                Form::Tagged => renderings.of(batch),
+            let rendering = match recipient.format {
+                Format::Plain => None,
+                Format::Tagged => renderings.of(batch),
             };
-            batch.index().pieces(viewer, &due).map(move |piece| {
+            batch.index().pieces(recipient, &due).map(move |piece| {
                 let lines =
-                    rendering.map_or(batch.lines(), |rendering| rendering.lines(piece.look));
+                    rendering.map_or(batch.lines(), |rendering| rendering.lines(piece.rendition));
                 Part { batch, piece, lines }
             })
         };
@@ -355,23 +356,23 @@ impl Reader {
     /// Its connection is over. In the plain form, what the client said before is still said; a program
     /// says it again, and comes back the sooner.
     pub(super) fn on_failed_send(&self, why: &io::Error) {
-        match self.viewer.form {
-            Form::Plain if is_gone(why) => self.connection.mark_gone(why),
-            Form::Plain | Form::Tagged => self.connection.hang_up(Verdict::Broken),
+        match self.recipient.format {
+            Format::Plain if is_gone(why) => self.connection.mark_gone(why),
+            Format::Plain | Format::Tagged => self.connection.hang_up(CloseReason::Broken),
         }
     }
 
     /// Whether it is served on: not if it has left and has everything, or takes nothing.
-    pub(super) fn fate(&mut self, goal: Seq, now: Instant, patience: Duration) -> Fate {
+    pub(super) fn fate(&mut self, goal: Seq, now: Instant, timeout: Duration) -> Fate {
         if self.until != Seq::MAX && !self.is_behind(goal) && goal == self.until {
             self.connection.finish();
             return Fate::Goes;
         }
-        let too_long = self.full_since.is_some_and(|since| now.duration_since(since) >= patience);
+        let too_long = self.full_since.is_some_and(|since| now.duration_since(since) >= timeout);
         if !too_long {
             return Fate::Stays;
         }
-        self.connection.hang_up(Verdict::TooSlow);
+        self.connection.hang_up(CloseReason::TooSlow);
         Fate::Goes
     }
 }

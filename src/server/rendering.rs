@@ -7,18 +7,18 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::audience::{Kind, Rendition};
 use super::batch::{Batch, Lines};
-use super::index::{Form, Kind, Look};
-use crate::protocol::tag::{Body, Millis, Seq, Tag};
+use crate::protocol::tag::{Body, Format, Millis, Seq, Tag};
 
 /// How much is kept for the next reader, in bytes: some times what one gets at once.
 const KEPT: usize = 2 * 1024 * 1024;
 
 /// The tag of a line in that form; nothing in the plain one.
-pub(super) fn tag(form: Form, seq: Option<Seq>, at: Millis) -> String {
-    match form {
-        Form::Plain => String::new(),
-        Form::Tagged => Tag { seq, at }.to_string(),
+pub(super) fn tag(format: Format, seq: Option<Seq>, at: Millis) -> String {
+    match format {
+        Format::Plain => String::new(),
+        Format::Tagged => Tag { seq, at }.to_string(),
     }
 }
 
@@ -34,10 +34,10 @@ pub(super) struct Rendering {
 
 impl Rendering {
     /// What its readers are sent of an event.
-    pub(super) fn lines(&self, look: Look) -> &Lines {
-        match look {
-            Look::Line => &self.lines,
-            Look::Receipt => &self.receipts,
+    pub(super) fn lines(&self, rendition: Rendition) -> &Lines {
+        match rendition {
+            Rendition::Line => &self.lines,
+            Rendition::Receipt => &self.receipts,
         }
     }
 
@@ -83,7 +83,7 @@ impl Renderings {
             has_grown = true;
         }
         if has_grown {
-            self.forget(batches);
+            self.evict(batches);
         }
     }
 
@@ -100,7 +100,7 @@ impl Renderings {
     }
 
     /// Forgets the oldest, but for those that are needed now.
-    fn forget(&mut self, needed: &[Arc<Batch>]) {
+    fn evict(&mut self, needed: &[Arc<Batch>]) {
         let mut over = self.known.iter().map(Rendering::cost).sum::<usize>().saturating_sub(KEPT);
         self.known.retain(|known| {
             let is_needed = needed.iter().any(|batch| batch.begin() == known.first);
@@ -121,7 +121,7 @@ mod tests {
     use proptest::prelude::{Strategy, any, prop_assert_eq, proptest};
     use proptest::sample::select;
 
-    use super::super::index::{Audience, Envelope, MemberId, Receipt};
+    use super::super::audience::{Audience, Envelope, MemberId, Receipt};
     use super::*;
     use crate::protocol::arbitrary::text;
 
@@ -142,8 +142,8 @@ mod tests {
         Envelope { audience: Audience::AllBut(A), kind: Kind::Said, receipt }
     }
 
-    fn text_of(renderings: &Renderings, batch: &Batch, look: Look) -> String {
-        let lines = renderings.of(batch).expect("it is rendered").lines(look);
+    fn text_of(renderings: &Renderings, batch: &Batch, rendition: Rendition) -> String {
+        let lines = renderings.of(batch).expect("it is rendered").lines(rendition);
         String::from_utf8(lines.text(&(0..lines.count())).to_vec()).expect("it is text")
     }
 
@@ -154,17 +154,17 @@ mod tests {
         let mut renderings = Renderings::default();
         renderings.prepare(&[Arc::new(batch.clone())]);
         assert_eq!(
-            text_of(&renderings, &batch, Look::Line),
+            text_of(&renderings, &batch, Rendition::Line),
             "@7 1000 <a> hi\n@- 2000 -- 1 here: a\n"
         );
-        assert_eq!(text_of(&renderings, &batch, Look::Receipt), "@7 1000 + 1\n");
+        assert_eq!(text_of(&renderings, &batch, Rendition::Receipt), "@7 1000 + 1\n");
         batch.push(said(3), "* a waits");
         renderings.prepare(&[Arc::new(batch.clone())]);
         assert_eq!(
-            text_of(&renderings, &batch, Look::Line),
+            text_of(&renderings, &batch, Rendition::Line),
             "@7 1000 <a> hi\n@- 2000 -- 1 here: a\n@9 2000 * a waits\n"
         );
-        assert_eq!(text_of(&renderings, &batch, Look::Receipt), "@7 1000 + 1\n@9 2000 + 3\n");
+        assert_eq!(text_of(&renderings, &batch, Rendition::Receipt), "@7 1000 + 1\n@9 2000 + 3\n");
     }
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
         assert!(renderings.of(&batches[0]).is_none());
         renderings.prepare(&batches);
         assert!(batches.iter().all(|batch| renderings.of(batch).is_some()));
-        assert_eq!(tag(Form::Plain, None, 5), "");
+        assert_eq!(tag(Format::Plain, None, 5), "");
     }
 
     /// Two members' lines, private ones and answers among them.
@@ -229,19 +229,19 @@ mod tests {
             events.iter().for_each(|(envelope, line)| at_once.push(*envelope, line));
             let mut rendered_at_once = Renderings::default();
             rendered_at_once.prepare(&[Arc::new(at_once.clone())]);
-            for look in [Look::Line, Look::Receipt] {
+            for rendition in [Rendition::Line, Rendition::Receipt] {
                 prop_assert_eq!(
-                    text_of(&renderings, &in_portions, look),
-                    text_of(&rendered_at_once, &at_once, look)
+                    text_of(&renderings, &in_portions, rendition),
+                    text_of(&rendered_at_once, &at_once, rendition)
                 );
             }
-            let lines = text_of(&renderings, &in_portions, Look::Line);
+            let lines = text_of(&renderings, &in_portions, Rendition::Line);
             let written = (first..).zip(&events);
             for ((seq, (envelope, line)), rendered) in written.zip(lines.split_terminator('\n')) {
                 let seq = (envelope.kind != Kind::Answer).then_some(seq);
                 prop_assert_eq!(Tag::split(rendered), Some((Tag { seq, at: 7 }, line.as_str())));
             }
-            let receipts = text_of(&renderings, &in_portions, Look::Receipt);
+            let receipts = text_of(&renderings, &in_portions, Rendition::Receipt);
             let read = receipts.lines().map(|line| Tag::split(line).map(|(_, body)| Body::parse(body)));
             let expected = events.iter().filter_map(|(envelope, _)| envelope.receipt);
             let expected = expected.map(|receipt| Some(Body::Receipt(receipt.line.get())));

@@ -11,17 +11,17 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::audience::{Audience, Envelope, Kind, MemberId, Recipient};
 use super::batch::Batch;
 use super::config::Config;
 use super::connection::{Connection, ConnectionId};
 use super::figures::{HELD_FOR, Said, Throughput};
-use super::index::{Audience, Envelope, Form, Kind, MemberId, Viewer};
-use super::recall::Recall;
+use super::replay::Replay;
 use super::system::{instant, now};
 use super::transcript::Transcript;
 use crate::protocol::name::{Likeness, Name, Wanted};
-use crate::protocol::reply::{Departure, Listed, Notice, Refusal, Speech};
-use crate::protocol::tag::{Body, Seq};
+use crate::protocol::reply::{LeaveReason, Listed, Notice, Refusal, Speech};
+use crate::protocol::tag::{Body, Format, Seq};
 use disconnected::Disconnected;
 use guest_numbers::GuestNumbers;
 use join_notices::{JoinNotices, Move, Sum};
@@ -85,7 +85,7 @@ pub(crate) struct Newcomer<'a> {
     /// Over which it is served.
     pub(crate) connection: &'a Arc<Connection>,
     /// How it gets its lines.
-    pub(crate) form: Form,
+    pub(crate) format: Format,
     /// How many of its lines were taken.
     pub(crate) taken: u64,
 }
@@ -111,7 +111,7 @@ pub(crate) struct Effects {
     /// Who gets the tagged form, from which event on.
     pub(crate) taggings: Vec<(ConnectionId, Seq)>,
     /// What a reader is shown again before the event with that number.
-    pub(crate) recalls: Vec<(ConnectionId, Seq, Recall)>,
+    pub(crate) replays: Vec<(ConnectionId, Seq, Replay)>,
     /// What a reader is sent between two lines, before all else: answers to its client's telnet.
     pub(crate) asides: Vec<(ConnectionId, [u8; 3])>,
 }
@@ -121,7 +121,7 @@ impl Effects {
         self.arrivals.is_empty()
             && self.departures.is_empty()
             && self.taggings.is_empty()
-            && self.recalls.is_empty()
+            && self.replays.is_empty()
             && self.asides.is_empty()
     }
 }
@@ -129,7 +129,7 @@ impl Effects {
 /// A member that the broadcaster has to serve from now on.
 #[derive(Debug)]
 pub(crate) struct Arrival {
-    pub(crate) viewer: Viewer,
+    pub(crate) recipient: Recipient,
     pub(crate) connection: Arc<Connection>,
     /// What it is sent before that, line by line.
     pub(crate) greeting: String,
@@ -250,7 +250,7 @@ impl Room {
     ) -> Option<Joined> {
         let is_wanted = wanted.is_some();
         let free = wanted.filter(|(_, likeness)| self.is_free(likeness, None));
-        if is_wanted && free.is_none() && newcomer.form == Form::Tagged {
+        if is_wanted && free.is_none() && newcomer.format == Format::Tagged {
             return None;
         }
         let (name, likeness) = free.unwrap_or_else(|| self.guest());
@@ -260,25 +260,25 @@ impl Room {
     }
 
     fn admit(&mut self, id: MemberId, name: &Name, likeness: Likeness, newcomer: Newcomer<'_>) {
-        let form = newcomer.form;
+        let format = newcomer.format;
         let others = self.members.len();
         let away = self.members.values().filter(|member| member.is_disconnected()).count();
         self.tell_move(Move::Join, id, Notice::Joined(name));
-        let recall = Recall::newest(form, self.transcript.newest(id, self.replay));
+        let replay = Replay::newest(format, self.transcript.newest(id, self.replay));
         let (from, connection) = (self.transcript.end(), Arc::clone(newcomer.connection));
         self.answer(id, Notice::YouAre { name, others, away });
-        let resumable = match form {
-            Form::Plain => None,
-            Form::Tagged => Some(self.make_resumable(id, name, &connection, newcomer.taken)),
+        let resumable = match format {
+            Format::Plain => None,
+            Format::Tagged => Some(self.make_resumable(id, name, &connection, newcomer.taken)),
         };
         let member = Member { name: name.clone(), likeness, resumable, held_until: None };
         self.members.insert(id, member);
-        if !recall.is_empty() {
-            self.recall(connection.id(), recall);
+        if !replay.is_empty() {
+            self.replay(connection.id(), replay);
         }
-        let viewer = Viewer { member: id, form, answers_from: from };
+        let recipient = Recipient { member: id, format, answers_from: from };
         let offset = self.transcript.offset(from);
-        let arrival = Arrival { viewer, connection, greeting: String::new(), from, offset };
+        let arrival = Arrival { recipient, connection, greeting: String::new(), from, offset };
         self.effects.arrivals.push(arrival);
     }
 
@@ -324,7 +324,7 @@ impl Room {
         from: Author<'_>,
         new: &'a Name,
         likeness: Likeness,
-        form: Form,
+        format: Format,
     ) -> Result<bool, Refusal<'a>> {
         if self.is_closed {
             return Ok(false);
@@ -341,7 +341,7 @@ impl Room {
             self.push(from.said, Notice::IsNow { old: from.name, new });
         }
         self.answer(from.id, Notice::YouAreNow(new));
-        if form == Form::Tagged {
+        if format == Format::Tagged {
             self.answer(from.id, Body::Nick(new.as_str()));
         }
         Ok(true)
@@ -353,14 +353,14 @@ impl Room {
         member: MemberId,
         connection: ConnectionId,
         name: &Name,
-        how: Departure<'_>,
+        how: LeaveReason<'_>,
     ) {
         self.effects.departures.push((connection, self.transcript.end()));
         self.part(member, name, how);
     }
 
     /// The same for one whose connection goes on as another member's.
-    pub(crate) fn part(&mut self, member: MemberId, name: &Name, how: Departure<'_>) {
+    pub(crate) fn part(&mut self, member: MemberId, name: &Name, how: LeaveReason<'_>) {
         if let Some(member) = self.members.remove(&member) {
             self.on_left(name, member.likeness);
         }
@@ -376,9 +376,9 @@ impl Room {
     }
 
     /// Has something shown again to a reader, before what comes next, unless nothing more does.
-    pub(crate) fn recall(&mut self, reader: ConnectionId, recall: Recall) {
+    pub(crate) fn replay(&mut self, reader: ConnectionId, replay: Replay) {
         if !self.is_closed {
-            self.effects.recalls.push((reader, self.transcript.end(), recall));
+            self.effects.replays.push((reader, self.transcript.end(), replay));
             self.replaying.push(reader);
         }
     }

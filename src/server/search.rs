@@ -8,12 +8,12 @@
 
 use std::sync::Arc;
 
+use super::audience::MemberId;
 use super::batch::Batch;
 use super::hub::membership::Membership;
 use super::hub::turns::Turn;
-use super::index::MemberId;
-use super::recall::numbers::Numbers;
-use super::recall::{self, Recall};
+use super::replay::numbers::Numbers;
+use super::replay::{self, Replay};
 use super::system::{instant, thread};
 use crate::protocol::tag::Seq;
 use matcher::Matcher;
@@ -32,7 +32,7 @@ pub(crate) fn show_newest(member: &Membership, most: usize) -> u32 {
         return 0;
     };
     let cost = found.events.len().try_into().unwrap_or(u32::MAX);
-    member.recall(Recall::newest(member.form(), found.events));
+    member.replay(Replay::newest(member.format(), found.events));
     cost
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn show_newest(member: &Membership, most: usize) -> u32 {
 pub(crate) fn show_found(member: &Membership, words: &str, most: usize) -> u32 {
     let Some(found) = search(member, words, most) else { return 0 };
     let cost = found.cost();
-    member.recall(Recall::found(member.form(), words, found.events));
+    member.replay(Replay::found(member.format(), words, found.events));
     cost
 }
 
@@ -87,7 +87,7 @@ fn look_back(
     most: usize,
     mut wanted: impl FnMut(&str) -> bool,
 ) -> Option<Found> {
-    let most = most.min(recall::MOST);
+    let most = most.min(replay::MOST);
     let mut found = Found::default();
     let mut end = Seq::MAX;
     while found.events.len() < most {
@@ -99,7 +99,7 @@ fn look_back(
                 break;
             }
             // What was not sealed yet when it was looked at may be a part of this one by now.
-            let events = batch.recalled_by(member).skip_while(|&event| event >= end);
+            let events = batch.replayed_to(member).skip_while(|&event| event >= end);
             let events = events.filter(|&event| wanted(batch.line(event)));
             events.take(missing).for_each(|event| found.events.push(event));
             found.bytes += batch.bytes();
@@ -111,7 +111,7 @@ fn look_back(
 
 #[cfg(test)]
 mod tests {
-    use super::super::index::{Audience, Envelope, Kind};
+    use super::super::audience::{Audience, Envelope, Kind};
     use super::super::transcript::Transcript;
     use super::*;
 

@@ -4,23 +4,24 @@
 //! It never writes to another client's socket, and to its own only before the client is in the
 //! room. What it appends to the room, it appends once a chunk.
 
+use crate::protocol::tag::Format;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::Account;
+
 use super::batch::Batch;
-use super::connection::{Connection, Verdict, is_gone};
+use super::connection::{CloseReason, Connection, is_gone};
 use super::figures::Said;
 use super::hub::Hub;
 use super::hub::membership::Membership;
 use super::hub::permit::Permit;
 use super::hub::visit::Visit;
-use super::index::Form;
 use super::kinds::TURNED_AWAY;
 use super::system::instant;
 use crate::protocol::lines::{Line, LineSplitter};
-use crate::protocol::reply::{self, Departure, Refusal};
+use crate::protocol::reply::{self, LeaveReason, Refusal};
 use crate::protocol::request::{self, Command, Misuse, Request};
 use crate::protocol::telnet::{Decoder, Piece};
 use crate::protocol::text::{is_blank, make_safe, make_safe_as_typed};
@@ -60,11 +61,11 @@ pub(super) const PANIC_LOCKED: &str = "panic with the lock";
 pub(crate) struct Session {
     connection: Arc<Connection>,
     hub: Arc<Hub>,
-    standing: Standing,
+    phase: Phase,
     /// With what it is here while it has no place.
     visit: Option<Visit>,
     /// How this client gets its lines.
-    form: Form,
+    format: Format,
     /// How many of its lines have been read, over all of its connections: receipts name them so.
     counted: u64,
     telnet: Decoder,
@@ -104,7 +105,7 @@ pub(crate) struct Limits {
 
 /// Where a client stands in the room.
 #[derive(Debug)]
-enum Standing {
+enum Phase {
     /// It has a place and no name yet.
     Permitted(Permit),
     /// It is in the room.
@@ -135,9 +136,9 @@ impl Session {
         Session {
             connection,
             hub,
-            standing: Standing::Permitted(permit),
+            phase: Phase::Permitted(permit),
             visit,
-            form: Form::Plain,
+            format: Format::Plain,
             counted: 0,
             telnet: Decoder::default(),
             lines: LineSplitter::with_universal_newlines(limits.line),
@@ -165,7 +166,7 @@ impl Session {
         let mut buffer = vec![0; SMALL_READ];
         let mut reads = 0;
         loop {
-            match self.connection.receive(&mut buffer, self.patience()) {
+            match self.connection.receive(&mut buffer, self.timeout()) {
                 Ok(0) => return self.end_of_input(),
                 Ok(n) => {
                     let n = self.take_in(&mut buffer, n, reads);
@@ -177,7 +178,7 @@ impl Session {
                     }
                     grow_if_full(&mut buffer, n);
                 }
-                Err(e) if e.kind() == io::ErrorKind::TimedOut && self.patience().is_some() => {
+                Err(e) if e.kind() == io::ErrorKind::TimedOut && self.timeout().is_some() => {
                     if self.silence() == Next::Leave {
                         return self.show_out();
                     }
@@ -186,7 +187,7 @@ impl Session {
                     self.connection.mark_gone(&why);
                     return self.end_of_input();
                 }
-                Err(_) => return self.lose(Departure::ConnectionLost),
+                Err(_) => return self.lose(LeaveReason::ConnectionLost),
             }
         }
     }
@@ -258,11 +259,11 @@ impl Session {
 
     /// The client is gone, or sends nothing more, or the server has hung up.
     fn end_of_input(mut self: Box<Self>) {
-        let how = match self.connection.verdict() {
+        let how = match self.connection.close_reason() {
             None => self.finish_input(),
-            Some(Verdict::TooSlow) => Departure::TooSlow,
-            Some(Verdict::Broken | Verdict::ShuttingDown | Verdict::TakenOver) => {
-                Departure::ConnectionLost
+            Some(CloseReason::TooSlow) => LeaveReason::TooSlow,
+            Some(CloseReason::Broken | CloseReason::ShuttingDown | CloseReason::TakenOver) => {
+                LeaveReason::ConnectionLost
             }
         };
         self.lose(how);
@@ -314,7 +315,7 @@ impl Session {
 
     fn count(&mut self, line: &str) {
         self.counted += u64::from(request::is_counted(line));
-        if let Standing::Joined(member) = &mut self.standing {
+        if let Phase::Joined(member) = &mut self.phase {
             member.set_line(self.counted);
         }
     }
@@ -325,14 +326,14 @@ impl Session {
             return;
         }
         self.append();
-        if let Standing::Joined(member) = &mut self.standing {
-            self.form = Form::Tagged;
+        if let Phase::Joined(member) = &mut self.phase {
+            self.format = Format::Tagged;
             member.tag();
         }
     }
 
     fn append(&mut self) {
-        if let Standing::Joined(member) = &mut self.standing
+        if let Phase::Joined(member) = &mut self.phase
             && (!self.events.is_empty() || member.has_uncounted())
         {
             member.append(&self.events, self.said);
@@ -341,14 +342,14 @@ impl Session {
         self.said = Said::default();
     }
 
-    fn lose(mut self: Box<Self>, how: Departure<'_>) {
+    fn lose(mut self: Box<Self>, how: LeaveReason<'_>) {
         self.account.settle();
         debug_assert!(self.events.is_empty() || self.hub.is_closing());
-        match self.standing {
-            Standing::Joined(member) => member.lose(how),
+        match self.phase {
+            Phase::Joined(member) => member.lose(how),
             // Before the connection, so that whoever sees that closed finds the place free.
-            Standing::Permitted(permit) => drop(permit),
-            Standing::Gone => {}
+            Phase::Permitted(permit) => drop(permit),
+            Phase::Gone => {}
         }
     }
 
@@ -379,11 +380,11 @@ fn acts_by_itself(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
 /// Tells a client that it is not let in, and that nothing more comes.
 fn refuse(connection: &Connection, why: &Refusal<'_>) {
     connection.tell(why);
-    have_refused(connection, why);
+    on_refused(connection, why);
 }
 
 /// Logs that a client was told so, and lets it know that nothing more comes.
-fn have_refused(connection: &Connection, why: &Refusal<'_>) {
+fn on_refused(connection: &Connection, why: &Refusal<'_>) {
     let (peer, words) = (connection.peer(), why.to_string());
     log::warn!(target: TURNED_AWAY, "{peer} was refused: {}", reply::words(&words));
     connection.finish();
@@ -391,8 +392,8 @@ fn have_refused(connection: &Connection, why: &Refusal<'_>) {
 
 /// Reads on for `patience` at most and throws it away: closing a connection with unread bytes would
 /// reset it, and the client would lose what it was told last.
-fn linger(connection: &Connection, patience: Duration) {
-    let until = instant() + patience;
+fn linger(connection: &Connection, timeout: Duration) {
+    let until = instant() + timeout;
     let mut discarded = [0; LINGER_READ];
     for _ in 0..LINGER_READS {
         let left = until.saturating_duration_since(instant());

@@ -26,8 +26,8 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, patience: Duration) -> io::Result<Socket> {
-        system::prepare(&stream, patience)?;
+    pub(super) fn new(stream: TcpStream, timeout: Duration) -> io::Result<Socket> {
+        system::prepare(&stream, timeout)?;
         Ok(Socket {
             stream,
             #[cfg(windows)]
@@ -56,16 +56,16 @@ impl Socket {
     /// # Errors
     ///
     /// `TimedOut` if nothing came; otherwise the connection is over.
-    pub(super) fn receive(&self, into: &mut [u8], patience: Option<Duration>) -> io::Result<usize> {
+    pub(super) fn receive(&self, into: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
         let mut state = PollFlags::IN;
-        if cfg!(windows) || patience.is_some() {
-            state = self.await_input(patience)?;
+        if cfg!(windows) || timeout.is_some() {
+            state = self.await_input(timeout)?;
         }
         while !state.is_empty() {
             match (&self.stream).read(into) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                    state = self.await_input(patience)?;
+                    state = self.await_input(timeout)?;
                 }
                 // Who asks for the error may have taken it away, as wine's poll does.
                 Ok(0) if state.contains(PollFlags::ERR) => {
@@ -78,8 +78,8 @@ impl Socket {
     }
 
     /// Waits for the peer and says what there is; nothing if this side has hung up.
-    fn await_input(&self, patience: Option<Duration>) -> io::Result<PollFlags> {
-        let timeout = patience.map(timespec);
+    fn await_input(&self, timeout: Option<Duration>) -> io::Result<PollFlags> {
+        let timeout = timeout.map(timespec);
         let mut polled = self.as_poll_for_input();
         loop {
             match poll(&mut polled, timeout.as_ref()) {
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_full_socket_can_be_waited_for_and_takes_more_when_the_peer_has_read() {
         let (ours, mut peer) = pair();
-        let patience = timespec(DEADLINE);
+        let timeout = timespec(DEADLINE);
         let (sent, more) = in_time(move || {
             let sent = fill(&ours);
             let reading = thread::spawn(move || {
@@ -222,7 +222,7 @@ mod tests {
                 peer.read_to_end(&mut bytes).expect("it ends well");
                 bytes.len()
             });
-            let ready = poll(&mut [ours.as_poll()], Some(&patience));
+            let ready = poll(&mut [ours.as_poll()], Some(&timeout));
             assert_eq!(ready, Ok(1));
             let more = ours.send(&[IoSlice::new(b"more")]).expect("it takes more");
             drop(ours);
@@ -259,11 +259,11 @@ mod tests {
     fn receiving_waits_as_long_as_it_may_and_no_longer() {
         let (ours, peer) = pair();
         in_time(move || {
-            let patience = Duration::from_millis(50);
+            let timeout = Duration::from_millis(50);
             let begin = Instant::now();
-            let received = ours.receive(&mut [0; 8], Some(patience));
+            let received = ours.receive(&mut [0; 8], Some(timeout));
             assert_eq!(received.map_err(|e| e.kind()), Err(ErrorKind::TimedOut));
-            assert!(begin.elapsed() >= patience * 9 / 10, "{:?}", begin.elapsed());
+            assert!(begin.elapsed() >= timeout * 9 / 10, "{:?}", begin.elapsed());
         });
         drop(peer);
     }

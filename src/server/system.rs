@@ -2,7 +2,7 @@
 //! locks, both clocks and random numbers.
 //!
 //! It is one place so that a test can put another system in it (`--cfg shuttle`), whose scheduler tries
-//! the orders in which threads may run (`hand_over.rs`). Everything else has the real one.
+//! the orders in which threads may run (`interleavings.rs`). Everything else has the real one.
 
 #[cfg(shuttle)]
 pub(super) mod model;

@@ -7,10 +7,10 @@ use std::collections::VecDeque;
 use std::fmt::Display;
 use std::sync::Arc;
 
+use super::audience::{Envelope, MemberId};
 use super::batch::Batch;
-use super::index::{Envelope, MemberId};
-use super::outline::Outline;
-use super::recall::numbers::Numbers;
+use super::evicted::Evicted;
+use super::replay::numbers::Numbers;
 use crate::protocol::tag::{Millis, Seq};
 
 /// The number of the first event of all. 0 is before it.
@@ -22,7 +22,7 @@ const SMALL: usize = 32 * 1024;
 
 /// The part of the memory in which it is known of forgotten events for whom they were, so that who
 /// comes back late is told how many are gone. In a flood it reaches back for minutes.
-const OUTLINE_PART: usize = 16;
+const EVICTED_PART: usize = 16;
 
 /// The part of the memory that events for one member alone may take, answers too: nobody sees who fills
 /// the memory with them, so they must not make the room forget what was said to all. Beyond that, the
@@ -39,7 +39,7 @@ pub(crate) struct Transcript {
     sealed: VecDeque<Arc<Batch>>,
     open: Batch,
     /// For whom the events were that are forgotten, as far back as there is memory for that.
-    outlines: VecDeque<Outline>,
+    evicted: VecDeque<Evicted>,
     /// What `sealed` takes, in bytes.
     held: usize,
     /// How many bytes the lines in `sealed` have.
@@ -49,7 +49,7 @@ pub(crate) struct Transcript {
     /// From the batches before this event, those were withdrawn, or there were none.
     withdrawn_up_to: Seq,
     /// What `outlines` takes, in bytes.
-    outlined: usize,
+    evicted_cost: usize,
     /// The most that both may take.
     memory: usize,
 }
@@ -59,12 +59,12 @@ impl Transcript {
         Transcript {
             sealed: VecDeque::new(),
             open: Batch::beginning_at(FIRST, 0),
-            outlines: VecDeque::new(),
+            evicted: VecDeque::new(),
             held: 0,
             lines: 0,
             private: 0,
             withdrawn_up_to: FIRST,
-            outlined: 0,
+            evicted_cost: 0,
             memory,
         }
     }
@@ -84,12 +84,12 @@ impl Transcript {
     /// The numbers of the newest `most` events that `member` is shown again.
     pub(crate) fn newest(&self, member: MemberId, most: usize) -> Numbers {
         let batches = self.sealed.iter().map(|batch| &**batch).chain([&self.open]);
-        batches.rev().flat_map(|batch| batch.recalled_by(member)).take(most).collect()
+        batches.rev().flat_map(|batch| batch.replayed_to(member)).take(most).collect()
     }
 
     /// What it takes of the memory, in bytes, and how much that may be.
     pub(crate) fn memory(&self) -> (usize, usize) {
-        (self.held + self.outlined, self.memory)
+        (self.held + self.evicted_cost, self.memory)
     }
 
     /// How many bytes were appended and not sealed.
@@ -116,15 +116,15 @@ impl Transcript {
 
     /// Of the events from `from` on that are forgotten, how many lines `member` should have had, its
     /// own and answers aside; `None` if that is no longer known either.
-    pub(crate) fn forgotten(&self, member: MemberId, from: Seq) -> Option<u64> {
+    pub(crate) fn evicted(&self, member: MemberId, from: Seq) -> Option<u64> {
         let withdrawn = self.sealed.iter().filter_map(|batch| batch.withdrawn());
-        let count = |outline: &Outline| outline.count_lines(member, from);
+        let count = |evicted: &Evicted| evicted.count_lines(member, from);
         let withdrawn: u64 = withdrawn.map(count).sum();
         if from >= self.oldest() {
             return Some(withdrawn);
         }
-        self.outlines.front().filter(|outline| outline.begin() <= from)?;
-        Some(withdrawn + self.outlines.iter().map(count).sum::<u64>())
+        self.evicted.front().filter(|evicted| evicted.begin() <= from)?;
+        Some(withdrawn + self.evicted.iter().map(count).sum::<u64>())
     }
 
     /// How many bytes of lines there are in so much of the memory, as those that are remembered go:
@@ -169,17 +169,17 @@ impl Transcript {
     }
 
     /// Takes out the oldest batch if there is more than the memory holds.
-    pub(crate) fn forget(&mut self) -> Option<Arc<Batch>> {
-        if self.held + self.outlined <= self.memory || self.sealed.len() < 2 {
+    pub(crate) fn evict(&mut self) -> Option<Arc<Batch>> {
+        if self.held + self.evicted_cost <= self.memory || self.sealed.len() < 2 {
             return None;
         }
         let oldest = self.sealed.pop_front()?;
         self.held -= oldest.cost();
         self.lines -= oldest.bytes() as u64;
         self.private -= oldest.private();
-        self.outline(Outline::of(oldest.index()));
+        self.note_evicted(Evicted::of(oldest.index()));
         if let Some(private) = oldest.withdrawn() {
-            self.outline(private.clone());
+            self.note_evicted(private.clone());
         }
         Some(oldest)
     }
@@ -206,13 +206,13 @@ impl Transcript {
         Some((old, new))
     }
 
-    fn outline(&mut self, outline: Outline) {
-        self.outlined += outline.cost();
-        self.outlines.push_back(outline);
-        while self.outlined > self.memory / OUTLINE_PART
-            && let Some(oldest) = self.outlines.pop_front()
+    fn note_evicted(&mut self, evicted: Evicted) {
+        self.evicted_cost += evicted.cost();
+        self.evicted.push_back(evicted);
+        while self.evicted_cost > self.memory / EVICTED_PART
+            && let Some(oldest) = self.evicted.pop_front()
         {
-            self.outlined -= oldest.cost();
+            self.evicted_cost -= oldest.cost();
         }
     }
 
@@ -252,20 +252,21 @@ fn within(most: usize, batches: impl Iterator<Item = Arc<Batch>>) -> Vec<Arc<Bat
 mod tests {
     use std::num::NonZero;
 
-    use super::super::index::{Audience, Form, Kind, Look, Piece, Receipt, Viewer};
+    use super::super::audience::{Audience, Kind, Piece, Receipt, Recipient, Rendition};
     use super::*;
+    use crate::protocol::tag::Format;
 
     const A: MemberId = MemberId(1);
     const B: MemberId = MemberId(2);
 
-    fn viewer(member: MemberId) -> Viewer {
-        Viewer { member, form: Form::Plain, answers_from: 0 }
+    fn recipient(member: MemberId) -> Recipient {
+        Recipient { member, format: Format::Plain, answers_from: 0 }
     }
 
     fn seen(transcript: &Transcript, member: MemberId, from: Seq) -> String {
         let mut seen = Vec::new();
         for batch in transcript.read(from, usize::MAX) {
-            for piece in batch.index().pieces(viewer(member), &(from..Seq::MAX)) {
+            for piece in batch.index().pieces(recipient(member), &(from..Seq::MAX)) {
                 seen.extend_from_slice(batch.lines().text(&piece.events));
             }
         }
@@ -295,7 +296,7 @@ mod tests {
         assert_eq!(seen(&transcript, MemberId(3), 3), "b1 a2 end ");
         assert_eq!(seen(&transcript, A, 6), "");
         let batch = &transcript.read(0, usize::MAX)[0];
-        let counted = |range| batch.index().count_lines(viewer(B), &range);
+        let counted = |range| batch.index().count_lines(recipient(B), &range);
         assert_eq!([counted(1..6), counted(1..5), counted(2..5), counted(5..5)], [3, 2, 1, 0]);
     }
 
@@ -366,8 +367,8 @@ mod tests {
         for _ in 0..20 {
             transcript.push(said(Audience::All), &line, 0);
             transcript.seal();
-            while transcript.forget().is_some() {}
-            assert!(transcript.held + transcript.outlined <= 200_000);
+            while transcript.evict().is_some() {}
+            assert!(transcript.held + transcript.evicted_cost <= 200_000);
         }
         assert_eq!(transcript.end(), 21);
         assert!(transcript.oldest() >= 15);
@@ -400,7 +401,7 @@ mod tests {
     fn settle(transcript: &mut Transcript) {
         transcript.seal();
         while transcript.withdraw().is_some() {}
-        while transcript.forget().is_some() {}
+        while transcript.evict().is_some() {}
     }
 
     #[test]
@@ -420,11 +421,11 @@ mod tests {
             }
         }
         assert_eq!(transcript.oldest(), FIRST, "nothing that was public is forgotten");
-        assert!(transcript.held + transcript.outlined <= MEMORY);
+        assert!(transcript.held + transcript.evicted_cost <= MEMORY);
         assert_eq!(transcript.newest(A, usize::MAX).len(), public);
         // What nobody remembers, b is told of: of the answers, nobody who comes later.
-        assert_eq!(transcript.forgotten(A, FIRST), Some(0));
-        let missed = transcript.forgotten(B, FIRST).expect("it is known");
+        assert_eq!(transcript.evicted(A, FIRST), Some(0));
+        let missed = transcript.evicted(B, FIRST).expect("it is known");
         let kept = transcript.newest(B, usize::MAX).len() - public;
         assert_eq!((missed, kept), (5000, 0));
         for _ in 0..2 * MEMORY / line.len() {
@@ -433,7 +434,7 @@ mod tests {
         }
         let lines = transcript.newest(B, usize::MAX).len();
         assert!(lines * line.len() >= MEMORY / 10 * 8, "{lines} lines");
-        assert_eq!((transcript.private, transcript.forgotten(A, FIRST)), (0, Some(public as u64)));
+        assert_eq!((transcript.private, transcript.evicted(A, FIRST)), (0, Some(public as u64)));
         let batches = transcript.sealed.iter();
         assert_eq!(transcript.lines, batches.map(|batch| batch.bytes() as u64).sum::<u64>());
     }
@@ -456,53 +457,53 @@ mod tests {
         transcript.seal();
         let old = Arc::clone(&transcript.read(0, usize::MAX)[0]);
         let new = old.without_private();
-        let seen = |batch: &Batch, member, form| {
-            let viewer = Viewer { member, form, answers_from: 0 };
-            let pieces = batch.index().pieces(viewer, &(0..Seq::MAX));
+        let seen = |batch: &Batch, member, format| {
+            let recipient = Recipient { member, format, answers_from: 0 };
+            let pieces = batch.index().pieces(recipient, &(0..Seq::MAX));
             let text = |piece: Piece| {
                 let lines = String::from_utf8_lossy(batch.lines().text(&piece.events)).into_owned();
-                if piece.look == Look::Receipt { "+\n".to_owned() } else { lines }
+                if piece.rendition == Rendition::Receipt { "+\n".to_owned() } else { lines }
             };
             pieces.map(text).collect::<String>()
         };
         let outsider = MemberId(3);
-        assert_eq!(seen(&new, outsider, Form::Plain), seen(&old, outsider, Form::Plain));
-        assert_eq!(seen(&new, A, Form::Plain), "end\n");
-        assert_eq!(seen(&new, B, Form::Tagged), "a1\n+\nend\n");
+        assert_eq!(seen(&new, outsider, Format::Plain), seen(&old, outsider, Format::Plain));
+        assert_eq!(seen(&new, A, Format::Plain), "end\n");
+        assert_eq!(seen(&new, B, Format::Tagged), "a1\n+\nend\n");
         assert_eq!(
             (new.begin(), new.end(), new.private() <= old.private()),
             (old.begin(), old.end(), true)
         );
         assert!(old.private() > "to-b to-a answer-a".len() && new.cost() < old.cost() + 64);
-        let outline = new.withdrawn().expect("it is known for whom they were");
-        let counted = [A, B, outsider].map(|member| outline.count_lines(member, FIRST));
+        let evicted = new.withdrawn().expect("it is known for whom they were");
+        let counted = [A, B, outsider].map(|member| evicted.count_lines(member, FIRST));
         assert_eq!(counted, [1, 1, 0]);
     }
 
     #[test]
     fn how_much_is_forgotten_is_known_as_far_back_as_there_is_memory_for_that() {
         let mut transcript = Transcript::new(200_000);
-        assert_eq!(transcript.forgotten(A, 1), Some(0));
+        assert_eq!(transcript.evicted(A, 1), Some(0));
         let line = "x".repeat(40_000);
         for _ in 0..20 {
             transcript.push(said(Audience::AllBut(A)), &line, 0);
             transcript.push(said(Audience::AllBut(B)), "b", 0);
             transcript.seal();
-            while transcript.forget().is_some() {}
+            while transcript.evict().is_some() {}
         }
         let oldest = transcript.oldest();
-        assert_eq!(transcript.forgotten(A, oldest), Some(0));
-        assert_eq!(transcript.forgotten(A, oldest - 4), Some(2));
-        assert_eq!(transcript.forgotten(B, oldest - 3), Some(1));
-        assert_eq!(transcript.forgotten(A, 1), Some((oldest - 1) / 2));
+        assert_eq!(transcript.evicted(A, oldest), Some(0));
+        assert_eq!(transcript.evicted(A, oldest - 4), Some(2));
+        assert_eq!(transcript.evicted(B, oldest - 3), Some(1));
+        assert_eq!(transcript.evicted(A, 1), Some((oldest - 1) / 2));
         // Each of a's lines is a run of its own: soon there is no memory for more.
         for _ in 0..40_000 {
             transcript.push(said(Audience::AllBut(A)), "a", 0);
             transcript.push(said(Audience::AllBut(B)), "b", 0);
             transcript.seal();
-            while transcript.forget().is_some() {}
+            while transcript.evict().is_some() {}
         }
-        assert!(transcript.outlined <= 200_000 / OUTLINE_PART);
-        assert_eq!(transcript.forgotten(A, 1), None);
+        assert!(transcript.evicted_cost <= 200_000 / EVICTED_PART);
+        assert_eq!(transcript.evicted(A, 1), None);
     }
 }

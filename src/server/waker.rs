@@ -94,7 +94,7 @@ mod tests {
         const TIMES: usize = 5_000;
         let waker = Waker::new().expect("the system has one to spare");
         let (asleep, done) = (AtomicBool::new(false), AtomicBool::new(false));
-        let patience = timespec(Duration::from_secs(20));
+        let timeout = timespec(Duration::from_secs(20));
         thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
@@ -108,7 +108,7 @@ mod tests {
             }
             let woken = (0..TIMES).all(|_| {
                 asleep.store(true, Ordering::SeqCst);
-                let woken = poll(&mut [waker.as_poll()], Some(&patience)) == Ok(1);
+                let woken = poll(&mut [waker.as_poll()], Some(&timeout)) == Ok(1);
                 waker.rest();
                 woken
             });

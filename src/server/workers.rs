@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, PoisonError, Weak};
 
-use super::connection::{Connection, Verdict};
+use super::connection::{CloseReason, Connection};
 use super::headroom::Headroom;
 use super::system::thread::{self, JoinHandle};
 use super::system::{Condvar, Mutex, MutexGuard};
@@ -156,7 +156,7 @@ impl Workers {
         self.shared.work.notify_all();
         drop(waiting);
         for connection in workers.values().filter_map(|worker| worker.serving.upgrade()) {
-            connection.hang_up(Verdict::ShuttingDown);
+            connection.hang_up(CloseReason::ShuttingDown);
         }
         self.shared.join(ended);
         self.shared.join(workers.into_values().map(|worker| worker.thread));

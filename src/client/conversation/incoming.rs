@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::arbitrary::{name, text};
-    use crate::protocol::reply::{Departure, Listed, Notice, Speech};
+    use crate::protocol::reply::{LeaveReason, Listed, Notice, Speech};
     use crate::protocol::tag::Body;
 
     #[test]
@@ -296,9 +296,9 @@ mod tests {
                 (Notice::IsNow { old: &name, new: &other }.to_string(), Told(News::IsNow { old: by, new: to })),
                 (Notice::YouAre { name: &name, others: 3, away: 1 }.to_string(), Told(News::YouAre(by))),
                 (Notice::YouAreNow(&name).to_string(), Told(News::YouAreNow(by))),
-                (Notice::Left(&name, Departure::Quit(text)).to_string(), has_left),
-                (Notice::Left(&name, Departure::ConnectionLost).to_string(), has_left),
-                (Notice::Left(&name, Departure::TooSlow).to_string(), has_left),
+                (Notice::Left(&name, LeaveReason::Quit(text)).to_string(), has_left),
+                (Notice::Left(&name, LeaveReason::ConnectionLost).to_string(), has_left),
+                (Notice::Left(&name, LeaveReason::TooSlow).to_string(), has_left),
                 (Notice::IsAway(&name).to_string(), Told(News::Nothing)),
                 (Notice::DidNotComeBack { name: &name, lines: 3 }.to_string(), Told(News::Nothing)),
                 (found(3), Told(News::Nothing)),

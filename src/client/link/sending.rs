@@ -1,15 +1,16 @@
 //! What the threads do with the outbox: the main thread puts lines in, the sender takes them out,
 //! and one more waits for what is not confirmed.
 
+use crate::protocol::tag::Format;
 use std::net::Shutdown;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Input, Link, Parting, State};
 use crate::client::connection::Connection;
-use crate::client::handshake::{Form, Progress, Server};
+use crate::client::handshake::{Progress, Server};
 use crate::client::outbox::{Asker, Batch};
-use crate::client::standing::News;
+use crate::client::session::News;
 use crate::protocol::request::Command;
 
 /// How long nothing at all may come while a line waits for its receipt. The system has a network that
@@ -38,7 +39,7 @@ impl Link {
     /// Takes a line of the user's to be sent, unless so many bytes wait already.
     pub(in crate::client) fn enter(&self, line: Vec<u8>, most: usize) -> Entered {
         let mut state = self.state();
-        if state.standing.outbox.held() > most {
+        if state.session.outbox.held() > most {
             return Entered::Full;
         }
         self.push(&mut state, line, Asker::User);
@@ -47,7 +48,7 @@ impl Link {
 
     /// The same, but waits until there is room for it.
     pub(in crate::client) fn enter_in_time(&self, line: Vec<u8>, most: usize) {
-        let is_full = |state: &mut State| state.standing.outbox.held() > most;
+        let is_full = |state: &mut State| state.session.outbox.held() > most;
         let waited = self.changed.wait_while(self.state(), is_full);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
         self.push(&mut state, line, Asker::User);
@@ -59,7 +60,7 @@ impl Link {
     }
 
     fn push(&self, state: &mut State, line: Vec<u8>, asker: Asker) {
-        state.standing.outbox.enter(line, asker, Instant::now());
+        state.session.outbox.enter(line, asker, Instant::now());
         self.changed.notify_all();
     }
 
@@ -77,16 +78,16 @@ impl Link {
         }
     }
 
-    /// To be told when a batch was written, or so many lines of it before the connection was lost.
+    /// Called when a batch was written, or so many lines of it before the connection was lost.
     pub(in crate::client) fn have_written(&self, batch: &Batch, lines: Result<(), usize>) {
         let mut state = self.state();
         state.writing = false;
         let written = lines.err().unwrap_or(batch.lines.len());
-        let form = state.standing.form();
-        let outbox = &mut state.standing.outbox;
-        match form {
-            Form::Tagged => outbox.give_back(batch.numbers[written]),
-            Form::Plain => {
+        let format = state.session.format();
+        let outbox = &mut state.session.outbox;
+        match format {
+            Format::Tagged => outbox.give_back(batch.numbers[written]),
+            Format::Plain => {
                 outbox.forget(written);
                 if lines.is_err() {
                     outbox.take_back(Instant::now());
@@ -106,8 +107,8 @@ impl Link {
     /// again would keep our name for a minute otherwise.
     pub(in crate::client) fn say_goodbye(&self) {
         let state = self.state();
-        let is_told = state.standing.outbox.has_written_quit();
-        let may_be_told = state.standing.form() == Form::Tagged && !state.away && !state.writing;
+        let is_told = state.session.outbox.has_written_quit();
+        let may_be_told = state.session.format() == Format::Tagged && !state.away && !state.writing;
         if may_be_told && !is_told {
             state.connection.send_last(Command::Quit.word());
         }
@@ -118,42 +119,42 @@ impl Link {
     pub(in crate::client) fn wait_for_no_need(&self) {
         let is_needed = |state: &mut State| {
             let is_over = state.unreachable && state.input != Input::Open;
-            !is_over || state.standing.outbox.unsaid() > 0
+            !is_over || state.session.outbox.unsaid() > 0
         };
         drop(self.changed.wait_while(self.state(), is_needed));
     }
 
     /// Has the sender wait, with all but our own question, until what was missed has been shown.
     pub(in crate::client) fn fall_behind(&self) {
-        self.state().standing.outbox.fall_behind();
+        self.state().session.outbox.fall_behind();
     }
 
-    /// To be told when that is so.
+    /// Called when that is so.
     pub(in crate::client) fn catch_up(&self) {
-        self.state().standing.outbox.catch_up();
+        self.state().session.outbox.catch_up();
         self.changed.notify_all();
     }
 
     /// Whether something of the user's waits to be sent.
     pub(in crate::client) fn has_unwritten(&self) -> bool {
-        self.state().standing.outbox.has_unwritten()
+        self.state().session.outbox.has_unwritten()
     }
 
     /// How many of the user's lines are not known to be said.
     pub(in crate::client) fn unsaid(&self) -> usize {
-        self.state().standing.outbox.unsaid()
+        self.state().session.outbox.unsaid()
     }
 
     /// All that a lost connection had to bring has come.
     pub(in crate::client) fn settle_covered(&self) -> Option<News> {
-        let news = self.state().standing.settle_covered();
+        let news = self.state().session.settle_covered();
         self.changed.notify_all();
         news
     }
 
     /// Whether it is not yet known what became of lines that a lost connection took.
     pub(in crate::client) fn has_covered(&self) -> bool {
-        self.state().standing.outbox.has_covered()
+        self.state().session.outbox.has_covered()
     }
 
     /// Waits until another number of lines than `known` has waited for a receipt for too long. Only
@@ -187,18 +188,18 @@ impl Link {
 impl State {
     /// Whether the sender has something to do, as soon as the server lets it.
     fn has_work(&self) -> bool {
-        self.standing.outbox.has_unwritten() || self.input == Input::Over
+        self.session.outbox.has_unwritten() || self.input == Input::Over
     }
 
     fn task(&mut self, server: Server) -> Option<Task> {
-        let form = self.standing.form();
-        let outbox = &mut self.standing.outbox;
+        let format = self.session.format();
+        let outbox = &mut self.session.outbox;
         if !outbox.has_unwritten() && self.input == Input::Over {
             self.input = Input::Finished;
-            match form {
-                Form::Plain => return Some(Task::Finish(server)),
-                Form::Tagged if outbox.has_quit() => {}
-                Form::Tagged => {
+            match format {
+                Format::Plain => return Some(Task::Finish(server)),
+                Format::Tagged if outbox.has_quit() => {}
+                Format::Tagged => {
                     outbox.enter(Command::Quit.word().into(), Asker::User, Instant::now());
                 }
             }
@@ -206,7 +207,7 @@ impl State {
         if !outbox.has_unwritten() {
             return None;
         }
-        let batch = self.standing.outbox.next_batch(server);
+        let batch = self.session.outbox.next_batch(server);
         if batch.ends {
             self.parting = Parting::Wanted;
         }
@@ -216,18 +217,18 @@ impl State {
 
     /// Where the server confirms nothing, nothing waits to be confirmed.
     fn overdue(&self, now: Instant) -> (usize, Option<Instant>) {
-        if self.gets_receipts() { self.standing.outbox.overdue(now) } else { (0, None) }
+        if self.gets_receipts() { self.session.outbox.overdue(now) } else { (0, None) }
     }
 
     /// When the connection is to be taken for dead, if nothing comes until then.
     fn dead_at(&self) -> Option<Instant> {
-        let since = self.standing.outbox.awaits_since().filter(|_| self.gets_receipts())?;
+        let since = self.session.outbox.awaits_since().filter(|_| self.gets_receipts())?;
         let silent_since = self.heard_at.map_or(since, |heard| heard.max(since));
         (!self.given_up).then_some(silent_since + DEAD)
     }
 
     fn gets_receipts(&self) -> bool {
         let is_here = !self.away && matches!(self.progress, Progress::Done(Server::Ours));
-        is_here && self.standing.form() == Form::Tagged
+        is_here && self.session.format() == Format::Tagged
     }
 }

@@ -47,7 +47,7 @@ impl Recent {
         self.lines.push_back(Written { paragraph: paragraph.into_owned(), columns });
     }
 
-    /// To be told when something else has come between the lines and the input row, or when they may be
+    /// Called when something else has come between the lines and the input row, or when they may be
     /// elsewhere.
     pub(super) fn forget(&mut self) {
         self.lines.clear();
@@ -64,7 +64,7 @@ impl Recent {
         rows
     }
 
-    /// To be told when there may be something else between the rule above what was new and the input row:
+    /// Called when there may be something else between the rule above what was new and the input row:
     /// it stays where it is.
     pub(super) fn settle_unread_rule(&mut self) {
         for line in &mut self.lines {

@@ -97,7 +97,7 @@ impl Input {
         }
     }
 
-    /// To be told when nothing has come for as long as [`wait`](Input::wait) says.
+    /// Called when nothing has come for as long as [`wait`](Input::wait) says.
     pub(in crate::client) fn on_silence(&mut self, now: Instant) {
         match std::mem::take(&mut self.state) {
             State::Ground => {}
@@ -122,7 +122,7 @@ impl Input {
         }
     }
 
-    /// To be told when the Esc key that has been told of last has given something up: what is typed
+    /// Called when the Esc key that has been told of last has given something up: what is typed
     /// behind it then is not for Alt.
     pub(in crate::client) fn on_escape_answered(&mut self) {
         if let State::Sequence(sequence) = &mut self.state {

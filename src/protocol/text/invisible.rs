@@ -123,7 +123,7 @@ impl<'a> Context<'a> {
         Context { line, before: None, base: None, tags: None, right_to_left: None }
     }
 
-    /// To be told of each character that is kept, and whether it is a base for marks.
+    /// Called for each character that is kept, and whether it is a base for marks.
     pub(super) fn on_kept(&mut self, c: char, is_base: bool) {
         self.before = Some(c);
         if self.tags.is_some() && Sort::of(c) != Sort::Tag {

@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use super::permit::Permit;
 use super::{Hub, Shared, Weight};
 use crate::protocol::name::{Name, Wanted};
-use crate::protocol::reply::{self, Departure, Listed, Notice, Refusal};
-use crate::protocol::tag::{Seq, Token};
+use crate::protocol::reply::{self, LeaveReason, Listed, Notice, Refusal};
+use crate::protocol::tag::{Format, Seq, Token};
 use crate::server::admission::Origin;
+use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
 use crate::server::batch::Batch;
 use crate::server::connection::Connection;
 use crate::server::figures::Said;
-use crate::server::index::{Audience, Envelope, Form, Kind, MemberId, Receipt};
 use crate::server::kinds::{CAME_OR_WENT, RENAMED};
-use crate::server::recall::Recall;
+use crate::server::replay::Replay;
 use crate::server::room::{Author, Newcomer};
 use crate::server::system::instant;
 
@@ -38,7 +38,7 @@ pub(crate) struct Membership {
     name: Name,
     connection: Arc<Connection>,
     /// How the member gets its lines.
-    form: Form,
+    format: Format,
     /// The number of the current line.
     line: u64,
     /// How many of its lines the room knows to be taken.
@@ -65,7 +65,7 @@ impl Membership {
             id,
             name,
             connection: Arc::clone(newcomer.connection),
-            form: newcomer.form,
+            format: newcomer.format,
             line: newcomer.taken,
             known_line: newcomer.taken,
             is_present: true,
@@ -99,7 +99,7 @@ impl Membership {
     }
 
     fn receipt(&self) -> Option<Receipt> {
-        let line = NonZero::new(self.line).filter(|_| self.form == Form::Tagged)?;
+        let line = NonZero::new(self.line).filter(|_| self.format == Format::Tagged)?;
         Some(Receipt { author: self.id, line })
     }
 
@@ -118,15 +118,15 @@ impl Membership {
     }
 
     /// How it gets its lines.
-    pub(crate) fn form(&self) -> Form {
-        self.form
+    pub(crate) fn format(&self) -> Format {
+        self.format
     }
 
     /// Whether this connection still speaks for the member. If it does, the room is told which lines
     /// were taken; if not, the new connection has been told what was until then, and nothing more
     /// of this one may be said.
     fn speaks(&mut self, shared: &mut Shared) -> bool {
-        if self.form == Form::Plain {
+        if self.format == Format::Plain {
             return true;
         }
         let taken = (!self.is_silenced).then_some(self.line);
@@ -164,7 +164,7 @@ impl Membership {
 
     /// Whether the room has to be told of lines that were taken and became no events.
     pub(crate) fn has_uncounted(&self) -> bool {
-        self.form == Form::Tagged && self.line > self.known_line
+        self.format == Format::Tagged && self.line > self.known_line
     }
 
     /// Appends the events, which are so much of what was said, and waits before that while the room is
@@ -178,7 +178,7 @@ impl Membership {
         let bytes = RENAMING + 2 * (self.name.as_str().len() + new.as_str().len());
         let likeness = new.likeness();
         let renamed = self.speak(bytes, |member, shared| {
-            shared.room.rename(member.author(), new, likeness, member.form)
+            shared.room.rename(member.author(), new, likeness, member.format)
         });
         if renamed.transpose()? != Some(true) {
             return Ok(());
@@ -214,11 +214,11 @@ impl Membership {
 
     /// Has something shown again, once what was asked for before has been taken: a client that asks
     /// for more than it reads is read no further.
-    pub(crate) fn recall(&self, recall: Recall) {
+    pub(crate) fn replay(&self, replay: Replay) {
         let reader = self.connection.id();
         let may_go_on =
             |shared: &Shared| !shared.room.is_replaying(reader) || shared.room.is_closed();
-        self.hub().with_once(may_go_on, |shared| shared.room.recall(reader, recall));
+        self.hub().with_once(may_go_on, |shared| shared.room.replay(reader, replay));
     }
 
     /// Has its client's telnet answered, between two lines and as soon as can be: it may wait for that,
@@ -233,39 +233,39 @@ impl Membership {
         self.hub().with(|shared| {
             shared.room.tag(self.id, &self.name, &self.connection, self.line);
         });
-        (self.form, self.known_line) = (Form::Tagged, self.line);
+        (self.format, self.known_line) = (Format::Tagged, self.line);
     }
 
     /// Takes up where another member stopped, as [`Permit::resume`] does, and leaves as the one that it
     /// was until now, in the plain form. What that was due, it gets as the other, or not at all.
     pub(crate) fn resume(&mut self, token: Token, seen: Seq) -> Result<u64, Refusal<'static>> {
         let (id, name, taken) = self.hub().with_place(token, seen, None, |shared, place| {
-            shared.room.part(self.id, &self.name, Departure::Quit(""));
+            shared.room.part(self.id, &self.name, LeaveReason::Quit(""));
             let (name, taken) = shared.room.readmit(place, &self.connection);
-            (place.viewer.member, name, taken)
+            (place.recipient.member, name, taken)
         })?;
         let (was, peer) = (std::mem::replace(&mut self.name, name), self.connection.peer());
         log::info!(target: CAME_OR_WENT, "{was} is {}, who is back, from {peer}", self.name);
-        (self.id, self.form) = (id, Form::Tagged);
+        (self.id, self.format) = (id, Format::Tagged);
         (self.line, self.known_line) = (taken, taken);
         Ok(taken)
     }
 
     /// Leaves. What was appended until then is still delivered.
-    pub(crate) fn leave(mut self, how: Departure<'_>) {
+    pub(crate) fn leave(mut self, how: LeaveReason<'_>) {
         self.depart(how);
     }
 
     /// The connection has ended without a farewell. Who can resume stays for a while, and nobody
     /// is told.
-    pub(crate) fn lose(mut self, how: Departure<'_>) {
+    pub(crate) fn lose(mut self, how: LeaveReason<'_>) {
         self.on_lost(how);
     }
 
-    fn on_lost(&mut self, how: Departure<'_>) {
-        match self.form {
-            Form::Plain => self.depart(how),
-            Form::Tagged => self.disconnect(),
+    fn on_lost(&mut self, how: LeaveReason<'_>) {
+        match self.format {
+            Format::Plain => self.depart(how),
+            Format::Tagged => self.disconnect(),
         }
     }
 
@@ -288,7 +288,7 @@ impl Membership {
         }
     }
 
-    fn depart(&mut self, how: Departure<'_>) {
+    fn depart(&mut self, how: LeaveReason<'_>) {
         let closing = self.end(|member, shared| {
             let connection = member.connection.id();
             member.permit.give_back(shared);
@@ -314,12 +314,12 @@ impl Membership {
 
 /// Logs that one was disconnected for too long.
 pub(crate) fn log_expired(name: &Name) {
-    let notice = Notice::Left(name, Departure::ConnectionLost).to_string();
+    let notice = Notice::Left(name, LeaveReason::ConnectionLost).to_string();
     log::info!(target: CAME_OR_WENT, "{}", reply::words(&notice));
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.on_lost(Departure::ConnectionLost);
+        self.on_lost(LeaveReason::ConnectionLost);
     }
 }

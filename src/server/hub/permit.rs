@@ -8,10 +8,10 @@ use super::visit::Visit;
 use super::{Hub, Shared};
 use crate::protocol::name::Name;
 use crate::protocol::reply::Refusal;
-use crate::protocol::tag::{Seq, Token};
+use crate::protocol::tag::{Format, Seq, Token};
 use crate::server::admission::Origin;
+
 use crate::server::connection::Connection;
-use crate::server::index::Form;
 use crate::server::kinds::CAME_OR_WENT;
 use crate::server::room::{Joined, Newcomer};
 use crate::server::system::instant;
@@ -180,14 +180,14 @@ impl Permit {
         let hub = Arc::clone(&self.hub);
         let resumed = hub.with_place(token, seen, Some(&mut self), |shared, place| {
             let (name, taken) = shared.room.readmit(place, connection);
-            (place.viewer.member, name, taken)
+            (place.recipient.member, name, taken)
         });
         let (id, name, taken) = match resumed {
             Ok(resumed) => resumed,
             Err(refusal) => return Err((self, refusal)),
         };
         log::info!(target: CAME_OR_WENT, "{name} is back, from {}", connection.peer());
-        let newcomer = Newcomer { connection, form: Form::Tagged, taken };
+        let newcomer = Newcomer { connection, format: Format::Tagged, taken };
         Ok((Membership::new(self, id, name, newcomer), taken))
     }
 }

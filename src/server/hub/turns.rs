@@ -50,7 +50,8 @@ impl<'a> Turn<'a> {
     /// Waits for it. `None` if the room closes, or the connection was hung up on.
     pub(crate) fn take(hub: &'a Hub, connection: &Connection) -> Option<Turn<'a>> {
         let id = connection.id();
-        let is_over = |shared: &Shared| shared.room.is_closed() || connection.verdict().is_some();
+        let is_over =
+            |shared: &Shared| shared.room.is_closed() || connection.close_reason().is_some();
         let mut guard = hub.lock();
         let woken = guard.turns.join(id);
         while !is_over(&guard) && !guard.turns.is_next(id) {

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 
 use super::Hub;
-use crate::server::admission::{Origin, Seats};
-use crate::server::connection::{Connection, ConnectionId, Verdict};
+use crate::server::admission::{Admission, Origin};
+use crate::server::connection::{CloseReason, Connection, ConnectionId};
 
 /// How many may be let in at a time without a place, in all and from one address. Where there is one more,
 /// the one goes that has come first, so that whoever does nothing keeps nobody out who comes back.
@@ -21,7 +21,7 @@ pub(crate) const LEAVERS: usize = 16;
 pub(super) struct Visits {
     /// Who has come when there was none, in this order.
     visitors: Vec<Visitor>,
-    leavers: Seats,
+    leavers: Admission,
 }
 
 #[derive(Debug)]
@@ -34,7 +34,7 @@ struct Visitor {
 
 impl Visits {
     pub(super) fn new() -> Visits {
-        Visits { visitors: Vec::new(), leavers: Seats::new(LEAVERS, 0) }
+        Visits { visitors: Vec::new(), leavers: Admission::new(LEAVERS, 0) }
     }
 
     /// Adds one, and takes out the one that has to go for it.
@@ -78,7 +78,7 @@ impl Visit {
         let visitor = Visitor { id, origin, connection: Arc::downgrade(connection) };
         let first = hub.with(|shared| shared.visits.add(visitor));
         if let Some(first) = first.and_then(|first| first.connection.upgrade()) {
-            first.hang_up(Verdict::Broken);
+            first.hang_up(CloseReason::Broken);
         }
         Visit { hub: Arc::clone(hub), kind: Kind::Visitor(id) }
     }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::server::admission::Origin;
-use crate::server::index::MemberId;
+use crate::server::audience::MemberId;
 
 /// One who is away.
 #[derive(Debug)]
@@ -22,19 +22,19 @@ struct Absence {
 #[derive(Debug)]
 pub(crate) struct Disconnected {
     /// How long they may take.
-    patience: Duration,
+    timeout: Duration,
     /// The first to go in front.
     members: VecDeque<Absence>,
 }
 
 impl Disconnected {
-    pub(crate) fn new(patience: Duration) -> Disconnected {
-        Disconnected { patience, members: VecDeque::new() }
+    pub(crate) fn new(timeout: Duration) -> Disconnected {
+        Disconnected { timeout, members: VecDeque::new() }
     }
 
     /// One from there has lost its connection now.
     pub(crate) fn add(&mut self, member: MemberId, from: Origin, now: Instant) {
-        self.members.push_back(Absence { member, from, until: now + self.patience });
+        self.members.push_back(Absence { member, from, until: now + self.timeout });
     }
 
     /// One is back.

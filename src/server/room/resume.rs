@@ -10,11 +10,11 @@ use super::join_notices::Move;
 use super::waiting_lines::WaitingLines;
 use super::{Arrival, Member, Room};
 use crate::protocol::name::Name;
-use crate::protocol::reply::{Departure, Missing, Notice, Refusal};
-use crate::protocol::tag::{Body, Seq, Token};
+use crate::protocol::reply::{LeaveReason, Missing, Notice, Refusal};
+use crate::protocol::tag::{Body, Format, Seq, Token};
 use crate::server::admission::Origin;
+use crate::server::audience::{Audience, MemberId, Recipient};
 use crate::server::connection::{Connection, ConnectionId};
-use crate::server::index::{Audience, Form, MemberId, Viewer};
 use crate::server::rendering::tag;
 use crate::server::system::{instant, now, random_bits};
 
@@ -48,7 +48,7 @@ pub(super) struct Resumable {
 /// Where somebody who comes back goes on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
-    pub(crate) viewer: Viewer,
+    pub(crate) recipient: Recipient,
     /// The first event that it gets.
     next: Seq,
     /// How many lines before that are forgotten that were for it.
@@ -137,16 +137,16 @@ impl Room {
         if seen >= end {
             return Err(Refusal::NoSuchEvent(seen));
         }
-        let viewer = Viewer { member, form: Form::Tagged, answers_from: end };
+        let recipient = Recipient { member, format: Format::Tagged, answers_from: end };
         let next = since.max(seen + 1);
-        let missed = self.transcript.forgotten(member, next).ok_or(Refusal::Forgotten(seen))?;
-        Ok(Place { viewer, next: next.max(self.transcript.oldest()), missed })
+        let missed = self.transcript.evicted(member, next).ok_or(Refusal::Forgotten(seen))?;
+        Ok(Place { recipient, next: next.max(self.transcript.oldest()), missed })
     }
 
     /// Gives the member another connection, and tells that one where it is. The values are its name
     /// and how many of its lines were taken.
     pub(crate) fn readmit(&mut self, place: Place, connection: &Arc<Connection>) -> (Name, u64) {
-        let (id, connection) = (place.viewer.member, Arc::clone(connection));
+        let (id, connection) = (place.recipient.member, Arc::clone(connection));
         self.disconnected.remove(id);
         let member = self.members.get_mut(&id).expect("whoever has a place to resume is here");
         let name = member.name.clone();
@@ -156,7 +156,7 @@ impl Room {
         let taken = resumable.taken;
         let mut greeting = String::new();
         let mut tell = |line: String| {
-            greeting += &tag(Form::Tagged, None, now());
+            greeting += &tag(Format::Tagged, None, now());
             greeting += &line;
             greeting.push('\n');
         };
@@ -166,9 +166,9 @@ impl Room {
         if place.missed > 0 {
             tell(Notice::Missed(place.missed, Missing::Away).to_string());
         }
-        let (viewer, from) = (place.viewer, place.next);
+        let (recipient, from) = (place.recipient, place.next);
         let offset = self.transcript.offset(from);
-        self.effects.arrivals.push(Arrival { viewer, connection, greeting, from, offset });
+        self.effects.arrivals.push(Arrival { recipient, connection, greeting, from, offset });
         (name, taken)
     }
 
@@ -178,7 +178,7 @@ impl Room {
         while let Some(id) = self.disconnected.take(instant(), self.max_disconnected) {
             if let Some(member) = self.members.remove(&id) {
                 self.on_left(&member.name, member.likeness);
-                let notice = Notice::Left(&member.name, Departure::ConnectionLost);
+                let notice = Notice::Left(&member.name, LeaveReason::ConnectionLost);
                 self.tell_move(Move::Leave, id, notice);
                 let waiting = member.resumable.map(|resumable| resumable.waiting);
                 self.tell_senders(&member.name, waiting.unwrap_or_default());

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::server::index::MemberId;
+use crate::server::audience::MemberId;
 
 /// The private lines that wait for one member.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use super::{LINGER, Next, Session, Standing, have_refused};
+use super::{LINGER, Next, Phase, Session, on_refused};
 use crate::protocol::reply::{Notice, Refusal};
 use crate::protocol::request::{self, Request};
 use crate::protocol::tag::Token;
@@ -50,8 +50,8 @@ impl Session {
                 self.connection.tell(why);
             }
         }
-        have_refused(&self.connection, why);
-        self.standing = Standing::Gone;
+        on_refused(&self.connection, why);
+        self.phase = Phase::Gone;
         Next::Leave
     }
 
@@ -72,7 +72,7 @@ impl Session {
 
     /// Whether there is a place by now, which the client has then.
     fn takes_place_late(&mut self) -> bool {
-        let Standing::Permitted(permit) = &mut self.standing else { return false };
+        let Phase::Permitted(permit) = &mut self.phase else { return false };
         let is_seated = permit.take_late();
         if is_seated {
             self.visit = None;
@@ -84,7 +84,7 @@ impl Session {
     fn come_back(&mut self, bytes: &[u8], length: usize) -> Option<Next> {
         self.connection.tell(Notice::Banner);
         let next = self.chunk(&bytes[..length]);
-        if !matches!(self.standing, Standing::Joined(_)) {
+        if !matches!(self.phase, Phase::Joined(_)) {
             return None;
         }
         self.visit = None;

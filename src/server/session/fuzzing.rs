@@ -10,18 +10,18 @@ use std::time::Duration;
 
 use super::keyboard::Arrival;
 use super::login::End;
-use super::{Limits, Next, Session, Standing};
+use super::{Limits, Next, Phase, Session};
 use crate::protocol::lines::LineSplitter;
 use crate::protocol::name::Name;
-use crate::protocol::tag::{Body, Seq, Tag};
+use crate::protocol::tag::{Body, Format, Seq, Tag};
 use crate::protocol::telnet::Piece;
 use crate::safety::assert_safe;
+use crate::server::audience::Kind;
 use crate::server::config::Config;
 use crate::server::connection::{Connection, ConnectionId};
 use crate::server::hub::Hub;
 use crate::server::hub::membership::Membership;
 use crate::server::hub::permit::Permit;
-use crate::server::index::{Form, Kind};
 use crate::server::room::Newcomer;
 use crate::server::waker::Waker;
 
@@ -87,7 +87,7 @@ impl Stage {
         let connection = connection.expect("a connection");
         let connection = Arc::new(connection);
         let permit = || Permit::take(&hub, Some(peer.ip())).expect("there are two places");
-        let newcomer = Newcomer { connection: &connection, form: Form::Plain, taken: 0 };
+        let newcomer = Newcomer { connection: &connection, format: Format::Plain, taken: 0 };
         let bob = permit().join(Name::parse("bob").ok().as_ref(), newcomer).expect("it is free");
         let limits = Limits { line: MAX_LINE, rate: 0, last_words: STALL_TIMEOUT };
         let session =
@@ -165,9 +165,9 @@ impl Stage {
     }
 
     fn name(&self) -> Option<String> {
-        match &self.session.standing {
-            Standing::Joined(member) => Some(member.name().to_string()),
-            Standing::Permitted(_) | Standing::Gone => None,
+        match &self.session.phase {
+            Phase::Joined(member) => Some(member.name().to_string()),
+            Phase::Permitted(_) | Phase::Gone => None,
         }
     }
 
@@ -191,9 +191,9 @@ fn look(hub: &Arc<Hub>, from: Seq, lines: &mut Vec<String>, is_own: impl Fn(&str
     for arrival in &news.effects.arrivals {
         arrival.greeting.lines().for_each(assert_line);
     }
-    for (reader, _, mut recall) in news.effects.recalls {
+    for (reader, _, mut replay) in news.effects.replays {
         loop {
-            let shown = recall.next(|event| hub.read(event, READ));
+            let shown = replay.next(|event| hub.read(event, READ));
             if shown.is_empty() {
                 break;
             }

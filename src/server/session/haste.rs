@@ -1,9 +1,10 @@
 //! What a client sends that closes at once: as much of it as can be is taken in, and all of that is said.
 
-use super::{Session, Standing, grow_if_full};
-use crate::protocol::reply::Departure;
+use super::{Phase, Session, grow_if_full};
+use crate::protocol::reply::LeaveReason;
+use crate::protocol::tag::Format;
+
 use crate::server::connection::is_gone;
-use crate::server::index::Form;
 use crate::server::system::{SETTLING, instant};
 
 /// How often what has come is acknowledged at once: for as long as a client may be one that sends and
@@ -44,16 +45,16 @@ impl Session {
     /// Whether what the client has brought is not said any more: the server has hung up, or a program is
     /// gone, which says it again. Anybody else's lines are said for a while although it is gone.
     pub(super) fn is_lost(&self) -> bool {
-        if self.connection.verdict().is_some() {
+        if self.connection.close_reason().is_some() {
             return true;
         }
         let Some(gone_since) = self.connection.gone_since() else { return false };
-        if self.form == Form::Tagged || self.is_late {
+        if self.format == Format::Tagged || self.is_late {
             return true;
         }
         let is_late = instant() - gone_since >= self.limits.last_words;
         let is_lost = is_late || self.hub.has_lacked_permit_since(gone_since);
-        if is_lost && let Standing::Joined(member) = &self.standing {
+        if is_lost && let Phase::Joined(member) = &self.phase {
             let why = if is_late { "its time is up" } else { "its place is needed" };
             log::info!(
                 "{} is gone, and {why}: the rest of what it had sent is lost",
@@ -65,12 +66,12 @@ impl Session {
 
     /// The client's input has ended, and the server has not hung up. In the tagged form that is a loss,
     /// and a line without its end is not one; nor is it where a client that ends its lines was cut off.
-    pub(super) fn finish_input(&mut self) -> Departure<'static> {
+    pub(super) fn finish_input(&mut self) -> LeaveReason<'static> {
         let was_reset = self.connection.was_reset();
         let is_cut = self.lines.has_seen_end() && was_reset;
-        if self.form == Form::Plain && !self.is_late && !is_cut {
+        if self.format == Format::Plain && !self.is_late && !is_cut {
             self.finish_line();
         }
-        if was_reset { Departure::ConnectionLost } else { Departure::Quit("") }
+        if was_reset { LeaveReason::ConnectionLost } else { LeaveReason::Quit("") }
     }
 }

@@ -71,7 +71,7 @@ impl Arrival {
 
     /// How long to wait for more before silence means something; `None` for ever. One who is not in the
     /// room yet misses what happens there.
-    pub(super) fn patience(self, is_in_room: bool) -> Option<Duration> {
+    pub(super) fn timeout(self, is_in_room: bool) -> Option<Duration> {
         match self {
             Arrival::Nothing | Arrival::AtOnce | Arrival::OneKey { stood: false } => Some(GRACE),
             Arrival::OneKey { stood: true } => Some(LONE_KEY - GRACE),
@@ -79,7 +79,7 @@ impl Arrival {
         }
     }
 
-    /// To be told that nothing has come for as long as [`patience`](Arrival::patience) says.
+    /// Called when nothing has come for as long as [`patience`](Arrival::patience) says.
     pub(super) fn on_silence(&mut self) -> Silence {
         match self {
             Arrival::OneKey { stood } if !*stood => {
@@ -174,13 +174,13 @@ mod tests {
     #[test]
     fn silence_after_one_key_is_waited_out() {
         let mut arrival = after(&[b"y"]);
-        assert_eq!(arrival.patience(false), Some(GRACE));
+        assert_eq!(arrival.timeout(false), Some(GRACE));
         assert_eq!((arrival.on_silence(), arrival), (Silence::Wait, STOOD));
-        assert_eq!(arrival.patience(true), Some(LONE_KEY - GRACE));
+        assert_eq!(arrival.timeout(true), Some(LONE_KEY - GRACE));
         assert_eq!(arrival.on_silence(), Silence::Message);
         assert_eq!(STOOD.and(b"e"), Arrival::KeyByKey);
         let mut typing = after(&[b"y", b"e"]);
-        assert_eq!((typing.patience(false), typing.patience(true)), (Some(LONE_KEY), None));
+        assert_eq!((typing.timeout(false), typing.timeout(true)), (Some(LONE_KEY), None));
         assert_eq!(typing.on_silence(), Silence::Typing);
         assert_eq!(after(&[b"yes"]).on_silence(), Silence::Message);
     }

@@ -1,12 +1,13 @@
 //! All before a name is settled: what is our protocol and what is not, when silence means something,
 //! and joining.
 
+use crate::protocol::tag::Format;
 use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::keyboard::Silence;
-use super::{Next, Session, Standing};
+use super::{Next, Phase, Session};
 use crate::protocol::GRACE;
 use crate::protocol::foreign::{self, Foreign};
 use crate::protocol::lines::Line;
@@ -14,9 +15,9 @@ use crate::protocol::name::Name;
 use crate::protocol::proxy;
 use crate::protocol::reply::{Notice, Refusal};
 use crate::server::account::Account;
+
 use crate::server::connection::Connection;
 use crate::server::hub::permit::Admitted;
-use crate::server::index::Form;
 use crate::server::kinds::{CAME_OR_WENT, TURNED_AWAY};
 use crate::server::rendering::tag;
 use crate::server::room::Newcomer;
@@ -52,11 +53,11 @@ impl Session {
         let behind = match self.pass_header() {
             Ok(behind) => behind,
             Err(next) => {
-                self.standing = Standing::Gone;
+                self.phase = Phase::Gone;
                 return next;
             }
         };
-        if let Standing::Permitted(permit) = &self.standing
+        if let Phase::Permitted(permit) = &self.phase
             && let Some(why) = permit.why_missing().cloned()
         {
             return self.at_the_door(behind, &why);
@@ -72,7 +73,7 @@ impl Session {
     ///
     /// What is to become of a client that is not let in, and has been told so.
     fn pass_header(&mut self) -> Result<Vec<u8>, Next> {
-        let Standing::Permitted(permit) = &mut self.standing else { return Ok(Vec::new()) };
+        let Phase::Permitted(permit) = &mut self.phase else { return Ok(Vec::new()) };
         if !permit.is_proxys() {
             return Ok(Vec::new());
         }
@@ -93,10 +94,10 @@ impl Session {
     }
 
     /// How long to wait for more before that means something.
-    pub(super) fn patience(&self) -> Option<Duration> {
-        let is_unnamed = matches!(self.standing, Standing::Permitted(_));
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        let is_unnamed = matches!(self.phase, Phase::Permitted(_));
         if self.may_be_message() {
-            return self.arrival.patience(!is_unnamed);
+            return self.arrival.timeout(!is_unnamed);
         }
         (is_unnamed || self.is_late).then_some(GRACE)
     }
@@ -168,9 +169,9 @@ impl Session {
         let (peer, why) = (self.connection.peer(), foreign.description());
         log::warn!(target: TURNED_AWAY, "{peer} was turned away: {why}");
         let refusal = Refusal::Foreign(foreign);
-        match self.standing {
-            Standing::Permitted(_) => self.connection.tell(refusal),
-            Standing::Joined(_) | Standing::Gone => self.answer(&refusal),
+        match self.phase {
+            Phase::Permitted(_) => self.connection.tell(refusal),
+            Phase::Joined(_) | Phase::Gone => self.answer(&refusal),
         }
         self.append();
         self.quit("")
@@ -178,24 +179,24 @@ impl Session {
 
     /// A client whose first line comes only when it is in the room already is far away, or waited.
     pub(super) fn tags(&mut self) -> Next {
-        match self.standing {
-            Standing::Permitted(_) => self.form = Form::Tagged,
-            Standing::Joined(_) => self.is_late = true,
-            Standing::Gone => {}
+        match self.phase {
+            Phase::Permitted(_) => self.format = Format::Tagged,
+            Phase::Joined(_) => self.is_late = true,
+            Phase::Gone => {}
         }
         Next::GoOn
     }
 
     /// Whether a name can be asked for again: in the tagged form, until there is one.
     pub(super) fn has_open_name(&self) -> bool {
-        self.form == Form::Tagged && matches!(self.standing, Standing::Permitted(_))
+        self.format == Format::Tagged && matches!(self.phase, Phase::Permitted(_))
     }
 
     /// Tells a client that it does not get the name it wants. In the tagged form it may ask for
     /// another one.
     pub(super) fn refuse_name(&mut self, refusal: &Refusal<'_>) {
         if self.has_open_name() {
-            self.connection.tell(format_args!("{}{refusal}", tag(self.form, None, now())));
+            self.connection.tell(format_args!("{}{refusal}", tag(self.format, None, now())));
         } else {
             self.answer(refusal);
         }
@@ -204,9 +205,9 @@ impl Session {
     /// Sees to it that the client is in the room, as a guest if it has no name. The line in hand is not
     /// done by that.
     pub(super) fn member(&mut self) {
-        if matches!(self.standing, Standing::Permitted(_)) {
+        if matches!(self.phase, Phase::Permitted(_)) {
             self.join(None, self.counted.saturating_sub(1));
-            if let Standing::Joined(member) = &mut self.standing {
+            if let Phase::Joined(member) = &mut self.phase {
                 member.set_line(self.counted);
             }
         }
@@ -214,23 +215,23 @@ impl Session {
 
     /// Joins, when so many lines are done.
     pub(super) fn join(&mut self, wanted: Option<&Name>, taken: u64) {
-        let standing = mem::replace(&mut self.standing, Standing::Gone);
-        let Standing::Permitted(permit) = standing else {
-            self.standing = standing;
+        let phase = mem::replace(&mut self.phase, Phase::Gone);
+        let Phase::Permitted(permit) = phase else {
+            self.phase = phase;
             return;
         };
-        let newcomer = Newcomer { connection: &self.connection, form: self.form, taken };
+        let newcomer = Newcomer { connection: &self.connection, format: self.format, taken };
         let taken_name = match permit.join(wanted, newcomer) {
             Ok(Admitted { membership, is_name_taken, here, closing }) => {
                 let (name, peer) = (membership.name(), self.connection.peer());
                 if !closing {
                     log::info!(target: CAME_OR_WENT, "{name} joined from {peer}, {here} here");
                 }
-                self.standing = Standing::Joined(membership);
+                self.phase = Phase::Joined(membership);
                 is_name_taken
             }
             Err(permit) => {
-                self.standing = Standing::Permitted(permit);
+                self.phase = Phase::Permitted(permit);
                 true
             }
         };

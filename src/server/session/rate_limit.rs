@@ -4,12 +4,12 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{Next, Session, Standing};
+use super::{Next, Phase, Session};
 use crate::protocol::lines::Line;
 use crate::protocol::reply::Notice;
-use crate::server::allowance::{Pass, UNIT, lines_in};
 use crate::server::kinds::HELD_BACK;
 use crate::server::system::{instant, thread};
+use crate::server::token_bucket::{Pass, UNIT, lines_in};
 
 /// The longest line end, in bytes.
 const LINE_END: usize = 2;
@@ -34,7 +34,7 @@ impl Session {
             Line::Whole(line) => line.len().max(came.saturating_sub(LINE_END)),
             Line::TooLong(_) => came,
         };
-        self.account.allowance.charge(lines_in(bytes) - 1);
+        self.account.bucket.charge(lines_in(bytes) - 1);
     }
 
     /// The same for what has come of a line that is too long, and is not kept. Its client is held back
@@ -46,24 +46,24 @@ impl Session {
         }
         self.begun %= UNIT;
         self.within_limits(|session| {
-            session.account.allowance.charge(lines_in(units * UNIT) - 1);
+            session.account.bucket.charge(lines_in(units * UNIT) - 1);
             Next::GoOn
         })
     }
 
     /// Waits while the client has brought more than it may, unless the connection is lost.
     fn hold_back(&mut self) -> ControlFlow<()> {
-        while let Pass::After(wait) = self.account.allowance.take(instant()) {
+        while let Pass::After(wait) = self.account.bucket.take(instant()) {
             if self.is_lost() {
                 return ControlFlow::Break(());
             }
             // Before the log says so, for whoever reads that asks for the figures next.
-            if let Standing::Joined(member) = &self.standing {
+            if let Phase::Joined(member) = &self.phase {
                 member.mark_held(wait);
             }
             // One that has no name is a newcomer, who may still be somebody that comes back.
-            if matches!(self.standing, Standing::Joined(_))
-                && let Some(rate) = self.account.allowance.news()
+            if matches!(self.phase, Phase::Joined(_))
+                && let Some(rate) = self.account.bucket.news()
             {
                 let peer = self.connection.peer();
                 log::info!(target: HELD_BACK, "{peer} is held back to {rate} lines a second");

@@ -2,18 +2,18 @@
 
 use std::mem;
 
-use super::{Next, Session, Standing};
+use super::{Next, Phase, Session};
 use crate::logging::SAID;
 use crate::protocol::MAX_FAREWELL;
 use crate::protocol::name::Name;
-use crate::protocol::reply::{Departure, Notice, Refusal, Speech};
+use crate::protocol::reply::{LeaveReason, Notice, Refusal, Speech};
 use crate::protocol::request::{Command, Misuse, Request};
-use crate::protocol::tag::{Seq, Token};
+use crate::protocol::tag::{Format, Seq, Token};
 use crate::protocol::telnet;
 use crate::protocol::text::shortened;
+
 use crate::server::batch::Batch;
 use crate::server::hub::membership::Membership;
-use crate::server::index::Form;
 use crate::server::search::{show_found, show_newest};
 
 /// How much is gathered, in bytes, before it is appended in the middle of a chunk: a few bytes can
@@ -33,9 +33,9 @@ impl Session {
             Ok(Request::Whisper { to, text }) => self.whisper(to, text),
             Ok(Request::Rename(name)) => self.rename(&name),
             Ok(Request::Who) => self.who(),
-            Ok(Request::History(most)) => self.recall(|member| show_newest(member, most)),
+            Ok(Request::History(most)) => self.replay(|member| show_newest(member, most)),
             Ok(Request::Search { words, most }) => {
-                self.recall(|member| show_found(member, words, most));
+                self.replay(|member| show_found(member, words, most));
             }
             Ok(Request::Help) => self.help(),
             Ok(Request::Quit(farewell)) => return self.quit(farewell),
@@ -71,7 +71,7 @@ impl Session {
 
     fn whisper(&mut self, to: &str, text: &str) {
         self.member();
-        if let Standing::Joined(member) = &mut self.standing
+        if let Phase::Joined(member) = &mut self.phase
             && let Err(refusal) = member.whisper(to, text)
         {
             self.answer(&refusal);
@@ -82,11 +82,11 @@ impl Session {
         if name.likeness().is_guests() && !self.is_called(name) {
             return self.refuse_name(&Refusal::GuestName(name));
         }
-        if matches!(self.standing, Standing::Permitted(_)) {
+        if matches!(self.phase, Phase::Permitted(_)) {
             return self.join(Some(name), self.counted);
         }
-        self.account.allowance.charge(RENAME_COST);
-        if let Standing::Joined(member) = &mut self.standing
+        self.account.bucket.charge(RENAME_COST);
+        if let Phase::Joined(member) = &mut self.phase
             && let Err(refusal) = member.rename(name)
         {
             self.answer(&refusal);
@@ -94,7 +94,7 @@ impl Session {
     }
 
     fn is_called(&self, name: &Name) -> bool {
-        matches!(&self.standing, Standing::Joined(member) if member.name() == name)
+        matches!(&self.phase, Phase::Joined(member) if member.name() == name)
     }
 
     /// Takes up where this client's last connection was lost.
@@ -105,15 +105,15 @@ impl Session {
         if !self.has_open_name() {
             return self.answer(&Refusal::ResumeTooLate);
         }
-        let standing = mem::replace(&mut self.standing, Standing::Gone);
-        let Standing::Permitted(permit) = standing else { return };
+        let phase = mem::replace(&mut self.phase, Phase::Gone);
+        let Phase::Permitted(permit) = phase else { return };
         match permit.resume(token, seen, &self.connection) {
             Ok((member, taken)) => {
-                self.standing = Standing::Joined(member);
+                self.phase = Phase::Joined(member);
                 self.counted = taken;
             }
             Err((permit, refusal)) => {
-                self.standing = Standing::Permitted(permit);
+                self.phase = Phase::Permitted(permit);
                 self.refuse_name(&refusal);
             }
         }
@@ -121,10 +121,10 @@ impl Session {
 
     fn resume_late(&mut self, token: Token, seen: Seq) {
         self.append();
-        let Standing::Joined(guest) = &mut self.standing else { return };
+        let Phase::Joined(guest) = &mut self.phase else { return };
         match guest.resume(token, seen) {
             Ok(taken) => {
-                (self.form, self.counted) = (Form::Tagged, taken);
+                (self.format, self.counted) = (Format::Tagged, taken);
                 self.is_late = false;
             }
             Err(refusal) => self.answer(&refusal),
@@ -140,11 +140,11 @@ impl Session {
     }
 
     /// Shows something again, and charges for as many lines as `show` says.
-    fn recall(&mut self, show: impl FnOnce(&Membership) -> u32) {
+    fn replay(&mut self, show: impl FnOnce(&Membership) -> u32) {
         self.member();
         self.append();
-        if let Standing::Joined(member) = &self.standing {
-            self.account.allowance.charge(show(member));
+        if let Phase::Joined(member) = &self.phase {
+            self.account.bucket.charge(show(member));
         }
     }
 
@@ -159,14 +159,14 @@ impl Session {
 
     /// Answers one of telnet's commands. A client that asks has not joined by that.
     pub(super) fn telnet(&mut self, request: telnet::Request) -> Next {
-        match (request.refusal(), &self.standing) {
-            (Some(refusal), Standing::Permitted(_)) => self.connection.tell_bytes(&refusal),
-            (Some(refusal), Standing::Joined(member)) => member.answer_telnet(refusal),
-            (None, Standing::Permitted(_)) => self.connection.tell(Notice::Here),
-            (None, Standing::Joined(_)) => {
+        match (request.refusal(), &self.phase) {
+            (Some(refusal), Phase::Permitted(_)) => self.connection.tell_bytes(&refusal),
+            (Some(refusal), Phase::Joined(member)) => member.answer_telnet(refusal),
+            (None, Phase::Permitted(_)) => self.connection.tell(Notice::Here),
+            (None, Phase::Joined(_)) => {
                 self.with_member(|member, events| events.push(member.answer(), Notice::Here));
             }
-            (_, Standing::Gone) => {}
+            (_, Phase::Gone) => {}
         }
         Next::GoOn
     }
@@ -175,9 +175,9 @@ impl Session {
     pub(super) fn quit(&mut self, farewell: &str) -> Next {
         self.account.settle();
         let farewell = shortened(farewell, MAX_FAREWELL);
-        match mem::replace(&mut self.standing, Standing::Gone) {
-            Standing::Joined(member) => member.leave(Departure::Quit(&farewell)),
-            Standing::Permitted(_) | Standing::Gone => self.connection.finish(),
+        match mem::replace(&mut self.phase, Phase::Gone) {
+            Phase::Joined(member) => member.leave(LeaveReason::Quit(&farewell)),
+            Phase::Permitted(_) | Phase::Gone => self.connection.finish(),
         }
         Next::Leave
     }
@@ -189,7 +189,7 @@ impl Session {
     /// Adds to what is appended next. A client that says something before it has a name is a guest.
     pub(super) fn with_member(&mut self, add: impl FnOnce(&Membership, &mut Batch)) {
         self.member();
-        if let Standing::Joined(member) = &self.standing {
+        if let Phase::Joined(member) = &self.phase {
             add(member, &mut self.events);
         }
         if self.events.bytes() > MAX_EVENTS {

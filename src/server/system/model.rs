@@ -327,7 +327,7 @@ impl<'a> PollFd<'a> {
         self.revents
     }
 
-    fn look(&mut self, state: &State) -> bool {
+    fn rendition(&mut self, state: &State) -> bool {
         let is_ready = match self.source {
             Source::Listening(listener) => !state.listeners[listener].is_empty(),
             Source::Stream { outgoing, .. } if self.interest == PollFlags::OUT => {
@@ -349,7 +349,7 @@ pub(crate) fn poll(
     let time = |it: &Timespec| Duration::new(it.tv_sec as u64, it.tv_nsec as u32);
     let until = timeout.map(|timeout| instant() + time(timeout));
     Ok(kernel().wait(|state| {
-        let ready = polled.iter_mut().map(|polled| usize::from(polled.look(state))).sum();
+        let ready = polled.iter_mut().map(|polled| usize::from(polled.rendition(state))).sum();
         (ready > 0 || until.is_some_and(|until| instant() >= until)).then_some(ready)
     }))
 }
@@ -381,10 +381,10 @@ impl Condvar {
     pub(crate) fn wait_timeout_while<'a, T>(
         &self,
         mut guard: MutexGuard<'a, T>,
-        patience: Duration,
+        timeout: Duration,
         mut condition: impl FnMut(&mut T) -> bool,
     ) -> Locked<(MutexGuard<'a, T>, bool)> {
-        let until = instant() + patience;
+        let until = instant() + timeout;
         kernel().timers.lock().expect("no panic").push(Arc::clone(&self.0));
         loop {
             if !condition(&mut guard) {

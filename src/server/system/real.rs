@@ -47,12 +47,12 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Makes a socket one that a client can be served over which takes nothing for that long at most.
-pub(crate) fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
+pub(crate) fn prepare(stream: &TcpStream, timeout: Duration) -> io::Result<()> {
     stream.set_nonblocking(cfg!(windows))?;
     stream.set_nodelay(true)?;
     keepalive::watch_for_loss(stream)?;
     let socket = SockRef::from(stream);
-    bound_repeats(&socket, patience)?;
+    bound_repeats(&socket, timeout)?;
     // Or the system takes the last byte of telnet's SYNCH out of the stream, and the IAC before it stands
     // alone.
     socket.set_out_of_band_inline(true).ok();
@@ -63,9 +63,9 @@ pub(crate) fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> 
 /// system repeats what it sends, which is a quarter of an hour; with it, at least as long as a silent
 /// one is given that is sent nothing.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn bound_repeats(socket: &SockRef<'_>, patience: Duration) -> io::Result<()> {
+fn bound_repeats(socket: &SockRef<'_>, timeout: Duration) -> io::Result<()> {
     const SHORTEST: Duration = Duration::from_secs(60);
-    socket.set_tcp_user_timeout(Some(patience.max(SHORTEST)))
+    socket.set_tcp_user_timeout(Some(timeout.max(SHORTEST)))
 }
 
 /// Others cannot be told.

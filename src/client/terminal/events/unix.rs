@@ -70,12 +70,12 @@ impl Events {
     /// None here.
     pub(in crate::client) fn next(
         &mut self,
-        patience: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> io::Result<Option<Event>> {
-        Ok(self.next_by(patience.map(|patience| Instant::now() + patience)))
+        Ok(self.next_by(timeout.map(|timeout| Instant::now() + timeout)))
     }
 
-    /// To be told when the Esc key has given something up.
+    /// Called when the Esc key has given something up.
     pub(in crate::client) fn on_escape_answered(&mut self) {
         self.input.on_escape_answered();
     }
@@ -103,11 +103,11 @@ impl Events {
     }
 
     /// `None` if nothing has come. The thread that reads is there until the program ends.
-    fn receive(&self, patience: Option<Duration>) -> Option<Message> {
-        let Some(patience) = patience else {
+    fn receive(&self, timeout: Option<Duration>) -> Option<Message> {
+        let Some(timeout) = timeout else {
             return Some(self.messages.recv().unwrap_or_else(|_| wait_for_the_end()));
         };
-        match self.messages.recv_timeout(patience) {
+        match self.messages.recv_timeout(timeout) {
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => wait_for_the_end(),

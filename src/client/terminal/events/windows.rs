@@ -29,11 +29,11 @@ impl Events {
     /// The console cannot be read.
     pub(in crate::client) fn next(
         &mut self,
-        patience: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> io::Result<Option<Event>> {
         loop {
-            if let Some(patience) = patience
-                && !event::poll(patience)?
+            if let Some(timeout) = timeout
+                && !event::poll(timeout)?
             {
                 return Ok(None);
             }

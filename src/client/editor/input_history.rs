@@ -27,7 +27,7 @@ pub(crate) fn is_memorable(entry: &str) -> bool {
 
 /// What was sent, oldest first.
 #[derive(Debug)]
-pub(super) struct Recall {
+pub(super) struct InputHistory {
     sent: Vec<String>,
     /// Where the user has gone back to; `sent.len()` is the line being written.
     at: usize,
@@ -35,11 +35,11 @@ pub(super) struct Recall {
     draft: String,
 }
 
-impl Recall {
-    pub(super) fn of(mut sent: Vec<String>) -> Recall {
+impl InputHistory {
+    pub(super) fn of(mut sent: Vec<String>) -> InputHistory {
         sent.retain(|entry| is_memorable(entry));
         sent.drain(..sent.len().saturating_sub(MOST));
-        Recall { at: sent.len(), sent, draft: String::new() }
+        InputHistory { at: sent.len(), sent, draft: String::new() }
     }
 
     /// Remembers what is sent, and comes back to the present.
@@ -94,31 +94,36 @@ pub(super) struct Search {
 }
 
 impl Search {
-    pub(super) fn new(recall: &Recall, buffer: &Buffer) -> Search {
-        Search { query: String::new(), found: true, index: recall.sent.len(), back: buffer.clone() }
+    pub(super) fn new(input_history: &InputHistory, buffer: &Buffer) -> Search {
+        Search {
+            query: String::new(),
+            found: true,
+            index: input_history.sent.len(),
+            back: buffer.clone(),
+        }
     }
 
     /// Adds to the query; what is shown stays if it has that, too.
-    pub(super) fn extend(&mut self, c: char, recall: &Recall, buffer: &mut Buffer) {
+    pub(super) fn extend(&mut self, c: char, input_history: &InputHistory, buffer: &mut Buffer) {
         self.query.push(c);
-        self.look(recall, self.index.saturating_add(1), buffer);
+        self.look(input_history, self.index.saturating_add(1), buffer);
     }
 
     /// Takes the query's last character away, and begins anew.
-    pub(super) fn shorten(&mut self, recall: &Recall, buffer: &mut Buffer) {
+    pub(super) fn shorten(&mut self, input_history: &InputHistory, buffer: &mut Buffer) {
         self.query.pop();
         if self.query.is_empty() {
             *buffer = self.back.clone();
-            (self.index, self.found) = (recall.sent.len(), true);
+            (self.index, self.found) = (input_history.sent.len(), true);
         } else {
-            self.look(recall, recall.sent.len(), buffer);
+            self.look(input_history, input_history.sent.len(), buffer);
         }
     }
 
     /// The next older entry that is another one.
-    pub(super) fn older(&mut self, recall: &Recall, buffer: &mut Buffer) {
+    pub(super) fn older(&mut self, input_history: &InputHistory, buffer: &mut Buffer) {
         if !self.query.is_empty() {
-            self.look(recall, self.index, buffer);
+            self.look(input_history, self.index, buffer);
         }
     }
 
@@ -128,21 +133,21 @@ impl Search {
     }
 
     /// The entry that is shown is the one that the user has gone back to.
-    pub(super) fn accept(self, recall: &mut Recall) {
-        if self.index < recall.sent.len() {
-            if recall.at == recall.sent.len() {
-                recall.draft = self.back.text;
+    pub(super) fn accept(self, input_history: &mut InputHistory) {
+        if self.index < input_history.sent.len() {
+            if input_history.at == input_history.sent.len() {
+                input_history.draft = self.back.text;
             }
-            recall.at = self.index;
+            input_history.at = self.index;
         }
     }
 
-    fn look(&mut self, recall: &Recall, before: usize, buffer: &mut Buffer) {
-        let found = recall.find(&self.query, before);
+    fn look(&mut self, input_history: &InputHistory, before: usize, buffer: &mut Buffer) {
+        let found = input_history.find(&self.query, before);
         self.found = found.is_some();
         if let Some((index, at)) = found {
             self.index = index;
-            *buffer = Buffer::holding(&recall.sent[index]);
+            *buffer = Buffer::holding(&input_history.sent[index]);
             buffer.place(at);
         }
     }

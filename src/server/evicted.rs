@@ -5,14 +5,14 @@
 //! Authors do not count their own lines and are never among the audience; and nobody counts answers,
 //! which are for a connection that is lost.
 
-use super::index::{Audience, Index, MemberId};
+use super::audience::{Audience, Index, MemberId};
 use crate::protocol::tag::Seq;
 
 /// Neighbouring events of one audience are a number, how many and for whom, and after it that of the
 /// member, if it is about one. The numbers are in base 128, the lowest digit first, and each but the
 /// last digit with its highest bit set (LEB128).
 #[derive(Debug, Clone)]
-pub(crate) struct Outline {
+pub(crate) struct Evicted {
     first: Seq,
     runs: Box<[u8]>,
 }
@@ -23,24 +23,24 @@ const ALL_BUT: u64 = 1;
 const ONLY: u64 = 2;
 const NOBODY: u64 = 3;
 
-impl Outline {
+impl Evicted {
     /// What is left of a batch of which that is the index.
-    pub(crate) fn of(index: &Index) -> Outline {
-        Outline::of_audiences(index.begin(), index.audiences())
+    pub(crate) fn of(index: &Index) -> Evicted {
+        Evicted::of_audiences(index.begin(), index.audiences())
     }
 
     /// What is left of those of its events that are for one member alone, when they are withdrawn.
-    pub(crate) fn of_private(index: &Index) -> Outline {
+    pub(crate) fn of_private(index: &Index) -> Evicted {
         let private = |audience: &Audience| audience.is_private();
         let audiences =
             index.audiences().map(|(count, audience)| (count, audience.filter(private)));
-        Outline::of_audiences(index.begin(), audiences)
+        Evicted::of_audiences(index.begin(), audiences)
     }
 
     fn of_audiences(
         first: Seq,
         audiences: impl Iterator<Item = (u64, Option<Audience>)>,
-    ) -> Outline {
+    ) -> Evicted {
         let mut runs = Vec::new();
         let mut audiences = audiences.peekable();
         while let Some((mut count, audience)) = audiences.next() {
@@ -52,7 +52,7 @@ impl Outline {
                 write(&mut runs, member.0);
             }
         }
-        Outline { first, runs: runs.into() }
+        Evicted { first, runs: runs.into() }
     }
 
     /// The number of the first event.
@@ -82,7 +82,7 @@ impl Outline {
 
     /// What it takes of the room's memory, in bytes.
     pub(crate) fn cost(&self) -> usize {
-        size_of::<Outline>() + self.runs.len()
+        size_of::<Evicted>() + self.runs.len()
     }
 }
 
@@ -123,8 +123,9 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::index::{Envelope, Form, Kind, Receipt, Viewer};
+    use super::super::audience::{Envelope, Kind, Receipt, Recipient};
     use super::*;
+    use crate::protocol::tag::Format;
 
     /// Of who is here; so high that a number takes several bytes.
     fn member() -> impl Strategy<Value = MemberId> {
@@ -146,7 +147,7 @@ mod tests {
             #[test]
             fn it_knows_how_many_lines_a_batch_had_for_anyone(
                 envelopes in prop::collection::vec((envelope(), 1..200usize), 0..20),
-                viewer in member(),
+                recipient in member(),
                 from in 0..3000u64,
             ) {
                 let mut index = Index::beginning_at(1000);
@@ -155,10 +156,10 @@ mod tests {
      index.push(envelope);
     });
                 }
-                let outline = Outline::of(&index);
-                let resumed = Viewer { member: viewer, form: Form::Tagged, answers_from: Seq::MAX };
+                let evicted = Evicted::of(&index);
+                let resumed = Recipient { member: recipient, format: Format::Tagged, answers_from: Seq::MAX };
                 let counted = index.count_lines(resumed, &(from..Seq::MAX));
-                prop_assert_eq!(outline.count_lines(viewer, from), counted);
+                prop_assert_eq!(evicted.count_lines(recipient, from), counted);
             }
         }
 
@@ -169,6 +170,6 @@ mod tests {
             let author = MemberId(200 + line % 2);
             index.push(Envelope::new(Audience::AllBut(author), Kind::Said));
         }
-        assert_eq!(Outline::of(&index).cost(), size_of::<Outline>() + 3 * 1000);
+        assert_eq!(Evicted::of(&index).cost(), size_of::<Evicted>() + 3 * 1000);
     }
 }

@@ -11,21 +11,21 @@ use log::debug;
 
 use super::clock::Clock;
 use super::conversation::NOT_SEEN;
-use super::handshake::{Form, Handshake, Interest, Progress, Reaction, Server, Ticket, Turn};
+use super::handshake::{Handshake, Interest, Progress, Reaction, Server, Ticket, Turn};
 use super::outbox::{Outbox, Outcome};
 use crate::protocol::name::Name;
-use crate::protocol::tag::{Body, Millis, Seq, Tag, Token};
+use crate::protocol::tag::{Body, Format, Millis, Seq, Tag, Token};
 use crate::protocol::{reply, request};
 
 /// What we are to the server.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) struct ClientSession {
     /// The first words on the present connection.
     pub(super) handshake: Handshake,
     /// What we have to say.
     pub(super) outbox: Outbox,
     /// How lines have come over the present connection.
-    form: Form,
+    format: Format,
     clock: Clock,
     /// What the server gave us to be known again with.
     token: Option<Token>,
@@ -98,12 +98,12 @@ pub(super) enum News {
     Refused(Vec<Vec<u8>>),
 }
 
-impl Standing {
-    pub(super) fn new(name: Option<Name>) -> Standing {
-        Standing {
+impl ClientSession {
+    pub(super) fn new(name: Option<Name>) -> ClientSession {
+        ClientSession {
             handshake: Handshake::new(name.clone(), None),
             outbox: Outbox::default(),
-            form: Form::Plain,
+            format: Format::Plain,
             clock: Clock::default(),
             token: None,
             seen: 0,
@@ -124,7 +124,7 @@ impl Standing {
     pub(super) fn begin_again(&mut self, now: Instant) {
         let ticket = self.token.map(|token| Ticket { token, seen: self.seen });
         self.handshake = Handshake::again(self.name.clone(), self.called.as_deref(), ticket);
-        self.form = Form::Plain;
+        self.format = Format::Plain;
         self.clock = Clock::default();
         self.course = Course::Fresh;
         if ticket.is_none() {
@@ -142,7 +142,7 @@ impl Standing {
         };
         let at = tag.map(|tag| self.clock.here(tag.at, millis));
         if let Some(tag) = tag {
-            self.form = Form::Tagged;
+            self.format = Format::Tagged;
             self.see(tag, body);
         }
         let mut heard = Heard::default();
@@ -150,8 +150,8 @@ impl Standing {
         if let (Some(tag), Body::Line(line)) = (tag, body) {
             self.leave_out_shown(tag, line, &mut heard);
         }
-        let form = if tag.is_some() { Form::Tagged } else { Form::Plain };
-        let Reaction { interest, asks, turn } = self.handshake.receive(body, form);
+        let format = if tag.is_some() { Format::Tagged } else { Format::Plain };
+        let Reaction { interest, asks, turn } = self.handshake.receive(body, format);
         if interest == Interest::Hidden && !heard.is_fact {
             heard.line = None;
         }
@@ -163,8 +163,8 @@ impl Standing {
     }
 
     /// How lines come over the present connection.
-    pub(super) fn form(&self) -> Form {
-        self.form
+    pub(super) fn format(&self) -> Format {
+        self.format
     }
 
     /// Whether the server has given us something to be known again with.
@@ -247,7 +247,7 @@ impl Standing {
         if self.handshake.server() != Some(Server::Ours) {
             return None;
         }
-        let confirms = self.form == Form::Tagged && self.is_done();
+        let confirms = self.format == Format::Tagged && self.is_done();
         let refused = if confirms { self.outbox.hear(line) } else { None };
         if let Some(name) = reply::your_name(line)
             && !self.be_called(name)
@@ -313,15 +313,15 @@ mod tests {
     const NOW: Millis = 1_790_000_000_000;
 
     /// Alice, as she has just joined.
-    fn alice() -> Standing {
-        let mut standing = Standing::new(Name::parse("alice").ok());
-        standing.hears(&[BANNER, "@- 1790000010000 -- you are alice, alone here"]);
-        standing.hears(&[&format!("@- 1790000010000 = token {TOKEN}")]);
-        standing.hears(&["@- 1790000010000 = nick alice"]);
-        standing
+    fn alice() -> ClientSession {
+        let mut session = ClientSession::new(Name::parse("alice").ok());
+        session.hears(&[BANNER, "@- 1790000010000 -- you are alice, alone here"]);
+        session.hears(&[&format!("@- 1790000010000 = token {TOKEN}")]);
+        session.hears(&["@- 1790000010000 = nick alice"]);
+        session
     }
 
-    impl Standing {
+    impl ClientSession {
         /// What is seen of the lines, what is asked in brackets, and what else is to be known.
         fn hears(&mut self, lines: &[&str]) -> Vec<String> {
             let mut told = Vec::new();
@@ -348,46 +348,41 @@ mod tests {
 
     #[test]
     fn a_line_has_the_time_when_it_was_said_and_a_fact_is_no_line() {
-        let mut standing = alice();
-        let heard = standing.hear("@7 1790000005000 <bob> hi", Instant::now(), NOW + 9000);
+        let mut session = alice();
+        let heard = session.hear("@7 1790000005000 <bob> hi", Instant::now(), NOW + 9000);
         let line = heard.line.expect("it is a line");
         assert_eq!((&*line.text, line.at), ("<bob> hi", Some(NOW - 5000)));
         let facts = ["@8 1790000005000 + 1", "@- 1790000005000 = colour red", "@9 1 = resumed 3"];
-        assert_eq!(standing.hears(&facts), [""; 0]);
-        let plain = standing.hear("<bob> without a tag", Instant::now(), NOW);
+        assert_eq!(session.hears(&facts), [""; 0]);
+        let plain = session.hear("<bob> without a tag", Instant::now(), NOW);
         assert_eq!(
             plain.line.map(|line| (line.text.into_owned(), line.at)),
             Some(("<bob> without a tag".to_owned(), None))
         );
-        assert_eq!(standing.form(), Form::Tagged);
+        assert_eq!(session.format(), Format::Tagged);
     }
 
     #[test]
     fn it_goes_on_after_the_last_event_but_what_is_shown_again_is_none() {
-        let mut standing = alice();
-        assert_eq!(standing.comes_back(), ["(/tags)".to_owned(), format!("(/resume {TOKEN} 0)")]);
-        standing.hears(&["@- 1 -- welcome back, alice", "@- 1 = resumed 1", "@- 1 = nick alice"]);
-        assert!(!standing.has_got_further());
-        standing.hears(&[
-            "@90 1 | 14:05 <bob> old",
-            "@7 1 <bob> hi",
-            "@6 1 <bob> odd",
-            "@- 1 !! x",
-        ]);
-        assert!(standing.has_got_further());
-        assert_eq!(standing.comes_back()[1], format!("(/resume {TOKEN} 7)"));
+        let mut session = alice();
+        assert_eq!(session.comes_back(), ["(/tags)".to_owned(), format!("(/resume {TOKEN} 0)")]);
+        session.hears(&["@- 1 -- welcome back, alice", "@- 1 = resumed 1", "@- 1 = nick alice"]);
+        assert!(!session.has_got_further());
+        session.hears(&["@90 1 | 14:05 <bob> old", "@7 1 <bob> hi", "@6 1 <bob> odd", "@- 1 !! x"]);
+        assert!(session.has_got_further());
+        assert_eq!(session.comes_back()[1], format!("(/resume {TOKEN} 7)"));
     }
 
     #[test]
     fn a_session_that_goes_on_is_told_by_the_server_alone() {
-        let mut standing = alice();
-        standing.says("hi");
-        standing.comes_back();
+        let mut session = alice();
+        session.says("hi");
+        session.comes_back();
         let lines =
             ["@- 1 -- welcome back, alice", "@- 1 = resumed 2", "@- 1 = nick alice", "@3 1 + 2"];
-        assert_eq!(standing.hears(&lines), ["-- welcome back, alice", "Resumed"]);
-        assert!(standing.has_got_further());
-        assert_eq!(standing.outbox.unsaid(), 0);
+        assert_eq!(session.hears(&lines), ["-- welcome back, alice", "Resumed"]);
+        assert!(session.has_got_further());
+        assert_eq!(session.outbox.unsaid(), 0);
     }
 
     #[test]
@@ -401,81 +396,81 @@ mod tests {
             "@7 1790000020000 | 12:01 <bob> missed",
             "@- 1790000090000 -- you are up to date",
         ];
-        let again = |standing: &mut Standing| {
-            standing.lose();
-            standing.begin_again(Instant::now());
-            standing.hears(&replay)
+        let again = |session: &mut ClientSession| {
+            session.lose();
+            session.begin_again(Instant::now());
+            session.hears(&replay)
         };
-        let mut standing = alice();
-        standing.hears(&["@6 1790000010600 <bob> new"]);
-        let told = again(&mut standing);
+        let mut session = alice();
+        session.hears(&["@6 1790000010600 <bob> new"]);
+        let told = again(&mut session);
         let seen: Vec<_> = told.iter().filter(|line| line.contains("<bob>")).collect();
         assert_eq!(seen, ["| 12:01 <bob> missed"], "{told:?}");
         assert!(told.contains(&NOT_SEEN.to_owned()), "{told:?}");
         // What is asked for is shown.
         let asked = ["@- 1790000091000 -- the last line:", "@5 1790000010500 | 12:00 <bob> old"];
-        let shown = standing.hears(&asked);
+        let shown = session.hears(&asked);
         assert_eq!(shown, ["-- the last line:", "| 12:00 <bob> old"]);
         // Another server has other events of the same numbers.
-        let mut standing = alice();
-        standing.hears(&["@6 1790000010100 <bob> before all that"]);
-        let told = again(&mut standing);
+        let mut session = alice();
+        session.hears(&["@6 1790000010100 <bob> before all that"]);
+        let told = again(&mut session);
         assert_eq!(told.iter().filter(|line| line.contains("<bob>")).count(), 2, "{told:?}");
     }
 
     #[test]
     fn a_name_that_was_granted_on_a_lost_connection_is_told() {
-        let mut standing = alice();
-        standing.says("/nick bob");
-        standing.comes_back();
+        let mut session = alice();
+        session.says("/nick bob");
+        session.comes_back();
         let lines =
             ["@- 1 -- welcome back, bob", "@- 1 = resumed 2", "@- 1 = nick bob", "@3 1 + 2"];
         let told = ["-- welcome back, bob", "Resumed", "-- you are now bob"];
-        assert_eq!(standing.hears(&lines), told);
-        standing.hears(&["@- 1 -- you are now bob", "@- 1 = nick bob"]);
-        standing.lose();
-        standing.token = None;
-        standing.begin_again(Instant::now());
-        assert_eq!(standing.hears(&[BANNER])[2], "(/nick bob)");
+        assert_eq!(session.hears(&lines), told);
+        session.hears(&["@- 1 -- you are now bob", "@- 1 = nick bob"]);
+        session.lose();
+        session.token = None;
+        session.begin_again(Instant::now());
+        assert_eq!(session.hears(&[BANNER])[2], "(/nick bob)");
     }
 
     #[test]
     fn a_session_that_is_over_is_told_with_what_may_be_said_twice() {
-        let mut standing = alice();
-        standing.says("hi");
-        standing.comes_back();
-        let told = standing.hears(&["@- 1 !! /resume: nobody here can be resumed with that token"]);
+        let mut session = alice();
+        session.says("hi");
+        session.comes_back();
+        let told = session.hears(&["@- 1 !! /resume: nobody here can be resumed with that token"]);
         assert_eq!(told, ["(/nick alice)", "Anew(1)"]);
-        assert!(!standing.is_resumable());
+        assert!(!session.is_resumable());
         // The numbers begin anew: `/nick` is the first, and the line the second.
-        standing.hears(&["@- 1 -- you are alice, alone here", "@- 1 = nick alice"]);
-        standing.outbox.next_batch(Server::Ours);
-        standing.hears(&["@3 1 + 1"]);
-        assert_eq!(standing.outbox.unsaid(), 1);
-        standing.hears(&["@4 1 + 2"]);
-        assert_eq!(standing.outbox.unsaid(), 0);
+        session.hears(&["@- 1 -- you are alice, alone here", "@- 1 = nick alice"]);
+        session.outbox.next_batch(Server::Ours);
+        session.hears(&["@3 1 + 1"]);
+        assert_eq!(session.outbox.unsaid(), 1);
+        session.hears(&["@4 1 + 2"]);
+        assert_eq!(session.outbox.unsaid(), 0);
     }
 
     #[test]
     fn after_the_word_to_leave_no_other_session_is_wanted() {
-        let mut standing = alice();
-        standing.says("hi");
-        standing.hears(&["@3 1 + 2"]);
-        standing.says("/quit");
-        standing.comes_back();
-        let told = standing.hears(&["@- 1 !! /resume: nobody here can be resumed with that token"]);
+        let mut session = alice();
+        session.says("hi");
+        session.hears(&["@3 1 + 2"]);
+        session.says("/quit");
+        session.comes_back();
+        let told = session.hears(&["@- 1 !! /resume: nobody here can be resumed with that token"]);
         assert_eq!(told, ["(/nick alice)", "TooLate"]);
     }
 
     #[test]
     fn a_refusal_that_was_lost_is_told() {
-        let mut standing = alice();
-        standing.says("/msg nobody hi");
-        standing.says("hi");
-        standing.comes_back();
-        standing.hears(&["@- 1 -- welcome back, alice", "@- 1 = resumed 3", "@- 1 = nick alice"]);
+        let mut session = alice();
+        session.says("/msg nobody hi");
+        session.says("hi");
+        session.comes_back();
+        session.hears(&["@- 1 -- welcome back, alice", "@- 1 = resumed 3", "@- 1 = nick alice"]);
         let refused = News::Refused(vec![b"/msg nobody hi".to_vec()]);
-        assert_eq!(standing.hears(&["@3 1 + 3"]), [format!("{refused:?}")]);
+        assert_eq!(session.hears(&["@3 1 + 3"]), [format!("{refused:?}")]);
     }
 
     #[test]
@@ -499,13 +494,13 @@ mod tests {
         ];
         for i in 0..pieces.len().pow(3) {
             let n = pieces.len();
-            let mut standing = alice();
-            standing.says("hi");
+            let mut session = alice();
+            session.says("hi");
             for piece in [i / n / n, i / n % n, i % n].map(|piece| &pieces[piece]) {
-                standing.hears(&[piece]);
-                standing.says("there");
-                standing.comes_back();
-                standing.hears(&[piece]);
+                session.hears(&[piece]);
+                session.says("there");
+                session.comes_back();
+                session.hears(&[piece]);
             }
         }
     }

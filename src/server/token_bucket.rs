@@ -23,7 +23,7 @@ const PARTS: u32 = 10;
 
 /// One client's allowance.
 #[derive(Debug)]
-pub(crate) struct Allowance {
+pub(crate) struct TokenBucket {
     /// Lines in a second; 0 is no limit.
     rate: u32,
     /// How many lines may be brought now.
@@ -47,12 +47,12 @@ pub(crate) enum Pass {
     After(Duration),
 }
 
-impl Allowance {
+impl TokenBucket {
     /// An allowance of which so many lines were used up before.
-    pub(crate) fn new(rate: u32, used: f64, now: Instant) -> Allowance {
+    pub(crate) fn new(rate: u32, used: f64, now: Instant) -> TokenBucket {
         let most = f64::from(rate * BURST);
         let inherited = used.min(most);
-        Allowance { rate, left: most - inherited, at: now, inherited, brought: 0.0, told: false }
+        TokenBucket { rate, left: most - inherited, at: now, inherited, brought: 0.0, told: false }
     }
 
     /// How many lines of a burst are used up, besides those that were before.
@@ -111,37 +111,37 @@ mod tests {
     use super::*;
 
     /// How many lines pass at that time.
-    fn passing(allowance: &mut Allowance, at: Instant) -> usize {
-        (0..100_000).take_while(|_| allowance.take(at) == Pass::Now).count()
+    fn passing(bucket: &mut TokenBucket, at: Instant) -> usize {
+        (0..100_000).take_while(|_| bucket.take(at) == Pass::Now).count()
     }
 
     #[test]
     fn a_burst_passes_and_then_so_many_lines_a_second() {
         let start = Instant::now();
         let after = |millis| start + Duration::from_millis(millis);
-        let mut allowance = Allowance::new(100, 0.0, start);
-        assert_eq!(passing(&mut allowance, start), 1000);
-        assert_eq!(allowance.take(start), Pass::After(Duration::from_millis(100)));
-        assert_eq!(passing(&mut allowance, after(100)), 10);
-        assert_eq!(passing(&mut allowance, after(1100)), 100);
-        assert_eq!(passing(&mut allowance, after(60_000)), 1000);
+        let mut bucket = TokenBucket::new(100, 0.0, start);
+        assert_eq!(passing(&mut bucket, start), 1000);
+        assert_eq!(bucket.take(start), Pass::After(Duration::from_millis(100)));
+        assert_eq!(passing(&mut bucket, after(100)), 10);
+        assert_eq!(passing(&mut bucket, after(1100)), 100);
+        assert_eq!(passing(&mut bucket, after(60_000)), 1000);
         // A clock that is set back gives nothing and takes nothing.
-        assert_eq!(passing(&mut allowance, start), 0);
-        let mut slow = Allowance::new(1, 0.0, start);
+        assert_eq!(passing(&mut bucket, start), 0);
+        let mut slow = TokenBucket::new(1, 0.0, start);
         assert_eq!(passing(&mut slow, start), 10);
         assert_eq!(slow.take(start), Pass::After(Duration::from_secs(1)));
-        let mut unlimited = Allowance::new(0, 0.0, start);
+        let mut unlimited = TokenBucket::new(0, 0.0, start);
         assert_eq!(passing(&mut unlimited, start), 100_000);
     }
 
     #[test]
     fn what_is_costly_counts_for_more() {
         let start = Instant::now();
-        let mut allowance = Allowance::new(100, 0.0, start);
-        allowance.charge(1050);
-        assert_eq!(allowance.take(start), Pass::After(Duration::from_millis(600)));
-        assert_eq!(passing(&mut allowance, start + Duration::from_millis(600)), 10);
-        let mut unlimited = Allowance::new(0, 0.0, start);
+        let mut bucket = TokenBucket::new(100, 0.0, start);
+        bucket.charge(1050);
+        assert_eq!(bucket.take(start), Pass::After(Duration::from_millis(600)));
+        assert_eq!(passing(&mut bucket, start + Duration::from_millis(600)), 10);
+        let mut unlimited = TokenBucket::new(0, 0.0, start);
         unlimited.charge(1000);
         assert_eq!(unlimited.take(start), Pass::Now);
     }
@@ -149,9 +149,9 @@ mod tests {
     #[test]
     fn what_is_costly_takes_a_burst_in_advance_at_most() {
         let start = Instant::now();
-        let mut allowance = Allowance::new(100, 0.0, start);
-        allowance.charge(u32::MAX);
-        assert_eq!(allowance.take(start), Pass::After(Duration::from_millis(10_100)));
+        let mut bucket = TokenBucket::new(100, 0.0, start);
+        bucket.charge(u32::MAX);
+        assert_eq!(bucket.take(start), Pass::After(Duration::from_millis(10_100)));
     }
 
     #[test]
@@ -163,15 +163,15 @@ mod tests {
     #[test]
     fn another_connection_brings_no_new_burst() {
         let start = Instant::now();
-        let mut first = Allowance::new(100, 0.0, start);
+        let mut first = TokenBucket::new(100, 0.0, start);
         assert_eq!(passing(&mut first, start), 1000);
         let after = start + Duration::from_secs(2);
         let used = first.used_up(after);
         assert!((used - 800.0).abs() < 0.01, "{used}");
-        let mut second = Allowance::new(100, used, after);
+        let mut second = TokenBucket::new(100, used, after);
         assert_eq!(passing(&mut second, after), 200);
         assert!((second.used_up(after) - 200.0).abs() < 0.01, "what the first used is not its own");
-        let mut third = Allowance::new(100, 1e9, after);
+        let mut third = TokenBucket::new(100, 1e9, after);
         assert_eq!(third.take(after), Pass::After(Duration::from_millis(100)));
         assert_eq!(third.news(), None, "it has brought nothing");
         assert_eq!(passing(&mut third, after + Duration::from_secs(1)), 100);
@@ -181,12 +181,12 @@ mod tests {
     #[test]
     fn a_client_is_told_once_until_it_has_rested() {
         let start = Instant::now();
-        let mut allowance = Allowance::new(10, 0.0, start);
-        passing(&mut allowance, start);
-        assert_eq!((allowance.news(), allowance.news()), (Some(10), None));
-        passing(&mut allowance, start + Duration::from_secs(5));
-        assert_eq!(allowance.news(), None);
-        passing(&mut allowance, start + Duration::from_secs(60));
-        assert_eq!(allowance.news(), Some(10));
+        let mut bucket = TokenBucket::new(10, 0.0, start);
+        passing(&mut bucket, start);
+        assert_eq!((bucket.news(), bucket.news()), (Some(10), None));
+        passing(&mut bucket, start + Duration::from_secs(5));
+        assert_eq!(bucket.news(), None);
+        passing(&mut bucket, start + Duration::from_secs(60));
+        assert_eq!(bucket.news(), Some(10));
     }
 }

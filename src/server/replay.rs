@@ -10,11 +10,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Local, NaiveDate};
 
 use super::batch::Batch;
-use super::index::Form;
 use super::rendering::tag;
 use super::system::now;
 use crate::protocol::reply::Notice;
-use crate::protocol::tag::{Millis, Seq};
+use crate::protocol::tag::{Format, Millis, Seq};
 use numbers::Numbers;
 
 pub(crate) mod numbers;
@@ -27,8 +26,8 @@ const PORTION: usize = 16 * 1024;
 
 /// Events that a member is shown again.
 #[derive(Debug)]
-pub(crate) struct Recall {
-    form: Form,
+pub(crate) struct Replay {
+    format: Format,
     /// The line before them, until it was made.
     header: Option<String>,
     events: Numbers,
@@ -38,21 +37,21 @@ pub(crate) struct Recall {
     day: Option<NaiveDate>,
 }
 
-impl Recall {
+impl Replay {
     /// The newest lines.
-    pub(crate) fn newest(form: Form, events: Numbers) -> Recall {
-        Recall::new(form, Notice::LastLines(events.len()), events, Notice::UpToDate)
+    pub(crate) fn newest(format: Format, events: Numbers) -> Replay {
+        Replay::new(format, Notice::LastLines(events.len()), events, Notice::UpToDate)
     }
 
     /// What was found.
-    pub(crate) fn found(form: Form, words: &str, events: Numbers) -> Recall {
-        Recall::new(form, Notice::Found { lines: events.len(), words }, events, Notice::ThatIsAll)
+    pub(crate) fn found(format: Format, words: &str, events: Numbers) -> Replay {
+        Replay::new(format, Notice::Found { lines: events.len(), words }, events, Notice::ThatIsAll)
     }
 
-    fn new(form: Form, header: Notice<'_>, events: Numbers, footer: Notice<'static>) -> Recall {
+    fn new(format: Format, header: Notice<'_>, events: Numbers, footer: Notice<'static>) -> Replay {
         let footer = (events.len() > 0).then_some(footer);
         let header = Some(header.to_string());
-        Recall { form, header, events, footer, day: None }
+        Replay { format, header, events, footer, day: None }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -110,7 +109,7 @@ impl Recall {
     }
 
     fn add(&self, lines: &mut String, seq: Option<Seq>, at: Millis, line: impl Display) {
-        writeln!(lines, "{}{line}", tag(self.form, seq, at))
+        writeln!(lines, "{}{line}", tag(self.format, seq, at))
             .expect("a String takes all that is written");
     }
 }
@@ -119,7 +118,7 @@ impl Recall {
 mod tests {
     use super::*;
     use crate::protocol::tag::Tag;
-    use crate::server::index::{Audience, Envelope, Kind, MemberId};
+    use crate::server::audience::{Audience, Envelope, Kind, MemberId};
     use crate::server::transcript::Transcript;
 
     const A: MemberId = MemberId(1);
@@ -134,8 +133,8 @@ mod tests {
         transcript
     }
 
-    fn all_of(mut recall: Recall, transcript: &Transcript) -> Vec<String> {
-        let portion = || recall.next(|event| transcript.read(event, 1));
+    fn all_of(mut replay: Replay, transcript: &Transcript) -> Vec<String> {
+        let portion = || replay.next(|event| transcript.read(event, 1));
         let portions = std::iter::repeat_with(portion).take_while(|lines| !lines.is_empty());
         portions.collect::<String>().lines().map(str::to_owned).collect()
     }
@@ -152,7 +151,7 @@ mod tests {
             (Audience::AllBut(A), now, "<a> three"),
         ];
         let transcript = transcript(&lines);
-        let shown = all_of(Recall::newest(Form::Plain, transcript.newest(A, 20)), &transcript);
+        let shown = all_of(Replay::newest(Format::Plain, transcript.newest(A, 20)), &transcript);
         let expected = [
             "-- the last 3 lines:".to_owned(),
             format!("| -- {}", day(now - 2 * DAY)),
@@ -164,10 +163,10 @@ mod tests {
             "-- you are up to date".to_owned(),
         ];
         assert_eq!(shown, expected);
-        let today = all_of(Recall::newest(Form::Plain, transcript.newest(A, 1)), &transcript);
+        let today = all_of(Replay::newest(Format::Plain, transcript.newest(A, 1)), &transcript);
         assert_eq!(today[1], expected[6]);
         assert_eq!(
-            all_of(Recall::newest(Form::Plain, Numbers::default()), &transcript),
+            all_of(Replay::newest(Format::Plain, Numbers::default()), &transcript),
             ["-- nothing has been said"]
         );
     }
@@ -178,8 +177,8 @@ mod tests {
         let times = [now, now - 3 * DAY, now, Millis::MAX, Millis::MIN];
         let lines: Vec<_> = times.iter().map(|&at| (Audience::All, at, "<a> hi")).collect();
         let transcript = transcript(&lines);
-        for form in [Form::Plain, Form::Tagged] {
-            let shown = all_of(Recall::newest(form, transcript.newest(A, 20)), &transcript);
+        for format in [Format::Plain, Format::Tagged] {
+            let shown = all_of(Replay::newest(format, transcript.newest(A, 20)), &transcript);
             let said: Vec<_> = shown.iter().filter(|line| line.ends_with(" <a> hi")).collect();
             assert_eq!(said.len(), times.len(), "{shown:?}");
             let days = shown.iter().filter(|line| line.contains("| -- ")).count();
@@ -191,7 +190,7 @@ mod tests {
     fn in_the_tagged_form_a_line_has_the_number_and_the_time_of_its_event() {
         let now = Local::now().timestamp_millis();
         let transcript = transcript(&[(Audience::All, now - DAY, "<a> one")]);
-        let shown = all_of(Recall::newest(Form::Tagged, [1].into_iter().collect()), &transcript);
+        let shown = all_of(Replay::newest(Format::Tagged, [1].into_iter().collect()), &transcript);
         let read: Vec<_> = shown.iter().map(|line| Tag::split(line).expect("a tag")).collect();
         let seqs: Vec<_> = read.iter().map(|(tag, _)| tag.seq).collect();
         assert_eq!(seqs, [None, None, Some(1), None]);
@@ -205,10 +204,10 @@ mod tests {
         let line = "x".repeat(2000);
         let lines: Vec<_> = (0..100).map(|_| (Audience::All, 0, line.as_str())).collect();
         let transcript = transcript(&lines);
-        let mut recall = Recall::newest(Form::Plain, transcript.newest(A, 1000));
-        let first = recall.next(|event| transcript.read(event, 1));
+        let mut replay = Replay::newest(Format::Plain, transcript.newest(A, 1000));
+        let first = replay.next(|event| transcript.read(event, 1));
         assert!(first.len() < 2 * PORTION, "{}", first.len());
-        assert_eq!(recall.next(|_| Vec::new()), "-- you are up to date\n");
-        assert_eq!(recall.next(|_| Vec::new()), "");
+        assert_eq!(replay.next(|_| Vec::new()), "-- you are up to date\n");
+        assert_eq!(replay.next(|_| Vec::new()), "");
     }
 }

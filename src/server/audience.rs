@@ -6,7 +6,7 @@
 use std::num::NonZero;
 use std::ops::Range;
 
-use crate::protocol::tag::Seq;
+use crate::protocol::tag::{Format, Seq};
 
 /// Tells members apart for as long as the server runs, whatever they are called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,20 +73,11 @@ impl Envelope {
     }
 }
 
-/// How lines are sent to a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// As they are.
-    Plain,
-    /// With their number and time, and with receipts.
-    Tagged,
-}
-
 /// Whom events are picked out for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Viewer {
+pub(crate) struct Recipient {
     pub(crate) member: MemberId,
-    pub(crate) form: Form,
+    pub(crate) format: Format,
     /// Answers before that event were for another connection.
     pub(crate) answers_from: Seq,
 }
@@ -128,16 +119,16 @@ impl Run {
     }
 
     /// What `viewer` sees of its events.
-    fn look(&self, viewer: &Viewer) -> Option<Look> {
-        let is_author = |receipt: Receipt| receipt.author == viewer.member;
-        match viewer.form {
-            Form::Tagged if self.receipt.is_some_and(is_author) => Some(Look::Receipt),
-            _ => self.audience.includes(viewer.member).then_some(Look::Line),
+    fn rendition(&self, recipient: &Recipient) -> Option<Rendition> {
+        let is_author = |receipt: Receipt| receipt.author == recipient.member;
+        match recipient.format {
+            Format::Tagged if self.receipt.is_some_and(is_author) => Some(Rendition::Receipt),
+            _ => self.audience.includes(recipient.member).then_some(Rendition::Line),
         }
     }
 
     /// Whether `member` is shown its events again. Their author is, too.
-    fn is_recalled_by(&self, member: MemberId) -> bool {
+    fn is_replayed_to(&self, member: MemberId) -> bool {
         let visible = match self.audience {
             Audience::All | Audience::AllBut(_) => true,
             Audience::Only(reader) => reader == member,
@@ -149,7 +140,7 @@ impl Run {
 
 /// What a reader gets of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Look {
+pub(crate) enum Rendition {
     /// Its line.
     Line,
     /// In the tagged form, and of an own one: the receipt.
@@ -161,7 +152,7 @@ pub(crate) enum Look {
 pub(crate) struct Piece {
     /// Their indices in the batch.
     pub(crate) events: Range<u32>,
-    pub(crate) look: Look,
+    pub(crate) rendition: Rendition,
 }
 
 /// For whom the events of a batch are.
@@ -201,33 +192,39 @@ impl Index {
     }
 
     /// Of the events in `range`, those that `viewer` is to get, piece by piece.
-    pub(crate) fn pieces(&self, viewer: Viewer, range: &Range<Seq>) -> Pieces<'_> {
+    pub(crate) fn pieces(&self, recipient: Recipient, range: &Range<Seq>) -> Pieces<'_> {
         let events = self.position(range.start)..self.position(range.end);
         // A reader that keeps up wants the last few of hundreds.
         let next = self.runs.partition_point(|run| run.first <= events.start).saturating_sub(1);
-        let answers_from = self.position(viewer.answers_from);
-        Pieces { index: self, viewer, events, answers_from, next }
+        let answers_from = self.position(recipient.answers_from);
+        Pieces { index: self, recipient, events, answers_from, next }
     }
 
     /// How many lines of others, or answers, `viewer` is to get of the events in `range`.
-    pub(crate) fn count_lines(&self, viewer: Viewer, range: &Range<Seq>) -> u64 {
-        let lines = self.pieces(viewer, range).filter(|piece| piece.look == Look::Line);
+    pub(crate) fn count_lines(&self, recipient: Recipient, range: &Range<Seq>) -> u64 {
+        let lines =
+            self.pieces(recipient, range).filter(|piece| piece.rendition == Rendition::Line);
         lines.map(|piece| u64::from(piece.events.end - piece.events.start)).sum()
     }
 
     /// The last event in `range` for which `viewer` is to get a receipt, and which of its lines that
     /// was.
-    pub(crate) fn last_receipt(&self, viewer: Viewer, range: &Range<Seq>) -> Option<(Seq, u64)> {
-        let receipts = self.pieces(viewer, range).filter(|piece| piece.look == Look::Receipt);
+    pub(crate) fn last_receipt(
+        &self,
+        recipient: Recipient,
+        range: &Range<Seq>,
+    ) -> Option<(Seq, u64)> {
+        let receipts =
+            self.pieces(recipient, range).filter(|piece| piece.rendition == Rendition::Receipt);
         let last = receipts.last()?.events.end - 1;
         Some((self.first + u64::from(last), self.receipt(last)?.line.get()))
     }
 
     /// The indices of the events that `member` is shown again, newest first.
-    pub(crate) fn recalled_by(&self, member: MemberId) -> impl Iterator<Item = u32> + use<'_> {
+    pub(crate) fn replayed_to(&self, member: MemberId) -> impl Iterator<Item = u32> + use<'_> {
         self.runs_with_ends()
             .rev()
-            .filter(move |(run, _)| run.is_recalled_by(member))
+            .filter(move |(run, _)| run.is_replayed_to(member))
             .flat_map(|(run, end)| (run.first..end).rev())
     }
 
@@ -328,7 +325,7 @@ impl Index {
 #[derive(Debug)]
 pub(crate) struct Pieces<'a> {
     index: &'a Index,
-    viewer: Viewer,
+    recipient: Recipient,
     events: Range<u32>,
     answers_from: u32,
     /// The run that is looked at next.
@@ -348,7 +345,8 @@ impl Iterator for Pieces<'_> {
                 (_, None) => {}
                 (None, part) => found = part,
                 (Some(piece), Some(more))
-                    if more.events.start == piece.events.end && more.look == piece.look =>
+                    if more.events.start == piece.events.end
+                        && more.rendition == piece.rendition =>
                 {
                     piece.events.end = more.events.end;
                 }
@@ -363,12 +361,12 @@ impl Iterator for Pieces<'_> {
 impl Pieces<'_> {
     /// What of a run is to be seen; `end` is the index after its last event.
     fn part(&self, run: &Run, end: u32) -> Option<Piece> {
-        let look = run.look(&self.viewer)?;
+        let rendition = run.rendition(&self.recipient)?;
         let mut events = run.first.max(self.events.start)..end.min(self.events.end);
         if run.kind == Kind::Answer {
             events.start = events.start.max(self.answers_from);
         }
-        (!events.is_empty()).then_some(Piece { events, look })
+        (!events.is_empty()).then_some(Piece { events, rendition })
     }
 }
 

@@ -9,7 +9,7 @@
 //! Shuttle and not loom: loom tries every order, which a few lines of code allow for, and not a room
 //! with its sessions. Shuttle draws them, half of the runs at random, half with a few changes of
 //! priority at random places, which finds what takes few of those (Burckhardt and others, "A
-//! randomized scheduler with probabilistic guarantees of finding bugs", 2010). `HAND_OVER_TIMES` says
+//! randomized scheduler with probabilistic guarantees of finding bugs", 2010). `INTERLEAVINGS_TIMES` says
 //! how many times as many are tried; where one fails, the schedule that is printed repeats it (`shuttle::replay`).
 
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ use super::system::{TcpStream, listen};
 use super::{Config, Problem, Shutdown, Status, run};
 
 /// How many orders are tried of each kind, and of a scenario in which much is said.
-/// `HAND_OVER_TIMES` says how many times as many.
+/// `INTERLEAVINGS_TIMES` says how many times as many.
 const RUNS: usize = 100;
 const LONG_RUNS: usize = 15;
 
@@ -44,7 +44,7 @@ const BANNER: &str = "-- chatroom 1: welcome (/help for the commands)";
 
 /// Tries a scenario in many orders.
 fn explore(runs: usize, scenario: impl Fn() + Send + Sync + 'static) {
-    let times = std::env::var("HAND_OVER_TIMES").ok().and_then(|times| times.parse().ok());
+    let times = std::env::var("INTERLEAVINGS_TIMES").ok().and_then(|times| times.parse().ok());
     let runs = runs * times.unwrap_or(1);
     let mut config = shuttle::Config::new();
     config.stack_size = 512 * 1024;
