@@ -1,6 +1,6 @@
 //! `chatclient`: from the keyboard to the server, and from the server to the screen.
 //!
-//! [`run`] connects and picks one of two ways of running: in a terminal, with an input line pinned
+//! [`run()`] connects and picks one of two ways of running: in a terminal, with an input line pinned
 //! at the bottom, or as a filter, where standard input or output is something else. The threads:
 //!
 //! - the main thread reads keys, or standard input

@@ -79,7 +79,7 @@ impl Arrival {
         }
     }
 
-    /// Called when nothing has come for as long as [`patience`](Arrival::patience) says.
+    /// Called when nothing has come for as long as [`timeout`](Arrival::timeout) says.
     pub(super) fn on_silence(&mut self) -> Silence {
         match self {
             Arrival::OneKey { stood } if !*stood => {
