@@ -364,6 +364,20 @@ impl Hub {
         change(&mut guard)
     }
 
+    /// The same where a condition variable of the caller's own tells of it.
+    fn with_once_woken<R>(
+        &self,
+        woken: &Condvar,
+        until: impl Fn(&Shared) -> bool,
+        change: impl FnOnce(&mut Shared) -> R,
+    ) -> R {
+        let mut guard = self.lock();
+        while !until(&guard) {
+            guard.wait(woken);
+        }
+        change(&mut guard)
+    }
+
     /// Runs `change` under the lock with the place where the member goes on that was given the token.
     /// Nothing speaks for it any more. A permit that is missing is taken over from its old connection;
     /// without any, it does not go on.

@@ -52,13 +52,9 @@ impl<'a> Turn<'a> {
         let id = connection.id();
         let is_over =
             |shared: &Shared| shared.room.is_closed() || connection.close_reason().is_some();
-        let mut guard = hub.lock();
-        let woken = guard.turns.join(id);
-        while !is_over(&guard) && !guard.turns.is_next(id) {
-            guard.wait(&woken);
-        }
-        let is_over = is_over(&guard);
-        drop(guard);
+        let woken = hub.with(|shared| shared.turns.join(id));
+        let may_go_on = |shared: &Shared| is_over(shared) || shared.turns.is_next(id);
+        let is_over = hub.with_once_woken(&woken, may_go_on, |shared| is_over(shared));
         let turn = Turn { hub, connection: id };
         (!is_over).then_some(turn)
     }
