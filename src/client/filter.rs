@@ -11,7 +11,7 @@ use crate::protocol::tag::Format;
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
@@ -60,6 +60,8 @@ pub(super) struct Filter {
     is_quiet: bool,
     /// How many lines of the input were refused.
     refused: AtomicUsize,
+    /// The program is on its way out: what comes after that is no news.
+    is_closed: AtomicBool,
 }
 
 impl Filter {
@@ -139,7 +141,9 @@ impl Output for Filter {
     }
 
     fn notice(&self, text: &str) {
-        complain(text);
+        if !self.is_closed.load(Ordering::Relaxed) {
+            complain(text);
+        }
     }
 
     /// Somebody at a terminal sees it among the rest.
@@ -167,7 +171,9 @@ impl Output for Filter {
         Reader::Program
     }
 
-    fn close(&self) {}
+    fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Sends standard input, and waits until everything has been delivered.

@@ -1,0 +1,292 @@
+//! `chatclient` in a terminal: keys beyond typing and sending.
+
+use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::time::Duration;
+
+#[cfg(unix)]
+use crate::common::alice::CLIENT;
+use crate::common::alice::{alice, start};
+use crate::common::peer::Peer;
+#[cfg(unix)]
+use crate::common::process::signal;
+#[cfg(unix)]
+use crate::common::terminal::Terminal;
+
+const SIZE: (u16, u16) = (60, 8);
+
+fn folder(name: &str) -> PathBuf {
+    crate::common::folder("client_keys", name)
+}
+
+fn pasted(text: &str) -> String {
+    format!("\x1b[200~{text}\x1b[201~")
+}
+
+#[test]
+fn a_paste_waits_for_enter_and_then_every_line_is_sent() {
+    let (mut terminal, mut server, _peer) = alice(&folder("paste"), SIZE, &[], &[]);
+    terminal.press(&pasted("one\r\ntwo \x1b[31mred\n\nthree\n"));
+    terminal.shows(&["alice> one⏎two red⏎⏎three|"]);
+    terminal.press("!\r");
+    server.hear("one\ntwo red\nthree!\n");
+    terminal.shows(&["<alice> one", "<alice> two red", "<alice> three!", "alice> |"]);
+}
+
+#[test]
+fn lines_that_were_pasted_together_are_no_commands() {
+    let (mut terminal, mut server, _peer) = alice(&folder("pasted_commands"), SIZE, &[], &[]);
+    terminal.press(&pasted("/etc/hosts\n// a comment\n/quit\n/clear\n"));
+    terminal.press("\r");
+    server.hear("//etc/hosts\n/// a comment\n//quit\n//clear\n");
+    let said = ["<alice> /etc/hosts", "<alice> // a comment", "<alice> /quit", "<alice> /clear"];
+    terminal.shows(&[said[0], said[1], said[2], said[3], "alice> |"]);
+    // So are they when they are called back. One line is what it would be if it were typed.
+    terminal.press("\x1b[A\r");
+    server.hear("//etc/hosts\n");
+    server.hear("/// a comment\n//quit\n//clear\n");
+    terminal.press(&pasted("/who\n"));
+    terminal.press("\r");
+    server.hear("/who\n");
+}
+
+#[test]
+fn a_long_paste_asks_first_and_loses_nothing() {
+    let (mut terminal, mut server, _peer) = alice(&folder("long_paste"), SIZE, &[], &[]);
+    let lines: String = (0..10_000).map(|i| format!("line {i} of a long paste\n")).collect();
+    terminal.press(&pasted(&lines));
+    terminal.press("\r");
+    let question = "send 10000 lines? (y/n)> ";
+    terminal.shows_what(question, |rows| rows.contains(question));
+    terminal.press("n");
+    terminal.shows_what("back", |rows| rows.ends_with("line 9999 of a long paste|"));
+    terminal.press("\ry");
+    server.hear(&lines);
+    terminal.shows(&["<alice> line 9999 of a long paste", "alice> |"]);
+}
+
+/// Crossterm took what follows for the rest of the paste, or of the report, for ever.
+#[cfg(unix)]
+#[test]
+fn a_paste_whose_end_is_lost_is_ended_by_ctrl_c() {
+    let (mut terminal, mut server, _peer) = alice(&folder("paste_without_end"), SIZE, &[], &[]);
+    terminal.press("\x1b[200~half");
+    terminal.shows(&["alice (pasting, Ctrl+C ends it)> |"]);
+    terminal.press("\x03");
+    terminal.shows(&["alice> half|"]);
+    terminal.press(" a line\r");
+    server.hear("half a line\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_terminal_says_of_itself_is_not_typed() {
+    let (mut terminal, mut server, _peer) = alice(&folder("replies"), SIZE, &[], &[]);
+    for reply in [
+        "\x1b]11;rgb:1e1e/1e1e/1e1e\x1b\\",
+        "\x1bP>|xterm(370)\x1b\\",
+        "\x1b_Gi=31;OK\x1b\\",
+        "\x1b[>41;370;0c",
+        "\x1b[?997;1n",
+        "\x1b[?2026;2$y",
+        "\x1b]52;c;aGVsbG8=\x07",
+    ] {
+        terminal.press(reply);
+        terminal.press("cats\r");
+        server.hear("cats\n");
+    }
+    // A key in two pieces.
+    terminal.press("ab\x1b");
+    std::thread::sleep(Duration::from_millis(150));
+    terminal.press("[D!\r");
+    server.hear("a!b\n");
+}
+
+#[test]
+fn tab_completes_commands_and_those_who_are_here() {
+    let (mut terminal, mut server, _peer) =
+        alice(&folder("tab"), SIZE, &[], &["bob", "bernd", "carol"]);
+    server.say("<bernd> hi\n");
+    terminal.shows(&["<bernd> hi", "alice> |"]);
+    terminal.press("b\t");
+    terminal.shows(&["alice> bernd: |"]);
+    terminal.press("\t");
+    terminal.shows(&["alice> bob: |"]);
+    terminal.press("\x1b[Z");
+    terminal.shows(&["alice> bernd: |"]);
+    terminal.press("ask ca\t\r");
+    server.hear("bernd: ask carol \n");
+    terminal.press("/ms\tbo\thi\r");
+    server.hear("/msg bob hi\n");
+}
+
+#[test]
+fn what_was_sent_comes_back_in_the_next_run_unless_that_is_not_wanted() {
+    let folder = folder("history");
+    let (mut terminal, mut server, _peer) = alice(&folder, SIZE, &[], &[]);
+    terminal.press("the first\r/password secret\r");
+    server.hear("the first\n/password secret\n");
+    terminal.press("\x04");
+    server.hear_quit();
+    server.close();
+    assert_eq!(terminal.ends(), 0);
+    let kept = history_in(&folder);
+    assert_eq!(kept, "the first\n");
+    let (mut terminal, mut server, _peer) = alice(&folder, SIZE, &["--no-history"], &[]);
+    terminal.press("\x1b[Aunkept\r");
+    server.hear("unkept\n");
+    assert_eq!(history_in(&folder), kept);
+    let (mut terminal, mut server, _peer) = alice(&folder, SIZE, &[], &[]);
+    terminal.press("\x12fir");
+    terminal.shows(&["search 'fir'> the |first"]);
+    terminal.press("\r");
+    server.hear("the first\n");
+}
+
+fn history_in(folder: &Path) -> String {
+    let file = folder.join("chatroom/history");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&file).expect("a history").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    std::fs::read_to_string(file).expect("a history")
+}
+
+#[test]
+fn a_history_that_cannot_be_written_is_told_once_and_the_chat_goes_on() {
+    let folder = folder("no_history");
+    std::fs::write(folder.join("chatroom"), "a file in the folder's place").expect("a file");
+    let peer = Peer::listen();
+    let mut terminal = start(&folder, &peer, (120, 8), &[]);
+    let mut server = peer.accept_person("alice", &[]);
+    terminal.press("one\rtwo\r");
+    server.hear("one\ntwo\n");
+    terminal.shows_what("one notice", |rows| {
+        rows.contains("<alice> two") && rows.matches("-- cannot keep what you send").count() == 1
+    });
+}
+
+#[test]
+fn clear_empties_the_terminal_and_the_own_commands_go_nowhere() {
+    let (mut terminal, mut server, _peer) = alice(&folder("clear"), (80, 30), &[], &["bob"]);
+    server.say("<bob> hello\n");
+    terminal.shows(&["<bob> hello", "alice> |"]);
+    terminal.press("/clear\r/ignore bob\r/help\r");
+    server.hear("/help\n");
+    server.say("-- /who            list who is here\n<bob> nobody hears this\n-- bob left\n");
+    terminal.shows_what("the own help before the server's", |rows| {
+        !rows.contains("hello")
+            && rows.contains("/ignore")
+            && rows.contains("Ctrl+A")
+            && rows.contains("-- /who            list who is here\nalice> |")
+    });
+}
+
+#[test]
+fn a_private_line_is_answered() {
+    let (mut terminal, mut server, _peer) = alice(&folder("reply"), SIZE, &[], &["bob"]);
+    server.say("[bob -> you] psst\n");
+    terminal.shows(&["[bob -> you] psst", "alice> |"]);
+    terminal.press("/r what?\r");
+    server.hear("/msg bob what?\n");
+}
+
+#[test]
+fn what_is_too_long_is_seen_before_it_is_sent() {
+    let (mut terminal, _server, _peer) = alice(&folder("over"), SIZE, &[], &[]);
+    terminal.press(&pasted(&"x".repeat(4100)));
+    terminal.shows_what("by how much", |rows| rows.contains("alice (4 bytes too long)> "));
+    terminal.press("\x7f\x7f\x7f\x7f");
+    terminal.shows_what("no more", |rows| rows.lines().last().unwrap().starts_with("alice> "));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_z_gives_the_terminal_back_and_comes_back_right() {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    let script = format!(
+        "set -m; stty -g >before; '{CLIENT}' {host} {port} --name alice; stty -g >after; \
+         cmp before after && echo given-back; read line; fg"
+    );
+    let mut terminal =
+        Terminal::start(SIZE.0, SIZE.1, &folder("suspend"), &["bash", "-c", &script]);
+    let mut server = peer.accept_person("alice", &[]);
+    terminal.press("half a");
+    terminal.shows(&["-- you are alice, alone here", "alice> half a|"]);
+    terminal.press("\x1a");
+    terminal.shows_what("the shell", |rows| rows.contains("given-back"));
+    server.say("<bob> meanwhile\n");
+    terminal.press("\n");
+    terminal.shows(&["<bob> meanwhile", "alice> half a|"]);
+    terminal.press(" line\r");
+    server.hear("half a line\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn one_that_is_stopped_by_a_signal_gives_the_terminal_back_and_comes_back_right() {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    // The shell tells its child's number, which it keeps by becoming the client.
+    let script = format!(
+        "set -m; stty -g >before; (sh -c 'echo $$ >pid; exec \"{CLIENT}\" {host} {port} --name alice'); \
+         stty -g >after; cmp before after && echo given-back; read line; fg"
+    );
+    let folder = folder("stopped");
+    let mut terminal = Terminal::start(SIZE.0, SIZE.1, &folder, &["bash", "-c", &script]);
+    let mut server = peer.accept_person("alice", &[]);
+    terminal.press("half a");
+    terminal.shows(&["-- you are alice, alone here", "alice> half a|"]);
+    assert!(terminal.marks_pastes());
+    let pid = std::fs::read_to_string(folder.join("pid")).expect("the shell wrote it");
+    signal("-TSTP", pid.trim().parse().expect("a number"));
+    terminal.shows_what("the shell", |rows| rows.contains("given-back"));
+    assert!(!terminal.marks_pastes());
+    server.say("<bob> meanwhile\n");
+    terminal.press("\n");
+    terminal.shows(&["<bob> meanwhile", "alice> half a|"]);
+    assert!(terminal.marks_pastes());
+    terminal.press(" line\r");
+    server.hear("half a line\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn without_anyone_to_continue_it_ctrl_z_does_not_stop_it() {
+    let (mut terminal, mut server, _peer) = alice(&folder("orphan"), SIZE, &[], &[]);
+    terminal.press("a\x1ab\r");
+    server.hear("ab\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_dumb_terminal_gets_lines_and_nothing_else() {
+    for term in ["export TERM=dumb", "export TERM=", "unset TERM"] {
+        gets_lines_and_nothing_else(term);
+    }
+}
+
+#[cfg(unix)]
+fn gets_lines_and_nothing_else(term: &str) {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    let script = format!("{term}; '{CLIENT}' {host} {port} --name alice");
+    let mut terminal = Terminal::start(SIZE.0, SIZE.1, &folder("dumb"), &["sh", "-c", &script]);
+    let mut server = peer.accept_as("alice");
+    server.say("<bob> hi\n");
+    terminal.shows_what("lines", |rows| {
+        rows.trim_end().ends_with("-- you are alice, alone here\n<bob> hi\n|")
+    });
+    let picture = terminal.picture();
+    let line = picture.lines().find(|line| line.ends_with("<bob> hi")).expect("it is there");
+    assert_eq!((line.len(), &line[2..3]), ("14:02 <bob> hi".len(), ":"), "{line}");
+    terminal.press("hello\n");
+    server.hear("hello\n");
+    terminal.press("\x04");
+    server.hear_quit();
+    server.close();
+    assert_eq!(terminal.ends(), 0);
+}

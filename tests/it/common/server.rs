@@ -1,0 +1,210 @@
+//! A real server process, and plain sockets as its clients.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+use super::DEADLINE;
+use super::process::{Running, server_program, spawn, wait, without_our_variables};
+
+/// The program, with its standard streams piped.
+pub fn chatserver() -> Command {
+    piped(&server_program())
+}
+
+/// A shell that runs `script`, in which `$0` is the program.
+#[cfg(unix)]
+pub fn chatserver_by(script: &str) -> Command {
+    let mut command = piped("sh");
+    command.args(["-c", script, &server_program()]);
+    command
+}
+
+fn piped(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    without_our_variables(&mut command);
+    command
+}
+
+/// A `chatserver` on a free port, ended when dropped.
+pub struct TestServer {
+    process: Running,
+    /// What it writes to standard error; read, so that it is never held up.
+    log: Mutex<mpsc::Receiver<String>>,
+    pub address: SocketAddr,
+}
+
+impl TestServer {
+    pub fn start(options: &[&str]) -> TestServer {
+        TestServer::run(chatserver().args(["127.0.0.1", "0"]).args(options))
+    }
+
+    /// Starts the server as `command` says.
+    pub fn run(command: &mut Command) -> TestServer {
+        let mut process = spawn(command);
+        let mut line = String::new();
+        let stdout = process.stdout.take().expect("it is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("the server speaks");
+        let address = line.strip_suffix('\n').and_then(|line| line.strip_prefix("listening on "));
+        let address = address.and_then(|address| address.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("it says {line:?}"));
+        let (lines, log) = mpsc::channel();
+        if let Some(stderr) = process.stderr.take() {
+            std::thread::spawn(move || {
+                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                    lines.send(line).ok();
+                }
+            });
+        }
+        TestServer { process, log: Mutex::new(log), address }
+    }
+
+    /// A client that has sent nothing.
+    pub fn connect(&self) -> TestClient {
+        let stream = TcpStream::connect(self.address).expect("the server accepts");
+        TestClient::new(stream)
+    }
+
+    /// A client that is in the room under `name`.
+    pub fn join(&self, name: &str) -> TestClient {
+        let mut client = self.connect();
+        client.send(format!("/nick {name}\n"));
+        client.expect("-- chatroom 1: welcome (/help for the commands)");
+        client.expect_start(&format!("-- you are {name}, "));
+        client
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.process.try_wait().expect("it is our child").is_none()
+    }
+
+    /// Waits for a line in its log that has `part` in it, and gives the line without its time.
+    #[track_caller]
+    pub fn logs(&self, part: &str) -> String {
+        let line = self.log_up_to(part).pop().expect("it ends with that line");
+        line.split_once(' ').map_or(line.clone(), |(_, text)| text.to_owned())
+    }
+
+    /// Waits for a line in its log that has `part` in it, and gives all up to that.
+    #[track_caller]
+    pub fn log_up_to(&self, part: &str) -> Vec<String> {
+        let mut passed = Vec::new();
+        while passed.last().is_none_or(|line: &String| !line.contains(part)) {
+            match self.log.lock().unwrap().recv_timeout(DEADLINE) {
+                Ok(line) => passed.push(line),
+                Err(_) => panic!("no {part:?} in the log: {passed:#?}"),
+            }
+        }
+        passed
+    }
+
+    /// What it has logged since it was asked last, once it has ended.
+    pub fn rest_of_the_log(&mut self) -> Vec<String> {
+        self.log.lock().unwrap().iter().collect()
+    }
+
+    /// The exit status, once the server has ended.
+    #[track_caller]
+    pub fn status(&mut self) -> Option<i32> {
+        wait(&mut self.process).code()
+    }
+}
+
+/// A client that speaks bytes, and remembers the whole conversation.
+pub struct TestClient {
+    pub stream: TcpStream,
+    received: Vec<u8>,
+    seen: usize,
+}
+
+impl TestClient {
+    pub fn new(stream: TcpStream) -> TestClient {
+        stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        stream.set_nodelay(true).unwrap();
+        TestClient { stream, received: Vec::new(), seen: 0 }
+    }
+
+    /// Ends the connection so that the server's system is told that it broke.
+    pub fn reset(self) {
+        let socket = socket2::SockRef::from(&self.stream);
+        socket.set_linger(Some(Duration::ZERO)).expect("a socket has a linger time");
+    }
+
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).expect("the server takes it");
+    }
+
+    /// The same connection, for another thread; what comes goes to the one that reads first.
+    pub fn second(&self) -> TestClient {
+        TestClient::new(self.stream.try_clone().expect("a second handle"))
+    }
+
+    /// Sends nothing more.
+    pub fn finish(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// The next line; `None` at the end.
+    pub fn line(&mut self) -> Option<String> {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let rest = &self.received[self.seen..];
+            if let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
+                let line = String::from_utf8(rest[..end].to_vec()).expect("lines are UTF-8");
+                self.seen += end + 1;
+                return Some(line);
+            }
+            let mut chunk = [0; 65536];
+            match self.stream.read(&mut chunk) {
+                Ok(0) => {
+                    assert!(rest.is_empty(), "cut off: {:?}", String::from_utf8_lossy(rest));
+                    return None;
+                }
+                Ok(n) => self.received.extend_from_slice(&chunk[..n]),
+                Err(_) if Instant::now() < deadline => {}
+                Err(e) => panic!("nothing more came ({e}) after:\n{}", self.conversation()),
+            }
+        }
+    }
+
+    /// Passes over all that comes until `end`, after which nothing more may have come. It is as fast
+    /// as can be, where taking lines is slow.
+    pub fn skip_to(&mut self, end: &str) {
+        let mut received = Vec::new();
+        let mut chunk = vec![0; 1 << 20];
+        let deadline = Instant::now() + DEADLINE;
+        while !received.ends_with(end.as_bytes()) {
+            assert!(Instant::now() < deadline, "no {end:?} has come");
+            let length = self.stream.read(&mut chunk).unwrap_or_default();
+            received.extend_from_slice(&chunk[..length]);
+        }
+    }
+
+    /// The next line is this one.
+    pub fn expect(&mut self, line: &str) {
+        assert_eq!(self.line().as_deref(), Some(line), "in:\n{}", self.conversation());
+    }
+
+    /// The next line begins like this.
+    pub fn expect_start(&mut self, start: &str) -> String {
+        let line = self.line().unwrap_or_default();
+        assert!(line.starts_with(start), "{start:?} expected in:\n{}", self.conversation());
+        line
+    }
+
+    pub fn expect_end(&mut self) {
+        assert_eq!(self.line(), None, "in:\n{}", self.conversation());
+    }
+
+    fn conversation(&self) -> String {
+        String::from_utf8_lossy(&self.received).into_owned()
+    }
+}

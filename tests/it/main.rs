@@ -1,0 +1,34 @@
+//! Whole programs against each other, over real sockets and terminals: one file for each property.
+//!
+//! They are one program, so that its tests run side by side; `common` is what they share.
+
+mod common;
+
+mod chatserver;
+mod client_filter;
+mod client_filter_input;
+mod client_filter_reconnect;
+mod client_hostile;
+mod client_keys;
+mod client_looks;
+mod client_reconnect;
+mod client_terminal;
+mod cuts;
+mod forgery;
+mod keyboard;
+mod limits;
+mod logs;
+mod model;
+mod network;
+mod protocol;
+mod proxy;
+mod python;
+mod recall;
+mod reliability;
+mod resume;
+mod room;
+mod signals;
+mod soak;
+mod strangers;
+mod system;
+mod together;

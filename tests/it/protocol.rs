@@ -1,0 +1,148 @@
+//! The conversations in docs/PROTOCOL.md, each with a server of its own: what the page shows is what
+//! happens.
+
+use std::collections::{BTreeMap, HashMap};
+use std::iter::zip;
+
+use crate::common::server::{TestClient, TestServer};
+
+const PAGE: &str = include_str!("../../docs/PROTOCOL.md");
+
+/// A line of a conversation, and its number in the page.
+#[derive(Debug, Clone, Copy)]
+struct Step<'a> {
+    number: usize,
+    who: &'a str,
+    what: Action<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Action<'a> {
+    Sends(&'a str),
+    Gets(&'a str),
+    IsCut,
+}
+
+impl Step<'_> {
+    /// # Panics
+    ///
+    /// The line is no step.
+    fn parse((number, line): (usize, &str)) -> Step<'_> {
+        let (who, action) = line.split_once(' ').unwrap_or((line, ""));
+        let what = match action.split_once(' ').unwrap_or((action, "")) {
+            (">", text) => Action::Sends(text),
+            ("<", text) => Action::Gets(text),
+            ("!", "") => Action::IsCut,
+            _ => panic!("line {number} is no step: {line:?}"),
+        };
+        Step { number, who, what }
+    }
+}
+
+/// The page's blocks of steps.
+fn conversations(page: &str) -> Vec<Vec<Step<'_>>> {
+    let mut blocks = Vec::new();
+    let mut lines = zip(1.., page.lines());
+    while lines.any(|(_, line)| line == "```conversation") {
+        let block = lines.by_ref().take_while(|(_, line)| *line != "```");
+        blocks.push(block.map(Step::parse).collect());
+    }
+    blocks
+}
+
+/// A conversation with a real server.
+struct Stage<'a> {
+    server: TestServer,
+    clients: BTreeMap<&'a str, TestClient>,
+    /// Those whose connection the server closes in the end.
+    leaving: Vec<&'a str>,
+    /// The tokens that the server gave, by those in the page.
+    tokens: HashMap<&'a str, String>,
+}
+
+impl<'a> Stage<'a> {
+    fn play(&mut self, step: Step<'a>) {
+        let Step { number, who, what } = step;
+        match what {
+            Action::Sends(text) => {
+                let words = text.split(' ').map(|word| match self.tokens.get(word) {
+                    Some(given) => given.as_str(),
+                    None => word,
+                });
+                let line = words.collect::<Vec<_>>().join(" ");
+                if line.starts_with("/quit") {
+                    self.leaving.push(who);
+                }
+                self.client(who).send(format!("{line}\n"));
+            }
+            Action::Gets(text) => {
+                let line = self.client(who).line().unwrap_or_default();
+                assert!(self.agree(text, &line), "line {number}: {who} < {text}\ngot: {line}");
+            }
+            Action::IsCut => {
+                self.clients.remove(who).expect("only a connection can be cut").reset();
+                // `NAME left (connection lost)`, or `NAME is away: the connection of … is lost`.
+                self.server.logs("lost");
+            }
+        }
+    }
+
+    fn client(&mut self, who: &'a str) -> &mut TestClient {
+        self.clients.entry(who).or_insert_with(|| self.server.connect())
+    }
+
+    /// Whether the server's line is the page's, but for the time and the token.
+    fn agree(&mut self, shown: &'a str, line: &str) -> bool {
+        let mut before = "";
+        let same = zip(shown.split(' '), line.split(' ')).all(|(shown, word)| {
+            let is_replayed = std::mem::replace(&mut before, shown) == "|";
+            match shown {
+                _ if is_millis(shown) => is_millis(word),
+                _ if is_token(shown) && is_token(word) => {
+                    self.tokens.entry(shown).or_insert_with(|| word.to_owned()) == word
+                }
+                _ if is_replayed && is_time(shown) => is_time(word),
+                _ => shown == word,
+            }
+        });
+        same && shown.split(' ').count() == line.split(' ').count()
+    }
+
+    /// What the page does not show has not come either.
+    fn end(mut self) {
+        for (who, client) in &mut self.clients {
+            if self.leaving.contains(who) {
+                client.expect_end();
+                continue;
+            }
+            client.send("/nosuch\n");
+            let line = client.line().unwrap_or_default();
+            assert!(line.contains("!! unknown command /nosuch"), "{who} also got: {line}");
+        }
+    }
+}
+
+fn is_millis(word: &str) -> bool {
+    word.len() == 13 && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_token(word: &str) -> bool {
+    word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_time(word: &str) -> bool {
+    let digit = |&byte: &u8| byte.is_ascii_digit();
+    matches!(word.as_bytes(), [a, b, b':', c, d] if [a, b, c, d].into_iter().all(digit))
+}
+
+#[test]
+fn each_conversation_in_the_page_goes_as_it_is_written() {
+    let conversations = conversations(PAGE);
+    assert!(conversations.len() >= 4, "only {} conversations", conversations.len());
+    for steps in conversations {
+        let (clients, leaving, tokens) = (BTreeMap::new(), Vec::new(), HashMap::new());
+        let mut stage = Stage { server: TestServer::start(&[]), clients, leaving, tokens };
+        steps.into_iter().for_each(|step| stage.play(step));
+        stage.end();
+    }
+}

@@ -1,0 +1,95 @@
+//! The client of `examples/python`, which was made from docs/PROTOCOL.md alone.
+#![cfg(unix)]
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::common::process::{Running, end};
+use crate::common::proxy::{Budget, Proxy};
+use crate::common::server::{TestClient, TestServer};
+
+/// Starts the client as `alice` with this as its whole standard input; `None` where there is no
+/// Python.
+fn chat(server: std::net::SocketAddr, input: &str) -> Option<Running> {
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no python3 here");
+        return None;
+    }
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/python/chat.py");
+    let mut client = Command::new("python3")
+        .arg(program)
+        .args([server.ip().to_string(), server.port().to_string(), "alice".to_owned()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("there is a python3");
+    let mut stdin = client.stdin.take().expect("it is piped");
+    stdin.write_all(input.as_bytes()).expect("a pipe holds that much");
+    Some(Running(client))
+}
+
+/// What the watcher hears up to the end of the client's input.
+fn said(watcher: &mut TestClient, last: &str) -> Vec<String> {
+    let mut said = Vec::new();
+    while said.last().is_none_or(|text| text != last) {
+        let line = watcher.line().expect("the room goes on");
+        said.extend(line.strip_prefix("<alice> ").map(str::to_owned));
+    }
+    said
+}
+
+#[test]
+fn it_loses_nothing_and_says_nothing_twice_over_a_connection_that_is_cut_all_the_time() {
+    let server = TestServer::start(&[]);
+    let mut watcher = server.join("watcher");
+    let proxy = Proxy::start(server.address, Budget::new(3), 800);
+    let lines: Vec<_> =
+        (0..300).map(|number| format!("{number} {}", "é".repeat(number % 20))).collect();
+    let Some(client) = chat(proxy.address, &format!("{}\n", lines.join("\n"))) else { return };
+    assert_eq!(said(&mut watcher, &lines[299]), lines);
+    let (status, out, _) = end(client);
+    assert_eq!(status, Some(0), "{out}");
+    assert!(out.contains("-- welcome back, alice\n") && !out.contains("missed"), "{out}");
+    assert!(proxy.cuts() >= 20, "only {} cuts", proxy.cuts());
+    watcher.send("/who\n");
+    let after: Vec<_> = std::iter::from_fn(|| watcher.line())
+        .take_while(|line| !line.contains(" here: "))
+        .filter(|line| line.starts_with("<alice> "))
+        .collect();
+    assert!(after.is_empty(), "{after:#?}");
+}
+
+#[test]
+fn it_goes_on_with_a_server_that_does_not_know_it_any_more_and_tells_of_that() {
+    let server = TestServer::start(&["--away-timeout", "0"]);
+    let mut watcher = server.join("watcher");
+    let proxy = Proxy::start(server.address, Budget::new(5), 3000);
+    let lines: Vec<_> = (0..100).map(|number| number.to_string()).collect();
+    let Some(client) = chat(proxy.address, &format!("{}\n", lines.join("\n"))) else { return };
+    let mut said = said(&mut watcher, &lines[99]);
+    said.sort_by_key(|number| number.parse::<u32>().expect("a number"));
+    said.dedup();
+    assert_eq!(said, lines);
+    let (status, out, _) = end(client);
+    assert_eq!(status, Some(0), "{out}");
+    assert!(out.contains("-- lines may have been missed, "), "{out}");
+}
+
+#[test]
+fn it_ends_when_its_last_lines_have_no_receipt_and_takes_the_next_name_that_is_free() {
+    let server = TestServer::start(&[]);
+    let mut watcher = server.join("Alice");
+    let input = "hi\n/tags\n\u{1b}/tags\n\n/msg nobody x\n/who\n".to_owned() + &"/msg\n".repeat(60);
+    let Some(client) = chat(server.address, &input) else { return };
+    let (status, out, _) = end(client);
+    let expected = "-- you are alice2, with 1 other here\n\
+        !! /msg: nobody here is called nobody\n-- 2 here: Alice, alice2\n"
+        .to_owned()
+        + &"!! /msg goes like this: /msg NAME TEXT\n".repeat(60);
+    assert_eq!((status, out), (Some(0), expected));
+    for line in ["-- alice2 joined", "<alice2> hi", "-- alice2 left"] {
+        watcher.expect(line);
+    }
+}
