@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::common::peer::{BANNER, Conversation, Peer};
 #[cfg(unix)]
-use crate::common::process::{Running, signal};
+use crate::common::process::signal;
 use crate::common::process::{
-    UNKNOWN_HOST, client_program, end, run, spawn, wait, without_our_variables,
+    Running, UNKNOWN_HOST, client_program, end, run, spawn, wait, without_our_variables,
 };
 
 /// A client in an empty folder for the test of that name.

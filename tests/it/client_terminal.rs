@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::common::alice::CLIENT;
-use crate::common::peer::{BANNER, Conversation, Peer};
+#[cfg(unix)]
+use crate::common::peer::BANNER;
+use crate::common::peer::{Conversation, Peer};
 #[cfg(target_os = "linux")]
 use crate::common::process::assert_never_wakes;
 #[cfg(unix)]

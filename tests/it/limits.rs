@@ -1,6 +1,7 @@
 //! The room's limits: at each of them, below it and above it. The hundred clients, and one address's
 //! part of them, are in `room.rs`.
 
+#[cfg(target_os = "linux")]
 use std::collections::BTreeSet;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

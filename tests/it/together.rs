@@ -7,8 +7,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
 #[cfg(unix)]
-use crate::common::process::{Running, signal};
-use crate::common::process::{client_program, end, spawn};
+use crate::common::process::signal;
+use crate::common::process::{Running, client_program, end, spawn};
 use crate::common::proxy::{Budget, Proxy};
 use crate::common::server::TestServer;
 #[cfg(unix)]
