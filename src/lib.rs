@@ -21,7 +21,7 @@
 //!
 //! - `connection`, `socket`: one client's socket; `admission`, `headroom`, `open_files`: how many there
 //!   may be
-//! - `session`: one client's thread, from its socket to the hub; `account`, `token_bucket`, `arrears`:
+//! - `session`: one client's thread, from its socket to the hub; `chunk`: what it appends; `account`, `token_bucket`, `arrears`:
 //!   what it may bring
 //! - `hub`: the one lock, and whoever sleeps on it; `hub::permit`, `hub::membership`: what a session holds
 //! - `room`: who is here, under what name, and what is said; `room::resume`: who is lost and resumes

@@ -24,6 +24,7 @@ mod arrears;
 mod audience;
 mod batch;
 mod broadcaster;
+mod chunk;
 mod config;
 mod connection;
 mod controls;

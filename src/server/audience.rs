@@ -47,9 +47,6 @@ pub(crate) enum Kind {
     Said,
     /// It is not: who comes and goes.
     Passing,
-    /// It is an error or an answer, for the connection that asked. In the tagged form it has no
-    /// number, and whoever resumes does not get it again.
-    Answer,
 }
 
 /// Which of its author's lines an event was, if the author gets a receipt in the event's place.
@@ -78,8 +75,6 @@ impl Envelope {
 pub(crate) struct Recipient {
     pub(crate) member: MemberId,
     pub(crate) format: Format,
-    /// Answers before that event were for another connection.
-    pub(crate) answers_from: Seq,
 }
 
 /// Neighbouring events in the same envelope. There may be one for each line, so it is small.
@@ -118,7 +113,7 @@ impl Run {
         self.receipt.map(later)
     }
 
-    /// What `viewer` sees of its events.
+    /// What `recipient` sees of its events.
     fn rendition(&self, recipient: &Recipient) -> Option<Rendition> {
         let is_author = |receipt: Receipt| receipt.author == recipient.member;
         match recipient.format {
@@ -191,23 +186,22 @@ impl Index {
         self.first + u64::from(self.count)
     }
 
-    /// Of the events in `range`, those that `viewer` is to get, piece by piece.
+    /// Of the events in `range`, those that `recipient` is to get, piece by piece.
     pub(crate) fn pieces(&self, recipient: Recipient, range: &Range<Seq>) -> Pieces<'_> {
         let events = self.position(range.start)..self.position(range.end);
         // A reader that keeps up wants the last few of hundreds.
         let next = self.runs.partition_point(|run| run.first <= events.start).saturating_sub(1);
-        let answers_from = self.position(recipient.answers_from);
-        Pieces { index: self, recipient, events, answers_from, next }
+        Pieces { index: self, recipient, events, next }
     }
 
-    /// How many lines of others, or answers, `viewer` is to get of the events in `range`.
+    /// How many lines of others `recipient` is to get of the events in `range`.
     pub(crate) fn count_lines(&self, recipient: Recipient, range: &Range<Seq>) -> u64 {
         let lines =
             self.pieces(recipient, range).filter(|piece| piece.rendition == Rendition::Line);
         lines.map(|piece| u64::from(piece.events.end - piece.events.start)).sum()
     }
 
-    /// The last event in `range` for which `viewer` is to get a receipt, and which of its lines that
+    /// The last event in `range` for which `recipient` is to get a receipt, and which of its lines that
     /// was.
     pub(crate) fn last_receipt(
         &self,
@@ -234,6 +228,7 @@ impl Index {
     }
 
     /// The kind of the event with that index.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn kind(&self, index: u32) -> Kind {
         self.run_of(index).kind
     }
@@ -243,12 +238,9 @@ impl Index {
         &self.runs[after - 1]
     }
 
-    /// How many events there are for whom, run by run; answers are for nobody who comes later.
-    pub(crate) fn audiences(&self) -> impl Iterator<Item = (u64, Option<Audience>)> {
-        self.runs_with_ends().map(|(run, end)| {
-            let audience = (run.kind != Kind::Answer).then_some(run.audience);
-            (u64::from(end - run.first), audience)
-        })
+    /// How many events there are for whom, run by run.
+    pub(crate) fn audiences(&self) -> impl Iterator<Item = (u64, Audience)> {
+        self.runs_with_ends().map(|(run, end)| (u64::from(end - run.first), run.audience))
     }
 
     /// The events one run after the other, and whether each run is for one member alone.
@@ -327,7 +319,6 @@ pub(crate) struct Pieces<'a> {
     index: &'a Index,
     recipient: Recipient,
     events: Range<u32>,
-    answers_from: u32,
     /// The run that is looked at next.
     next: usize,
 }
@@ -362,10 +353,7 @@ impl Pieces<'_> {
     /// What of a run is to be seen; `end` is the index after its last event.
     fn part(&self, run: &Run, end: u32) -> Option<Piece> {
         let rendition = run.rendition(&self.recipient)?;
-        let mut events = run.first.max(self.events.start)..end.min(self.events.end);
-        if run.kind == Kind::Answer {
-            events.start = events.start.max(self.answers_from);
-        }
+        let events = run.first.max(self.events.start)..end.min(self.events.end);
         (!events.is_empty()).then_some(Piece { events, rendition })
     }
 }

@@ -290,7 +290,7 @@ mod tests {
     const B: MemberId = MemberId(2);
 
     fn recipient(member: MemberId, format: Format) -> Recipient {
-        Recipient { member, format, answers_from: 0 }
+        Recipient { member, format }
     }
 
     fn said(author: MemberId, line: u64) -> Envelope {
@@ -298,15 +298,15 @@ mod tests {
         Envelope { audience: Audience::AllBut(author), kind: Kind::Said, receipt }
     }
 
-    /// Of a's lines 1, 2 and 4, with one of b's between, and an answer to a.
+    /// Of a's lines 1, 2 and 4, with one of b's between, and a private line to a.
     fn batch() -> Batch {
         let mut batch = Batch::beginning_at(10, 0);
-        let answer = Envelope::new(Audience::Only(A), Kind::Answer);
+        let private = Envelope::new(Audience::Only(A), Kind::Said);
         for (envelope, line) in [
             (said(A, 1), "a1"),
             (said(A, 2), "a2"),
             (Envelope::new(Audience::AllBut(B), Kind::Said), "b1"),
-            (answer, "answer"),
+            (private, "private"),
             (said(A, 4), "a4"),
         ] {
             batch.push(envelope, line);
@@ -334,13 +334,6 @@ mod tests {
         );
         assert_eq!(pieces(recipient(B, Format::Tagged), all), [(0..2, Line), (4..5, Line)]);
         assert_eq!(pieces(recipient(A, Format::Tagged), 11..13), [(1..2, Receipt), (2..3, Line)]);
-    }
-
-    #[test]
-    fn answers_are_for_the_connection_that_asked() {
-        let resumed = |answers_from| Recipient { answers_from, ..recipient(A, Format::Plain) };
-        assert_eq!(pieces(resumed(13), 0..99), [(2..4, Rendition::Line)]);
-        assert_eq!(pieces(resumed(14), 0..99), [(2..3, Rendition::Line)]);
     }
 
     #[test]

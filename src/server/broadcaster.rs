@@ -18,7 +18,7 @@ use super::hub::membership::log_expired;
 use super::hub::{Hub, News};
 use super::reader::{Fate, PORTION, Reader};
 use super::rendering::Renderings;
-use super::room::Effects;
+use super::room::{Aside, Effects};
 use super::socket::timespec;
 use super::system::{instant, poll};
 use crate::protocol::tag::Seq;
@@ -110,7 +110,7 @@ impl Broadcaster {
         if !news.closing {
             news.gone.iter().for_each(log_expired);
         }
-        let Effects { arrivals, departures, taggings, replays, asides } = news.effects;
+        let Effects { arrivals, departures, taggings, asides, telnet_answers } = news.effects;
         for arrival in arrivals {
             // One who has come back over another connection.
             let member = arrival.recipient.member;
@@ -136,16 +136,17 @@ impl Broadcaster {
                 reader.until = at;
             }
         }
-        for (connection, at, replay) in replays {
-            match self.reader(connection) {
-                Some(reader) => reader.replays.push_back((at, replay)),
-                None => self.hub.on_replayed(connection),
+        for (connection, at, aside) in asides {
+            match (self.reader(connection), aside) {
+                (Some(reader), aside) => reader.asides.push_back((at, aside)),
+                (None, Aside::Replay(_)) => self.hub.on_replayed(connection),
+                (None, Aside::Lines(lines)) => self.hub.on_answered(connection, lines.len()),
             }
         }
         for (old, new) in &news.withdrawn {
             self.readers.iter_mut().for_each(|reader| reader.miss_withdrawn(old, new));
         }
-        for (connection, answer) in asides {
+        for (connection, answer) in telnet_answers {
             if let Some(reader) = self.reader(connection) {
                 reader.interject(answer);
             }

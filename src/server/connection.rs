@@ -23,7 +23,7 @@ pub(crate) enum CloseReason {
 }
 
 /// Tells connections apart for as long as the server runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
 /// One client's connection.

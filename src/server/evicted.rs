@@ -2,8 +2,7 @@
 //! audience. Pure.
 //!
 //! Whoever comes back late is told how many lines are gone, and only that is to be known here.
-//! Authors do not count their own lines and are never among the audience; and nobody counts answers,
-//! which are for a connection that is lost.
+//! Authors do not count their own lines and are never among the audience.
 
 use super::audience::{Audience, Index, MemberId};
 use crate::protocol::tag::Seq;
@@ -31,16 +30,14 @@ impl Evicted {
 
     /// What is left of those of its events that are for one member alone, when they are withdrawn.
     pub(crate) fn of_private(index: &Index) -> Evicted {
-        let private = |audience: &Audience| audience.is_private();
-        let audiences =
-            index.audiences().map(|(count, audience)| (count, audience.filter(private)));
+        let private = |audience: Audience| {
+            if audience.is_private() { audience } else { Audience::Nobody }
+        };
+        let audiences = index.audiences().map(|(count, audience)| (count, private(audience)));
         Evicted::of_audiences(index.begin(), audiences)
     }
 
-    fn of_audiences(
-        first: Seq,
-        audiences: impl Iterator<Item = (u64, Option<Audience>)>,
-    ) -> Evicted {
+    fn of_audiences(first: Seq, audiences: impl Iterator<Item = (u64, Audience)>) -> Evicted {
         let mut runs = Vec::new();
         let mut audiences = audiences.peekable();
         while let Some((mut count, audience)) = audiences.next() {
@@ -48,7 +45,7 @@ impl Evicted {
                 count += more;
             }
             write(&mut runs, count << 2 | sort(audience));
-            if let Some(Audience::AllBut(member) | Audience::Only(member)) = audience {
+            if let Audience::AllBut(member) | Audience::Only(member) = audience {
                 write(&mut runs, member.0);
             }
         }
@@ -86,12 +83,12 @@ impl Evicted {
     }
 }
 
-fn sort(audience: Option<Audience>) -> u64 {
+fn sort(audience: Audience) -> u64 {
     match audience {
-        Some(Audience::All) => ALL,
-        Some(Audience::AllBut(_)) => ALL_BUT,
-        Some(Audience::Only(_)) => ONLY,
-        Some(Audience::Nobody) | None => NOBODY,
+        Audience::All => ALL,
+        Audience::AllBut(_) => ALL_BUT,
+        Audience::Only(_) => ONLY,
+        Audience::Nobody => NOBODY,
     }
 }
 
@@ -139,8 +136,7 @@ mod tests {
         });
         let told = Just(Envelope::new(Audience::All, Kind::Passing));
         let private = member().prop_map(|to| Envelope::new(Audience::Only(to), Kind::Said));
-        let answer = member().prop_map(|to| Envelope::new(Audience::Only(to), Kind::Answer));
-        prop_oneof![said, told, private, answer]
+        prop_oneof![said, told, private]
     }
 
     proptest! {
@@ -157,7 +153,7 @@ mod tests {
     });
                 }
                 let evicted = Evicted::of(&index);
-                let resumed = Recipient { member: recipient, format: Format::Tagged, answers_from: Seq::MAX };
+                let resumed = Recipient { member: recipient, format: Format::Tagged };
                 let counted = index.count_lines(resumed, &(from..Seq::MAX));
                 prop_assert_eq!(evicted.count_lines(recipient, from), counted);
             }

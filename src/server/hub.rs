@@ -45,9 +45,12 @@ const MAX_UNSEALED: usize = 256 * 1024;
 const UNSEALED_PART: usize = 16;
 
 /// As which part of what the room remembers a reader that keeps pace may lag, less what may come until the
-/// senders are held: it is to miss nothing. Not more than private events may take, or answers that it has
-/// not had yet would be withdrawn.
+/// senders are held: it is to miss nothing. Not more than private events may take, or those that it
+/// has not had yet would be withdrawn.
 const LAG_PART: usize = transcript::PRIVATE_PART;
+
+/// How many bytes of answers a client may be due before it is read no further.
+const MOST_OWED: usize = 16 * 1024;
 
 /// How long a member may be held back by slow readers; it is told when that is over.
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(3600);
@@ -277,8 +280,19 @@ impl Hub {
     pub(crate) fn on_dismissed(&self, reader: ConnectionId) {
         self.with(|shared| {
             shared.room.on_replayed(reader);
+            shared.room.on_answered(reader, usize::MAX);
             shared.turns.notify();
             self.notify(shared);
+        });
+    }
+
+    /// Called by the broadcaster when a reader has taken so many bytes of its answers.
+    pub(crate) fn on_answered(&self, reader: ConnectionId, bytes: usize) {
+        self.with(|shared| {
+            let was_owed = shared.room.owed(reader) > MOST_OWED;
+            if shared.room.on_answered(reader, bytes) && was_owed {
+                self.notify(shared);
+            }
         });
     }
 
@@ -324,8 +338,9 @@ impl Hub {
         change(&mut self.lock())
     }
 
-    /// The same once the readers who keep pace are not too far behind. So a session that brings more
-    /// than they can take waits, reads no more, and TCP holds its client back. `None` if it would have
+    /// The same once the readers who keep pace are not too far behind, and the client itself has taken its
+    /// answers. So a session that brings more than they can take, or asks for more than its client takes,
+    /// waits, reads no more, and TCP holds its client back. `None` if it would have
     /// to wait and its connection was hung up on.
     fn with_room<R>(
         &self,
@@ -336,11 +351,15 @@ impl Hub {
     ) -> Option<R> {
         let mut guard = self.lock();
         let mut is_held = false;
-        while self.is_full(&guard, weight) {
+        let reader = connection.id();
+        let owes =
+            |shared: &Shared| shared.room.owed(reader) > MOST_OWED && !shared.room.is_closed();
+        while self.is_full(&guard, weight) || owes(&guard) {
             if connection.close_reason().is_some() {
                 return None;
             }
-            if weight == Weight::Flood && !std::mem::replace(&mut is_held, true) {
+            let is_flood = weight == Weight::Flood && !owes(&guard);
+            if is_flood && !std::mem::replace(&mut is_held, true) {
                 guard.room.mark_held(member, AS_LONG_AS_IT_TAKES);
             }
             guard.wait_for_taken();

@@ -14,8 +14,7 @@ use super::batch::{Batch, Lines};
 use super::connection::{CloseReason, Connection, is_gone};
 use super::hub::Hub;
 use super::rendering::{Renderings, tag};
-use super::replay::Replay;
-use super::room::Arrival;
+use super::room::{Arrival, Aside};
 use super::system::now as clock;
 use crate::protocol::reply::{Missing, Notice};
 use crate::protocol::tag::{Body, Format, Seq};
@@ -26,8 +25,11 @@ pub(super) const PORTION: usize = 256 * 1024;
 /// The most pieces in one send; every system takes at least that many.
 const MAX_PIECES: usize = 64;
 
+/// About how many bytes of answers are put together in one send.
+const MOST_ANSWERS: usize = 16 * 1024;
+
 /// How many bytes of answers to its telnet may wait for a reader: some hundreds of answers.
-const MOST_ASIDES: usize = 1024;
+const MOST_TELNET: usize = 1024;
 
 /// How far a member has read.
 #[derive(Debug)]
@@ -49,11 +51,11 @@ pub(super) struct Reader {
     /// again, or what one who resumes is told first.
     rest: Vec<u8>,
     /// What is no line and goes before all but the rest of one: answers to its client's telnet.
-    asides: Vec<u8>,
+    telnet_answers: Vec<u8>,
     /// How many bytes of `rest` are shown again: to take them is no sign of its pace.
     again: usize,
-    /// What it is to be shown again before which event, oldest first.
-    pub(super) replays: VecDeque<(Seq, Replay)>,
+    /// What it is sent before which event, oldest first.
+    pub(super) asides: VecDeque<(Seq, Aside)>,
     /// Lines that it should have had, and that the room has forgotten.
     missed: u64,
     /// The last receipt among what was forgotten, rendered: it stands for those before it.
@@ -100,9 +102,9 @@ impl Reader {
             paces: [0; 2],
             refused: [false; 2],
             rest: arrival.greeting.into_bytes(),
-            asides: Vec::new(),
+            telnet_answers: Vec::new(),
             again: 0,
-            replays: VecDeque::new(),
+            asides: VecDeque::new(),
             missed: 0,
             missed_receipt: String::new(),
             until: Seq::MAX,
@@ -113,9 +115,9 @@ impl Reader {
     pub(super) fn is_behind(&self, goal: Seq) -> bool {
         self.next < goal
             || !self.rest.is_empty()
-            || !self.asides.is_empty()
+            || !self.telnet_answers.is_empty()
             || self.misses_some()
-            || !self.replays.is_empty()
+            || !self.asides.is_empty()
     }
 
     /// How many bytes it takes in two windows.
@@ -151,23 +153,23 @@ impl Reader {
         }
     }
 
-    /// Before which event its form changes, or something is shown again.
+    /// Before which event its format changes, or something else is to be sent.
     fn next_turn(&self) -> Seq {
         let changes =
             if self.recipient.format == Format::Plain { self.tagged_from } else { Seq::MAX };
-        changes.min(self.replays.front().map_or(Seq::MAX, |(at, _)| *at))
+        changes.min(self.asides.front().map_or(Seq::MAX, |(at, _)| *at))
     }
 
     /// Sends this between two lines. Who asks for more than it takes gets no more answers.
     pub(super) fn interject(&mut self, answer: [u8; 3]) {
-        if self.asides.len() < MOST_ASIDES {
-            self.asides.extend(answer);
+        if self.telnet_answers.len() < MOST_TELNET {
+            self.telnet_answers.extend(answer);
         }
     }
 
     /// Sends first what is left of a line that another reader of the same socket has begun.
     pub(super) fn begin_with(&mut self, mut other: Reader) {
-        other.rest.append(&mut other.asides);
+        other.rest.append(&mut other.telnet_answers);
         other.rest.append(&mut self.rest);
         self.rest = other.rest;
     }
@@ -232,13 +234,13 @@ impl Reader {
         now: Instant,
     ) -> io::Result<()> {
         if self.rest.is_empty() {
-            self.rest = std::mem::take(&mut self.asides);
+            self.rest = std::mem::take(&mut self.telnet_answers);
         }
         if self.rest.is_empty() && self.misses_some() {
             self.rest = self.tell_of_missed().into_bytes();
         }
         if self.rest.is_empty() {
-            self.replay(hub);
+            self.take_asides(hub);
         }
         if !self.rest.is_empty() {
             let rest = std::mem::take(&mut self.rest);
@@ -280,17 +282,30 @@ impl Reader {
         }
     }
 
-    /// Makes the next of the lines that are shown again here.
-    fn replay(&mut self, hub: &Hub) {
-        while self.rest.is_empty()
-            && let Some((at, replay)) = self.replays.front_mut()
+    /// Takes what is to be sent before the next event: answers, and the next of the lines that are shown
+    /// again here.
+    fn take_asides(&mut self, hub: &Hub) {
+        while self.rest.len() < MOST_ANSWERS
+            && self.again == 0
+            && let Some((at, aside)) = self.asides.front_mut()
             && *at <= self.next
         {
-            self.rest = replay.next(|event| hub.read(event, PORTION)).into_bytes();
-            self.again = self.rest.len();
-            if self.rest.is_empty() {
-                self.replays.pop_front();
-                hub.on_replayed(self.connection.id());
+            let reader = self.connection.id();
+            match aside {
+                Aside::Lines(lines) => {
+                    hub.on_answered(reader, lines.len());
+                    self.rest.extend_from_slice(lines.as_bytes());
+                    self.asides.pop_front();
+                }
+                Aside::Replay(_) if !self.rest.is_empty() => break,
+                Aside::Replay(replay) => {
+                    self.rest = replay.next(|event| hub.read(event, PORTION)).into_bytes();
+                    self.again = self.rest.len();
+                    if self.rest.is_empty() {
+                        self.asides.pop_front();
+                        hub.on_replayed(reader);
+                    }
+                }
             }
         }
     }

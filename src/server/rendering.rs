@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::audience::{Kind, Rendition};
+use super::audience::Rendition;
 use super::batch::{Batch, Lines};
 use crate::protocol::tag::{Body, Format, Millis, Seq, Tag};
 
@@ -46,8 +46,7 @@ impl Rendering {
         let index = batch.index();
         for event in self.lines.count()..batch.lines().count() {
             let (seq, at) = (batch.seq(event), batch.time(batch.seq(event)));
-            let shown = (index.kind(event) != Kind::Answer).then_some(seq);
-            let tag = Tag { seq: shown, at };
+            let tag = Tag { seq: Some(seq), at };
             self.lines.push(format_args!("{tag}{}", batch.lines().line(event)));
             match index.receipt(event) {
                 None => self.receipts.push_none(),
@@ -121,7 +120,7 @@ mod tests {
     use proptest::prelude::{Strategy, any, prop_assert_eq, proptest};
     use proptest::sample::select;
 
-    use super::super::audience::{Audience, Envelope, MemberId, Receipt};
+    use super::super::audience::{Audience, Envelope, Kind, MemberId, Receipt};
     use super::*;
     use crate::protocol::arbitrary::text;
 
@@ -149,20 +148,20 @@ mod tests {
 
     #[test]
     fn lines_get_their_numbers_and_times_and_authors_their_receipts() {
-        let answer = Envelope::new(Audience::Only(A), Kind::Answer);
-        let mut batch = batch(7, &[(said(1), "<a> hi"), (answer, "-- 1 here: a")]);
+        let private = Envelope::new(Audience::Only(A), Kind::Said);
+        let mut batch = batch(7, &[(said(1), "<a> hi"), (private, "[b -> you] x")]);
         let mut renderings = Renderings::default();
         renderings.prepare(&[Arc::new(batch.clone())]);
         assert_eq!(
             text_of(&renderings, &batch, Rendition::Line),
-            "@7 1000 <a> hi\n@- 2000 -- 1 here: a\n"
+            "@7 1000 <a> hi\n@8 2000 [b -> you] x\n"
         );
         assert_eq!(text_of(&renderings, &batch, Rendition::Receipt), "@7 1000 + 1\n");
         batch.push(said(3), "* a waits");
         renderings.prepare(&[Arc::new(batch.clone())]);
         assert_eq!(
             text_of(&renderings, &batch, Rendition::Line),
-            "@7 1000 <a> hi\n@- 2000 -- 1 here: a\n@9 2000 * a waits\n"
+            "@7 1000 <a> hi\n@8 2000 [b -> you] x\n@9 2000 * a waits\n"
         );
         assert_eq!(text_of(&renderings, &batch, Rendition::Receipt), "@7 1000 + 1\n@9 2000 + 3\n");
     }
@@ -184,16 +183,15 @@ mod tests {
         assert_eq!(tag(Format::Plain, None, 5), "");
     }
 
-    /// Two members' lines, private ones and answers among them.
+    /// Two members' lines, private ones among them.
     fn event() -> impl Strategy<Value = (Envelope, String)> {
         let member = || select(&[A, B][..]);
         let envelope =
-            (member(), member(), 0..4_u8, any::<u64>()).prop_map(|(by, to, what, line)| {
+            (member(), member(), 0..3_u8, any::<u64>()).prop_map(|(by, to, what, line)| {
                 let receipt = NonZero::new(line >> 1).map(|line| Receipt { author: by, line });
                 match what {
                     0 => Envelope { audience: Audience::AllBut(by), kind: Kind::Said, receipt },
                     1 => Envelope { audience: Audience::Only(to), kind: Kind::Said, receipt },
-                    2 => Envelope::new(Audience::Only(to), Kind::Answer),
                     _ => Envelope::new(Audience::All, Kind::Passing),
                 }
             });
@@ -237,8 +235,8 @@ mod tests {
             }
             let lines = text_of(&renderings, &in_portions, Rendition::Line);
             let written = (first..).zip(&events);
-            for ((seq, (envelope, line)), rendered) in written.zip(lines.split_terminator('\n')) {
-                let seq = (envelope.kind != Kind::Answer).then_some(seq);
+            for ((seq, (_, line)), rendered) in written.zip(lines.split_terminator('\n')) {
+                let seq = Some(seq);
                 prop_assert_eq!(Tag::split(rendered), Some((Tag { seq, at: 7 }, line.as_str())));
             }
             let receipts = text_of(&renderings, &in_portions, Rendition::Receipt);

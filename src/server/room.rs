@@ -6,16 +6,17 @@
 //! disconnected members (`waiting_lines`), guests' numbers, and how often joins and leaves are told
 //! (`join_notices`).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::audience::{Audience, Envelope, Kind, MemberId, Recipient};
-use super::batch::Batch;
+use super::chunk::Chunk;
 use super::config::Config;
 use super::connection::{Connection, ConnectionId};
 use super::figures::{HELD_FOR, Said, Throughput};
+use super::rendering::tag;
 use super::replay::Replay;
 use super::system::{instant, now};
 use super::transcript::Transcript;
@@ -63,6 +64,8 @@ pub(crate) struct Room {
     effects: Effects,
     /// Connections that are shown something again and have not taken it yet.
     replaying: Vec<ConnectionId>,
+    /// How many bytes of answers the connections have not taken yet that are due some.
+    owed: HashMap<ConnectionId, usize>,
     /// The last word has been said: nothing is appended any more.
     is_closed: bool,
 }
@@ -110,10 +113,10 @@ pub(crate) struct Effects {
     pub(crate) departures: Vec<(ConnectionId, Seq)>,
     /// Who gets the tagged form, from which event on.
     pub(crate) taggings: Vec<(ConnectionId, Seq)>,
-    /// What a reader is shown again before the event with that number.
-    pub(crate) replays: Vec<(ConnectionId, Seq, Replay)>,
+    /// What a reader is sent before the event with that number.
+    pub(crate) asides: Vec<(ConnectionId, Seq, Aside)>,
     /// What a reader is sent between two lines, before all else: answers to its client's telnet.
-    pub(crate) asides: Vec<(ConnectionId, [u8; 3])>,
+    pub(crate) telnet_answers: Vec<(ConnectionId, [u8; 3])>,
 }
 
 impl Effects {
@@ -121,9 +124,19 @@ impl Effects {
         self.arrivals.is_empty()
             && self.departures.is_empty()
             && self.taggings.is_empty()
-            && self.replays.is_empty()
             && self.asides.is_empty()
+            && self.telnet_answers.is_empty()
     }
+}
+
+/// What is for one reader alone and is no event: it has no number, and whoever resumes does not get it
+/// again.
+#[derive(Debug)]
+pub(crate) enum Aside {
+    /// Lines as the client gets them: answers, errors, facts for programs.
+    Lines(String),
+    /// What was said before.
+    Replay(Replay),
 }
 
 /// A member that the broadcaster has to serve from now on.
@@ -146,6 +159,10 @@ pub(crate) struct Author<'a> {
     pub(crate) id: MemberId,
     /// Under which name.
     pub(crate) name: &'a Name,
+    /// Over which it is answered, and in which format.
+    pub(crate) connection: ConnectionId,
+    /// How it gets its lines.
+    pub(crate) format: Format,
     /// The envelope of what it says to the others, with the receipt for the line.
     pub(crate) said: Envelope,
 }
@@ -166,6 +183,7 @@ impl Room {
             throughput: Throughput::default(),
             effects: Effects::default(),
             replaying: Vec::new(),
+            owed: HashMap::new(),
             is_closed: false,
         }
     }
@@ -266,28 +284,36 @@ impl Room {
         self.tell_move(Move::Join, id, Notice::Joined(name));
         let replay = Replay::newest(format, self.transcript.newest(id, self.replay));
         let (from, connection) = (self.transcript.end(), Arc::clone(newcomer.connection));
-        self.answer(id, Notice::YouAre { name, others, away });
+        self.answer(connection.id(), format, Notice::YouAre { name, others, away });
         let resumable = match format {
             Format::Plain => None,
-            Format::Tagged => Some(self.make_resumable(id, name, &connection, newcomer.taken)),
+            Format::Tagged => Some(self.make_resumable(name, &connection, newcomer.taken)),
         };
         let member = Member { name: name.clone(), likeness, resumable, held_until: None };
         self.members.insert(id, member);
         if !replay.is_empty() {
             self.replay(connection.id(), replay);
         }
-        let recipient = Recipient { member: id, format, answers_from: from };
+        let recipient = Recipient { member: id, format };
         let offset = self.transcript.offset(from);
         let arrival = Arrival { recipient, connection, greeting: String::new(), from, offset };
         self.effects.arrivals.push(arrival);
     }
 
-    /// Appends what a member says, which is so much.
-    pub(crate) fn append(&mut self, events: &Batch, said: Said) {
-        if !self.is_closed {
+    /// Appends what a member says, and answers its connection.
+    pub(crate) fn append(&mut self, connection: ConnectionId, chunk: &mut Chunk) {
+        if self.is_closed {
+            return;
+        }
+        let first = self.transcript.end();
+        let (events, said) = chunk.events();
+        if !events.is_empty() {
             let now = now();
             self.transcript.append(events, now);
             self.throughput.add(said, now);
+        }
+        for (index, lines) in chunk.take_answers() {
+            self.push_answer(connection, first + Seq::from(index), lines);
         }
     }
 
@@ -324,7 +350,6 @@ impl Room {
         from: Author<'_>,
         new: &'a Name,
         likeness: Likeness,
-        format: Format,
     ) -> Result<bool, Refusal<'a>> {
         if self.is_closed {
             return Ok(false);
@@ -340,9 +365,9 @@ impl Room {
             self.on_name_given_up(from.name);
             self.push(from.said, Notice::IsNow { old: from.name, new });
         }
-        self.answer(from.id, Notice::YouAreNow(new));
-        if format == Format::Tagged {
-            self.answer(from.id, Body::Nick(new.as_str()));
+        self.answer(from.connection, from.format, Notice::YouAreNow(new));
+        if from.format == Format::Tagged {
+            self.answer(from.connection, from.format, Body::Nick(new.as_str()));
         }
         Ok(true)
     }
@@ -378,9 +403,25 @@ impl Room {
     /// Has something shown again to a reader, before what comes next, unless nothing more does.
     pub(crate) fn replay(&mut self, reader: ConnectionId, replay: Replay) {
         if !self.is_closed {
-            self.effects.replays.push((reader, self.transcript.end(), replay));
+            let at = self.transcript.end();
+            self.effects.asides.push((reader, at, Aside::Replay(replay)));
             self.replaying.push(reader);
         }
+    }
+
+    /// How many bytes of answers a reader has not taken yet.
+    pub(crate) fn owed(&self, reader: ConnectionId) -> usize {
+        self.owed.get(&reader).copied().unwrap_or(0)
+    }
+
+    /// A reader has taken so many bytes of its answers, or never will take any. Whether it was due some.
+    pub(crate) fn on_answered(&mut self, reader: ConnectionId, bytes: usize) -> bool {
+        let Some(owed) = self.owed.get_mut(&reader) else { return false };
+        *owed = owed.saturating_sub(bytes);
+        if *owed == 0 {
+            self.owed.remove(&reader);
+        }
+        true
     }
 
     /// Whether a reader is shown something again, and has not taken it yet.
@@ -397,7 +438,7 @@ impl Room {
     /// Has a client's telnet answered, between two lines and as soon as can be.
     pub(crate) fn answer_telnet(&mut self, reader: ConnectionId, answer: [u8; 3]) {
         if !self.is_closed {
-            self.effects.asides.push((reader, answer));
+            self.effects.telnet_answers.push((reader, answer));
         }
     }
 
@@ -406,9 +447,18 @@ impl Room {
         self.push(Envelope::new(audience, Kind::Passing), line);
     }
 
-    /// Appends an answer.
-    fn answer(&mut self, member: MemberId, line: impl Display) {
-        self.push(Envelope::new(Audience::Only(member), Kind::Answer), line);
+    /// Answers a connection that gets its lines in this format.
+    fn answer(&mut self, reader: ConnectionId, format: Format, line: impl Display) {
+        let line = format!("{}{line}\n", tag(format, None, now()));
+        self.push_answer(reader, self.transcript.end(), line);
+    }
+
+    /// Answers a connection before the event with that number, unless the last word has been said.
+    fn push_answer(&mut self, reader: ConnectionId, before: Seq, lines: String) {
+        if !self.is_closed {
+            *self.owed.entry(reader).or_default() += lines.len();
+            self.effects.asides.push((reader, before, Aside::Lines(lines)));
+        }
     }
 
     /// Appends an event that happens now, unless the last word has been said.

@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use super::account::Account;
 
-use super::batch::Batch;
+use super::chunk::Chunk;
 use super::connection::{CloseReason, Connection, is_gone};
-use super::figures::Said;
 use super::hub::Hub;
 use super::hub::membership::Membership;
 use super::hub::permit::Permit;
@@ -75,9 +74,7 @@ pub(crate) struct Session {
     /// How many bytes have come of the current line, with its end, and were not charged for yet.
     begun: usize,
     /// What is not yet appended to the room.
-    events: Batch,
-    /// How much of that was said.
-    said: Said,
+    gathered: Chunk,
     /// How what stands of the current line has come.
     arrival: Arrival,
     /// It has sent single keys: those that edit do so.
@@ -145,8 +142,7 @@ impl Session {
             limits,
             account,
             begun: 0,
-            events: Batch::default(),
-            said: Said::default(),
+            gathered: Chunk::default(),
             arrival: Arrival::Nothing,
             is_keyboard: false,
             expects_first: true,
@@ -334,17 +330,16 @@ impl Session {
 
     fn append(&mut self) {
         if let Phase::Joined(member) = &mut self.phase
-            && (!self.events.is_empty() || member.has_uncounted())
+            && (!self.gathered.is_empty() || member.has_uncounted())
         {
-            member.append(&self.events, self.said);
+            member.append(&mut self.gathered);
         }
-        self.events.clear();
-        self.said = Said::default();
+        self.gathered.clear();
     }
 
     fn lose(mut self: Box<Self>, how: LeaveReason<'_>) {
         self.account.settle();
-        debug_assert!(self.events.is_empty() || self.hub.is_closing());
+        debug_assert!(self.gathered.is_empty() || self.hub.is_closing());
         match self.phase {
             Phase::Joined(member) => member.lose(how),
             // Before the connection, so that whoever sees that closed finds the place free.

@@ -295,7 +295,7 @@ fn one_who_takes_a_little_within_the_stall_timeout_stays_and_one_who_takes_nothi
 }
 
 #[test]
-fn private_lines_and_answers_do_not_make_the_room_forget_what_was_said_to_all() {
+fn private_lines_do_not_make_the_room_forget_what_was_said_to_all() {
     let server = TestServer::start(&["--rate-limit", "0", "--memory", "4M"]);
     let mut alice = server.join("alice");
     let text = "x".repeat(1000);
@@ -305,7 +305,7 @@ fn private_lines_and_answers_do_not_make_the_room_forget_what_was_said_to_all() 
         let mut lines = std::iter::from_fn(|| client.line());
         assert!(lines.any(|line| line == end), "no {end:?}");
     };
-    (0..6000).for_each(|_| whisperer.send(format!("/msg mallory2 {text}\n/help\n")));
+    (0..6000).for_each(|_| whisperer.send(format!("/msg mallory2 {text}\n")));
     whisperer.send("/msg mallory2 the end\n");
     go_to(&mut reader, "[mallory -> you] the end");
     let mut carol = server.join("carol");
@@ -313,6 +313,32 @@ fn private_lines_and_answers_do_not_make_the_room_forget_what_was_said_to_all() 
     go_to(&mut carol, "-- the last 2800 lines:");
     let first = carol.line().expect("a line");
     assert!(first.contains("<alice> 0 xxx"), "{first}");
+}
+
+/// Its answers wait in the server, so it is read no further while it takes none.
+#[cfg(target_os = "linux")]
+#[test]
+fn one_who_asks_for_more_than_it_reads_is_read_no_further_and_gets_every_answer() {
+    const QUESTIONS: usize = 20_000;
+    let server = TestServer::start(&["--rate-limit", "0", "--memory", "1M"]);
+    let process = Process(server.id());
+    let (mut asker, mut alice) = (server.join("asker"), server.join("alice"));
+    let mut asking = asker.second();
+    let sender = std::thread::spawn(move || {
+        (0..QUESTIONS).for_each(|_| asking.send("/help\n"));
+        asking.send("the end\n");
+    });
+    // The others do not wait for that.
+    let before = process.memory();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(process.memory() < before + 4 * 1024, "{} KiB", process.memory());
+    alice.send("/who\n");
+    let here = std::iter::from_fn(|| alice.line()).find(|line| line.contains(" here: "));
+    assert_eq!(here.as_deref(), Some("-- 2 here: alice, asker"));
+    let lines = std::iter::from_fn(|| asker.line()).filter(|line| line.contains(" /quit [TEXT] "));
+    assert_eq!(lines.take(QUESTIONS).count(), QUESTIONS);
+    sender.join().expect("no panic");
+    assert!(std::iter::from_fn(|| alice.line()).any(|line| line == "<asker> the end"));
 }
 
 #[cfg(target_os = "linux")]

@@ -14,9 +14,8 @@ use crate::protocol::reply::{self, LeaveReason, Listed, Notice, Refusal};
 use crate::protocol::tag::{Format, Seq, Token};
 use crate::server::admission::Origin;
 use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
-use crate::server::batch::Batch;
+use crate::server::chunk::Chunk;
 use crate::server::connection::Connection;
-use crate::server::figures::Said;
 use crate::server::kinds::{CAME_OR_WENT, RENAMED};
 use crate::server::replay::Replay;
 use crate::server::room::{Author, Newcomer};
@@ -93,18 +92,14 @@ impl Membership {
         Envelope { receipt: self.receipt(), ..Envelope::new(Audience::AllBut(self.id), Kind::Said) }
     }
 
-    /// Of what is for this member alone.
-    pub(crate) fn answer(&self) -> Envelope {
-        Envelope::new(Audience::Only(self.id), Kind::Answer)
-    }
-
     fn receipt(&self) -> Option<Receipt> {
         let line = NonZero::new(self.line).filter(|_| self.format == Format::Tagged)?;
         Some(Receipt { author: self.id, line })
     }
 
     fn author(&self) -> Author<'_> {
-        Author { id: self.id, name: &self.name, said: self.said() }
+        let connection = self.connection.id();
+        Author { id: self.id, name: &self.name, connection, format: self.format, said: self.said() }
     }
 
     /// The lock around the room that the member is in.
@@ -167,19 +162,20 @@ impl Membership {
         self.format == Format::Tagged && self.line > self.known_line
     }
 
-    /// Appends the events, which are so much of what was said, and waits before that while the room is
-    /// behind.
-    pub(crate) fn append(&mut self, events: &Batch, said: Said) {
-        self.speak(events.bytes(), |_, shared| shared.room.append(events, said));
+    /// Appends what was gathered, and waits before that while the room is behind, or while this client
+    /// has not taken the answers that it is due: one that asks for more than it reads is read no further.
+    pub(crate) fn append(&mut self, chunk: &mut Chunk) {
+        self.speak(chunk.bytes(), |member, shared| {
+            shared.room.append(member.connection.id(), chunk);
+        });
     }
 
     /// Takes another name, and tells everyone.
     pub(crate) fn rename<'a>(&mut self, new: &'a Name) -> Result<(), Refusal<'a>> {
         let bytes = RENAMING + 2 * (self.name.as_str().len() + new.as_str().len());
         let likeness = new.likeness();
-        let renamed = self.speak(bytes, |member, shared| {
-            shared.room.rename(member.author(), new, likeness, member.format)
-        });
+        let renamed =
+            self.speak(bytes, |member, shared| shared.room.rename(member.author(), new, likeness));
         if renamed.transpose()? != Some(true) {
             return Ok(());
         }

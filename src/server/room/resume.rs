@@ -59,16 +59,15 @@ impl Room {
     /// Tells a program its name and what it takes to resume. From there on it may get all again.
     pub(super) fn make_resumable(
         &mut self,
-        id: MemberId,
         name: &Name,
         connection: &Arc<Connection>,
         taken: u64,
     ) -> Resumable {
         let (token, since) = (random_bits().map(Token::new), self.transcript.end());
         if let Some(token) = token {
-            self.answer(id, Body::Token(token));
+            self.answer(connection.id(), Format::Tagged, Body::Token(token));
         }
-        self.answer(id, Body::Nick(name.as_str()));
+        self.answer(connection.id(), Format::Tagged, Body::Nick(name.as_str()));
         let (connection, waiting) = (Some(Arc::clone(connection)), WaitingLines::default());
         Resumable { token, since, taken, connection, waiting }
     }
@@ -82,7 +81,7 @@ impl Room {
         taken: u64,
     ) {
         self.effects.taggings.push((connection.id(), self.transcript.end()));
-        let resumable = self.make_resumable(id, name, connection, taken);
+        let resumable = self.make_resumable(name, connection, taken);
         if let Some(member) = self.members.get_mut(&id) {
             member.resumable = Some(resumable);
         }
@@ -137,7 +136,7 @@ impl Room {
         if seen >= end {
             return Err(Refusal::NoSuchEvent(seen));
         }
-        let recipient = Recipient { member, format: Format::Tagged, answers_from: end };
+        let recipient = Recipient { member, format: Format::Tagged };
         let next = since.max(seen + 1);
         let missed = self.transcript.evicted(member, next).ok_or(Refusal::Forgotten(seen))?;
         Ok(Place { recipient, next: next.max(self.transcript.oldest()), missed })

@@ -4,6 +4,7 @@
 //! There is no broadcaster: what the room has for it is looked at and thrown away, line by line.
 
 use std::cell::OnceCell;
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use crate::server::connection::{Connection, ConnectionId};
 use crate::server::hub::Hub;
 use crate::server::hub::membership::Membership;
 use crate::server::hub::permit::Permit;
-use crate::server::room::Newcomer;
+use crate::server::room::{Aside, Newcomer};
 use crate::server::waker::Waker;
 
 /// Stands for a while in which nothing comes. As a character it would be removed like any other of
@@ -191,27 +192,49 @@ fn look(hub: &Arc<Hub>, from: Seq, lines: &mut Vec<String>, is_own: impl Fn(&str
     for arrival in &news.effects.arrivals {
         arrival.greeting.lines().for_each(assert_line);
     }
-    for (reader, _, mut replay) in news.effects.replays {
-        loop {
-            let shown = replay.next(|event| hub.read(event, READ));
-            if shown.is_empty() {
-                break;
+    let mut answers = VecDeque::new();
+    for (reader, at, aside) in news.effects.asides {
+        match aside {
+            Aside::Lines(told) => {
+                hub.on_answered(reader, told.len());
+                answers.push_back((at, told));
             }
-            shown.lines().for_each(assert_line);
+            Aside::Replay(mut replay) => {
+                loop {
+                    let shown = replay.next(|event| hub.read(event, READ));
+                    if shown.is_empty() {
+                        break;
+                    }
+                    shown.lines().for_each(assert_line);
+                }
+                hub.on_replayed(reader);
+            }
         }
-        hub.on_replayed(reader);
     }
+    let mut answer = |lines: &mut Vec<String>, before: Seq| {
+        while answers.front().is_some_and(|(at, _)| *at <= before)
+            && let Some((_, told)) = answers.pop_front()
+        {
+            for line in told.lines() {
+                assert_line(line);
+                let line = Tag::split(line).map_or(line, |(_, body)| body);
+                // Each session has another one.
+                let is_token = matches!(Body::parse(line), Body::Token(_));
+                lines.push(if is_token { "= token" } else { line }.to_owned());
+            }
+        }
+    };
     for batch in hub.read(from, READ) {
         for event in from.max(batch.begin())..batch.end() {
+            answer(lines, event);
             let line = batch.line(event);
             assert_line(line);
             let kind = batch.index().kind(batch.index().position(event));
             assert!(kind != Kind::Said || is_own(line), "somebody else's: {line:?}");
-            // Each session has another one.
-            let is_token = matches!(Body::parse(line), Body::Token(_));
-            lines.push(if is_token { "= token" } else { line }.to_owned());
+            lines.push(line.to_owned());
         }
     }
+    answer(lines, Seq::MAX);
     news.end
 }
 

@@ -67,9 +67,7 @@ impl Session {
             {
                 let peer = self.connection.peer();
                 log::info!(target: HELD_BACK, "{peer} is held back to {rate} lines a second");
-                self.with_member(|member, events| {
-                    events.push(member.answer(), Notice::SlowDown(rate));
-                });
+                self.answer_with(Notice::SlowDown(rate));
             }
             self.append();
             thread::sleep(wait.min(NAP));

@@ -1,5 +1,6 @@
 //! What a client's line asks for, done: in the room if the client is there, or to get in.
 
+use std::fmt::Display;
 use std::mem;
 
 use super::{Next, Phase, Session};
@@ -12,13 +13,14 @@ use crate::protocol::tag::{Format, Seq, Token};
 use crate::protocol::telnet;
 use crate::protocol::text::shortened;
 
-use crate::server::batch::Batch;
+use crate::server::chunk::Chunk;
 use crate::server::hub::membership::Membership;
 use crate::server::search::{show_found, show_newest};
+use crate::server::system::now;
 
 /// How much is gathered, in bytes, before it is appended in the middle of a chunk: a few bytes can
 /// ask for a long answer.
-const MAX_EVENTS: usize = 64 * 1024;
+const MAX_GATHERED: usize = 64 * 1024;
 
 /// As how many lines more another name counts: everyone is told of it, and nobody can ignore who does
 /// it again and again.
@@ -52,21 +54,19 @@ impl Session {
     }
 
     fn say(&mut self, text: &str) {
-        let line = |member: &Membership, events: &mut Batch| {
+        self.with_member(|member, gathered| {
             log::debug!(target: SAID, "<{}> {text}", member.name());
-            events.push(member.said(), Speech::Said(member.name(), text));
-        };
-        self.said.add(text);
-        self.with_member(line);
+            gathered.push(member.said(), Speech::Said(member.name(), text));
+            gathered.count_said(text);
+        });
     }
 
     fn act(&mut self, text: &str) {
-        let line = |member: &Membership, events: &mut Batch| {
+        self.with_member(|member, gathered| {
             log::debug!(target: SAID, "* {} {text}", member.name());
-            events.push(member.said(), Speech::Done(member.name(), text));
-        };
-        self.said.add(text);
-        self.with_member(line);
+            gathered.push(member.said(), Speech::Done(member.name(), text));
+            gathered.count_said(text);
+        });
     }
 
     fn whisper(&mut self, to: &str, text: &str) {
@@ -132,9 +132,9 @@ impl Session {
     }
 
     fn who(&mut self) {
-        self.with_member(|member, events| {
+        self.with_member(|member, gathered| {
             for line in member.who() {
-                events.push(member.answer(), line);
+                gathered.answer(member.format(), line, now());
             }
         });
     }
@@ -149,10 +149,11 @@ impl Session {
     }
 
     fn help(&mut self) {
-        self.with_member(|member, events| {
-            events.push(member.answer(), Notice::HelpToSay);
+        self.with_member(|member, gathered| {
+            let (format, now) = (member.format(), now());
+            gathered.answer(format, Notice::HelpToSay, now);
             for command in Command::ALL {
-                events.push(member.answer(), Notice::Help(command));
+                gathered.answer(format, Notice::Help(command), now);
             }
         });
     }
@@ -163,9 +164,7 @@ impl Session {
             (Some(refusal), Phase::Permitted(_)) => self.connection.tell_bytes(&refusal),
             (Some(refusal), Phase::Joined(member)) => member.answer_telnet(refusal),
             (None, Phase::Permitted(_)) => self.connection.tell(Notice::Here),
-            (None, Phase::Joined(_)) => {
-                self.with_member(|member, events| events.push(member.answer(), Notice::Here));
-            }
+            (None, Phase::Joined(_)) => self.answer_with(Notice::Here),
             (_, Phase::Gone) => {}
         }
         Next::GoOn
@@ -183,16 +182,21 @@ impl Session {
     }
 
     pub(super) fn answer(&mut self, refusal: &Refusal<'_>) {
-        self.with_member(|member, events| events.push(member.answer(), refusal));
+        self.answer_with(refusal);
+    }
+
+    /// Answers with one line.
+    pub(super) fn answer_with(&mut self, line: impl Display) {
+        self.with_member(|member, gathered| gathered.answer(member.format(), line, now()));
     }
 
     /// Adds to what is appended next. A client that says something before it has a name is a guest.
-    pub(super) fn with_member(&mut self, add: impl FnOnce(&Membership, &mut Batch)) {
+    pub(super) fn with_member(&mut self, add: impl FnOnce(&Membership, &mut Chunk)) {
         self.member();
         if let Phase::Joined(member) = &self.phase {
-            add(member, &mut self.events);
+            add(member, &mut self.gathered);
         }
-        if self.events.bytes() > MAX_EVENTS {
+        if self.gathered.bytes() > MAX_GATHERED {
             self.append();
         }
     }

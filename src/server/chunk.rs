@@ -1,0 +1,94 @@
+//! What a session has gathered of one chunk of its client's bytes, to be appended to the room in one go:
+//! events, and between them answers for its own connection. Pure.
+
+use std::fmt::{Display, Write};
+
+use super::audience::Envelope;
+use super::batch::Batch;
+use super::figures::Said;
+use super::rendering::tag;
+use crate::protocol::tag::{Format, Millis};
+
+/// Events and answers, in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    events: Batch,
+    /// Lines as the client gets them, each group before the event with that index.
+    answers: Vec<(u32, String)>,
+    /// How much of the events was said.
+    said: Said,
+}
+
+impl Chunk {
+    /// Adds an event.
+    pub(crate) fn push(&mut self, envelope: Envelope, line: impl Display) {
+        self.events.push(envelope, line);
+    }
+
+    /// Counts a line that is said.
+    pub(crate) fn count_said(&mut self, text: &str) {
+        self.said.add(text);
+    }
+
+    /// Adds a line for the client alone, which gets its lines in this format.
+    pub(crate) fn answer(&mut self, format: Format, line: impl Display, now: Millis) {
+        let before = self.events.index().count();
+        if self.answers.last().is_none_or(|(index, _)| *index != before) {
+            self.answers.push((before, String::new()));
+        }
+        if let Some((_, lines)) = self.answers.last_mut() {
+            // Writing to a string does not fail.
+            let _ = writeln!(lines, "{}{line}", tag(format, None, now));
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.answers.is_empty()
+    }
+
+    /// How many bytes the lines of both have.
+    pub(crate) fn bytes(&self) -> usize {
+        self.events.bytes() + self.answers.iter().map(|(_, lines)| lines.len()).sum::<usize>()
+    }
+
+    /// The events, and how much of them was said.
+    pub(crate) fn events(&self) -> (&Batch, Said) {
+        (&self.events, self.said)
+    }
+
+    /// Takes the answers, each group with the index of the event that it stands before.
+    pub(crate) fn take_answers(&mut self) -> impl Iterator<Item = (u32, String)> {
+        self.answers.drain(..)
+    }
+
+    /// Becomes empty, and keeps its memory.
+    pub(crate) fn clear(&mut self) {
+        self.events.clear();
+        self.answers.clear();
+        self.said = Said::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::audience::{Audience, Kind};
+
+    #[test]
+    fn answers_stand_between_the_events_that_they_came_between() {
+        let mut chunk = Chunk::default();
+        let said = Envelope::new(Audience::All, Kind::Said);
+        chunk.answer(Format::Plain, "-- first", 5);
+        chunk.push(said, "<a> one");
+        chunk.push(said, "<a> two");
+        chunk.answer(Format::Tagged, "-- second", 5);
+        chunk.answer(Format::Tagged, "-- third", 6);
+        assert_eq!(chunk.bytes(), 9 + 16 + 15 + 14);
+        let answers: Vec<_> = chunk.take_answers().collect();
+        let expected = ["-- first\n", "@- 5 -- second\n@- 6 -- third\n"];
+        assert_eq!(answers, [(0, expected[0].to_owned()), (2, expected[1].to_owned())]);
+        assert!(!chunk.is_empty());
+        chunk.clear();
+        assert!(chunk.is_empty());
+    }
+}
