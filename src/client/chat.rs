@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use log::{info, warn};
 
@@ -38,10 +38,12 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// not even look at those that it has read on Windows.
 const MORE_KEYS: Duration = Duration::from_millis(1);
 
-/// How long a terminal's size has to stay the same before it is taken over, and how many sizes may be
-/// passed over.
-const SIZE_SETTLES: Duration = Duration::from_millis(50);
-const MOST_SIZES: usize = 20;
+/// How long a terminal's size has to stay the same before it is taken over: tmux tells of its sizes four
+/// times a second at most, and until then has another one than it has told.
+const SIZE_SETTLES: Duration = Duration::from_millis(260);
+
+/// How long nothing is written at most because sizes follow each other.
+const MOST_HELD: Duration = Duration::from_secs(3);
 
 /// How many events may become one repaint. Enough to make a paste quick, and few enough to see it
 /// happen.
@@ -212,13 +214,13 @@ impl Keyboard<'_> {
     /// has happened: somebody who drags the edge of a window makes a hundred of them.
     fn follow_size(&mut self, bell: &mut Bell) -> Result<ControlFlow<()>, ExitReason> {
         self.terminal.hold();
-        let mut next = None;
-        for _ in 0..MOST_SIZES {
-            next = self.events.next(Some(SIZE_SETTLES)).map_err(broken)?;
-            if next != Some(Event::Resized) {
-                break;
+        let deadline = Instant::now() + MOST_HELD;
+        let next = loop {
+            let next = self.events.next(Some(SIZE_SETTLES)).map_err(broken)?;
+            if next != Some(Event::Resized) || Instant::now() >= deadline {
+                break next;
             }
-        }
+        };
         self.terminal.resize()?;
         match next {
             None | Some(Event::Resized) => Ok(ControlFlow::Continue(())),

@@ -52,8 +52,12 @@ const WRAP: &[u8] = b"\x1b[?7h";
 const BOLD: &[u8] = b"\x1b[1m";
 const PLAIN: &[u8] = b"\x1b[22m";
 
-/// Nothing in the row, wherever the cursor is in it.
-const ERASE_ROW: &[u8] = b"\x1b[2K";
+/// To the beginning of the last row, however many there are: the terminal may have got another size, and
+/// not have told us yet.
+const LAST_ROW: &[u8] = b"\x1b[999;1H";
+
+/// Nothing in the row, and on to the next.
+const ERASE_ROW: &str = "\x1b[2K\x1b[B";
 
 /// Takes the row out; those below it move up.
 const DELETE_ROW: &str = "\x1b[M";
@@ -86,7 +90,7 @@ pub struct Screen<W> {
     waiting: Vec<Paragraph<'static>>,
     /// What the next repaint writes before the input row.
     above: String,
-    /// What the terminal has in the input row.
+    /// What the terminal has in the input row before the cursor.
     drawn: String,
     recent: Recent,
 }
@@ -133,8 +137,7 @@ impl<W: Write> Screen<W> {
         self.size = size;
         self.recent.forget();
         self.show();
-        let last_row = go_to(self.size.rows);
-        self.paint(&[TELL_MORE, ERASE, &last_row].concat())
+        self.paint(&[TELL_MORE, ERASE, LAST_ROW].concat())
     }
 
     /// Takes the input row away until it [begins](Screen::begin) again, for a program that is to be
@@ -158,8 +161,7 @@ impl<W: Write> Screen<W> {
     /// The terminal cannot be written.
     pub fn clear(&mut self) -> io::Result<()> {
         self.recent.forget();
-        let last_row = go_to(self.size.rows);
-        self.paint(&[ERASE, CLEAR, &last_row].concat())
+        self.paint(&[ERASE, CLEAR, LAST_ROW].concat())
     }
 
     /// Paints the input row in the last row, whatever others have written there.
@@ -168,8 +170,7 @@ impl<W: Write> Screen<W> {
     ///
     /// The terminal cannot be written.
     pub fn pin(&mut self) -> io::Result<()> {
-        let last_row = go_to(self.size.rows);
-        self.paint(&[ERASE, &last_row].concat())
+        self.paint(&[ERASE, LAST_ROW].concat())
     }
 
     /// Adds lines to the conversation at the next repaint.
@@ -236,14 +237,11 @@ impl<W: Write> Screen<W> {
         if self.stage == Stage::Held {
             self.show();
         }
-        if size.columns < before.columns {
-            return self.lay_out_again();
-        }
-        if size.rows > before.rows {
+        if size.rows > before.rows || !self.is_input_exact() {
             // Some terminals leave the new rows below what there is, and others show more above it.
             self.recent.settle_unread_rule();
         }
-        self.pin()
+        if size.columns < before.columns { self.lay_out_again() } else { self.pin() }
     }
 
     /// Writes everything that has changed.
@@ -305,26 +303,31 @@ impl<W: Write> Screen<W> {
         let Size { columns, rows } = self.size;
         let below = self.recent.take_unread_rule(usize::from(columns));
         // The cursor is in the last row, where the input row is or will be.
-        let row = below.and_then(|below| usize::from(rows).checked_sub(below + 1));
-        if let Some(row @ 1..) = row {
-            let _ = write!(self.above, "\x1b[{row};1H{DELETE_ROW}\x1b[{};1H", rows - 1);
+        if let Some(below) = below.filter(|below| below + 1 < usize::from(rows)) {
+            self.above.push_str(&up(below + 1));
+            let _ = write!(self.above, "{DELETE_ROW}\x1b[{}B", below.max(1));
+            // With nothing below the rule, the input row is where that was.
+            self.above.push_str(&up(usize::from(below == 0)));
+            self.above.push('\r');
         }
     }
 
-    /// Writes all again that is seen of the conversation.
+    /// Whether all terminals agree about how wide the input row is.
+    fn is_input_exact(&self) -> bool {
+        let rows = |measure| columns::rows(&self.drawn, usize::from(self.size.columns), measure);
+        rows(Measure::Narrowest) == rows(Measure::WidestAmongIdeographs)
+    }
+
+    /// Writes all again that is seen of the conversation, from where it begins above the cursor.
     fn lay_out_again(&mut self) -> io::Result<()> {
         let (columns, rows) = (usize::from(self.size.columns), usize::from(self.size.rows));
-        let input = columns::rows(&self.drawn, columns, Measure::Widest).min(rows);
-        let visible = self.recent.visible(columns, rows - input);
-        let first = rows - visible.rows - input + 1;
+        let before = columns::rows(&self.drawn, columns, Measure::Widest) - 1;
+        let visible = self.recent.visible(columns, rows - 1);
+        let above = (visible.rows + before).min(rows - 1);
         let (text, taken) = self.recent.lay_out(visible, columns);
-        let mut bytes = Vec::new();
-        for row in first..=rows {
-            bytes.extend_from_slice(&[&go_to(row), ERASE_ROW].concat());
-        }
-        bytes.extend_from_slice(&go_to(first.max(rows.saturating_sub(taken))));
-        bytes.extend_from_slice(text.as_bytes());
-        self.paint(&bytes)
+        let erase = [up(above), ERASE_ROW.repeat(above), up(above.min(taken))].concat();
+        // What fewer rows are needed for ends where the input row is.
+        self.paint(&[ERASE, erase.as_bytes(), b"\r", text.as_bytes(), LAST_ROW].concat())
     }
 
     fn paint(&mut self, place: &[u8]) -> io::Result<()> {
@@ -345,7 +348,7 @@ impl<W: Write> Screen<W> {
             bytes.extend_from_slice(RESTORE_CURSOR);
         }
         bytes.extend_from_slice(WRAP);
-        self.drawn = before + &after;
+        self.drawn = before;
         self.write(&[HOLD, &bytes, RELEASE].concat())
     }
 
@@ -355,9 +358,9 @@ impl<W: Write> Screen<W> {
     }
 }
 
-/// Puts the cursor at the beginning of that row.
-fn go_to(row: impl std::fmt::Display) -> Vec<u8> {
-    format!("\x1b[{row};1H").into_bytes()
+/// Moves the cursor up by so many rows, or to the first one.
+fn up(rows: usize) -> String {
+    if rows == 0 { String::new() } else { format!("\x1b[{rows}A") }
 }
 
 #[cfg(test)]

@@ -75,18 +75,20 @@ impl Recent {
         }
     }
 
-    /// What is seen in so many rows of a terminal that has become so narrow and has broken what was too
-    /// wide.
+    /// All of what may be seen in so many rows of a terminal that has become so narrow and has broken what
+    /// was too wide, and how many rows it takes at most.
     pub(super) fn visible(&self, columns: usize, room: usize) -> Visible {
         let mut visible = Visible { first: self.lines.len(), rows: 0 };
+        let mut at_least = 0;
         for (first, line) in self.lines.iter().enumerate().rev() {
-            if visible.rows >= room {
+            if at_least >= room {
                 break;
             }
-            let rows = line.rows(self.wrap, columns, Measure::Widest);
-            visible = Visible { first, rows: visible.rows + rows };
+            at_least += line.rows(self.wrap, columns, Measure::Narrowest);
+            let at_most = line.rows(self.wrap, columns, Measure::Widest);
+            visible = Visible { first, rows: visible.rows + at_most };
         }
-        Visible { rows: visible.rows.min(room), ..visible }
+        visible
     }
 
     /// The rows of what is visible, laid out for so many columns, and how many they are.

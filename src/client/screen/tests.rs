@@ -76,9 +76,27 @@ impl Screen<Emulator> {
         let rows = self.size().rows;
         let mut parser = vt100::Parser::new(cells(rows), cells(columns), 1000);
         parser.process(self.with_scrollback().trim_end().replace('\n', "\r\n").as_bytes());
+        self.put_cursor_back(&mut parser, columns);
         self.out.parser = parser;
         self.resize(Size { columns, rows }).expect("an emulator takes everything");
         self
+    }
+
+    /// Puts the cursor from the end of the input row to where it was in it.
+    fn put_cursor_back(&mut self, parser: &mut vt100::Parser, columns: u16) {
+        let rows_of = |text: &str| {
+            let mut alone = vt100::Parser::new(cells(100), cells(columns), 0);
+            alone.process(text.as_bytes());
+            alone.screen().cursor_position()
+        };
+        let usual = usize::from(self.size().columns);
+        let View { before, after, .. } = self.row.view(self.prompt.within(usual), usual);
+        let ((row, column), (last, _)) =
+            (rows_of(&before), rows_of((before.clone() + &after).trim_end()));
+        parser.process(format!("{}\r", up(usize::from(last.saturating_sub(row)))).as_bytes());
+        if column > 0 {
+            parser.process(format!("\x1b[{column}C").as_bytes());
+        }
     }
 
     /// All that the terminal has had, from its first row on, with what it has broken put together.
