@@ -234,14 +234,17 @@ impl<W: Write> Screen<W> {
     /// The terminal cannot be written.
     pub fn resize(&mut self, size: Size) -> io::Result<()> {
         let before = std::mem::replace(&mut self.size, size);
-        if self.stage == Stage::Held {
-            self.show();
-        }
         if size.rows > before.rows || !self.is_input_exact() {
             // Some terminals leave the new rows below what there is, and others show more above it.
             self.recent.settle_unread_rule();
         }
-        if size.columns < before.columns { self.lay_out_again() } else { self.pin() }
+        let narrower = size.columns < before.columns;
+        // What has waited is not on the screen yet.
+        let seen = if narrower { self.laid_out_again() } else { [ERASE, LAST_ROW].concat() };
+        if self.stage == Stage::Held {
+            self.show();
+        }
+        self.paint(&seen)
     }
 
     /// Writes everything that has changed.
@@ -318,8 +321,8 @@ impl<W: Write> Screen<W> {
         rows(Measure::Narrowest) == rows(Measure::WidestAmongIdeographs)
     }
 
-    /// Writes all again that is seen of the conversation, from where it begins above the cursor.
-    fn lay_out_again(&mut self) -> io::Result<()> {
+    /// All again that is seen of the conversation, from where it begins above the cursor.
+    fn laid_out_again(&mut self) -> Vec<u8> {
         let (columns, rows) = (usize::from(self.size.columns), usize::from(self.size.rows));
         let before = columns::rows(&self.drawn, columns, Measure::Widest) - 1;
         let visible = self.recent.visible(columns, rows - 1);
@@ -327,7 +330,7 @@ impl<W: Write> Screen<W> {
         let (text, taken) = self.recent.lay_out(visible, columns);
         let erase = [up(above), ERASE_ROW.repeat(above), up(above.min(taken))].concat();
         // What fewer rows are needed for ends where the input row is.
-        self.paint(&[ERASE, erase.as_bytes(), b"\r", text.as_bytes(), LAST_ROW].concat())
+        [ERASE, erase.as_bytes(), b"\r", text.as_bytes(), LAST_ROW].concat()
     }
 
     fn paint(&mut self, place: &[u8]) -> io::Result<()> {

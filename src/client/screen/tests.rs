@@ -288,6 +288,23 @@ fn a_narrower_terminal_loses_no_line_and_no_order() {
     }
 }
 
+/// While the size is about to be told, nothing is written; then each line is there once, in its order.
+#[test]
+fn lines_that_come_while_the_size_changes_come_after_those_before() {
+    let mut screen = screen(30, 6);
+    screen.arrived("<bob> one two three four\n").typed("hel|lo");
+    screen.hold();
+    screen.arrived("<bob> five\n<bob> six\n").typed("hell|o");
+    screen.narrowed(16).shows(&[
+        "",
+        "<bob> one two",
+        "three four",
+        "<bob> five",
+        "<bob> six",
+        "alice> hell|o",
+    ]);
+}
+
 #[test]
 fn there_is_one_rule_above_what_is_new() {
     screen(20, 7)
