@@ -20,6 +20,8 @@ const ENOUGH: usize = 24;
 pub struct Prompt {
     /// Each without its end.
     forms: Vec<String>,
+    /// Whether the answer is a key, so that no room is needed for text.
+    is_question: bool,
 }
 
 /// What there is to say about us.
@@ -50,25 +52,32 @@ impl Prompt {
             Some(state) => format!("{name} ({state})"),
         };
         let without_name = states.iter().map(|state| format!("({state})"));
-        Prompt { forms: [longest].into_iter().chain(without_name).collect() }
+        let forms = [longest].into_iter().chain(without_name).chain(states.last().cloned());
+        Prompt { forms: forms.collect(), is_question: false }
     }
 
     /// What the editor asks, if it asks anything.
     pub(super) fn asking(prompt: editor::Prompt<'_>) -> Option<Prompt> {
         use editor::Prompt as Asks;
-        let forms = match prompt {
+        let (forms, is_question) = match prompt {
             Asks::Name => return None,
-            Asks::Search { query, found: true } => vec![format!("search '{query}'")],
-            Asks::Search { query, found: false } => vec![format!("not found '{query}'")],
-            Asks::Question(lines) => vec![
-                format!("send {lines} lines? (y/n, Ctrl+U drops them)"),
-                format!("send {lines} lines? (y/n)"),
-                format!("send {lines}? (y/n)"),
-                "y/n".to_owned(),
-            ],
-            Asks::Leaving => vec!["Ctrl+C again leaves".to_owned(), "Ctrl+C leaves".to_owned()],
+            Asks::Search { query, found: true } => (vec![format!("search '{query}'")], false),
+            Asks::Search { query, found: false } => (vec![format!("not found '{query}'")], false),
+            Asks::Question(lines) => {
+                let forms = vec![
+                    format!("send {lines} lines? (y/n, Ctrl+U drops them)"),
+                    format!("send {lines} lines? (y/n, Ctrl+U)"),
+                    format!("send {lines} lines? (y/n)"),
+                    format!("send {lines}? (y/n)"),
+                    "y/n".to_owned(),
+                ];
+                (forms, true)
+            }
+            Asks::Leaving => {
+                (vec!["Ctrl+C again leaves".to_owned(), "Ctrl+C leaves".to_owned()], true)
+            }
         };
-        Some(Prompt { forms })
+        Some(Prompt { forms, is_question })
     }
 
     /// The prompt as it is where there is room for all of it.
@@ -79,7 +88,11 @@ impl Prompt {
     /// The longest form that leaves enough of so many columns for the text, or as much as there is room
     /// for of the beginning of the shortest.
     pub(super) fn within(&self, columns: usize) -> String {
-        let most = (columns / 2).max(columns.saturating_sub(ENOUGH));
+        let most = match self.is_question {
+            // The cursor has a column of its own.
+            true => columns.saturating_sub(1),
+            false => (columns / 2).max(columns.saturating_sub(ENOUGH)),
+        };
         let Some(room) = most.checked_sub(END.len()) else { return String::new() };
         let fits = |format: &&String| width(format) <= room;
         let format = self.forms.iter().find(fits).or(self.forms.last());
@@ -128,13 +141,16 @@ mod tests {
             (&offline, 52, "(reconnecting in 4 s)> "),
             (&offline, 40, "(reconnecting)> "),
             (&offline, 24, "(offline)> "),
-            (&offline, 12, "(off> "),
+            (&offline, 20, "offline> "),
+            (&offline, 12, "offl> "),
             (&offline, 3, ""),
             (&question, 80, "send 21 lines? (y/n, Ctrl+U drops them)> "),
-            (&question, 60, "send 21 lines? (y/n)> "),
-            (&question, 40, "send 21? (y/n)> "),
-            (&question, 20, "y/n> "),
-            (&leaving, 40, "Ctrl+C leaves> "),
+            (&question, 40, "send 21 lines? (y/n, Ctrl+U)> "),
+            (&question, 30, "send 21 lines? (y/n)> "),
+            (&question, 20, "send 21? (y/n)> "),
+            (&question, 10, "y/n> "),
+            (&leaving, 40, "Ctrl+C again leaves> "),
+            (&leaving, 20, "Ctrl+C leaves> "),
         ];
         for (prompt, columns, expected) in cases {
             assert_eq!(prompt.within(columns), expected, "{columns}");

@@ -56,7 +56,7 @@ fn a_long_paste_asks_first_and_loses_nothing() {
     let lines: String = (0..10_000).map(|i| format!("line {i} of a long paste\n")).collect();
     terminal.press(&pasted(&lines));
     terminal.press("\r");
-    let question = "send 10000 lines? (y/n)> ";
+    let question = "send 10000 lines? (y/n, Ctrl+U drops them)> ";
     terminal.shows_what(question, |rows| rows.contains(question));
     terminal.press("n");
     terminal.shows_what("back", |rows| rows.ends_with("line 9999 of a long paste|"));
