@@ -82,7 +82,7 @@ impl Prompt {
 
     /// The prompt as it is where there is room for all of it.
     pub(super) fn whole(&self) -> String {
-        self.forms.first().map_or_else(String::new, |format| shown(format) + END)
+        self.forms.first().map_or_else(String::new, |form| shown(form) + END)
     }
 
     /// The longest form that leaves enough of so many columns for the text, or as much as there is room
@@ -94,21 +94,21 @@ impl Prompt {
             false => (columns / 2).max(columns.saturating_sub(ENOUGH)),
         };
         let Some(room) = most.checked_sub(END.len()) else { return String::new() };
-        let fits = |format: &&String| width(format) <= room;
-        let format = self.forms.iter().find(fits).or(self.forms.last());
-        format.map_or_else(String::new, |format| shown(head(format, room)) + END)
+        let fits = |form: &&String| width(form) <= room;
+        let form = self.forms.iter().find(fits).or(self.forms.last());
+        form.map_or_else(String::new, |form| shown(head(form, room)) + END)
     }
 }
 
 impl From<&str> for Prompt {
-    fn from(format: &str) -> Prompt {
-        Prompt { forms: vec![format.to_owned()] }
+    fn from(form: &str) -> Prompt {
+        Prompt { forms: vec![form.to_owned()], is_question: false }
     }
 }
 
 impl State {
     fn forms(self) -> Vec<String> {
-        let forms = |forms: &[&str]| forms.iter().map(|format| (*format).to_owned()).collect();
+        let forms = |forms: &[&str]| forms.iter().map(|form| (*form).to_owned()).collect();
         match self {
             State::Ready => Vec::new(),
             State::Reconnecting => forms(&["reconnecting", "offline"]),
