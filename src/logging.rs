@@ -83,6 +83,7 @@ fn telling(path: String, mut on_trouble: OnTrouble) -> Tell {
 /// The threads that write the server's logs.
 #[derive(Debug)]
 pub struct Writers {
+    /// One for each place that is logged to.
     queues: Vec<SyncSender<Message>>,
     /// Set, it has the file opened anew before the next record, if there is a file.
     reopening: Option<Arc<AtomicBool>>,
@@ -128,7 +129,9 @@ fn tell_sums(now: Instant) -> Option<Instant> {
 
 /// Decides which records there are, and leaves to `simplelog` how they look.
 struct Logger {
+    /// How much is logged.
     level: LevelFilter,
+    /// Where.
     to: Box<dyn SharedLogger>,
     /// What keeps records of a kind from being too many, if anything does.
     bounds: Option<Bounds>,
@@ -136,6 +139,7 @@ struct Logger {
 
 /// What is told together.
 struct Bounds {
+    /// What was logged of each kind of late.
     kinds: Mutex<Kinds>,
     /// The threads that have to know when there is a sum to be told.
     queues: Vec<SyncSender<Message>>,
@@ -224,7 +228,9 @@ fn config() -> Config {
 
 /// Gathers what a logger writes in pieces into records.
 struct Pieces<S> {
+    /// What is put together.
     text: Vec<u8>,
+    /// Where it goes.
     sink: S,
 }
 

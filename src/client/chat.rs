@@ -135,11 +135,15 @@ fn tell_of_lost_history(terminal: &Terminal, path: &Path, why: io::Error) {
 
 /// The work of the main thread.
 struct Keyboard<'a> {
+    /// What the terminal tells.
     events: Events,
+    /// What is being written.
     editor: Editor,
     /// Where what is sent is kept, as long as that works.
     history: Option<History>,
+    /// What is shown.
     terminal: &'a Terminal,
+    /// The way to the server.
     link: &'a Link,
 }
 

@@ -15,6 +15,7 @@ const LAST: Millis = 253_402_300_799_999;
 /// How far this machine's clock is before the server's, once that is known.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Clock {
+    /// By how much our clock is ahead of the server's, in milliseconds, once that is known.
     ahead: Option<Millis>,
 }
 

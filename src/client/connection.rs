@@ -19,7 +19,9 @@ const LAST_WORD: Duration = Duration::from_millis(100);
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Connection {
+    /// The socket: the receiver reads it, the sender writes.
     stream: TcpStream,
+    /// The other end, as the user knows it.
     peer: SocketAddr,
 }
 

@@ -144,15 +144,21 @@ pub(super) enum Action<'a> {
 /// The conversation.
 #[derive(Debug)]
 pub(super) struct Conversation {
+    /// Gives lines their looks.
     painter: Painter,
+    /// Where they are shown.
     medium: Medium,
+    /// Who is here.
     roster: Roster,
+    /// Of whom nothing is shown.
     ignored: Ignored,
     /// What mentions us, once our name is known.
     mention: Option<Mention>,
+    /// Whom `/r` answers.
     correspondent: Correspondent,
     /// The day of the last line that was shown.
     day: Option<NaiveDate>,
+    /// Whether lines come while nobody looks.
     unread: Unread,
 }
 

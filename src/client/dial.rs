@@ -93,6 +93,7 @@ fn dial_any(
 
 /// The attempts to connect. One that comes too late hangs up by itself.
 struct Attempts {
+    /// Where each attempt says what came of it.
     sender: Sender<Found>,
     /// What has not been tried.
     waiting: VecDeque<SocketAddr>,

@@ -87,15 +87,19 @@ pub struct Candidates {
 /// The line being written.
 #[derive(Debug)]
 pub struct Editor {
+    /// The text and the cursor.
     buffer: Buffer,
     /// How many bytes a line may have.
     limit: usize,
+    /// What was sent.
     input_history: InputHistory,
+    /// What can be taken back.
     undo: Undo,
     /// What was cut last.
     cut: String,
     /// On which side the last key has cut, if it has.
     last_cut: Option<Side>,
+    /// What keys mean now.
     mode: Mode,
 }
 
@@ -114,9 +118,11 @@ enum Mode {
 /// A completion that the next Tab goes on with.
 #[derive(Debug)]
 struct Completion {
+    /// Where the word begins that is completed, in bytes.
     start: usize,
     /// What is chosen from, of which the last is what stood there before.
     options: Vec<String>,
+    /// Which of the options stands there now.
     chosen: usize,
 }
 

@@ -294,7 +294,9 @@ fn beginning(line: &[u8]) -> String {
 
 /// Cuts the stream into lines for the log. The stream itself is sent as it is.
 struct Journal {
+    /// Splits what was read.
     input: LineSplitter,
+    /// Splits what was sent of it.
     sent: LineSplitter,
 }
 

@@ -46,6 +46,7 @@ pub(super) struct Handshake {
     had: Option<Name>,
     /// With what to take up the session that we had, if we had one.
     ticket: Option<Ticket>,
+    /// How far it is.
     stage: Stage,
     /// The server was asked to take up our session although it has no place.
     has_knocked: bool,

@@ -21,7 +21,9 @@ const READ: u64 = 4 * 1024 * 1024;
 /// The file. It is opened for each entry, since another client may have put a new one in its place.
 #[derive(Debug)]
 pub(super) struct History {
+    /// Where the file is.
     path: PathBuf,
+    /// What was added last: it is not added twice.
     last: Option<String>,
     /// How many entries the file has, as far as we know.
     count: usize,

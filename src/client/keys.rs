@@ -76,7 +76,9 @@ impl Chord {
 
 /// What a key does, under which names.
 struct Binding {
+    /// What the editor is told.
     key: Key,
+    /// What is pressed for it.
     chords: &'static [Chord],
     /// How `/help` calls them.
     names: &'static str,

@@ -32,7 +32,9 @@ mod sending;
 /// The way to one server.
 #[derive(Debug)]
 pub(super) struct Link {
+    /// The server's name or address, as the user gave it.
     host: String,
+    /// Its port.
     port: u16,
     /// How long the banner may take, and after it the answer to our name. A server without a banner
     /// is another one, and is spoken to as it is.
@@ -47,15 +49,18 @@ pub(super) struct Link {
 
 #[derive(Debug)]
 struct State {
+    /// The present one, or the last.
     connection: Arc<Connection>,
     /// The connection is lost, and there is no other yet.
     away: bool,
     /// And it was tried to get another.
     unreachable: bool,
+    /// What we are to the server.
     session: ClientSession,
     /// How far the handshake is as far as the user has been shown: what is sent then is shown after
     /// the server's lines, and under the right name.
     progress: Progress,
+    /// Whether the user wants to leave.
     parting: Parting,
     /// When something has come from the server last, over this connection.
     heard_at: Option<Instant>,
@@ -65,6 +70,7 @@ struct State {
     given_up: bool,
     /// The sender is writing, perhaps in the middle of a line.
     writing: bool,
+    /// Whether there is more to come from the user.
     input: Input,
     /// Nothing more is to be received.
     has_stopped: bool,

@@ -30,6 +30,7 @@ const MOST_SPARE: usize = 1024 * 1024;
 /// The lines, in the order in which they were entered.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
+    /// Oldest first: those that were written, and behind them those that were not.
     lines: VecDeque<Entry>,
     /// How many of them, from the front, were written on the present connection.
     written: usize,

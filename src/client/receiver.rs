@@ -39,16 +39,23 @@ const UNANSWERED: Duration = Duration::from_secs(10);
 
 /// The work of the thread that receives.
 pub(super) struct Receiver<'a> {
+    /// The way to the server.
     link: &'a Link,
+    /// Where it is shown.
     output: &'a dyn Output,
+    /// What a lost connection means.
     on_loss: OnLoss,
+    /// The present one.
     connection: Arc<Connection>,
+    /// Takes telnet's commands out of what comes.
     telnet: Decoder,
+    /// Splits the rest into lines.
     splitter: LineSplitter,
     /// What the socket's timeout is set to.
     timeout: Option<Duration>,
     /// What has been split off the chunk in hand.
     received: Received,
+    /// How far we are with asking who is here.
     roll_call: RollCall,
     /// What the user has to say waits for what was missed.
     catching_up: bool,

@@ -20,7 +20,9 @@ const STEADY: Duration = Duration::from_secs(10);
 /// The attempts since the connection was last a good one, and what the user was told of them.
 #[derive(Debug, Default)]
 pub(super) struct Comeback {
+    /// How many there were since the last connection.
     attempts: u32,
+    /// The cause that was told last: it is not told twice.
     told: String,
     /// When the present connection was made, if it is not the first.
     connected: Option<Instant>,

@@ -22,6 +22,7 @@ const LINE_END: &str = "⏎";
 /// The line being written, as the screen keeps it.
 #[derive(Debug, Default)]
 pub(super) struct Row {
+    /// What is being written.
     text: String,
     /// A byte position in `text`, at the boundary of a grapheme cluster.
     cursor: usize,

@@ -22,6 +22,7 @@ const MOST_LOGGED: u64 = 10 * 1024 * 1024;
 
 /// What the threads of one run share.
 pub(super) struct Run<'a, O> {
+    /// What the user wants.
     pub(super) config: &'a Config,
     /// The way to the server.
     pub(super) link: Arc<Link>,

@@ -77,14 +77,19 @@ pub struct Size {
 /// An input row and the lines that are to go above it.
 #[derive(Debug)]
 pub struct Screen<W> {
+    /// The terminal.
     out: W,
+    /// How large it is, as far as it has told.
     size: Size,
+    /// Whether anything may be written.
     stage: Stage,
     /// What stands before the input.
     prompt: Prompt,
     /// Whether that is bold, so that the row is set off from the conversation.
     is_bold: bool,
+    /// What is being written by the user.
     row: Row,
+    /// Who breaks lines.
     wrap: WrapChoice,
     /// Lines that wait for a terminal whose size is known.
     waiting: Vec<Paragraph<'static>>,
@@ -92,6 +97,7 @@ pub struct Screen<W> {
     above: String,
     /// What the terminal has in the input row before the cursor.
     drawn: String,
+    /// The lines that may be written again.
     recent: Recent,
 }
 

@@ -21,7 +21,9 @@ use crate::protocol::text;
 
 /// The work of the thread that sends.
 pub(super) struct Sender<O> {
+    /// Where it takes what is to be sent.
     pub(super) link: Arc<Link>,
+    /// Where own lines are shown once they are on their way.
     pub(super) output: Arc<O>,
 }
 

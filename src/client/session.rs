@@ -26,6 +26,7 @@ pub(super) struct ClientSession {
     pub(super) outbox: Outbox,
     /// How lines have come over the present connection.
     format: Format,
+    /// How far apart the clocks are.
     clock: Clock,
     /// What the server gave us to be known again with.
     token: Option<Token>,
@@ -40,6 +41,7 @@ pub(super) struct ClientSession {
     name: Option<Name>,
     /// The name that we have, as the server spells it.
     called: Option<String>,
+    /// How far the present connection has come.
     course: Course,
 }
 

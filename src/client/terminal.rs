@@ -52,15 +52,21 @@ const BELL_REST: Duration = Duration::from_secs(1);
 
 /// The terminal that the program runs in.
 pub(super) struct Terminal {
+    /// Taken by whoever wants the face, before it.
     turn: Mutex<()>,
+    /// What the lock guards.
     face: Mutex<Face>,
+    /// What rings it.
     bell: BellChoice,
 }
 
 /// What the user sees, and what it is made of.
 struct Face {
+    /// What the terminal shows.
     screen: Screen<Out>,
+    /// What it is made of.
     conversation: Conversation,
+    /// Whether there is a connection.
     presence: Presence,
     /// How many of our lines have waited for their receipts for too long.
     waiting: usize,

@@ -17,7 +17,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A log file. Several programs may share it: what one writes at once stays together.
 #[derive(Debug)]
 pub struct LogFile {
+    /// Where it is, to be opened again.
     path: PathBuf,
+    /// The one that is open.
     file: File,
     /// Which file it is, if it is one and no pipe or device.
     id: Option<Id>,

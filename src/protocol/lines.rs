@@ -14,10 +14,13 @@ pub struct LineSplitter {
     partial: Vec<u8>,
     /// The most bytes that a line may have, without its line end.
     limit: usize,
+    /// What ends a line.
     newlines: Newlines,
+    /// What has come of the current line.
     state: State,
     /// The last byte was a CR that has ended a line: an LF or NUL right behind it belongs to it.
     after_cr: bool,
+    /// Whether a line has ended with a newline.
     has_seen_end: bool,
 }
 

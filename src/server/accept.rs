@@ -28,9 +28,11 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// The work of the thread that accepts.
 #[derive(Debug)]
 pub(super) struct Acceptor {
+    /// What the sessions share.
     hub: Arc<Hub>,
     /// From where connections come by way of a proxy.
     proxies: Vec<IpAddr>,
+    /// What each client may bring.
     limits: Limits,
     /// How long a client may take nothing of what it is due.
     timeout: Duration,

@@ -11,6 +11,7 @@ use super::token_bucket::TokenBucket;
 /// An allowance. Dropped, what it has used up counts for the next connections from there.
 #[derive(Debug)]
 pub(super) struct Account {
+    /// What the connection may bring now.
     pub(super) bucket: TokenBucket,
     /// Where that is remembered.
     hub: Arc<Hub>,

@@ -28,10 +28,13 @@ impl Origin {
 /// The places in a room.
 #[derive(Debug)]
 pub(super) struct Admission {
+    /// How many permits there are.
     most: usize,
     /// 0 is as many as there are.
     most_per_address: usize,
+    /// How many of them are taken.
     taken: usize,
+    /// How many of those count for each address. An address with none has no entry.
     by_origin: HashMap<Origin, usize>,
 }
 

@@ -18,6 +18,7 @@ const MOST: usize = 4096;
 /// What the addresses have used up.
 #[derive(Debug, Default)]
 pub(super) struct Arrears {
+    /// At most [`MOST`] addresses.
     by_origin: HashMap<Origin, Debt>,
 }
 

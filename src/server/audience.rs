@@ -52,15 +52,20 @@ pub(crate) enum Kind {
 /// Which of its author's lines an event was, if the author gets a receipt in the event's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Receipt {
+    /// Who gets it.
     pub(crate) author: MemberId,
+    /// The number of the line, over all connections of its author.
     pub(crate) line: NonZero<u64>,
 }
 
 /// What an event is besides its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Envelope {
+    /// For whom the line is.
     pub(crate) audience: Audience,
+    /// Whether it is shown again.
     pub(crate) kind: Kind,
+    /// What its author gets in its place, in the tagged form.
     pub(crate) receipt: Option<Receipt>,
 }
 
@@ -73,7 +78,9 @@ impl Envelope {
 /// Whom events are picked out for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Recipient {
+    /// Who reads.
     pub(crate) member: MemberId,
+    /// How it gets its lines.
     pub(crate) format: Format,
 }
 
@@ -82,7 +89,9 @@ pub(crate) struct Recipient {
 struct Run {
     /// The index of the first of them in its batch.
     first: u32,
+    /// That of all of its events.
     kind: Kind,
+    /// That of all of its events.
     audience: Audience,
     /// That of the first; those after it are of the author's lines that follow.
     receipt: Option<Receipt>,
@@ -147,6 +156,7 @@ pub(crate) enum Rendition {
 pub(crate) struct Piece {
     /// Their indices in the batch.
     pub(crate) events: Range<u32>,
+    /// As what they are sent.
     pub(crate) rendition: Rendition,
 }
 
@@ -155,7 +165,9 @@ pub(crate) struct Piece {
 pub(crate) struct Index {
     /// The number of the first event. It means nothing in a batch that was not appended yet.
     first: Seq,
+    /// How many events there are.
     count: u32,
+    /// In their order; each ends where the next one begins.
     runs: Vec<Run>,
 }
 
@@ -316,8 +328,11 @@ impl Index {
 /// adapters in its place took a third of all instructions before the send.
 #[derive(Debug)]
 pub(crate) struct Pieces<'a> {
+    /// What it goes through.
     index: &'a Index,
+    /// For whom.
     recipient: Recipient,
+    /// The indices of the events that are asked for.
     events: Range<u32>,
     /// The run that is looked at next.
     next: usize,

@@ -11,6 +11,7 @@ use crate::protocol::tag::{Millis, Seq};
 /// Lines one behind the other, each with its newline, numbered from 0.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Lines {
+    /// All of them, each with its newline.
     text: String,
     /// Where each of them ends in `text`.
     ends: Vec<u32>,
@@ -87,15 +88,18 @@ impl Lines {
 struct Moment {
     /// The index of the first of them in its batch.
     first: u32,
+    /// When they happened.
     at: Millis,
 }
 
 /// Events one behind the other.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Batch {
+    /// For whom each event is.
     index: Index,
     /// How many bytes of lines were appended before.
     offset: u64,
+    /// What each event says.
     lines: Lines,
     /// When they happened, each where it is another time than before. What was not appended yet has
     /// no time.

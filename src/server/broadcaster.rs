@@ -41,9 +41,11 @@ const PACE_PART: u64 = 4;
 /// The broadcaster's thread.
 #[derive(Debug)]
 pub(crate) struct Broadcaster {
+    /// Where it takes what is new.
     hub: Arc<Hub>,
     /// How long a client may take nothing of what it is due.
     timeout: Duration,
+    /// One for each connection that is served; nobody else has them.
     readers: Vec<Reader>,
     /// What those get who get the tagged form.
     renderings: Renderings,

@@ -12,6 +12,7 @@ use crate::protocol::tag::{Format, Millis};
 /// Events and answers, in their order.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
+    /// What others get.
     events: Batch,
     /// Lines as the client gets them, each group before the event with that index.
     answers: Vec<(u32, String)>,

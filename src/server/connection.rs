@@ -29,12 +29,15 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 /// One client's connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    /// Which it is.
     id: ConnectionId,
+    /// Read by its session alone, written by the broadcaster.
     socket: Socket,
     /// The other end of the socket.
     peer: SocketAddr,
     /// The client's end, if the other end is a proxy's and has told it.
     client: OnceLock<SocketAddr>,
+    /// Why the server has hung up, once it has. Set once.
     close_reason: OnceLock<CloseReason>,
     /// How and when it was found that the client has closed or reset it. What it sent before can still be
     /// read.

@@ -12,7 +12,9 @@ use crate::protocol::tag::Seq;
 /// last digit with its highest bit set (LEB128).
 #[derive(Debug, Clone)]
 pub(crate) struct Evicted {
+    /// The number of the first event.
     first: Seq,
+    /// The runs, as numbers in base 128.
     runs: Box<[u8]>,
 }
 

@@ -24,6 +24,7 @@ const MOST_NAMES: usize = 20;
 /// What members have said: public and private lines, and `/me`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Said {
+    /// How many lines.
     pub(super) lines: u64,
     /// Without names, newlines and tags.
     pub(super) bytes: u64,
@@ -85,6 +86,7 @@ impl Throughput {
 /// The figures at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Figures {
+    /// How many there are, with a connection or without.
     pub(super) members: usize,
     /// How many of them have no connection.
     pub(super) disconnected: usize,
@@ -92,6 +94,7 @@ pub(crate) struct Figures {
     pub(super) said: Said,
     /// What the room remembers, in bytes, and how much that may be.
     pub(super) remembered: usize,
+    /// What the room may remember, in bytes.
     pub(super) memory: usize,
     /// What the process takes of the system's memory, in bytes, where the system tells it.
     pub(super) resident: Option<u64>,

@@ -67,6 +67,7 @@ enum Weight {
 /// The lock around one room.
 #[derive(Debug)]
 pub(crate) struct Hub {
+    /// What the lock guards.
     shared: Mutex<Shared>,
     /// Notified when the broadcaster has taken what was appended, when a permit becomes free, and at the
     /// shutdown.
@@ -82,6 +83,7 @@ pub(crate) struct Hub {
 /// What the lock guards.
 #[derive(Debug)]
 struct Shared {
+    /// Who is here, and what is said.
     room: Room,
     /// Clients that have a permit, with or without a name.
     permits: Admission,
@@ -111,6 +113,7 @@ struct Sleep {
 
 /// The lock, held. Given up, it wakes the broadcaster if it sleeps and there is something for it.
 struct Guard<'a> {
+    /// Whose lock it is.
     hub: &'a Hub,
     /// There until it is dropped, or waits.
     shared: Option<MutexGuard<'a, Shared>>,

@@ -34,9 +34,11 @@ const MOST_TELNET: usize = 1024;
 /// How far a member has read.
 #[derive(Debug)]
 pub(super) struct Reader {
+    /// For whom it reads, and in which format.
     pub(super) recipient: Recipient,
     /// From which event on it gets the tagged form, if it gets the plain one now.
     tagged_from: Seq,
+    /// What it is sent over.
     pub(super) connection: Arc<Connection>,
     /// The next event that it has not been sent.
     pub(super) next: Seq,
@@ -44,6 +46,7 @@ pub(super) struct Reader {
     pub(super) offset: u64,
     /// How many bytes it has taken since its pace was judged, and in the two windows before.
     taken: u64,
+    /// The newer first.
     paces: [u64; 2],
     /// Whether its socket has refused some of what it was offered, since then and in the window before.
     refused: [bool; 2],
@@ -68,8 +71,11 @@ pub(super) struct Reader {
 
 /// A piece of a batch, in the form in which it is sent.
 struct Part<'a> {
+    /// What it is a piece of.
     batch: &'a Batch,
+    /// Which events, and as what.
     piece: Piece,
+    /// The batch's lines in the reader's format.
     lines: &'a Lines,
 }
 

@@ -27,6 +27,7 @@ pub(super) fn tag(format: Format, seq: Option<Seq>, at: Millis) -> String {
 pub(super) struct Rendering {
     /// The number of the batch's first event.
     first: Seq,
+    /// Each event's line, with its tag.
     lines: Lines,
     /// In the place of each event, the receipt for its author, if there is one.
     receipts: Lines,

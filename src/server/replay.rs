@@ -27,9 +27,11 @@ const PORTION: usize = 16 * 1024;
 /// Events that a member is shown again.
 #[derive(Debug)]
 pub(crate) struct Replay {
+    /// How its reader gets lines.
     format: Format,
     /// The line before them, until it was made.
     header: Option<String>,
+    /// The numbers of those that are still to be shown.
     events: Numbers,
     /// The line after them, until it was made.
     footer: Option<Notice<'static>>,

@@ -73,6 +73,7 @@ pub(crate) struct Room {
 /// A member, as the others find it.
 #[derive(Debug)]
 struct Member {
+    /// As it is spelled.
     name: Name,
     /// What the name looks like, by which it is found and taken.
     likeness: Likeness,
@@ -142,7 +143,9 @@ pub(crate) enum Aside {
 /// A member that the broadcaster has to serve from now on.
 #[derive(Debug)]
 pub(crate) struct Arrival {
+    /// Who it is.
     pub(crate) recipient: Recipient,
+    /// Over which it is served.
     pub(crate) connection: Arc<Connection>,
     /// What it is sent before that, line by line.
     pub(crate) greeting: String,

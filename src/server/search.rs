@@ -47,6 +47,7 @@ pub(crate) fn show_found(member: &Membership, words: &str, most: usize) -> u32 {
 /// What was found.
 #[derive(Debug, Default)]
 struct Found {
+    /// Their numbers, the newest first.
     events: Numbers,
     /// How many bytes were looked through.
     bytes: usize,

@@ -58,8 +58,11 @@ pub(super) const PANIC_LOCKED: &str = "panic with the lock";
 /// A client's session.
 #[derive(Debug)]
 pub(crate) struct Session {
+    /// What it reads.
     connection: Arc<Connection>,
+    /// What all sessions share.
     hub: Arc<Hub>,
+    /// Where the client stands in the room.
     phase: Phase,
     /// With what it is here while it has no place.
     visit: Option<Visit>,
@@ -67,9 +70,13 @@ pub(crate) struct Session {
     format: Format,
     /// How many of its lines have been read, over all of its connections: receipts name them so.
     counted: u64,
+    /// Takes telnet's commands out of what comes.
     telnet: Decoder,
+    /// Splits the rest.
     lines: LineSplitter,
+    /// What the client may bring.
     limits: Limits,
+    /// How much of that it has used up.
     account: Account,
     /// How many bytes have come of the current line, with its end, and were not charged for yet.
     begun: usize,

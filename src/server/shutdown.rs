@@ -13,6 +13,7 @@ pub struct Shutdown(Arc<Request>);
 
 #[derive(Debug)]
 struct Request {
+    /// Whether it was made.
     made: AtomicBool,
     /// Wakes the thread that accepts.
     waker: Waker,

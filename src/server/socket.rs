@@ -19,6 +19,7 @@ use super::waker::Waker;
 
 #[derive(Debug)]
 pub(super) struct Socket {
+    /// The system's own.
     stream: TcpStream,
     /// Awake once this side has hung up.
     #[cfg(windows)]

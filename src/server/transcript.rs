@@ -36,7 +36,9 @@ const LEAST_PRIVATE: usize = 768 * 1024;
 /// for many appends.
 #[derive(Debug)]
 pub(crate) struct Transcript {
+    /// What can be read, oldest first. Shared with the broadcaster.
     sealed: VecDeque<Arc<Batch>>,
+    /// What was appended since. It begins where `sealed` ends.
     open: Batch,
     /// For whom the events were that are forgotten, as far back as there is memory for that.
     evicted: VecDeque<Evicted>,

@@ -26,14 +26,17 @@ const SPARE: usize = 8;
 /// The threads, and the connections that wait for one.
 #[derive(Debug)]
 pub(super) struct Workers {
+    /// What the threads share.
     shared: Arc<Shared>,
     /// How many threads there may be.
     most: usize,
+    /// Whether another one can be started.
     headroom: Headroom,
 }
 
 #[derive(Debug)]
 struct Shared {
+    /// What the lock guards.
     state: Mutex<State>,
     /// Told when a connection waits, and at the end: to threads without a connection alone.
     work: Condvar,
@@ -43,6 +46,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Clients that no thread has taken yet.
     waiting: VecDeque<Work>,
     /// How many threads wait for a connection, those included that were told, or have just been started,
     /// and do not run yet.
@@ -55,12 +59,15 @@ struct State {
     count: usize,
     /// How many have ever been started, and how many of those have begun.
     started: u64,
+    /// How many threads have begun, of those that were started.
     begun: u64,
+    /// No more is begun.
     closing: bool,
 }
 
 #[derive(Debug)]
 struct Worker {
+    /// To be joined.
     thread: JoinHandle<()>,
     /// What it serves. Weak, so that a client that is gone takes none of the system's sockets.
     serving: Weak<Connection>,
@@ -68,7 +75,9 @@ struct Worker {
 
 /// A connection to be served.
 struct Work {
+    /// Whom it serves.
     connection: Arc<Connection>,
+    /// How.
     serve: Box<dyn FnOnce(Arc<Connection>) + Send>,
 }
 

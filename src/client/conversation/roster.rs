@@ -19,6 +19,7 @@ const MOST: usize = 10_000;
 pub(super) struct Roster {
     /// Our own name, once it is known.
     me: Option<String>,
+    /// By their likeness.
     members: HashMap<String, Member>,
     /// The part of an answer to `/who` that has come, while there is more to come.
     listing: Vec<String>,

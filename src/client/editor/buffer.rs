@@ -10,6 +10,7 @@ use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Buffer {
+    /// What is being written.
     pub(super) text: String,
     /// In bytes from the beginning of the text.
     pub(super) cursor: usize,

@@ -28,6 +28,7 @@ pub(crate) fn is_memorable(entry: &str) -> bool {
 /// What was sent, oldest first.
 #[derive(Debug)]
 pub(super) struct InputHistory {
+    /// At most [`MOST`] entries.
     sent: Vec<String>,
     /// Where the user has gone back to; `sent.len()` is the line being written.
     at: usize,
@@ -84,6 +85,7 @@ impl InputHistory {
 /// A search through what was sent.
 #[derive(Debug)]
 pub(super) struct Search {
+    /// What is looked for.
     pub(super) query: String,
     /// Whether what is shown has the query in it.
     pub(super) found: bool,

@@ -22,9 +22,13 @@ pub(super) enum Kind {
 /// One step: at `at`, `removed` gave way to `inserted`.
 #[derive(Debug)]
 struct Step {
+    /// What was done.
     kind: Kind,
+    /// Where, in bytes.
     at: usize,
+    /// What stood there before.
     removed: String,
+    /// What stands there now.
     inserted: String,
     /// Where the cursor was.
     cursor: usize,
@@ -33,8 +37,11 @@ struct Step {
 /// The steps, behind us and before us.
 #[derive(Debug, Default)]
 pub(super) struct Undo {
+    /// What can be taken back, the last one at the end.
     done: Vec<Step>,
+    /// What can be made again, the next one at the end.
     undone: Vec<Step>,
+    /// What both take.
     bytes: usize,
 }
 

@@ -12,12 +12,14 @@ use crate::protocol::text;
 pub(super) struct Entry {
     /// As it goes over the wire, without a line end.
     pub(super) line: Vec<u8>,
+    /// What the server makes of it, and answers.
     pub(super) sort: Sort,
     /// Its number in the session, once it was written; one that does not count has that of the line
     /// before it.
     pub(super) number: Option<u64>,
     /// When it was entered, or when the connection came back since.
     pub(super) since: Instant,
+    /// Whether it was shown here.
     visibility: Visibility,
 }
 

@@ -68,8 +68,11 @@ pub(super) fn wrap(text: &str, place: Place, between: Between, out: &mut String)
 struct Row<'a> {
     /// Where the next character will stand.
     column: usize,
+    /// Where the text stands.
     place: Place,
+    /// What is written between two rows.
     between: Between,
+    /// Where it is written.
     out: &'a mut String,
 }
 

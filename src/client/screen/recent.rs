@@ -12,13 +12,16 @@ pub(super) const KEPT: usize = 500;
 /// The last lines of the conversation, the newest at the end.
 #[derive(Debug)]
 pub(super) struct Recent {
+    /// Who breaks lines.
     wrap: WrapChoice,
+    /// At most [`KEPT`].
     lines: VecDeque<Written>,
 }
 
 /// A line that was written.
 #[derive(Debug)]
 struct Written {
+    /// What it says and looks like.
     paragraph: Paragraph<'static>,
     /// How many columns the terminal had, as far as we knew.
     columns: usize,

@@ -41,7 +41,9 @@ const DEL: u8 = 0x7f;
 /// What a terminal sends, and how far it is understood.
 #[derive(Debug, Default)]
 pub(in crate::client) struct Input {
+    /// What the bytes so far have begun.
     state: State,
+    /// What they have told and nobody has taken.
     events: VecDeque<Event>,
 }
 

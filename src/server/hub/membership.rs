@@ -31,10 +31,13 @@ const RENAMING: usize = 200;
 /// Being in the room. Dropped, the member leaves, so that a session that panics leaves no ghost.
 #[derive(Debug)]
 pub(crate) struct Membership {
+    /// Given back when it ends.
     permit: Permit,
+    /// Which member it is.
     id: MemberId,
     /// The name that the member has now.
     name: Name,
+    /// Over which the member is served.
     connection: Arc<Connection>,
     /// How the member gets its lines.
     format: Format,

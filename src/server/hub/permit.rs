@@ -19,6 +19,7 @@ use crate::server::system::instant;
 /// One who has joined, as its session is told.
 #[derive(Debug)]
 pub(crate) struct Admitted {
+    /// What the session holds from now on.
     pub(crate) membership: Membership,
     /// The name that it wanted is somebody else's.
     pub(crate) is_name_taken: bool,
@@ -54,9 +55,11 @@ impl Entrance {
 /// One of the places in the server, for a client whose name is not settled. Dropped, it is free again.
 #[derive(Debug)]
 pub(crate) struct Permit {
+    /// Where it is counted.
     hub: Arc<Hub>,
     /// For which address it counts; `None` for a proxy's, as long as that has not said more.
     origin: Option<Origin>,
+    /// Whether it has to be given back.
     hold: Hold,
 }
 

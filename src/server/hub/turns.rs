@@ -42,7 +42,9 @@ impl Turns {
 /// A turn, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
+    /// Where it is given back.
     hub: &'a Hub,
+    /// Whose it is.
     connection: ConnectionId,
 }
 

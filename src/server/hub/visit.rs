@@ -21,14 +21,17 @@ pub(crate) const LEAVERS: usize = 16;
 pub(super) struct Visits {
     /// Who has come when there was none, in this order.
     visitors: Vec<Visitor>,
+    /// How many are being shown out.
     leavers: Admission,
 }
 
 #[derive(Debug)]
 struct Visitor {
+    /// Which connection it is.
     id: ConnectionId,
     /// `None` for a proxy's, as long as that has not said more.
     origin: Option<Origin>,
+    /// To hang up on it, while its session lives.
     connection: Weak<Connection>,
 }
 
@@ -54,7 +57,9 @@ impl Visits {
 /// Being in the server without a place. Dropped, it is over.
 #[derive(Debug)]
 pub(crate) struct Visit {
+    /// Where it is counted.
     hub: Arc<Hub>,
+    /// As what it is counted.
     kind: Kind,
 }
 

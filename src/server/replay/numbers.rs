@@ -6,7 +6,9 @@ use crate::protocol::tag::Seq;
 /// the next is less than 128 events away, and two within 16,384.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
+    /// The next one to be taken.
     oldest: Seq,
+    /// How many there are.
     count: usize,
     /// How far each lies before the one that is newer, as LEB128 (DWARF 5, 7.6), to be read from the end.
     distances: Vec<u8>,

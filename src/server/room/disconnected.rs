@@ -12,7 +12,9 @@ use crate::server::audience::MemberId;
 /// One who is away.
 #[derive(Debug)]
 struct Absence {
+    /// Who it is.
     member: MemberId,
+    /// From where its connection was.
     from: Origin,
     /// When it is too late to come back.
     until: Instant,

@@ -20,15 +20,20 @@ pub(crate) enum Move {
 /// Joins and leaves that are told together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Sum {
+    /// How many have joined.
     pub(crate) joined: u64,
+    /// How many have left.
     pub(crate) left: u64,
 }
 
 /// The last interval's joins and leaves.
 #[derive(Debug)]
 pub(crate) struct JoinNotices {
+    /// When the interval began.
     since: Instant,
+    /// How many were told one by one since then.
     told: u32,
+    /// Those that were not.
     untold: Sum,
 }
 

@@ -48,6 +48,7 @@ pub(super) struct Resumable {
 /// Where somebody who comes back goes on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
+    /// Who it is.
     pub(crate) recipient: Recipient,
     /// The first event that it gets.
     next: Seq,

@@ -15,7 +15,9 @@ const TABLE: usize = 128 * 1024;
 /// Finds words in lines.
 #[derive(Debug)]
 pub struct Matcher {
+    /// Finds all words in one pass.
     automaton: Automaton,
+    /// Makes each line comparable.
     folder: Folder,
 }
 
@@ -43,7 +45,9 @@ impl Matcher {
 
 /// The way of one line through the automaton.
 struct Run<'a> {
+    /// What is followed.
     automaton: &'a Automaton,
+    /// Where it is.
     state: u32,
     /// A bit for each word that the line has not had yet.
     missing: u8,
@@ -185,6 +189,7 @@ fn columns(words: &[String]) -> ([u8; 256], usize) {
 
 /// The words' beginnings, the shorter ones first; the first is the empty one.
 struct Trie {
+    /// The first is the root.
     nodes: Vec<Node>,
 }
 

@@ -31,15 +31,19 @@ const AGAIN: Duration = Duration::from_millis(20);
 
 /// The events of the terminal that standard input is.
 pub(in crate::client) struct Events {
+    /// From the thread that reads, and of new sizes.
     messages: Receiver<Message>,
     /// Set before the message that says so, for which there may be no room.
     is_resized: Arc<AtomicBool>,
+    /// Makes events of bytes.
     input: Input,
 }
 
 /// Tells the main thread that the terminal has got another size.
 pub(in crate::client) struct Resizing {
+    /// Wakes the main thread.
     messages: SyncSender<Message>,
+    /// What it looks at then.
     is_resized: Arc<AtomicBool>,
 }
 
