@@ -1,4 +1,5 @@
-//! The server's clock beside this machine's. Pure.
+//! The server's clock beside this machine's. The one place of the client where the time of day is read;
+//! `Clock` itself is pure.
 //!
 //! A line's time is when it was said, by the server's clock; our own lines have this machine's. So
 //! that both agree, the difference between the clocks is taken from the first line of a connection,
@@ -30,6 +31,11 @@ impl Clock {
 /// What this machine's clock says.
 pub(super) fn now() -> Millis {
     Local::now().timestamp_millis()
+}
+
+/// The same as a local time.
+pub(super) fn local_now() -> NaiveDateTime {
+    Local::now().naive_local()
 }
 
 /// That time where this machine is; `None` if it is none to be believed.

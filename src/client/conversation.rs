@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{Local, NaiveDate, NaiveDateTime};
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::clock;
 use super::colours::{Colours, Ink};
@@ -73,9 +73,9 @@ pub(super) enum Timing {
 }
 
 impl Moment {
-    /// This moment.
-    pub(super) fn now() -> Moment {
-        Moment { time: Local::now().naive_local(), timing: Timing::Shown }
+    /// That of a line that is shown at this local time.
+    pub(super) fn of_showing(time: NaiveDateTime) -> Moment {
+        Moment { time, timing: Timing::Shown }
     }
 
     /// The same for a line that was said at this time, if that is known.

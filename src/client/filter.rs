@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use log::{info, warn};
 
+use super::clock;
 use super::colours::Colours;
 use super::config::{Input, OnLoss};
 use super::connection::Connection;
@@ -98,7 +99,7 @@ impl Filter {
             return Cow::Owned(lines.filter(|line| self.wants(line)).collect());
         };
         let (mut conversation, mut shown) = (lock(conversation), Shown::default());
-        let at = Moment::now();
+        let at = Moment::of_showing(clock::local_now());
         for (line, said) in received.timed() {
             conversation.receive(line, received.server, at.of(said), &mut shown);
         }

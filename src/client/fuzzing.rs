@@ -8,6 +8,7 @@ use std::time::Instant;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+use super::clock;
 use super::colours::Colours;
 use super::config::WrapChoice;
 use super::conversation::{Action, Conversation, Medium, Moment, Shown};
@@ -15,7 +16,7 @@ use super::echo::echo;
 use super::editor::{Direction, Editor, Key, Outcome, Submission};
 use super::handshake::{Progress, Server};
 use super::outbox::Asker;
-use super::prompt::{Prompt, State};
+use super::prompt::{Label, Status};
 use super::row::{Row, View};
 use super::screen::{Screen, Size};
 use super::session::ClientSession;
@@ -165,7 +166,7 @@ impl Client {
     }
 
     fn moment(&self) -> Moment {
-        Moment::now().of(Some(NOW))
+        Moment::of_showing(clock::local_now()).of(Some(NOW))
     }
 
     fn enter(&mut self) {
@@ -205,7 +206,7 @@ impl Client {
         assert_eq!(without_colours(&coloured.text), plain.text, "colours make a difference");
         let name = self.plain.name().unwrap_or_default();
         assert_safe(name);
-        self.screen.set_prompt(Prompt::of(Some(name), State::Ready));
+        self.screen.set_prompt(Label::of(Some(name), Status::Ready));
         self.screen.print(coloured.paragraphs());
         let mut rows = String::new();
         for paragraph in plain.paragraphs() {
@@ -310,7 +311,7 @@ impl Desk {
         let sent = ["hi", "🇩🇪 a\u{301} \u{202e}x", "one\ntwo"].map(str::to_owned).to_vec();
         let mut conversation = Conversation::new(Colours::None, Medium::Screen);
         for line in ["-- you are alice, with 2 others here", "<bob> hi", "<Zoë> hi"] {
-            let (at, shown) = (Moment::now(), &mut Shown::default());
+            let (at, shown) = (Moment::of_showing(clock::local_now()), &mut Shown::default());
             conversation.receive(line, Server::Ours, at, shown);
         }
         let mut screen = Screen::new(Vec::new(), size, WrapChoice::Words);
@@ -346,7 +347,7 @@ impl Desk {
     fn obey(&mut self, line: &str) {
         let mut shown = Shown::default();
         if let Action::Tell(answer) = self.conversation.obey(line) {
-            self.conversation.tell(&answer, Moment::now(), &mut shown);
+            self.conversation.tell(&answer, Moment::of_showing(clock::local_now()), &mut shown);
         }
         shown.text.lines().for_each(assert_safe);
     }
@@ -372,7 +373,7 @@ impl Desk {
     fn look(&mut self) {
         let (text, cursor) = (self.editor.text(), self.editor.cursor());
         assert_valid(&self.editor);
-        let prompt = Prompt::asking(self.editor.prompt()).unwrap_or_else(|| "alice".into());
+        let prompt = Label::asking(self.editor.prompt()).unwrap_or_else(|| "alice".into());
         self.row.set(text, cursor);
         let View { before, after, .. } = {
             let columns = usize::from(self.screen.size().columns);

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::columns::{self, Measure, width};
 use super::config::WrapChoice;
-use wrap::{Between, Place, wrap};
+use wrap::{Between, Margins, wrap};
 
 mod wrap;
 
@@ -49,9 +49,9 @@ pub(super) enum Shape {
 /// What a rule stands above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// Lines that came while nobody was looking. There is one such place at a time.
+    /// Lines that came while nobody was looking. There is one such margins at a time.
     Unread,
-    /// The place where lines are missing.
+    /// The margins where lines are missing.
     Missed,
 }
 
@@ -80,7 +80,7 @@ impl Paragraph<'_> {
                 let text = text.strip_suffix(close).unwrap_or(text);
                 out.push_str(head);
                 let between = Between { close, open };
-                wrap(text, Place::behind(stamp, prefix, columns), between, out);
+                wrap(text, Margins::behind(stamp, prefix, columns), between, out);
                 out.push_str(close);
             }
             Shape::Text { .. } => out.push_str(&self.painted),

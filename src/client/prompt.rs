@@ -4,7 +4,7 @@
 //! middle of a word as long as there is room for one of them.
 
 use super::columns::width;
-use super::editor;
+use super::editor::Prompt;
 use super::row::{head, shown};
 use crate::protocol::reply::Count;
 
@@ -17,7 +17,7 @@ const ENOUGH: usize = 24;
 
 /// A prompt in one or more forms, the longest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prompt {
+pub struct Label {
     /// Each without its end.
     forms: Vec<String>,
     /// Whether the answer is a key, so that no room is needed for text.
@@ -26,7 +26,7 @@ pub struct Prompt {
 
 /// What there is to say about us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum Status {
     /// Nothing: what is written is sent.
     Ready,
     /// There is no connection, and one is being made.
@@ -41,9 +41,9 @@ pub(super) enum State {
     Waiting(usize),
 }
 
-impl Prompt {
+impl Label {
     /// Our name, if it is known, and our state.
-    pub(super) fn of(name: Option<&str>, state: State) -> Prompt {
+    pub(super) fn of(name: Option<&str>, state: Status) -> Label {
         let states = state.forms();
         let name = name.unwrap_or_default();
         let longest = match states.first() {
@@ -53,17 +53,16 @@ impl Prompt {
         };
         let without_name = states.iter().map(|state| format!("({state})"));
         let forms = [longest].into_iter().chain(without_name).chain(states.last().cloned());
-        Prompt { forms: forms.collect(), is_question: false }
+        Label { forms: forms.collect(), is_question: false }
     }
 
     /// What the editor asks, if it asks anything.
-    pub(super) fn asking(prompt: editor::Prompt<'_>) -> Option<Prompt> {
-        use editor::Prompt as Asks;
+    pub(super) fn asking(prompt: Prompt<'_>) -> Option<Label> {
         let (forms, is_question) = match prompt {
-            Asks::Name => return None,
-            Asks::Search { query, found: true } => (vec![format!("search '{query}'")], false),
-            Asks::Search { query, found: false } => (vec![format!("not found '{query}'")], false),
-            Asks::Question(lines) => {
+            Prompt::Name => return None,
+            Prompt::Search { query, found: true } => (vec![format!("search '{query}'")], false),
+            Prompt::Search { query, found: false } => (vec![format!("not found '{query}'")], false),
+            Prompt::Question(lines) => {
                 let forms = vec![
                     format!("send {lines} lines? (y/n, Ctrl+U drops them)"),
                     format!("send {lines} lines? (y/n, Ctrl+U)"),
@@ -73,11 +72,11 @@ impl Prompt {
                 ];
                 (forms, true)
             }
-            Asks::Leaving => {
+            Prompt::Leaving => {
                 (vec!["Ctrl+C again leaves".to_owned(), "Ctrl+C leaves".to_owned()], true)
             }
         };
-        Some(Prompt { forms, is_question })
+        Some(Label { forms, is_question })
     }
 
     /// The prompt as it is where there is room for all of it.
@@ -100,26 +99,26 @@ impl Prompt {
     }
 }
 
-impl From<&str> for Prompt {
-    fn from(form: &str) -> Prompt {
-        Prompt { forms: vec![form.to_owned()], is_question: false }
+impl From<&str> for Label {
+    fn from(form: &str) -> Label {
+        Label { forms: vec![form.to_owned()], is_question: false }
     }
 }
 
-impl State {
+impl Status {
     fn forms(self) -> Vec<String> {
         let forms = |forms: &[&str]| forms.iter().map(|form| (*form).to_owned()).collect();
         match self {
-            State::Ready => Vec::new(),
-            State::Reconnecting => forms(&["reconnecting", "offline"]),
-            State::ReconnectingIn(seconds) => {
+            Status::Ready => Vec::new(),
+            Status::Reconnecting => forms(&["reconnecting", "offline"]),
+            Status::ReconnectingIn(seconds) => {
                 forms(&[&format!("reconnecting in {seconds} s"), "reconnecting", "offline"])
             }
-            State::Pasting => forms(&["pasting, Ctrl+C ends it", "pasting"]),
-            State::TooLong(bytes) => {
+            Status::Pasting => forms(&["pasting, Ctrl+C ends it", "pasting"]),
+            Status::TooLong(bytes) => {
                 forms(&[&format!("{} too long", Count(bytes, "byte")), "too long"])
             }
-            State::Waiting(lines) => {
+            Status::Waiting(lines) => {
                 forms(&[&format!("{} waiting", Count(lines, "line")), "waiting"])
             }
         }
@@ -132,9 +131,9 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_gets_a_shorter_form() {
-        let question = Prompt::asking(editor::Prompt::Question(21)).expect("a question");
-        let leaving = Prompt::asking(editor::Prompt::Leaving).expect("a question");
-        let offline = Prompt::of(Some("alice"), State::ReconnectingIn(4));
+        let question = Label::asking(Prompt::Question(21)).expect("a question");
+        let leaving = Label::asking(Prompt::Leaving).expect("a question");
+        let offline = Label::of(Some("alice"), Status::ReconnectingIn(4));
         let cases = [
             (&offline, 80, "alice (reconnecting in 4 s)> "),
             (&offline, 53, "alice (reconnecting in 4 s)> "),
@@ -160,15 +159,15 @@ mod tests {
     #[test]
     fn a_prompt_says_who_and_how_we_are() {
         let cases = [
-            (None, State::Ready, "> "),
-            (Some("alice"), State::Ready, "alice> "),
-            (None, State::Reconnecting, "(reconnecting)> "),
-            (Some("alice"), State::Pasting, "alice (pasting, Ctrl+C ends it)> "),
-            (Some("alice"), State::TooLong(1), "alice (1 byte too long)> "),
-            (Some("alice"), State::Waiting(3), "alice (3 lines waiting)> "),
+            (None, Status::Ready, "> "),
+            (Some("alice"), Status::Ready, "alice> "),
+            (None, Status::Reconnecting, "(reconnecting)> "),
+            (Some("alice"), Status::Pasting, "alice (pasting, Ctrl+C ends it)> "),
+            (Some("alice"), Status::TooLong(1), "alice (1 byte too long)> "),
+            (Some("alice"), Status::Waiting(3), "alice (3 lines waiting)> "),
         ];
         for (name, state, expected) in cases {
-            assert_eq!(Prompt::of(name, state).whole(), expected);
+            assert_eq!(Label::of(name, state).whole(), expected);
         }
     }
 }

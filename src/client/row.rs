@@ -137,7 +137,7 @@ pub(super) fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::prompt::Prompt;
+    use super::super::prompt::Label;
     use super::*;
 
     /// The row with `|` for the cursor, after it has shown each of `steps` in turn.
@@ -147,8 +147,7 @@ mod tests {
         for step in steps {
             let cursor = step.find('|').expect("a cursor in the picture");
             row.set(&step.replace('|', ""), cursor);
-            let View { before, after, .. } =
-                row.view(Prompt::from(prompt).within(columns), columns);
+            let View { before, after, .. } = row.view(Label::from(prompt).within(columns), columns);
             let used = width(&before) + width(&after);
             assert!(used < columns.max(1), "{used} of {columns}: {before}|{after}");
             picture = format!("{before}|{after}");

@@ -19,7 +19,7 @@ use std::io::{self, Write};
 use super::columns::{self, Measure};
 use super::config::WrapChoice;
 use super::paragraph::{Paragraph, Rule, Shape};
-use super::prompt::Prompt;
+use super::prompt::Label;
 use super::row::{Row, View};
 use recent::Recent;
 
@@ -84,7 +84,7 @@ pub struct Screen<W> {
     /// Whether anything may be written.
     stage: Stage,
     /// What stands before the input.
-    prompt: Prompt,
+    prompt: Label,
     /// Whether that is bold, so that the row is set off from the conversation.
     is_bold: bool,
     /// What is being written by the user.
@@ -123,7 +123,7 @@ impl<W: Write> Screen<W> {
             out,
             size,
             stage: Stage::Absent,
-            prompt: Prompt::from(""),
+            prompt: Label::from(""),
             is_bold: false,
             row: Row::default(),
             wrap,
@@ -215,7 +215,7 @@ impl<W: Write> Screen<W> {
     }
 
     /// Shows this before the input from the next repaint on.
-    pub fn set_prompt(&mut self, prompt: Prompt) {
+    pub fn set_prompt(&mut self, prompt: Label) {
         self.prompt = prompt;
     }
 

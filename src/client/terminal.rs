@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use crossterm::terminal;
 
+use super::clock;
 use super::colours::Colours;
 use super::config::{BellChoice, WrapChoice};
 use super::conversation::{Action, Alert, Conversation, Focus, Medium, Moment, Shown};
@@ -25,7 +26,7 @@ use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::mutex::lock;
 use super::output::{Output, Presence, Reader, Received};
-use super::prompt::{Prompt, State};
+use super::prompt::{Label, Status};
 use super::screen::{Screen, Size};
 use crate::problem::Problem;
 
@@ -71,7 +72,7 @@ struct Face {
     /// How many of our lines have waited for their receipts for too long.
     waiting: usize,
     /// What the editor asks in place of the usual prompt.
-    question: Option<Prompt>,
+    question: Option<Label>,
     /// By how many bytes the line being written is too long.
     over: usize,
     /// Whether a paste has begun that does not end.
@@ -141,7 +142,7 @@ impl Terminal {
         let mut face = self.face();
         face.screen.set_input(editor.text(), editor.cursor());
         face.over = editor.over();
-        face.question = Prompt::asking(editor.prompt());
+        face.question = Label::asking(editor.prompt());
         if bell == Bell::Rings {
             face.screen.ring();
         }
@@ -236,7 +237,7 @@ impl Terminal {
 impl Face {
     /// Adds to the screen what `make` makes of the conversation.
     fn show(&mut self, make: impl FnOnce(&mut Conversation, Moment, &mut Shown)) -> Alert {
-        let at = Moment::now();
+        let at = Moment::of_showing(clock::local_now());
         let mut shown = Shown::default();
         make(&mut self.conversation, at, &mut shown);
         self.screen.print(shown.paragraphs());
@@ -244,20 +245,20 @@ impl Face {
     }
 
     fn repaint(&mut self) -> Result<(), ExitReason> {
-        let usual = || Prompt::of(self.conversation.name(), self.state());
+        let usual = || Label::of(self.conversation.name(), self.status());
         let prompt = self.question.clone().unwrap_or_else(usual);
         self.screen.set_prompt(prompt);
         self.screen.repaint().map_err(broken)
     }
 
-    fn state(&self) -> State {
+    fn status(&self) -> Status {
         match self.presence {
-            Presence::Reconnecting => State::Reconnecting,
-            Presence::ReconnectingIn(seconds) => State::ReconnectingIn(seconds),
-            Presence::Here if self.is_pasting => State::Pasting,
-            Presence::Here if self.over > 0 => State::TooLong(self.over),
-            Presence::Here if self.waiting > 0 => State::Waiting(self.waiting),
-            Presence::Here => State::Ready,
+            Presence::Reconnecting => Status::Reconnecting,
+            Presence::ReconnectingIn(seconds) => Status::ReconnectingIn(seconds),
+            Presence::Here if self.is_pasting => Status::Pasting,
+            Presence::Here if self.over > 0 => Status::TooLong(self.over),
+            Presence::Here if self.waiting > 0 => Status::Waiting(self.waiting),
+            Presence::Here => Status::Ready,
         }
     }
 }

@@ -17,9 +17,9 @@ use crate::client::columns::{Measure, grapheme_width, width};
 /// How far apart a terminal's tab stops are, in columns.
 const TAB: usize = 8;
 
-/// Where a text stands in the terminal. All are columns.
+/// Where a text stands in the terminal, in columns.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Margins {
     /// Where it begins.
     pub(super) start: usize,
     /// Where its further rows begin.
@@ -28,15 +28,15 @@ pub(super) struct Place {
     pub(super) columns: usize,
 }
 
-impl Place {
+impl Margins {
     /// The place of a text behind `prefix`, of which the first columns are the `stamp`. Further rows
     /// begin below the text, as long as half of each is left for it.
-    pub(super) fn behind(stamp: usize, prefix: usize, columns: usize) -> Place {
+    pub(super) fn behind(stamp: usize, prefix: usize, columns: usize) -> Margins {
         let leaves_half = |indent: &usize| indent * 2 <= columns;
         let indent = [prefix, stamp].into_iter().find(leaves_half).unwrap_or(0);
         // A prefix that is wider than a row is broken by the terminal.
         let start = if prefix > columns { prefix % columns } else { prefix };
-        Place { start, indent, columns }
+        Margins { start, indent, columns }
     }
 }
 
@@ -50,36 +50,49 @@ pub(super) struct Between {
 }
 
 /// Adds `text`, in rows that end with their words.
-pub(super) fn wrap(text: &str, place: Place, between: Between, out: &mut String) {
+pub(super) fn wrap(text: &str, margins: Margins, between: Between, out: &mut String) {
     // No text takes more columns than bytes, except for tabs.
-    if place.start + text.len() <= place.columns && !text.contains('\t') {
+    if margins.start + text.len() <= margins.columns && !text.contains('\t') {
         return out.push_str(text);
     }
-    let mut row = Row { column: place.start, place, between, out };
+    let mut wrapping = Wrapping { column: margins.start, margins, between, out };
     let mut blanks = "";
     for piece in pieces(text) {
         let word = piece.trim_end_matches(is_blank);
-        row.put(blanks, word);
+        wrapping.put(blanks, word);
         blanks = &piece[word.len()..];
     }
 }
 
 /// The row that is being written.
-struct Row<'a> {
+struct Wrapping<'a> {
     /// Where the next character will stand.
     column: usize,
     /// Where the text stands.
-    place: Place,
+    margins: Margins,
     /// What is written between two rows.
     between: Between,
     /// Where it is written.
     out: &'a mut String,
 }
 
-impl Row<'_> {
-    /// Adds a word with the blanks before it, which are left out at the end of a row.
+impl Wrapping<'_> {
+    /// Adds a word with the blanks before it. One that no row has room for ends rows wherever it looks
+    /// blank.
     fn put(&mut self, blanks: &str, word: &str) {
-        let Place { indent, columns, .. } = self.place;
+        let Margins { indent, columns, .. } = self.margins;
+        if self.after(blanks).min(indent) + width(word) <= columns {
+            return self.put_whole(blanks, word);
+        }
+        let parts = word.split(looks_blank).filter(|part| !part.is_empty());
+        for (blanks, part) in std::iter::once(blanks).chain(std::iter::repeat(" ")).zip(parts) {
+            self.put_whole(blanks, part);
+        }
+    }
+
+    /// Adds a word with the blanks before it, which are left out at the end of a row.
+    fn put_whole(&mut self, blanks: &str, word: &str) {
+        let Margins { indent, columns, .. } = self.margins;
         let (start, width) = (self.after(blanks), width(word));
         if start + width <= columns {
             self.out.push_str(blanks);
@@ -87,11 +100,6 @@ impl Row<'_> {
         } else if self.column > indent && indent + width <= columns {
             self.begin();
             self.column = indent + width;
-        } else if let Some(end) = word.find(looks_blank) {
-            let (first, rest) = word.split_at(end);
-            self.put(blanks, first);
-            let rest = rest.trim_start_matches(looks_blank);
-            return self.put(" ", rest);
         } else {
             if start < columns {
                 self.out.push_str(blanks);
@@ -107,9 +115,9 @@ impl Row<'_> {
     fn begin(&mut self) {
         self.out.push_str(self.between.close);
         self.out.push_str(ROW_END);
-        self.out.extend(std::iter::repeat_n(' ', self.place.indent));
+        self.out.extend(std::iter::repeat_n(' ', self.margins.indent));
         self.out.push_str(self.between.open);
-        self.column = self.place.indent;
+        self.column = self.margins.indent;
     }
 
     /// Where the next character stands after these.
@@ -124,7 +132,7 @@ impl Row<'_> {
     fn flow(&mut self, word: &str) {
         for width in word.graphemes(true).map(|grapheme| grapheme_width(grapheme, Measure::Widest))
         {
-            let fits = self.column + width <= self.place.columns;
+            let fits = self.column + width <= self.margins.columns;
             self.column = if fits { self.column + width } else { width };
         }
     }
@@ -166,8 +174,8 @@ mod tests {
 
     /// The rows of `text` behind a prefix of so many columns, which is not shown.
     fn rows(prefix: usize, columns: usize, text: &str) -> Vec<String> {
-        let (place, mut out) = (Place::behind(prefix.min(6), prefix, columns), String::new());
-        wrap(text, place, Between { close: "", open: "" }, &mut out);
+        let (margins, mut out) = (Margins::behind(prefix.min(6), prefix, columns), String::new());
+        wrap(text, margins, Between { close: "", open: "" }, &mut out);
         out.split(ROW_END).map(str::to_owned).collect()
     }
 
@@ -219,6 +227,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_word_of_a_hundred_thousand_parts_is_no_trouble() {
+        let word = "x\u{a0}".repeat(100_000);
+        assert_eq!(rows(12, 30, &word).concat().matches('x').count(), 100_000);
     }
 
     #[test]
