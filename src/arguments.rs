@@ -94,7 +94,10 @@ pub fn place(text: &str) -> Result<Place, String> {
     let tcp = text.strip_prefix("tcp://").map(|place| place.strip_suffix('/').unwrap_or(place));
     let text = tcp.unwrap_or(text);
     let (host, port) = match with_port(text) {
-        Some((host, number)) => (host.to_owned(), Some(port(number)?)),
+        Some((host, number)) => {
+            let port = port(number).map_err(|_| "its port must be a number from 1 to 65535")?;
+            (host.to_owned(), Some(port))
+        }
         None => (host(text)?, None),
     };
     Ok(Place { host, port })

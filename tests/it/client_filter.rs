@@ -377,7 +377,7 @@ fn wrong_usage_is_one_line_that_says_what_is_right_and_status_2() {
         (&["--log-level", "loud"], level),
         (&["a", "1", "b"], "unexpected argument 'b' found"),
         (&["host:6000", "5000"], "the port is given twice: 6000 and 5000"),
-        (&["host:70000"], "it must be a number from 1 to 65535"),
+        (&["host:70000"], "its port must be a number from 1 to 65535"),
         (&["-p", "5000"], "the port stands behind the address: chatclient 127.0.0.1 5000"),
         (&["-n", "alice"], "your name comes with '--name'"),
         (&["--host", "x"], "the address stands by itself: chatclient 127.0.0.1 5000"),
