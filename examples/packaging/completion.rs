@@ -15,13 +15,16 @@ pub(crate) fn completion(shell: Shell, command: &Command) -> (String, String) {
     let mut bytes = Vec::new();
     clap_complete::generate(shell, &mut command.clone(), command.get_name(), &mut bytes);
     let made = String::from_utf8_lossy(&bytes).into_owned();
-    let text = if command.get_name() == "chatclient" { with_servers(shell, &made) } else { made };
+    let text = match command.get_name() {
+        "chatclient" => with_servers(shell, command, &made),
+        _ => made,
+    };
     (shell.file_name(command.get_name()), text)
 }
 
-fn with_servers(shell: Shell, made: &str) -> String {
+fn with_servers(shell: Shell, command: &Command, made: &str) -> String {
     match shell {
-        Shell::Bash => with_servers_in_bash(made),
+        Shell::Bash => with_servers_in_bash(command, made),
         Shell::Zsh => with_servers_in_zsh(made),
         Shell::Fish => format!(
             "{made}complete -c chatclient -f -a '(set -q XDG_STATE_HOME; or set -l XDG_STATE_HOME \
@@ -34,14 +37,18 @@ fn with_servers(shell: Shell, made: &str) -> String {
 
 /// The words that stand by themselves are the server and its port. A name with a port is several words
 /// to bash, of which the last is asked for.
-fn with_servers_in_bash(made: &str) -> String {
+fn with_servers_in_bash(command: &Command, made: &str) -> String {
+    let with_values = command.get_opts().filter(|option| option.get_action().takes_values());
+    let with_values: Vec<_> =
+        with_values.filter_map(|option| Some(format!("--{}", option.get_long()?))).collect();
+    let with_values = with_values.join("|");
     let function = format!(
         r#"
 _chatclient_and_servers() {{
     _chatclient "$@"
     local cur="${{COMP_WORDS[COMP_CWORD]}}"
     case "${{COMP_WORDS[COMP_CWORD-1]}}" in
-        --name|--color|--bell|--wrap|--log-file|--log-level|:|=) return 0 ;;
+        {with_values}|:|=) return 0 ;;
     esac
     if [[ "$cur" != -* && "$cur" != : && "$cur" != = ]]; then
         COMPREPLY=( $(compgen -W "$({SERVERS})" -- "$cur") $(compgen -A hostname -- "$cur") )

@@ -42,6 +42,11 @@ pub(super) fn grapheme_width(grapheme: &str, measure: Measure) -> usize {
     }
 }
 
+/// How many rows a terminal of so many columns needs for these, each of which has a line end.
+pub(super) fn rows_of_all(text: &str, columns: usize, measure: Measure) -> usize {
+    text.lines().map(|row| rows(row, columns, measure)).sum()
+}
+
 /// How many rows a terminal of so many columns needs for `row`, which may have sequences for its looks.
 pub(super) fn rows(row: &str, columns: usize, measure: Measure) -> usize {
     let mut at = (1, 0);

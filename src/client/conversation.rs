@@ -341,7 +341,7 @@ impl Conversation {
             }
             Incoming::Notice(_) if self.medium == Medium::Screen && is_gap(line) => {
                 self.begin(at, shown);
-                self.painter.rule(line, Rule::Missed, shown);
+                self.painter.rule(line, Rule::Stays, shown);
             }
             incoming => {
                 let stamp = self.begin(at, shown);
@@ -360,7 +360,7 @@ impl Conversation {
 
     fn begin_unread(&mut self, shown: &mut Shown) {
         if self.unread.place() == Place::First {
-            self.painter.rule(UNREAD, Rule::Unread, shown);
+            self.painter.rule(UNREAD, Rule::UntilNext, shown);
         }
     }
 

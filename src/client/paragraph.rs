@@ -46,13 +46,13 @@ pub(super) enum Shape {
     Rule(Rule),
 }
 
-/// What a rule stands above.
+/// What becomes of a rule when the next one comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// Lines that came while nobody was looking. There is one such margins at a time.
-    Unread,
-    /// The margins where lines are missing.
-    Missed,
+    /// The next such rule takes its place: it stands above lines that came while nobody was looking.
+    UntilNext,
+    /// It stays, as one where lines are missing does.
+    Stays,
 }
 
 /// A line, painted and to be laid out. It has no line end.
@@ -104,7 +104,7 @@ impl Paragraph<'_> {
     ) -> usize {
         let mut rows = String::new();
         self.lay_out(choice, before, &mut rows);
-        rows.lines().map(|row| columns::rows(row, columns, measure)).sum()
+        columns::rows_of_all(&rows, columns, measure)
     }
 
     fn words(&self) -> &str {
@@ -168,7 +168,7 @@ pub(super) mod tests {
             (missed, 28, "─── you missed 312 lines ───"),
             (missed, 27, missed),
         ] {
-            let rule = plain_rule(line, Rule::Missed);
+            let rule = plain_rule(line, Rule::Stays);
             assert_eq!(laid_out(&rule, columns), format!("{expected}\r\n"), "{columns}");
         }
     }

@@ -188,7 +188,7 @@ impl<W: Write> Screen<W> {
         let columns = usize::from(self.size.columns);
         let forgotten = lines.len().saturating_sub(recent::KEPT);
         for (i, line) in lines.enumerate() {
-            if line.layout.shape == Shape::Rule(Rule::Unread) {
+            if line.layout.shape == Shape::Rule(Rule::UntilNext) {
                 self.take_unread_rule_away();
             }
             line.lay_out(self.wrap, columns, &mut self.above);

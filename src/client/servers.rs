@@ -1,8 +1,7 @@
 //! Which servers were joined in a terminal, kept in a file beside the history: the shells' completions
 //! offer them. One `HOST` or `HOST:PORT` a line, the last one joined at the end.
 
-use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::history::{make_folder, open, replace};
@@ -26,9 +25,9 @@ pub(super) fn remember(path: &Path, host: &str, port: u16) -> io::Result<()> {
         make_folder(folder)?;
     }
     let server = as_argument(host, port);
-    // Made if it is not there, and looked at: what is at the path may be a stranger's.
-    drop(open(path)?);
-    let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
     let mut servers: Vec<&str> = text.lines().filter(|line| *line != server).collect();
     if text.lines().next_back() == Some(server.as_str()) {
         return Ok(());
@@ -49,6 +48,7 @@ fn as_argument(host: &str, port: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn each_server_is_kept_once_and_the_last_one_stands_at_the_end() {

@@ -76,7 +76,7 @@ impl Connection {
         self.client.get_or_init(|| canonical(client));
     }
 
-    /// Waits for bytes, `patience` long or for ever; 0 bytes are the end of the client's input.
+    /// Waits for bytes, for `timeout` at most or for ever; 0 bytes are the end of the client's input.
     pub(crate) fn receive(&self, into: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
         self.socket.receive(into, timeout)
     }

@@ -100,7 +100,7 @@ struct Shared {
     asleep: Option<Sleep>,
     /// Readers who keep pace are far behind: sessions are to wait before they append.
     is_held: bool,
-    /// How many threads wait for `taken`.
+    /// How many threads wait, for `taken` or for their turns.
     waiting: usize,
 }
 
@@ -185,7 +185,7 @@ impl Hub {
         });
     }
 
-    /// Waits, `patience` long at most, until no client is left.
+    /// Waits, for `timeout` at most, until no client is left.
     pub(crate) fn await_empty(&self, timeout: Duration) {
         let mut guard = self.lock();
         guard.waiting += 1;
@@ -365,7 +365,7 @@ impl Hub {
             if is_flood && !std::mem::replace(&mut is_held, true) {
                 guard.room.mark_held(member, AS_LONG_AS_IT_TAKES);
             }
-            guard.wait_for_taken();
+            guard.wait(&self.taken);
         }
         if is_held {
             guard.room.mark_held(member, Duration::ZERO);
@@ -373,21 +373,8 @@ impl Hub {
         Some(change(&mut guard))
     }
 
-    /// The same once `until` says so, of which `taken` tells.
+    /// The same once `until` says so, of which the condition variable tells.
     fn with_once<R>(
-        &self,
-        until: impl Fn(&Shared) -> bool,
-        change: impl FnOnce(&mut Shared) -> R,
-    ) -> R {
-        let mut guard = self.lock();
-        while !until(&guard) {
-            guard.wait_for_taken();
-        }
-        change(&mut guard)
-    }
-
-    /// The same where a condition variable of the caller's own tells of it.
-    fn with_once_woken<R>(
         &self,
         woken: &Condvar,
         until: impl Fn(&Shared) -> bool,
@@ -465,18 +452,13 @@ impl Hub {
 }
 
 impl Guard<'_> {
-    /// Gives the lock up until `taken` is notified.
-    fn wait_for_taken(&mut self) {
-        self.waiting += 1;
-        self.wait(&self.hub.taken);
-        self.waiting -= 1;
-    }
-
     /// Gives the lock up until the condition variable is notified.
     fn wait(&mut self, condvar: &Condvar) {
+        self.waiting += 1;
         if let Some(shared) = self.shared.take() {
             self.shared = Some(condvar.wait(shared).unwrap_or_else(PoisonError::into_inner));
         }
+        self.waiting -= 1;
     }
 
     /// The same while `is_so`, for so long at most.

@@ -392,7 +392,7 @@ fn on_refused(connection: &Connection, why: &Refusal<'_>) {
     connection.finish();
 }
 
-/// Reads on for `patience` at most and throws it away: closing a connection with unread bytes would
+/// Reads on for `timeout` at most and throws it away: closing a connection with unread bytes would
 /// reset it, and the client would lose what it was told last.
 fn linger(connection: &Connection, timeout: Duration) {
     let until = instant() + timeout;

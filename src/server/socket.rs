@@ -51,7 +51,7 @@ impl Socket {
         system::acknowledge(&self.stream);
     }
 
-    /// Waits for bytes, `patience` long or for ever; 0 bytes are the end of what the peer sends, or
+    /// Waits for bytes, for `timeout` at most or for ever; 0 bytes are the end of what the peer sends, or
     /// this side has hung up.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::client::columns::Measure;
+use crate::client::columns::{self, Measure};
 use crate::client::config::WrapChoice;
 use crate::client::paragraph::{Paragraph, Rule, Shape};
 
@@ -59,7 +59,7 @@ impl Recent {
     /// Takes away the rule above what was new until now, if it is known exactly how many rows there are
     /// below it, which is told.
     pub(super) fn take_unread_rule(&mut self, columns: usize) -> Option<usize> {
-        let is_rule = |line: &Written| line.paragraph.layout.shape == Shape::Rule(Rule::Unread);
+        let is_rule = |line: &Written| line.paragraph.layout.shape == Shape::Rule(Rule::UntilNext);
         let at = self.lines.iter().rposition(is_rule)?;
         let rows = self.lines.range(at + 1..).map(|line| line.exact_rows(self.wrap, columns));
         let rows = rows.sum::<Option<usize>>();
@@ -72,8 +72,8 @@ impl Recent {
     pub(super) fn settle_unread_rule(&mut self) {
         for line in &mut self.lines {
             let shape = &mut line.paragraph.layout.shape;
-            if *shape == Shape::Rule(Rule::Unread) {
-                *shape = Shape::Rule(Rule::Missed);
+            if *shape == Shape::Rule(Rule::UntilNext) {
+                *shape = Shape::Rule(Rule::Stays);
             }
         }
     }
@@ -96,12 +96,12 @@ impl Recent {
 
     /// The rows of what is visible, laid out for so many columns, and how many they are.
     pub(super) fn lay_out(&mut self, visible: Visible, columns: usize) -> (String, usize) {
-        let (mut text, mut rows) = (String::new(), 0);
+        let mut text = String::new();
         for line in self.lines.range_mut(visible.first..) {
             line.columns = columns;
             line.paragraph.lay_out(self.wrap, columns, &mut text);
-            rows += line.rows(self.wrap, columns, Measure::Widest);
         }
+        let rows = columns::rows_of_all(&text, columns, Measure::Widest);
         (text, rows)
     }
 }

@@ -56,7 +56,7 @@ impl Screen<Emulator> {
     }
 
     fn unread(&mut self, line: &str) -> &mut Self {
-        let lines = vec![plain_rule("-- new", Rule::Unread), plain(line)];
+        let lines = vec![plain_rule("-- new", Rule::UntilNext), plain(line)];
         self.print(lines.into_iter());
         self.repaint().expect("an emulator takes everything");
         self

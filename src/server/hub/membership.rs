@@ -217,7 +217,8 @@ impl Membership {
         let reader = self.connection.id();
         let may_go_on =
             |shared: &Shared| !shared.room.is_replaying(reader) || shared.room.is_closed();
-        self.hub().with_once(may_go_on, |shared| shared.room.replay(reader, replay));
+        let hub = self.hub();
+        hub.with_once(&hub.taken, may_go_on, |shared| shared.room.replay(reader, replay));
     }
 
     /// Has its client's telnet answered, between two lines and as soon as can be: it may wait for that,

@@ -56,7 +56,7 @@ impl<'a> Turn<'a> {
             |shared: &Shared| shared.room.is_closed() || connection.close_reason().is_some();
         let woken = hub.with(|shared| shared.turns.join(id));
         let may_go_on = |shared: &Shared| is_over(shared) || shared.turns.is_next(id);
-        let is_over = hub.with_once_woken(&woken, may_go_on, |shared| is_over(shared));
+        let is_over = hub.with_once(&woken, may_go_on, |shared| is_over(shared));
         let turn = Turn { hub, connection: id };
         (!is_over).then_some(turn)
     }

@@ -67,7 +67,7 @@ impl Events {
         Ok((Events { messages, is_resized, input: Input::default() }, resizing))
     }
 
-    /// Waits for the next event, or for as long as `patience` lasts. `None` if there is none by then.
+    /// Waits for the next event, or for as long as `timeout`. `None` if there is none by then.
     ///
     /// # Errors
     ///

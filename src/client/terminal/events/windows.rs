@@ -22,7 +22,7 @@ impl Events {
         Ok(Events)
     }
 
-    /// Waits for the next event, or for as long as `patience` lasts. `None` if there is none by then.
+    /// Waits for the next event, or for as long as `timeout`. `None` if there is none by then.
     ///
     /// # Errors
     ///
