@@ -24,7 +24,8 @@
 //! - `session`: one client's thread, from its socket to the hub; `chunk`: what it appends; `account`, `token_bucket`, `arrears`:
 //!   what it may bring
 //! - `hub`: the one lock, and whoever sleeps on it; `hub::permit`, `hub::membership`: what a session holds
-//! - `room`: who is here, under what name, and what is said; `room::resume`: who is lost and resumes
+//! - `room`: a pure state machine of who is here, under what name, and what is said; `room::entry`: what is
+//!   applied to it; `room::effects`: what follows for connections; `room::members`, `room::resume`
 //! - `transcript`: the one order of events; `batch`: neighbouring ones; `audience`: for whom they are;
 //!   `evicted`: what stays known of those that are gone
 //! - `replay`, `search`: what was said before, shown again

@@ -199,17 +199,9 @@ mod tests {
         fn flush(&self) {}
     }
 
-    const CONFIG: Config = Config {
-        max_clients: 100,
-        max_per_address: 0,
-        proxies: Vec::new(),
-        max_line: 4096,
-        rate_limit: 0,
-        replay: 0,
-        memory: 1 << 20,
-        stall_timeout: Duration::from_secs(30),
-        away_timeout: Duration::from_secs(30),
-    };
+    fn config() -> Config {
+        Config { rate_limit: 0, replay: 0, memory: 1 << 20, ..Config::default() }
+    }
 
     /// A server in this process.
     struct Served {
@@ -224,11 +216,12 @@ mod tests {
             let listener = bind("127.0.0.1", 0).expect("a free port");
             let address = listener.local_addr().expect("it is bound");
             let shutdown = Shutdown::new().expect("a pipe");
-            let hub = Arc::new(Hub::new(Waker::new().expect("a pipe"), &CONFIG));
-            let mut broadcaster = Broadcaster::new(Arc::clone(&hub), CONFIG.stall_timeout);
+            let hub = Arc::new(Hub::new(Waker::new().expect("a pipe"), &config()));
+            let mut broadcaster = Broadcaster::new(Arc::clone(&hub), config().stall_timeout);
             prepare(&mut broadcaster);
             let ours = shutdown.clone();
-            let thread = thread::spawn(move || serve(listener, &CONFIG, &ours, &hub, broadcaster));
+            let thread =
+                thread::spawn(move || serve(listener, &config(), &ours, &hub, broadcaster));
             Served { address, shutdown, thread }
         }
 

@@ -166,6 +166,12 @@ mod tests {
     }
 
     #[test]
+    fn a_server_without_options_is_the_one_that_a_program_gets_by_default() {
+        let arguments = Arguments::try_parse_from(["chatserver"]).expect("no option is required");
+        assert_eq!(arguments.config(), Config::default());
+    }
+
+    #[test]
     fn a_size_is_in_bytes_or_in_powers_of_1024() {
         let cases = [
             ("1048576", Some(1 << 20)),

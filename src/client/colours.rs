@@ -117,7 +117,7 @@ impl Ink {
     pub(super) fn of(name: &Likeness) -> Ink {
         // FNV-1a: the standard library's hash may change with its version.
         let hash = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-        Ink(name.sort_key().bytes().fold(0x811c_9dc5, hash))
+        Ink(name.folded().bytes().fold(0x811c_9dc5, hash))
     }
 
     fn of_these(self, colours: &[u8]) -> u8 {

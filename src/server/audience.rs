@@ -58,6 +58,13 @@ pub(crate) struct Receipt {
     pub(crate) line: NonZero<u64>,
 }
 
+impl Receipt {
+    /// The receipt for a member's line; none for line 0, which is before the first.
+    pub(crate) fn new(author: MemberId, line: u64) -> Option<Receipt> {
+        NonZero::new(line).map(|line| Receipt { author, line })
+    }
+}
+
 /// What an event is besides its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Envelope {

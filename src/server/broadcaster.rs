@@ -15,10 +15,10 @@ use rustix::event::PollFlags;
 use super::batch::Batch;
 use super::connection::ConnectionId;
 use super::hub::membership::log_expired;
-use super::hub::{Hub, News};
+use super::hub::{Arrival, Hub, Round};
 use super::reader::{Fate, PORTION, Reader};
 use super::rendering::Renderings;
-use super::room::{Aside, Effects};
+use super::room::effects::Aside;
 use super::socket::timespec;
 use super::system::{instant, poll};
 use crate::protocol::tag::Seq;
@@ -79,10 +79,10 @@ impl Broadcaster {
         let mut held = false;
         loop {
             let idle = self.due == 0;
-            let news = self.hub.news(held, idle);
-            let (end, end_offset, nothing) = (news.end, news.end_offset, news.nothing);
-            let (more_at, allowed_lag) = (news.due, news.allowed_lag);
-            self.take(news);
+            let round = self.hub.round(held, idle);
+            let (end, end_offset, nothing) = (round.end, round.end_offset, round.nothing);
+            let (more_at, allowed_lag) = (round.due, round.allowed_lag);
+            self.take(round);
             let came_round = self.serve(end);
             if self.due > 0 && !came_round {
                 continue;
@@ -108,61 +108,58 @@ impl Broadcaster {
         self.turn = 1;
     }
 
-    fn take(&mut self, news: News) {
-        if !news.closing {
-            news.gone.iter().for_each(log_expired);
+    /// Takes what has changed since the last round.
+    fn take(&mut self, round: Round) {
+        if round.closing {
+            self.deadline.get_or_insert_with(|| instant() + LAST_MOMENT);
+        } else {
+            round.expired.iter().for_each(log_expired);
         }
-        let Effects { arrivals, departures, taggings, asides, telnet_answers } = news.effects;
-        for arrival in arrivals {
-            // One who has come back over another connection.
-            let member = arrival.recipient.member;
-            if let Some(before) = self.readers.iter().position(|r| r.recipient.member == member) {
-                self.dismiss(before);
-            }
-            let connection = arrival.connection.id();
-            let mut reader = Reader::new(arrival);
-            // One who was another member until now.
-            if let Some(before) = self.readers.iter().position(|r| r.connection.id() == connection)
-            {
-                reader.begin_with(self.dismiss(before));
-            }
-            self.readers.push(reader);
-        }
-        for (connection, from) in taggings {
-            if let Some(reader) = self.reader(connection) {
-                reader.tag_from(from);
-            }
-        }
-        for (connection, at) in departures {
-            if let Some(reader) = self.reader(connection) {
-                reader.until = at;
-            }
-        }
-        for (connection, at, aside) in asides {
-            match (self.reader(connection), aside) {
-                (Some(reader), aside) => reader.asides.push_back((at, aside)),
-                (None, Aside::Replay(_)) => self.hub.on_replayed(connection),
-                (None, Aside::Lines(lines)) => self.hub.on_answered(connection, lines.len()),
-            }
-        }
-        for (old, new) in &news.withdrawn {
-            self.readers.iter_mut().for_each(|reader| reader.miss_withdrawn(old, new));
-        }
-        for (connection, answer) in telnet_answers {
-            if let Some(reader) = self.reader(connection) {
-                reader.interject(answer);
-            }
-        }
-        for batch in &news.evicted {
-            for reader in &mut self.readers {
-                reader.skip(batch);
-            }
-        }
-        if !news.nothing {
+        round.arrivals.into_iter().for_each(|arrival| self.welcome(arrival));
+        if !round.nothing {
             self.due = self.readers.len();
         }
-        if news.closing {
-            self.deadline.get_or_insert_with(|| instant() + LAST_MOMENT);
+        for (connection, from) in round.taggings {
+            self.reader(connection).into_iter().for_each(|reader| reader.tag_from(from));
+        }
+        for (connection, until) in round.departures {
+            self.reader(connection.id()).into_iter().for_each(|reader| reader.until = until);
+        }
+        for (connection, before, aside) in round.asides {
+            self.hand_over(connection, before, aside);
+        }
+        for (old, new) in &round.withdrawn {
+            self.readers.iter_mut().for_each(|reader| reader.miss_withdrawn(old, new));
+        }
+        for (connection, answer) in round.telnet_answers {
+            self.reader(connection).into_iter().for_each(|reader| reader.interject(answer));
+        }
+        for batch in &round.evicted {
+            self.readers.iter_mut().for_each(|reader| reader.skip(batch));
+        }
+    }
+
+    /// Serves one more reader. Another one of the same member or over the same connection goes.
+    fn welcome(&mut self, arrival: Arrival) {
+        let (member, connection) = (arrival.recipient.member, arrival.connection.id());
+        // The member has resumed over another connection.
+        if let Some(before) = self.readers.iter().position(|r| r.recipient.member == member) {
+            self.dismiss(before);
+        }
+        let mut reader = Reader::new(arrival);
+        // The client was a guest until now.
+        if let Some(before) = self.readers.iter().position(|r| r.connection.id() == connection) {
+            reader.begin_with(self.dismiss(before));
+        }
+        self.readers.push(reader);
+    }
+
+    /// Hands a reader what it alone is told. A reader that is gone counts as having taken it.
+    fn hand_over(&mut self, connection: ConnectionId, before: Seq, aside: Aside) {
+        match (self.reader(connection), aside) {
+            (Some(reader), aside) => reader.asides.push_back((before, aside)),
+            (None, Aside::Replay(_)) => self.hub.on_replayed(connection),
+            (None, Aside::Lines(lines)) => self.hub.on_answered(connection, lines.len()),
         }
     }
 

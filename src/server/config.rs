@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::protocol::DEFAULT_MAX_LINE;
+
 /// The limits of a server and of its room, checked by whoever makes it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The most clients at a time.
     pub max_clients: usize,
@@ -25,4 +27,21 @@ pub struct Config {
     pub stall_timeout: Duration,
     /// How long a member whose connection is lost may take to come back, if it can.
     pub away_timeout: Duration,
+}
+
+impl Default for Config {
+    /// What `chatserver` does without options.
+    fn default() -> Config {
+        Config {
+            max_clients: 100,
+            max_per_address: 0,
+            proxies: Vec::new(),
+            max_line: DEFAULT_MAX_LINE,
+            rate_limit: 100,
+            replay: 20,
+            memory: 16 * 1024 * 1024,
+            stall_timeout: Duration::from_secs(30),
+            away_timeout: Duration::from_secs(60),
+        }
+    }
 }

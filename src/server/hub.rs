@@ -9,31 +9,37 @@
 //! anybody by hand, and none can forget to.
 //!
 //! Its parts are what a session holds: a permit to be in the server (`permit`) or to be turned away in it
-//! (`visit`), a place among the members (`membership`), and a turn at searching (`turns`).
+//! (`visit`), a place among the members (`membership`), and a turn at searching (`turns`); and who is held
+//! back (`backpressure`).
 
+use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::admission::{Admission, Origin};
 use super::arrears::Arrears;
-use super::audience::MemberId;
+use super::audience::{MemberId, Recipient};
 use super::batch::Batch;
 use super::config::Config;
 use super::connection::{CloseReason, Connection, ConnectionId};
 use super::figures::{Figures, resident};
-use super::room::resume::Place;
-use super::room::{Effects, Room};
-use super::system::{Condvar, Mutex, MutexGuard};
+use super::room::Room;
+use super::room::effects::{Aside, Attach, Effects};
+use super::room::entry::{Author, Entry, Outcome, Stamp};
+use super::room::token::TokenHash;
+use super::system::{Condvar, Mutex, MutexGuard, instant, now};
 use super::transcript;
 use super::waker::Waker;
 use crate::protocol::name::Name;
 use crate::protocol::reply::Refusal;
 use crate::protocol::tag::{Seq, Token};
+use backpressure::Backpressure;
 use permit::Permit;
 use turns::Turns;
 use visit::Visits;
 
+mod backpressure;
 pub(crate) mod membership;
 pub(crate) mod permit;
 pub(crate) mod turns;
@@ -48,9 +54,6 @@ const UNSEALED_PART: usize = 16;
 /// senders are held: it is to miss nothing. Not more than private events may take, or those that it
 /// has not had yet would be withdrawn.
 const LAG_PART: usize = transcript::PRIVATE_PART;
-
-/// How many bytes of answers a client may be due before it is read no further.
-const MOST_OWED: usize = 16 * 1024;
 
 /// How long a member may be held back by slow readers; it is told when that is over.
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(3600);
@@ -85,6 +88,14 @@ pub(crate) struct Hub {
 struct Shared {
     /// Who is here, and what is said.
     room: Room,
+    /// What has followed from the entries since the broadcaster's last round, besides events.
+    effects: Effects,
+    /// What connections are sent between two lines and before all else: answers to their clients' telnet.
+    telnet_answers: Vec<(ConnectionId, [u8; 3])>,
+    /// The connections over which members are served, until the broadcaster knows that they are no more.
+    connections: HashMap<ConnectionId, Arc<Connection>>,
+    /// When the room was opened: its entries' times count from there.
+    opened: Instant,
     /// Clients that have a permit, with or without a name.
     permits: Admission,
     /// When somebody came last and there was no permit.
@@ -98,8 +109,8 @@ struct Shared {
     /// How the broadcaster sleeps, if it does. It says so under the lock and only after finding nothing to
     /// do, and whoever brings something looks under the same lock; so no waking is lost.
     asleep: Option<Sleep>,
-    /// Readers who keep pace are far behind: sessions are to wait before they append.
-    is_held: bool,
+    /// Who is to wait before appending more.
+    backpressure: Backpressure,
     /// How many threads wait, for `taken` or for their turns.
     waiting: usize,
 }
@@ -119,13 +130,21 @@ struct Guard<'a> {
     shared: Option<MutexGuard<'a, Shared>>,
 }
 
-/// What the broadcaster takes out of the room, once a round.
+/// What the broadcaster is handed once a round: all that has changed since the last one.
 #[derive(Debug, Default)]
-pub(crate) struct News {
-    /// What readers have to be told besides the events.
-    pub(crate) effects: Effects,
-    /// Members who were disconnected for too long.
-    pub(crate) gone: Vec<Name>,
+pub(crate) struct Round {
+    /// Readers that are served from now on.
+    pub(crate) arrivals: Vec<Arrival>,
+    /// Connections that are served no more, each with the number after the last event that it gets.
+    pub(crate) departures: Vec<(Arc<Connection>, Seq)>,
+    /// Connections that get the tagged form, each from that event on.
+    pub(crate) taggings: Vec<(ConnectionId, Seq)>,
+    /// What a connection is told, before the event with that number.
+    pub(crate) asides: Vec<(ConnectionId, Seq, Aside)>,
+    /// What a connection is sent between two lines and before all else.
+    pub(crate) telnet_answers: Vec<(ConnectionId, [u8; 3])>,
+    /// Members that were disconnected for too long.
+    pub(crate) expired: Vec<Name>,
     /// Batches whose private events are withdrawn, as they were and as they are now.
     pub(crate) withdrawn: Vec<(Arc<Batch>, Arc<Batch>)>,
     /// What the room no longer remembers.
@@ -144,18 +163,132 @@ pub(crate) struct News {
     pub(crate) nothing: bool,
 }
 
+/// A reader that the broadcaster serves from now on.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// Which member it is, and how it gets its lines.
+    pub(crate) recipient: Recipient,
+    /// Over which it is served.
+    pub(crate) connection: Arc<Connection>,
+    /// What it is sent before all else, line by line.
+    pub(crate) greeting: String,
+    /// The first event that it may get.
+    pub(crate) from: Seq,
+    /// How many bytes of lines are before that.
+    pub(crate) offset: u64,
+}
+
+/// What a client shows to go on as a member.
+#[derive(Debug, Clone, Copy)]
+struct Resume {
+    /// The hash of the member's token.
+    token: TokenHash,
+    /// The last event that the client has.
+    seen: Seq,
+    /// The guest that the client was until now.
+    instead_of: Option<Author>,
+}
+
+/// As which member a client goes on.
+#[derive(Debug)]
+struct Resumed {
+    /// The member.
+    id: MemberId,
+    /// The name that it has.
+    name: Name,
+    /// How many of its lines were taken, over all of its connections.
+    taken: u64,
+}
+
+impl Shared {
+    /// Applies an entry to the room, now.
+    fn apply(&mut self, entry: Entry<'_>) -> Outcome {
+        let stamp = Stamp { at: now(), elapsed: instant() - self.opened };
+        let before = self.effects.asides.len();
+        let outcome = self.room.apply(stamp, entry, &mut self.effects);
+        for (connection, _, aside) in &self.effects.asides[before..] {
+            self.backpressure.on_aside(*connection, aside);
+        }
+        outcome
+    }
+
+    /// Serves a member that has no connection over this one.
+    fn readmit(
+        &mut self,
+        connection: &Arc<Connection>,
+        Resume { token, seen, instead_of }: Resume,
+    ) -> Result<Resumed, Refusal<'static>> {
+        let id = connection.id();
+        self.connections.insert(id, Arc::clone(connection));
+        match self.apply(Entry::Resume { connection: id, token, seen, instead_of }) {
+            Outcome::Resumed { member, name, taken } => Ok(Resumed { id: member, name, taken }),
+            Outcome::Refused(refusal) => Err(refusal),
+            _ => Err(Refusal::UnknownToken),
+        }
+    }
+
+    /// Sends a reader something before what comes next, unless the last word has been said.
+    fn aside(&mut self, reader: ConnectionId, aside: Aside) {
+        if !self.room.is_closed() {
+            self.backpressure.on_aside(reader, &aside);
+            self.effects.asides.push((reader, self.room.transcript().end(), aside));
+        }
+    }
+
+    /// Whether there is something that the broadcaster has not taken.
+    fn has_news(&self) -> bool {
+        self.room.transcript().unsealed() > 0
+            || !self.effects.is_empty()
+            || !self.telnet_answers.is_empty()
+    }
+
+    /// When the room changes by itself.
+    fn due(&self) -> Option<Instant> {
+        self.room.due().map(|due| self.opened + due)
+    }
+
+    /// Does what has become due, and says which members have left by that.
+    fn expire(&mut self) -> Vec<Name> {
+        if self.due().is_none_or(|due| due > instant()) {
+            return Vec::new();
+        }
+        match self.apply(Entry::Expire) {
+            Outcome::Expired(expired) => expired,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes the effects, with the connections that they name.
+    fn take_effects(&mut self, round: &mut Round) {
+        let Effects { attached, detached, tagged, asides } = std::mem::take(&mut self.effects);
+        let arrival = |Attach { recipient, connection, greeting, from, offset }| {
+            let connection = Arc::clone(self.connections.get(&connection)?);
+            Some(Arrival { recipient, connection, greeting, from, offset })
+        };
+        round.arrivals = attached.into_iter().filter_map(arrival).collect();
+        let departed = |(connection, until)| Some((self.connections.remove(&connection)?, until));
+        round.departures = detached.into_iter().filter_map(departed).collect();
+        (round.taggings, round.asides) = (tagged, asides);
+        round.telnet_answers = std::mem::take(&mut self.telnet_answers);
+    }
+}
+
 impl Hub {
     pub(crate) fn new(waker: Waker, config: &Config) -> Hub {
         let max_unsealed = MAX_UNSEALED.min(config.memory / UNSEALED_PART);
         let shared = Shared {
             room: Room::new(config),
+            effects: Effects::default(),
+            telnet_answers: Vec::new(),
+            connections: HashMap::new(),
+            opened: instant(),
             permits: Admission::new(config.max_clients, config.max_per_address),
             lacked_permit: None,
             visits: Visits::new(),
             arrears: Arrears::default(),
             turns: Turns::default(),
             asleep: None,
-            is_held: false,
+            backpressure: Backpressure::default(),
             waiting: 0,
         };
         Hub {
@@ -179,7 +312,7 @@ impl Hub {
     /// Tells everyone that the server shuts down. Nothing is said after that.
     pub(crate) fn close(&self) {
         self.with(|shared| {
-            shared.room.close();
+            shared.apply(Entry::Close);
             shared.turns.notify();
             self.notify(shared);
         });
@@ -209,49 +342,37 @@ impl Hub {
         self.with(|shared| shared.arrears.add(origin, used, now));
     }
 
-    /// Takes what is new, for the broadcaster. If there is nothing and it is idle, the next one to
-    /// bring something wakes it. While `held`, the sessions bring nothing.
-    pub(crate) fn news(&self, held: bool, idle: bool) -> News {
+    /// Hands the broadcaster what is new. If there is nothing and it is idle, the next one to bring
+    /// something wakes it. While `held`, sessions that flood the room bring nothing.
+    pub(crate) fn round(&self, held: bool, idle: bool) -> Round {
         let mut guard = self.lock();
         let shared = &mut *guard;
         let were_full = self.are_full(shared);
-        shared.is_held = held;
-        let gone = shared.room.expire();
-        let nothing = !shared.room.has_news();
-        let due = shared.room.due();
-        shared.asleep = (nothing && idle).then_some(Sleep { until: due });
-        let news = self.take_news(&mut shared.room, gone, nothing, due);
-        // Only those who may go on: hundreds may wait while this is done thousands of times a second.
+        shared.backpressure.is_held = held;
+        let mut round = Round { expired: shared.expire(), ..Round::default() };
+        round.nothing = !shared.has_news();
+        round.due = shared.due();
+        shared.asleep = (round.nothing && idle).then_some(Sleep { until: round.due });
+        shared.take_effects(&mut round);
+        self.seal(&mut shared.room, &mut round);
+        // Only sessions that may go on are woken: hundreds may wait while this is done thousands of times
+        // a second.
         let are_full = self.are_full(shared);
         if were_full.iter().zip(are_full).any(|(&were, are)| were && !are) {
             self.notify(shared);
         }
-        news
+        round
     }
 
-    fn take_news(
-        &self,
-        room: &mut Room,
-        gone: Vec<Name>,
-        nothing: bool,
-        due: Option<Instant>,
-    ) -> News {
-        let (effects, closing) = (room.take_effects(), room.is_closed());
+    /// Makes all that was appended readable, within the memory.
+    fn seal(&self, room: &mut Room, round: &mut Round) {
+        round.closing = room.is_closed();
         let transcript = room.transcript_mut();
         transcript.seal();
-        let (end, end_offset) = transcript.sealed_end();
-        News {
-            effects,
-            gone,
-            withdrawn: std::iter::from_fn(|| transcript.withdraw()).collect(),
-            evicted: std::iter::from_fn(|| transcript.evict()).collect(),
-            end,
-            end_offset,
-            allowed_lag: transcript.lines_in(self.allowed_lag),
-            closing,
-            due,
-            nothing,
-        }
+        (round.end, round.end_offset) = transcript.sealed_end();
+        round.withdrawn = std::iter::from_fn(|| transcript.withdraw()).collect();
+        round.evicted = std::iter::from_fn(|| transcript.evict()).collect();
+        round.allowed_lag = transcript.lines_in(self.allowed_lag);
     }
 
     /// What was appended from `from` on, about `most` bytes of it.
@@ -268,11 +389,10 @@ impl Hub {
         })
     }
 
-    /// Called by the broadcaster when a reader has taken what it was to be shown again, or never
-    /// will.
+    /// Called by the broadcaster when a reader has taken what it was to be shown again, or never will.
     pub(crate) fn on_replayed(&self, reader: ConnectionId) {
         self.with(|shared| {
-            if shared.room.on_replayed(reader) {
+            if shared.backpressure.on_replayed(reader) {
                 self.notify(shared);
             }
         });
@@ -282,8 +402,8 @@ impl Hub {
     /// the connection was hung up on.
     pub(crate) fn on_dismissed(&self, reader: ConnectionId) {
         self.with(|shared| {
-            shared.room.on_replayed(reader);
-            shared.room.on_answered(reader, usize::MAX);
+            shared.backpressure.on_replayed(reader);
+            shared.backpressure.on_answered(reader, usize::MAX);
             shared.turns.notify();
             self.notify(shared);
         });
@@ -292,8 +412,7 @@ impl Hub {
     /// Called by the broadcaster when a reader has taken so many bytes of its answers.
     pub(crate) fn on_answered(&self, reader: ConnectionId, bytes: usize) {
         self.with(|shared| {
-            let was_owed = shared.room.owed(reader) > MOST_OWED;
-            if shared.room.on_answered(reader, bytes) && was_owed {
+            if shared.backpressure.on_answered(reader, bytes) {
                 self.notify(shared);
             }
         });
@@ -307,14 +426,15 @@ impl Hub {
             let room = &shared.room;
             let (remembered, memory) = room.transcript().memory();
             let (members, disconnected) = room.count();
+            let held = shared.backpressure.held(instant());
             Figures {
                 members,
                 disconnected,
-                said: room.said_of_late(),
+                said: room.said_of_late(now()),
                 remembered,
                 memory,
                 resident,
-                held_back: room.held_back(),
+                held_back: held.into_iter().filter_map(|id| room.name_of(id).cloned()).collect(),
             }
         })
     }
@@ -322,6 +442,7 @@ impl Hub {
     /// Whether somebody with this token may resume where there is no permit: its other connection has
     /// one.
     pub(crate) fn may_take_over(&self, token: Token) -> bool {
+        let token = TokenHash::of(token);
         self.with(|shared| shared.room.is_connected(token))
     }
 
@@ -356,19 +477,19 @@ impl Hub {
         let mut is_held = false;
         let reader = connection.id();
         let owes =
-            |shared: &Shared| shared.room.owed(reader) > MOST_OWED && !shared.room.is_closed();
+            |shared: &Shared| shared.backpressure.is_behind(reader) && !shared.room.is_closed();
         while self.is_full(&guard, weight) || owes(&guard) {
             if connection.close_reason().is_some() {
                 return None;
             }
             let is_flood = weight == Weight::Flood && !owes(&guard);
             if is_flood && !std::mem::replace(&mut is_held, true) {
-                guard.room.mark_held(member, AS_LONG_AS_IT_TAKES);
+                guard.backpressure.mark_held(member, AS_LONG_AS_IT_TAKES, instant());
             }
             guard.wait(&self.taken);
         }
         if is_held {
-            guard.room.mark_held(member, Duration::ZERO);
+            guard.backpressure.mark_held(member, Duration::ZERO, instant());
         }
         Some(change(&mut guard))
     }
@@ -387,38 +508,44 @@ impl Hub {
         change(&mut guard)
     }
 
-    /// Runs `change` under the lock with the place where the member goes on that was given the token.
-    /// Nothing speaks for it any more. A permit that is missing is taken over from its old connection;
-    /// without any, it does not go on.
-    fn with_place<R>(
+    /// Lets a client go on as the member with the token in `resume`. Nothing speaks for that member any
+    /// more before its old connection is closed. A permit that is missing is taken over from that one;
+    /// without any, the client does not go on.
+    fn resume(
         &self,
-        token: Token,
-        seen: Seq,
+        connection: &Arc<Connection>,
+        resume: Resume,
         mut permit: Option<&mut Permit>,
-        change: impl FnOnce(&mut Shared, Place) -> R,
-    ) -> Result<R, Refusal<'static>> {
+    ) -> Result<Resumed, Refusal<'static>> {
+        let Resume { token, seen, .. } = resume;
         // The member, and where it was, once its old connection is closed and it has no other.
         let mut detached = None;
         loop {
             let mut guard = self.lock();
-            let place = match guard.room.place_to_resume(token, seen) {
-                Ok(place) => place,
-                Err(refusal) => {
-                    // Meanwhile too much was forgotten.
-                    if let Some((member, from)) = detached {
-                        guard.room.mark_disconnected(member, from);
-                    }
-                    return Err(refusal);
+            if let Err(refusal) = guard.room.may_resume(token, seen) {
+                // Meanwhile too much was forgotten.
+                if let Some((member, from)) = detached {
+                    guard.apply(Entry::Unclaimed { member, from });
                 }
+                return Err(refusal);
+            }
+            let before = match guard.apply(Entry::Detach(token)) {
+                Outcome::Detached { member, connection } => {
+                    guard.connections.get(&connection).cloned().map(|before| (member, before))
+                }
+                _ => None,
             };
-            let Some(before) = guard.room.detach(place.recipient.member) else {
+            let Some((member, before)) = before else {
                 let why = permit.as_ref().and_then(|permit| permit.why_missing());
-                return why.map_or_else(|| Ok(change(&mut guard, place)), |why| Err(why.clone()));
+                if let Some(why) = why {
+                    return Err(why.clone());
+                }
+                return guard.readmit(connection, resume);
             };
             if let Some(permit) = &mut permit {
                 permit.take_over(&mut guard);
             }
-            detached = Some((place.recipient.member, Origin::of(before.peer().ip())));
+            detached = Some((member, Origin::of(before.peer().ip())));
             // Before anything is sent over the new one, and not with the lock held.
             drop(guard);
             before.hang_up(CloseReason::TakenOver);
@@ -441,7 +568,7 @@ impl Hub {
 
     /// Whether sessions that bring so much are to append no more for now.
     fn is_full(&self, shared: &Shared, weight: Weight) -> bool {
-        let is_held = shared.is_held && weight == Weight::Flood;
+        let is_held = shared.backpressure.is_held && weight == Weight::Flood;
         let is_full = shared.room.transcript().unsealed() > self.max_unsealed;
         !shared.room.is_closed() && (is_held || is_full)
     }
@@ -494,7 +621,7 @@ impl Drop for Guard<'_> {
         let Some(mut shared) = self.shared.take() else { return };
         let wakes = shared.asleep.is_some_and(|sleep| {
             let is_sooner = |due| sleep.until.is_none_or(|until| due < until);
-            shared.room.has_news() || shared.room.due().is_some_and(is_sooner)
+            shared.has_news() || shared.due().is_some_and(is_sooner)
         });
         if wakes {
             shared.asleep = None;

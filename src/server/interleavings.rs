@@ -66,17 +66,7 @@ struct House {
 
 impl House {
     fn open(memory: usize) -> House {
-        let config = Config {
-            max_clients: 10,
-            max_per_address: 0,
-            proxies: Vec::new(),
-            max_line: 4096,
-            rate_limit: 0,
-            replay: 20,
-            memory,
-            stall_timeout: Duration::from_secs(30),
-            away_timeout: Duration::from_secs(60),
-        };
+        let config = Config { max_clients: 10, rate_limit: 0, memory, ..Config::default() };
         let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).expect("there are ports");
         let port = listener.local_addr().expect("it is bound").port();
         let shutdown = Shutdown::new().expect("there are pipes");
@@ -339,6 +329,52 @@ fn what_is_asked_for_again_and_again_comes_and_holds_nobody() {
         let error = shown.iter().filter(|line| line.starts_with("!! unknown command"));
         assert_eq!(error.count(), 1, "{shown:?}");
         drop(bob);
+        house.shut_down();
+    });
+}
+
+#[test]
+fn an_answer_wakes_the_broadcaster_though_no_event_comes_with_it() {
+    explore(RUNS, || {
+        let house = House::open(1 << 20);
+        let ask = |name: &'static str| {
+            let (mut client, _) = house.join_tagged(name);
+            thread::spawn(move || {
+                for _ in 0..3 {
+                    client.send("/nosuch\n");
+                    // Nothing else happens in the room: a waking that is lost leaves this one waiting.
+                    client.until(|body| body.starts_with("!! unknown command"));
+                }
+                client.send("/quit\n");
+                client.rest()
+            })
+        };
+        for asker in ["alice", "bob"].map(ask) {
+            let rest = asker.join().expect("no panic");
+            let answers = rest.iter().filter(|line| split(line).1.starts_with("!! "));
+            assert_eq!(answers.count(), 0, "answered twice: {rest:?}");
+        }
+        house.shut_down();
+    });
+}
+
+#[test]
+fn lines_that_make_no_event_are_taken_once_before_and_after_a_resume() {
+    explore(RUNS, || {
+        let house = House::open(1 << 20);
+        let (mut client, token) = house.join_tagged("alice");
+        // /nick was the first.
+        client.send("/nosuch\n/who\n/nosuch\n");
+        let answer = |body: &str| body.starts_with("!! ");
+        client.until(answer);
+        client.until(answer);
+        drop(client);
+        let mut client = house.connect();
+        client.send(&format!("/tags\n/resume {token} 0\n"));
+        client.expect(BANNER);
+        let taken = client.until(|body| body.starts_with("= resumed "));
+        assert_eq!(taken, "= resumed 4");
+        drop(client);
         house.shut_down();
     });
 }

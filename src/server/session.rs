@@ -318,9 +318,6 @@ impl Session {
 
     fn count(&mut self, line: &str) {
         self.counted += u64::from(request::is_counted(line));
-        if let Phase::Joined(member) = &mut self.phase {
-            member.set_line(self.counted);
-        }
     }
 
     /// A client that was late stays who it is.
@@ -331,15 +328,15 @@ impl Session {
         self.append();
         if let Phase::Joined(member) = &mut self.phase {
             self.format = Format::Tagged;
-            member.tag();
+            member.tag(self.counted);
         }
     }
 
     fn append(&mut self) {
         if let Phase::Joined(member) = &mut self.phase
-            && (!self.gathered.is_empty() || member.has_uncounted())
+            && (!self.gathered.is_empty() || member.has_uncounted(self.counted))
         {
-            member.append(&mut self.gathered);
+            member.append(&mut self.gathered, self.counted);
         }
         self.gathered.clear();
     }
@@ -348,7 +345,7 @@ impl Session {
         self.account.settle();
         debug_assert!(self.gathered.is_empty() || self.hub.is_closing());
         match self.phase {
-            Phase::Joined(member) => member.lose(how),
+            Phase::Joined(member) => member.lose(how, self.counted),
             // Before the connection, so that whoever sees that closed finds the place free.
             Phase::Permitted(permit) => drop(permit),
             Phase::Gone => {}

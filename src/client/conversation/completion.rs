@@ -109,7 +109,7 @@ fn commands(beginning: &str) -> Vec<String> {
 
 fn names(names: Vec<&str>, beginning: &str, after: &str) -> Vec<String> {
     let beginning = Likeness::of(beginning);
-    let fits = |name: &&str| Likeness::of(name).sort_key().starts_with(beginning.sort_key());
+    let fits = |name: &&str| Likeness::of(name).folded().starts_with(beginning.folded());
     names.into_iter().filter(fits).map(|name| format!("{name}{after}")).collect()
 }
 

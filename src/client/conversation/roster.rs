@@ -80,7 +80,7 @@ impl Roster {
             Some(name.as_str()) != self.me() && (who == Who::Others || member.spoke > 0)
         };
         let mut members: Vec<_> = self.members.iter().filter(wanted).collect();
-        members.sort_by_key(|(_, member)| (Reverse(member.spoke), member.likeness.sort_key()));
+        members.sort_by_key(|(_, member)| (Reverse(member.spoke), member.likeness.folded()));
         members.into_iter().map(|(name, _)| name.as_str()).collect()
     }
 

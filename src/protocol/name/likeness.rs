@@ -75,10 +75,17 @@ impl Likeness {
         })
     }
 
-    /// The key by which a list of names is sorted.
+    /// The name without case: names that are the same word have it in common, and lists are sorted by it.
     #[must_use]
-    pub fn sort_key(&self) -> &str {
+    pub fn folded(&self) -> &str {
         &self.folded
+    }
+
+    /// What the name looks like, as it is written and without case. Names that are alike and not the same
+    /// word have one of these in common.
+    #[must_use]
+    pub fn looks(&self) -> &[String; 2] {
+        &self.looks
     }
 }
 
@@ -119,6 +126,18 @@ impl Wanted {
     pub fn of(text: &str) -> Option<Wanted> {
         let normalized = || text.nfc().collect::<String>();
         (text.len() <= MAX_BYTES).then(|| Wanted(fold(&normalized())))
+    }
+
+    /// What nobody is called.
+    #[must_use]
+    pub fn nobody() -> Wanted {
+        Wanted(String::new())
+    }
+
+    /// The name without case, as [`Likeness::folded`] has it.
+    #[must_use]
+    pub fn folded(&self) -> &str {
+        &self.0
     }
 }
 

@@ -3,12 +3,11 @@
 //!
 //! Membership is a guard: dropped, the member has left, or is disconnected.
 
-use std::num::NonZero;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::permit::Permit;
-use super::{Hub, Shared, Weight};
+use super::{Hub, Resume, Resumed, Shared, Weight};
 use crate::protocol::name::{Name, Wanted};
 use crate::protocol::reply::{self, LeaveReason, Listed, Notice, Refusal};
 use crate::protocol::tag::{Format, Seq, Token};
@@ -18,8 +17,10 @@ use crate::server::chunk::Chunk;
 use crate::server::connection::Connection;
 use crate::server::kinds::{CAME_OR_WENT, RENAMED};
 use crate::server::replay::Replay;
-use crate::server::room::{Author, Newcomer};
-use crate::server::system::instant;
+use crate::server::room::effects::Aside;
+use crate::server::room::entry::{Author, Entry, Outcome};
+use crate::server::room::token::{Issued, TokenHash};
+use crate::server::system::{instant, random_bits};
 
 /// What a member may bring in a second without ever being held, in bytes.
 const MOST_TALK: usize = 16 * 1024;
@@ -41,10 +42,8 @@ pub(crate) struct Membership {
     connection: Arc<Connection>,
     /// How the member gets its lines.
     format: Format,
-    /// The number of the current line.
-    line: u64,
-    /// How many of its lines the room knows to be taken.
-    known_line: u64,
+    /// How many of its lines the room was told to be taken.
+    told: u64,
     /// It has not left, and is not disconnected.
     is_present: bool,
     /// Something of what it has brought was not said any more, so no line from there on was taken.
@@ -56,20 +55,21 @@ pub(crate) struct Membership {
 }
 
 impl Membership {
+    /// Being the member of that number and name, of whose lines so many are taken.
     pub(super) fn new(
         permit: Permit,
-        id: MemberId,
-        name: Name,
-        newcomer: Newcomer<'_>,
+        connection: &Arc<Connection>,
+        format: Format,
+        member: Resumed,
     ) -> Membership {
+        let Resumed { id, name, taken } = member;
         Membership {
             permit,
             id,
             name,
-            connection: Arc::clone(newcomer.connection),
-            format: newcomer.format,
-            line: newcomer.taken,
-            known_line: newcomer.taken,
+            connection: Arc::clone(connection),
+            format,
+            told: taken,
             is_present: true,
             is_silenced: false,
             counted_since: instant(),
@@ -85,24 +85,19 @@ impl Membership {
         &self.name
     }
 
-    /// The line with this number is the current one.
-    pub(crate) fn set_line(&mut self, line: u64) {
-        self.line = line;
+    /// The envelope of what this member says or does with its line of that number.
+    pub(crate) fn said(&self, line: u64) -> Envelope {
+        let receipt = match self.format {
+            Format::Plain => None,
+            Format::Tagged => Receipt::new(self.id, line),
+        };
+        Envelope { receipt, ..Envelope::new(Audience::AllBut(self.id), Kind::Said) }
     }
 
-    /// Of what this member says or does with the current line.
-    pub(crate) fn said(&self) -> Envelope {
-        Envelope { receipt: self.receipt(), ..Envelope::new(Audience::AllBut(self.id), Kind::Said) }
-    }
-
-    fn receipt(&self) -> Option<Receipt> {
-        let line = NonZero::new(self.line).filter(|_| self.format == Format::Tagged)?;
-        Some(Receipt { author: self.id, line })
-    }
-
-    fn author(&self) -> Author<'_> {
-        let connection = self.connection.id();
-        Author { id: self.id, name: &self.name, connection, format: self.format, said: self.said() }
+    /// That this member brings something, once so many of its lines are read.
+    fn author(&self, lines: u64) -> Author {
+        let taken = (!self.is_silenced).then_some(lines);
+        Author { member: self.id, connection: self.connection.id(), taken }
     }
 
     /// The lock around the room that the member is in.
@@ -120,35 +115,33 @@ impl Membership {
         self.format
     }
 
-    /// Whether this connection still speaks for the member. If it does, the room is told which lines
-    /// were taken; if not, the new connection has been told what was until then, and nothing more
-    /// of this one may be said.
-    fn speaks(&mut self, shared: &mut Shared) -> bool {
-        if self.format == Format::Plain {
-            return true;
-        }
-        let taken = (!self.is_silenced).then_some(self.line);
-        let speaks = shared.room.speaks(self.id, self.connection.id(), taken);
-        if let Some(taken) = taken.filter(|_| speaks) {
-            self.known_line = taken;
-        }
-        speaks
-    }
-
-    /// Says so many bytes under the lock, once they may be said; `None` if they may not. What is held back
-    /// until the connection is hung up on is not said, nor is anything after it.
-    fn speak<R>(
+    /// Applies an entry of so many bytes once it may be, with which so many of the member's lines are taken.
+    /// An entry that is held back until the connection is hung up on is not applied, nor is anything after
+    /// it, and no line from there on is taken.
+    fn submit<'a>(
         &mut self,
         bytes: usize,
-        say: impl FnOnce(&mut Membership, &mut Shared) -> R,
-    ) -> Option<R> {
-        let (hub, connection) = (Arc::clone(self.hub()), Arc::clone(&self.connection));
-        let weight = self.weigh(bytes);
-        let said = hub.with_room(weight, self.id, &connection, |shared| {
-            (!self.is_silenced && self.speaks(shared)).then(|| say(self, shared))
-        });
-        self.is_silenced |= said.is_none();
-        said.flatten()
+        lines: u64,
+        entry: impl FnOnce(Author) -> Entry<'a>,
+    ) -> Outcome {
+        let hub = Arc::clone(self.hub());
+        let (weight, by) = (self.weigh(bytes), self.author(lines));
+        if self.is_silenced {
+            return Outcome::Ignored;
+        }
+        let outcome =
+            hub.with_room(weight, self.id, &self.connection, |shared| shared.apply(entry(by)));
+        match outcome {
+            Some(outcome @ Outcome::Done) => {
+                self.told = lines;
+                outcome
+            }
+            Some(outcome) => outcome,
+            None => {
+                self.is_silenced = true;
+                Outcome::Ignored
+            }
+        }
     }
 
     fn weigh(&mut self, bytes: usize) -> Weight {
@@ -160,47 +153,43 @@ impl Membership {
         if self.brought <= MOST_TALK { Weight::Talk } else { Weight::Flood }
     }
 
-    /// Whether the room has to be told of lines that were taken and became no events.
-    pub(crate) fn has_uncounted(&self) -> bool {
-        self.format == Format::Tagged && self.line > self.known_line
+    /// Whether the room has to be told of lines that were read and became no events.
+    pub(crate) fn has_uncounted(&self, lines: u64) -> bool {
+        self.format == Format::Tagged && lines > self.told
     }
 
-    /// Appends what was gathered, and waits before that while the room is behind, or while this client
-    /// has not taken the answers that it is due: one that asks for more than it reads is read no further.
-    pub(crate) fn append(&mut self, chunk: &mut Chunk) {
-        self.speak(chunk.bytes(), |member, shared| {
-            shared.room.append(member.connection.id(), chunk);
-        });
+    /// Appends what was gathered of the member's lines up to that one. It waits before that while the room
+    /// is behind, or while this client has not taken the answers that it is due: a client that asks for more
+    /// than it reads is read no further.
+    pub(crate) fn append(&mut self, chunk: &mut Chunk, lines: u64) {
+        self.submit(chunk.bytes(), lines, |by| Entry::Speak { by, chunk });
     }
 
-    /// Takes another name, and tells everyone.
-    pub(crate) fn rename<'a>(&mut self, new: &'a Name) -> Result<(), Refusal<'a>> {
-        let bytes = RENAMING + 2 * (self.name.as_str().len() + new.as_str().len());
-        let likeness = new.likeness();
-        let renamed =
-            self.speak(bytes, |member, shared| shared.room.rename(member.author(), new, likeness));
-        if renamed.transpose()? != Some(true) {
-            return Ok(());
+    /// Takes another name with the member's line of that number, and tells everyone; or answers why not.
+    pub(crate) fn rename(&mut self, name: &Name, line: u64) {
+        let bytes = RENAMING + 2 * (self.name.as_str().len() + name.as_str().len());
+        let likeness = name.likeness();
+        let renamed = self.submit(bytes, line, |by| Entry::Rename { by, name, likeness });
+        if !matches!(renamed, Outcome::Done) {
+            return;
         }
-        let old = std::mem::replace(&mut self.name, new.clone());
-        if old != *new {
-            log::info!(target: RENAMED, "{old} is now {new}");
+        let old = std::mem::replace(&mut self.name, name.clone());
+        if old != *name {
+            log::info!(target: RENAMED, "{old} is now {name}");
         }
-        Ok(())
     }
 
-    /// Says `text` to the member called `to` alone.
-    pub(crate) fn whisper<'a>(&mut self, to: &'a str, text: &str) -> Result<(), Refusal<'a>> {
-        let Some(wanted) = Wanted::of(to) else { return Err(Refusal::NobodyHere(to)) };
-        let whispered = self.speak(2 * text.len(), |member, shared| {
-            shared.room.whisper(member.author(), to, &wanted, text)
-        });
-        whispered.unwrap_or(Ok(()))
+    /// Says `text` to the member called `to` alone, with the member's line of that number; or answers why
+    /// not.
+    pub(crate) fn whisper(&mut self, to: &str, text: &str, line: u64) {
+        let wanted = Wanted::of(to).unwrap_or_else(Wanted::nobody);
+        let wanted = &wanted;
+        self.submit(2 * text.len(), line, |by| Entry::Whisper { by, to, wanted, text });
     }
 
     /// Marks this member as held back, for so long.
     pub(crate) fn mark_held(&self, wait: Duration) {
-        self.hub().with(|shared| shared.room.mark_held(self.id, wait));
+        self.hub().with(|shared| shared.backpressure.mark_held(self.id, wait, instant()));
     }
 
     /// The answer to `/who`.
@@ -211,104 +200,103 @@ impl Membership {
         reply::who(&members.into_iter().map(|(_, listed)| listed).collect::<Vec<_>>())
     }
 
-    /// Has something shown again, once what was asked for before has been taken: a client that asks
+    /// Has something shown again, once the client has taken what it asked for before: a client that asks
     /// for more than it reads is read no further.
     pub(crate) fn replay(&self, replay: Replay) {
         let reader = self.connection.id();
         let may_go_on =
-            |shared: &Shared| !shared.room.is_replaying(reader) || shared.room.is_closed();
+            |shared: &Shared| !shared.backpressure.is_replaying(reader) || shared.room.is_closed();
         let hub = self.hub();
-        hub.with_once(&hub.taken, may_go_on, |shared| shared.room.replay(reader, replay));
+        hub.with_once(&hub.taken, may_go_on, |shared| shared.aside(reader, Aside::Replay(replay)));
     }
 
-    /// Has its client's telnet answered, between two lines and as soon as can be: it may wait for that,
-    /// and show nothing.
+    /// Has its client's telnet answered, between two lines and as soon as can be: the client may wait for
+    /// that, and show nothing.
     pub(crate) fn answer_telnet(&self, answer: [u8; 3]) {
         let reader = self.connection.id();
-        self.hub().with(|shared| shared.room.answer_telnet(reader, answer));
+        self.hub().with(|shared| {
+            if !shared.room.is_closed() {
+                shared.telnet_answers.push((reader, answer));
+            }
+        });
     }
 
     /// Gets the tagged form from now on, and may resume.
-    pub(crate) fn tag(&mut self) {
-        self.hub().with(|shared| {
-            shared.room.tag(self.id, &self.name, &self.connection, self.line);
-        });
-        (self.format, self.known_line) = (Format::Tagged, self.line);
+    pub(crate) fn tag(&mut self, lines: u64) {
+        let (by, token) = (self.author(lines), random_bits().map(Issued::new));
+        self.hub().with(|shared| shared.apply(Entry::Tag { by, token }));
+        (self.format, self.told) = (Format::Tagged, lines);
     }
 
-    /// Takes up where another member stopped, as [`Permit::resume`] does, and leaves as the one that it
-    /// was until now, in the plain form. What that was due, it gets as the other, or not at all.
+    /// Goes on as another member, as [`Permit::resume`] does, and leaves as the guest that it was until
+    /// now. What that one was due, the client gets as the other, or not at all. The value is how many of the
+    /// other's lines were taken.
     pub(crate) fn resume(&mut self, token: Token, seen: Seq) -> Result<u64, Refusal<'static>> {
-        let (id, name, taken) = self.hub().with_place(token, seen, None, |shared, place| {
-            shared.room.part(self.id, &self.name, LeaveReason::Quit(""));
-            let (name, taken) = shared.room.readmit(place, &self.connection);
-            (place.recipient.member, name, taken)
-        })?;
+        let instead_of = Some(self.author(self.told));
+        let resume = Resume { token: TokenHash::of(token), seen, instead_of };
+        let Resumed { id, name, taken } = self.hub().resume(&self.connection, resume, None)?;
         let (was, peer) = (std::mem::replace(&mut self.name, name), self.connection.peer());
         log::info!(target: CAME_OR_WENT, "{was} is {}, who is back, from {peer}", self.name);
-        (self.id, self.format) = (id, Format::Tagged);
-        (self.line, self.known_line) = (taken, taken);
+        (self.id, self.format, self.told) = (id, Format::Tagged, taken);
         Ok(taken)
     }
 
-    /// Leaves. What was appended until then is still delivered.
-    pub(crate) fn leave(mut self, how: LeaveReason<'_>) {
-        self.depart(how);
+    /// Leaves, once so many of its lines are read. What was appended until then is still delivered.
+    pub(crate) fn leave(mut self, how: LeaveReason<'_>, lines: u64) {
+        self.depart(how, lines);
     }
 
-    /// The connection has ended without a farewell. Who can resume stays for a while, and nobody
-    /// is told.
-    pub(crate) fn lose(mut self, how: LeaveReason<'_>) {
-        self.on_lost(how);
+    /// The connection has ended without a farewell, when so many lines were read. A member that may resume
+    /// stays for a while, and nobody is told.
+    pub(crate) fn lose(mut self, how: LeaveReason<'_>, lines: u64) {
+        self.on_lost(how, lines);
     }
 
-    fn on_lost(&mut self, how: LeaveReason<'_>) {
+    fn on_lost(&mut self, how: LeaveReason<'_>, lines: u64) {
         match self.format {
-            Format::Plain => self.depart(how),
-            Format::Tagged => self.disconnect(),
+            Format::Plain => self.depart(how, lines),
+            Format::Tagged => self.disconnect(lines),
         }
     }
 
-    fn disconnect(&mut self) {
-        let Some((gone, closing)) = self.end(|member, shared| {
-            // Not the last handle to it: the socket is not closed under the lock.
-            shared.room.detach(member.id);
-            let origin = Origin::of(member.connection.peer().ip());
-            shared.room.mark_disconnected(member.id, origin);
-            let gone = shared.room.part_with_disconnected();
-            member.permit.give_back(shared);
-            (gone, shared.room.is_closed())
-        }) else {
-            return;
-        };
-        if !closing {
+    fn disconnect(&mut self, lines: u64) {
+        let from = Origin::of(self.connection.peer().ip());
+        if let Some(expired) = self.end(lines, |by| Entry::Lost { by, from }) {
             let (name, peer) = (&self.name, self.connection.peer());
             log::info!(target: CAME_OR_WENT, "{name} is away: the connection of {peer} is lost");
-            gone.iter().for_each(log_expired);
+            expired.iter().for_each(log_expired);
         }
     }
 
-    fn depart(&mut self, how: LeaveReason<'_>) {
-        let closing = self.end(|member, shared| {
-            let connection = member.connection.id();
-            member.permit.give_back(shared);
-            shared.room.leave(member.id, connection, &member.name, how);
-            shared.room.is_closed()
-        });
-        if closing == Some(false) {
+    fn depart(&mut self, how: LeaveReason<'_>, lines: u64) {
+        if self.end(lines, |by| Entry::Leave { by, how }).is_some() {
             let (peer, notice) = (self.connection.peer(), Notice::Left(&self.name, how));
             log::info!(target: CAME_OR_WENT, "{} ({peer})", reply::words(&notice.to_string()));
         }
     }
 
-    /// Ends the membership under the lock, unless it has ended, or another connection speaks for the
-    /// member.
-    fn end<R>(&mut self, end: impl FnOnce(&mut Membership, &mut Shared) -> R) -> Option<R> {
+    /// Ends the membership with an entry, and says which other members have left by that. `None` if it has
+    /// ended already, if another connection speaks for the member, or if the room is closed, where nobody is
+    /// told.
+    fn end<'a>(
+        &mut self,
+        lines: u64,
+        entry: impl FnOnce(Author) -> Entry<'a>,
+    ) -> Option<Vec<Name>> {
         if !std::mem::replace(&mut self.is_present, false) {
             return None;
         }
-        let hub = Arc::clone(self.hub());
-        hub.with(|shared| self.speaks(shared).then(|| end(self, shared)))
+        let (hub, by) = (Arc::clone(self.hub()), self.author(lines));
+        hub.with(|shared| {
+            let expired = match shared.apply(entry(by)) {
+                Outcome::Ignored => return None,
+                Outcome::Expired(expired) => expired,
+                _ => Vec::new(),
+            };
+            // With the leaving, so that a client that sees that finds the permit free.
+            self.permit.give_back(shared);
+            (!shared.room.is_closed()).then_some(expired)
+        })
     }
 }
 
@@ -320,6 +308,7 @@ pub(crate) fn log_expired(name: &Name) {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.on_lost(LeaveReason::ConnectionLost);
+        // A line that its session panicked at is not taken, nor what was gathered before it.
+        self.on_lost(LeaveReason::ConnectionLost, self.told);
     }
 }

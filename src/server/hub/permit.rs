@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use super::membership::Membership;
 use super::visit::Visit;
-use super::{Hub, Shared};
+use super::{Hub, Resume, Resumed, Shared};
 use crate::protocol::name::Name;
 use crate::protocol::reply::Refusal;
 use crate::protocol::tag::{Format, Seq, Token};
 use crate::server::admission::Origin;
-
 use crate::server::connection::Connection;
 use crate::server::kinds::CAME_OR_WENT;
-use crate::server::room::{Joined, Newcomer};
-use crate::server::system::instant;
+use crate::server::room::entry::{Entry, Newcomer, Outcome};
+use crate::server::room::token::{Issued, TokenHash};
+use crate::server::system::{instant, random_bits};
 
 /// One who has joined, as its session is told.
 #[derive(Debug)]
@@ -151,24 +151,37 @@ impl Permit {
         }
     }
 
-    /// Joins under `wanted` if it is free, and else as a guest. Whoever gets the tagged form does not
-    /// join under another name than it wanted: the permit is given back.
+    /// Joins under `wanted` if it is free, and else as a guest, when so many of the client's lines are read. A
+    /// program, which gets the tagged form, does not join under another name than it wanted: the permit is
+    /// given back.
     ///
     /// What it needs of the stack is on top of the deepest that a session has been so far, and stays
     /// with each of them: its caller logs.
     pub(crate) fn join(
         self,
         wanted: Option<&Name>,
-        newcomer: Newcomer<'_>,
+        connection: &Arc<Connection>,
+        format: Format,
+        taken: u64,
     ) -> Result<Admitted, Permit> {
         let with_likeness = wanted.map(|name| (name.clone(), name.likeness()));
+        let token = match format {
+            Format::Plain => None,
+            Format::Tagged => random_bits().map(Issued::new),
+        };
+        let newcomer = Newcomer { connection: connection.id(), format, taken };
+        let entry = Entry::Join { newcomer, wanted: with_likeness, token };
         let (joined, closing) = self.hub.with(|shared| {
-            let joined = shared.room.join(with_likeness, newcomer);
+            let joined = shared.apply(entry);
+            if matches!(joined, Outcome::Joined { .. }) {
+                shared.connections.insert(connection.id(), Arc::clone(connection));
+            }
             (joined, shared.room.is_closed())
         });
-        let Some(Joined { id, name, here }) = joined else { return Err(self) };
+        let Outcome::Joined { member: id, name, here } = joined else { return Err(self) };
         let is_name_taken = wanted.is_some_and(|wanted| *wanted != name);
-        let membership = Membership::new(self, id, name, newcomer);
+        let member = Resumed { id, name, taken };
+        let membership = Membership::new(self, connection, format, member);
         Ok(Admitted { membership, is_name_taken, here, closing })
     }
 
@@ -181,17 +194,14 @@ impl Permit {
         connection: &Arc<Connection>,
     ) -> Result<(Membership, u64), (Permit, Refusal<'static>)> {
         let hub = Arc::clone(&self.hub);
-        let resumed = hub.with_place(token, seen, Some(&mut self), |shared, place| {
-            let (name, taken) = shared.room.readmit(place, connection);
-            (place.recipient.member, name, taken)
-        });
-        let (id, name, taken) = match resumed {
-            Ok(resumed) => resumed,
+        let resume = Resume { token: TokenHash::of(token), seen, instead_of: None };
+        let member = match hub.resume(connection, resume, Some(&mut self)) {
+            Ok(member) => member,
             Err(refusal) => return Err((self, refusal)),
         };
-        log::info!(target: CAME_OR_WENT, "{name} is back, from {}", connection.peer());
-        let newcomer = Newcomer { connection, format: Format::Tagged, taken };
-        Ok((Membership::new(self, id, name, newcomer), taken))
+        let taken = member.taken;
+        log::info!(target: CAME_OR_WENT, "{} is back, from {}", member.name, connection.peer());
+        Ok((Membership::new(self, connection, Format::Tagged, member), taken))
     }
 }
 

@@ -3,45 +3,41 @@
 //! They keep their names and stay in the room for a while; nobody is told of the loss before that is
 //! over. Each costs an entry here and its place among the members, no thread and no socket.
 
-use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use crate::server::admission::Origin;
 use crate::server::audience::MemberId;
 
-/// One who is away.
-#[derive(Debug)]
-struct Absence {
-    /// Who it is.
-    member: MemberId,
-    /// From where its connection was.
-    from: Origin,
-    /// When it is too late to come back.
-    until: Instant,
-}
-
-/// Those who are away.
+/// The members that are disconnected. Times are those since the room was opened.
 #[derive(Debug)]
 pub(crate) struct Disconnected {
-    /// How long they may take.
+    /// How long they may take to come back.
     timeout: Duration,
-    /// The first to go in front.
-    members: VecDeque<Absence>,
+    /// When it is too late for each, and from where its connection was; the first to go in front.
+    members: BTreeMap<(Duration, MemberId), Origin>,
+    /// When it is too late for each, by its number.
+    until: HashMap<MemberId, Duration>,
 }
 
 impl Disconnected {
     pub(crate) fn new(timeout: Duration) -> Disconnected {
-        Disconnected { timeout, members: VecDeque::new() }
+        Disconnected { timeout, members: BTreeMap::new(), until: HashMap::new() }
     }
 
-    /// One from there has lost its connection now.
-    pub(crate) fn add(&mut self, member: MemberId, from: Origin, now: Instant) {
-        self.members.push_back(Absence { member, from, until: now + self.timeout });
+    /// A member whose connection was from there has lost it now. Its time begins, again if it had begun.
+    pub(crate) fn add(&mut self, member: MemberId, from: Origin, now: Duration) {
+        self.remove(member);
+        let until = now + self.timeout;
+        self.members.insert((until, member), from);
+        self.until.insert(member, until);
     }
 
-    /// One is back.
+    /// A member is back, if it was disconnected.
     pub(crate) fn remove(&mut self, member: MemberId) {
-        self.members.retain(|absent| absent.member != member);
+        if let Some(until) = self.until.remove(&member) {
+            self.members.remove(&(until, member));
+        }
     }
 
     /// How many there are.
@@ -50,28 +46,32 @@ impl Disconnected {
     }
 
     /// When the next one's time is over.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        self.members.front().map(|absent| absent.until)
+    pub(crate) fn due(&self) -> Option<Duration> {
+        self.members.first_key_value().map(|((until, _), _)| *until)
     }
 
-    /// Takes out one whose time is over; or of more than `most`, the one that joined last of those from
-    /// where most are from. So nobody drives out others who are fewer than its own, nor any who were
-    /// here before it.
-    pub(crate) fn take(&mut self, now: Instant, most: usize) -> Option<MemberId> {
-        if self.due().is_some_and(|until| until <= now) {
-            return self.members.pop_front().map(|absent| absent.member);
-        }
+    /// Takes out a member whose time is over. Of more than `most`, it takes the one that joined last of those
+    /// from where most are from: so nobody drives out others who are fewer than its own, nor any who
+    /// were here before it.
+    pub(crate) fn take(&mut self, now: Duration, most: usize) -> Option<MemberId> {
+        let expired = self.members.first_key_value().filter(|((until, _), _)| *until <= now);
+        let expired = expired.map(|((_, member), _)| *member);
+        let member = expired.or_else(|| self.most_common(most))?;
+        self.remove(member);
+        Some(member)
+    }
+
+    /// Which of more than `most` has to go.
+    fn most_common(&self, most: usize) -> Option<MemberId> {
         if self.members.len() <= most {
             return None;
         }
         let mut by_origin = HashMap::<_, usize>::new();
-        for absent in &self.members {
-            *by_origin.entry(absent.from).or_default() += 1;
+        for origin in self.members.values() {
+            *by_origin.entry(*origin).or_default() += 1;
         }
-        let rank = |absent: &Absence| (by_origin[&absent.from], absent.member);
-        let places = 0..self.members.len();
-        let place = places.max_by_key(|&place| rank(&self.members[place]))?;
-        self.members.remove(place).map(|absent| absent.member)
+        let ranks = self.members.iter().map(|((_, member), origin)| (by_origin[origin], *member));
+        ranks.max().map(|(_, member)| member)
     }
 }
 
@@ -81,8 +81,7 @@ mod tests {
 
     #[test]
     fn who_is_away_for_too_long_goes_and_so_does_the_newest_of_too_many() {
-        let start = Instant::now();
-        let after = |seconds| start + Duration::from_secs(seconds);
+        let after = Duration::from_secs;
         let mut disconnected = Disconnected::new(Duration::from_secs(60));
         let here = Origin::of([192, 0, 2, 1].into());
         for (member, at) in [(1, 0), (4, 1), (3, 2), (2, 3)] {
@@ -101,7 +100,7 @@ mod tests {
 
     /// Who goes, one after the other, of members from those addresses.
     fn order(origins: &[[u8; 4]]) -> Vec<u64> {
-        let now = Instant::now();
+        let now = Duration::ZERO;
         let mut disconnected = Disconnected::new(Duration::from_secs(60));
         for (member, origin) in (1..).zip(origins) {
             disconnected.add(MemberId(member), Origin::of((*origin).into()), now);

@@ -3,7 +3,7 @@
 //! Beyond a few in a second they are told together, so that nobody can fill the others' screens by
 //! coming and going.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How many are told one by one in an [`INTERVAL`].
 const MOST: u32 = 10;
@@ -27,10 +27,10 @@ pub(crate) struct Sum {
 }
 
 /// The last interval's joins and leaves.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct JoinNotices {
-    /// When the interval began.
-    since: Instant,
+    /// When the interval began, since the room was opened.
+    since: Duration,
     /// How many were told one by one since then.
     told: u32,
     /// Those that were not.
@@ -38,13 +38,9 @@ pub(crate) struct JoinNotices {
 }
 
 impl JoinNotices {
-    pub(crate) fn new(now: Instant) -> JoinNotices {
-        JoinNotices { since: now, told: 0, untold: Sum::default() }
-    }
-
     /// Whether one more is told by itself. If not, it is in a later [sum](JoinNotices::take_sum).
-    pub(crate) fn tells(&mut self, what: Move, now: Instant) -> bool {
-        if now.saturating_duration_since(self.since) >= INTERVAL && self.untold == Sum::default() {
+    pub(crate) fn tells(&mut self, what: Move, now: Duration) -> bool {
+        if now.saturating_sub(self.since) >= INTERVAL && self.untold == Sum::default() {
             (self.since, self.told) = (now, 0);
         }
         if self.told < MOST {
@@ -59,12 +55,12 @@ impl JoinNotices {
     }
 
     /// When the sum is to be told, if there is one.
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Duration> {
         (self.untold != Sum::default()).then(|| self.since + INTERVAL)
     }
 
     /// The sum, once it is due. Another interval begins.
-    pub(crate) fn take_sum(&mut self, now: Instant) -> Option<Sum> {
+    pub(crate) fn take_sum(&mut self, now: Duration) -> Option<Sum> {
         self.due().filter(|due| *due <= now)?;
         (self.since, self.told) = (now, 0);
         Some(std::mem::take(&mut self.untold))
@@ -77,9 +73,8 @@ mod tests {
 
     #[test]
     fn beyond_ten_in_a_second_they_are_told_together() {
-        let start = Instant::now();
-        let after = |millis| start + Duration::from_millis(millis);
-        let mut notices = JoinNotices::new(start);
+        let after = Duration::from_millis;
+        let mut notices = JoinNotices::default();
         let told = (0..30).filter(|_| notices.tells(Move::Join, after(100))).count();
         assert!(!notices.tells(Move::Leave, after(200)));
         assert_eq!((told, notices.due()), (10, Some(after(1000))));

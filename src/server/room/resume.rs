@@ -1,55 +1,25 @@
-//! How members lose their connections and resume: what becomes of their places in the room.
+//! How members lose their connections and resume: what becomes of their places in the room. Pure.
 //!
-//! A member that gets the tagged form outlives its connection: it is disconnected for a while, and
-//! whoever shows its token takes it over. What it said is taken or not taken at one place in the order of
-//! events, so it may say the rest again.
+//! A member that gets the tagged form outlives its connection: it is disconnected for a while, and a client
+//! that shows its token takes it over. Each of its lines is taken or not taken at one place in the order of
+//! events, so the client may say again what was not.
 
-use std::sync::Arc;
-
-use super::join_notices::Move;
+use super::effects;
+use super::entry::{Author, Outcome};
+use super::token::{Issued, TokenHash};
 use super::waiting_lines::WaitingLines;
-use super::{Arrival, Member, Room};
+use super::{Change, Room};
 use crate::protocol::name::Name;
 use crate::protocol::reply::{LeaveReason, Missing, Notice, Refusal};
-use crate::protocol::tag::{Body, Format, Seq, Token};
+use crate::protocol::tag::{Body, Format, Seq};
 use crate::server::admission::Origin;
 use crate::server::audience::{Audience, MemberId, Recipient};
-use crate::server::connection::{Connection, ConnectionId};
-use crate::server::rendering::tag;
-use crate::server::system::{instant, now, random_bits};
+use crate::server::connection::ConnectionId;
 
-impl Member {
-    /// Whether it has a connection, and could resume over another one.
-    fn may_be_taken_over(&self) -> bool {
-        self.resumable.as_ref().is_some_and(|it| it.connection.is_some())
-    }
-
-    /// Whether its connection is lost, and it may still resume.
-    pub(super) fn is_disconnected(&self) -> bool {
-        self.resumable.as_ref().is_some_and(|it| it.connection.is_none())
-    }
-}
-
-/// What is known of a member that may come back when its connection is lost.
-#[derive(Debug)]
-pub(super) struct Resumable {
-    /// What it has to show; without one, which the system could not give, it cannot come back.
-    token: Option<Token>,
-    /// The first event that it may get.
-    since: Seq,
-    /// How many of its lines were taken, over all of its connections.
-    taken: u64,
-    /// The one that speaks for it, unless it is away.
-    connection: Option<Arc<Connection>>,
-    /// The private lines that were said to it since it is away.
-    waiting: WaitingLines,
-}
-
-/// Where somebody who comes back goes on.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    /// Who it is.
-    pub(crate) recipient: Recipient,
+/// Where a member goes on that resumes.
+struct Place {
+    /// Which member it is.
+    member: MemberId,
     /// The first event that it gets.
     next: Seq,
     /// How many lines before that are forgotten that were for it.
@@ -57,184 +27,161 @@ pub(crate) struct Place {
 }
 
 impl Room {
-    /// Tells a program its name and what it takes to resume. From there on it may get all again.
+    /// Whether the member with this token may go on behind the event `seen`.
+    pub(crate) fn may_resume(&self, token: TokenHash, seen: Seq) -> Result<(), Refusal<'static>> {
+        self.place_of(token, seen).map(|_| ())
+    }
+
+    fn place_of(&self, token: TokenHash, seen: Seq) -> Result<Place, Refusal<'static>> {
+        let (member, since) = self.members.holder(token).ok_or(Refusal::UnknownToken)?;
+        if seen >= self.transcript.end() {
+            return Err(Refusal::NoSuchEvent(seen));
+        }
+        let next = since.max(seen + 1);
+        let missed = self.transcript.evicted(member, next).ok_or(Refusal::Forgotten(seen))?;
+        Ok(Place { member, next: next.max(self.transcript.oldest()), missed })
+    }
+}
+
+impl Change<'_> {
+    /// Tells a program its name and its token. From there on it may get all events again.
     pub(super) fn make_resumable(
         &mut self,
+        member: MemberId,
         name: &Name,
-        connection: &Arc<Connection>,
-        taken: u64,
-    ) -> Resumable {
-        let (token, since) = (random_bits().map(Token::new), self.transcript.end());
-        if let Some(token) = token {
-            self.answer(connection.id(), Format::Tagged, Body::Token(token));
+        connection: ConnectionId,
+        token: Option<Issued>,
+    ) {
+        let hash = token.map(|issued| issued.hash);
+        self.room.members.make_resumable(member, hash, self.room.transcript.end());
+        if let Some(Issued { token, .. }) = token {
+            self.answer(connection, Format::Tagged, Body::Token(token));
         }
-        self.answer(connection.id(), Format::Tagged, Body::Nick(name.as_str()));
-        let (connection, waiting) = (Some(Arc::clone(connection)), WaitingLines::default());
-        Resumable { token, since, taken, connection, waiting }
+        self.answer(connection, Format::Tagged, Body::Nick(name.as_str()));
     }
 
     /// Gives a member the tagged form from now on.
-    pub(crate) fn tag(
-        &mut self,
-        id: MemberId,
-        name: &Name,
-        connection: &Arc<Connection>,
-        taken: u64,
-    ) {
-        self.effects.taggings.push((connection.id(), self.transcript.end()));
-        let resumable = self.make_resumable(name, connection, taken);
-        if let Some(member) = self.members.get_mut(&id) {
-            member.resumable = Some(resumable);
-        }
+    pub(super) fn tag(&mut self, by: Author, token: Option<Issued>) -> Outcome {
+        let Some(name) = self.room.name_of(by.member).cloned() else { return Outcome::Ignored };
+        self.effects.tagged.push((by.connection, self.room.transcript.end()));
+        self.make_resumable(by.member, &name, by.connection, token);
+        Outcome::Done
     }
 
-    fn resumable(&mut self, member: MemberId) -> Option<&mut Resumable> {
-        self.members.get_mut(&member)?.resumable.as_mut()
+    /// Takes its connection from the member with this token, so that nothing more of what that one brings
+    /// is said. The connection is served what was appended until now.
+    pub(super) fn detach(&mut self, token: TokenHash) -> Outcome {
+        let Some((member, _)) = self.room.members.holder(token) else { return Outcome::Ignored };
+        self.detach_member(member)
+            .map_or(Outcome::Ignored, |connection| Outcome::Detached { member, connection })
     }
 
-    /// Whether this connection speaks for the member, which gets the tagged form. If it does, so many of the
-    /// member's lines are taken now, if that is told. If it does not, another connection has been told how
-    /// many were, and nothing more of this one may be said.
-    pub(crate) fn speaks(
-        &mut self,
-        member: MemberId,
-        connection: ConnectionId,
-        taken: Option<u64>,
-    ) -> bool {
-        let Some(resumable) = self.resumable(member) else { return false };
-        let speaks = resumable.connection.as_ref().is_some_and(|it| it.id() == connection);
-        if speaks {
-            resumable.taken = taken.unwrap_or(resumable.taken);
-        }
-        speaks
-    }
-
-    /// Takes its connection from a member that may come back, so that nothing more of what that one
-    /// brings is said. It is served what was appended until now.
-    pub(crate) fn detach(&mut self, member: MemberId) -> Option<Arc<Connection>> {
-        let connection = self.resumable(member)?.connection.take()?;
-        self.effects.departures.push((connection.id(), self.transcript.end()));
+    fn detach_member(&mut self, member: MemberId) -> Option<ConnectionId> {
+        let connection = self.room.members.get_mut(member)?.connection.take()?;
+        self.effects.detached.push((connection, self.room.transcript.end()));
         Some(connection)
     }
 
+    /// Takes a connection from a member that may resume, and lets a plain one leave.
+    pub(super) fn lose(&mut self, by: Author, from: Origin) -> Outcome {
+        let format = self.room.members.get(by.member).map(super::Member::format);
+        if format == Some(Format::Plain) {
+            return self.leave(by, LeaveReason::ConnectionLost);
+        }
+        self.detach_member(by.member);
+        self.mark_disconnected(by.member, from)
+    }
+
     /// Counts the time until a member that has no connection must be back.
-    pub(crate) fn mark_disconnected(&mut self, member: MemberId, from: Origin) {
-        let is_detached = |member: &mut Resumable| member.connection.is_none();
-        if self.resumable(member).is_some_and(is_detached) {
-            self.disconnected.remove(member);
-            self.disconnected.add(member, from, instant());
+    pub(super) fn mark_disconnected(&mut self, member: MemberId, from: Origin) -> Outcome {
+        if self.room.members.get(member).is_some_and(super::Member::is_disconnected) {
+            self.room.disconnected.add(member, from, self.stamp.elapsed);
         }
+        Outcome::Expired(self.part_with_disconnected())
     }
 
-    /// Where the member goes on that was given the token, if it has all events up to `seen`.
-    pub(crate) fn place_to_resume(
+    /// Serves a member that has no connection over this one. A guest that the client was until now leaves;
+    /// what that one was due, the client gets as the other member, or not at all.
+    pub(super) fn resume(
         &mut self,
-        token: Token,
+        connection: ConnectionId,
+        token: TokenHash,
         seen: Seq,
-    ) -> Result<Place, Refusal<'static>> {
-        let (member, since) = self.holder(token).ok_or(Refusal::UnknownToken)?;
-        let end = self.transcript.end();
-        if seen >= end {
-            return Err(Refusal::NoSuchEvent(seen));
-        }
-        let recipient = Recipient { member, format: Format::Tagged };
-        let next = since.max(seen + 1);
-        let missed = self.transcript.evicted(member, next).ok_or(Refusal::Forgotten(seen))?;
-        Ok(Place { recipient, next: next.max(self.transcript.oldest()), missed })
-    }
-
-    /// Gives the member another connection, and tells that one where it is. The values are its name
-    /// and how many of its lines were taken.
-    pub(crate) fn readmit(&mut self, place: Place, connection: &Arc<Connection>) -> (Name, u64) {
-        let (id, connection) = (place.recipient.member, Arc::clone(connection));
-        self.disconnected.remove(id);
-        let member = self.members.get_mut(&id).expect("whoever has a place to resume is here");
-        let name = member.name.clone();
-        let resumable = member.resumable.as_mut().expect("and may resume");
-        resumable.connection = Some(Arc::clone(&connection));
-        resumable.waiting = WaitingLines::default();
-        let taken = resumable.taken;
-        let mut greeting = String::new();
-        let mut tell = |line: String| {
-            greeting += &tag(Format::Tagged, None, now());
-            greeting += &line;
-            greeting.push('\n');
+        instead_of: Option<Author>,
+    ) -> Outcome {
+        let place = match self.room.place_of(token, seen) {
+            Ok(place) => place,
+            Err(refusal) => return Outcome::Refused(refusal),
         };
-        tell(Notice::WelcomeBack(&name).to_string());
-        tell(Body::Resumed(taken).to_string());
-        tell(Body::Nick(name.as_str()).to_string());
-        if place.missed > 0 {
-            tell(Notice::Missed(place.missed, Missing::Away).to_string());
+        if let Some(guest) = instead_of {
+            self.part(guest.member, LeaveReason::Quit(""));
         }
-        let (recipient, from) = (place.recipient, place.next);
-        let offset = self.transcript.offset(from);
-        self.effects.arrivals.push(Arrival { recipient, connection, greeting, from, offset });
-        (name, taken)
+        let Some(member) = self.room.members.get_mut(place.member) else { return Outcome::Ignored };
+        member.connection = Some(connection);
+        if let Some(waiting) = member.waiting() {
+            *waiting = WaitingLines::default();
+        }
+        let (name, taken) = (member.name().clone(), member.taken);
+        self.room.disconnected.remove(place.member);
+        let recipient = Recipient { member: place.member, format: Format::Tagged };
+        self.attach(recipient, connection, self.greeting(&name, taken, place.missed), place.next);
+        Outcome::Resumed { member: place.member, name, taken }
     }
 
-    /// Parts with those who were disconnected for too long, or are too many.
-    pub(crate) fn part_with_disconnected(&mut self) -> Vec<Name> {
-        let mut gone = Vec::new();
-        while let Some(id) = self.disconnected.take(instant(), self.max_disconnected) {
-            if let Some(member) = self.members.remove(&id) {
-                self.on_left(&member.name, member.likeness);
-                let notice = Notice::Left(&member.name, LeaveReason::ConnectionLost);
-                self.tell_move(Move::Leave, id, notice);
-                let waiting = member.resumable.map(|resumable| resumable.waiting);
-                self.tell_senders(&member.name, waiting.unwrap_or_default());
-                gone.push(member.name);
+    /// What a client is told first that resumes.
+    fn greeting(&self, name: &Name, taken: u64, missed: u64) -> String {
+        let line =
+            |line: &dyn std::fmt::Display| effects::line(Format::Tagged, line, self.stamp.at);
+        let mut greeting = line(&Notice::WelcomeBack(name));
+        greeting += &line(&Body::Resumed(taken));
+        greeting += &line(&Body::Nick(name.as_str()));
+        if missed > 0 {
+            greeting += &line(&Notice::Missed(missed, Missing::Away));
+        }
+        greeting
+    }
+
+    /// Parts with members that were disconnected for too long, or are too many.
+    pub(super) fn part_with_disconnected(&mut self) -> Vec<Name> {
+        let mut expired = Vec::new();
+        let most = self.room.max_disconnected;
+        while let Some(id) = self.room.disconnected.take(self.stamp.elapsed, most) {
+            if let Some(mut member) = self.part(id, LeaveReason::ConnectionLost) {
+                let waiting = member.waiting().map(std::mem::take).unwrap_or_default();
+                self.tell_senders(member.name(), waiting);
+                expired.push(member.name().clone());
             }
         }
-        gone
+        expired
     }
 
-    /// Counts a private line to a member that may be away. Whether it is the sender's first since then.
+    /// Counts a private line to a member that may be disconnected. Whether it is the sender's first since
+    /// then.
     pub(super) fn count_waiting(&mut self, reader: MemberId, sender: MemberId) -> bool {
-        let members = self.members.len();
-        let is_away = |reader: &&mut Resumable| reader.connection.is_none();
-        let Some(mut waiting) = self
-            .resumable(reader)
-            .filter(is_away)
-            .map(|reader| std::mem::take(&mut reader.waiting))
-        else {
+        let count = self.room.members.count();
+        let Some(member) = self.room.members.get_mut(reader) else { return false };
+        if !member.is_disconnected() {
             return false;
-        };
-        let is_first = waiting.add(sender);
-        // Or somebody who comes, says something and leaves, again and again, would fill the memory.
-        if waiting.senders() > members {
-            waiting.keep(|sender| self.members.contains_key(&sender));
         }
-        if let Some(reader) = self.resumable(reader) {
-            reader.waiting = waiting;
+        let Some(waiting) = member.waiting() else { return false };
+        let is_first = waiting.add(sender);
+        // Otherwise a client that joins, says something and leaves, again and again, would fill the memory.
+        if waiting.senders() > count {
+            let mut kept = std::mem::take(waiting);
+            kept.keep(|sender| self.room.members.contains(sender));
+            if let Some(waiting) = self.room.members.get_mut(reader).and_then(|it| it.waiting()) {
+                *waiting = kept;
+            }
         }
         is_first
     }
 
-    /// Tells each who said something to a member that did not come back.
+    /// Tells each member who said something to one that did not come back.
     fn tell_senders(&mut self, reader: &Name, waiting: WaitingLines) {
         for (sender, lines) in waiting.by_sender() {
-            if self.members.contains_key(&sender) {
+            if self.room.members.contains(sender) {
                 self.tell(Audience::Only(sender), Notice::DidNotComeBack { name: reader, lines });
             }
         }
-    }
-
-    /// Whether the member that was given this token has a connection.
-    pub(crate) fn is_connected(&self, token: Token) -> bool {
-        let member = self.holder(token).and_then(|(member, _)| self.members.get(&member));
-        member.is_some_and(Member::may_be_taken_over)
-    }
-
-    /// Whether anybody here could resume over another connection.
-    pub(crate) fn has_connected_resumable(&self) -> bool {
-        self.members.values().any(Member::may_be_taken_over)
-    }
-
-    /// The member that was given this token, and the first event that it may get.
-    fn holder(&self, token: Token) -> Option<(MemberId, Seq)> {
-        self.members.iter().find_map(|(&id, member)| {
-            let resumable = member.resumable.as_ref()?;
-            (resumable.token == Some(token)).then_some((id, resumable.since))
-        })
     }
 }

@@ -23,7 +23,7 @@ use crate::server::connection::{Connection, ConnectionId};
 use crate::server::hub::Hub;
 use crate::server::hub::membership::Membership;
 use crate::server::hub::permit::Permit;
-use crate::server::room::{Aside, Newcomer};
+use crate::server::room::effects::Aside;
 use crate::server::waker::Waker;
 
 /// Stands for a while in which nothing comes. As a character it would be removed like any other of
@@ -72,14 +72,10 @@ impl Stage {
     fn new() -> Stage {
         let config = Config {
             max_clients: 2,
-            max_per_address: 0,
-            proxies: Vec::new(),
             max_line: MAX_LINE,
-            rate_limit: 0,
-            replay: 20,
             memory: 16 * READ,
             stall_timeout: STALL_TIMEOUT,
-            away_timeout: Duration::from_secs(60),
+            ..Config::default()
         };
         let hub = Arc::new(Hub::new(Waker::new().expect("a pipe"), &config));
         let (stream, client) = pair();
@@ -88,8 +84,8 @@ impl Stage {
         let connection = connection.expect("a connection");
         let connection = Arc::new(connection);
         let permit = || Permit::take(&hub, Some(peer.ip())).expect("there are two places");
-        let newcomer = Newcomer { connection: &connection, format: Format::Plain, taken: 0 };
-        let bob = permit().join(Name::parse("bob").ok().as_ref(), newcomer).expect("it is free");
+        let name = Name::parse("bob").ok();
+        let bob = permit().join(name.as_ref(), &connection, Format::Plain, 0).expect("it is free");
         let limits = Limits { line: MAX_LINE, rate: 0, last_words: STALL_TIMEOUT };
         let session =
             Session::new(Arc::clone(&connection), Arc::clone(&hub), permit(), None, limits);
@@ -188,12 +184,12 @@ impl Stage {
 
 /// Takes all that is new, as the broadcaster does, and looks at it; the number of the next event.
 fn look(hub: &Arc<Hub>, from: Seq, lines: &mut Vec<String>, is_own: impl Fn(&str) -> bool) -> Seq {
-    let news = hub.news(false, false);
-    for arrival in &news.effects.arrivals {
+    let round = hub.round(false, false);
+    for arrival in &round.arrivals {
         arrival.greeting.lines().for_each(assert_line);
     }
     let mut answers = VecDeque::new();
-    for (reader, at, aside) in news.effects.asides {
+    for (reader, at, aside) in round.asides {
         match aside {
             Aside::Lines(told) => {
                 hub.on_answered(reader, told.len());
@@ -235,7 +231,7 @@ fn look(hub: &Arc<Hub>, from: Seq, lines: &mut Vec<String>, is_own: impl Fn(&str
         }
     }
     answer(lines, Seq::MAX);
-    news.end
+    round.end
 }
 
 fn assert_line(line: &str) {

@@ -20,7 +20,6 @@ use crate::server::connection::Connection;
 use crate::server::hub::permit::Admitted;
 use crate::server::kinds::{CAME_OR_WENT, TURNED_AWAY};
 use crate::server::rendering::tag;
-use crate::server::room::Newcomer;
 use crate::server::system::{instant, now};
 
 /// How a line has ended.
@@ -207,9 +206,6 @@ impl Session {
     pub(super) fn member(&mut self) {
         if matches!(self.phase, Phase::Permitted(_)) {
             self.join(None, self.counted.saturating_sub(1));
-            if let Phase::Joined(member) = &mut self.phase {
-                member.set_line(self.counted);
-            }
         }
     }
 
@@ -220,8 +216,7 @@ impl Session {
             self.phase = phase;
             return;
         };
-        let newcomer = Newcomer { connection: &self.connection, format: self.format, taken };
-        let taken_name = match permit.join(wanted, newcomer) {
+        let taken_name = match permit.join(wanted, &self.connection, self.format, taken) {
             Ok(Admitted { membership, is_name_taken, here, closing }) => {
                 let (name, peer) = (membership.name(), self.connection.peer());
                 if !closing {

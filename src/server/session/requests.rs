@@ -54,27 +54,27 @@ impl Session {
     }
 
     fn say(&mut self, text: &str) {
+        let line = self.counted;
         self.with_member(|member, gathered| {
             log::debug!(target: SAID, "<{}> {text}", member.name());
-            gathered.push(member.said(), Speech::Said(member.name(), text));
+            gathered.push(member.said(line), Speech::Said(member.name(), text));
             gathered.count_said(text);
         });
     }
 
     fn act(&mut self, text: &str) {
+        let line = self.counted;
         self.with_member(|member, gathered| {
             log::debug!(target: SAID, "* {} {text}", member.name());
-            gathered.push(member.said(), Speech::Done(member.name(), text));
+            gathered.push(member.said(line), Speech::Done(member.name(), text));
             gathered.count_said(text);
         });
     }
 
     fn whisper(&mut self, to: &str, text: &str) {
         self.member();
-        if let Phase::Joined(member) = &mut self.phase
-            && let Err(refusal) = member.whisper(to, text)
-        {
-            self.answer(&refusal);
+        if let Phase::Joined(member) = &mut self.phase {
+            member.whisper(to, text, self.counted);
         }
     }
 
@@ -86,10 +86,8 @@ impl Session {
             return self.join(Some(name), self.counted);
         }
         self.account.bucket.charge(RENAME_COST);
-        if let Phase::Joined(member) = &mut self.phase
-            && let Err(refusal) = member.rename(name)
-        {
-            self.answer(&refusal);
+        if let Phase::Joined(member) = &mut self.phase {
+            member.rename(name, self.counted);
         }
     }
 
@@ -175,7 +173,7 @@ impl Session {
         self.account.settle();
         let farewell = shortened(farewell, MAX_FAREWELL);
         match mem::replace(&mut self.phase, Phase::Gone) {
-            Phase::Joined(member) => member.leave(LeaveReason::Quit(&farewell)),
+            Phase::Joined(member) => member.leave(LeaveReason::Quit(&farewell), self.counted),
             Phase::Permitted(_) | Phase::Gone => self.connection.finish(),
         }
         Next::Leave

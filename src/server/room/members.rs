@@ -1,0 +1,232 @@
+//! Who is in the room, and how a member is found: by its number, by its name, by what its name looks like, and
+//! by its token. Pure.
+//!
+//! Each way is a map, so that a join costs the same among ten members and among thousands.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::token::TokenHash;
+use super::waiting_lines::WaitingLines;
+use crate::protocol::name::{Likeness, Name, Wanted};
+use crate::protocol::tag::{Format, Seq};
+use crate::server::audience::MemberId;
+use crate::server::connection::ConnectionId;
+
+/// A member, as the others find it.
+#[derive(Debug)]
+pub(super) struct Member {
+    /// The name as it is spelled; changed by [`Members::rename`] alone.
+    name: Name,
+    /// What the name looks like; no other member's is like it.
+    likeness: Likeness,
+    /// The connection that speaks for the member, and over which it is served; `None` while it is
+    /// disconnected.
+    pub(super) connection: Option<ConnectionId>,
+    /// How many of its lines were taken, over all of its connections.
+    pub(super) taken: u64,
+    /// How it may resume, if it gets the tagged form.
+    resumable: Option<Resumable>,
+}
+
+/// What belongs to a member that may resume.
+#[derive(Debug)]
+pub(super) struct Resumable {
+    /// What it has to show; without one, which the system could not give, it cannot resume.
+    pub(super) token: Option<TokenHash>,
+    /// The first event that it may get.
+    pub(super) since: Seq,
+    /// The private lines that were said to it while it has been disconnected.
+    pub(super) waiting: WaitingLines,
+}
+
+impl Member {
+    pub(super) fn new(
+        (name, likeness): (Name, Likeness),
+        connection: ConnectionId,
+        taken: u64,
+    ) -> Member {
+        Member { name, likeness, connection: Some(connection), taken, resumable: None }
+    }
+
+    pub(super) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    pub(super) fn likeness(&self) -> &Likeness {
+        &self.likeness
+    }
+
+    /// How it gets its lines.
+    pub(super) fn format(&self) -> Format {
+        if self.resumable.is_some() { Format::Tagged } else { Format::Plain }
+    }
+
+    /// Whether its connection is lost, and it may still resume.
+    pub(super) fn is_disconnected(&self) -> bool {
+        self.connection.is_none()
+    }
+
+    /// Whether it has a connection, and could resume over another one.
+    pub(super) fn may_be_taken_over(&self) -> bool {
+        self.connection.is_some() && self.resumable.is_some()
+    }
+
+    /// The private lines that wait for it.
+    pub(super) fn waiting(&mut self) -> Option<&mut WaitingLines> {
+        self.resumable.as_mut().map(|resumable| &mut resumable.waiting)
+    }
+}
+
+/// All members.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    /// By their numbers, and so in the order in which they joined.
+    by_id: BTreeMap<MemberId, Member>,
+    /// By their names without case.
+    by_word: HashMap<String, MemberId>,
+    /// By what their names look like: one or two entries for each.
+    by_look: HashMap<String, MemberId>,
+    /// By their tokens' hashes.
+    by_token: HashMap<TokenHash, MemberId>,
+}
+
+impl Members {
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Member> {
+        self.by_id.values()
+    }
+
+    pub(super) fn contains(&self, id: MemberId) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    pub(super) fn get(&self, id: MemberId) -> Option<&Member> {
+        self.by_id.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: MemberId) -> Option<&mut Member> {
+        self.by_id.get_mut(&id)
+    }
+
+    /// The member that is called so.
+    pub(super) fn find(&self, wanted: &Wanted) -> Option<MemberId> {
+        self.by_word.get(wanted.folded()).copied()
+    }
+
+    /// The member that has this token, and the first event that it may get.
+    pub(super) fn holder(&self, token: TokenHash) -> Option<(MemberId, Seq)> {
+        let id = *self.by_token.get(&token)?;
+        Some((id, self.by_id.get(&id)?.resumable.as_ref()?.since))
+    }
+
+    /// Whether no member but that one has a name like this.
+    pub(super) fn is_free(&self, wanted: &Likeness, but_for: Option<MemberId>) -> bool {
+        let is_anothers = |holder: Option<&MemberId>| holder.is_some_and(|it| Some(*it) != but_for);
+        !is_anothers(self.by_word.get(wanted.folded()))
+            && !wanted.looks().iter().any(|look| is_anothers(self.by_look.get(look)))
+    }
+
+    /// Adds a member, whose name must be free.
+    pub(super) fn insert(&mut self, id: MemberId, member: Member) {
+        debug_assert!(self.is_free(&member.likeness, None));
+        self.by_id.insert(id, member);
+        self.index_name(id);
+    }
+
+    /// Takes a member out.
+    pub(super) fn remove(&mut self, id: MemberId) -> Option<Member> {
+        let member = self.by_id.remove(&id)?;
+        self.forget_name(&member.likeness);
+        let token = member.resumable.as_ref().and_then(|resumable| resumable.token);
+        token.and_then(|token| self.by_token.remove(&token));
+        Some(member)
+    }
+
+    /// Gives a member another name, which must be free.
+    pub(super) fn rename(&mut self, id: MemberId, name: Name, likeness: Likeness) {
+        let Some(member) = self.by_id.get_mut(&id) else { return };
+        member.name = name;
+        let old = std::mem::replace(&mut member.likeness, likeness);
+        self.forget_name(&old);
+        self.index_name(id);
+    }
+
+    /// Lets a member resume from now on.
+    pub(super) fn make_resumable(&mut self, id: MemberId, token: Option<TokenHash>, since: Seq) {
+        let Some(member) = self.by_id.get_mut(&id) else { return };
+        member.resumable = Some(Resumable { token, since, waiting: WaitingLines::default() });
+        if let Some(token) = token {
+            self.by_token.insert(token, id);
+        }
+    }
+
+    fn index_name(&mut self, id: MemberId) {
+        let Some(member) = self.by_id.get(&id) else { return };
+        self.by_word.insert(member.likeness.folded().to_owned(), id);
+        for look in member.likeness.looks() {
+            self.by_look.insert(look.clone(), id);
+        }
+    }
+
+    fn forget_name(&mut self, likeness: &Likeness) {
+        self.by_word.remove(likeness.folded());
+        for look in likeness.looks() {
+            self.by_look.remove(look);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::{prop_assert_eq, proptest};
+    use proptest::sample::select;
+
+    use super::*;
+
+    const NAMES: [&str; 10] = [
+        "will",
+        "vvill",
+        "WILL",
+        "alice",
+        "\u{430}lice",
+        "aIice",
+        "bob",
+        "BOB",
+        "strasse",
+        "straße",
+    ];
+
+    proptest! {
+        /// The maps say what walking through all members would.
+        #[test]
+        fn names_are_free_as_if_each_was_compared(
+            steps in vec((0..3_u8, 0..4_u64, select(&NAMES[..])), 1..40),
+        ) {
+            let mut members = Members::default();
+            for (step, id, name) in steps {
+                let (id, name) = (MemberId(id), Name::parse(name).expect("a name"));
+                let likeness = name.likeness();
+                let but_for = (step == 1).then_some(id);
+                let others = members.by_id.iter().filter(|(other, _)| Some(**other) != but_for);
+                let is_free = !others.into_iter().any(|(_, it)| it.likeness.is_like(&likeness));
+                prop_assert_eq!(members.is_free(&likeness, but_for), is_free);
+                let wanted = Wanted::of(name.as_str()).expect("it is short");
+                let called = |(id, it): (&MemberId, &Member)| it.likeness.is_called(&wanted).then_some(*id);
+                prop_assert_eq!(members.find(&wanted), members.by_id.iter().find_map(called));
+                match step {
+                    0 if is_free && !members.contains(id) => {
+                        members.insert(id, Member::new((name, likeness), ConnectionId(1), 0));
+                    }
+                    1 if is_free => members.rename(id, name, likeness),
+                    2 => drop(members.remove(id)),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
