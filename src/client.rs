@@ -49,6 +49,7 @@ mod history;
 mod job_control;
 mod keys;
 mod link;
+mod login_name;
 mod mutex;
 mod outbox;
 mod output;
@@ -66,9 +67,9 @@ mod terminal;
 
 pub use colours::ColorChoice;
 pub use config::{BellChoice, Config, Input, OnLoss, WrapChoice};
-pub use handshake::login_name;
 pub use history::history_path;
 pub use keys::manual as keys;
+pub use login_name::login_name;
 
 use filter::Filter;
 use terminal::Terminal;

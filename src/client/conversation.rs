@@ -14,13 +14,14 @@ use super::colours::{Colours, Ink};
 use super::editor::Candidates;
 use super::handshake::Server;
 use super::paragraph::{Layout, Paragraph, Rule};
+use super::session::Line;
 use crate::protocol::name::{Likeness, Name};
+use crate::protocol::reply::{self, Message, ReadNotice, ReadSpeech, ServerLine};
 use crate::protocol::tag::Millis;
-use crate::protocol::{reply, text};
+use crate::protocol::text;
 use command::{Answer, Typed};
 use correspondent::Correspondent;
 use ignored::{Change, Ignored};
-use incoming::{Incoming, News};
 use mention::Mention;
 use painter::{Painter, Stamp, Stress};
 use roster::Roster;
@@ -33,7 +34,6 @@ mod command;
 mod completion;
 mod correspondent;
 mod ignored;
-mod incoming;
 mod mention;
 mod painter;
 mod roster;
@@ -178,19 +178,18 @@ impl Conversation {
     }
 
     /// Takes a line of the server's, and adds to `shown` what is to be seen of it.
-    pub(super) fn receive(&mut self, line: &str, server: Server, at: Moment, shown: &mut Shown) {
-        match server {
+    pub(super) fn receive(&mut self, line: &Line<'_>, at: Moment, shown: &mut Shown) {
+        match line.server {
             Server::Ours => {
-                let incoming = self.parse(line);
-                let visible = !self.is_of_ignored(incoming);
-                self.learn(incoming, visible);
+                let visible = !self.is_of_ignored(line.says);
+                self.learn(line.says, visible);
                 if visible {
-                    self.show(line, incoming, at, shown);
+                    self.show(line, at, shown);
                 }
             }
             Server::Foreign => {
                 let stamp = self.begin(at, shown);
-                self.painter.foreign(stamp, line, shown);
+                self.painter.foreign(stamp, &line.text, shown);
                 shown.alert = shown.alert.max(Alert::Line);
             }
         }
@@ -199,13 +198,13 @@ impl Conversation {
     /// Adds a line of our own, as the others see it: `<alice> text` or `* alice text`.
     pub(super) fn own(&mut self, line: &str, at: Moment, shown: &mut Shown) {
         self.begin_day(at.time.date(), shown);
-        self.paint(Stamp::Now(at.time.time()), line, self.parse(line), shown);
+        self.paint_own(Stamp::Now(at.time.time()), line, shown);
     }
 
     /// Adds a line that does not come from the server, with the `-- ` or `!! ` that it begins with.
     pub(super) fn tell(&mut self, line: &str, at: Moment, shown: &mut Shown) {
         let stamp = self.begin(at, shown);
-        self.paint(stamp, line, self.parse(line), shown);
+        self.paint_own(stamp, line, shown);
     }
 
     /// Adds something that the client itself has to say.
@@ -263,19 +262,14 @@ impl Conversation {
         }
     }
 
-    fn parse<'a>(&self, line: &'a str) -> Incoming<'a> {
-        Incoming::parse(line, |name| self.roster.get(name).is_some())
-    }
-
-    fn is_of_ignored(&self, incoming: Incoming<'_>) -> bool {
+    fn is_of_ignored(&self, line: ServerLine<'_>) -> bool {
         if self.ignored.is_empty() {
             return false;
         }
-        let incoming = match incoming {
-            Incoming::Earlier(_, line) => self.parse(line),
-            incoming => incoming,
+        let (ServerLine::Message(message) | ServerLine::Earlier { message, .. }) = line else {
+            return false;
         };
-        incoming.actor().is_some_and(|name| match self.roster.get(name) {
+        message.actor().is_some_and(|name| match self.roster.get(name) {
             Some(member) => self.ignored.contains(&member.likeness),
             None => self.ignored.contains(&Likeness::of(name)),
         })
@@ -283,52 +277,63 @@ impl Conversation {
 
     /// Takes over what a line tells of the members. Whoever is not seen to speak is not the last
     /// who spoke.
-    fn learn(&mut self, incoming: Incoming<'_>, visible: bool) {
-        match incoming {
-            Incoming::Said(name, _) | Incoming::Done(name, _) | Incoming::ToYou(name, _)
-                if !visible =>
-            {
-                self.roster.is_here(name);
-            }
-            Incoming::Said(name, _) | Incoming::Done(name, _) => self.roster.spoke(name),
-            Incoming::ToYou(name, _) => {
+    pub(super) fn learn(&mut self, line: ServerLine<'_>, visible: bool) {
+        match line.message() {
+            Some(Message::Speech(speech)) if visible => self.learn_of_speech(speech),
+            Some(Message::Speech(speech)) => self.learn_of_hidden_speech(speech),
+            Some(Message::Notice(notice)) => self.learn_of_notice(notice),
+            // A member who spoke earlier may be gone.
+            Some(Message::Refusal(_) | Message::Plain) | None => {}
+        }
+    }
+
+    fn learn_of_speech(&mut self, speech: ReadSpeech<'_>) {
+        match speech {
+            ReadSpeech::Said(name, _) | ReadSpeech::Done(name, _) => self.roster.spoke(name),
+            ReadSpeech::ToYou(name, _) => {
                 self.roster.spoke(name);
                 self.correspondent.heard_from(name);
             }
-            Incoming::FromYou(name, _) => {
+            ReadSpeech::FromYou(name, _) => {
                 self.roster.is_here(name);
                 self.correspondent.wrote_to(name);
             }
-            Incoming::Notice(news) => self.learn_news(news),
-            // Who spoke earlier may be gone.
-            Incoming::Earlier(..)
-            | Incoming::EarlierDay(_)
-            | Incoming::Error(_)
-            | Incoming::Unknown(_) => {}
         }
     }
 
-    fn learn_news(&mut self, news: News<'_>) {
-        self.roster.learn(news);
-        match news {
-            News::YouAre(name) | News::YouAreNow(name) => self.mention = Some(Mention::of(name)),
-            News::IsNow { old, new } => {
+    fn learn_of_hidden_speech(&mut self, speech: ReadSpeech<'_>) {
+        match speech {
+            ReadSpeech::Said(name, _) | ReadSpeech::Done(name, _) | ReadSpeech::ToYou(name, _) => {
+                self.roster.is_here(name);
+            }
+            // Our own lines are never hidden.
+            ReadSpeech::FromYou(..) => {}
+        }
+    }
+
+    fn learn_of_notice(&mut self, notice: ReadNotice<'_>) {
+        self.roster.learn(notice);
+        match notice {
+            ReadNotice::YouAre(name) | ReadNotice::YouAreNow(name) => {
+                self.mention = Some(Mention::of(name));
+            }
+            ReadNotice::IsNow { old, new } => {
                 self.ignored.rename(old, new);
                 self.correspondent.rename(old, new);
             }
-            News::Joined(_) | News::Left(_) | News::Here(_) | News::More(_) | News::Nothing => {}
+            _ => {}
         }
     }
 
-    fn show(&mut self, line: &str, incoming: Incoming<'_>, at: Moment, shown: &mut Shown) {
-        match incoming {
+    fn show(&mut self, line: &Line<'_>, at: Moment, shown: &mut Shown) {
+        match line.says {
             // Each line has its day with it.
-            Incoming::EarlierDay(_) if at.timing == Timing::Said => {}
-            Incoming::EarlierDay(day) => {
+            ServerLine::EarlierDay(_) if at.timing == Timing::Said => {}
+            ServerLine::EarlierDay(day) => {
                 self.begin_unread(shown);
                 self.begin_day_of_earlier(day, shown);
             }
-            Incoming::Earlier(time, line) => {
+            ServerLine::Earlier { time, text, message } => {
                 self.begin_unread(shown);
                 let stamp = match at.timing {
                     Timing::Shown => Stamp::Earlier(time),
@@ -337,16 +342,17 @@ impl Conversation {
                         Stamp::EarlierHere(at.time.time())
                     }
                 };
-                self.paint(stamp, line, self.parse(line), shown);
+                self.paint(stamp, text, message, shown);
             }
-            Incoming::Notice(_) if self.medium == Medium::Screen && is_gap(line) => {
+            _ if self.medium == Medium::Screen && is_gap(line) => {
                 self.begin(at, shown);
-                self.painter.rule(line, Rule::Stays, shown);
+                self.painter.rule(&line.text, Rule::Stays, shown);
             }
-            incoming => {
+            says => {
                 let stamp = self.begin(at, shown);
-                let stress = self.paint(stamp, line, incoming, shown);
-                shown.alert = shown.alert.max(alert(incoming, stress));
+                let message = says.message().unwrap_or(Message::Plain);
+                let stress = self.paint(stamp, &line.text, message, shown);
+                shown.alert = shown.alert.max(alert(message, stress));
             }
         }
     }
@@ -378,49 +384,57 @@ impl Conversation {
         }
     }
 
+    /// Paints a line that this client writes in the server's words.
+    fn paint_own(&self, stamp: Stamp<'_>, line: &str, shown: &mut Shown) {
+        let message = reply::parse(line).message().unwrap_or(Message::Plain);
+        self.paint(stamp, line, message, shown);
+    }
+
     fn paint(
         &self,
         stamp: Stamp<'_>,
         line: &str,
-        incoming: Incoming<'_>,
+        message: Message<'_>,
         shown: &mut Shown,
     ) -> Stress {
-        let stress = self.stress(incoming);
+        let stress = self.stress(message);
         let ink = |name: &str| match self.roster.get(name) {
             Some(member) => member.ink,
             None => Ink::of(&Likeness::of(name)),
         };
-        self.painter.line(stamp, (line, incoming), stress, ink, shown);
+        self.painter.line(stamp, (line, message), stress, ink, shown);
         stress
     }
 
-    fn stress(&self, incoming: Incoming<'_>) -> Stress {
-        let for_us = match incoming {
-            Incoming::ToYou(..) => true,
-            Incoming::Said(name, text) | Incoming::Done(name, text) => {
+    fn stress(&self, message: Message<'_>) -> Stress {
+        let for_us = match message {
+            Message::Speech(ReadSpeech::ToYou(..)) => true,
+            Message::Speech(ReadSpeech::Said(name, text) | ReadSpeech::Done(name, text)) => {
                 let mentions = self.mention.as_ref().is_some_and(|mention| mention.is_in(text));
                 mentions && self.roster.me() != Some(name)
             }
-            Incoming::FromYou(..)
-            | Incoming::Notice(_)
-            | Incoming::Error(_)
-            | Incoming::Earlier(..)
-            | Incoming::EarlierDay(_)
-            | Incoming::Unknown(_) => false,
+            Message::Speech(ReadSpeech::FromYou(..))
+            | Message::Notice(_)
+            | Message::Refusal(_)
+            | Message::Plain => false,
         };
         if for_us { Stress::ForUs } else { Stress::None }
     }
 }
 
 /// Whether the line stands where lines are missing, or where those begin that were.
-fn is_gap(line: &str) -> bool {
-    reply::missed(line).is_some() || line == NOT_SEEN
+fn is_gap(line: &Line<'_>) -> bool {
+    match line.says.notice() {
+        Some(ReadNotice::Missed(_)) => true,
+        Some(_) => line.text == NOT_SEEN,
+        None => false,
+    }
 }
 
-fn alert(incoming: Incoming<'_>, stress: Stress) -> Alert {
-    match (incoming, stress) {
+fn alert(message: Message<'_>, stress: Stress) -> Alert {
+    match (message, stress) {
         (_, Stress::ForUs) => Alert::Mention,
-        (Incoming::Said(..) | Incoming::Done(..), Stress::None) => Alert::Line,
+        (Message::Speech(ReadSpeech::Said(..) | ReadSpeech::Done(..)), Stress::None) => Alert::Line,
         (_, Stress::None) => Alert::Nothing,
     }
 }
@@ -449,7 +463,7 @@ mod tests {
 
         fn hear_on(&mut self, day: u32, line: &str) -> Shown {
             let mut shown = Shown::default();
-            self.receive(line, Server::Ours, at(day), &mut shown);
+            self.receive(&Line::from(Server::Ours, line), at(day), &mut shown);
             shown
         }
 
@@ -537,7 +551,7 @@ mod tests {
         let mut conversation = Conversation::of_alice(Colours::None);
         let mut shown = Shown::default();
         for line in ["-- bob joined", "<bob> alice!", "<bob> hi"] {
-            conversation.receive(line, Server::Ours, at(24), &mut shown);
+            conversation.receive(&Line::from(Server::Ours, line), at(24), &mut shown);
         }
         assert_eq!(shown.text, "14:02 -- bob joined\n14:02 <bob> alice!\n14:02 <bob> hi\n");
         assert_eq!(shown.alert, Alert::Mention);
@@ -597,7 +611,7 @@ mod tests {
             {
                 let mut shown = Shown::default();
                 let mut conversation = Conversation::new(Colours::None, medium);
-                conversation.receive(line, Server::Ours, at(24), &mut shown);
+                conversation.receive(&Line::from(Server::Ours, line), at(24), &mut shown);
                 assert_eq!(shown.text, expected);
             }
         }
@@ -626,7 +640,7 @@ mod tests {
         for line in ["<bob> alice", "-- bob joined", "| 13:58 <bob> hi", "[bob -> you] hi", "hi"] {
             let mut conversation = Conversation::of_alice(Colours::Many);
             let mut shown = Shown::default();
-            conversation.receive(line, Server::Foreign, at(24), &mut shown);
+            conversation.receive(&Line::from(Server::Foreign, line), at(24), &mut shown);
             assert_eq!(picture(&shown.text), format!("{{dim}}14:02{{plain}} {line}{{/}}\n"));
             assert_eq!(shown.alert, Alert::Line);
             assert!(conversation.candidates("b").options.is_empty());
@@ -756,13 +770,13 @@ mod tests {
                 let mut plain = Shown::default();
                 let mut conversation = Conversation::of_alice(Colours::None);
                 conversation.focus(Focus::Away);
-                conversation.receive(&line, server, at(25), &mut plain);
+                conversation.receive(&Line::from(server, &line), at(25), &mut plain);
                 assert!(!plain.text.contains('\u{1b}'), "{line}");
                 for colours in [Colours::Sixteen, Colours::Many] {
                     let mut shown = Shown::default();
                     let mut conversation = Conversation::of_alice(colours);
                     conversation.focus(Focus::Away);
-                    conversation.receive(&line, server, at(25), &mut shown);
+                    conversation.receive(&Line::from(server, &line), at(25), &mut shown);
                     let ends_reset = |line: &str| line.ends_with("\u{1b}[0m");
                     assert!(shown.text.lines().all(ends_reset), "{:?}", shown.text);
                     assert_eq!(without_sequences(&shown.text), plain.text, "{line}");

@@ -28,13 +28,15 @@ use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::link::{Link, is_quit};
 use super::mutex::lock;
-use super::output::{Output, Presence, Reader, Received};
+use super::output::{Output, Presence, Reader};
 use super::receiver::end_with_refused;
 use super::run::Run;
 use super::sender::{Sender, for_log};
+use super::session::Line;
 use crate::problem::Problem;
-use crate::protocol::lines::{Line, LineSplitter};
-use crate::protocol::{reply, text};
+use crate::protocol::lines::{self, LineSplitter};
+use crate::protocol::reply::{Message, ReadSpeech, ServerLine};
+use crate::protocol::text;
 use input::{MAX_LINE, read_input, read_lines};
 
 mod decoder;
@@ -53,8 +55,8 @@ const BEGINNING: usize = 60;
 /// Standard output.
 #[derive(Default)]
 pub(super) struct Filter {
-    /// How often something was shown. Held while it is written.
-    shown: Mutex<u64>,
+    /// What comes. Held while it is written.
+    received: Mutex<Received>,
     /// In a terminal that can do no more than show lines, each has its time.
     conversation: Option<Mutex<Conversation>>,
     /// Only what is said is written, as far as the server's lines can be told apart.
@@ -63,6 +65,17 @@ pub(super) struct Filter {
     refused: AtomicUsize,
     /// The program is on its way out: what comes after that is no news.
     is_closed: AtomicBool,
+}
+
+/// What comes from the server, on its way to standard output.
+#[derive(Default)]
+struct Received {
+    /// The text of the lines that were taken and are not written yet.
+    text: String,
+    /// Whether a line was taken since the last writing, be it one that is not written.
+    has_new: bool,
+    /// How often something was written.
+    shown: u64,
 }
 
 impl Filter {
@@ -82,40 +95,25 @@ impl Filter {
     }
 
     /// Whether a line of our server's goes to standard output.
-    fn wants(&self, line: &str) -> bool {
-        let is_said = || reply::is_speech(line) && !line.starts_with("[you -> ");
-        if self.is_quiet { is_said() } else { !line.starts_with("!! ") }
-    }
-
-    /// What is written of what was received.
-    fn lines<'a>(&self, received: &'a Received) -> Cow<'a, str> {
-        let Some(conversation) = &self.conversation else {
-            let is_whole = received.server == Server::Foreign
-                || received.lines.lines().all(|line| self.wants(line));
-            if is_whole {
-                return Cow::Borrowed(&received.lines);
-            }
-            let lines = received.lines.split_inclusive('\n');
-            return Cow::Owned(lines.filter(|line| self.wants(line)).collect());
-        };
-        let (mut conversation, mut shown) = (lock(conversation), Shown::default());
-        let at = Moment::of_showing(clock::local_now());
-        for (line, said) in received.timed() {
-            conversation.receive(line, received.server, at.of(said), &mut shown);
+    fn wants(&self, line: ServerLine<'_>) -> bool {
+        match line.message() {
+            Some(Message::Speech(ReadSpeech::FromYou(..))) => !self.is_quiet,
+            Some(Message::Speech(_)) => true,
+            Some(Message::Refusal(_)) => false,
+            Some(Message::Notice(_) | Message::Plain) | None => !self.is_quiet,
         }
-        Cow::Owned(shown.text)
     }
 
-    fn shown(&self) -> MutexGuard<'_, u64> {
-        lock(&self.shown)
+    fn received(&self) -> MutexGuard<'_, Received> {
+        lock(&self.received)
     }
 
     /// Waits until nothing has come for a while. A reader of ours that is slow is no silence.
     fn wait_for_silence(&self) {
         loop {
-            let before = *self.shown();
+            let before = self.received().shown;
             thread::sleep(SILENCE);
-            if *self.shown() == before {
+            if self.received().shown == before {
                 return;
             }
         }
@@ -123,12 +121,28 @@ impl Filter {
 }
 
 impl Output for Filter {
-    fn show(&self, received: &Received) -> Result<(), ExitReason> {
-        let mut shown = self.shown();
-        *shown += 1;
+    fn take(&self, line: &Line<'_>) {
+        let mut received = self.received();
+        received.has_new = true;
+        if let Some(conversation) = &self.conversation {
+            let at = Moment::of_showing(clock::local_now()).of(line.at);
+            let mut shown = Shown::default();
+            lock(conversation).receive(line, at, &mut shown);
+            received.text.push_str(&shown.text);
+        } else if line.server == Server::Foreign || self.wants(line.says) {
+            received.text.extend([&line.text, "\n"]);
+        }
+    }
+
+    fn show(&self) -> Result<(), ExitReason> {
+        let mut received = self.received();
+        if !std::mem::take(&mut received.has_new) {
+            return Ok(());
+        }
+        received.shown += 1;
         let mut out = io::stdout().lock();
-        let lines = self.lines(received);
-        let written = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
+        let written = out.write_all(received.text.as_bytes()).and_then(|()| out.flush());
+        received.text.clear();
         written.map_err(|why| match why.kind() {
             // Whoever read it has had enough, as `head` does.
             io::ErrorKind::BrokenPipe => ExitReason::Clean,
@@ -310,8 +324,8 @@ impl Journal {
 fn each_line(splitter: &mut LineSplitter, mut chunk: &[u8], mut act: impl FnMut(&[u8])) {
     while let Some(line) = splitter.next(&mut chunk) {
         match line {
-            Line::Whole(line) => act(line),
-            Line::TooLong(_) => act(format!("(more than {MAX_LINE} bytes)").as_bytes()),
+            lines::Line::Whole(line) => act(line),
+            lines::Line::TooLong(_) => act(format!("(more than {MAX_LINE} bytes)").as_bytes()),
         }
     }
 }

@@ -19,9 +19,9 @@ use super::outbox::Asker;
 use super::prompt::{Label, Status};
 use super::row::{Row, View};
 use super::screen::{Screen, Size};
-use super::session::ClientSession;
+use super::session::{ClientSession, Line};
 pub use super::terminal::fuzzing::input as from_terminal;
-use crate::protocol::lines::{Line, LineSplitter};
+use crate::protocol::lines::{self, LineSplitter};
 use crate::protocol::name::Name;
 use crate::protocol::tag::{Format, Millis};
 use crate::protocol::telnet::{Decoder, Piece};
@@ -128,8 +128,8 @@ impl Client {
             let Piece::Text(mut text) = piece else { continue };
             while let Some(line) = splitter.next(&mut text) {
                 match line {
-                    Line::Whole(line) => self.hear(line),
-                    Line::TooLong(_) => self.told.push_str("(too long)\n"),
+                    lines::Line::Whole(line) => self.hear(line),
+                    lines::Line::TooLong(_) => self.told.push_str("(too long)\n"),
                 }
             }
         }
@@ -157,10 +157,9 @@ impl Client {
             self.told += &format!("({ask})\n");
         }
         self.told += &format!("{:?}", heard.news);
-        let server = self.session.handshake.server().unwrap_or(Server::Foreign);
         if let Some(line) = heard.line {
             let at = self.moment().of(line.at);
-            self.show(|conversation, shown| conversation.receive(&line.text, server, at, shown));
+            self.show(|conversation, shown| conversation.receive(&line, at, shown));
         }
         self.write();
     }
@@ -312,7 +311,7 @@ impl Desk {
         let mut conversation = Conversation::new(Colours::None, Medium::Screen);
         for line in ["-- you are alice, with 2 others here", "<bob> hi", "<Zoë> hi"] {
             let (at, shown) = (Moment::of_showing(clock::local_now()), &mut Shown::default());
-            conversation.receive(line, Server::Ours, at, shown);
+            conversation.receive(&Line::from(Server::Ours, line), at, shown);
         }
         let mut screen = Screen::new(Vec::new(), size, WrapChoice::Words);
         screen.begin(size).expect("a Vec takes all");

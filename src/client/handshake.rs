@@ -5,14 +5,12 @@
 //! `alice2`, `alice3`, … where `alice` is taken. Any other server, such as the Python original, is
 //! sent nothing but what the user writes.
 
-use std::ffi::OsString;
-
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::protocol::name::{BadName, MAX_CHARACTERS, Name};
-use crate::protocol::reply::{self, Refusal};
+use crate::protocol::name::{MAX_CHARACTERS, Name};
+use crate::protocol::reply::{ReadRefusal, ServerLine};
 use crate::protocol::request::Command;
-use crate::protocol::tag::{Body, Format, Seq, Token};
+use crate::protocol::tag::{Format, Seq, Token};
 
 /// The last number that is put after a name that is taken. Somebody who is here nine times does
 /// not mind being a guest.
@@ -137,39 +135,34 @@ impl Handshake {
         Handshake { had, ..Handshake::new(wanted, ticket) }
     }
 
-    /// Takes the server's next line, without its tag.
-    pub(super) fn receive(&mut self, body: Body<'_>, format: Format) -> Reaction {
-        match (&self.stage, body) {
-            (Stage::Banner | Stage::Silence, Body::Line(line)) => self.meet(line),
-            (Stage::Resuming, Body::Resumed(lines)) => {
+    /// Takes the server's next line, which came in this form.
+    pub(super) fn receive(&mut self, line: ServerLine<'_>, format: Format) -> Reaction {
+        match (&self.stage, line) {
+            (Stage::Resuming, ServerLine::Resumed(lines)) => {
                 self.stage = Stage::Done(Server::Ours);
                 Reaction { interest: Interest::Hidden, asks: vec![], turn: Turn::Resumed(lines) }
             }
-            (Stage::Resuming, Body::Line(line)) => self.hear_whether_resumed(line, format),
-            (Stage::Asking(name, _), Body::Nick(nick)) if nick == name.as_str() => {
+            (Stage::Asking(name, _), ServerLine::Nick(nick)) if nick == name.as_str() => {
                 self.settle(Server::Ours)
             }
-            (Stage::Asking(..), Body::Nick(_)) => {
+            (Stage::Asking(..), ServerLine::Nick(_)) => {
                 self.is_guest = true;
                 Reaction::of(Interest::Shown)
             }
-            (Stage::Asking(..), Body::Line(line)) => self.hear_whether_named(line, format),
-            (Stage::Unnamed, Body::Nick(_)) => self.settle(Server::Ours),
-            // Our name in the plain form may be one that we were given before the server heard from us.
-            (Stage::Unnamed, Body::Line(line)) if format == Format::Plain && refuses_tags(line) => {
+            (Stage::Unnamed, ServerLine::Nick(_)) => self.settle(Server::Ours),
+            (_, fact) if fact.is_fact() => Reaction::of(Interest::Shown),
+            (Stage::Banner | Stage::Silence, line) => self.meet(line),
+            (Stage::Resuming, line) => self.hear_whether_resumed(line, format),
+            (Stage::Asking(..), line) => self.hear_whether_named(line, format),
+            // In the plain form, our name may be one that we were given before the server heard from us.
+            (Stage::Unnamed, line)
+                if format == Format::Plain && line.refusal() == Some(ReadRefusal::Tags) =>
+            {
                 self.stage = Stage::Done(Server::Ours);
                 Reaction::of(Interest::Hidden)
             }
-            (Stage::Unnamed, Body::Line(line)) => Reaction::of(interest_after_tags(line)),
-            (
-                Stage::Banner
-                | Stage::Silence
-                | Stage::Resuming
-                | Stage::Asking(..)
-                | Stage::Unnamed
-                | Stage::Done(_),
-                _,
-            ) => Reaction::of(Interest::Shown),
+            (Stage::Unnamed, line) => Reaction::of(interest_after_tags(line)),
+            (Stage::Done(_), _) => Reaction::of(Interest::Shown),
         }
     }
 
@@ -216,9 +209,9 @@ impl Handshake {
     }
 
     /// The first line has come.
-    fn meet(&mut self, line: &str) -> Reaction {
+    fn meet(&mut self, line: ServerLine<'_>) -> Reaction {
         let turn = if self.ticket.is_some() { Turn::Anew } else { Turn::None };
-        if !reply::is_banner(line) {
+        if !line.is_our_banner() {
             return Reaction { turn, ..self.settle(Server::Foreign) };
         }
         if matches!(self.stage, Stage::Silence) {
@@ -238,9 +231,9 @@ impl Handshake {
     /// A server that gives us a name after it has heard of the tagged form has not taken up our
     /// session, whatever it says. One that is far away has made us a guest before it heard from us;
     /// what it tells the guest, it tells us again when it knows us.
-    fn hear_whether_resumed(&mut self, line: &str, format: Format) -> Reaction {
-        let is_named = format == Format::Tagged && reply::your_name(line).is_some();
-        if reply::is_resume_refusal(line) || is_named {
+    fn hear_whether_resumed(&mut self, line: ServerLine<'_>, format: Format) -> Reaction {
+        let is_named = format == Format::Tagged && line.your_name().is_some();
+        if line.refusal() == Some(ReadRefusal::Resume) || is_named {
             let asks = self.ask_for_name().into_iter().collect();
             return Reaction { interest: interest_after_tags(line), asks, turn: Turn::Anew };
         }
@@ -250,18 +243,19 @@ impl Handshake {
         }
     }
 
-    fn hear_whether_named(&mut self, line: &str, format: Format) -> Reaction {
+    fn hear_whether_named(&mut self, line: ServerLine<'_>, format: Format) -> Reaction {
         let Stage::Asking(name, attempt) = &self.stage else {
             return Reaction::of(Interest::Shown);
         };
-        if line == Refusal::NameTaken(name).to_string() {
-            self.ask_again(attempt + 1, format)
-        } else if format == Format::Plain && reply::your_name(line) == Some(name.as_str()) {
-            self.settle(Server::Ours)
-        } else if line.starts_with("!! /nick: ") {
-            self.be_given_a_name(format)
-        } else {
-            Reaction::of(interest_after_tags(line))
+        match line.refusal() {
+            Some(ReadRefusal::NameTaken(taken)) if taken == name.as_str() => {
+                self.ask_again(attempt + 1, format)
+            }
+            Some(ReadRefusal::NameTaken(_) | ReadRefusal::Name) => self.be_given_a_name(format),
+            _ if format == Format::Plain && line.your_name() == Some(name.as_str()) => {
+                self.settle(Server::Ours)
+            }
+            _ => Reaction::of(interest_after_tags(line)),
         }
     }
 
@@ -314,13 +308,11 @@ fn asks_to_resume(Ticket { token, seen }: Ticket) -> [String; 2] {
 }
 
 /// That the server refuses what we asked for in passing is not the user's business.
-fn interest_after_tags(line: &str) -> Interest {
-    let refuses = refuses_tags(line) || reply::is_resume_refusal(line);
-    if refuses { Interest::Hidden } else { Interest::Shown }
-}
-
-fn refuses_tags(line: &str) -> bool {
-    line.starts_with("!! /tags")
+fn interest_after_tags(line: ServerLine<'_>) -> Interest {
+    match line.refusal() {
+        Some(ReadRefusal::Tags | ReadRefusal::Resume) => Interest::Hidden,
+        _ => Interest::Shown,
+    }
 }
 
 /// The name with the number after it, if that is not 1, and without its end if it would be too long.
@@ -333,43 +325,10 @@ fn numbered(name: &Name, number: usize) -> Option<Name> {
     Name::parse(&(kept.collect::<String>() + &number)).ok()
 }
 
-/// The name that the user has on this machine, without the characters that a name cannot have;
-/// `None` if nothing is left of it.
-#[must_use]
-pub fn login_name() -> Option<Name> {
-    let variables = ["USER", "LOGNAME", "USERNAME"];
-    let names = variables.into_iter().filter_map(std::env::var_os);
-    names.chain(system_name()).find_map(|name| fit(&name.to_string_lossy()))
-}
-
-/// The user's name as the system knows it: a service or a container may be told none.
-#[cfg(unix)]
-fn system_name() -> Option<OsString> {
-    let user = nix::unistd::User::from_uid(nix::unistd::getuid());
-    user.ok().flatten().map(|user| user.name.into())
-}
-
-/// Windows always tells.
-#[cfg(windows)]
-fn system_name() -> Option<OsString> {
-    None
-}
-
-fn fit(text: &str) -> Option<Name> {
-    let mut kept = String::new();
-    for grapheme in text.graphemes(true) {
-        let longer = format!("{kept}{grapheme}");
-        // A beginning that is a reserved word may go on.
-        if matches!(Name::parse(&longer), Ok(_) | Err(BadName::Reserved(_))) {
-            kept = longer;
-        }
-    }
-    Name::parse(&kept).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::reply::{self, Refusal};
 
     const BANNER: &str = "-- chatroom 1: welcome (/help for the commands)";
 
@@ -383,6 +342,14 @@ mod tests {
         Some(Ticket { token: Token::parse(TOKEN).expect("a token"), seen: 17 })
     }
 
+    impl Handshake {
+        fn receives_tagged(&mut self, body: &str) -> Reaction {
+            let line = format!("@- 1 {body}");
+            let (_, _, line) = ServerLine::parse_tagged(&line).expect("it has a tag");
+            self.receive(line, Format::Tagged)
+        }
+    }
+
     /// The conversation, line by line: what is shown stands as it is, what is hidden in brackets,
     /// what is asked for after an arrow, and what becomes of the session behind it.
     fn play(
@@ -393,11 +360,10 @@ mod tests {
         let mut handshake = Handshake::new(wanted.map(name), ticket);
         let mut played = Vec::new();
         for line in lines {
-            let (format, body) = match line.strip_prefix("@ ") {
-                Some(body) => (Format::Tagged, Body::parse(body)),
-                None => (Format::Plain, Body::Line(line)),
+            let Reaction { interest, asks, turn } = match line.strip_prefix("@ ") {
+                Some(body) => handshake.receives_tagged(body),
+                None => handshake.receive(reply::parse(line), Format::Plain),
             };
-            let Reaction { interest, asks, turn } = handshake.receive(body, format);
             let mut told = match interest {
                 Interest::Shown => line.to_string(),
                 Interest::Hidden => format!("({line})"),
@@ -618,10 +584,10 @@ mod tests {
     fn the_name_that_we_had_is_asked_for_before_the_one_that_was_wanted() {
         let asks = |called: &str, taken: &[&str]| {
             let mut handshake = Handshake::again(Some(name("alice")), Some(called), None);
-            let mut asks = handshake.receive(Body::Line(BANNER), Format::Plain).asks;
+            let mut asks = handshake.receive(reply::parse(BANNER), Format::Plain).asks;
             for taken in taken {
                 let line = Refusal::NameTaken(&name(taken)).to_string();
-                asks.extend(handshake.receive(Body::Line(&line), Format::Tagged).asks);
+                asks.extend(handshake.receives_tagged(&line).asks);
             }
             asks.split_off(1)
         };
@@ -641,9 +607,9 @@ mod tests {
         assert_eq!(back.knock(), None);
         assert!(back.expects_banner());
         let hidden = Reaction::of(Interest::Hidden);
-        assert_eq!(back.receive(Body::Line(BANNER), Format::Plain), hidden);
+        assert_eq!(back.receive(reply::parse(BANNER), Format::Plain), hidden);
         assert_eq!(back.progress(), Progress::Resuming);
-        assert_eq!(back.receive(Body::Resumed(3), Format::Tagged).turn, Turn::Resumed(3));
+        assert_eq!(back.receive(ServerLine::Resumed(3), Format::Tagged).turn, Turn::Resumed(3));
     }
 
     #[test]
@@ -663,36 +629,16 @@ mod tests {
         assert_eq!(handshake.server(), Some(Server::Foreign));
         assert!(handshake.expects_banner());
         // Late, but ours all the same. It is asked for nothing any more.
-        assert_eq!(handshake.receive(Body::Line(BANNER), Format::Plain), shown());
+        assert_eq!(handshake.receive(reply::parse(BANNER), Format::Plain), shown());
         assert_eq!(handshake.server(), Some(Server::Ours));
         let mut handshake = Handshake::new(Some(name("alice")), None);
         handshake.give_up();
-        assert_eq!(handshake.receive(Body::Line("Welcome to chatroom"), Format::Plain), shown());
-        assert_eq!(handshake.receive(Body::Line(BANNER), Format::Plain), shown());
+        assert_eq!(handshake.receive(reply::parse("Welcome to chatroom"), Format::Plain), shown());
+        assert_eq!(handshake.receive(reply::parse(BANNER), Format::Plain), shown());
         assert_eq!(handshake.server(), Some(Server::Foreign));
         let (_, mut handshake) = play(Some("alice"), None, &[BANNER]);
         handshake.give_up();
         assert!(handshake.progress() == Progress::Done(Server::Ours));
-    }
-
-    #[test]
-    fn a_login_name_becomes_a_name_by_leaving_characters_out() {
-        let cases = [
-            ("alice", Some("alice")),
-            ("Alice Smith", Some("AliceSmith")),
-            ("-alice", Some("alice")),
-            ("..a-b.c_", Some("a-b.c_")),
-            ("DOMAIN\\alice", Some("DOMAINalice")),
-            ("josé", Some("josé")),
-            ("yours", Some("yours")),
-            ("you", None),
-            ("$$$", None),
-            ("", None),
-            ("abcdefghijklmnopqrstuvwxyz", Some("abcdefghijklmnopqrstuvwx")),
-        ];
-        for (login, expected) in cases {
-            assert_eq!(fit(login), expected.map(name), "{login}");
-        }
     }
 
     #[test]

@@ -21,7 +21,6 @@ use super::mutex::lock;
 use super::session::{ClientSession, Heard, News};
 use crate::problem::{Lost, Problem};
 use crate::protocol::name::Name;
-use crate::protocol::reply;
 use crate::protocol::request::{self, Request};
 use crate::protocol::text;
 
@@ -187,15 +186,13 @@ impl Link {
     /// The server does not let us in, or it knows us no more after we said that we leave.
     pub(super) fn hear<'a>(&self, line: &'a str) -> Result<Heard<'a>, ExitReason> {
         let mut state = self.state();
-        if reply::is_room_full(line) && state.session.handshake.expects_banner() {
-            state.turned_away = Some(reply::words(line).to_owned());
-            let Some(asks) = state.session.handshake.knock() else {
-                return Err(state.refused());
-            };
-            state.connection.ask(&asks);
-            return Ok(Heard::default());
-        }
         let heard = state.session.hear(line, Instant::now(), clock::now());
+        if let Some(why) = heard.turned_away {
+            state.turned_away = Some(why.to_owned());
+            if heard.asks.is_empty() {
+                return Err(state.refused());
+            }
+        }
         if heard.news.contains(&News::TooLate) {
             return Err(ExitReason::Clean);
         }

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::handshake::Server;
-use crate::protocol::reply;
+use crate::protocol::reply::{ReadNotice, ReadRefusal, ServerLine};
 use entry::{Entry, Sort};
 
 mod entry;
@@ -272,18 +272,20 @@ impl Outbox {
 
     /// The server has said this. If it refuses a line, the oldest that it may be about is done with,
     /// and is returned.
-    pub(super) fn hear(&mut self, line: &str) -> Option<Vec<u8>> {
-        if reply::missed(line).is_some() {
+    pub(super) fn hear(&mut self, line: ServerLine<'_>) -> Option<Vec<u8>> {
+        if let Some(ReadNotice::Missed(_)) = line.notice() {
             self.gap = true;
-            None
-        } else if let Some(limit) = reply::too_long(line) {
-            self.settle(|entry| entry.line.len() > limit)
-        } else if line.starts_with("!! /msg: ") {
-            self.settle(|entry| entry.sort == Sort::Whisper)
-        } else if line.starts_with("!! /nick: ") {
-            self.settle(|entry| matches!(entry.sort, Sort::Rename(_) | Sort::BadName))
-        } else {
-            None
+        }
+        match line.refusal()? {
+            ReadRefusal::LineTooLong(limit) => self.settle(|entry| entry.line.len() > limit),
+            ReadRefusal::Whisper => self.settle(|entry| entry.sort == Sort::Whisper),
+            ReadRefusal::NameTaken(_) | ReadRefusal::Name => {
+                self.settle(|entry| matches!(entry.sort, Sort::Rename(_) | Sort::BadName))
+            }
+            ReadRefusal::RoomFull
+            | ReadRefusal::Tags
+            | ReadRefusal::Resume
+            | ReadRefusal::Other => None,
         }
     }
 
@@ -394,6 +396,7 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::reply;
 
     /// An outbox of these lines, in a session of which the first line was the name.
     fn outbox(lines: &[&str]) -> Outbox {
@@ -503,7 +506,7 @@ mod tests {
         written(&mut outbox);
         outbox.lose();
         outbox.resume(3, Instant::now());
-        outbox.hear("-- you missed 312 lines (you were away)");
+        outbox.hear(reply::parse("-- you missed 312 lines (you were away)"));
         assert_eq!(outbox.receipt(3), Outcome::Well);
         assert_eq!(outbox.unsaid(), 0);
     }
@@ -523,7 +526,7 @@ mod tests {
             ("!! unknown command /x; /help lists them; to say it, begin with //", 1),
         ];
         for (line, unsaid) in refusals {
-            outbox.hear(line);
+            outbox.hear(reply::parse(line));
             assert_eq!(outbox.unsaid(), unsaid, "{line}");
         }
         assert_valid(&outbox);

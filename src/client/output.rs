@@ -5,16 +5,22 @@ use std::borrow::Cow;
 
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
-use crate::protocol::tag::Millis;
+use super::session::Line;
 
 /// Where the conversation goes. Shared by all threads.
 pub(super) trait Output: Send + Sync {
-    /// Shows what has been received, in one go.
+    /// Takes a line that is to be shown by the next [`show`](Output::show).
+    fn take(&self, line: &Line<'_>);
+
+    /// Takes a line of an answer to a `/who` that the user did not ask for: to learn from, unseen.
+    fn learn(&self, _line: &Line<'_>) {}
+
+    /// Shows what has been taken, in one go.
     ///
     /// # Errors
     ///
     /// It cannot be shown any more, and how the program ends therefore.
-    fn show(&self, received: &Received) -> Result<(), ExitReason>;
+    fn show(&self) -> Result<(), ExitReason>;
 
     /// Shows lines of the user's that go to a server of this kind, as far as they are shown here.
     ///
@@ -49,19 +55,6 @@ pub(super) trait Output: Send + Sync {
     fn close(&self);
 }
 
-/// What has been received since the last time.
-#[derive(Debug)]
-pub(super) struct Received {
-    /// From which kind of server.
-    pub(super) server: Server,
-    /// Lines that are safe to show, each with its line end.
-    pub(super) lines: String,
-    /// When each of them was said, by this machine's clock, as far as the server tells.
-    pub(super) times: Vec<Option<Millis>>,
-    /// The answer to a `/who` that the user did not ask for: lines to learn from.
-    pub(super) who: String,
-}
-
 /// Who reads what is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reader {
@@ -75,35 +68,10 @@ pub(super) enum Reader {
 /// Whether there is a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
+    /// There is one.
     Here,
+    /// One is being made.
     Reconnecting,
-    /// In so many seconds.
+    /// One will be tried in so many seconds.
     ReconnectingIn(u64),
-}
-
-impl Received {
-    /// Nothing.
-    pub(super) fn nothing() -> Received {
-        let (lines, who) = (String::new(), String::new());
-        Received { server: Server::Foreign, lines, times: Vec::new(), who }
-    }
-
-    /// Adds a line, which was said at this time.
-    pub(super) fn add(&mut self, line: &str, at: Option<Millis>) {
-        self.lines.push_str(line);
-        self.lines.push('\n');
-        self.times.push(at);
-    }
-
-    /// The lines, each with its time.
-    pub(super) fn timed(&self) -> impl Iterator<Item = (&str, Option<Millis>)> {
-        self.lines.lines().zip(self.times.iter().copied())
-    }
-
-    /// Forgets the lines.
-    pub(super) fn clear(&mut self) {
-        self.lines.clear();
-        self.times.clear();
-        self.who.clear();
-    }
 }

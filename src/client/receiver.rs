@@ -15,15 +15,16 @@ use super::connection::Connection;
 use super::exit_reason::ExitReason;
 use super::handshake::{Progress, Server};
 use super::link::Link;
-use super::output::{Output, Presence, Reader, Received};
+use super::output::{Output, Presence, Reader};
 use super::reconnect::Comeback;
 use super::sender::for_log;
-use super::session::News;
+use super::session::{Line, News};
 use crate::problem::{Lost, Problem};
-use crate::protocol::lines::{Line, LineSplitter};
-use crate::protocol::tag::{Format, Millis};
+use crate::protocol::lines::{self, LineSplitter};
+use crate::protocol::reply::{Message, ReadNotice, who_goes_on};
+use crate::protocol::tag::Format;
 use crate::protocol::telnet::{Decoder, Piece};
-use crate::protocol::{GRACE, reply, text};
+use crate::protocol::{GRACE, text};
 
 /// How many bytes are read at once, at most. A terminal takes about a megabyte a second, and a key
 /// waits for the chunk that is being shown: in a flood, some 8 ms.
@@ -53,8 +54,6 @@ pub(super) struct Receiver<'a> {
     splitter: LineSplitter,
     /// What the socket's timeout is set to.
     timeout: Option<Duration>,
-    /// What has been split off the chunk in hand.
-    received: Received,
     /// How far we are with asking who is here.
     roll_call: RollCall,
     /// What the user has to say waits for what was missed.
@@ -89,7 +88,6 @@ impl<'a> Receiver<'a> {
             telnet: Decoder::default(),
             splitter: LineSplitter::new(MAX_LINE),
             timeout: None,
-            received: Received::nothing(),
             roll_call: first_roll_call(output),
             catching_up: false,
             was_ours: false,
@@ -260,8 +258,8 @@ impl<'a> Receiver<'a> {
             && let Some(line) = splitter.next(&mut text)
         {
             match line {
-                Line::Whole(line) => taken = self.read_line(line),
-                Line::TooLong(_) => {
+                lines::Line::Whole(line) => taken = self.read_line(line),
+                lines::Line::TooLong(_) => {
                     let text = format!("a line of more than {MAX_LINE} bytes was left out");
                     warn!("{text}");
                     self.output.notice(&text);
@@ -295,26 +293,27 @@ impl<'a> Receiver<'a> {
         }
         if let Some(shown) = heard.line {
             info!("received: {}", shown.text);
-            if shown.text.starts_with("!! ") && self.link.server() == Some(Server::Ours) {
+            let is_refusal = matches!(shown.says.message(), Some(Message::Refusal(_)));
+            if is_refusal && shown.server == Server::Ours {
                 self.output.on_refusal(&shown.text, heard.refused.as_deref());
                 self.output.mark_refused(usize::from(self.link.is_settled()));
             }
-            self.take_line(&shown.text, shown.at)?;
+            self.take_line(&shown)?;
         }
         heard.news.into_iter().try_for_each(|news| self.tell(news))?;
         self.call_the_roll();
         Ok(())
     }
 
-    fn take_line(&mut self, line: &str, at: Option<Millis>) -> Result<(), ExitReason> {
+    fn take_line(&mut self, line: &Line<'_>) -> Result<(), ExitReason> {
         if self.is_roll_call(line) {
-            self.received.who.push_str(line);
-            self.received.who.push('\n');
+            self.output.learn(line);
             // The answer comes after all that a lost connection had to bring.
             return self.link.settle_covered().map_or(Ok(()), |news| self.tell(news));
         }
-        self.received.add(line, at);
-        if reply::is_came_and_went(line) && self.roll_call == RollCall::Done {
+        self.output.take(line);
+        let is_unnamed = line.says.notice() == Some(ReadNotice::CameAndWent);
+        if is_unnamed && self.roll_call == RollCall::Done {
             self.roll_call = first_roll_call(self.output);
         }
         Ok(())
@@ -385,25 +384,21 @@ impl<'a> Receiver<'a> {
     }
 
     /// Whether `line` belongs to the answer.
-    fn is_roll_call(&mut self, line: &str) -> bool {
+    fn is_roll_call(&mut self, line: &Line<'_>) -> bool {
         let belongs = match self.roll_call {
-            RollCall::Asked => reply::begins_who(line),
+            RollCall::Asked => matches!(line.says.notice(), Some(ReadNotice::Here(_))),
             RollCall::Answering => true,
             RollCall::ToBeMade | RollCall::Done => false,
         };
         if belongs {
-            let goes_on = reply::who_goes_on(line);
+            let goes_on = who_goes_on(&line.text);
             self.roll_call = if goes_on { RollCall::Answering } else { RollCall::Done };
         }
         belongs
     }
 
     fn show(&mut self) -> Result<(), ExitReason> {
-        if !self.received.lines.is_empty() || !self.received.who.is_empty() {
-            self.received.server = self.link.server_as_known();
-            self.output.show(&self.received)?;
-            self.received.clear();
-        }
+        self.output.show()?;
         self.link.mark_shown();
         if self.catching_up && self.roll_call == RollCall::Done {
             self.catching_up = false;

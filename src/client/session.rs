@@ -14,8 +14,9 @@ use super::conversation::NOT_SEEN;
 use super::handshake::{Handshake, Interest, Progress, Reaction, Server, Ticket, Turn};
 use super::outbox::{Outbox, Outcome};
 use crate::protocol::name::Name;
-use crate::protocol::tag::{Body, Format, Millis, Seq, Tag, Token};
-use crate::protocol::{reply, request};
+use crate::protocol::reply::{self, Message, ReadNotice, ServerLine};
+use crate::protocol::request;
+use crate::protocol::tag::{Format, Millis, Seq, Tag, Token};
 
 /// What we are to the server.
 #[derive(Debug)]
@@ -61,6 +62,8 @@ pub(super) struct Heard<'a> {
     pub(super) line: Option<Line<'a>>,
     /// The line of the user's that it refuses, as far as that is known.
     pub(super) refused: Option<Vec<u8>>,
+    /// Why the server has no place for us, if it says so.
+    pub(super) turned_away: Option<&'a str>,
     /// What to send, line by line.
     pub(super) asks: Vec<String>,
     /// What the user has to know besides.
@@ -70,20 +73,35 @@ pub(super) struct Heard<'a> {
 }
 
 impl Heard<'_> {
-    /// Whether somebody who waits may have something to do now: not for what others say.
+    /// Whether another thread that waits may have something to do now. Lines of other members change
+    /// nothing that is waited for.
     pub(super) fn may_settle(&self) -> bool {
-        let is_answer = |line: &Line<'_>| line.text.starts_with(['!', '-']);
+        let is_answer = |line: &Line<'_>| {
+            matches!(line.says.message(), Some(Message::Notice(_) | Message::Refusal(_)))
+        };
         self.is_fact || !self.asks.is_empty() || self.line.as_ref().is_some_and(is_answer)
     }
 }
 
 /// A line for the user's eyes.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line<'a> {
-    /// Without its tag.
+    /// The line as it is shown, without its tag.
     pub(super) text: Cow<'a, str>,
+    /// What it says, if the server is ours.
+    pub(super) says: ServerLine<'a>,
+    /// From which kind of server it comes.
+    pub(super) server: Server,
     /// When it was said, by this machine's clock, if the server tells.
     pub(super) at: Option<Millis>,
+}
+
+#[cfg(any(test, fuzzing))]
+impl<'a> Line<'a> {
+    /// The line as such a server sends it in the plain form.
+    pub(super) fn from(server: Server, text: &'a str) -> Line<'a> {
+        Line { text: Cow::Borrowed(text), says: reply::parse(text), server, at: None }
+    }
 }
 
 /// Something that the user has to know, beyond what the server says.
@@ -136,32 +154,48 @@ impl ClientSession {
 
     /// Takes a line, which comes now.
     pub(super) fn hear<'a>(&mut self, line: &'a str, now: Instant, millis: Millis) -> Heard<'a> {
-        let knows_tags = self.handshake.server() == Some(Server::Ours);
-        let tagged = if knows_tags { Tag::split(line) } else { None };
-        let (tag, body) = match tagged {
-            Some((tag, body)) => (Some(tag), Body::parse(body)),
-            None => (None, Body::Line(line)),
-        };
+        let (tag, text, says) = self.read(line);
+        if says.is_room_full() && self.handshake.expects_banner() {
+            return self.hear_that_it_is_full(text);
+        }
         let at = tag.map(|tag| self.clock.here(tag.at, millis));
         if let Some(tag) = tag {
             self.format = Format::Tagged;
-            self.see(tag, body);
+            self.see(tag, says);
         }
         let mut heard = Heard::default();
-        self.take(body, at, &mut heard);
-        if let (Some(tag), Body::Line(line)) = (tag, body) {
-            self.leave_out_shown(tag, line, &mut heard);
+        self.take(text, says, at, &mut heard);
+        if let Some(tag) = tag.filter(|_| !says.is_fact()) {
+            self.leave_out_shown(tag, says, &mut heard);
         }
         let format = if tag.is_some() { Format::Tagged } else { Format::Plain };
-        let Reaction { interest, asks, turn } = self.handshake.receive(body, format);
+        let Reaction { interest, asks, turn } = self.handshake.receive(says, format);
         if interest == Interest::Hidden && !heard.is_fact {
             heard.line = None;
+        }
+        if let Some(line) = &mut heard.line {
+            line.server = self.handshake.server().unwrap_or(Server::Foreign);
         }
         heard.asks = asks;
         self.turn(turn, now, &mut heard);
         // After the turn, since the numbers may begin anew with it.
         heard.asks.iter().filter(|ask| request::is_counted(ask)).for_each(|_| self.outbox.count());
         heard
+    }
+
+    /// The line without its tag, and what it says: the one place where a line that arrives is parsed.
+    fn read<'a>(&self, line: &'a str) -> (Option<Tag>, &'a str, ServerLine<'a>) {
+        let knows_tags = self.handshake.server() == Some(Server::Ours);
+        match knows_tags.then(|| ServerLine::parse_tagged(line)).flatten() {
+            Some((tag, text, says)) => (Some(tag), text, says),
+            None => (None, line, reply::parse(line)),
+        }
+    }
+
+    /// The server has no place for us, but our own lost connection may still have one there.
+    fn hear_that_it_is_full<'a>(&mut self, line: &'a str) -> Heard<'a> {
+        let asks = self.handshake.knock().map_or_else(Vec::new, Vec::from);
+        Heard { turned_away: Some(reply::words(line)), asks, ..Heard::default() }
     }
 
     /// How lines come over the present connection.
@@ -188,70 +222,80 @@ impl ClientSession {
     }
 
     /// An event is had once it has come; one that is shown again moves nothing.
-    fn see(&mut self, tag: Tag, body: Body<'_>) {
-        let is_earlier = matches!(body, Body::Line(line) if line.starts_with("| "));
+    fn see(&mut self, tag: Tag, says: ServerLine<'_>) {
         if let Some(seq) = tag.seq
-            && !is_earlier
+            && !says.is_earlier()
             && seq > self.seen
         {
             (self.seen, self.seen_at) = (seq, tag.at);
         }
     }
 
-    /// What was shown in the session before is not shown again in the replay of the next one.
-    fn leave_out_shown(&mut self, tag: Tag, line: &str, heard: &mut Heard<'_>) {
+    /// The replay of the next session leaves out what was shown in the session before.
+    fn leave_out_shown(&mut self, tag: Tag, says: ServerLine<'_>, heard: &mut Heard<'_>) {
         let Some((seq, at)) = self.shown else { return };
-        if line.starts_with("| ") {
+        if says.is_earlier() {
             // A server that was started anew begins to count anew, and what it tells is later.
             let is_shown = tag.seq.is_some_and(|it| it <= seq) && tag.at <= at;
             heard.line.take_if(|_| is_shown);
-        } else if reply::begins_replay(line) {
+        } else if says.notice() == Some(ReadNotice::LastLines) {
             heard.line.iter_mut().for_each(|line| line.text = Cow::Borrowed(NOT_SEEN));
-        } else if reply::your_name(line).is_none() {
+        } else if says.your_name().is_none() {
             // What is shown later was asked for.
             self.shown = None;
         }
     }
 
-    fn take<'a>(&mut self, body: Body<'a>, at: Option<Millis>, heard: &mut Heard<'a>) {
-        heard.is_fact = !matches!(body, Body::Line(_));
-        match body {
-            Body::Line(line) => {
-                heard.refused = self.hear_of_lines(line);
-                heard.line = Some(Line { text: Cow::Borrowed(line), at });
+    fn take<'a>(
+        &mut self,
+        text: &'a str,
+        says: ServerLine<'a>,
+        at: Option<Millis>,
+        heard: &mut Heard<'a>,
+    ) {
+        heard.is_fact = says.is_fact();
+        let server = Server::Ours;
+        match says {
+            ServerLine::Message(_)
+            | ServerLine::Earlier { .. }
+            | ServerLine::EarlierDay(_)
+            | ServerLine::EarlierUnknown => {
+                heard.refused = self.hear_of_lines(says);
+                heard.line = Some(Line { text: Cow::Borrowed(text), says, server, at });
             }
-            Body::Receipt(number) => {
+            ServerLine::Receipt(number) => {
                 debug!("received a receipt for line {number}");
                 heard.news.extend(refused(self.outbox.receipt(number)));
             }
-            Body::Token(token) => {
+            ServerLine::Token(token) => {
                 debug!("received a token");
                 self.token = Some(token);
             }
-            Body::Nick(name) => {
+            ServerLine::Nick(name) => {
                 debug!("received our name: {name}");
                 if self.outbox.has_covered() {
                     self.outbox.be_called(name);
                 }
                 // Told only once, on a connection that is lost.
                 if self.be_called(name) && self.is_done() {
+                    let says = ServerLine::Message(Message::Notice(ReadNotice::YouAreNow(name)));
                     let text = Cow::Owned(format!("-- you are now {name}"));
-                    heard.line = Some(Line { text, at });
+                    heard.line = Some(Line { text, says, server, at });
                 }
             }
-            Body::Resumed(lines) => debug!("received that {lines} lines of ours were taken"),
-            Body::UnknownFact => debug!("received something for other programs"),
+            ServerLine::Resumed(lines) => debug!("received that {lines} lines of ours were taken"),
+            ServerLine::UnknownFact => debug!("received something for other programs"),
         }
     }
 
     /// What a line says of our own lines, and of our name. The value is the one that it refuses.
-    fn hear_of_lines(&mut self, line: &str) -> Option<Vec<u8>> {
+    fn hear_of_lines(&mut self, says: ServerLine<'_>) -> Option<Vec<u8>> {
         if self.handshake.server() != Some(Server::Ours) {
             return None;
         }
         let confirms = self.format == Format::Tagged && self.is_done();
-        let refused = if confirms { self.outbox.hear(line) } else { None };
-        if let Some(name) = reply::your_name(line)
+        let refused = if confirms { self.outbox.hear(says) } else { None };
+        if let Some(name) = says.your_name()
             && !self.be_called(name)
             && self.is_done()
         {

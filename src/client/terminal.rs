@@ -25,9 +25,10 @@ use super::editor::{Direction, Editor, Outcome};
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::mutex::lock;
-use super::output::{Output, Presence, Reader, Received};
+use super::output::{Output, Presence, Reader};
 use super::prompt::{Label, Status};
 use super::screen::{Screen, Size};
+use super::session::Line;
 use crate::problem::Problem;
 
 #[cfg(unix)]
@@ -77,6 +78,8 @@ struct Face {
     over: usize,
     /// Whether a paste has begun that does not end.
     is_pasting: bool,
+    /// What the lines ask for that were taken and are not on the screen yet; `None` if there are none.
+    unshown: Option<Alert>,
     /// When the bell rang last for something that came.
     rang: Option<Instant>,
 }
@@ -103,6 +106,7 @@ impl Terminal {
             question: None,
             over: 0,
             is_pasting: false,
+            unshown: None,
             rang: None,
         };
         let (turn, face) = (Mutex::default(), Mutex::new(face));
@@ -264,19 +268,23 @@ impl Face {
 }
 
 impl Output for Terminal {
-    fn show(&self, received: &Received) -> Result<(), ExitReason> {
+    fn take(&self, line: &Line<'_>) {
         let mut face = self.face();
-        face.show(|conversation, at, _unseen| {
-            let unseen = &mut Shown::default();
-            received.who.lines().for_each(|line| {
-                conversation.receive(line, received.server, at, unseen);
-            });
-        });
         let alert = face.show(|conversation, at, shown| {
-            for (line, said) in received.timed() {
-                conversation.receive(line, received.server, at.of(said), shown);
-            }
+            conversation.receive(line, at.of(line.at), shown);
         });
+        face.unshown = face.unshown.max(Some(alert));
+    }
+
+    fn learn(&self, line: &Line<'_>) {
+        let mut face = self.face();
+        face.conversation.learn(line.says, true);
+        face.unshown = face.unshown.max(Some(Alert::Nothing));
+    }
+
+    fn show(&self) -> Result<(), ExitReason> {
+        let mut face = self.face();
+        let Some(alert) = face.unshown.take() else { return Ok(()) };
         if self.rings_for(alert) && face.rang.is_none_or(|rang| rang.elapsed() >= BELL_REST) {
             face.rang = Some(Instant::now());
             face.screen.ring();

@@ -64,6 +64,13 @@ impl Name {
         }
     }
 
+    /// Whether `text` is a name. For ASCII that costs a fraction of [`parse`](Name::parse), which needs
+    /// Unicode's tables: a client asks it of each line that arrives.
+    #[must_use]
+    pub fn is_valid(text: &str) -> bool {
+        text.len() <= MAX_BYTES && (is_plainly_valid(text) || Name::parse(text).is_ok())
+    }
+
     /// The name that the server gives to the `number`th member without one.
     #[must_use]
     pub fn guest(number: usize) -> Name {
@@ -88,6 +95,15 @@ impl Name {
     pub fn likeness(&self) -> Likeness {
         Likeness::of(&self.0)
     }
+}
+
+/// Whether it is a name in ASCII that looks like no reserved word. Some other names are none of those.
+fn is_plainly_valid(text: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    (1..=MAX_CHARACTERS).contains(&text.len())
+        && text.bytes().all(is_of_name)
+        && !text.starts_with(['-', '.'])
+        && !likeness::may_look_reserved(text)
 }
 
 impl fmt::Display for Name {
@@ -158,6 +174,7 @@ fn quoted(c: char) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+    use proptest::sample::select;
 
     use super::*;
     use crate::protocol::arbitrary::{name, text};
@@ -237,6 +254,18 @@ mod tests {
     }
 
     proptest! {
+        /// Of letters that look like others, and of those of the reserved words.
+        #[test]
+        fn what_is_quickly_found_to_be_a_name_is_one(
+            word in select(&["", "you", "admin", "ROOT", "rn", "here.", "system", "a11"][..]),
+            text in "[0oO1iIlLmMrnwWvdDclC_.a-]{0,9}",
+            other in text(),
+        ) {
+            for text in [[word, &text].concat(), [&text, word].concat(), other] {
+                prop_assert_eq!(Name::is_valid(&text), Name::parse(&text).is_ok(), "{}", text);
+            }
+        }
+
         #[test]
         fn a_name_is_safe_and_bounded_and_stays_as_it_is(text in text(), good in name()) {
             for name in [Name::parse(&text), Ok(good)].into_iter().flatten() {

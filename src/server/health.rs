@@ -59,7 +59,8 @@ fn greeting(stream: TcpStream, server: SocketAddr, proxies: &[IpAddr]) -> Result
         .and_then(|()| BufReader::new(stream.take(MOST)).read_until(b'\n', &mut line));
     let said = text::make_safe(&line).into_owned();
     let is_whole = read.is_ok() && line.ends_with(b"\n");
-    if is_whole && (reply::is_banner(&said) || reply::is_room_full(&said)) {
+    let greeting = reply::parse(&said);
+    if is_whole && (greeting.is_our_banner() || greeting.is_room_full()) {
         Ok(said)
     } else {
         Err(Problem::NoChatroom { server, said })

@@ -122,9 +122,9 @@ fn heeded<'a>(roster: &'a Roster, ignored: &Ignored) -> Vec<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::incoming::Incoming;
     use super::*;
     use crate::protocol::name::Name;
+    use crate::protocol::reply;
 
     /// A room where alice is we, Bob has spoken last and bert before him.
     fn room() -> (Roster, Ignored) {
@@ -132,8 +132,7 @@ mod tests {
         for line in
             ["-- you are alice, with 5 others here", "-- 5 here: alice, bert, Bob, eve, 李雷"]
         {
-            let Incoming::Notice(news) = Incoming::parse(line, |_| false) else { panic!("{line}") };
-            roster.learn(news);
+            roster.learn(reply::parse(line).notice().expect("a notice"));
         }
         ["bert", "Bob"].iter().for_each(|name| roster.spoke(name));
         let mut ignored = Ignored::default();

@@ -9,10 +9,10 @@ use std::fmt::{self, Write};
 use chrono::{NaiveDate, NaiveTime, Timelike};
 
 use super::Shown;
-use super::incoming::Incoming;
 use crate::client::colours::{Colours, Ink, Style};
 use crate::client::columns::width;
 use crate::client::paragraph::{Layout, Rule, Shape};
+use crate::protocol::reply::{self, Message, ReadSpeech};
 
 /// What stands before a notice of the server's; before an error it is as wide.
 const MARK: &str = "-- ";
@@ -70,17 +70,17 @@ enum Secrecy {
 }
 
 impl Painter {
-    /// Writes a line of a server that has our banner. `line` is what `incoming` was read from, and
-    /// `ink` finds the colour of a name.
+    /// Writes a line of a server that has our banner, with what it says. `ink` finds the colour of a
+    /// name.
     pub(super) fn line(
         self,
         stamp: Stamp<'_>,
-        (line, incoming): (&str, Incoming<'_>),
+        (line, message): (&str, Message<'_>),
         stress: Stress,
         ink: impl Fn(&str) -> Ink,
         shown: &mut Shown,
     ) {
-        if let Incoming::Notice(_) = incoming {
+        if let Message::Notice(_) = message {
             return self.notice(stamp, line, shown);
         }
         let start = shown.text.len();
@@ -92,19 +92,18 @@ impl Painter {
             self.speech(parts, ink(parts[1]), weight, secrecy, out);
             (text, weight, parts.map(width).iter().sum::<usize>() + 1)
         };
-        let (text, weight, mark) = match incoming {
-            Incoming::Said(name, text) => speech(["<", name, ">"], text, Public),
-            Incoming::Done(name, text) => speech(["* ", name, ""], text, Public),
-            Incoming::ToYou(name, text) => speech(["[", name, " -> you]"], text, Private),
-            Incoming::FromYou(name, text) => speech(["[you -> ", name, "]"], text, Private),
-            Incoming::Error(text) => {
+        let (text, weight, mark) = match message {
+            Message::Speech(said) => match said {
+                ReadSpeech::Said(name, text) => speech(["<", name, ">"], text, Public),
+                ReadSpeech::Done(name, text) => speech(["* ", name, ""], text, Public),
+                ReadSpeech::ToYou(name, text) => speech(["[", name, " -> you]"], text, Private),
+                ReadSpeech::FromYou(name, text) => speech(["[you -> ", name, "]"], text, Private),
+            },
+            Message::Refusal(_) => {
                 self.error_mark(out);
-                (text, Weight::Light, MARK.len())
+                (reply::words(line), Weight::Light, MARK.len())
             }
-            Incoming::Notice(_)
-            | Incoming::Earlier(..)
-            | Incoming::EarlierDay(_)
-            | Incoming::Unknown(_) => (line, Weight::Light, 0),
+            Message::Notice(_) | Message::Plain => (line, Weight::Light, 0),
         };
         let open = match weight {
             Weight::Bold => self.colours.sequence(Style::Bold),
@@ -231,10 +230,10 @@ mod tests {
     fn shown(line: &str, stress: Stress) -> Shown {
         let painter = Painter { colours: Colours::Many };
         let stamp = Stamp::Now(NaiveTime::from_hms_opt(9, 2, 59).unwrap());
-        let incoming = Incoming::parse(line, |_| false);
+        let message = reply::parse(line).message().expect("it is a message");
         let mut shown = Shown::default();
         let ink = |name: &str| Ink::of(&Likeness::of(name));
-        painter.line(stamp, (line, incoming), stress, ink, &mut shown);
+        painter.line(stamp, (line, message), stress, ink, &mut shown);
         shown
     }
 

@@ -6,9 +6,9 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::incoming::{Names, News};
 use crate::client::colours::Ink;
 use crate::protocol::name::Likeness;
+use crate::protocol::reply::{Names, ReadNotice};
 
 /// The most names that are kept. A room has 100 members unless its owner wants more; a server that
 /// makes up names gets no more memory than this, and the names beyond are not completed.
@@ -99,28 +99,29 @@ impl Roster {
     }
 
     /// Takes over what a notice tells.
-    pub(super) fn learn(&mut self, news: News<'_>) {
-        match news {
-            News::YouAre(name) => {
+    pub(super) fn learn(&mut self, notice: ReadNotice<'_>) {
+        match notice {
+            ReadNotice::YouAre(name) => {
                 // The first word of a connection: who was here before may be gone.
                 self.members.clear();
                 self.listing.clear();
                 self.is_complete = false;
                 self.rename_me(name);
             }
-            News::YouAreNow(name) => self.rename_me(name),
-            News::Joined(name) => self.is_here(name),
-            News::Left(name) => {
+            ReadNotice::YouAreNow(name) => self.rename_me(name),
+            ReadNotice::Joined(name) => self.is_here(name),
+            ReadNotice::Left(name) => {
                 self.members.remove(name);
             }
-            News::IsNow { old, new } => self.rename(old, new),
-            News::Here(names) => {
+            ReadNotice::IsNow { old, new } => self.rename(old, new),
+            ReadNotice::Here(names) if names.is_readable() => {
                 self.listing.clear();
                 self.is_complete = true;
                 self.list(names);
             }
-            News::More(names) if !self.listing.is_empty() => self.list(names),
-            News::More(_) | News::Nothing => {}
+            ReadNotice::More(names) if !self.listing.is_empty() => self.list(names),
+            // Nothing else tells of who is here.
+            _ => {}
         }
     }
 
@@ -165,16 +166,16 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
-    use super::super::incoming::Incoming;
     use super::*;
+    use crate::protocol::reply::{self, Message, ReadSpeech};
 
     /// The names after these lines, `(alice)` being us.
     fn after(lines: &[&str]) -> String {
         let mut roster = Roster::default();
         for line in lines {
-            match Incoming::parse(line, |_| false) {
-                Incoming::Said(name, _) => roster.spoke(name),
-                Incoming::Notice(news) => roster.learn(news),
+            match reply::parse(line).message() {
+                Some(Message::Speech(ReadSpeech::Said(name, _))) => roster.spoke(name),
+                Some(Message::Notice(notice)) => roster.learn(notice),
                 other => panic!("not for the roster: {other:?}"),
             }
         }
@@ -228,10 +229,9 @@ mod tests {
         assert_eq!(roster.names(Who::Speakers).len(), MOST);
         for _ in 0..MOST {
             let line = "-- 9 here: a, b,";
-            let Incoming::Notice(news) = Incoming::parse(line, |_| false) else { panic!("{line}") };
-            roster.learn(news);
+            roster.learn(reply::parse(line).notice().expect("a notice"));
         }
-        let Incoming::Notice(more) = Incoming::parse("-- c, d,", |_| false) else { panic!("more") };
+        let more = reply::parse("-- c, d,").notice().expect("a notice");
         (0..MOST).for_each(|_| roster.learn(more));
         assert_eq!(roster.listing.len(), MOST);
     }

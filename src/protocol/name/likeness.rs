@@ -89,6 +89,29 @@ impl Likeness {
     }
 }
 
+/// Whether a text in ASCII may look like one of the [`RESERVED`] words. It is quick, and takes more
+/// letters for each other than [`Likeness`] does: no word that is reserved there escapes it.
+pub(super) fn may_look_reserved(ascii: &str) -> bool {
+    let is_like = |word: &&str| rough_look(ascii).eq(rough_look(word));
+    RESERVED.iter().any(is_like)
+}
+
+/// What a text in ASCII looks like, roughly: as [`look`] has it, without case, and i is l.
+fn rough_look(ascii: &str) -> impl Iterator<Item = u8> {
+    ascii.bytes().flat_map(|byte| {
+        let letter = byte.to_ascii_lowercase();
+        let [first, second] = match letter {
+            b'm' => [b'r', b'n'],
+            b'w' => [b'v', b'v'],
+            b'd' => [b'c', b'l'],
+            b'0' => [b'o', 0],
+            b'1' | b'i' => [b'l', 0],
+            letter => [letter, 0],
+        };
+        [first, second].into_iter().filter(|&byte| byte != 0)
+    })
+}
+
 /// The skeleton of a text (Unicode Technical Standard 39), once each character in it is in its plainest
 /// form.
 fn plain(text: &str) -> String {

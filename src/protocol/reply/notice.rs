@@ -1,0 +1,171 @@
+//! The notices that the server writes: lines that begin with `-- `.
+
+use std::fmt;
+
+use super::{Count, were};
+use crate::protocol::VERSION;
+use crate::protocol::name::Name;
+use crate::protocol::request::Command;
+
+/// What the server tells. Others may rely on these lines, word for word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice<'a> {
+    /// The first line of all.
+    Banner,
+    /// Your name is settled.
+    YouAre {
+        /// Your name.
+        name: &'a Name,
+        /// How many members are here besides you.
+        others: usize,
+        /// How many of them are away.
+        away: usize,
+    },
+    /// Your name has changed.
+    YouAreNow(&'a Name),
+    /// Someone came.
+    Joined(&'a Name),
+    /// Someone went.
+    Left(&'a Name, LeaveReason<'a>),
+    /// So many came and went, more than are told one by one.
+    CameAndWent {
+        /// How many joined.
+        joined: u64,
+        /// How many left.
+        left: u64,
+    },
+    /// Someone has another name.
+    IsNow {
+        /// The name until now.
+        old: &'a Name,
+        /// The name from now on.
+        new: &'a Name,
+    },
+    /// One line of the answer to `/help`.
+    Help(Command),
+    /// The first line of the answer to `/help`: what is no command.
+    HelpToSay,
+    /// So many lines are shown again; if none, nothing follows.
+    LastLines(usize),
+    /// They were shown, and what follows is new.
+    UpToDate,
+    /// So many lines were found; if none, nothing follows.
+    Found {
+        /// How many.
+        lines: usize,
+        /// The words that they have.
+        words: &'a str,
+    },
+    /// What was found has been shown.
+    ThatIsAll,
+    /// You bring more than so many lines a second, and are read no faster than that.
+    SlowDown(u32),
+    /// Lines that you should have had are gone.
+    Missed(u64, Missing),
+    /// You are the member again that you were before the connection was lost.
+    WelcomeBack(&'a Name),
+    /// Your private line waits for somebody whose connection is lost.
+    IsAway(&'a Name),
+    /// Who it waited for did not come back in time.
+    DidNotComeBack {
+        /// Who that was.
+        name: &'a Name,
+        /// How many private lines of yours waited.
+        lines: u64,
+    },
+    /// A sign of life, for a client that asks for one.
+    Here,
+    /// The room closes.
+    ShuttingDown,
+}
+
+/// Why lines are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// They were not taken in time.
+    TooSlow,
+    /// They were said while there was no connection.
+    Away,
+}
+
+/// How someone left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaveReason<'a> {
+    /// The client's input ended, or it said `/quit`, perhaps with a farewell.
+    Quit(&'a str),
+    /// The connection broke.
+    ConnectionLost,
+    /// The client took nothing for too long.
+    TooSlow,
+}
+
+impl fmt::Display for Notice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Notice::Banner => {
+                write!(f, "-- chatroom {VERSION}: welcome (/help for the commands)")
+            }
+            Notice::YouAre { name, others: 0, .. } => write!(f, "-- you are {name}, alone here"),
+            Notice::YouAre { name, others, away } => {
+                write!(f, "-- you are {name}, with {} here", Count(others as u64, "other"))?;
+                if away > 0 { write!(f, ", {away} of them away") } else { Ok(()) }
+            }
+            Notice::YouAreNow(name) => write!(f, "-- you are now {name}"),
+            Notice::Joined(name) => write!(f, "-- {name} joined"),
+            Notice::Left(name, LeaveReason::Quit("")) => write!(f, "-- {name} left"),
+            Notice::Left(name, LeaveReason::Quit(farewell)) => {
+                write!(f, "-- {name} left: {farewell}")
+            }
+            Notice::Left(name, LeaveReason::ConnectionLost) => {
+                write!(f, "-- {name} left (connection lost)")
+            }
+            Notice::Left(name, LeaveReason::TooSlow) => {
+                write!(f, "-- {name} was too slow and was dropped")
+            }
+            // Never just `38 left`: somebody may be called 38.
+            Notice::CameAndWent { joined, left: 0 } => {
+                write!(f, "-- {} joined", Count(joined, "member"))
+            }
+            Notice::CameAndWent { joined: 0, left } => {
+                write!(f, "-- {} left", Count(left, "member"))
+            }
+            Notice::CameAndWent { joined, left } => write!(f, "-- {joined} joined, {left} left"),
+            Notice::IsNow { old, new } => write!(f, "-- {old} is now {new}"),
+            Notice::Help(command) => {
+                write!(f, "-- {:<17} {}", command.usage(), command.purpose())
+            }
+            Notice::HelpToSay => {
+                write!(f, "-- {:<17} say TEXT to all; //TEXT says /TEXT", "TEXT")
+            }
+            Notice::LastLines(0) => write!(f, "-- nothing has been said"),
+            Notice::LastLines(1) => write!(f, "-- the last line:"),
+            Notice::LastLines(lines) => write!(f, "-- the last {lines} lines:"),
+            Notice::UpToDate => write!(f, "-- you are up to date"),
+            Notice::Found { lines: 0, words } => write!(f, "-- nothing with \"{words}\""),
+            Notice::Found { lines, words } => {
+                write!(f, "-- the newest {lines} with \"{words}\":")
+            }
+            Notice::ThatIsAll => write!(f, "-- that is all"),
+            Notice::SlowDown(rate) => {
+                write!(f, "-- slow down: you are read at {} a second", Count(rate, "line"))
+            }
+            Notice::Missed(lines, why) => {
+                let why = match why {
+                    Missing::TooSlow => "your connection was too slow",
+                    Missing::Away => "you were away",
+                };
+                write!(f, "-- you missed {} ({why})", Count(lines, "line"))
+            }
+            Notice::WelcomeBack(name) => write!(f, "-- welcome back, {name}"),
+            Notice::IsAway(name) => {
+                write!(f, "-- {name} is away: your line waits until {name} is back")
+            }
+            Notice::DidNotComeBack { name, lines } => {
+                let (lines, were) = (Count(lines, "line"), were(lines));
+                write!(f, "-- {name} did not come back: {lines} of yours {were} not read")
+            }
+            Notice::Here => write!(f, "-- chatroom is here"),
+            Notice::ShuttingDown => write!(f, "-- the server is shutting down"),
+        }
+    }
+}

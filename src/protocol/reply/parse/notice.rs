@@ -1,0 +1,168 @@
+//! A notice of the server's, read: what stands behind `-- `.
+
+use crate::protocol::name::Name;
+use crate::protocol::reply::who::Names;
+use crate::protocol::tag::number;
+
+/// What a notice tells. Each variant stands for one of [`Notice`](crate::protocol::reply::Notice)'s, and
+/// has of it what a client needs; so a later server may say more in the same line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadNotice<'a> {
+    /// `-- chatroom 1: welcome (/help for the commands)`
+    Banner {
+        /// The version of the protocol.
+        version: u32,
+    },
+    /// `-- you are alice, with 3 others here`
+    YouAre(&'a str),
+    /// `-- you are now bob`
+    YouAreNow(&'a str),
+    /// `-- bob joined`
+    Joined(&'a str),
+    /// `-- bob left`, and the other ways of leaving.
+    Left(&'a str),
+    /// `-- 38 joined, 35 left`
+    CameAndWent,
+    /// `-- alice is now bob`
+    IsNow {
+        /// The name until now.
+        old: &'a str,
+        /// The name from now on.
+        new: &'a str,
+    },
+    /// `-- 4 here: alice, bob,`: the beginning of the answer to `/who`.
+    Here(Names<'a>),
+    /// `-- carol, dave`: more of that answer, if it was not at its end.
+    More(Names<'a>),
+    /// `-- /quit [TEXT]      leave, with a farewell`: one line of the answer to `/help`.
+    Help,
+    /// `-- the last 20 lines:`: they come next.
+    LastLines,
+    /// `-- nothing has been said`: there are no last lines.
+    NoLastLines,
+    /// `-- you are up to date`: the last lines have been shown.
+    UpToDate,
+    /// `-- the newest 3 with "build log":`, or that there are none.
+    Found,
+    /// `-- that is all`: what was found has been shown.
+    ThatIsAll,
+    /// `-- slow down: you are read at 100 lines a second`
+    SlowDown,
+    /// `-- you missed 312 lines (you were away)`
+    Missed(u64),
+    /// `-- welcome back, alice`
+    WelcomeBack(&'a str),
+    /// `-- bob is away: your line waits until bob is back`
+    IsAway(&'a str),
+    /// `-- bob did not come back: 3 lines of yours were not read`
+    DidNotComeBack(&'a str),
+    /// `-- chatroom is here`: a sign of life.
+    SignOfLife,
+    /// `-- the server is shutting down`
+    ShuttingDown,
+    /// Anything else.
+    Other,
+}
+
+impl<'a> ReadNotice<'a> {
+    /// Reads what stands behind `-- `.
+    pub(super) fn parse(words: &'a str) -> ReadNotice<'a> {
+        ReadNotice::fixed(words)
+            .or_else(|| ReadNotice::of_reader(words))
+            .or_else(|| ReadNotice::of_lines(words))
+            .or_else(|| ReadNotice::of_someone(words))
+            .or_else(|| ReadNotice::list(words))
+            .unwrap_or(ReadNotice::Other)
+    }
+
+    /// What is always told in the same words. None of them is what is told of somebody.
+    fn fixed(words: &str) -> Option<ReadNotice<'a>> {
+        match words {
+            "nothing has been said" => Some(ReadNotice::NoLastLines),
+            "you are up to date" => Some(ReadNotice::UpToDate),
+            "that is all" => Some(ReadNotice::ThatIsAll),
+            "chatroom is here" => Some(ReadNotice::SignOfLife),
+            "the server is shutting down" => Some(ReadNotice::ShuttingDown),
+            _ if words.starts_with('/') || words.starts_with("TEXT  ") => Some(ReadNotice::Help),
+            _ => None,
+        }
+    }
+
+    /// What is told of the server and of the reader.
+    fn of_reader(words: &'a str) -> Option<ReadNotice<'a>> {
+        if let Some(rest) = words.strip_prefix("chatroom ") {
+            let version = rest.split_once(':')?.0.parse().ok()?;
+            return Some(ReadNotice::Banner { version });
+        }
+        if let Some(name) = words.strip_prefix("welcome back, ") {
+            return Name::is_valid(name).then_some(ReadNotice::WelcomeBack(name));
+        }
+        let rest = words.strip_prefix("you are ")?;
+        let (name, notice) = match rest.strip_prefix("now ") {
+            Some(name) => (name, ReadNotice::YouAreNow(name)),
+            None => rest.split_once(", ").map(|(name, _)| (name, ReadNotice::YouAre(name)))?,
+        };
+        Name::is_valid(name).then_some(notice)
+    }
+
+    /// What is told of lines.
+    fn of_lines(words: &str) -> Option<ReadNotice<'a>> {
+        if words.starts_with("the last ") && words.ends_with(':') {
+            return Some(ReadNotice::LastLines);
+        }
+        if words.starts_with("the newest ") && words.ends_with("\":")
+            || words.starts_with("nothing with \"") && words.ends_with('"')
+        {
+            return Some(ReadNotice::Found);
+        }
+        if words.starts_with("slow down: you are read at ") {
+            return Some(ReadNotice::SlowDown);
+        }
+        let (lines, rest) = words.strip_prefix("you missed ")?.split_once(' ')?;
+        let is_known = rest.starts_with("line (") || rest.starts_with("lines (");
+        is_known.then(|| number(lines).map(ReadNotice::Missed)).flatten()
+    }
+
+    /// What is told of a member.
+    fn of_someone(words: &'a str) -> Option<ReadNotice<'a>> {
+        let (name, news) = words.split_once(' ')?;
+        let notice = match news {
+            "joined" => ReadNotice::Joined(name),
+            "left" | "left (connection lost)" | "was too slow and was dropped" => {
+                ReadNotice::Left(name)
+            }
+            _ if news.starts_with("left: ") => ReadNotice::Left(name),
+            _ if news.starts_with("is away: ") => ReadNotice::IsAway(name),
+            _ if news.starts_with("did not come back: ") => ReadNotice::DidNotComeBack(name),
+            _ => match news.strip_prefix("is now ") {
+                Some(new) if Name::is_valid(new) => ReadNotice::IsNow { old: name, new },
+                Some(_) | None => return None,
+            },
+        };
+        Name::is_valid(name).then_some(notice)
+    }
+
+    /// How many are here, or came and went; and the names of those who are here.
+    fn list(words: &'a str) -> Option<ReadNotice<'a>> {
+        if let Some((count, names)) = words.split_once(" here: ")
+            && number(count).is_some()
+        {
+            return Some(ReadNotice::Here(Names::parse(names)));
+        }
+        if is_came_and_went(words) {
+            return Some(ReadNotice::CameAndWent);
+        }
+        Some(Names::parse(words)).filter(|names| names.is_readable()).map(ReadNotice::More)
+    }
+}
+
+fn is_came_and_went(words: &str) -> bool {
+    let is_count = |words: &str, unit: &str| {
+        words.strip_suffix(unit).is_some_and(|count| number(count).is_some())
+    };
+    let are_both = words
+        .split_once(", ")
+        .is_some_and(|(joined, left)| is_count(joined, " joined") && is_count(left, " left"));
+    let ends = [" member joined", " members joined", " member left", " members left"];
+    are_both || ends.iter().any(|end| is_count(words, end))
+}

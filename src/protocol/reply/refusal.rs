@@ -1,0 +1,116 @@
+//! The errors that the server writes: lines that begin with `!! `.
+
+use std::fmt;
+
+use super::Count;
+use crate::protocol::foreign::Foreign;
+use crate::protocol::name::{BadName, Name};
+use crate::protocol::request::{MAX_WORDS, Misuse};
+use crate::protocol::suggestion::Hint;
+use crate::protocol::tag::Seq;
+
+/// Why something was not done: an error for one client alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal<'a> {
+    /// The line was no command as it stood.
+    Misuse(Misuse<'a>),
+    /// Someone here has that name, or one that looks like it.
+    NameTaken(&'a Name),
+    /// It is, or looks like, a name that the server alone gives.
+    GuestName(&'a Name),
+    /// Nobody here has that name.
+    NobodyHere(&'a str),
+    /// Nobody here has that name any more: who had it has just left.
+    HasLeft(&'a str),
+    /// A private line to oneself.
+    WhisperToSelf,
+    /// The line was longer than this many bytes.
+    LineTooLong(usize),
+    /// As many clients as there may be are here already.
+    RoomFull(usize),
+    /// As many clients as there may be from one address are here already.
+    AddressFull(usize),
+    /// The client speaks another protocol.
+    Foreign(Foreign),
+    /// The connection is a proxy's, and does not begin with its header.
+    NoProxyHeader,
+    /// `/tags` was not the first line.
+    TagsTooLate,
+    /// `/resume` in the usual form, or after the name was settled.
+    ResumeTooLate,
+    /// Nobody has that token, or not any more.
+    UnknownToken,
+    /// There is no event of that number yet.
+    NoSuchEvent(Seq),
+    /// It is no longer known what there was after that event.
+    Forgotten(Seq),
+}
+
+impl fmt::Display for Refusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("!! ")?;
+        match self {
+            Refusal::Misuse(Misuse::Unknown(word)) => {
+                write!(f, "unknown command {}{}", Short(word), Hint(word))
+            }
+            Refusal::Misuse(Misuse::Arguments(command)) => {
+                write!(f, "{} goes like this: {}", command.word(), command.usage())
+            }
+            Refusal::Misuse(Misuse::Name(why)) => write!(f, "/nick: {why}"),
+            Refusal::Misuse(Misuse::TooManyWords) => {
+                write!(f, "/search takes at most {MAX_WORDS} different words")
+            }
+            Refusal::NameTaken(name) => write!(f, "/nick: the name {name} is taken"),
+            Refusal::GuestName(name) => {
+                write!(f, "/nick: the server alone gives names like {name}")
+            }
+            Refusal::NobodyHere(name) => write!(f, "/msg: nobody here is called {}", Short(name)),
+            Refusal::HasLeft(name) => write!(f, "/msg: {} has just left", Short(name)),
+            Refusal::WhisperToSelf => write!(f, "/msg: that is you"),
+            Refusal::LineTooLong(limit) => {
+                write!(f, "that line was too long and was not sent: the most is {limit} bytes")
+            }
+            Refusal::RoomFull(most) => write!(f, "the room is full ({})", Count(*most, "client")),
+            Refusal::AddressFull(most) => {
+                write!(f, "the room is full for your address ({})", Count(*most, "client"))
+            }
+            Refusal::Foreign(foreign) => write!(f, "{}", foreign.refusal()),
+            Refusal::NoProxyHeader => {
+                write!(
+                    f,
+                    "this address is a proxy's, and its connections begin with a PROXY header"
+                )
+            }
+            Refusal::TagsTooLate => write!(f, "/tags: that is for the first line alone"),
+            Refusal::ResumeTooLate => {
+                write!(f, "/resume: that is for right after /tags, before there is a name")
+            }
+            Refusal::UnknownToken => {
+                write!(f, "/resume: nobody here can be resumed with that token")
+            }
+            Refusal::NoSuchEvent(seq) => write!(f, "/resume: there is no event {seq} yet"),
+            Refusal::Forgotten(seq) => {
+                write!(f, "/resume: nobody remembers what there was after event {seq}")
+            }
+        }
+    }
+}
+
+impl From<BadName> for Refusal<'_> {
+    fn from(why: BadName) -> Self {
+        Refusal::Misuse(Misuse::Name(why))
+    }
+}
+
+/// Something that a client sent, repeated to it, but not at any length.
+struct Short<'a>(&'a str);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 40;
+        match self.0.char_indices().nth(MOST) {
+            None => f.write_str(self.0),
+            Some((end, _)) => write!(f, "{}…", &self.0[..end]),
+        }
+    }
+}
