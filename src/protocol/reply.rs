@@ -44,6 +44,8 @@ pub(crate) fn words(line: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::protocol::foreign::Foreign;
     use crate::protocol::name::Name;
@@ -54,6 +56,8 @@ mod tests {
         let (alice, bob) = (Name::parse("alice").unwrap(), Name::parse("bob").unwrap());
         let (alice, bob) = (&alice, &bob);
         let you_are = |others, away| Notice::YouAre { name: alice, others, away };
+        let kept = |hours: u64| Notice::Kept(Some(Duration::from_secs(hours * 3600)));
+        let full = "the server's disk is full";
         let did_not_come_back = |lines| Notice::DidNotComeBack { name: bob, lines };
         let lines: &[(&dyn fmt::Display, &str)] = &[
             (&Speech::Said(alice, "hi"), "<alice> hi"),
@@ -68,6 +72,47 @@ mod tests {
             (&you_are(3, 1), "-- you are alice, with 3 others here, 1 of them away"),
             (&you_are(3, 3), "-- you are alice, with 3 others here, 3 of them away"),
             (&Notice::YouAreNow(bob), "-- you are now bob"),
+            (
+                &kept(90 * 24),
+                "-- what is said here is kept for up to 90 days; private lines only while you are here",
+            ),
+            (
+                &kept(12),
+                "-- what is said here is kept for up to 12 hours; private lines only while you are here",
+            ),
+            (
+                &kept(1),
+                "-- what is said here is kept for up to 1 hour; private lines only while you are here",
+            ),
+            (
+                &kept(24),
+                "-- what is said here is kept for up to 1 day; private lines only while you are here",
+            ),
+            (
+                &kept(2 * 365 * 24),
+                "-- what is said here is kept for up to 2 years; private lines only while you are here",
+            ),
+            (
+                &Notice::Kept(None),
+                "-- what is said here is kept; private lines only while you are here",
+            ),
+            (
+                &Notice::NotKeptHere(full),
+                "-- what is said here is not kept for now: the server's disk is full",
+            ),
+            (
+                &Notice::NotKept(full),
+                "-- what is said is not kept for now: the server's disk is full",
+            ),
+            (&Notice::KeptAgain(0), "-- what is said is kept again"),
+            (&Notice::KeptAgain(1), "-- what is said is kept again, but 1 line is not"),
+            (&Notice::KeptAgain(312), "-- what is said is kept again, but 312 lines are not"),
+            (&Notice::NotInHistory(1), "-- 1 line is not in this server's history"),
+            (&Notice::NotInHistory(312), "-- 312 lines are not in this server's history"),
+            (
+                &Notice::MachineFailed,
+                "-- the server's machine failed: lines of its last moments may be missing",
+            ),
             (&Notice::Joined(alice), "-- alice joined"),
             (&Notice::Left(alice, LeaveReason::Quit("")), "-- alice left"),
             (&Notice::Left(alice, LeaveReason::Quit("good night")), "-- alice left: good night"),

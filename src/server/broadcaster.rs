@@ -14,8 +14,9 @@ use rustix::event::PollFlags;
 
 use super::batch::Batch;
 use super::connection::ConnectionId;
+use super::hub::Hub;
 use super::hub::membership::log_expired;
-use super::hub::{Arrival, Hub, Round};
+use super::hub::round::{Arrival, Following, Round};
 use super::reader::{Fate, PORTION, Reader};
 use super::rendering::Renderings;
 use super::room::effects::Aside;
@@ -110,28 +111,30 @@ impl Broadcaster {
 
     /// Takes what has changed since the last round.
     fn take(&mut self, round: Round) {
-        if round.closing {
+        let Following { arrivals, departures, taggings, asides, telnet_answers, expired, closing } =
+            round.following;
+        if closing {
             self.deadline.get_or_insert_with(|| instant() + LAST_MOMENT);
         } else {
-            round.expired.iter().for_each(log_expired);
+            expired.iter().for_each(log_expired);
         }
-        round.arrivals.into_iter().for_each(|arrival| self.welcome(arrival));
+        arrivals.into_iter().for_each(|arrival| self.welcome(arrival));
         if !round.nothing {
             self.due = self.readers.len();
         }
-        for (connection, from) in round.taggings {
+        for (connection, from) in taggings {
             self.reader(connection).into_iter().for_each(|reader| reader.tag_from(from));
         }
-        for (connection, until) in round.departures {
+        for (connection, until) in departures {
             self.reader(connection.id()).into_iter().for_each(|reader| reader.until = until);
         }
-        for (connection, before, aside) in round.asides {
+        for (connection, before, aside) in asides {
             self.hand_over(connection, before, aside);
         }
         for (old, new) in &round.withdrawn {
             self.readers.iter_mut().for_each(|reader| reader.miss_withdrawn(old, new));
         }
-        for (connection, answer) in round.telnet_answers {
+        for (connection, answer) in telnet_answers {
             self.reader(connection).into_iter().for_each(|reader| reader.interject(answer));
         }
         for batch in &round.evicted {
@@ -184,7 +187,7 @@ impl Broadcaster {
                 if !covered {
                     batches = self.hub.read(reader.next, PORTION);
                 }
-                sent = reader.send(&self.hub, &batches, &mut self.renderings, now);
+                sent = reader.send(&self.hub, &batches, goal, &mut self.renderings, now);
                 sends += 1;
             }
             if reader.full_since.is_none() && reader.is_behind(goal) {

@@ -9,8 +9,8 @@
 //! anybody by hand, and none can forget to.
 //!
 //! Its parts are what a session holds: a permit to be in the server (`permit`) or to be turned away in it
-//! (`visit`), a place among the members (`membership`), and a turn at searching (`turns`); and who is held
-//! back (`backpressure`).
+//! (`visit`), a place among the members (`membership`), and a turn at searching (`turns`); who is held back
+//! (`backpressure`); and what the broadcaster is handed (`round`), once the history has it (`cut`).
 
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
@@ -19,13 +19,13 @@ use std::time::{Duration, Instant};
 
 use super::admission::{Admission, Origin};
 use super::arrears::Arrears;
-use super::audience::{MemberId, Recipient};
+use super::audience::MemberId;
 use super::batch::Batch;
 use super::config::Config;
 use super::connection::{CloseReason, Connection, ConnectionId};
 use super::figures::{Figures, resident};
 use super::room::Room;
-use super::room::effects::{Aside, Attach, Effects};
+use super::room::effects::{Aside, Effects};
 use super::room::entry::{Author, Entry, Outcome, Stamp};
 use super::room::token::TokenHash;
 use super::system::{Condvar, Mutex, MutexGuard, instant, now};
@@ -35,20 +35,23 @@ use crate::protocol::name::Name;
 use crate::protocol::reply::Refusal;
 use crate::protocol::tag::{Seq, Token};
 use backpressure::Backpressure;
+use cut::Settled;
 use permit::Permit;
 use turns::Turns;
 use visit::Visits;
 
 mod backpressure;
+pub(crate) mod cut;
 pub(crate) mod membership;
 pub(crate) mod permit;
+pub(crate) mod round;
 pub(crate) mod turns;
 pub(crate) mod visit;
 
-/// How much may be appended before the broadcaster takes it, in bytes, and as a part of what the
-/// room remembers.
-const MAX_UNSEALED: usize = 256 * 1024;
-const UNSEALED_PART: usize = 16;
+/// How much may be applied before it is settled, in bytes of lines, and as a part of what the room
+/// remembers.
+const MAX_UNSETTLED: usize = 256 * 1024;
+const UNSETTLED_PART: usize = 16;
 
 /// As which part of what the room remembers a reader that keeps pace may lag, less what may come until the
 /// senders are held: it is to miss nothing. Not more than private events may take, or those that it
@@ -75,10 +78,12 @@ pub(crate) struct Hub {
     /// Notified when the broadcaster has taken what was appended, when a permit becomes free, and at the
     /// shutdown.
     taken: Condvar,
+    /// Notified when something was applied, where the room has a history whose keeper sleeps.
+    applied: Condvar,
     /// Wakes the broadcaster.
     waker: Waker,
-    /// How much may be appended before the broadcaster takes it, in bytes.
-    max_unsealed: usize,
+    /// How much may be applied before it is settled, in bytes of lines.
+    max_unsettled: u64,
     /// How far a reader that keeps pace may lag before the senders are held, in bytes of memory.
     allowed_lag: u64,
 }
@@ -88,10 +93,16 @@ pub(crate) struct Hub {
 struct Shared {
     /// Who is here, and what is said.
     room: Room,
-    /// What has followed from the entries since the broadcaster's last round, besides events.
+    /// What has followed from the entries, besides events, since that was taken last.
     effects: Effects,
     /// What connections are sent between two lines and before all else: answers to their clients' telnet.
     telnet_answers: Vec<(ConnectionId, [u8; 3])>,
+    /// Members that were disconnected for too long, until the log is told of them.
+    expired: Vec<Name>,
+    /// The room was closed, and nobody has taken that yet.
+    is_closing_new: bool,
+    /// How far the history has come; `None` without one, where all is settled that is applied.
+    settled: Option<Settled>,
     /// The connections over which members are served, until the broadcaster knows that they are no more.
     connections: HashMap<ConnectionId, Arc<Connection>>,
     /// When the room was opened: its entries' times count from there.
@@ -130,54 +141,6 @@ struct Guard<'a> {
     shared: Option<MutexGuard<'a, Shared>>,
 }
 
-/// What the broadcaster is handed once a round: all that has changed since the last one.
-#[derive(Debug, Default)]
-pub(crate) struct Round {
-    /// Readers that are served from now on.
-    pub(crate) arrivals: Vec<Arrival>,
-    /// Connections that are served no more, each with the number after the last event that it gets.
-    pub(crate) departures: Vec<(Arc<Connection>, Seq)>,
-    /// Connections that get the tagged form, each from that event on.
-    pub(crate) taggings: Vec<(ConnectionId, Seq)>,
-    /// What a connection is told, before the event with that number.
-    pub(crate) asides: Vec<(ConnectionId, Seq, Aside)>,
-    /// What a connection is sent between two lines and before all else.
-    pub(crate) telnet_answers: Vec<(ConnectionId, [u8; 3])>,
-    /// Members that were disconnected for too long.
-    pub(crate) expired: Vec<Name>,
-    /// Batches whose private events are withdrawn, as they were and as they are now.
-    pub(crate) withdrawn: Vec<(Arc<Batch>, Arc<Batch>)>,
-    /// What the room no longer remembers.
-    pub(crate) evicted: Vec<Arc<Batch>>,
-    /// The number after the last event that can be read.
-    pub(crate) end: Seq,
-    /// How many bytes of lines are before that.
-    pub(crate) end_offset: u64,
-    /// How far a reader that keeps pace may lag, in bytes of lines.
-    pub(crate) allowed_lag: u64,
-    /// The last word has been said.
-    pub(crate) closing: bool,
-    /// When there is going to be more, if nobody brings anything.
-    pub(crate) due: Option<Instant>,
-    /// There was nothing: a broadcaster that is idle may wait.
-    pub(crate) nothing: bool,
-}
-
-/// A reader that the broadcaster serves from now on.
-#[derive(Debug)]
-pub(crate) struct Arrival {
-    /// Which member it is, and how it gets its lines.
-    pub(crate) recipient: Recipient,
-    /// Over which it is served.
-    pub(crate) connection: Arc<Connection>,
-    /// What it is sent before all else, line by line.
-    pub(crate) greeting: String,
-    /// The first event that it may get.
-    pub(crate) from: Seq,
-    /// How many bytes of lines are before that.
-    pub(crate) offset: u64,
-}
-
 /// What a client shows to go on as a member.
 #[derive(Debug, Clone, Copy)]
 struct Resume {
@@ -201,9 +164,14 @@ struct Resumed {
 }
 
 impl Shared {
+    /// What an entry is stamped with that is applied now.
+    fn stamp(&self) -> Stamp {
+        Stamp { at: now(), elapsed: instant() - self.opened }
+    }
+
     /// Applies an entry to the room, now.
     fn apply(&mut self, entry: Entry<'_>) -> Outcome {
-        let stamp = Stamp { at: now(), elapsed: instant() - self.opened };
+        let stamp = self.stamp();
         let before = self.effects.asides.len();
         let outcome = self.room.apply(stamp, entry, &mut self.effects);
         for (connection, _, aside) in &self.effects.asides[before..] {
@@ -234,52 +202,18 @@ impl Shared {
             self.effects.asides.push((reader, self.room.transcript().end(), aside));
         }
     }
-
-    /// Whether there is something that the broadcaster has not taken.
-    fn has_news(&self) -> bool {
-        self.room.transcript().unsealed() > 0
-            || !self.effects.is_empty()
-            || !self.telnet_answers.is_empty()
-    }
-
-    /// When the room changes by itself.
-    fn due(&self) -> Option<Instant> {
-        self.room.due().map(|due| self.opened + due)
-    }
-
-    /// Does what has become due, and says which members have left by that.
-    fn expire(&mut self) -> Vec<Name> {
-        if self.due().is_none_or(|due| due > instant()) {
-            return Vec::new();
-        }
-        match self.apply(Entry::Expire) {
-            Outcome::Expired(expired) => expired,
-            _ => Vec::new(),
-        }
-    }
-
-    /// Takes the effects, with the connections that they name.
-    fn take_effects(&mut self, round: &mut Round) {
-        let Effects { attached, detached, tagged, asides } = std::mem::take(&mut self.effects);
-        let arrival = |Attach { recipient, connection, greeting, from, offset }| {
-            let connection = Arc::clone(self.connections.get(&connection)?);
-            Some(Arrival { recipient, connection, greeting, from, offset })
-        };
-        round.arrivals = attached.into_iter().filter_map(arrival).collect();
-        let departed = |(connection, until)| Some((self.connections.remove(&connection)?, until));
-        round.departures = detached.into_iter().filter_map(departed).collect();
-        (round.taggings, round.asides) = (tagged, asides);
-        round.telnet_answers = std::mem::take(&mut self.telnet_answers);
-    }
 }
 
 impl Hub {
     pub(crate) fn new(waker: Waker, config: &Config) -> Hub {
-        let max_unsealed = MAX_UNSEALED.min(config.memory / UNSEALED_PART);
+        let max_unsettled = MAX_UNSETTLED.min(config.memory / UNSETTLED_PART);
         let shared = Shared {
             room: Room::new(config),
             effects: Effects::default(),
             telnet_answers: Vec::new(),
+            expired: Vec::new(),
+            is_closing_new: false,
+            settled: None,
             connections: HashMap::new(),
             opened: instant(),
             permits: Admission::new(config.max_clients, config.max_per_address),
@@ -294,9 +228,10 @@ impl Hub {
         Hub {
             shared: Mutex::new(shared),
             taken: Condvar::new(),
+            applied: Condvar::new(),
             waker,
-            max_unsealed,
-            allowed_lag: (config.memory / LAG_PART - 2 * max_unsealed) as u64,
+            max_unsettled: max_unsettled as u64,
+            allowed_lag: (config.memory / LAG_PART - 2 * max_unsettled) as u64,
         }
     }
 
@@ -313,6 +248,7 @@ impl Hub {
     pub(crate) fn close(&self) {
         self.with(|shared| {
             shared.apply(Entry::Close);
+            shared.is_closing_new = true;
             shared.turns.notify();
             self.notify(shared);
         });
@@ -340,39 +276,6 @@ impl Hub {
     /// Remembers what a connection from there had used up when it ended.
     pub(crate) fn add_arrears(&self, origin: Origin, used: f64, now: Instant) {
         self.with(|shared| shared.arrears.add(origin, used, now));
-    }
-
-    /// Hands the broadcaster what is new. If there is nothing and it is idle, the next one to bring
-    /// something wakes it. While `held`, sessions that flood the room bring nothing.
-    pub(crate) fn round(&self, held: bool, idle: bool) -> Round {
-        let mut guard = self.lock();
-        let shared = &mut *guard;
-        let were_full = self.are_full(shared);
-        shared.backpressure.is_held = held;
-        let mut round = Round { expired: shared.expire(), ..Round::default() };
-        round.nothing = !shared.has_news();
-        round.due = shared.due();
-        shared.asleep = (round.nothing && idle).then_some(Sleep { until: round.due });
-        shared.take_effects(&mut round);
-        self.seal(&mut shared.room, &mut round);
-        // Only sessions that may go on are woken: hundreds may wait while this is done thousands of times
-        // a second.
-        let are_full = self.are_full(shared);
-        if were_full.iter().zip(are_full).any(|(&were, are)| were && !are) {
-            self.notify(shared);
-        }
-        round
-    }
-
-    /// Makes all that was appended readable, within the memory.
-    fn seal(&self, room: &mut Room, round: &mut Round) {
-        round.closing = room.is_closed();
-        let transcript = room.transcript_mut();
-        transcript.seal();
-        (round.end, round.end_offset) = transcript.sealed_end();
-        round.withdrawn = std::iter::from_fn(|| transcript.withdraw()).collect();
-        round.evicted = std::iter::from_fn(|| transcript.evict()).collect();
-        round.allowed_lag = transcript.lines_in(self.allowed_lag);
     }
 
     /// What was appended from `from` on, about `most` bytes of it.
@@ -569,7 +472,8 @@ impl Hub {
     /// Whether sessions that bring so much are to append no more for now.
     fn is_full(&self, shared: &Shared, weight: Weight) -> bool {
         let is_held = shared.backpressure.is_held && weight == Weight::Flood;
-        let is_full = shared.room.transcript().unsealed() > self.max_unsealed;
+        let unsettled = shared.room.transcript().end_offset() - shared.settled_end().1;
+        let is_full = unsettled > self.max_unsettled;
         !shared.room.is_closed() && (is_held || is_full)
     }
 
@@ -579,16 +483,21 @@ impl Hub {
 }
 
 impl Guard<'_> {
-    /// Gives the lock up until the condition variable is notified.
+    /// Gives the lock up until the condition variable is notified, of which [`Hub::notify`] is told.
     fn wait(&mut self, condvar: &Condvar) {
         self.waiting += 1;
-        if let Some(shared) = self.shared.take() {
-            self.shared = Some(condvar.wait(shared).unwrap_or_else(PoisonError::into_inner));
-        }
+        self.sleep(condvar);
         self.waiting -= 1;
     }
 
-    /// The same while `is_so`, for so long at most.
+    /// The same for a condition variable that [`Hub::notify`] does not care for.
+    fn sleep(&mut self, condvar: &Condvar) {
+        if let Some(shared) = self.shared.take() {
+            self.shared = Some(condvar.wait(shared).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// The same as [`Guard::sleep`] while `is_so`, for so long at most.
     fn wait_while(
         &mut self,
         condvar: &Condvar,
@@ -621,12 +530,16 @@ impl Drop for Guard<'_> {
         let Some(mut shared) = self.shared.take() else { return };
         let wakes = shared.asleep.is_some_and(|sleep| {
             let is_sooner = |due| sleep.until.is_none_or(|until| due < until);
-            shared.has_news() || shared.due().is_some_and(is_sooner)
+            shared.has_news() || shared.broadcaster_due().is_some_and(is_sooner)
         });
         if wakes {
             shared.asleep = None;
         }
+        let wants_keeper = shared.settled.as_ref().is_some_and(|it| it.wants_keeper(&shared));
         drop(shared);
+        if wants_keeper {
+            self.hub.applied.notify_one();
+        }
         if wakes {
             self.hub.waker.wake();
         }

@@ -22,9 +22,15 @@ use std::time::Duration;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::thread::{self, JoinHandle};
 
+use super::broadcaster::Broadcaster;
+use super::hub::Hub;
+use super::room::Keeping;
+use super::room::changes::Counters;
+use super::room::restore::Restored;
 use super::system::model;
 use super::system::{TcpStream, listen};
-use super::{Config, Problem, Shutdown, Status, run};
+use super::waker::Waker;
+use super::{Config, Problem, Shutdown, Status, run, serve};
 
 /// How many orders are tried of each kind, and of a scenario in which much is said.
 /// `INTERLEAVINGS_TIMES` says how many times as many.
@@ -42,8 +48,20 @@ const TIGHT: usize = 50;
 
 const BANNER: &str = "-- chatroom 1: welcome (/help for the commands)";
 
-/// Tries a scenario in many orders.
-fn explore(runs: usize, scenario: impl Fn() + Send + Sync + 'static) {
+/// What a newcomer is told where there is a history.
+const KEPT: &str = "-- what is said here is kept; private lines only while you are here";
+
+/// Tries a scenario in many orders, without a history and with one. The scenario is given what opens the
+/// house.
+fn explore(runs: usize, scenario: impl Fn(fn(usize) -> House) + Send + Sync + 'static) {
+    let scenario = Arc::new(scenario);
+    for open in [House::open, House::open_kept] {
+        let scenario = Arc::clone(&scenario);
+        explore_one(runs, move || scenario(open));
+    }
+}
+
+fn explore_one(runs: usize, scenario: impl Fn() + Send + Sync + 'static) {
     let times = std::env::var("INTERLEAVINGS_TIMES").ok().and_then(|times| times.parse().ok());
     let runs = runs * times.unwrap_or(1);
     let mut config = shuttle::Config::new();
@@ -59,6 +77,7 @@ fn explore(runs: usize, scenario: impl Fn() + Send + Sync + 'static) {
 
 /// A server on a thread of its own.
 struct House {
+    is_kept: bool,
     port: u16,
     shutdown: Shutdown,
     server: JoinHandle<Result<(), Problem>>,
@@ -72,7 +91,27 @@ impl House {
         let shutdown = Shutdown::new().expect("there are pipes");
         let asked = shutdown.clone();
         let server = thread::spawn(move || run(listener, &config, &asked, &Status::default()));
-        House { port, shutdown, server }
+        House { is_kept: false, port, shutdown, server }
+    }
+
+    /// The same with a keeper that keeps nothing and settles each cut later than it took it.
+    fn open_kept(memory: usize) -> House {
+        let config = Config { max_clients: 10, rate_limit: 0, memory, ..Config::default() };
+        let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).expect("there are ports");
+        let port = listener.local_addr().expect("it is bound").port();
+        let shutdown = Shutdown::new().expect("there are pipes");
+        let asked = shutdown.clone();
+        let hub = Arc::new(Hub::new(Waker::new().expect("there are pipes"), &config));
+        hub.restore(&config, restored());
+        let kept = Arc::clone(&hub);
+        let keeper = thread::spawn(move || keep(&kept));
+        let server = thread::spawn(move || {
+            let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
+            let ended = serve(listener, &config, &asked, &hub, broadcaster);
+            keeper.join().expect("it does not panic");
+            ended
+        });
+        House { is_kept: true, port, shutdown, server }
     }
 
     /// A client that has said nothing.
@@ -94,6 +133,9 @@ impl House {
         client.send(&format!("/nick {name}\n"));
         client.expect(BANNER);
         client.expect_start(&format!("-- you are {name}, "));
+        if self.is_kept {
+            client.expect(KEPT);
+        }
         client
     }
 
@@ -105,6 +147,9 @@ impl House {
         let token =
             client.until(|body| body.starts_with("= token "))["= token ".len()..].to_owned();
         client.until(|body| body.starts_with("= nick "));
+        if self.is_kept {
+            client.until(|body| body == KEPT);
+        }
         (client, token)
     }
 
@@ -119,6 +164,31 @@ impl House {
         let clock = Clock::start(Duration::from_millis(100));
         self.shut_down();
         clock.stop();
+    }
+}
+
+/// What a new history has.
+fn restored() -> Restored {
+    Restored {
+        batches: Vec::new(),
+        members: Vec::new(),
+        waiting: Vec::new(),
+        counters: Counters { next_seq: 1, next_member: 1, ..Counters::default() },
+        keeping: Keeping { time: None, not_now: None },
+        machine_failed: false,
+    }
+}
+
+/// The keeper's thread.
+fn keep(hub: &Hub) {
+    while let Some(cut) = hub.cut(None) {
+        drop(cut.batches);
+        thread::yield_now();
+        let closing = cut.following.closing;
+        hub.settle(cut.following, cut.end);
+        if closing {
+            break;
+        }
     }
 }
 
@@ -226,8 +296,8 @@ fn numbers(count: usize) -> Vec<String> {
 
 #[test]
 fn what_two_say_at_once_everyone_gets_once_and_in_one_order() {
-    explore(RUNS, || {
-        let house = Arc::new(House::open(1 << 20));
+    explore(RUNS, |open| {
+        let house = Arc::new(open(1 << 20));
         let mut watcher = house.join_tagged("watcher").0;
         let talk = |name: &'static str| {
             let house = Arc::clone(&house);
@@ -286,8 +356,8 @@ fn what_two_say_at_once_everyone_gets_once_and_in_one_order() {
 
 #[test]
 fn who_joins_is_shown_what_was_said_and_then_exactly_what_follows() {
-    explore(RUNS, || {
-        let house = House::open(1 << 20);
+    explore(RUNS, |open| {
+        let house = open(1 << 20);
         let mut alice = house.join("alice");
         let talker = thread::spawn(move || {
             for line in lines(5).split_inclusive('\n') {
@@ -311,8 +381,8 @@ fn who_joins_is_shown_what_was_said_and_then_exactly_what_follows() {
 
 #[test]
 fn what_is_asked_for_again_and_again_comes_and_holds_nobody() {
-    explore(RUNS, || {
-        let house = House::open(1 << 20);
+    explore(RUNS, |open| {
+        let house = open(1 << 20);
         let (mut alice, mut bob) = (house.join("alice"), house.join("bob"));
         alice.expect("-- bob joined");
         let asker = thread::spawn(move || {
@@ -335,8 +405,8 @@ fn what_is_asked_for_again_and_again_comes_and_holds_nobody() {
 
 #[test]
 fn an_answer_wakes_the_broadcaster_though_no_event_comes_with_it() {
-    explore(RUNS, || {
-        let house = House::open(1 << 20);
+    explore(RUNS, |open| {
+        let house = open(1 << 20);
         let ask = |name: &'static str| {
             let (mut client, _) = house.join_tagged(name);
             thread::spawn(move || {
@@ -360,8 +430,8 @@ fn an_answer_wakes_the_broadcaster_though_no_event_comes_with_it() {
 
 #[test]
 fn lines_that_make_no_event_are_taken_once_before_and_after_a_resume() {
-    explore(RUNS, || {
-        let house = House::open(1 << 20);
+    explore(RUNS, |open| {
+        let house = open(1 << 20);
         let (mut client, token) = house.join_tagged("alice");
         // /nick was the first.
         client.send("/nosuch\n/who\n/nosuch\n");
@@ -381,8 +451,8 @@ fn lines_that_make_no_event_are_taken_once_before_and_after_a_resume() {
 
 #[test]
 fn who_searches_waits_in_line_and_all_that_ends_with_the_room() {
-    explore(RUNS, || {
-        let house = House::open(1 << 20);
+    explore(RUNS, |open| {
+        let house = open(1 << 20);
         let mut alice = house.join("alice");
         alice.send("x\n/search x\n");
         alice.until(|line| line == "-- that is all");
@@ -422,9 +492,9 @@ fn flood(mut client: Client, count: usize) -> JoinHandle<()> {
 
 #[test]
 fn senders_who_are_held_back_are_let_go_and_nobody_misses_anything() {
-    explore(LONG_RUNS, || {
+    explore(LONG_RUNS, |open| {
         const LINES: usize = 25;
-        let house = House::open(192 * 1024);
+        let house = open(192 * 1024);
         let mut alice = house.join("alice");
         // They read only when they have said it all, and take too little until then to hold anybody.
         let floods = ["bob", "carol"].map(|name| flood(house.join_with(name, SMALL), LINES));
@@ -464,8 +534,8 @@ fn cut_off_while_held(house: &House, bob: Client) -> (Client, Client, usize) {
 
 #[test]
 fn what_has_arrived_of_one_who_is_held_back_and_cut_off_is_said_before_it_has_left() {
-    explore(LONG_RUNS, || {
-        let house = House::open(64 * 1024);
+    explore(LONG_RUNS, |open| {
+        let house = open(64 * 1024);
         let bob = house.join("bob");
         let (alice, mut carol, taken) = cut_off_while_held(&house, bob);
         let reader = thread::spawn(move || alice.rest());
@@ -491,8 +561,8 @@ fn what_has_arrived_of_one_who_is_held_back_and_cut_off_is_said_before_it_has_le
 
 #[test]
 fn a_program_that_is_held_back_and_cut_off_may_come_back_at_once() {
-    explore(LONG_RUNS, || {
-        let house = House::open(64 * 1024);
+    explore(LONG_RUNS, |open| {
+        let house = open(64 * 1024);
         let (bob, token) = house.join_tagged("bob");
         let (alice, _carol, taken) = cut_off_while_held(&house, bob);
         let mut back = house.connect();
@@ -507,9 +577,9 @@ fn a_program_that_is_held_back_and_cut_off_may_come_back_at_once() {
 
 #[test]
 fn who_falls_out_of_memory_is_told_exactly_how_much_it_missed() {
-    explore(LONG_RUNS, || {
+    explore(LONG_RUNS, |open| {
         const LINES: usize = 40;
-        let house = House::open(64 * 1024);
+        let house = open(64 * 1024);
         let mut stalled = house.join("stalled");
         let bob = house.join("bob");
         // So that it is seen to keep no pace; it is not dropped before it has had half a minute.
@@ -539,8 +609,8 @@ fn who_falls_out_of_memory_is_told_exactly_how_much_it_missed() {
 
 #[test]
 fn who_takes_nothing_is_dropped_and_what_it_waits_for_ends() {
-    explore(RUNS, || {
-        let house = House::open(1 << 20);
+    explore(RUNS, |open| {
+        let house = open(1 << 20);
         let mut alice = house.join("alice");
         let mut stalled = house.connect_with(SMALL);
         stalled.send("/nick stalled\n/help\n/history\n/history\n/history\n");
@@ -557,9 +627,9 @@ fn who_takes_nothing_is_dropped_and_what_it_waits_for_ends() {
 
 #[test]
 fn who_is_taken_over_while_it_talks_says_each_line_once() {
-    explore(RUNS, || {
+    explore(RUNS, |open| {
         const LINES: usize = 4;
-        let house = Arc::new(House::open(1 << 20));
+        let house = Arc::new(open(1 << 20));
         let mut bob = house.join("bob");
         let (mut old, token) = house.join_tagged("alice");
         bob.expect("-- alice joined");
@@ -615,9 +685,9 @@ fn far_away(house: &House, lines: usize) -> (Client, JoinHandle<()>) {
 
 #[test]
 fn a_guest_that_asks_late_for_the_tagged_form_gets_each_line_once_in_one_form_or_the_other() {
-    explore(RUNS, || {
+    explore(RUNS, |open| {
         const LINES: usize = 5;
-        let house = House::open(1 << 20);
+        let house = open(1 << 20);
         let (mut far, talker) = far_away(&house, LINES);
         far.send("/tags\nhi\n");
         let mut heard = Vec::new();
@@ -639,15 +709,16 @@ fn a_guest_that_asks_late_for_the_tagged_form_gets_each_line_once_in_one_form_or
 
 #[test]
 fn who_comes_back_as_a_guest_gets_what_it_missed_once() {
-    explore(RUNS, || {
+    explore(RUNS, |open| {
         const LINES: usize = 5;
-        let house = House::open(1 << 20);
+        let house = open(1 << 20);
         let (alice, token) = house.join_tagged("alice");
         drop(alice);
         let (mut far, talker) = far_away(&house, LINES);
         far.send(&format!("/tags\n/resume {token} 0\nhi\n"));
         let mut whole = vec!["-- bob joined".to_owned(), "-- bob left".to_owned()];
         whole.extend(numbers(LINES).iter().map(|number| format!("<bob> {number}")));
+        whole.extend(house.is_kept.then(|| KEPT.to_owned()));
         let mut line = far.line().expect("the room goes on");
         while !line.starts_with('@') {
             assert!(whole.contains(&line), "{line:?}");
@@ -674,8 +745,8 @@ fn who_comes_back_as_a_guest_gets_what_it_missed_once() {
 
 #[test]
 fn a_shutdown_at_any_moment_delivers_what_was_taken_and_ends() {
-    explore(RUNS, || {
-        let house = House::open(1 << 20);
+    explore(RUNS, |open| {
+        let house = open(1 << 20);
         let mut bob = house.join("bob");
         let (mut alice, _) = house.join_tagged("alice");
         let ending = house.shutdown.clone();
@@ -714,8 +785,8 @@ fn a_shutdown_at_any_moment_delivers_what_was_taken_and_ends() {
 
 #[test]
 fn a_shutdown_ends_whatever_the_clients_do() {
-    explore(LONG_RUNS, || {
-        let house = House::open(64 * 1024);
+    explore(LONG_RUNS, |open| {
+        let house = open(64 * 1024);
         let mut stalled = house.connect_with(SMALL);
         stalled.send("/nick stalled\n/help\n/history\n");
         let silent = house.connect();

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use super::audience::{Piece, Recipient};
 use super::batch::{Batch, Lines};
 use super::connection::{CloseReason, Connection, is_gone};
-use super::hub::{Arrival, Hub};
+use super::hub::Hub;
+use super::hub::round::Arrival;
 use super::rendering::{Renderings, tag};
 use super::room::effects::Aside;
 use super::system::now as clock;
@@ -231,11 +232,12 @@ impl Reader {
         notice + &std::mem::take(&mut self.missed_receipt)
     }
 
-    /// Sends what the socket takes at once.
+    /// Sends what the socket takes at once, of the events before `goal`.
     pub(super) fn send(
         &mut self,
         hub: &Hub,
         batches: &[Arc<Batch>],
+        goal: Seq,
         renderings: &mut Renderings,
         now: Instant,
     ) -> io::Result<()> {
@@ -257,9 +259,9 @@ impl Reader {
         if self.recipient.format == Format::Tagged {
             renderings.prepare(batches);
         }
-        let mut parts = self.parts(batches, renderings);
+        let mut parts = self.parts(batches, goal, renderings);
         let Some(first) = parts.next() else {
-            self.pass_over(batches);
+            self.pass_over(batches, goal);
             return Ok(());
         };
         // Mostly there are no more, and nothing is allocated.
@@ -276,15 +278,17 @@ impl Reader {
         Ok(())
     }
 
-    /// Goes on to where something is shown again, or to the end of what was read: none of it was for
-    /// this reader.
-    fn pass_over(&mut self, batches: &[Arc<Batch>]) {
-        let end = batches.last().map_or(self.next, |batch| batch.end()).min(self.next_turn());
-        let holds_end = |batch: &&Arc<Batch>| (batch.begin()..=batch.end()).contains(&end);
-        if end > self.next
-            && let Some(batch) = batches.iter().find(holds_end)
-        {
-            self.go_to(batch, end);
+    /// Goes on to where something is sent besides, or to the end of what was read: none of it was for this
+    /// reader. Where there is nothing before the goal, numbers were left out.
+    fn pass_over(&mut self, batches: &[Arc<Batch>], goal: Seq) {
+        let end = batches.last().map_or(goal, |batch| batch.end()).min(goal).min(self.next_turn());
+        if end > self.next {
+            let before = |batch: &&Arc<Batch>| batch.begin() <= end;
+            if let Some(batch) = batches.iter().rev().find(before) {
+                self.offset = batch.offset(end);
+            }
+            self.next = end;
+            self.take_form();
         }
     }
 
@@ -320,9 +324,10 @@ impl Reader {
     fn parts<'a>(
         &self,
         batches: &'a [Arc<Batch>],
+        goal: Seq,
         renderings: &'a Renderings,
     ) -> impl Iterator<Item = Part<'a>> + use<'a> {
-        let due = self.next..self.until.min(self.next_turn());
+        let due = self.next..goal.min(self.next_turn());
         let recipient = self.recipient;
         let of_batch = move |batch: &'a Arc<Batch>| {
             let rendering = match recipient.format {

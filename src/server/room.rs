@@ -23,6 +23,7 @@ use super::transcript::Transcript;
 use crate::protocol::name::{Likeness, Name, Wanted};
 use crate::protocol::reply::{LeaveReason, Listed, Notice, Refusal, Speech};
 use crate::protocol::tag::{Body, Format, Millis, Seq};
+use changes::Changed;
 use disconnected::Disconnected;
 use effects::{Aside, Attach, Effects};
 use entry::{Author, Entry, Newcomer, Outcome, Stamp};
@@ -31,12 +32,14 @@ use join_notices::{JoinNotices, Move, Sum};
 use members::{Member, Members};
 use token::{Issued, TokenHash};
 
+pub(crate) mod changes;
 mod disconnected;
 pub(crate) mod effects;
 pub(crate) mod entry;
 mod guest_numbers;
 mod join_notices;
 mod members;
+pub(crate) mod restore;
 mod resume;
 #[cfg(test)]
 mod tests;
@@ -67,8 +70,16 @@ pub(crate) struct Room {
     replay: usize,
     /// The events, in their one order.
     transcript: Transcript,
+    /// How many public lines were ever said.
+    said: u64,
     /// How much was said of late.
     throughput: Throughput,
+    /// What has changed since a history was told of it, if there is one.
+    changed: Option<Changed>,
+    /// For how long what is said is kept, if there is a history.
+    keeping: Option<Keeping>,
+    /// The machine has failed since members were here who have not resumed yet.
+    machine_failed: bool,
     /// The last word has been said: nothing is appended any more.
     is_closed: bool,
 }
@@ -86,7 +97,11 @@ impl Room {
             next_id: 1,
             replay: config.replay,
             transcript: Transcript::new(config.memory),
+            said: 0,
             throughput: Throughput::default(),
+            changed: None,
+            keeping: None,
+            machine_failed: false,
             is_closed: false,
         }
     }
@@ -118,6 +133,8 @@ impl Room {
             Entry::Unclaimed { member, from } => change.mark_disconnected(member, from),
             Entry::Leave { by, how } => change.by(by, |change| change.leave(by, how)),
             Entry::Expire => change.expire(),
+            Entry::StopKeeping(why) => change.stop_keeping(why),
+            Entry::KeepAgain { unkept } => change.keep_again(unkept),
             Entry::Close => change.close(),
         }
     }
@@ -178,6 +195,15 @@ impl Room {
     }
 }
 
+/// What becomes of what is said, where there is a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Keeping {
+    /// For how long it is kept; `None` is for ever.
+    pub(crate) time: Option<Duration>,
+    /// Why it is not kept for now.
+    pub(crate) not_now: Option<&'static str>,
+}
+
 /// One entry while it is applied: the room, the entry's time, and where its effects go.
 struct Change<'a> {
     /// What is changed.
@@ -186,6 +212,13 @@ struct Change<'a> {
     stamp: Stamp,
     /// What follows from it besides events.
     effects: &'a mut Effects,
+}
+
+impl Keeping {
+    /// What a newcomer is told of it.
+    fn notice(self) -> Notice<'static> {
+        self.not_now.map_or(Notice::Kept(self.time), Notice::NotKeptHere)
+    }
 }
 
 impl Change<'_> {
@@ -197,8 +230,9 @@ impl Change<'_> {
         if member.connection != Some(by.connection) {
             return Outcome::Ignored;
         }
-        if let Some(taken) = by.taken.filter(|_| !is_closed) {
+        if let Some(taken) = by.taken.filter(|taken| !is_closed && *taken != member.taken) {
             member.taken = taken;
+            self.room.on_changed(by.member);
         }
         act(self)
     }
@@ -209,15 +243,17 @@ impl Change<'_> {
         wanted: Option<(Name, Likeness)>,
         token: Option<Issued>,
     ) -> Outcome {
-        let is_wanted = wanted.is_some();
-        let free = wanted.filter(|(_, likeness)| self.room.members.is_free(likeness, None));
-        if is_wanted && free.is_none() && newcomer.format == Format::Tagged {
-            return Outcome::Ignored;
-        }
-        let (name, likeness) = free.unwrap_or_else(|| self.room.guest());
+        let is_free = |(_, likeness): &(_, Likeness)| self.room.members.is_free(likeness, None);
+        let (named, taken) = match wanted {
+            Some(wanted) if is_free(&wanted) => (wanted, None),
+            Some(_) if newcomer.format == Format::Tagged => return Outcome::Ignored,
+            Some((taken, _)) => (self.room.guest(), Some(taken)),
+            None => (self.room.guest(), None),
+        };
+        let name = named.0.clone();
         let member = MemberId(self.room.next_id);
         self.room.next_id += 1;
-        self.admit(member, newcomer, (name.clone(), likeness), token);
+        self.admit(member, newcomer, named, taken.as_ref(), token);
         Outcome::Joined { member, name, here: self.room.members.count() }
     }
 
@@ -226,6 +262,7 @@ impl Change<'_> {
         id: MemberId,
         newcomer: Newcomer,
         named: (Name, Likeness),
+        taken_name: Option<&Name>,
         token: Option<Issued>,
     ) {
         let Newcomer { connection, format, taken } = newcomer;
@@ -235,9 +272,16 @@ impl Change<'_> {
         let replay = Replay::newest(format, self.room.transcript.newest(id, self.room.replay));
         self.answer(connection, format, Notice::YouAre { name: &name, others, away });
         self.room.members.insert(id, Member::new(named, connection, taken));
+        self.room.on_changed(id);
         match format {
             Format::Plain => {}
             Format::Tagged => self.make_resumable(id, &name, connection, token),
+        }
+        if let Some(taken) = taken_name {
+            self.answer(connection, format, Refusal::NameTaken(taken));
+        }
+        if let Some(keeping) = self.room.keeping {
+            self.answer(connection, format, keeping.notice());
         }
         let from = self.room.transcript.end();
         if !replay.is_empty() && !self.room.is_closed {
@@ -269,6 +313,7 @@ impl Change<'_> {
         if !events.is_empty() {
             self.room.transcript.append(events, self.stamp.at);
             self.room.throughput.add(said, self.stamp.at);
+            self.room.said += u64::from(events.index().count());
         }
         for (index, lines) in chunk.take_answers() {
             self.effects.tell(by.connection, first + Seq::from(index), lines);
@@ -331,9 +376,11 @@ impl Change<'_> {
         let Some(member) = self.room.members.get(by.member) else { return Outcome::Ignored };
         let (old, format) = (member.name().clone(), member.format());
         self.room.members.rename(by.member, new.clone(), likeness);
+        self.room.on_changed(by.member);
         if old != *new {
             self.room.on_name_given_up(&old);
             self.push(self.said(by), Notice::IsNow { old: &old, new });
+            self.room.said += 1;
         }
         self.answer(by.connection, format, Notice::YouAreNow(new));
         if format == Format::Tagged {
@@ -352,6 +399,7 @@ impl Change<'_> {
     /// Takes a member out, and tells the others.
     fn part(&mut self, id: MemberId, how: LeaveReason<'_>) -> Option<Member> {
         let member = self.room.members.remove(id)?;
+        self.room.on_changed(id);
         self.room.on_left(&member);
         self.tell_move(Move::Leave, id, Notice::Left(member.name(), how));
         Some(member)
@@ -365,10 +413,33 @@ impl Change<'_> {
         Outcome::Expired(expired)
     }
 
+    fn stop_keeping(&mut self, why: &'static str) -> Outcome {
+        let Some(keeping) = &mut self.room.keeping else { return Outcome::Ignored };
+        keeping.not_now = Some(why);
+        self.announce(Notice::NotKept(why));
+        Outcome::Done
+    }
+
+    fn keep_again(&mut self, unkept: u64) -> Outcome {
+        let Some(keeping) = &mut self.room.keeping else { return Outcome::Ignored };
+        keeping.not_now = None;
+        self.announce(Notice::KeptAgain(unkept));
+        Outcome::Done
+    }
+
     fn close(&mut self) -> Outcome {
-        self.tell(Audience::All, Notice::ShuttingDown);
+        self.announce(Notice::ShuttingDown);
         self.room.is_closed = true;
         Outcome::Done
+    }
+
+    /// Tells every connection something that is no event: it is about this server alone.
+    fn announce(&mut self, notice: Notice<'_>) {
+        let connected = |member: &Member| Some((member.connection?, member.format()));
+        let readers: Vec<_> = self.room.members.iter().filter_map(connected).collect();
+        for (connection, format) in readers {
+            self.answer(connection, format, notice);
+        }
     }
 
     /// Tells the others that a member has come or gone, at once or together with more of them.

@@ -71,6 +71,21 @@ impl Transcript {
         }
     }
 
+    /// A transcript that goes on behind these batches, with an event of number `next`. They are in their order;
+    /// numbers may be left out between them.
+    pub(crate) fn restore(memory: usize, batches: Vec<Batch>, next: Seq) -> Transcript {
+        let mut transcript = Transcript::new(memory);
+        for batch in batches {
+            transcript.held += batch.cost();
+            transcript.lines += batch.bytes() as u64;
+            transcript.private += batch.private();
+            transcript.sealed.push_back(Arc::new(batch));
+        }
+        let offset = transcript.sealed.back().map_or(0, |last| last.offset(last.end()));
+        transcript.open = Batch::beginning_at(next, offset);
+        transcript
+    }
+
     /// Appends events that happen now.
     pub(crate) fn append(&mut self, events: &Batch, now: Millis) {
         self.open.is_now(now);
@@ -94,9 +109,14 @@ impl Transcript {
         (self.held + self.evicted_cost, self.memory)
     }
 
-    /// How many bytes were appended and not sealed.
-    pub(crate) fn unsealed(&self) -> usize {
-        self.open.bytes()
+    /// Whether something was appended that is not sealed.
+    pub(crate) fn has_unsealed(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// How many bytes of lines were ever appended.
+    pub(crate) fn end_offset(&self) -> u64 {
+        self.open.offset(self.open.end())
     }
 
     /// The number that the next event will have.
@@ -146,7 +166,8 @@ impl Transcript {
         let (end, offset) = (self.end(), self.offset(self.end()));
         self.lines += self.open.bytes() as u64;
         self.private += self.open.private();
-        let small = self.sealed.back_mut().filter(|last| last.bytes() < SMALL);
+        let begin = self.open.begin();
+        let small = self.sealed.back_mut().filter(|it| it.bytes() < SMALL && it.end() == begin);
         if let Some(last) = small.and_then(Arc::get_mut) {
             self.held -= last.cost();
             last.append(&self.open);
@@ -170,9 +191,12 @@ impl Transcript {
         }
     }
 
-    /// Takes out the oldest batch if there is more than the memory holds.
-    pub(crate) fn evict(&mut self) -> Option<Arc<Batch>> {
-        if self.held + self.evicted_cost <= self.memory || self.sealed.len() < 2 {
+    /// Takes out the oldest batch if there is more than the memory holds, and all of that batch is settled:
+    /// it ends at `settled` or before.
+    pub(crate) fn evict(&mut self, settled: Seq) -> Option<Arc<Batch>> {
+        let is_settled = self.sealed.front().is_some_and(|oldest| oldest.end() <= settled);
+        let is_within = self.held + self.evicted_cost <= self.memory;
+        if is_within || self.sealed.len() < 2 || !is_settled {
             return None;
         }
         let oldest = self.sealed.pop_front()?;
@@ -369,7 +393,7 @@ mod tests {
         for _ in 0..20 {
             transcript.push(said(Audience::All), &line, 0);
             transcript.seal();
-            while transcript.evict().is_some() {}
+            while transcript.evict(Seq::MAX).is_some() {}
             assert!(transcript.held + transcript.evicted_cost <= 200_000);
         }
         assert_eq!(transcript.end(), 21);
@@ -403,7 +427,7 @@ mod tests {
     fn settle(transcript: &mut Transcript) {
         transcript.seal();
         while transcript.withdraw().is_some() {}
-        while transcript.evict().is_some() {}
+        while transcript.evict(Seq::MAX).is_some() {}
     }
 
     #[test]
@@ -489,7 +513,7 @@ mod tests {
             transcript.push(said(Audience::AllBut(A)), &line, 0);
             transcript.push(said(Audience::AllBut(B)), "b", 0);
             transcript.seal();
-            while transcript.evict().is_some() {}
+            while transcript.evict(Seq::MAX).is_some() {}
         }
         let oldest = transcript.oldest();
         assert_eq!(transcript.evicted(A, oldest), Some(0));
@@ -501,7 +525,7 @@ mod tests {
             transcript.push(said(Audience::AllBut(A)), "a", 0);
             transcript.push(said(Audience::AllBut(B)), "b", 0);
             transcript.seal();
-            while transcript.evict().is_some() {}
+            while transcript.evict(Seq::MAX).is_some() {}
         }
         assert!(transcript.evicted_cost <= 200_000 / EVICTED_PART);
         assert_eq!(transcript.evicted(A, 1), None);

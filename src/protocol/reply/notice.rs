@@ -1,6 +1,7 @@
 //! The notices that the server writes: lines that begin with `-- `.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::{Count, were};
 use crate::protocol::VERSION;
@@ -73,6 +74,18 @@ pub enum Notice<'a> {
         /// How many private lines of yours waited.
         lines: u64,
     },
+    /// What is said here is kept, for so long or for ever.
+    Kept(Option<Duration>),
+    /// It is not kept for now, for this reason: told to a newcomer.
+    NotKeptHere(&'a str),
+    /// It is not kept for now, for this reason: told to all when that begins.
+    NotKept(&'a str),
+    /// It is kept again, but so many lines are not.
+    KeptAgain(u64),
+    /// So many lines would be here, and are not in the history.
+    NotInHistory(u64),
+    /// The machine has failed, and with it what the server had said in its last moments.
+    MachineFailed,
     /// A sign of life, for a client that asks for one.
     Here,
     /// The room closes.
@@ -164,8 +177,50 @@ impl fmt::Display for Notice<'_> {
                 let (lines, were) = (Count(lines, "line"), were(lines));
                 write!(f, "-- {name} did not come back: {lines} of yours {were} not read")
             }
+            Notice::Kept(time) => {
+                write!(f, "-- what is said here is kept")?;
+                if let Some(time) = time {
+                    write!(f, " for up to {}", Span(time))?;
+                }
+                write!(f, "; private lines only while you are here")
+            }
+            Notice::NotKeptHere(why) => {
+                write!(f, "-- what is said here is not kept for now: {why}")
+            }
+            Notice::NotKept(why) => write!(f, "-- what is said is not kept for now: {why}"),
+            Notice::KeptAgain(0) => write!(f, "-- what is said is kept again"),
+            Notice::KeptAgain(lines) => {
+                let (are, lines) = (if lines == 1 { "is" } else { "are" }, Count(lines, "line"));
+                write!(f, "-- what is said is kept again, but {lines} {are} not")
+            }
+            Notice::NotInHistory(lines) => {
+                let (are, lines) = (if lines == 1 { "is" } else { "are" }, Count(lines, "line"));
+                write!(f, "-- {lines} {are} not in this server's history")
+            }
+            Notice::MachineFailed => write!(
+                f,
+                "-- the server's machine failed: lines of its last moments may be missing"
+            ),
             Notice::Here => write!(f, "-- chatroom is here"),
             Notice::ShuttingDown => write!(f, "-- the server is shutting down"),
         }
+    }
+}
+
+/// A time in the largest unit that it is a multiple of: `12 hours`, `1 day`, `2 years`.
+struct Span(Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const HOURS_A_DAY: u64 = 24;
+        const HOURS_A_YEAR: u64 = 365 * HOURS_A_DAY;
+        let hours = self.0.as_secs() / 3600;
+        let (count, unit) = match hours {
+            0 => (hours, "hour"),
+            _ if hours % HOURS_A_YEAR == 0 => (hours / HOURS_A_YEAR, "year"),
+            _ if hours % HOURS_A_DAY == 0 => (hours / HOURS_A_DAY, "day"),
+            _ => (hours, "hour"),
+        };
+        write!(f, "{}", Count(count, unit))
     }
 }

@@ -21,8 +21,6 @@ use crate::server::system::{instant, random_bits};
 pub(crate) struct Admitted {
     /// What the session holds from now on.
     pub(crate) membership: Membership,
-    /// The name that it wanted is somebody else's.
-    pub(crate) is_name_taken: bool,
     /// How many are here now.
     pub(crate) here: usize,
     /// The room closes: nobody is told of it any more.
@@ -179,10 +177,9 @@ impl Permit {
             (joined, shared.room.is_closed())
         });
         let Outcome::Joined { member: id, name, here } = joined else { return Err(self) };
-        let is_name_taken = wanted.is_some_and(|wanted| *wanted != name);
         let member = Resumed { id, name, taken };
         let membership = Membership::new(self, connection, format, member);
-        Ok(Admitted { membership, is_name_taken, here, closing })
+        Ok(Admitted { membership, here, closing })
     }
 
     /// Takes up where the member stopped that was given the token and has all events up to `seen`;

@@ -14,8 +14,9 @@ use crate::server::audience::MemberId;
 pub(crate) struct Disconnected {
     /// How long they may take to come back.
     timeout: Duration,
-    /// When it is too late for each, and from where its connection was; the first to go in front.
-    members: BTreeMap<(Duration, MemberId), Origin>,
+    /// When it is too late for each, and from where its connection was; the first to go in front. Members
+    /// from before the server's start have no origin, and do not count as too many.
+    members: BTreeMap<(Duration, MemberId), Option<Origin>>,
     /// When it is too late for each, by its number.
     until: HashMap<MemberId, Duration>,
 }
@@ -27,17 +28,25 @@ impl Disconnected {
 
     /// A member whose connection was from there has lost it now. Its time begins, again if it had begun.
     pub(crate) fn add(&mut self, member: MemberId, from: Origin, now: Duration) {
+        self.insert(member, Some(from), now);
+    }
+
+    /// A member has been disconnected since the server was started, which is now.
+    pub(crate) fn restore(&mut self, member: MemberId, now: Duration) {
+        self.insert(member, None, now);
+    }
+
+    fn insert(&mut self, member: MemberId, from: Option<Origin>, now: Duration) {
         self.remove(member);
         let until = now + self.timeout;
         self.members.insert((until, member), from);
         self.until.insert(member, until);
     }
 
-    /// A member is back, if it was disconnected.
-    pub(crate) fn remove(&mut self, member: MemberId) {
-        if let Some(until) = self.until.remove(&member) {
-            self.members.remove(&(until, member));
-        }
+    /// A member is back, if it was disconnected. Whether it had been since the server's start.
+    pub(crate) fn remove(&mut self, member: MemberId) -> bool {
+        let until = self.until.remove(&member);
+        until.is_some_and(|until| self.members.remove(&(until, member)) == Some(None))
     }
 
     /// How many there are.
@@ -67,10 +76,13 @@ impl Disconnected {
             return None;
         }
         let mut by_origin = HashMap::<_, usize>::new();
-        for origin in self.members.values() {
-            *by_origin.entry(*origin).or_default() += 1;
+        let counted = self.members.iter().filter_map(|((_, id), origin)| Some((*id, (*origin)?)));
+        let counted: Vec<_> = counted.collect();
+        counted.iter().for_each(|(_, origin)| *by_origin.entry(*origin).or_default() += 1);
+        if counted.len() <= most {
+            return None;
         }
-        let ranks = self.members.iter().map(|((_, member), origin)| (by_origin[origin], *member));
+        let ranks = counted.into_iter().map(|(member, origin)| (by_origin[&origin], member));
         ranks.max().map(|(_, member)| member)
     }
 }
@@ -96,6 +108,21 @@ mod tests {
         assert_eq!(disconnected.take(after(70), 3), Some(MemberId(3)));
         assert_eq!(disconnected.take(after(70), 3), Some(MemberId(2)));
         assert_eq!((disconnected.take(after(70), 3), disconnected.due()), (None, None));
+    }
+
+    #[test]
+    fn members_from_before_the_start_are_not_too_many_and_have_all_of_their_time() {
+        let start = Duration::from_secs(100);
+        let mut disconnected = Disconnected::new(Duration::from_secs(60));
+        (1..=5).for_each(|member| disconnected.restore(MemberId(member), start));
+        let here = Origin::of([192, 0, 2, 1].into());
+        disconnected.add(MemberId(6), here, start);
+        assert_eq!(disconnected.take(start, 1), None);
+        disconnected.add(MemberId(7), here, start);
+        assert_eq!(disconnected.take(start, 1), Some(MemberId(7)));
+        assert!(disconnected.remove(MemberId(1)) && !disconnected.remove(MemberId(6)));
+        assert_eq!(disconnected.due(), Some(start + Duration::from_secs(60)));
+        assert_eq!(disconnected.take(start + Duration::from_secs(60), 1), Some(MemberId(2)));
     }
 
     /// Who goes, one after the other, of members from those addresses.

@@ -132,6 +132,13 @@ pub(crate) enum Entry<'a> {
     /// What has become due is done: members whose time is over leave, and joins that were held back are
     /// told.
     Expire,
+    /// What is said is not kept for now, for this reason; everyone is told.
+    StopKeeping(&'static str),
+    /// What is said is kept again, but for so many lines; everyone is told.
+    KeepAgain {
+        /// How many public lines were said meanwhile and are not in the history.
+        unkept: u64,
+    },
     /// Everyone is told that the server shuts down. Nothing is said after that.
     Close,
 }

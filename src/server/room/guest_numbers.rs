@@ -19,6 +19,11 @@ pub(super) struct GuestNumbers {
 }
 
 impl GuestNumbers {
+    /// A guest of that number is here, from before.
+    pub(super) fn restore(&mut self, number: usize) {
+        self.given = self.given.max(number);
+    }
+
     /// The next guest's.
     pub(super) fn take(&mut self) -> usize {
         let again = if self.given < MOST { None } else { self.free.pop_front() };

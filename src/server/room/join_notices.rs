@@ -54,6 +54,16 @@ impl JoinNotices {
         false
     }
 
+    /// These were not told before.
+    pub(crate) fn restore(&mut self, untold: Sum) {
+        self.untold = untold;
+    }
+
+    /// The sum as it is by now.
+    pub(crate) fn untold(&self) -> Sum {
+        self.untold
+    }
+
     /// When the sum is to be told, if there is one.
     pub(crate) fn due(&self) -> Option<Duration> {
         (self.untold != Sum::default()).then(|| self.since + INTERVAL)

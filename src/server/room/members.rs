@@ -48,6 +48,11 @@ impl Member {
         Member { name, likeness, connection: Some(connection), taken, resumable: None }
     }
 
+    /// A member from before, which has no connection.
+    pub(super) fn restored((name, likeness): (Name, Likeness), taken: u64) -> Member {
+        Member { name, likeness, connection: None, taken, resumable: None }
+    }
+
     pub(super) fn name(&self) -> &Name {
         &self.name
     }
@@ -71,8 +76,18 @@ impl Member {
         self.connection.is_some() && self.resumable.is_some()
     }
 
+    /// What it resumes with, if it can, and the first event that it may get then.
+    pub(super) fn resumes_with(&self) -> (Option<TokenHash>, Seq) {
+        self.resumable.as_ref().map_or((None, 0), |resumable| (resumable.token, resumable.since))
+    }
+
     /// The private lines that wait for it.
-    pub(super) fn waiting(&mut self) -> Option<&mut WaitingLines> {
+    pub(super) fn waiting(&self) -> Option<&WaitingLines> {
+        self.resumable.as_ref().map(|resumable| &resumable.waiting)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn waiting_mut(&mut self) -> Option<&mut WaitingLines> {
         self.resumable.as_mut().map(|resumable| &mut resumable.waiting)
     }
 }

@@ -54,6 +54,7 @@ impl Change<'_> {
     ) {
         let hash = token.map(|issued| issued.hash);
         self.room.members.make_resumable(member, hash, self.room.transcript.end());
+        self.room.on_changed(member);
         if let Some(Issued { token, .. }) = token {
             self.answer(connection, Format::Tagged, Body::Token(token));
         }
@@ -118,13 +119,16 @@ impl Change<'_> {
         }
         let Some(member) = self.room.members.get_mut(place.member) else { return Outcome::Ignored };
         member.connection = Some(connection);
-        if let Some(waiting) = member.waiting() {
-            *waiting = WaitingLines::default();
-        }
+        let read = member.waiting_mut().map(std::mem::take).unwrap_or_default();
         let (name, taken) = (member.name().clone(), member.taken);
-        self.room.disconnected.remove(place.member);
+        read.all_senders().for_each(|sender| self.room.on_waiting_changed(place.member, sender));
+        let was_here_before = self.room.disconnected.remove(place.member);
         let recipient = Recipient { member: place.member, format: Format::Tagged };
-        self.attach(recipient, connection, self.greeting(&name, taken, place.missed), place.next);
+        let mut greeting = self.greeting(&name, taken, place.missed);
+        if was_here_before && self.room.machine_failed {
+            greeting += &effects::line(Format::Tagged, Notice::MachineFailed, self.stamp.at);
+        }
+        self.attach(recipient, connection, greeting, place.next);
         Outcome::Resumed { member: place.member, name, taken }
     }
 
@@ -147,7 +151,8 @@ impl Change<'_> {
         let most = self.room.max_disconnected;
         while let Some(id) = self.room.disconnected.take(self.stamp.elapsed, most) {
             if let Some(mut member) = self.part(id, LeaveReason::ConnectionLost) {
-                let waiting = member.waiting().map(std::mem::take).unwrap_or_default();
+                let waiting = member.waiting_mut().map(std::mem::take).unwrap_or_default();
+                waiting.all_senders().for_each(|it| self.room.on_waiting_changed(id, it));
                 self.tell_senders(member.name(), waiting);
                 expired.push(member.name().clone());
             }
@@ -163,17 +168,27 @@ impl Change<'_> {
         if !member.is_disconnected() {
             return false;
         }
-        let Some(waiting) = member.waiting() else { return false };
+        let Some(waiting) = member.waiting_mut() else { return false };
         let is_first = waiting.add(sender);
         // Otherwise a client that joins, says something and leaves, again and again, would fill the memory.
         if waiting.senders() > count {
-            let mut kept = std::mem::take(waiting);
-            kept.keep(|sender| self.room.members.contains(sender));
-            if let Some(waiting) = self.room.members.get_mut(reader).and_then(|it| it.waiting()) {
-                *waiting = kept;
-            }
+            self.forget_senders(reader);
         }
+        self.room.on_waiting_changed(reader, sender);
         is_first
+    }
+
+    /// Forgets senders that have left, and whom nobody has to tell any more that their lines were not read.
+    fn forget_senders(&mut self, reader: MemberId) {
+        let Some(member) = self.room.members.get_mut(reader) else { return };
+        let mut waiting = member.waiting_mut().map(std::mem::take).unwrap_or_default();
+        let gone: Vec<_> =
+            waiting.all_senders().filter(|it| !self.room.members.contains(*it)).collect();
+        gone.iter().for_each(|sender| self.room.on_waiting_changed(reader, *sender));
+        waiting.keep(|sender| !gone.contains(&sender));
+        if let Some(kept) = self.room.members.get_mut(reader).and_then(|it| it.waiting_mut()) {
+            *kept = waiting;
+        }
     }
 
     /// Tells each member who said something to one that did not come back.

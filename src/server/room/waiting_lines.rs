@@ -19,6 +19,16 @@ impl WaitingLines {
         *lines == 1
     }
 
+    /// So many lines of this sender's wait, from before.
+    pub(super) fn restore(&mut self, sender: MemberId, lines: u64) {
+        self.0.insert(sender, lines);
+    }
+
+    /// How many lines of this sender's wait.
+    pub(super) fn of(&self, sender: MemberId) -> u64 {
+        self.0.get(&sender).copied().unwrap_or(0)
+    }
+
     /// How many senders there are, some of whom may have left.
     pub(super) fn senders(&self) -> usize {
         self.0.len()
@@ -27,6 +37,11 @@ impl WaitingLines {
     /// Forgets the senders that have left.
     pub(super) fn keep(&mut self, is_here: impl Fn(MemberId) -> bool) {
         self.0.retain(|&sender, _| is_here(sender));
+    }
+
+    /// The senders.
+    pub(super) fn all_senders(&self) -> impl Iterator<Item = MemberId> {
+        self.0.keys().copied()
     }
 
     /// Each sender, and how many lines of its wait.

@@ -185,11 +185,11 @@ impl Stage {
 /// Takes all that is new, as the broadcaster does, and looks at it; the number of the next event.
 fn look(hub: &Arc<Hub>, from: Seq, lines: &mut Vec<String>, is_own: impl Fn(&str) -> bool) -> Seq {
     let round = hub.round(false, false);
-    for arrival in &round.arrivals {
+    for arrival in &round.following.arrivals {
         arrival.greeting.lines().for_each(assert_line);
     }
     let mut answers = VecDeque::new();
-    for (reader, at, aside) in round.asides {
+    for (reader, at, aside) in round.following.asides {
         match aside {
             Aside::Lines(told) => {
                 hub.on_answered(reader, told.len());

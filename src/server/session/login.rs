@@ -216,22 +216,20 @@ impl Session {
             self.phase = phase;
             return;
         };
-        let taken_name = match permit.join(wanted, &self.connection, self.format, taken) {
-            Ok(Admitted { membership, is_name_taken, here, closing }) => {
+        match permit.join(wanted, &self.connection, self.format, taken) {
+            Ok(Admitted { membership, here, closing }) => {
                 let (name, peer) = (membership.name(), self.connection.peer());
                 if !closing {
                     log::info!(target: CAME_OR_WENT, "{name} joined from {peer}, {here} here");
                 }
                 self.phase = Phase::Joined(membership);
-                is_name_taken
             }
             Err(permit) => {
                 self.phase = Phase::Permitted(permit);
-                true
+                if let Some(name) = wanted {
+                    self.refuse_name(&Refusal::NameTaken(name));
+                }
             }
-        };
-        if let Some(name) = wanted.filter(|_| taken_name) {
-            self.refuse_name(&Refusal::NameTaken(name));
         }
     }
 }

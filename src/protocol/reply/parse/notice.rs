@@ -56,6 +56,8 @@ pub enum ReadNotice<'a> {
     IsAway(&'a str),
     /// `-- bob did not come back: 3 lines of yours were not read`
     DidNotComeBack(&'a str),
+    /// `-- what is said here is kept for up to 90 days; …`, and what else is told of the history.
+    History,
     /// `-- chatroom is here`: a sign of life.
     SignOfLife,
     /// `-- the server is shutting down`
@@ -83,6 +85,7 @@ impl<'a> ReadNotice<'a> {
             "that is all" => Some(ReadNotice::ThatIsAll),
             "chatroom is here" => Some(ReadNotice::SignOfLife),
             "the server is shutting down" => Some(ReadNotice::ShuttingDown),
+            _ if is_of_history(words) => Some(ReadNotice::History),
             _ if words.starts_with('/') || words.starts_with("TEXT  ") => Some(ReadNotice::Help),
             _ => None,
         }
@@ -154,6 +157,13 @@ impl<'a> ReadNotice<'a> {
         }
         Some(Names::parse(words)).filter(|names| names.is_readable()).map(ReadNotice::More)
     }
+}
+
+fn is_of_history(words: &str) -> bool {
+    ["what is said here is ", "what is said is ", "the server's machine failed: "]
+        .iter()
+        .any(|start| words.starts_with(start))
+        || words.ends_with(" not in this server's history")
 }
 
 fn is_came_and_went(words: &str) -> bool {

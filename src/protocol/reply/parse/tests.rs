@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use proptest::collection::vec;
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
@@ -44,6 +46,12 @@ fn read<'a>(notice: &Notice<'a>) -> ReadNotice<'a> {
         Notice::WelcomeBack(name) => ReadNotice::WelcomeBack(name.as_str()),
         Notice::IsAway(name) => ReadNotice::IsAway(name.as_str()),
         Notice::DidNotComeBack { name, .. } => ReadNotice::DidNotComeBack(name.as_str()),
+        Notice::Kept(_)
+        | Notice::NotKeptHere(_)
+        | Notice::NotKept(_)
+        | Notice::KeptAgain(_)
+        | Notice::NotInHistory(_)
+        | Notice::MachineFailed => ReadNotice::History,
         Notice::Here => ReadNotice::SignOfLife,
         Notice::ShuttingDown => ReadNotice::ShuttingDown,
     }
@@ -72,6 +80,12 @@ fn place(notice: &Notice<'_>) -> usize {
         Notice::DidNotComeBack { .. } => 17,
         Notice::Here => 18,
         Notice::ShuttingDown => 19,
+        Notice::Kept(_) => 20,
+        Notice::NotKeptHere(_) => 21,
+        Notice::NotKept(_) => 22,
+        Notice::KeptAgain(_) => 23,
+        Notice::NotInHistory(_) => 24,
+        Notice::MachineFailed => 25,
     }
 }
 
@@ -108,6 +122,14 @@ fn notices<'a>(name: &'a Name, other: &'a Name, text: &'a str, number: u64) -> V
         Notice::DidNotComeBack { name, lines: number },
         Notice::Here,
         Notice::ShuttingDown,
+        Notice::Kept(Some(Duration::from_secs(number / 2))),
+        Notice::Kept(None),
+        Notice::NotKeptHere("the server's disk is full"),
+        Notice::NotKept("the server's disk failed"),
+        Notice::KeptAgain(0),
+        Notice::KeptAgain(number),
+        Notice::NotInHistory(number),
+        Notice::MachineFailed,
     ];
     notices.extend(Command::ALL.map(Notice::Help));
     notices
@@ -180,7 +202,7 @@ fn every_notice_is_among_those_that_are_read_back() {
     let mut places: Vec<usize> = notices(&alice, &bob, "x", 3).iter().map(place).collect();
     places.sort_unstable();
     places.dedup();
-    assert_eq!(places, (0..20).collect::<Vec<_>>());
+    assert_eq!(places, (0..26).collect::<Vec<_>>());
     for notice in notices(&alice, &bob, "x", 3) {
         let line = notice.to_string();
         assert_eq!(parse(&line), told(read(&notice)), "{line}");

@@ -1,0 +1,145 @@
+//! What is applied and not settled, where the room has a history: the keeper takes it in cuts, and nothing that
+//! follows from a cut leaves the server before the file has it.
+//!
+//! While the keeper writes one cut, the next one fills: a slow disk makes larger cuts. Sessions wait while
+//! more than some bytes are applied and not settled, as they do where the broadcaster is slow.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::round::Following;
+use super::{Hub, Shared};
+use crate::protocol::tag::Seq;
+use crate::server::batch::Batch;
+use crate::server::config::Config;
+use crate::server::room::Room;
+use crate::server::room::changes::Changes;
+use crate::server::room::restore::Restored;
+use crate::server::system::instant;
+
+/// How far the history has come. It is guarded by the hub's lock.
+#[derive(Debug)]
+pub(super) struct Settled {
+    /// What follows from cuts that are settled, until the broadcaster takes it.
+    following: Following,
+    /// The number after the last event that is settled, and how many bytes of lines are before that.
+    pub(super) end: (Seq, u64),
+    /// The broadcaster has not taken all of it.
+    pub(super) is_new: bool,
+    /// The number of the first event of the next cut.
+    next: Seq,
+    /// The keeper waits for something to keep, and until when. It says so under the lock and only after
+    /// finding nothing, and the thread that brings something looks under the same lock; so no waking is lost.
+    pub(super) keeper_sleeps: Option<Option<Instant>>,
+}
+
+impl Settled {
+    /// All events before that one are settled.
+    pub(super) fn up_to(end: (Seq, u64)) -> Settled {
+        let following = Following::default();
+        Settled { following, end, is_new: false, next: end.0, keeper_sleeps: None }
+    }
+
+    /// Takes what follows, for the broadcaster.
+    pub(super) fn take(&mut self) -> Following {
+        self.is_new = false;
+        // Once the last word is settled, it stays so.
+        let closing = self.following.closing;
+        std::mem::replace(&mut self.following, Following { closing, ..Following::default() })
+    }
+
+    /// Whether the keeper sleeps and has to be woken, since something was applied, or is due sooner than it
+    /// wakes by itself.
+    pub(super) fn wants_keeper(&self, shared: &Shared) -> bool {
+        let is_sooner = |until: Option<Instant>, due| until.is_none_or(|until| due < until);
+        self.keeper_sleeps.is_some_and(|until| {
+            shared.has_applied() || shared.due().is_some_and(|due| is_sooner(until, due))
+        })
+    }
+}
+
+/// All that was applied since the last cut.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    /// The number of its first event; earlier ones in `batches` belong to cuts before it.
+    pub(crate) from: Seq,
+    /// Its events, sealed.
+    pub(crate) batches: Vec<Arc<Batch>>,
+    /// What has changed among the members, and the room's counters.
+    pub(crate) changes: Changes,
+    /// What leaves the server once the cut is settled.
+    pub(crate) following: Following,
+    /// The number after its last event, and how many bytes of lines are before that.
+    pub(crate) end: (Seq, u64),
+}
+
+impl Hub {
+    /// Puts the room back that a history has. From now on nothing leaves the server before a keeper settles
+    /// it. It is called once, before anybody joins.
+    pub(crate) fn restore(&self, config: &Config, restored: Restored) {
+        self.with(|shared| {
+            let stamp = shared.stamp();
+            shared.room = Room::restore(config, restored, stamp, &mut shared.effects);
+            shared.settled = Some(Settled::up_to(shared.room.transcript().sealed_end()));
+        });
+    }
+
+    /// Waits for something to keep, until `until` at most, and takes all of it. `None` if nothing was applied
+    /// by then.
+    pub(crate) fn cut(&self, until: Option<Instant>) -> Option<Cut> {
+        let mut guard = self.lock();
+        loop {
+            guard.expire();
+            if guard.has_applied() {
+                return guard.take_cut();
+            }
+            if until.is_some_and(|until| until <= instant()) {
+                return None;
+            }
+            let due = guard.due();
+            let wake = until.into_iter().chain(due).min();
+            guard.settled.as_mut()?.keeper_sleeps = Some(wake);
+            match wake.map(|wake| wake.saturating_duration_since(instant())) {
+                None => guard.sleep(&self.applied),
+                Some(left) => {
+                    let has_nothing = |it: &mut Shared| !it.has_applied() && it.due() == due;
+                    guard.wait_while(&self.applied, left, has_nothing);
+                }
+            }
+            guard.settled.as_mut()?.keeper_sleeps = None;
+        }
+    }
+
+    /// Takes what a restored room has to keep, though nothing may have been applied yet.
+    pub(crate) fn first_cut(&self) -> Option<Cut> {
+        self.with(Shared::take_cut)
+    }
+
+    /// Lets what follows from a cut leave the server.
+    pub(crate) fn settle(&self, following: Following, end: (Seq, u64)) {
+        self.with(|shared| {
+            let were_full = self.are_full(shared);
+            if let Some(settled) = &mut shared.settled {
+                settled.following.append(following);
+                (settled.end, settled.is_new) = (end, true);
+            }
+            let are_full = self.are_full(shared);
+            if were_full.iter().zip(are_full).any(|(&were, are)| were && !are) {
+                self.notify(shared);
+            }
+        });
+    }
+}
+
+impl Shared {
+    fn take_cut(&mut self) -> Option<Cut> {
+        let transcript = self.room.transcript_mut();
+        transcript.seal();
+        let end = transcript.sealed_end();
+        let from = std::mem::replace(&mut self.settled.as_mut()?.next, end.0);
+        let batches = self.room.transcript().read(from, usize::MAX);
+        let changes = self.room.take_changes();
+        let following = self.take_following();
+        Some(Cut { from, batches, changes, following, end })
+    }
+}

@@ -1,0 +1,122 @@
+//! What a history has to be told of besides events: members that have changed, and the room's counters. Pure.
+
+use std::collections::BTreeSet;
+
+use super::Room;
+use super::members::Member;
+use super::token::TokenHash;
+use crate::protocol::name::Name;
+use crate::protocol::tag::Seq;
+use crate::server::audience::MemberId;
+
+/// Which members have changed since the history was told. A room without a history notes nothing.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    /// Members that have joined, left, or changed.
+    members: BTreeSet<MemberId>,
+    /// Pairs of a disconnected reader and a sender whose number of waiting lines has changed.
+    waiting: BTreeSet<(MemberId, MemberId)>,
+}
+
+/// What has changed since the last cut, as it is now.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    /// The members that have changed; `None` for one that has left.
+    pub(crate) members: Vec<(MemberId, Option<KeptMember>)>,
+    /// For a reader and a sender, how many private lines wait, if that has changed.
+    pub(crate) waiting: Vec<KeptWaiting>,
+    /// The room's counters.
+    pub(crate) counters: Counters,
+}
+
+/// The numbers that a room goes on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Counters {
+    /// The number that the next event has.
+    pub(crate) next_seq: Seq,
+    /// The number that the next member has.
+    pub(crate) next_member: u64,
+    /// How many public lines were ever said.
+    pub(crate) said: u64,
+    /// How many joins were not told yet.
+    pub(crate) joined: u64,
+    /// How many leaves were not told yet.
+    pub(crate) left: u64,
+}
+
+/// A member, as a history keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeptMember {
+    /// The name that it has.
+    pub(crate) name: Name,
+    /// What it resumes with; a plain member has none.
+    pub(crate) token: Option<TokenHash>,
+    /// The first event that it may get.
+    pub(crate) since: Seq,
+    /// How many of its lines were taken.
+    pub(crate) taken: u64,
+}
+
+/// How many private lines of one sender wait for one reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeptWaiting {
+    /// The disconnected member.
+    pub(crate) reader: MemberId,
+    /// Whose lines they are.
+    pub(crate) sender: MemberId,
+    /// How many; 0 if none wait any more.
+    pub(crate) lines: u64,
+}
+
+impl Room {
+    /// From now on it is noted what changes, for a history.
+    pub(crate) fn note_changes(&mut self) {
+        self.changed.get_or_insert_default();
+    }
+
+    /// Takes what has changed since the last time.
+    pub(crate) fn take_changes(&mut self) -> Changes {
+        let Changed { members, waiting } =
+            self.changed.as_mut().map(std::mem::take).unwrap_or_default();
+        let untold = self.join_notices.untold();
+        Changes {
+            members: members.into_iter().map(|id| (id, self.members.get(id).map(row))).collect(),
+            waiting: waiting
+                .into_iter()
+                .map(|(reader, sender)| self.waiting_row(reader, sender))
+                .collect(),
+            counters: Counters {
+                next_seq: self.transcript.end(),
+                next_member: self.next_id,
+                said: self.said,
+                joined: untold.joined,
+                left: untold.left,
+            },
+        }
+    }
+
+    fn waiting_row(&self, reader: MemberId, sender: MemberId) -> KeptWaiting {
+        let waiting = self.members.get(reader).and_then(Member::waiting);
+        let lines = waiting.map_or(0, |waiting| waiting.of(sender));
+        KeptWaiting { reader, sender, lines }
+    }
+
+    /// Notes that a member has changed.
+    pub(super) fn on_changed(&mut self, member: MemberId) {
+        if let Some(changed) = &mut self.changed {
+            changed.members.insert(member);
+        }
+    }
+
+    /// Notes that the number of a sender's lines has changed that wait for a reader.
+    pub(super) fn on_waiting_changed(&mut self, reader: MemberId, sender: MemberId) {
+        if let Some(changed) = &mut self.changed {
+            changed.waiting.insert((reader, sender));
+        }
+    }
+}
+
+fn row(member: &Member) -> KeptMember {
+    let (token, since) = member.resumes_with();
+    KeptMember { name: member.name().clone(), token, since, taken: member.taken }
+}

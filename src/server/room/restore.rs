@@ -1,0 +1,100 @@
+//! How a room comes back from its history: with its events and numbers, and with its members, each of which has
+//! lost its connection. Pure.
+
+use std::time::Duration;
+
+use super::changes::{Counters, KeptMember, KeptWaiting};
+use super::effects::Effects;
+use super::entry::Stamp;
+use super::join_notices::{Move, Sum};
+use super::members::Member;
+use super::{Change, Keeping, Room};
+use crate::protocol::reply::{LeaveReason, Notice};
+use crate::server::audience::MemberId;
+use crate::server::batch::Batch;
+use crate::server::config::Config;
+use crate::server::transcript::Transcript;
+
+/// What a history has of a room.
+#[derive(Debug)]
+pub(crate) struct Restored {
+    /// The newest events, in their order.
+    pub(crate) batches: Vec<Batch>,
+    /// The members; `None` for one that cannot come back under its name.
+    pub(crate) members: Vec<(MemberId, Option<KeptMember>)>,
+    /// The private lines that wait.
+    pub(crate) waiting: Vec<KeptWaiting>,
+    /// The room's counters. The next event has the number that they say.
+    pub(crate) counters: Counters,
+    /// For how long what is said is kept.
+    pub(crate) keeping: Keeping,
+    /// The machine has failed since: what the room had said in its last moments may be missing.
+    pub(crate) machine_failed: bool,
+}
+
+impl Room {
+    /// The room as the history has it. Members that may resume are disconnected from now on; the others
+    /// leave.
+    pub(crate) fn restore(
+        config: &Config,
+        restored: Restored,
+        stamp: Stamp,
+        effects: &mut Effects,
+    ) -> Room {
+        let Restored { batches, members, waiting, counters, keeping, machine_failed } = restored;
+        let Counters { next_seq, next_member, said, joined, left } = counters;
+        let mut room = Room {
+            transcript: Transcript::restore(config.memory, batches, next_seq),
+            next_id: next_member,
+            said,
+            keeping: Some(keeping),
+            machine_failed,
+            ..Room::new(config)
+        };
+        room.changed.get_or_insert_default();
+        room.join_notices.restore(Sum { joined, left });
+        let mut change = Change { room: &mut room, stamp, effects };
+        for (id, member) in members {
+            change.restore_member(id, member);
+        }
+        for KeptWaiting { reader, sender, lines } in waiting {
+            change.room.restore_waiting(reader, sender, lines);
+        }
+        room
+    }
+
+    fn restore_waiting(&mut self, reader: MemberId, sender: MemberId, lines: u64) {
+        match self.members.get_mut(reader).and_then(Member::waiting_mut) {
+            Some(waiting) => waiting.restore(sender, lines),
+            None => self.on_waiting_changed(reader, sender),
+        }
+    }
+}
+
+impl Change<'_> {
+    fn restore_member(&mut self, id: MemberId, member: Option<KeptMember>) {
+        let now: Duration = self.stamp.elapsed;
+        let Some(KeptMember { name, token, since, taken }) = member else {
+            return self.room.on_changed(id);
+        };
+        let Some(token) = token else {
+            self.room.on_changed(id);
+            return self.tell_move(
+                Move::Leave,
+                id,
+                Notice::Left(&name, LeaveReason::ConnectionLost),
+            );
+        };
+        if let Some(number) = name.guest_number() {
+            self.room.guest_numbers.restore(number);
+        }
+        let likeness = name.likeness();
+        // A newer version may find names alike that an older one told apart.
+        if !self.room.members.is_free(&likeness, None) {
+            return self.room.on_changed(id);
+        }
+        self.room.members.insert(id, Member::restored((name, likeness), taken));
+        self.room.members.make_resumable(id, Some(token), since);
+        self.room.disconnected.restore(id, now);
+    }
+}
