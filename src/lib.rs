@@ -29,6 +29,7 @@
 //! - `transcript`: the one order of events; `batch`: neighbouring ones; `audience`: for whom they are;
 //!   `evicted`: what stays known of those that are gone
 //! - `replay`, `search`: what was said before, shown again
+//! - [`server::history`]: what is kept across runs, in one file
 //! - `broadcaster`: one thread, from the transcript to every socket; `reader`: how far each is;
 //!   `rendering`: what programs get; `waker`: what wakes it
 //! - `figures`, `status`, `health`, `controls`: what an operator asks for; `system`: what threads take from

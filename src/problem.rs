@@ -103,6 +103,8 @@ pub enum Problem {
         /// The operating system's reason.
         why: io::Error,
     },
+    /// The room's history cannot be used, so the server does not begin.
+    History(Box<dyn std::error::Error + Send + Sync>),
     /// What was sent cannot be kept for the next time, and the program goes on.
     HistoryLost {
         /// The file's path.
@@ -189,6 +191,7 @@ impl Problem {
             Problem::HistoryLost { path, why } => {
                 format!("cannot keep what you send in {path}: {}", reason(why))
             }
+            Problem::History(refusal) => refusal.to_string(),
             Problem::TimeIsUp(signal) => format!("ended by {signal}: its time is up"),
             Problem::System(what, why) => format!("cannot {what}: {}", reason(why)),
             Problem::Bug => "ended by an internal error, which is a bug".to_owned(),
@@ -214,6 +217,7 @@ impl Problem {
             | Problem::Unconfirmed { .. }
             | Problem::LinesRefused { .. }
             | Problem::LogBack { .. }
+            | Problem::History(_)
             | Problem::TimeIsUp(_)
             | Problem::NoChatroom { .. } => "",
             Problem::Bug => "; the log says where",

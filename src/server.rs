@@ -10,6 +10,7 @@ use crate::problem::Problem;
 use accept::Acceptor;
 use broadcaster::Broadcaster;
 use hub::Hub;
+use keeping::{Kept, Threads};
 #[cfg(unix)]
 use open_files::TooFew;
 use system::thread::{self, JoinHandle};
@@ -34,9 +35,12 @@ mod headroom;
 pub mod health;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub mod heaps;
+pub mod history;
 mod hub;
 #[cfg(all(test, shuttle))]
 mod interleavings;
+mod keeper;
+mod keeping;
 mod kinds;
 #[cfg(unix)]
 mod open_files;
@@ -56,7 +60,7 @@ mod waker;
 mod workers;
 
 pub use addresses::reachable;
-pub use config::Config;
+pub use config::{Config, Durability, HistoryConfig, HistoryFile};
 pub use controls::Controls;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;
@@ -86,29 +90,67 @@ pub fn bind(host: &str, port: u16) -> Result<TcpListener, Problem> {
     Err(Problem::Listen { at, why: failure })
 }
 
-/// Serves clients until the shutdown. Then everyone is told, what is due is delivered, for a second
-/// at most, and every thread has ended.
+/// A server whose room is as its history has it, and that nobody has joined yet.
+#[derive(Debug)]
+pub struct Server {
+    /// Where clients come from.
+    listener: TcpListener,
+    /// The address that is listened on.
+    at: SocketAddr,
+    /// What the server was told.
+    config: Config,
+    /// What the room was kept in until now, and is to be kept in.
+    history: Option<Kept>,
+}
+
+impl Server {
+    /// Reads the room's history.
+    ///
+    /// # Errors
+    ///
+    /// The history was asked for, or is there, and cannot be used. Nothing in it was changed then.
+    pub fn open(listener: TcpListener, config: Config) -> Result<Server, Problem> {
+        log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
+        let at =
+            listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
+        let history = Kept::open(&config)?;
+        Ok(Server { listener, at, config, history })
+    }
+
+    /// Serves clients until the shutdown. Then everyone is told, what is due is delivered, for a second
+    /// at most, all is kept, and every thread has ended.
+    ///
+    /// # Errors
+    ///
+    /// The system cannot give what a server needs to begin with; or a bug has ended the thread that
+    /// sends or the one that keeps, and with it the room, rather than leave a silent one behind.
+    pub fn run(self, shutdown: &Shutdown, status: &Status) -> Result<(), Problem> {
+        let Server { listener, at, config, history } = self;
+        log_addresses(at);
+        #[cfg(unix)]
+        log_lack_of_files(config.max_clients);
+        let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
+        let hub = Arc::new(Hub::new(waker, &config));
+        let kept = history.map(|history| history.start(&hub, &config, shutdown)).transpose()?;
+        status.is_of(&hub);
+        let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
+        let served = serve(listener, &config, shutdown, &hub, broadcaster);
+        served.and(kept.map_or(Ok(()), Threads::join))
+    }
+}
+
+/// Opens a server and runs it.
 ///
 /// # Errors
 ///
-/// The system cannot give what a server needs to begin with; or a bug has ended the thread that
-/// sends, and with it the hub, rather than leave a silent one behind.
+/// As [`Server::open`] and [`Server::run`].
 pub fn run(
     listener: TcpListener,
     config: &Config,
     shutdown: &Shutdown,
     status: &Status,
 ) -> Result<(), Problem> {
-    log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
-    let at = listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
-    log_addresses(at);
-    #[cfg(unix)]
-    log_lack_of_files(config.max_clients);
-    let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
-    let hub = Arc::new(Hub::new(waker, config));
-    status.is_of(&hub);
-    let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
-    serve(listener, config, shutdown, &hub, broadcaster)
+    Server::open(listener, config.clone())?.run(shutdown, status)
 }
 
 fn log_addresses(at: SocketAddr) {

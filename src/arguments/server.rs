@@ -9,7 +9,7 @@ use log::LevelFilter;
 
 use super::{self as arguments, LogLevels};
 use crate::protocol::{DEFAULT_ADDRESS, DEFAULT_MAX_LINE, DEFAULT_PORT};
-use crate::server::Config;
+use crate::server::{Config, HistoryConfig};
 
 /// What the program is called.
 pub const PROGRAM: &str = "chatserver";
@@ -124,6 +124,7 @@ impl Arguments {
             memory: self.memory,
             stall_timeout: Duration::from_secs(self.stall_timeout.into()),
             away_timeout: Duration::from_secs(self.away_timeout.into()),
+            history: HistoryConfig::default(),
         }
     }
 

@@ -9,7 +9,7 @@ use chatroom::arguments::server::{Arguments, PROGRAM};
 use chatroom::arguments::{self, Parsed};
 use chatroom::logging::{self, LogFile, OnTrouble, Writers};
 use chatroom::problem::{self, Problem};
-use chatroom::server::{self, Controls, Shutdown, health};
+use chatroom::server::{self, Controls, Server, Shutdown, health};
 
 fn main() -> ExitCode {
     let Parsed { arguments, set_aside } = match arguments::parse::<Arguments>() {
@@ -57,9 +57,10 @@ fn hold_room(arguments: &Arguments, controls: &Controls) -> Result<(), Problem> 
     // Not before: whoever ends it while a name is looked up does not wait for that.
     controls.heed()?;
     let at = listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
+    let server = Server::open(listener, arguments.config())?;
     // A closed standard output is no reason not to serve.
     print_addresses(at).ok();
-    let ended = server::run(listener, &arguments.config(), &controls.shutdown, &controls.status);
+    let ended = server.run(&controls.shutdown, &controls.status);
     // So that the last line is the last one.
     log::logger().flush();
     let ended = ended.and_then(|()| controls.time_is_up().map_or(Ok(()), Err));

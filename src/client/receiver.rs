@@ -150,6 +150,7 @@ impl<'a> Receiver<'a> {
             | Problem::Log { .. }
             | Problem::LogLost { .. }
             | Problem::HistoryLost { .. }
+            | Problem::History(_)
             | Problem::System(..)
             | Problem::NoChatroom { .. }
             | Problem::LinesRefused { .. }

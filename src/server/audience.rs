@@ -246,6 +246,16 @@ impl Index {
         self.run_of(index).receipt(index)
     }
 
+    /// The envelopes of the events from that index on, one for each.
+    pub(crate) fn envelopes(&self, from: u32) -> impl Iterator<Item = Envelope> {
+        let first = self.runs.partition_point(|run| run.first <= from).saturating_sub(1);
+        (first..self.runs.len()).flat_map(move |at| {
+            let run = &self.runs[at];
+            let events = run.first.max(from)..self.end_of_run(at);
+            events.map(|index| Envelope { receipt: run.receipt(index), ..run.envelope() })
+        })
+    }
+
     /// The kind of the event with that index.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn kind(&self, index: u32) -> Kind {

@@ -4,7 +4,7 @@
 use std::fmt::{Display, Write as _};
 use std::ops::Range;
 
-use super::audience::{Envelope, Index, MemberId};
+use super::audience::{Audience, Envelope, Index, Kind, MemberId, Receipt};
 use super::evicted::Evicted;
 use crate::protocol::tag::{Millis, Seq};
 
@@ -126,6 +126,12 @@ impl Batch {
         if envelope.audience.is_private() {
             self.private += self.bytes() - before + size_of::<u32>() + cost;
         }
+    }
+
+    /// Adds an event that has its number and says nothing, for nobody.
+    pub(crate) fn push_none(&mut self, receipt: Option<Receipt>) {
+        self.index.push(Envelope { receipt, ..Envelope::new(Audience::Nobody, Kind::Passing) });
+        self.lines.push_none();
     }
 
     /// Adds those of another one at the end.
@@ -286,7 +292,7 @@ mod tests {
     use proptest::prelude::{any, prop_assert_eq, proptest};
     use proptest::sample::Index;
 
-    use super::super::audience::{Audience, Kind, Receipt, Recipient, Rendition};
+    use super::super::audience::{Recipient, Rendition};
     use super::*;
     use crate::protocol::tag::Format;
 

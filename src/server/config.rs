@@ -1,6 +1,7 @@
 //! What a server may be told.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::protocol::DEFAULT_MAX_LINE;
@@ -27,10 +28,12 @@ pub struct Config {
     pub stall_timeout: Duration,
     /// How long a member whose connection is lost may take to come back, if it can.
     pub away_timeout: Duration,
+    /// What is kept of what is said.
+    pub history: HistoryConfig,
 }
 
 impl Default for Config {
-    /// What `chatserver` does without options.
+    /// What `chatserver` does without options, but that nothing is kept.
     fn default() -> Config {
         Config {
             max_clients: 100,
@@ -42,6 +45,56 @@ impl Default for Config {
             memory: 16 * 1024 * 1024,
             stall_timeout: Duration::from_secs(30),
             away_timeout: Duration::from_secs(60),
+            history: HistoryConfig::default(),
+        }
+    }
+}
+
+/// What a line survives once it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of the server, however sudden. When the machine fails, what it said in the last moments may
+    /// be gone.
+    Crash,
+    /// The end of the machine, too. Each commit waits for the disk.
+    Power,
+}
+
+/// Where what is said is to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HistoryFile {
+    /// In the user's own folder, under the number of the port, if that can be.
+    Default,
+    /// In this file, or the server does not start.
+    Named(PathBuf),
+    /// Nowhere.
+    None,
+}
+
+/// What is kept, where and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryConfig {
+    /// Where.
+    pub file: HistoryFile,
+    /// The port after which the default file is called; 0, which is any, has none.
+    pub port: u16,
+    /// For how long; `None` is for ever.
+    pub keep: Option<Duration>,
+    /// How many bytes the file may have before the oldest goes.
+    pub keep_size: u64,
+    /// What a line survives.
+    pub durability: Durability,
+}
+
+impl Default for HistoryConfig {
+    /// Nothing is kept. If it were, it would be for 90 days and in 1 GiB.
+    fn default() -> HistoryConfig {
+        HistoryConfig {
+            file: HistoryFile::None,
+            port: 0,
+            keep: Some(Duration::from_secs(90 * 24 * 60 * 60)),
+            keep_size: 1 << 30,
+            durability: Durability::Crash,
         }
     }
 }

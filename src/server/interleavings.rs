@@ -173,7 +173,7 @@ fn restored() -> Restored {
         batches: Vec::new(),
         members: Vec::new(),
         waiting: Vec::new(),
-        counters: Counters { next_seq: 1, next_member: 1, ..Counters::default() },
+        counters: Counters::NEW,
         keeping: Keeping { time: None, not_now: None },
         machine_failed: false,
     }

@@ -14,6 +14,7 @@ use crate::server::batch::Batch;
 use crate::server::config::Config;
 use crate::server::room::Room;
 use crate::server::room::changes::Changes;
+use crate::server::room::entry::Entry;
 use crate::server::room::restore::Restored;
 use crate::server::system::instant;
 
@@ -113,6 +114,26 @@ impl Hub {
     /// Takes what a restored room has to keep, though nothing may have been applied yet.
     pub(crate) fn first_cut(&self) -> Option<Cut> {
         self.with(Shared::take_cut)
+    }
+
+    /// Tells everyone that what is said is not kept for now.
+    pub(crate) fn stop_keeping(&self, why: &'static str) {
+        self.with(|shared| shared.apply(Entry::StopKeeping(why)));
+    }
+
+    /// Tells everyone that what is said is kept again, but for so many lines.
+    pub(crate) fn keep_again(&self, unkept: u64) {
+        self.with(|shared| shared.apply(Entry::KeepAgain { unkept }));
+    }
+
+    /// Nothing is kept any more, since the keeper has ended by a bug: nothing else leaves the server.
+    pub(crate) fn abandon(&self) {
+        self.with(|shared| {
+            if let Some(settled) = &mut shared.settled {
+                settled.following.closing = true;
+                settled.is_new = true;
+            }
+        });
     }
 
     /// Lets what follows from a cut leave the server.

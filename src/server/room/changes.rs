@@ -19,7 +19,7 @@ pub(super) struct Changed {
 }
 
 /// What has changed since the last cut, as it is now.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Changes {
     /// The members that have changed; `None` for one that has left.
     pub(crate) members: Vec<(MemberId, Option<KeptMember>)>,
@@ -30,7 +30,7 @@ pub(crate) struct Changes {
 }
 
 /// The numbers that a room goes on with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counters {
     /// The number that the next event has.
     pub(crate) next_seq: Seq,
@@ -42,6 +42,12 @@ pub(crate) struct Counters {
     pub(crate) joined: u64,
     /// How many leaves were not told yet.
     pub(crate) left: u64,
+}
+
+impl Counters {
+    /// Those of a new room.
+    pub(crate) const NEW: Counters =
+        Counters { next_seq: 1, next_member: 1, said: 0, joined: 0, left: 0 };
 }
 
 /// A member, as a history keeps it.
@@ -69,10 +75,6 @@ pub(crate) struct KeptWaiting {
 }
 
 impl Room {
-    /// From now on it is noted what changes, for a history.
-    pub(crate) fn note_changes(&mut self) {
-        self.changed.get_or_insert_default();
-    }
 
     /// Takes what has changed since the last time.
     pub(crate) fn take_changes(&mut self) -> Changes {

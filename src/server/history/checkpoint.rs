@@ -1,0 +1,302 @@
+//! The thread that copies what was written into the file itself, so that no commit does.
+//!
+//! It sleeps until something was written. Then it works ten times a second, as far as it can without
+//! waiting for anybody, and once nothing was written for a second it empties the file beside the file.
+//! After that nothing ticks.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use super::store::{Checkpoint, Failure, Store, Wal};
+use super::turn::Turns;
+use crate::server::system::{Condvar, Mutex};
+
+/// How long it rests between two checkpoints while something is written.
+const REST: Duration = Duration::from_millis(100);
+
+/// After so many rests without anything written, it is quiet.
+const QUIET_RESTS: u32 = 10;
+
+/// Beyond so many bytes that wait to be written back, the keeper itself empties the file beside the file,
+/// between two cuts. While everybody writes, only that keeps it from growing.
+const MOST_WAL: u64 = 64 << 20;
+
+/// What the checkpointer is told by those who write.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// What it has not taken note of yet.
+    news: Mutex<News>,
+    /// Notified when there is more.
+    told: Condvar,
+}
+
+/// What the checkpointer has not taken note of yet.
+#[derive(Debug, Default)]
+struct News {
+    /// Whether something was written since it looked.
+    is_written: bool,
+    /// Whether it is to end.
+    is_over: bool,
+}
+
+impl Written {
+    pub(crate) fn new() -> Written {
+        Written { news: Mutex::new(News::default()), told: Condvar::new() }
+    }
+
+    /// Something was written.
+    pub(crate) fn mark(&self) {
+        self.tell(|news| news.is_written = true);
+    }
+
+    /// Nothing more is going to be written: the checkpointer does the last of its work and ends.
+    pub(crate) fn end(&self) {
+        self.tell(|news| news.is_over = true);
+    }
+
+    fn tell(&self, what: impl FnOnce(&mut News)) {
+        // It is changed under the lock: the checkpointer sees it before it waits, or is woken.
+        what(&mut self.news.lock().unwrap_or_else(PoisonError::into_inner));
+        self.told.notify_all();
+    }
+}
+
+/// The thread's work.
+#[derive(Debug)]
+pub(crate) struct Checkpointer<S> {
+    /// A connection of its own.
+    store: S,
+    /// By which it is told.
+    written: Arc<Written>,
+    /// Whose turn it is to write.
+    turns: Arc<Turns>,
+}
+
+/// What happens next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Something was written.
+    Written,
+    /// Nothing was, for one rest.
+    Rested,
+    /// The end.
+    Over,
+}
+
+impl<S: Store> Checkpointer<S> {
+    pub(crate) fn new(store: S, written: Arc<Written>, turns: Arc<Turns>) -> Checkpointer<S> {
+        Checkpointer { store, written, turns }
+    }
+
+    /// Works until it is told that it is over.
+    ///
+    /// # Errors
+    ///
+    /// What is the matter with the file, once it is damaged or gone. A failure that may pass is tried
+    /// again when something was written.
+    pub(crate) fn run(mut self) -> Result<(), Failure> {
+        while self.wait() == Next::Written {
+            if self.work_until_quiet()? == Next::Over {
+                break;
+            }
+            self.empty()?;
+        }
+        self.empty()
+    }
+
+    /// Works as long as something is written. What comes after that: the quiet, or the end.
+    fn work_until_quiet(&mut self) -> Result<Next, Failure> {
+        let mut quiet = 0;
+        while quiet < QUIET_RESTS {
+            match self.rest() {
+                Next::Over => return Ok(Next::Over),
+                Next::Rested => quiet += 1,
+                Next::Written => {
+                    quiet = 0;
+                    self.checkpoint(Checkpoint::Passive)?;
+                }
+            }
+        }
+        Ok(Next::Rested)
+    }
+
+    /// Sleeps until something was written, or it is over.
+    fn wait(&self) -> Next {
+        let mut news = self.written.news.lock().unwrap_or_else(PoisonError::into_inner);
+        while !news.is_written && !news.is_over {
+            news = self.written.told.wait(news).unwrap_or_else(PoisonError::into_inner);
+        }
+        if news.is_over { Next::Over } else { Next::Written }
+    }
+
+    /// Rests, unless it is over, and takes note of what was written until then.
+    fn rest(&self) -> Next {
+        let news = self.written.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut news, _) = self
+            .written
+            .told
+            .wait_timeout_while(news, REST, |news| !news.is_over)
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_written = std::mem::take(&mut news.is_written);
+        match (news.is_over, is_written) {
+            (true, _) => Next::Over,
+            (false, true) => Next::Written,
+            (false, false) => Next::Rested,
+        }
+    }
+
+    /// Empties the file beside the file. Whoever reads there keeps it from that, until it is quiet the
+    /// next time.
+    fn empty(&mut self) -> Result<(), Failure> {
+        let turns = Arc::clone(&self.turns);
+        let _turn = turns.of_another();
+        self.checkpoint(Checkpoint::Truncate)
+    }
+
+    fn checkpoint(&mut self, how: Checkpoint) -> Result<(), Failure> {
+        match self.store.checkpoint(how) {
+            Err(failure) if !failure.may_pass() => Err(failure),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// What the keeper does between two cuts about the file beside the file.
+#[derive(Debug)]
+pub(crate) struct WalBound {
+    /// How many bytes are too many.
+    most: u64,
+    /// Whether it was told that somebody keeps it from being emptied, and it was not empty since.
+    is_told: bool,
+}
+
+impl Default for WalBound {
+    fn default() -> WalBound {
+        WalBound { most: MOST_WAL, is_told: false }
+    }
+}
+
+impl WalBound {
+    /// Empties the file beside the file if it has become too large. The value is how many bytes wait to
+    /// be written back if another program keeps it from that, the first time alone. The caller has the
+    /// turn to write.
+    ///
+    /// # Errors
+    ///
+    /// What is the matter with the file.
+    pub(crate) fn keep(&mut self, store: &mut impl Store) -> Result<Option<u64>, Failure> {
+        if store.wal() < self.most {
+            self.is_told = false;
+            return Ok(None);
+        }
+        let Wal { is_held, bytes } = store.checkpoint(Checkpoint::Truncate)?;
+        let tells = is_held && !self.is_told;
+        self.is_told = is_held;
+        Ok(tells.then_some(bytes))
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::thread;
+    use std::time::Instant;
+
+    use super::super::scratch::{Folder, lines};
+    use super::super::store::Checkpoint::{Passive, Truncate};
+    use super::super::store::fake::Fake;
+    use super::super::store::opening;
+    use super::super::store::sqlite::SqliteStore;
+    use super::*;
+    use crate::server::config::Durability;
+
+    /// Starts one, which runs while `work` does.
+    fn beside<S: Store + 'static>(
+        store: S,
+        work: impl FnOnce(&Written, &Turns),
+    ) -> Result<(), Failure> {
+        let (written, turns) = (Arc::new(Written::new()), Arc::new(Turns::new()));
+        let checkpointer = Checkpointer::new(store, Arc::clone(&written), Arc::clone(&turns));
+        let thread = thread::spawn(|| checkpointer.run());
+        work(&written, &turns);
+        written.end();
+        thread.join().expect("it does not panic")
+    }
+
+    fn until(mut is_so: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !is_so() {
+            assert!(start.elapsed() < Duration::from_secs(20), "it has not come to that");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_written_back_and_after_a_quiet_second_all_of_it() {
+        let file = Fake::new();
+        let done = beside(file.another(), |written, _| {
+            until(|| file.checkpoints().is_empty());
+            written.mark();
+            until(|| file.checkpoints() == [Passive, Truncate]);
+            written.mark();
+            until(|| file.checkpoints().len() == 4);
+        });
+        assert_eq!(done, Ok(()));
+        assert_eq!(file.checkpoints(), [Passive, Truncate, Passive, Truncate, Truncate]);
+    }
+
+    #[test]
+    fn it_ends_with_a_damaged_file_and_goes_on_with_a_full_disk() {
+        let damaged = Failure::Damaged("x".to_owned());
+        let file = Fake::new();
+        let done = beside(file.failing(0..9, damaged.clone()), |written, _| written.mark());
+        assert_eq!(done, Err(damaged));
+        let done = beside(file.failing(0..1, Failure::Full), |written, _| {
+            written.mark();
+            until(|| file.checkpoints() == [Truncate]);
+        });
+        assert_eq!(done, Ok(()));
+    }
+
+    #[test]
+    fn while_somebody_writes_it_does_not_empty_what_is_written() {
+        let folder = Folder::new("checkpointer");
+        let path = folder.file("5000.db");
+        let mut store = opening::open(&path, Durability::Crash).expect("a new one").store;
+        let checkpoints = SqliteStore::writer(&path, Durability::Crash).expect("it is there");
+        let done = beside(checkpoints, |written, turns| {
+            let turn = turns.of_keeper();
+            store.keep(&lines(1, 5, 1_000, 100)).expect("it takes that");
+            written.mark();
+            drop(turn);
+            until(|| store.wal() == 0);
+        });
+        assert_eq!(done, Ok(()));
+        let bytes = std::fs::metadata(&path).expect("ours").len();
+        assert!(bytes > 100_000, "{bytes} bytes are in the file itself");
+    }
+
+    #[test]
+    fn too_large_a_file_beside_the_file_is_emptied_or_told_once() {
+        let file = Fake::new();
+        let (mut store, mut bound) =
+            (file.another(), WalBound { most: 10_000, ..WalBound::default() });
+        let mut from = 1;
+        let mut keep = |store: &mut Fake| {
+            store.keep(&lines(from, 5, 1_000, 100)).expect("it takes that");
+            from += 1_000;
+        };
+        assert_eq!(bound.keep(&mut store), Ok(None));
+        keep(&mut store);
+        assert_eq!((bound.keep(&mut store), store.wal()), (Ok(None), 0));
+        file.hold(true);
+        keep(&mut store);
+        assert_eq!(bound.keep(&mut store), Ok(Some(120_000)));
+        keep(&mut store);
+        assert_eq!(bound.keep(&mut store), Ok(None), "it was told");
+        file.hold(false);
+        assert_eq!((bound.keep(&mut store), store.wal()), (Ok(None), 0));
+        file.hold(true);
+        keep(&mut store);
+        assert_eq!(bound.keep(&mut store), Ok(Some(120_000)), "it is another time");
+    }
+}

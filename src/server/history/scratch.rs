@@ -1,0 +1,101 @@
+//! What the tests of the history share: a folder of their own, and cuts with something in them.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::kept::{Counters, Cut, KeptMember, TokenHash};
+use crate::protocol::name::Name;
+use crate::protocol::tag::{Millis, Seq};
+use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
+use crate::server::batch::Batch;
+
+/// A folder of a test's own, which goes with it.
+#[derive(Debug)]
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Folder {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("chatroom-history-{name}-{}-{count}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir(&folder).expect("a folder");
+        Folder(folder.canonicalize().expect("it is there"))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The names of its files, sorted, each with its bytes.
+    pub(crate) fn contents(&self) -> Vec<(String, Vec<u8>)> {
+        let mut contents: Vec<_> = std::fs::read_dir(&self.0)
+            .expect("it is there")
+            .map(|entry| {
+                let entry = entry.expect("an entry");
+                let bytes = std::fs::read(entry.path()).unwrap_or_default();
+                (entry.file_name().to_string_lossy().into_owned(), bytes)
+            })
+            .collect();
+        contents.sort();
+        contents
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// What somebody says to all, with a receipt.
+pub(crate) fn said(author: u64, n: u64) -> Envelope {
+    let author = MemberId(author);
+    let receipt = NonZero::new(n).map(|line| Receipt { author, line });
+    Envelope { receipt, ..Envelope::new(Audience::AllBut(author), Kind::Said) }
+}
+
+/// What somebody says to one alone, with a receipt.
+pub(crate) fn private(author: u64, n: u64, reader: u64) -> Envelope {
+    Envelope { audience: Audience::Only(MemberId(reader)), ..said(author, n) }
+}
+
+/// What all are told, and nobody is shown again.
+pub(crate) fn passing() -> Envelope {
+    Envelope::new(Audience::All, Kind::Passing)
+}
+
+/// A cut of these events.
+pub(crate) fn cut(from: Seq, at: Millis, events: &[(Envelope, &str)]) -> Cut {
+    let mut batch = Batch::beginning_at(from, 0);
+    batch.is_now(at);
+    events.iter().for_each(|(envelope, line)| batch.push(*envelope, line));
+    let next_seq = batch.end();
+    Cut {
+        from,
+        batches: vec![Arc::new(batch)],
+        gap: None,
+        members: Vec::new(),
+        waiting: Vec::new(),
+        counters: Counters { next_seq, ..Counters::NEW },
+    }
+}
+
+/// A cut of so many lines of that length, which somebody says to all.
+pub(crate) fn lines(from: Seq, at: Millis, count: u64, length: usize) -> Cut {
+    let text = "x".repeat(length);
+    let events: Vec<_> = (from..from + count).map(|n| (said(1, n), &*text)).collect();
+    cut(from, at, &events)
+}
+
+/// A member of that name.
+pub(crate) fn member(name: &str) -> KeptMember {
+    let name = Name::parse(name).expect("a name");
+    KeptMember { name, token: Some(TokenHash([7; 32])), since: 1, taken: 3 }
+}

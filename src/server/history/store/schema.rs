@@ -1,0 +1,218 @@
+//! What the file is made of: its tables, what marks it as a history, and how an older one becomes one of
+//! this format. All of it happens at the start, before anybody else has the file.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::Failure;
+use crate::private_file;
+use crate::server::config::Durability;
+
+/// What tells a history from any other SQLite file: `chat` in ASCII.
+pub(crate) const APPLICATION_ID: i64 = 0x6368_6174;
+
+/// The format that this version writes, and the newest that it reads.
+pub(crate) const FORMAT: i64 = 1;
+
+/// How each older format becomes the next one: the statements for format N stand at N - 1.
+const MIGRATIONS: &[&str] = &[];
+
+/// How long a statement waits for a lock that another program holds, in milliseconds.
+pub(super) const BUSY_TIMEOUT: u64 = 5_000;
+
+/// What holds for the whole life of a file, and has to be said before its first table.
+const FIRST: &str = "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL;";
+
+/// What a connection is told that writes.
+///
+/// - `secure_delete = ON`: what is deleted or blanked is in no byte of the file. FAST leaves the pages
+///   alone that become free as a whole, and long lines fill such pages.
+/// - `temp_store = MEMORY`: a container may have no folder for temporary files.
+/// - `trusted_schema = OFF`: the file may come from somebody else.
+const WRITES: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA wal_autocheckpoint = 0;
+    PRAGMA journal_size_limit = 16777216;
+    PRAGMA cache_size = -2000;
+    PRAGMA secure_delete = ON;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA cell_size_check = ON;";
+
+/// What a connection is told that only reads.
+const READS: &str = "
+    PRAGMA query_only = ON;
+    PRAGMA cache_size = -2000;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA cell_size_check = ON;";
+
+/// The tables of format 1. The index's own, one for each chunk, come with the chunks.
+const TABLES: &str = "
+CREATE TABLE event(
+  seq    INTEGER PRIMARY KEY,    -- its number in the one order
+  at     INTEGER NOT NULL,       -- milliseconds since 1970
+  kind   INTEGER NOT NULL,       -- 0 said, done, renamed: shown again; 1 passing: joins, leaves, notices
+  author INTEGER,                -- who said it, or whom it does not go to
+  n      INTEGER,                -- its author's line's number, if it gets a receipt
+  only   INTEGER,                -- for this member alone
+  line   TEXT);                  -- as rendered in the plain format; NULL once blanked
+CREATE INDEX private ON event(only, seq) WHERE only IS NOT NULL AND line IS NOT NULL;
+CREATE INDEX passing ON event(at) WHERE kind = 1;
+CREATE INDEX blank ON event(author) WHERE line IS NULL;
+CREATE TABLE member(             -- who is a member, connected or not
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL,
+  token BLOB,                    -- its SHA-256; NULL: cannot come back
+  since INTEGER NOT NULL,        -- the first event that it may get
+  taken INTEGER NOT NULL);       -- how many of its lines were taken
+CREATE TABLE waiting(            -- how many private lines of a sender wait for a reader who is away
+  reader INTEGER, sender INTEGER, lines INTEGER NOT NULL, PRIMARY KEY(reader, sender)) WITHOUT ROWID;
+CREATE TABLE gap(                -- said, and not here
+  after INTEGER PRIMARY KEY, at INTEGER NOT NULL, lines INTEGER NOT NULL);
+CREATE TABLE room(
+  one INTEGER PRIMARY KEY CHECK(one = 1),
+  shared TEXT,                   -- NULL, or the id of the shared room of which this is an archive
+  next_seq INTEGER NOT NULL, next_member INTEGER NOT NULL,
+  said INTEGER NOT NULL,         -- public lines ever said; not moved by jumps
+  joined INTEGER NOT NULL, left INTEGER NOT NULL,     -- not told yet
+  indexed INTEGER NOT NULL,      -- the last event that the index has
+  tokens INTEGER NOT NULL);      -- version of the index's tokens; 0: none yet
+CREATE TABLE chunk(              -- the parts of the index: words_1, words_2, …
+  id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, lines INTEGER NOT NULL);
+CREATE VIEW said AS SELECT seq, datetime(at/1000,'unixepoch','localtime') AS time,
+  CASE substr(line,1,1) WHEN '<' THEN substr(line,2,instr(line,'> ')-2)
+    WHEN '*' THEN substr(line,3,instr(substr(line,3),' ')-1) ELSE substr(line,4,instr(substr(line,4),' ')-1) END AS name,
+  CASE substr(line,1,1) WHEN '<' THEN substr(line,instr(line,'> ')+2) ELSE line END AS text
+  FROM event WHERE kind = 0 AND only IS NULL AND line IS NOT NULL;
+INSERT INTO room VALUES(1, NULL, 1, 1, 0, 0, 0, 0, 0);";
+
+/// Makes an empty file a history. Its journal is an ordinary one until then, so that all of it stands in
+/// the file itself.
+pub(super) fn create(connection: &mut Connection) -> Result<(), Failure> {
+    connection.execute_batch(FIRST)?;
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(TABLES)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()?;
+    connection.execute_batch("PRAGMA journal_mode = WAL").map_err(Failure::from)
+}
+
+/// Prepares a connection that writes.
+pub(super) fn prepare_to_write(
+    connection: &Connection,
+    durability: Durability,
+) -> Result<(), Failure> {
+    connection.execute_batch(WRITES)?;
+    let synchronous = match durability {
+        Durability::Crash => "NORMAL",
+        Durability::Power => "FULL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous).map_err(Failure::from)
+}
+
+/// Prepares a connection that only reads.
+pub(super) fn prepare_to_read(connection: &Connection) -> Result<(), Failure> {
+    connection.execute_batch(READS).map_err(Failure::from)
+}
+
+/// Brings an older file to this format, one step after the other. Before each, a copy of the file as it
+/// was is put beside it.
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Failure> {
+    migrate_by(connection, path, MIGRATIONS)
+}
+
+fn migrate_by(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), Failure> {
+    let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let first = usize::try_from(format - 1).map_err(|_| no_format(format))?;
+    for (step, format) in steps.iter().skip(first).zip(format..) {
+        copy(connection, path, format)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", format + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn no_format(format: i64) -> Failure {
+    Failure::Damaged(format!("there is no format {format}"))
+}
+
+/// Puts a copy beside the file, for its owner alone: `PORT.db.format-N`.
+fn copy(connection: &Connection, path: &Path, format: i64) -> Result<(), Failure> {
+    let mut copy = path.as_os_str().to_owned();
+    copy.push(format!(".format-{format}"));
+    let disk = |why: std::io::Error| Failure::Disk(crate::problem::reason(&why));
+    match std::fs::remove_file(&copy) {
+        Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(disk(why)),
+        _ => {}
+    }
+    let options = std::fs::OpenOptions::new().write(true).clone();
+    private_file::create(&options, Path::new(&copy)).map_err(disk)?;
+    let copy = copy.to_str().ok_or_else(|| Failure::Disk("its path is not Unicode".to_owned()))?;
+    connection.execute("VACUUM INTO ?1", [copy])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::scratch::Folder;
+    use super::*;
+
+    #[test]
+    fn an_older_file_becomes_a_newer_one_and_a_copy_of_it_stays() {
+        let folder = Folder::new("migration");
+        let path = folder.file("5000.db");
+        let mut connection = Connection::open(&path).expect("a file");
+        create(&mut connection).expect("a history");
+        let steps = ["CREATE TABLE second(a)", "CREATE TABLE third(a)"];
+        migrate_by(&mut connection, &path, &steps).expect("two steps");
+        let has = |connection: &Connection, table| {
+            connection.table_exists(None, table).expect("a schema")
+        };
+        let version = |connection: &Connection| -> i64 {
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a number")
+        };
+        assert!(has(&connection, "second") && has(&connection, "third"));
+        assert_eq!(version(&connection), 3);
+        let copy = Connection::open(folder.file("5000.db.format-2")).expect("a copy");
+        assert!(has(&copy, "second") && !has(&copy, "third"));
+        assert_eq!(version(&copy), 2);
+        migrate_by(&mut connection, &path, &steps).expect("nothing is left to do");
+        assert_eq!(version(&connection), 3);
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_file_as_it_was() {
+        let folder = Folder::new("failed-migration");
+        let path = folder.file("5000.db");
+        let mut connection = Connection::open(&path).expect("a file");
+        create(&mut connection).expect("a history");
+        let steps = ["CREATE TABLE second(a); CREATE TABLE event(a)"];
+        assert!(migrate_by(&mut connection, &path, &steps).is_err());
+        assert!(!connection.table_exists(None, "second").expect("a schema"));
+        assert_eq!(connection.pragma_query_value(None, "user_version", |row| row.get(0)), Ok(1));
+    }
+
+    #[test]
+    fn a_line_is_read_by_its_name_and_text_in_the_view() {
+        let folder = Folder::new("view");
+        let mut connection = Connection::open(folder.file("5000.db")).expect("a file");
+        create(&mut connection).expect("a history");
+        for line in ["<alice> hello> there", "* bob waves", "-- bob is now bobby"] {
+            connection
+                .execute("INSERT INTO event(at, kind, line) VALUES(0, 0, ?1)", [line])
+                .expect("a row");
+        }
+        let mut statement = connection.prepare("SELECT name, text FROM said").expect("a view");
+        let said = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .and_then(Iterator::collect::<Result<Vec<(String, String)>, _>>)
+            .expect("rows");
+        let expected =
+            [("alice", "hello> there"), ("bob", "* bob waves"), ("bob", "-- bob is now bobby")];
+        assert_eq!(said, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
+    }
+}

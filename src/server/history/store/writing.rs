@@ -1,0 +1,91 @@
+//! What the store in SQLite keeps of a cut, table by table. Whoever calls has begun a transaction.
+
+use rusqlite::{Connection, params};
+
+use super::super::kept::{Counters, Cut, Gap, KeptMember, KeptWaiting, TokenHash};
+use super::rows::rows_of;
+use crate::server::audience::MemberId;
+
+pub(super) fn keep_events(connection: &Connection, cut: &Cut) -> rusqlite::Result<()> {
+    // An attempt that failed at its very end may have kept them after all.
+    let mut statement = connection.prepare_cached(
+        "INSERT OR IGNORE INTO event(seq, at, kind, author, n, only, line)
+           VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for row in cut.batches.iter().flat_map(|batch| rows_of(batch, cut.from)) {
+        statement.execute(params![
+            row.seq.cast_signed(),
+            row.at,
+            row.kind,
+            row.author.map(id),
+            row.n.map(u64::cast_signed),
+            row.only.map(id),
+            row.line
+        ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn keep_members(connection: &Connection, cut: &Cut) -> rusqlite::Result<()> {
+    for (member, kept) in &cut.members {
+        match kept {
+            Some(KeptMember { name, token, since, taken }) => {
+                let mut statement = connection.prepare_cached(
+                    "INSERT OR REPLACE INTO member(id, name, token, since, taken)
+                       VALUES(?1, ?2, ?3, ?4, ?5)",
+                )?;
+                let (since, taken) = (since.cast_signed(), taken.cast_signed());
+                let token = token.as_ref().map(|TokenHash(hash)| hash);
+                statement.execute(params![id(*member), name.as_str(), token, since, taken])?;
+            }
+            None => {
+                let member = [id(*member)];
+                connection.prepare_cached("DELETE FROM member WHERE id = ?1")?.execute(member)?;
+                connection
+                    .prepare_cached("DELETE FROM waiting WHERE reader = ?1")?
+                    .execute(member)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn keep_waiting(connection: &Connection, cut: &Cut) -> rusqlite::Result<()> {
+    for &KeptWaiting { reader, sender, lines } in &cut.waiting {
+        let (reader, sender) = (id(reader), id(sender));
+        if lines == 0 {
+            connection
+                .prepare_cached("DELETE FROM waiting WHERE reader = ?1 AND sender = ?2")?
+                .execute([reader, sender])?;
+        } else {
+            connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO waiting(reader, sender, lines) VALUES(?1, ?2, ?3)",
+                )?
+                .execute([reader, sender, lines.cast_signed()])?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn keep_gap(connection: &Connection, gap: &Gap) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO gap(after, at, lines) VALUES(?1, ?2, ?3)")?
+        .execute([gap.after.cast_signed(), gap.at, gap.lines.cast_signed()])?;
+    Ok(())
+}
+
+pub(super) fn keep_counters(connection: &Connection, counters: &Counters) -> rusqlite::Result<()> {
+    let Counters { next_seq, next_member, said, joined, left } = counters;
+    connection
+        .prepare_cached(
+            "UPDATE room SET next_seq = ?1, next_member = ?2, said = ?3, joined = ?4, left = ?5
+               WHERE one = 1",
+        )?
+        .execute([next_seq, next_member, said, joined, left].map(|number| number.cast_signed()))?;
+    Ok(())
+}
+
+fn id(member: MemberId) -> i64 {
+    member.0.cast_signed()
+}

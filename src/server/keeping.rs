@@ -1,0 +1,171 @@
+//! The room's history, opened, and the threads that keep it.
+//!
+//! Opening reads from the file what the room comes back from, before anybody may join. Then two threads work:
+//! the keeper (`keeper`), and the checkpointer, which copies what was written into the file itself
+//! (`history`). A panic in one of them ends the server.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::panicking;
+
+use chrono::{DateTime, Local};
+
+use super::config::Config;
+use super::history::Refusal;
+use super::history::checkpoint::{Checkpointer, Written};
+use super::history::kept::{Counters, Loaded};
+use super::history::lock::{self, Lock, Marker, Start};
+use super::history::place::{self, Environment, History};
+use super::history::store::Store;
+use super::history::store::sqlite::SqliteStore;
+use super::history::turn::Turns;
+use super::hub::Hub;
+use super::keeper::{Keeper, Mark};
+use super::room::Keeping;
+use super::room::restore::Restored;
+use super::shutdown::Shutdown;
+use super::system::thread::{self, JoinHandle};
+use crate::problem::Problem;
+
+/// A history that was read and is not written yet.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// The file, and who else is kept from it.
+    store: SqliteStore,
+    lock: Lock,
+    /// A second connection, for the checkpointer.
+    second: SqliteStore,
+    /// What the marker says while everything is kept.
+    running: Marker,
+    /// What the room comes back from.
+    loaded: Loaded,
+    /// Whether lines may be missing that were sent.
+    machine_failed: bool,
+}
+
+impl Mark for Lock {
+    fn mark(&mut self, marker: &Marker) -> std::io::Result<()> {
+        Lock::mark(self, marker)
+    }
+}
+
+impl Kept {
+    /// The room's history, if it is to have one and can.
+    ///
+    /// # Errors
+    ///
+    /// A file that was named or that is there cannot be used. Nothing in it was changed.
+    pub(crate) fn open(config: &Config) -> Result<Option<Kept>, Problem> {
+        let environment = Environment::of_process();
+        let durability = config.history.durability;
+        let (file, port) = (&config.history.file, config.history.port);
+        let opened = place::open(file, port, &environment, durability, config.memory);
+        let History { mut store, mut lock, path, is_new, mut loaded } = match opened {
+            Err(refusal) => return Err(Problem::History(refusal.into())),
+            Ok(Err(why)) => {
+                log::info!("history: none ({why}); what is said is gone when the server ends");
+                return Ok(None);
+            }
+            Ok(Ok(history)) => history,
+        };
+        let unusable = |failure| Problem::History(Refusal::of(failure, &path).into());
+        log_file(&path, &loaded, store.size().map_err(unusable)?.used);
+        let second = SqliteStore::writer(&path, durability).map_err(unusable)?;
+        let boot = lock::boot();
+        let next = loaded.counters.next_seq;
+        let Start { next_seq, machine_failed } =
+            lock::start(lock.found(), next, boot.as_deref(), is_new);
+        loaded.counters = Counters { next_seq, ..loaded.counters };
+        let running = Marker::Running { boot, durability };
+        let unmarked = |why| Problem::System("write beside the history", why);
+        lock.mark(&running).map_err(unmarked)?;
+        Ok(Some(Kept { store, lock, second, running, loaded, machine_failed }))
+    }
+
+    /// Gives the hub its room back, and starts the threads that keep it.
+    ///
+    /// # Errors
+    ///
+    /// The system has no more threads.
+    pub(crate) fn start(
+        self,
+        hub: &Arc<Hub>,
+        config: &Config,
+        shutdown: &Shutdown,
+    ) -> Result<Threads, Problem> {
+        let Kept { store, lock, second, running, loaded, machine_failed } = self;
+        let Loaded { members, waiting, counters, batches, .. } = loaded;
+        let kept = (counters.next_seq, counters.said);
+        let keeping = Keeping { time: config.history.keep, not_now: None };
+        let restored = Restored { batches, members, waiting, counters, keeping, machine_failed };
+        hub.restore(config, restored);
+        let (turns, written) = (Arc::new(Turns::new()), Arc::new(Written::new()));
+        let shared = (Arc::clone(&turns), Arc::clone(&written));
+        let checkpointer = Checkpointer::new(second, written, turns);
+        let keeper =
+            Keeper::new(Arc::clone(hub), (store, lock), running, shared, &config.history, kept);
+        let ends_all = || EndsAll { hub: Arc::clone(hub), shutdown: shutdown.clone() };
+        let keeper = start("keeper", ends_all(), move || keeper.run())?;
+        let checkpointer = start("checkpointer", ends_all(), move || {
+            if let Err(failure) = checkpointer.run() {
+                log::error!("history: {failure}");
+            }
+        })?;
+        Ok(Threads { keeper, checkpointer })
+    }
+}
+
+/// The threads that keep the room.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    keeper: JoinHandle<()>,
+    checkpointer: JoinHandle<()>,
+}
+
+impl Threads {
+    /// Waits until all is kept.
+    ///
+    /// # Errors
+    ///
+    /// A bug has ended one of them.
+    pub(crate) fn join(self) -> Result<(), Problem> {
+        let ended = [self.keeper.join(), self.checkpointer.join()];
+        ended.into_iter().try_for_each(|ended| ended.map_err(|_panic| Problem::Bug))
+    }
+}
+
+/// Ends the server together with a thread that panics: nothing leaves the server that is not kept, so coming
+/// back costs nobody a line.
+struct EndsAll {
+    hub: Arc<Hub>,
+    shutdown: Shutdown,
+}
+
+impl Drop for EndsAll {
+    fn drop(&mut self) {
+        if panicking() {
+            self.hub.abandon();
+            self.shutdown.begin();
+        }
+    }
+}
+
+fn start(
+    name: &str,
+    ends_all: EndsAll,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, Problem> {
+    let body = move || {
+        let _ends_all = ends_all;
+        run();
+    };
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(body);
+    spawned.map_err(|why| Problem::System("start a thread", why))
+}
+
+fn log_file(path: &Path, loaded: &Loaded, bytes: u64) {
+    let oldest = loaded.oldest.and_then(|(_, at)| DateTime::from_timestamp_millis(at));
+    let since = oldest.map_or_else(Local::now, |at| at.with_timezone(&Local));
+    let (since, path, size) = (since.format("%Y-%m-%d"), path.display(), bytes.div_ceil(1 << 20));
+    log::info!("history: since {since} in {path} ({size} MB)");
+}
