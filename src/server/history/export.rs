@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 use super::kept::{Gap, Portion};
 use super::place::Environment;
 use super::refusal::Unusable;
+use super::store::file::beside;
 use super::store::opening;
 use super::store::rows::{Row, SAID, rows_of};
-use super::store::sqlite::beside;
+
 use super::store::{Failure, Store};
 use crate::private_file;
 use crate::problem;

@@ -14,6 +14,7 @@ use crate::server::audience::MemberId;
 
 #[cfg(test)]
 pub(crate) mod fake;
+pub(super) mod file;
 pub(super) mod opening;
 mod reading;
 pub(super) mod rows;

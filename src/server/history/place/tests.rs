@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::super::lock::Marker;
 use super::super::scratch::{Folder, lines, member};
 use super::super::store::Checkpoint;
-use super::super::store::sqlite::beside;
+use super::super::store::file::beside;
 use super::open as open_place;
 use super::*;
 use crate::server::audience::MemberId;

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::refusal::Unusable;
-use super::sqlite::{SqliteStore, beside, connect};
+use super::file::{beside, connect};
+use super::sqlite::SqliteStore;
 use super::{Failure, schema};
 use crate::private_file::{self, Unfit};
 use crate::server::config::Durability;

@@ -9,8 +9,8 @@ use crate::server::audience::MemberId;
 pub(super) fn keep_events(connection: &Connection, cut: &Cut) -> rusqlite::Result<()> {
     // An attempt that failed at its very end may have kept them after all.
     let mut statement = connection.prepare_cached(
-        "INSERT OR IGNORE INTO event(seq, at, kind, author, n, only, line)
-           VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO event(seq, at, kind, author, n, only, line)
+           VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(seq) DO NOTHING",
     )?;
     for row in cut.batches.iter().flat_map(|batch| rows_of(batch, cut.from)) {
         statement.execute(params![
