@@ -153,6 +153,11 @@ pub fn number(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String
     }
 }
 
+/// A number in digits alone.
+fn digits(text: &str) -> Option<u64> {
+    is_number(text).then(|| text.parse().ok()).flatten()
+}
+
 /// Reads how much to log. What it may be is known to the shells' completions.
 #[derive(Debug, Clone, Copy)]
 pub struct LogLevels;

@@ -23,7 +23,7 @@ _chatserver() {
 
     case "${cmd}" in
         chatserver)
-            opts="-v -h -V --max-clients --max-per-address --proxy --max-line --rate-limit --replay --memory --stall-timeout --away-timeout --verbose --log-level --health-check --log-file --help --version"
+            opts="-v -h -V --max-clients --max-per-address --proxy --max-line --rate-limit --replay --memory --stall-timeout --away-timeout --history --keep --keep-size --durability --export --since --verbose --log-level --health-check --log-file --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -62,6 +62,30 @@ _chatserver() {
                     return 0
                     ;;
                 --away-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --history)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --durability)
+                    COMPREPLY=($(compgen -W "crash power" -- "${cur}"))
+                    return 0
+                    ;;
+                --export)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

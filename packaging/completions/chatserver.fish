@@ -7,6 +7,13 @@ complete -c chatserver -l replay -d 'How many of the last lines a new member is 
 complete -c chatserver -l memory -d 'What the room remembers, and how far a slow reader may lag, 1M to 64G: bytes, or with K, M, G' -r
 complete -c chatserver -l stall-timeout -d 'Drop a client that takes nothing for so many seconds, 1 to 86400' -r
 complete -c chatserver -l away-timeout -d 'Keep who has lost the connection, and can come back, for so many seconds, 0 to 86400' -r
+complete -c chatserver -l history -d 'Where what is said is kept, or none' -r -F
+complete -c chatserver -l keep -d 'For how long: 12h, 90d, 2y or forever' -r
+complete -c chatserver -l keep-size -d 'How large the history may become; the oldest goes first' -r
+complete -c chatserver -l durability -d 'What a line survives once it was sent: crash or power' -r -f -a "crash\t'The end of the server, however sudden'
+power\t'The end of the machine, too'"
+complete -c chatserver -l export -d 'Write the public conversation to FILE and end: text, or JSON lines for .jsonl or .json' -r -F
+complete -c chatserver -l since -d 'Export only from then on, as 2026-11-28 or 2026-11-28T14:05' -r
 complete -c chatserver -l log-level -d 'How much to log: off, error, warn, info, debug or trace' -r -f -a "off\t''
 error\t''
 warn\t''

@@ -4,12 +4,15 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueHint};
+use chrono::{Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
+use clap::{Parser, ValueEnum, ValueHint};
 use log::LevelFilter;
 
 use super::{self as arguments, LogLevels};
+use crate::protocol::tag::Millis;
 use crate::protocol::{DEFAULT_ADDRESS, DEFAULT_MAX_LINE, DEFAULT_PORT};
-use crate::server::{Config, HistoryConfig};
+use crate::server::history::export::Export;
+use crate::server::{Config, Durability, HistoryConfig, HistoryFile};
 
 /// What the program is called.
 pub const PROGRAM: &str = "chatserver";
@@ -91,6 +94,34 @@ pub struct Arguments {
     #[arg(env = "CHATROOM_AWAY_TIMEOUT", hide_env_values = true)]
     away_timeout: u32,
 
+    /// Where what is said is kept, or none
+    #[arg(long, value_name = "FILE", env = "CHATROOM_HISTORY", hide_env_values = true)]
+    history: Option<PathBuf>,
+
+    /// For how long: 12h, 90d, 2y or forever
+    #[arg(long, value_name = "TIME", default_value = "90d", value_parser = keep)]
+    #[arg(env = "CHATROOM_KEEP", hide_env_values = true)]
+    keep: Keep,
+
+    /// How large the history may become; the oldest goes first
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = keep_size)]
+    #[arg(env = "CHATROOM_KEEP_SIZE", hide_env_values = true)]
+    keep_size: u64,
+
+    /// What a line survives once it was sent: crash or power
+    #[arg(long, value_name = "WHAT", default_value = "crash")]
+    #[arg(hide_possible_values = true)]
+    #[arg(env = "CHATROOM_DURABILITY", hide_env_values = true)]
+    durability: Survives,
+
+    /// Write the public conversation to FILE and end: text, or JSON lines for .jsonl or .json
+    #[arg(long, value_name = "FILE", conflicts_with = "health_check")]
+    export: Option<PathBuf>,
+
+    /// Export only from then on, as 2026-11-28 or 2026-11-28T14:05
+    #[arg(long, value_name = "DATE", value_parser = moment, requires = "export")]
+    since: Option<Millis>,
+
     /// Log what is said, too, whatever else is logged; private lines never are
     #[arg(short, long)]
     verbose: bool,
@@ -124,7 +155,31 @@ impl Arguments {
             memory: self.memory,
             stall_timeout: Duration::from_secs(self.stall_timeout.into()),
             away_timeout: Duration::from_secs(self.away_timeout.into()),
-            history: HistoryConfig::default(),
+            history: HistoryConfig {
+                file: self.history_file(),
+                port: self.port,
+                keep: self.keep.0,
+                keep_size: self.keep_size,
+                durability: match self.durability {
+                    Survives::Crash => Durability::Crash,
+                    Survives::Power => Durability::Power,
+                },
+            },
+        }
+    }
+
+    /// The export that is asked for instead of a room.
+    #[must_use]
+    pub fn export(&self) -> Option<Export> {
+        let to = self.export.clone()?;
+        Some(Export { history: self.history_file(), port: self.port, to, since: self.since })
+    }
+
+    fn history_file(&self) -> HistoryFile {
+        match &self.history {
+            None => HistoryFile::Default,
+            Some(path) if path.as_os_str() == "none" => HistoryFile::None,
+            Some(path) => HistoryFile::Named(path.clone()),
         }
     }
 
@@ -142,18 +197,82 @@ fn proxy(text: &str) -> Result<IpAddr, String> {
     address.parse().map_err(|_| "it must be an IP address, such as 192.0.2.1".to_owned())
 }
 
-/// A number of bytes, perhaps with K, M or G for powers of 1024.
-fn size(text: &str) -> Result<usize, String> {
+/// For how long something is kept; `None` is for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Keep(Option<Duration>);
+
+/// What a line survives once it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Survives {
+    /// The end of the server, however sudden
+    Crash,
+    /// The end of the machine, too
+    Power,
+}
+
+/// A time with its unit, or for ever.
+fn keep(text: &str) -> Result<Keep, String> {
+    const HOUR: u64 = 60 * 60;
+    const YEAR: u64 = 365 * 24 * HOUR;
+    if text == "forever" {
+        return Ok(Keep(None));
+    }
     let (number, unit) = match text.char_indices().next_back() {
-        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
+        Some((at, 'h')) => (&text[..at], HOUR),
+        Some((at, 'd')) => (&text[..at], 24 * HOUR),
+        Some((at, 'y')) => (&text[..at], YEAR),
+        _ => (text, 0),
+    };
+    let seconds = arguments::digits(number).and_then(|number| number.checked_mul(unit));
+    seconds
+        .filter(|seconds| (HOUR..=100 * YEAR).contains(seconds))
+        .map(|seconds| Keep(Some(Duration::from_secs(seconds))))
+        .ok_or_else(|| "it must be forever, or from 1h to 100y with h, d or y".to_owned())
+}
+
+/// What the room may remember.
+fn size(text: &str) -> Result<usize, String> {
+    bytes(text)
+        .filter(|bytes| (1 << 20..=64 << 30).contains(bytes))
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| "it must be from 1M to 64G, in bytes or with K, M or G".to_owned())
+}
+
+/// How large the history may become.
+fn keep_size(text: &str) -> Result<u64, String> {
+    bytes(text)
+        .filter(|bytes| (16 << 20..=16 << 40).contains(bytes))
+        .ok_or_else(|| "it must be from 16M to 16T, in bytes or with K, M, G or T".to_owned())
+}
+
+/// A number of bytes, perhaps with K, M, G or T for powers of 1024.
+fn bytes(text: &str) -> Option<u64> {
+    let (number, unit) = match text.char_indices().next_back()? {
+        (at, 'k' | 'K') => (&text[..at], 1 << 10),
+        (at, 'm' | 'M') => (&text[..at], 1 << 20),
+        (at, 'g' | 'G') => (&text[..at], 1 << 30),
+        (at, 't' | 'T') => (&text[..at], 1 << 40),
         _ => (text, 1),
     };
-    let bytes = number.parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
-    bytes
-        .filter(|bytes| (1 << 20..=64 << 30).contains(bytes))
-        .ok_or_else(|| "it must be from 1M to 64G, in bytes or with K, M or G".to_owned())
+    arguments::digits(number)?.checked_mul(unit)
+}
+
+/// A day, from its beginning on, or a time, by the clock on the wall.
+fn moment(text: &str) -> Result<Millis, String> {
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN));
+    let time = day.or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M"));
+    time.ok().filter(|_| text.as_bytes().get(4) == Some(&b'-')).map(local).ok_or_else(|| {
+        "it must be a day or a time, as in 2026-11-28 or 2026-11-28T14:05".to_owned()
+    })
+}
+
+/// When the clock on the wall shows that first, or would, if it were not put forward then.
+fn local(time: NaiveDateTime) -> Millis {
+    let at = |time: NaiveDateTime| Local.from_local_datetime(&time).earliest();
+    let later = || at(time + chrono::Duration::hours(1));
+    at(time)
+        .or_else(later)
+        .map_or_else(|| time.and_utc().timestamp_millis(), |at| at.timestamp_millis())
 }
 
 #[cfg(test)]
@@ -167,9 +286,13 @@ mod tests {
     }
 
     #[test]
-    fn a_server_without_options_is_the_one_that_a_program_gets_by_default() {
+    fn a_server_without_options_is_the_one_that_a_program_gets_by_default_but_for_its_history() {
         let arguments = Arguments::try_parse_from(["chatserver"]).expect("no option is required");
-        assert_eq!(arguments.config(), Config::default());
+        let config = arguments.config();
+        let file = HistoryFile::Default;
+        let history = HistoryConfig { file, port: DEFAULT_PORT, ..HistoryConfig::default() };
+        assert_eq!(config.history, history);
+        assert_eq!(Config { history: HistoryConfig::default(), ..config }, Config::default());
     }
 
     #[test]
@@ -191,5 +314,76 @@ mod tests {
         for (text, bytes) in cases {
             assert_eq!(size(text).ok(), bytes, "{text}");
         }
+        let cases = [
+            ("16M", Some(16 << 20)),
+            ("16T", Some(16 << 40)),
+            ("1t", Some(1 << 40)),
+            ("16777215", None),
+            ("17T", None),
+            ("+16M", None),
+            ("16777216T", None),
+        ];
+        for (text, bytes) in cases {
+            assert_eq!(keep_size(text).ok(), bytes, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_to_keep_has_a_unit_or_no_end() {
+        let hours = |hours: u64| Some(Keep(Some(Duration::from_secs(hours * 60 * 60))));
+        let cases = [
+            ("forever", Some(Keep(None))),
+            ("1h", hours(1)),
+            ("90d", hours(90 * 24)),
+            ("100y", hours(100 * 365 * 24)),
+            ("0h", None),
+            ("101y", None),
+            ("36501d", None),
+            ("90", None),
+            ("d", None),
+            ("+1d", None),
+            ("1.5d", None),
+            ("9D", None),
+            ("99999999999999999999h", None),
+            ("9999999999999999h", None),
+            ("", None),
+        ];
+        for (text, time) in cases {
+            assert_eq!(keep(text).ok(), time, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_a_day_or_a_time_of_the_clock_on_the_wall() {
+        let shown = |text| {
+            let at = chrono::DateTime::from_timestamp_millis(moment(text).ok()?)?;
+            Some(at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string())
+        };
+        assert_eq!(shown("2026-11-28").as_deref(), Some("2026-11-28 00:00:00"));
+        assert_eq!(shown("2026-11-28T14:05").as_deref(), Some("2026-11-28 14:05:00"));
+        for text in
+            ["", "28.11.2026", "2026-13-01", "2026-11-28 14:05", "2026-11-28T25:00", "26-11-28"]
+        {
+            assert_eq!(shown(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_history_is_at_its_place_in_a_file_or_nowhere() {
+        let file = |arguments: &[&str]| {
+            let words = ["chatserver"].iter().chain(arguments);
+            Arguments::try_parse_from(words).expect("they are right").config().history.file
+        };
+        assert_eq!(file(&[]), HistoryFile::Default);
+        assert_eq!(file(&["--history", "none"]), HistoryFile::None);
+        assert_eq!(file(&["--history", "./none"]), HistoryFile::Named("./none".into()));
+    }
+
+    #[test]
+    fn a_date_is_for_an_export_alone() {
+        assert!(Arguments::try_parse_from(["chatserver", "--since", "2026-11-28"]).is_err());
+        let words = ["chatserver", "--since", "2026-11-28", "--export", "talk.txt"];
+        let export = Arguments::try_parse_from(words).expect("they are right").export();
+        assert!(export.is_some_and(|export| export.since.is_some() && export.port == DEFAULT_PORT));
     }
 }

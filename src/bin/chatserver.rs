@@ -9,6 +9,7 @@ use chatroom::arguments::server::{Arguments, PROGRAM};
 use chatroom::arguments::{self, Parsed};
 use chatroom::logging::{self, LogFile, OnTrouble, Writers};
 use chatroom::problem::{self, Problem};
+use chatroom::server::history::export::Export;
 use chatroom::server::{self, Controls, Server, Shutdown, health};
 
 fn main() -> ExitCode {
@@ -16,6 +17,9 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(status) => return status,
     };
+    if let Some(export) = arguments.export() {
+        return write(&export);
+    }
     let outcome =
         if arguments.health_check { check(&arguments) } else { serve(&arguments, &set_aside) };
     match outcome {
@@ -25,6 +29,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes what was said to a file, instead of holding a room.
+fn write(export: &Export) -> ExitCode {
+    let Err(trouble) = export.run() else { return ExitCode::SUCCESS };
+    problem::complain(PROGRAM, &trouble);
+    if trouble.is_usage() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
 /// Prints what the server that is asked says.

@@ -2,9 +2,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 #[cfg(target_os = "linux")]
 use std::process::Stdio;
+use std::time::Duration;
+
+use chatroom::server::Durability;
+use chatroom::server::history::trial;
 
 #[cfg(target_os = "linux")]
 use crate::common::process::assert_never_wakes;
@@ -132,6 +136,15 @@ fn wrong_usage_is_one_line_that_says_what_is_right_and_status_2() {
         (&["--max-line", "9"], "it must be a number from 16 to 65536"),
         (&["--memory", "1"], size),
         (&["--stall-timeout", "0"], "it must be a number from 1 to 86400"),
+        (&["--keep", "90"], "it must be forever, or from 1h to 100y with h, d or y"),
+        (&["--keep-size", "1M"], "it must be from 16M to 16T, in bytes or with K, M, G or T"),
+        (&["--durability", "fire"], "[possible values: crash, power]"),
+        (
+            &["--export", "x", "--since", "today"],
+            "it must be a day or a time, as in 2026-11-28 or 2026-11-28T14:05",
+        ),
+        (&["--since", "2026-11-28"], "arguments were not provided: --export <FILE>"),
+        (&["--export", "x", "--health-check"], "cannot be used with"),
         (&["--log-level", "loud"], "it must be off, error, warn, info, debug or trace"),
     ];
     for (arguments, part) in cases {
@@ -141,6 +154,41 @@ fn wrong_usage_is_one_line_that_says_what_is_right_and_status_2() {
         assert!(err.ends_with("; see chatserver --help\n"), "{arguments:?}: {err}");
         assert_eq!(err.lines().count(), 1, "{arguments:?}: {err}");
     }
+}
+
+#[test]
+fn an_export_is_a_file_of_what_was_said_and_what_is_there_already_stays() {
+    let folder = crate::common::folder("chatserver", "export");
+    let trial = trial::run(&folder, Durability::Crash, 1_000, Duration::from_millis(1));
+    trial.expect("a history");
+    let [history, text, json] =
+        ["trial.db", "talk.txt", "talk.jsonl"].map(|name| folder.join(name));
+    let export = |history: &Path, to: &Path| {
+        run(chatserver().arg("--history").arg(history).arg("--export").arg(to))
+    };
+    let nothing = String::new;
+    for to in [&text, &json] {
+        assert_eq!(export(&history, to), (Some(0), nothing(), nothing()));
+    }
+    let lines = |path| std::fs::read_to_string(path).expect("it was written");
+    let (text_lines, json_lines) = (lines(&text), lines(&json));
+    let first = "<member2> 1 is what I say here, and no more";
+    assert_eq!(&text_lines.lines().next().expect("a line")["2026-11-28 14:05:09 ".len()..], first);
+    assert!(json_lines.starts_with("{\"seq\":1,\"time\":\""), "{json_lines:.99}");
+    assert_eq!(text_lines.lines().count(), json_lines.lines().count());
+    let (status, _, told) = export(&history, &text);
+    let exists = format!("{}: it exists already; name another file", text.display());
+    assert_eq!(
+        (status, told),
+        (Some(1), format!("chatserver: cannot write the export {exists}\n"))
+    );
+    assert_eq!(lines(&text), text_lines);
+    let (status, _, told) = export(&folder.join("nothing.db"), &folder.join("new.txt"));
+    assert!(told.ends_with("nothing.db: no such file\n"), "{told}");
+    assert_eq!(status, Some(1));
+    let (status, _, told) = export(Path::new("none"), &folder.join("new.txt"));
+    let needs = "chatserver: --export needs a history: give its file with --history\n";
+    assert_eq!((status, told.as_str()), (Some(2), needs));
 }
 
 #[test]
@@ -168,6 +216,10 @@ fn the_environment_stands_for_every_argument() {
         ("MEMORY", "1M"),
         ("STALL_TIMEOUT", "1"),
         ("AWAY_TIMEOUT", "1"),
+        ("HISTORY", "none"),
+        ("KEEP", "forever"),
+        ("KEEP_SIZE", "16M"),
+        ("DURABILITY", "power"),
         ("LOG_LEVEL", "debug"),
         ("LOG_FILE", &log.display().to_string()),
     ] {

@@ -15,7 +15,6 @@ use super::refusal::Unusable;
 use super::store::file::beside;
 use super::store::opening;
 use super::store::rows::{Row, SAID, rows_of};
-
 use super::store::{Failure, Store};
 use crate::private_file;
 use crate::problem;
@@ -27,13 +26,13 @@ mod entry;
 
 /// What is to be written, and where.
 #[derive(Debug)]
-pub struct Export<'a> {
+pub struct Export {
     /// Where the history is.
-    pub history: &'a HistoryFile,
+    pub history: HistoryFile,
     /// The port of its room, by which the default file is found.
     pub port: u16,
     /// The file to write. Its ending says in which form: JSON lines for `.jsonl` and `.json`.
-    pub to: &'a Path,
+    pub to: PathBuf,
     /// From when on, in milliseconds since 1970; `None` is from the beginning on.
     pub since: Option<Millis>,
 }
@@ -114,7 +113,7 @@ impl From<io::Error> for Failed {
     }
 }
 
-impl Export<'_> {
+impl Export {
     /// Writes the file, which is there as a whole when this returns, or not at all.
     ///
     /// # Errors
@@ -124,13 +123,13 @@ impl Export<'_> {
         let path = self.file(&Environment::of_process()).ok_or(Trouble::NoHistory)?;
         self.run_with(&path).map_err(|failed| match failed {
             Failed::Reading(why) => Trouble::Read { path, why },
-            Failed::Writing(why) => Trouble::Write { path: self.to.to_owned(), why: advised(&why) },
+            Failed::Writing(why) => Trouble::Write { path: self.to.clone(), why: advised(&why) },
         })
     }
 
     /// The history's file, if one was named or is at the default place.
     fn file(&self, environment: &Environment) -> Option<PathBuf> {
-        match self.history {
+        match &self.history {
             HistoryFile::None => None,
             HistoryFile::Named(path) => Some(path.clone()),
             HistoryFile::Default => {
@@ -144,8 +143,8 @@ impl Export<'_> {
         if self.to.symlink_metadata().is_ok() {
             return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
         }
-        let part = beside(self.to, ".part");
-        let written = self.write(&mut store, &part).and_then(|()| Ok(fs::rename(&part, self.to)?));
+        let part = beside(&self.to, ".part");
+        let written = self.write(&mut store, &part).and_then(|()| Ok(fs::rename(&part, &self.to)?));
         if written.is_err() {
             fs::remove_file(&part).ok();
         }
@@ -167,7 +166,7 @@ impl Export<'_> {
     }
 
     fn write_portion(&self, portion: &Portion, out: &mut impl Write) -> io::Result<()> {
-        let form = Form::of(self.to);
+        let form = Form::of(&self.to);
         let mut gaps = portion.gaps.iter().peekable();
         let mut write = |entry: Entry<'_>| {
             if self.since.is_none_or(|since| entry.at() >= since) {

@@ -75,7 +75,6 @@ pub(crate) struct KeptWaiting {
 }
 
 impl Room {
-
     /// Takes what has changed since the last time.
     pub(crate) fn take_changes(&mut self) -> Changes {
         let Changed { members, waiting } =

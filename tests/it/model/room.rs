@@ -293,7 +293,7 @@ impl Room {
     fn settle(&mut self, who: usize) {
         if self.client(who).member.is_none() {
             self.guests += 1;
-            self.join(who, format!("guest{}", self.guests));
+            self.join(who, format!("guest{}", self.guests), None);
         }
     }
 
@@ -312,7 +312,8 @@ impl Room {
         self.tell(who, Body::Exactly(format!("= nick {name}")));
     }
 
-    fn join(&mut self, who: usize, name: String) {
+    /// Joins, and is told before all else if it did not get the name that it wanted.
+    fn join(&mut self, who: usize, name: String, refused: Option<&str>) {
         let others = self.members().count();
         let away = self.clients.iter().flatten().filter(|client| client.is_away()).count();
         self.joined += 1;
@@ -328,6 +329,9 @@ impl Room {
         if self.client(who).tagged {
             self.tell(who, Body::Token);
             self.tell(who, Body::Exactly(format!("= nick {name}")));
+        }
+        if let Some(refused) = refused {
+            self.tell(who, Body::Exactly(format!("!! /nick: the name {refused} is taken")));
         }
         let since = self.events.len();
         self.client(who).member = Some(Member { id, name, since, waited_for_by: Vec::new() });
@@ -405,11 +409,15 @@ impl Room {
             let why = format!("/nick: the server alone gives names like {new}");
             return self.refuse_name(who, &why);
         }
+        if is_new && !self.client(who).tagged && !self.is_free(new, own) {
+            self.guests += 1;
+            return self.join(who, format!("guest{}", self.guests), Some(new));
+        }
         if !self.is_free(new, own) {
             return self.refuse_name(who, &format!("/nick: the name {new} is taken"));
         }
         if is_new {
-            return self.join(who, new.to_owned());
+            return self.join(who, new.to_owned(), None);
         }
         let Member { id, name: old, .. } = self.member(who);
         if old != new {
