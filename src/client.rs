@@ -64,6 +64,7 @@ mod sender;
 mod servers;
 mod session;
 mod terminal;
+pub mod typed;
 
 pub use colours::ColorChoice;
 pub use config::{BellChoice, Config, Input, OnLoss, WrapChoice};

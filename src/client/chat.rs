@@ -15,21 +15,21 @@ use log::{info, warn};
 
 use super::config::{Config, OnLoss};
 use super::conversation::{self, Action};
-use super::editor::{Editor, Key, Outcome, Submission};
+use super::editor::{Editor, Key, Memorable, Outcome, Submission};
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::history::History;
 use super::keys::{self, Chord, editor_key};
-use super::link::{Entered, Link, is_quit};
+use super::link::{Entered, Link};
 use super::output::Output;
 use super::receiver::tell_of_unsaid;
 use super::run::Run;
-use super::sender::{Sender, for_log};
+use super::sender::Sender;
 use super::servers;
 use super::terminal::{Bell, Event, Events, Terminal};
+use super::typed::Typed;
 use crate::problem::Problem;
 use crate::protocol::DEFAULT_MAX_LINE;
-use crate::protocol::request::saying;
 
 /// How long leaving may take: what was typed is still sent, and the server says goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -109,7 +109,7 @@ fn watch_for_receipts(link: &Link, terminal: &Terminal) -> ExitReason {
 }
 
 /// What was sent in earlier runs, and the file that it is kept in.
-fn remembered(config: &Config, terminal: &Terminal) -> (Option<History>, Vec<String>) {
+fn remembered(config: &Config, terminal: &Terminal) -> (Option<History>, Vec<Memorable>) {
     let Some(path) = &config.history else { return (None, Vec::new()) };
     match History::open(path) {
         Ok((history, sent)) => (Some(history), sent),
@@ -202,7 +202,7 @@ impl Keyboard<'_> {
                 ));
             }
             Outcome::Submit(submission) => return self.submit(submission),
-            Outcome::GivenUp(draft) => self.remember(&draft),
+            Outcome::GivenUp(draft) => self.remember(draft.as_ref()),
             Outcome::Repaint => self.terminal.pin()?,
             #[cfg(unix)]
             Outcome::Suspend => super::job_control::suspend(),
@@ -244,13 +244,13 @@ impl Keyboard<'_> {
     }
 
     fn submit(&mut self, submission: Submission) -> Result<ControlFlow<()>, ExitReason> {
-        let Submission { lines, are_text } = submission;
-        self.remember(&lines.join("\n"));
+        let Submission { lines, entry, are_text } = submission;
+        self.remember(entry.as_ref());
         for line in lines {
-            info!("input: {}", for_log(line.as_bytes()));
+            info!("input: {}", line.for_log());
             let done = match self.link.server_as_known() {
-                Server::Ours if are_text => self.send(saying(&line).into_owned()),
-                Server::Ours => self.obey(&line)?,
+                Server::Ours if are_text => self.send(line.into_saying()),
+                Server::Ours => self.obey(line)?,
                 Server::Foreign => self.send(line),
             };
             if done.is_break() {
@@ -261,14 +261,15 @@ impl Keyboard<'_> {
     }
 
     /// Does what the line asks of the client itself, and sends what is for the server.
-    fn obey(&mut self, line: &str) -> Result<ControlFlow<()>, ExitReason> {
-        match self.terminal.obey(line) {
-            Action::Send(line) => {
+    fn obey(&mut self, line: Typed) -> Result<ControlFlow<()>, ExitReason> {
+        match self.terminal.obey(&line) {
+            Action::Send => {
                 // A server that confirms nothing does not keep anyone who wants to go.
-                let leaves = is_quit(line.as_bytes());
-                let sent = self.send(line.into_owned());
+                let leaves = line.is_quit();
+                let sent = self.send(line);
                 return Ok(if leaves { ControlFlow::Break(()) } else { sent });
             }
+            Action::SendInstead(line) => return Ok(self.send(Typed::new(line))),
             Action::SendAndHelp => {
                 let commands = conversation::help();
                 let keys = keys::help(self.terminal.columns())
@@ -276,7 +277,7 @@ impl Keyboard<'_> {
                     .map(|line| format!("-- {line}"));
                 let lines: Vec<String> = keys.chain(commands).collect();
                 self.terminal.tell(lines.iter().map(String::as_str));
-                return Ok(self.send(line.to_owned()));
+                return Ok(self.send(line));
             }
             Action::Tell(line) => self.terminal.tell([line.as_str()]),
             Action::Clear => self.terminal.clear()?,
@@ -284,21 +285,22 @@ impl Keyboard<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn remember(&mut self, entry: &str) {
-        let Some(history) = &mut self.history else { return };
+    fn remember(&mut self, entry: Option<&Memorable>) {
+        let (Some(history), Some(entry)) = (&mut self.history, entry) else { return };
         if let Err(why) = history.add(entry) {
             tell_of_lost_history(self.terminal, history.path(), why);
             self.history = None;
         }
     }
 
-    fn send(&mut self, line: String) -> ControlFlow<()> {
+    fn send(&mut self, line: Typed) -> ControlFlow<()> {
         let away = self.link.is_away();
-        if away && is_quit(line.as_bytes()) {
+        if away && line.is_quit() {
             return ControlFlow::Break(());
         }
-        let shown = for_log(line.as_bytes()).into_owned();
-        match self.link.enter(line.into_bytes(), MOST_WAITING) {
+        let line = Arc::new(line);
+        let shown = line.for_log();
+        match self.link.enter(Arc::clone(&line), MOST_WAITING) {
             Entered::Yes if away => self.terminal.notice(&format!("waiting to be sent: {shown}")),
             Entered::Yes => {}
             Entered::Full => {

@@ -68,8 +68,9 @@ impl Connection {
     }
 
     /// The same for whole lines; if it fails, the error comes with how many of them were sent.
-    pub(super) fn send_lines(&self, lines: &[Vec<u8>]) -> Result<(), (usize, io::Error)> {
-        let bytes = [lines.join(&b'\n'), vec![b'\n']].concat();
+    pub(super) fn send_lines(&self, lines: &[&[u8]]) -> Result<(), (usize, io::Error)> {
+        let mut bytes = lines.join(&b'\n');
+        bytes.push(b'\n');
         let mut sent = 0;
         while sent < bytes.len() {
             match (&self.stream).write(&bytes[sent..]) {

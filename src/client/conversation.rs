@@ -15,11 +15,11 @@ use super::editor::Candidates;
 use super::handshake::Server;
 use super::paragraph::{Layout, Paragraph, Rule};
 use super::session::Line;
+use super::typed::Typed;
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::{self, Message, ReadNotice, ReadSpeech, ServerLine};
 use crate::protocol::tag::Millis;
-use crate::protocol::text;
-use command::{Answer, Typed};
+use command::{Answer, Own};
 use correspondent::Correspondent;
 use ignored::{Change, Ignored};
 use mention::Mention;
@@ -130,9 +130,11 @@ pub(super) enum Alert {
 
 /// What a typed line asks the caller to do.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Action<'a> {
-    /// Send this line to the server.
-    Send(Cow<'a, str>),
+pub(super) enum Action {
+    /// Send the line as it is.
+    Send,
+    /// Send this line in its place.
+    SendInstead(String),
     /// Send the line as it is, and show the client's own help besides.
     SendAndHelp,
     /// Show this line ([`Conversation::tell`]).
@@ -219,19 +221,18 @@ impl Conversation {
 
     /// Does what a typed line asks of the client itself, and says what else it asks for. Only for
     /// a server that has our banner: another one takes every line for text.
-    pub(super) fn obey<'a>(&mut self, line: &'a str) -> Action<'a> {
-        let read = text::make_safe(line.as_bytes());
-        let answer = match command::parse(&read) {
-            Ok(Typed::ForServer) => return Action::Send(Cow::Borrowed(line)),
-            Ok(Typed::Help) => return Action::SendAndHelp,
-            Ok(Typed::Clear) => return Action::Clear,
-            Ok(Typed::Reply(text)) => match self.correspondent.name() {
-                Some(name) => return Action::Send(Cow::Owned(format!("/msg {name} {text}"))),
+    pub(super) fn obey(&mut self, line: &Typed) -> Action {
+        let answer = match command::parse(line) {
+            Ok(Own::ForServer) => return Action::Send,
+            Ok(Own::Help) => return Action::SendAndHelp,
+            Ok(Own::Clear) => return Action::Clear,
+            Ok(Own::Reply(text)) => match self.correspondent.name() {
+                Some(name) => return Action::SendInstead(format!("/msg {name} {text}")),
                 None => Answer::NoPrivateLine,
             },
-            Ok(Typed::WhoIsIgnored) => Answer::AreIgnored(self.ignored.names().collect()),
-            Ok(Typed::Ignore(name)) => self.ignore(name),
-            Ok(Typed::Unignore(name)) => match self.ignored.remove(&name.likeness()) {
+            Ok(Own::WhoIsIgnored) => Answer::AreIgnored(self.ignored.names().collect()),
+            Ok(Own::Ignore(name)) => self.ignore(name),
+            Ok(Own::Unignore(name)) => match self.ignored.remove(&name.likeness()) {
                 Change::Made => Answer::IsIgnoredNoMore(name),
                 Change::Needless => Answer::IsNotIgnored(name),
             },
@@ -473,8 +474,9 @@ mod tests {
 
         /// What is sent or told, or the action's name in brackets.
         fn typed(&mut self, line: &str) -> String {
-            match self.obey(line) {
-                Action::Send(line) => format!("> {line}"),
+            match self.obey(&Typed::new(line)) {
+                Action::Send => format!("> {line}"),
+                Action::SendInstead(line) => format!("> {line}"),
                 Action::Tell(line) => line,
                 Action::SendAndHelp => "(help)".to_owned(),
                 Action::Clear => "(clear)".to_owned(),

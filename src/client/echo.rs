@@ -1,24 +1,20 @@
 //! Our own line, as we see it in the conversation. Pure.
 
 use super::handshake::Server;
-use crate::protocol::request::{self, Request};
-use crate::protocol::text;
+use super::typed::{Asks, Typed};
 
 /// Who we are while nobody has told us our name.
 const UNNAMED: &str = "you";
 
 /// What is shown for a line that we send: what the others see of it. `None` for a command, which the
 /// server answers.
-pub(super) fn echo(server: Server, name: Option<&str>, line: &str) -> Option<String> {
-    let line = text::make_safe(line.as_bytes());
+pub(super) fn echo(server: Server, name: Option<&str>, line: &Typed) -> Option<String> {
     let name = name.unwrap_or(UNNAMED);
-    match server {
-        Server::Foreign => Some(format!("<{name}> {line}")),
-        Server::Ours => match request::parse(&line) {
-            Ok(Request::Say(text)) => Some(format!("<{name}> {text}")),
-            Ok(Request::Act(text)) => Some(format!("* {name} {text}")),
-            Ok(_) | Err(_) => None,
-        },
+    match (server, line.asks()) {
+        (Server::Foreign, _) => Some(format!("<{name}> {}", line.text())),
+        (Server::Ours, Asks::Say(words)) => Some(format!("<{name}> {}", line.words(words))),
+        (Server::Ours, Asks::Act(words)) => Some(format!("* {name} {}", line.words(words))),
+        (Server::Ours, _) => None,
     }
 }
 
@@ -43,7 +39,11 @@ mod tests {
             (Server::Foreign, None, "//x", Some("<you> //x")),
         ];
         for (server, name, line, expected) in cases {
-            assert_eq!(echo(server, name, line).as_deref(), expected, "{server:?} {line}");
+            assert_eq!(
+                echo(server, name, &Typed::new(line)).as_deref(),
+                expected,
+                "{server:?} {line}"
+            );
         }
     }
 }

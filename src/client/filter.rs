@@ -8,7 +8,6 @@
 //! lines and nothing else; errors go to standard error, and make the exit status 1.
 
 use crate::protocol::tag::Format;
-use std::borrow::Cow;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -26,13 +25,14 @@ use super::conversation::{Conversation, Medium, Moment, Shown};
 use super::exit::{complain, wait_for_the_end};
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
-use super::link::{Link, is_quit};
+use super::link::Link;
 use super::mutex::lock;
 use super::output::{Output, Presence, Reader};
 use super::receiver::end_with_refused;
 use super::run::Run;
-use super::sender::{Sender, for_log};
+use super::sender::Sender;
 use super::session::Line;
+use super::typed::Typed;
 use crate::problem::Problem;
 use crate::protocol::lines::{self, LineSplitter};
 use crate::protocol::reply::{Message, ReadSpeech, ServerLine};
@@ -151,7 +151,7 @@ impl Output for Filter {
     }
 
     /// Whoever wrote them knows them.
-    fn show_own(&self, _: Server, _: &[Cow<'_, str>]) -> Result<(), ExitReason> {
+    fn show_own(&self, _: Server, _: &[&Typed]) -> Result<(), ExitReason> {
         Ok(())
     }
 
@@ -162,7 +162,7 @@ impl Output for Filter {
     }
 
     /// Somebody at a terminal sees it among the rest.
-    fn on_refusal(&self, error: &str, refused: Option<&[u8]>) {
+    fn on_refusal(&self, error: &str, refused: Option<&Typed>) {
         if self.conversation.is_none() {
             complain(&match refused {
                 None => error.to_owned(),
@@ -250,9 +250,11 @@ fn send_lines(run: &Run<'_, Filter>, on_loss: OnLoss) -> Result<(), ExitReason> 
 
 /// Sends the lines of standard input, which the server will not confirm.
 fn send_plain_lines(run: &Run<'_, Filter>, connection: &Connection) -> Result<(), ExitReason> {
-    let mut journal = Journal::new();
     read_lines(run, |line| {
-        send(run, connection, &mut journal, &[line, b"\n"].concat());
+        info!("input: {}", line.for_log());
+        run.link.about_to_send(&line);
+        send(connection, &[line.wire(), b"\n"].concat());
+        info!("sent: {}", line.for_log());
         ControlFlow::Continue(())
     })
 }
@@ -261,11 +263,11 @@ fn send_plain_lines(run: &Run<'_, Filter>, connection: &Connection) -> Result<()
 fn send_bytes(run: &Run<'_, Filter>, connection: &Connection) -> Result<(), ExitReason> {
     let mut journal = Journal::new();
     read_input(run, |chunk| {
-        send(run, connection, &mut journal, chunk);
+        send_chunk(run, connection, &mut journal, chunk);
         ControlFlow::Continue(())
     })?;
     if journal.input.is_mid_line() {
-        send(run, connection, &mut journal, b"\n");
+        send_chunk(run, connection, &mut journal, b"\n");
     }
     Ok(())
 }
@@ -279,30 +281,35 @@ fn watch(link: &Link) -> ! {
 }
 
 /// Takes a line in. After `/quit` no more are taken.
-fn enter(run: &Run<'_, Filter>, line: &[u8]) -> ControlFlow<()> {
-    info!("input: {}", for_log(line));
-    run.link.enter_in_time(line.to_vec(), MOST_WAITING);
-    if is_quit(line) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+fn enter(run: &Run<'_, Filter>, line: Typed) -> ControlFlow<()> {
+    info!("input: {}", line.for_log());
+    let ends = line.is_quit();
+    run.link.enter_in_time(line, MOST_WAITING);
+    if ends { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-fn send(run: &Run<'_, Filter>, connection: &Connection, journal: &mut Journal, chunk: &[u8]) {
+fn send_chunk(run: &Run<'_, Filter>, connection: &Connection, journal: &mut Journal, chunk: &[u8]) {
     each_line(&mut journal.input, chunk, |line| {
         info!("input: {}", text::make_safe(line));
-        run.link.about_to_send(line);
+        run.link.about_to_send(&Typed::new(line));
     });
-    if let Err(why) = connection.send(chunk) {
+    send(connection, chunk);
+    each_line(&mut journal.sent, chunk, |line| info!("sent: {}", text::make_safe(line)));
+}
+
+fn send(connection: &Connection, bytes: &[u8]) {
+    if let Err(why) = connection.send(bytes) {
         warn!("not sent: {why}");
         // The receiver has more to show, perhaps, and then learns it too.
         wait_for_the_end();
     }
-    each_line(&mut journal.sent, chunk, |line| info!("sent: {}", text::make_safe(line)));
 }
 
 /// A line that was refused, to be known by.
-fn beginning(line: &[u8]) -> String {
-    let text = for_log(line);
+fn beginning(line: &Typed) -> String {
+    let text = line.for_log();
     match text.char_indices().nth(BEGINNING) {
-        None => text.into_owned(),
+        None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Sockets and threads are left out, so is what only they need (`receiver`, `link`, `terminal`).
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use unicode_segmentation::UnicodeSegmentation;
@@ -13,7 +14,7 @@ use super::colours::Colours;
 use super::config::WrapChoice;
 use super::conversation::{Action, Conversation, Medium, Moment, Shown};
 use super::echo::echo;
-use super::editor::{Direction, Editor, Key, Outcome, Submission};
+use super::editor::{Direction, Editor, Key, Memorable, Outcome, Submission};
 use super::handshake::{Progress, Server};
 use super::outbox::Asker;
 use super::prompt::{Label, Status};
@@ -21,6 +22,7 @@ use super::row::{Row, View};
 use super::screen::{Screen, Size};
 use super::session::{ClientSession, Line};
 pub use super::terminal::fuzzing::input as from_terminal;
+use super::typed::Typed;
 use crate::protocol::lines::{self, LineSplitter};
 use crate::protocol::name::Name;
 use crate::protocol::tag::{Format, Millis};
@@ -169,11 +171,11 @@ impl Client {
     }
 
     fn enter(&mut self) {
-        let line = ENTERED[self.entered % ENTERED.len()];
+        let line = Arc::new(Typed::new(ENTERED[self.entered % ENTERED.len()]));
         self.entered += 1;
-        self.session.outbox.enter(line.into(), Asker::User, Instant::now());
+        self.session.outbox.enter(Arc::clone(&line), Asker::User, Instant::now());
         let (server, at) = (Server::Ours, self.moment());
-        if let Some(own) = echo(server, self.plain.name(), line) {
+        if let Some(own) = echo(server, self.plain.name(), &line) {
             self.show(|conversation, shown| conversation.own(&own, at, shown));
         }
         self.write();
@@ -307,7 +309,8 @@ struct Desk {
 
 impl Desk {
     fn new(size: Size) -> Desk {
-        let sent = ["hi", "🇩🇪 a\u{301} \u{202e}x", "one\ntwo"].map(str::to_owned).to_vec();
+        let sent = ["hi", "🇩🇪 a\u{301} \u{202e}x", "one\ntwo"];
+        let sent = sent.into_iter().filter_map(Memorable::of_text).collect();
         let mut conversation = Conversation::new(Colours::None, Medium::Screen);
         for line in ["-- you are alice, with 2 others here", "<bob> hi", "<Zoë> hi"] {
             let (at, shown) = (Moment::of_showing(clock::local_now()), &mut Shown::default());
@@ -324,10 +327,14 @@ impl Desk {
                 let conversation = &self.conversation;
                 self.editor.complete(direction, |before| conversation.candidates(before));
             }
-            Outcome::Submit(Submission { lines, are_text }) => {
+            Outcome::Submit(Submission { lines, are_text, .. }) => {
                 assert!(!lines.is_empty());
-                assert!(lines.iter().all(|line| !is_blank(line) && !line.contains('\n')));
-                assert!(lines.iter().all(|line| line.len() <= LIMIT), "{lines:?}");
+                assert!(
+                    lines
+                        .iter()
+                        .all(|line| !is_blank(line.text()) && !line.wire().contains(&b'\n'))
+                );
+                assert!(lines.iter().all(|line| line.wire().len() <= LIMIT), "{lines:?}");
                 if !are_text {
                     lines.iter().for_each(|line| self.obey(line));
                 }
@@ -343,7 +350,7 @@ impl Desk {
     }
 
     /// What the client itself answers is safe to show, too.
-    fn obey(&mut self, line: &str) {
+    fn obey(&mut self, line: &Typed) {
         let mut shown = Shown::default();
         if let Action::Tell(answer) = self.conversation.obey(line) {
             self.conversation.tell(&answer, Moment::of_showing(clock::local_now()), &mut shown);

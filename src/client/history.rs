@@ -7,7 +7,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::editor::input_history::{MOST, is_memorable};
+use super::editor::Memorable;
+use super::editor::input_history::MOST;
 use crate::private_file::{self, Takes};
 use crate::protocol::text::make_safe;
 
@@ -24,7 +25,7 @@ pub(super) struct History {
     /// Where the file is.
     path: PathBuf,
     /// What was added last: it is not added twice.
-    last: Option<String>,
+    last: Option<Memorable>,
     /// How many entries the file has, as far as we know.
     count: usize,
 }
@@ -48,7 +49,7 @@ impl History {
     /// # Errors
     ///
     /// The file cannot be read or written, or it is none of one's own: a link, say.
-    pub(super) fn open(path: &Path) -> io::Result<(History, Vec<String>)> {
+    pub(super) fn open(path: &Path) -> io::Result<(History, Vec<Memorable>)> {
         if let Some(folder) = path.parent() {
             make_folder(folder)?;
         }
@@ -67,13 +68,13 @@ impl History {
         &self.path
     }
 
-    /// Appends what is sent, unless it is the same again or may be a password.
+    /// Appends what is sent, unless it is the same again.
     ///
     /// # Errors
     ///
     /// It cannot be written.
-    pub(super) fn add(&mut self, entry: &str) -> io::Result<()> {
-        if !is_memorable(entry) || self.last.as_deref() == Some(entry) {
+    pub(super) fn add(&mut self, entry: &Memorable) -> io::Result<()> {
+        if self.last.as_ref() == Some(entry) {
             return Ok(());
         }
         let mut file = open(&self.path)?;
@@ -83,13 +84,13 @@ impl History {
             file = cut(&self.path, &mut entries)?;
             self.count = entries.len();
         }
-        self.last = Some(entry.to_owned());
+        self.last = Some(entry.clone());
         self.count += 1;
-        file.write_all(escape(entry).as_bytes())
+        file.write_all(escape(entry.as_str()).as_bytes())
     }
 }
 
-fn read(file: &mut File) -> io::Result<Vec<String>> {
+fn read(file: &mut File) -> io::Result<Vec<Memorable>> {
     let length = file.metadata()?.len();
     let skipped = length.saturating_sub(READ);
     file.seek(SeekFrom::Start(skipped))?;
@@ -98,14 +99,14 @@ fn read(file: &mut File) -> io::Result<Vec<String>> {
     let text = String::from_utf8_lossy(&bytes);
     // The first line may be cut.
     let lines = text.lines().skip(usize::from(skipped > 0));
-    Ok(lines.map(unescape).filter(|entry| is_memorable(entry)).collect())
+    Ok(lines.map(unescape).filter_map(|entry| Memorable::of_text(&entry)).collect())
 }
 
 /// Puts a new file with the newest entries in the old one's place, so that there is always a whole
 /// one. What another client adds in this instant is lost.
-fn cut(path: &Path, entries: &mut Vec<String>) -> io::Result<File> {
+fn cut(path: &Path, entries: &mut Vec<Memorable>) -> io::Result<File> {
     entries.drain(..entries.len().saturating_sub(KEPT));
-    let lines: String = entries.iter().map(|entry| escape(entry)).collect();
+    let lines: String = entries.iter().map(|entry| escape(entry.as_str())).collect();
     replace(path, &lines)?;
     open(path)
 }
@@ -178,7 +179,14 @@ mod tests {
     }
 
     fn open(path: &Path) -> (History, Vec<String>) {
-        History::open(path).expect("a folder that can be written")
+        let (history, entries) = History::open(path).expect("a folder that can be written");
+        (history, entries.iter().map(|entry| entry.as_str().to_owned()).collect())
+    }
+
+    fn add(history: &mut History, entry: &str) {
+        if let Some(entry) = Memorable::of_text(entry) {
+            history.add(&entry).expect("it can be written");
+        }
     }
 
     fn remove(path: &Path) {
@@ -192,7 +200,7 @@ mod tests {
         let (mut history, before) = open(&path);
         assert!(before.is_empty());
         let added = ["one", "one", "C:\\new", "/password x", "two\n\\nlines", "  ", "日本"];
-        added.iter().for_each(|entry| history.add(entry).expect("it can be written"));
+        added.iter().for_each(|entry| add(&mut history, entry));
         let (_, kept) = open(&path);
         assert_eq!(kept, ["one", "C:\\new", "two\n\\nlines", "日本"]);
         #[cfg(unix)]
@@ -249,7 +257,7 @@ mod tests {
         assert_eq!((entries.len(), entries[0].as_str()), (KEPT, "101"));
         let count = || fs::read_to_string(&path).expect("ours").lines().count();
         for number in 0..250 {
-            history.add(&format!("new {number}")).expect("it can be written");
+            add(&mut history, &format!("new {number}"));
             assert!(count() <= MOST, "{number}");
         }
         let (_, entries) = open(&path);

@@ -19,10 +19,9 @@ use super::exit_reason::ExitReason;
 use super::handshake::{Progress, Server};
 use super::mutex::lock;
 use super::session::{ClientSession, Heard, News};
+use super::typed::Typed;
 use crate::problem::{Lost, Problem};
 use crate::protocol::name::Name;
-use crate::protocol::request::{self, Request};
-use crate::protocol::text;
 
 pub(super) use sending::{Entered, Task};
 
@@ -293,8 +292,8 @@ impl Link {
 
     /// To be told before a line is sent that is not in the outbox: after `/quit`, the server will
     /// close the connection.
-    pub(super) fn about_to_send(&self, line: &[u8]) {
-        if is_quit(line) && self.server() == Some(Server::Ours) {
+    pub(super) fn about_to_send(&self, line: &Typed) {
+        if line.is_quit() && self.server() == Some(Server::Ours) {
             self.want_to_part();
         }
     }
@@ -370,9 +369,4 @@ impl Link {
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
-}
-
-/// Whether the server will take `line` for the command to leave.
-pub(super) fn is_quit(line: &[u8]) -> bool {
-    matches!(request::parse(&text::make_safe(line)), Ok(Request::Quit(_)))
 }

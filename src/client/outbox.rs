@@ -8,11 +8,13 @@
 //! for long: they are the first to be forgotten.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::handshake::Server;
+use super::typed::Typed;
 use crate::protocol::reply::{ReadNotice, ReadRefusal, ServerLine};
-use entry::{Entry, Sort};
+use entry::Entry;
 
 mod entry;
 
@@ -63,8 +65,8 @@ pub(super) enum Asker {
 /// What is to be written in one go.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Batch {
-    /// The lines, without their line ends.
-    pub(super) lines: Vec<Vec<u8>>,
+    /// The lines.
+    pub(super) lines: Vec<Arc<Typed>>,
     /// The number of the line before them in the session, and their own.
     pub(super) numbers: Vec<u64>,
     /// Those of them that the user has not seen as sent, in their places.
@@ -77,14 +79,14 @@ pub(super) struct Batch {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// They will not be said: the server has refused them, and the reason is lost.
-    Refused(Vec<Vec<u8>>),
+    Refused(Vec<Arc<Typed>>),
     /// They were taken, or nothing was new.
     Well,
 }
 
 impl Outbox {
     /// Takes a line of the user's, at the end; or one of the client's, before what is unwritten.
-    pub(super) fn enter(&mut self, line: Vec<u8>, asker: Asker, now: Instant) {
+    pub(super) fn enter(&mut self, line: Arc<Typed>, asker: Asker, now: Instant) {
         let entry = Entry::new(line, asker, now);
         self.held += entry.weight();
         match asker {
@@ -101,30 +103,30 @@ impl Outbox {
 
     fn may_write_next(&self, server: Server) -> bool {
         self.lines.get(self.written).is_some_and(|next| {
-            let ends = next.sort == Sort::Quit && server == Server::Ours;
-            let is_held = self.behind && next.sort != Sort::RollCall;
+            let ends = next.is_quit() && server == Server::Ours;
+            let is_held = self.behind && !next.is_roll_call();
             !(ends && self.awaits_receipts() || is_held)
         })
     }
 
     fn awaits_receipts(&self) -> bool {
         let mut written = self.lines.iter().take(self.written);
-        self.has_covered() || written.any(|line| line.sort.has_receipt())
+        self.has_covered() || written.any(Entry::has_receipt)
     }
 
     /// Whether the last line that was written on the present connection is `/quit`.
     pub(super) fn has_written_quit(&self) -> bool {
-        self.written.checked_sub(1).is_some_and(|last| self.lines[last].sort == Sort::Quit)
+        self.written.checked_sub(1).is_some_and(|last| self.lines[last].is_quit())
     }
 
     /// Whether the user's word to leave is in it.
     pub(super) fn has_quit(&self) -> bool {
-        self.lines.iter().any(|line| line.sort == Sort::Quit)
+        self.lines.iter().any(Entry::is_quit)
     }
 
     /// Whether `/quit` was written in this session, be it on another connection.
     pub(super) fn has_tried_to_quit(&self) -> bool {
-        self.lines.iter().any(|line| line.sort == Sort::Quit && line.number.is_some())
+        self.lines.iter().any(|line| line.is_quit() && line.number.is_some())
     }
 
     /// Gives out the next lines, which count as written from now on.
@@ -136,10 +138,10 @@ impl Outbox {
             && self.may_write_next(server)
             && let Some(line) = self.lines.get_mut(self.written)
         {
-            if line.be_seen() {
+            if line.mark_seen() {
                 batch.unseen.push(batch.lines.len());
             }
-            if line.sort.is_counted() {
+            if line.is_counted() {
                 self.counted = self.counted.saturating_add(1);
             }
             let was_spare = line.is_spare();
@@ -148,9 +150,9 @@ impl Outbox {
                 self.held -= line.weight();
                 self.spare += line.weight();
             }
-            batch.ends = line.sort == Sort::Quit && server == Server::Ours;
-            bytes += line.line.len() + 1;
-            batch.lines.push(line.line.clone());
+            batch.ends = line.is_quit() && server == Server::Ours;
+            bytes += line.length() + 1;
+            batch.lines.push(Arc::clone(&line.line));
             batch.numbers.push(self.counted);
             self.written += 1;
         }
@@ -191,12 +193,12 @@ impl Outbox {
 
     /// The connection is lost.
     pub(super) fn lose(&mut self) {
-        let dropped = self.lines.iter().filter(|line| line.sort == Sort::RollCall);
+        let dropped = self.lines.iter().filter(|line| line.is_roll_call());
         for line in dropped {
             let pile = if line.is_spare() { &mut self.spare } else { &mut self.held };
             *pile -= line.weight();
         }
-        self.lines.retain(|line| line.sort != Sort::RollCall);
+        self.lines.retain(|line| !line.is_roll_call());
         self.written = 0;
         (self.gap, self.behind) = (false, false);
     }
@@ -206,7 +208,7 @@ impl Outbox {
     pub(super) fn resume(&mut self, taken: u64, now: Instant) {
         while self.lines.front().is_some_and(|line| line.was_taken(taken)) {
             let Some(line) = self.pop() else { break };
-            if line.sort.has_receipt() {
+            if line.has_receipt() {
                 self.covered.push_back(line);
             }
         }
@@ -272,16 +274,14 @@ impl Outbox {
 
     /// The server has said this. If it refuses a line, the oldest that it may be about is done with,
     /// and is returned.
-    pub(super) fn hear(&mut self, line: ServerLine<'_>) -> Option<Vec<u8>> {
+    pub(super) fn hear(&mut self, line: ServerLine<'_>) -> Option<Arc<Typed>> {
         if let Some(ReadNotice::Missed(_)) = line.notice() {
             self.gap = true;
         }
         match line.refusal()? {
-            ReadRefusal::LineTooLong(limit) => self.settle(|entry| entry.line.len() > limit),
-            ReadRefusal::Whisper => self.settle(|entry| entry.sort == Sort::Whisper),
-            ReadRefusal::NameTaken(_) | ReadRefusal::Name => {
-                self.settle(|entry| matches!(entry.sort, Sort::Rename(_) | Sort::BadName))
-            }
+            ReadRefusal::LineTooLong(limit) => self.settle(|entry| entry.length() > limit),
+            ReadRefusal::Whisper => self.settle(Entry::is_whisper),
+            ReadRefusal::NameTaken(_) | ReadRefusal::Name => self.settle(Entry::is_for_a_name),
             ReadRefusal::RoomFull
             | ReadRefusal::Tags
             | ReadRefusal::Resume
@@ -291,7 +291,7 @@ impl Outbox {
 
     /// The server has granted a name, which has no receipt if it is the old one.
     pub(super) fn be_called(&mut self, name: &str) {
-        let is_meant = |line: &Entry| matches!(&line.sort, Sort::Rename(to) if to.as_str() == name);
+        let is_meant = |line: &Entry| line.name().is_some_and(|asked| asked.as_str() == name);
         if let Some(place) = self.covered.iter().position(is_meant) {
             self.covered.remove(place);
         } else {
@@ -323,7 +323,7 @@ impl Outbox {
 
     /// What waits for receipts; those that were entered later have waited for less.
     fn awaited(&self) -> impl Iterator<Item = &Entry> {
-        self.covered.iter().chain(&self.lines).filter(|line| line.sort.has_receipt())
+        self.covered.iter().chain(&self.lines).filter(|line| line.has_receipt())
     }
 
     /// How many bytes are kept that have to be.
@@ -355,7 +355,7 @@ impl Outbox {
         line.number = None;
     }
 
-    fn settle(&mut self, is_meant: impl Fn(&Entry) -> bool) -> Option<Vec<u8>> {
+    fn settle(&mut self, is_meant: impl Fn(&Entry) -> bool) -> Option<Arc<Typed>> {
         let mut written = self.lines.iter().take(self.written);
         let place = written.position(is_meant)?;
         self.written -= 1;
@@ -378,7 +378,7 @@ impl Outbox {
 
     /// Forgets what was written and gets no receipt, but for the word to leave.
     fn forget_spare(&mut self) {
-        let is_kept = |line: &Entry| !line.is_spare() || line.sort == Sort::Quit;
+        let is_kept = |line: &Entry| !line.is_spare() || line.is_quit();
         let gone = self.lines.iter().take(self.written).filter(|line| !is_kept(line)).count();
         self.lines.retain(is_kept);
         self.written -= gone;
@@ -388,7 +388,7 @@ impl Outbox {
 }
 
 impl Outcome {
-    fn of(refused: Vec<Vec<u8>>) -> Outcome {
+    fn of(refused: Vec<Arc<Typed>>) -> Outcome {
         if refused.is_empty() { Outcome::Well } else { Outcome::Refused(refused) }
     }
 }
@@ -408,7 +408,7 @@ mod tests {
 
     fn enter(outbox: &mut Outbox, lines: &[&str]) {
         let now = Instant::now();
-        lines.iter().for_each(|line| outbox.enter(line.as_bytes().to_vec(), Asker::User, now));
+        lines.iter().for_each(|line| outbox.enter(typed(line), Asker::User, now));
     }
 
     /// What is written next, until nothing more is.
@@ -421,8 +421,12 @@ mod tests {
         written
     }
 
-    fn texts(lines: Vec<Vec<u8>>) -> Vec<String> {
-        lines.into_iter().map(|line| String::from_utf8(line).expect("it is text")).collect()
+    fn typed(line: &str) -> Arc<Typed> {
+        Arc::new(Typed::new(line))
+    }
+
+    fn texts(lines: Vec<Arc<Typed>>) -> Vec<String> {
+        lines.into_iter().map(|line| line.text().to_owned()).collect()
     }
 
     fn assert_valid(outbox: &Outbox) {
@@ -494,8 +498,8 @@ mod tests {
         outbox.lose();
         outbox.resume(4, Instant::now());
         assert!(outbox.has_covered());
-        assert_eq!(outbox.receipt(3), Outcome::Refused(vec![b"/msg bbo x".to_vec()]));
-        assert_eq!(outbox.settle_covered(), Outcome::Refused(vec![b"/msg abc y".to_vec()]));
+        assert_eq!(outbox.receipt(3), Outcome::Refused(vec![typed("/msg bbo x")]));
+        assert_eq!(outbox.settle_covered(), Outcome::Refused(vec![typed("/msg abc y")]));
         assert_eq!(outbox.settle_covered(), Outcome::Well);
         assert_eq!(outbox.unsaid(), 0);
     }
@@ -570,7 +574,7 @@ mod tests {
         let start = Instant::now();
         let mut outbox = Outbox::default();
         for (line, seconds) in [("one", 0), ("/who", 0), ("two", 1)] {
-            outbox.enter(line.into(), Asker::User, start + Duration::from_secs(seconds));
+            outbox.enter(typed(line), Asker::User, start + Duration::from_secs(seconds));
         }
         let after = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(outbox.overdue(after(1)), (0, Some(after(2))));

@@ -1,11 +1,10 @@
 //! What the receiver and the way out need of the place where the conversation is shown: the
 //! terminal, or a filter's standard output.
 
-use std::borrow::Cow;
-
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::session::Line;
+use super::typed::Typed;
 
 /// Where the conversation goes. Shared by all threads.
 pub(super) trait Output: Send + Sync {
@@ -27,7 +26,7 @@ pub(super) trait Output: Send + Sync {
     /// # Errors
     ///
     /// The same.
-    fn show_own(&self, server: Server, lines: &[Cow<'_, str>]) -> Result<(), ExitReason>;
+    fn show_own(&self, server: Server, lines: &[&Typed]) -> Result<(), ExitReason>;
 
     /// Tells the user something that does not come from the server. Not to be called with any lock
     /// of the output held, so never from within the output.
@@ -35,7 +34,7 @@ pub(super) trait Output: Send + Sync {
 
     /// Called for each error from a server of ours, before it is shown, with the line of the
     /// user's that it refuses, if that is known.
-    fn on_refusal(&self, _error: &str, _refused: Option<&[u8]>) {}
+    fn on_refusal(&self, _error: &str, _refused: Option<&Typed>) {}
 
     /// Called when so many more of the user's lines were refused.
     fn mark_refused(&self, _lines: usize) {}

@@ -17,7 +17,6 @@ use super::handshake::{Progress, Server};
 use super::link::Link;
 use super::output::{Output, Presence, Reader};
 use super::reconnect::Comeback;
-use super::sender::for_log;
 use super::session::{Line, News};
 use crate::problem::{Lost, Problem};
 use crate::protocol::lines::{self, LineSplitter};
@@ -351,7 +350,7 @@ impl<'a> Receiver<'a> {
             News::Refused(lines) => {
                 self.output.mark_refused(lines.len());
                 lines.iter().for_each(|line| {
-                    let line = for_log(line);
+                    let line = line.for_log();
                     self.output.notice(&format!("refused while the connection was lost: {line}"));
                 });
             }

@@ -4,20 +4,17 @@
 //! waits for an answer: what is not confirmed stays in the outbox, and when the connection is lost,
 //! is given out again.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use log::{info, warn};
 
 use super::connection::Connection;
-use super::editor::input_history::is_secret;
 use super::exit::wait_for_the_end;
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::link::{Link, Task};
 use super::outbox::Batch;
 use super::output::Output;
-use crate::protocol::text;
 
 /// The work of the thread that sends.
 pub(super) struct Sender<O> {
@@ -48,14 +45,15 @@ impl<O: Output> Sender<O> {
     }
 
     fn write(&self, to: &Arc<Connection>, server: Server, batch: &Batch) -> Result<(), ExitReason> {
-        let unseen: Vec<_> = batch.unseen.iter().map(|&place| readable(batch, place)).collect();
+        let unseen: Vec<_> = batch.unseen.iter().map(|&place| &*batch.lines[place]).collect();
         if !unseen.is_empty() {
             self.output.show_own(server, &unseen)?;
         }
-        match to.send_lines(&batch.lines) {
+        let lines: Vec<_> = batch.lines.iter().map(|line| line.wire()).collect();
+        match to.send_lines(&lines) {
             Ok(()) => {
                 self.link.have_written(batch, Ok(()));
-                batch.lines.iter().for_each(|line| info!("sent: {}", for_log(line)));
+                batch.lines.iter().for_each(|line| info!("sent: {}", line.for_log()));
             }
             // The receiver learns it too, and makes another connection or ends the program.
             Err((sent, why)) => {
@@ -66,17 +64,4 @@ impl<O: Output> Sender<O> {
         }
         Ok(())
     }
-}
-
-fn readable(batch: &Batch, place: usize) -> Cow<'_, str> {
-    text::make_safe(&batch.lines[place])
-}
-
-/// For the log, which somebody will read in a terminal, and which has no passwords in it.
-pub(super) fn for_log(line: &[u8]) -> Cow<'_, str> {
-    let line = text::make_safe(line);
-    if is_secret(&line) {
-        return Cow::Borrowed("(a line that may have a password in it)");
-    }
-    line
 }

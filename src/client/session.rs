@@ -5,6 +5,7 @@
 //! what it means for the lines in the [outbox](Outbox).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use log::debug;
@@ -13,6 +14,7 @@ use super::clock::Clock;
 use super::conversation::NOT_SEEN;
 use super::handshake::{Handshake, Interest, Progress, Reaction, Server, Ticket, Turn};
 use super::outbox::{Outbox, Outcome};
+use super::typed::Typed;
 use crate::protocol::name::Name;
 use crate::protocol::reply::{self, Message, ReadNotice, ServerLine};
 use crate::protocol::request;
@@ -61,7 +63,7 @@ pub(super) struct Heard<'a> {
     /// What is to be seen of it.
     pub(super) line: Option<Line<'a>>,
     /// The line of the user's that it refuses, as far as that is known.
-    pub(super) refused: Option<Vec<u8>>,
+    pub(super) refused: Option<Arc<Typed>>,
     /// Why the server has no place for us, if it says so.
     pub(super) turned_away: Option<&'a str>,
     /// What to send, line by line.
@@ -115,7 +117,7 @@ pub(super) enum News {
     /// The session is over after our word to leave was sent in it, which was the last: all is well.
     TooLate,
     /// The server has refused these, and said so on a connection that was lost.
-    Refused(Vec<Vec<u8>>),
+    Refused(Vec<Arc<Typed>>),
 }
 
 impl ClientSession {
@@ -289,7 +291,7 @@ impl ClientSession {
     }
 
     /// What a line says of our own lines, and of our name. The value is the one that it refuses.
-    fn hear_of_lines(&mut self, says: ServerLine<'_>) -> Option<Vec<u8>> {
+    fn hear_of_lines(&mut self, says: ServerLine<'_>) -> Option<Arc<Typed>> {
         if self.handshake.server() != Some(Server::Ours) {
             return None;
         }
@@ -381,7 +383,7 @@ mod tests {
         }
 
         fn says(&mut self, line: &str) {
-            self.outbox.enter(line.into(), Asker::User, Instant::now());
+            self.outbox.enter(Arc::new(Typed::new(line)), Asker::User, Instant::now());
             self.outbox.next_batch(Server::Ours);
         }
 
@@ -515,7 +517,7 @@ mod tests {
         session.says("hi");
         session.comes_back();
         session.hears(&["@- 1 -- welcome back, alice", "@- 1 = resumed 3", "@- 1 = nick alice"]);
-        let refused = News::Refused(vec![b"/msg nobody hi".to_vec()]);
+        let refused = News::Refused(vec![Arc::new(Typed::new("/msg nobody hi"))]);
         assert_eq!(session.hears(&["@3 1 + 3"]), [format!("{refused:?}")]);
     }
 

@@ -8,7 +8,6 @@
 //! all the time cannot get it twice while another one waits for it: the keys are served in a flood.
 //! Nothing is logged and no other lock is taken while it is held: a failing log shows a notice here.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
@@ -29,6 +28,7 @@ use super::output::{Output, Presence, Reader};
 use super::prompt::{Label, Status};
 use super::screen::{Screen, Size};
 use super::session::Line;
+use super::typed::Typed;
 use crate::problem::Problem;
 
 #[cfg(unix)]
@@ -160,7 +160,7 @@ impl Terminal {
     }
 
     /// Does what a typed line asks of the client itself, and says what else it asks for.
-    pub(super) fn obey<'a>(&self, line: &'a str) -> Action<'a> {
+    pub(super) fn obey(&self, line: &Typed) -> Action {
         self.face().conversation.obey(line)
     }
 
@@ -293,7 +293,7 @@ impl Output for Terminal {
     }
 
     /// What the others see of them, under the name that we have now.
-    fn show_own(&self, server: Server, lines: &[Cow<'_, str>]) -> Result<(), ExitReason> {
+    fn show_own(&self, server: Server, lines: &[&Typed]) -> Result<(), ExitReason> {
         let mut face = self.face();
         for line in lines {
             let seen = echo(server, face.conversation.name(), line);

@@ -5,8 +5,8 @@
 
 use std::fmt;
 
+use crate::client::typed::{Asks, Typed};
 use crate::protocol::name::{BadName, Name};
-use crate::protocol::request;
 use crate::protocol::text::from_first_shown;
 
 /// The commands that the server never sees.
@@ -74,7 +74,7 @@ pub(in crate::client) fn commands() -> impl Iterator<Item = (&'static str, &'sta
 
 /// What a typed line asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Typed<'a> {
+pub(super) enum Own<'a> {
     /// It is the server's business.
     ForServer,
     /// `/help`: the server's business, and the client's besides.
@@ -100,19 +100,19 @@ pub(super) enum Misuse {
     Name(Command, BadName),
 }
 
-/// Reads a line that has been made safe.
-pub(super) fn parse(line: &str) -> Result<Typed<'_>, Misuse> {
-    let line = from_first_shown(line);
+/// Reads a line.
+pub(super) fn parse(typed: &Typed) -> Result<Own<'_>, Misuse> {
+    let line = from_first_shown(typed.text());
     let (word, arguments) = line.split_at(line.find(char::is_whitespace).unwrap_or(line.len()));
     let arguments = from_first_shown(arguments);
     match Command::from_word(word) {
-        None if request::parse(line) == Ok(request::Request::Help) => Ok(Typed::Help),
-        None => Ok(Typed::ForServer),
-        Some(Command::Reply) if !arguments.is_empty() => Ok(Typed::Reply(arguments)),
-        Some(Command::Ignore) if arguments.is_empty() => Ok(Typed::WhoIsIgnored),
-        Some(Command::Ignore) => name(Command::Ignore, arguments).map(Typed::Ignore),
-        Some(Command::Unignore) => name(Command::Unignore, arguments).map(Typed::Unignore),
-        Some(Command::Clear) if arguments.is_empty() => Ok(Typed::Clear),
+        None if *typed.asks() == Asks::Help => Ok(Own::Help),
+        None => Ok(Own::ForServer),
+        Some(Command::Reply) if !arguments.is_empty() => Ok(Own::Reply(arguments)),
+        Some(Command::Ignore) if arguments.is_empty() => Ok(Own::WhoIsIgnored),
+        Some(Command::Ignore) => name(Command::Ignore, arguments).map(Own::Ignore),
+        Some(Command::Unignore) => name(Command::Unignore, arguments).map(Own::Unignore),
+        Some(Command::Clear) if arguments.is_empty() => Ok(Own::Clear),
         Some(command @ (Command::Reply | Command::Clear)) => Err(Misuse::Arguments(command)),
     }
 }
@@ -174,43 +174,44 @@ impl fmt::Display for Answer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::request;
 
     #[test]
     fn a_line_asks_the_client_for_what_it_says_and_the_server_for_all_else() {
         let name = |name| Name::parse(name).expect("a good name");
         let cases = [
-            ("", Ok(Typed::ForServer)),
-            ("hello", Ok(Typed::ForServer)),
-            ("/who", Ok(Typed::ForServer)),
-            ("/frob", Ok(Typed::ForServer)),
-            ("/rr x", Ok(Typed::ForServer)),
-            ("//clear", Ok(Typed::ForServer)),
-            (" //clear", Ok(Typed::ForServer)),
-            (" /clear", Ok(Typed::Clear)),
-            ("\t\u{a0}/r psst", Ok(Typed::Reply("psst"))),
-            (" /msg bob psst", Ok(Typed::ForServer)),
-            ("/help", Ok(Typed::Help)),
-            ("/HELP ", Ok(Typed::Help)),
-            ("/help me", Ok(Typed::ForServer)),
-            ("/r hi there ", Ok(Typed::Reply("hi there "))),
-            ("/R  hi", Ok(Typed::Reply("hi"))),
+            ("", Ok(Own::ForServer)),
+            ("hello", Ok(Own::ForServer)),
+            ("/who", Ok(Own::ForServer)),
+            ("/frob", Ok(Own::ForServer)),
+            ("/rr x", Ok(Own::ForServer)),
+            ("//clear", Ok(Own::ForServer)),
+            (" //clear", Ok(Own::ForServer)),
+            (" /clear", Ok(Own::Clear)),
+            ("\t\u{a0}/r psst", Ok(Own::Reply("psst"))),
+            (" /msg bob psst", Ok(Own::ForServer)),
+            ("/help", Ok(Own::Help)),
+            ("/HELP ", Ok(Own::Help)),
+            ("/help me", Ok(Own::ForServer)),
+            ("/r hi there ", Ok(Own::Reply("hi there "))),
+            ("/R  hi", Ok(Own::Reply("hi"))),
             ("/r", Err(Misuse::Arguments(Command::Reply))),
             ("/r  ", Err(Misuse::Arguments(Command::Reply))),
-            ("/ignore", Ok(Typed::WhoIsIgnored)),
-            ("/ignore ", Ok(Typed::WhoIsIgnored)),
-            ("/ignore bob", Ok(Typed::Ignore(name("bob")))),
-            ("/Ignore\tbob ", Ok(Typed::Ignore(name("bob")))),
+            ("/ignore", Ok(Own::WhoIsIgnored)),
+            ("/ignore ", Ok(Own::WhoIsIgnored)),
+            ("/ignore bob", Ok(Own::Ignore(name("bob")))),
+            ("/Ignore\tbob ", Ok(Own::Ignore(name("bob")))),
             ("/ignore bob carol", Err(Misuse::Arguments(Command::Ignore))),
             ("/ignore <b", Err(Misuse::Name(Command::Ignore, BadName::Character('<')))),
-            ("/unignore bob", Ok(Typed::Unignore(name("bob")))),
+            ("/unignore bob", Ok(Own::Unignore(name("bob")))),
             ("/unignore", Err(Misuse::Arguments(Command::Unignore))),
             ("/unignore a b", Err(Misuse::Arguments(Command::Unignore))),
-            ("/clear", Ok(Typed::Clear)),
-            ("/clear ", Ok(Typed::Clear)),
+            ("/clear", Ok(Own::Clear)),
+            ("/clear ", Ok(Own::Clear)),
             ("/clear all", Err(Misuse::Arguments(Command::Clear))),
         ];
         for (line, expected) in cases {
-            assert_eq!(parse(line), expected, "{line:?}");
+            assert_eq!(parse(&Typed::new(line)), expected, "{line:?}");
         }
     }
 

@@ -1,7 +1,8 @@
 //! What was sent, to be called back and searched.
 
 use super::buffer::Buffer;
-use crate::protocol::text::{from_first_shown, is_blank};
+use crate::client::typed::{Typed, is_secret};
+use crate::protocol::text::is_blank;
 
 /// How many entries can be called back. More than anyone steps through with a key.
 pub(crate) const MOST: usize = 1000;
@@ -9,27 +10,39 @@ pub(crate) const MOST: usize = 1000;
 /// The longest entry that is remembered, in bytes: several lines that were pasted are one.
 const LONGEST: usize = 64 * 1024;
 
-/// Commands that may be followed by a password. Today's server knows none of them; another one, or
-/// a later one, may.
-const SECRETS: [&str; 8] =
-    ["/password", "/passwd", "/pass", "/login", "/register", "/identify", "/auth", "/oper"];
+/// Something that may be remembered: no line of it may have a password in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memorable(String);
 
-/// Whether there may be a password in the line.
-pub(crate) fn is_secret(line: &str) -> bool {
-    let word = from_first_shown(line).split_whitespace().next().unwrap_or_default();
-    SECRETS.iter().any(|secret| secret.eq_ignore_ascii_case(word))
-}
+impl Memorable {
+    /// Lines that were sent together; `None` if they are not to be remembered.
+    pub(super) fn of(lines: &[Typed]) -> Option<Memorable> {
+        let text = || lines.iter().map(Typed::text).collect::<Vec<_>>().join("\n");
+        (!lines.iter().any(Typed::is_secret)).then(text).and_then(Memorable::bounded)
+    }
 
-/// Whether what was sent is to be remembered: no password ever is.
-pub(crate) fn is_memorable(entry: &str) -> bool {
-    entry.len() <= LONGEST && !is_blank(entry) && !entry.lines().any(is_secret)
+    /// The same for a text of any lines, which is safe.
+    #[must_use]
+    pub fn of_text(text: &str) -> Option<Memorable> {
+        (!text.lines().any(is_secret)).then(|| text.to_owned()).and_then(Memorable::bounded)
+    }
+
+    fn bounded(text: String) -> Option<Memorable> {
+        (text.len() <= LONGEST && !is_blank(&text)).then_some(Memorable(text))
+    }
+
+    /// The lines, with newlines between them.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// What was sent, oldest first.
 #[derive(Debug)]
 pub(super) struct InputHistory {
     /// At most [`MOST`] entries.
-    sent: Vec<String>,
+    sent: Vec<Memorable>,
     /// Where the user has gone back to; `sent.len()` is the line being written.
     at: usize,
     /// The line being written, while an older one is shown.
@@ -37,19 +50,20 @@ pub(super) struct InputHistory {
 }
 
 impl InputHistory {
-    pub(super) fn of(mut sent: Vec<String>) -> InputHistory {
-        sent.retain(|entry| is_memorable(entry));
+    pub(super) fn of(mut sent: Vec<Memorable>) -> InputHistory {
         sent.drain(..sent.len().saturating_sub(MOST));
         InputHistory { at: sent.len(), sent, draft: String::new() }
     }
 
-    /// Remembers what is sent, and comes back to the present.
-    pub(super) fn add(&mut self, entry: &str) {
-        if is_memorable(entry) && self.sent.last().is_none_or(|last| last != entry) {
+    /// Remembers what is sent, if it is to be, and comes back to the present.
+    pub(super) fn add(&mut self, entry: Option<&Memorable>) {
+        if let Some(entry) = entry
+            && self.sent.last() != Some(entry)
+        {
             if self.sent.len() == MOST {
                 self.sent.remove(0);
             }
-            self.sent.push(entry.to_owned());
+            self.sent.push(entry.clone());
         }
         self.draft.clear();
         self.at = self.sent.len();
@@ -70,7 +84,7 @@ impl InputHistory {
             self.draft = std::mem::take(&mut buffer.text);
         }
         self.at = index;
-        *buffer = Buffer::holding(self.sent.get(index).unwrap_or(&self.draft));
+        *buffer = Buffer::holding(self.sent.get(index).map_or(&self.draft, Memorable::as_str));
         true
     }
 
@@ -78,7 +92,7 @@ impl InputHistory {
     /// and where the query stands in it.
     fn find(&self, query: &str, before: usize) -> Option<(usize, usize)> {
         let older = self.sent[..before.min(self.sent.len())].iter().enumerate().rev();
-        older.filter_map(|(index, entry)| Some((index, entry.rfind(query)?))).next()
+        older.filter_map(|(index, entry)| Some((index, entry.as_str().rfind(query)?))).next()
     }
 }
 
@@ -149,7 +163,7 @@ impl Search {
         self.found = found.is_some();
         if let Some((index, at)) = found {
             self.index = index;
-            *buffer = Buffer::holding(&input_history.sent[index]);
+            *buffer = Buffer::holding(input_history.sent[index].as_str());
             buffer.place(at);
         }
     }

@@ -14,9 +14,9 @@ use crate::client::exit::complain;
 use crate::client::exit_reason::ExitReason;
 use crate::client::output::Output;
 use crate::client::run::Run;
+use crate::client::typed::Typed;
 use crate::problem::Problem;
 use crate::protocol::lines::{Line, LineSplitter};
-use crate::protocol::{request, text};
 
 /// How many bytes are read from standard input at once, at most.
 const CHUNK: usize = 64 * 1024;
@@ -64,7 +64,7 @@ pub(super) fn read_input(
 /// The same, line by line, as each is to be sent.
 pub(super) fn read_lines(
     run: &Run<'_, Filter>,
-    mut take: impl FnMut(&[u8]) -> ControlFlow<()>,
+    mut take: impl FnMut(Typed) -> ControlFlow<()>,
 ) -> Result<(), ExitReason> {
     // As the server does, or the two would not count alike.
     let mut splitter = LineSplitter::with_universal_newlines(MAX_LINE);
@@ -74,7 +74,7 @@ pub(super) fn read_lines(
             && let Some(line) = splitter.next(&mut chunk)
         {
             match line {
-                Line::Whole(line) => goes_on = take(&as_sent(run, line)),
+                Line::Whole(line) => goes_on = take(as_sent(run, line)),
                 Line::TooLong(_) => refuse_long_line(run),
             }
         }
@@ -83,22 +83,16 @@ pub(super) fn read_lines(
     if goes_on.is_continue()
         && let Some(last) = splitter.finish()
     {
-        let _ = take(&as_sent(run, last));
+        let _ = take(as_sent(run, last));
     }
     Ok(())
 }
 
 /// A line of the input, as it is sent to a server that knows commands.
-fn as_sent<'a>(run: &Run<'_, Filter>, line: &'a [u8]) -> Cow<'a, [u8]> {
+fn as_sent(run: &Run<'_, Filter>, line: &[u8]) -> Typed {
     let is_text = run.config.input == Input::Text && run.output.conversation.is_none();
-    if !is_text {
-        return Cow::Borrowed(line);
-    }
-    // It is the safe text that the server looks at.
-    match request::saying(&text::make_safe(line)) {
-        Cow::Owned(escaped) => Cow::Owned(escaped.into_bytes()),
-        Cow::Borrowed(_) => Cow::Borrowed(line),
-    }
+    let line = Typed::new(line);
+    if is_text { line.into_saying() } else { line }
 }
 
 fn refuse_long_line(run: &Run<'_, Filter>) {

@@ -11,6 +11,7 @@ use crate::client::connection::Connection;
 use crate::client::handshake::{Progress, Server};
 use crate::client::outbox::{Asker, Batch};
 use crate::client::session::News;
+use crate::client::typed::Typed;
 use crate::protocol::request::Command;
 
 /// How long nothing at all may come while a line waits for its receipt. The system has a network that
@@ -37,7 +38,7 @@ pub(in crate::client) enum Entered {
 
 impl Link {
     /// Takes a line of the user's to be sent, unless so many bytes wait already.
-    pub(in crate::client) fn enter(&self, line: Vec<u8>, most: usize) -> Entered {
+    pub(in crate::client) fn enter(&self, line: Arc<Typed>, most: usize) -> Entered {
         let mut state = self.state();
         if state.session.outbox.held() > most {
             return Entered::Full;
@@ -47,19 +48,20 @@ impl Link {
     }
 
     /// The same, but waits until there is room for it.
-    pub(in crate::client) fn enter_in_time(&self, line: Vec<u8>, most: usize) {
+    pub(in crate::client) fn enter_in_time(&self, line: Typed, most: usize) {
         let is_full = |state: &mut State| state.session.outbox.held() > most;
         let waited = self.changed.wait_while(self.state(), is_full);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
-        self.push(&mut state, line, Asker::User);
+        self.push(&mut state, Arc::new(line), Asker::User);
     }
 
     /// Asks the server who is here, before anything of the user's that is not written.
     pub(in crate::client) fn ask_who(&self) {
-        self.push(&mut self.state(), Command::Who.word().into(), Asker::Client);
+        let line = Arc::new(Typed::new(Command::Who.word()));
+        self.push(&mut self.state(), line, Asker::Client);
     }
 
-    fn push(&self, state: &mut State, line: Vec<u8>, asker: Asker) {
+    fn push(&self, state: &mut State, line: Arc<Typed>, asker: Asker) {
         state.session.outbox.enter(line, asker, Instant::now());
         self.changed.notify_all();
     }
@@ -200,7 +202,11 @@ impl State {
                 Format::Plain => return Some(Task::Finish(server)),
                 Format::Tagged if outbox.has_quit() => {}
                 Format::Tagged => {
-                    outbox.enter(Command::Quit.word().into(), Asker::User, Instant::now());
+                    outbox.enter(
+                        Arc::new(Typed::new(Command::Quit.word())),
+                        Asker::User,
+                        Instant::now(),
+                    );
                 }
             }
         }

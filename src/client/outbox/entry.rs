@@ -1,19 +1,19 @@
 //! One line of the user's on its way, and what may come back for it. Pure.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Asker;
+use crate::client::typed::{Asks, Typed};
 use crate::protocol::name::Name;
-use crate::protocol::request::{self, Misuse, Request};
-use crate::protocol::text;
 
 /// A line that was entered.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// As it goes over the wire, without a line end.
-    pub(super) line: Vec<u8>,
-    /// What the server makes of it, and answers.
-    pub(super) sort: Sort,
+    /// The line.
+    pub(super) line: Arc<Typed>,
+    /// Whose line it is.
+    asker: Asker,
     /// Its number in the session, once it was written; one that does not count has that of the line
     /// before it.
     pub(super) number: Option<u64>,
@@ -23,51 +23,37 @@ pub(super) struct Entry {
     visibility: Visibility,
 }
 
-/// What the server makes of a line, as far as it can be known here.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Sort {
-    /// Something said or done: it gets a receipt.
-    Speech,
-    /// `/msg`: a receipt, or `!! /msg: …`
-    Whisper,
-    /// `/nick`: a receipt, or `!! /nick: …`, or nothing but the name if it is the old one.
-    Rename(Name),
-    /// `/nick` with what can be no name: `!! /nick: …`
-    BadName,
-    /// Anything else, which gets an answer or none.
-    Question,
-    /// A question of the client's own.
-    RollCall,
-    /// `/quit`
-    Quit,
-    /// A line that is not counted among a session's.
-    Uncounted,
-}
-
 /// Whether the user has seen a line as sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Visibility {
+    /// Not yet.
     Unseen,
+    /// It was shown, or is none that is shown.
     Seen,
 }
 
 impl Entry {
-    pub(super) fn new(line: Vec<u8>, asker: Asker, now: Instant) -> Entry {
-        let (sort, visibility) = match asker {
-            Asker::User => (Sort::of(&text::make_safe(&line)), Visibility::Unseen),
-            Asker::Client => (Sort::RollCall, Visibility::Seen),
+    pub(super) fn new(line: Arc<Typed>, asker: Asker, now: Instant) -> Entry {
+        let visibility = match asker {
+            Asker::User => Visibility::Unseen,
+            Asker::Client => Visibility::Seen,
         };
-        Entry { line, sort, number: None, since: now, visibility }
+        Entry { line, asker, number: None, since: now, visibility }
     }
 
     /// How much memory it takes, in bytes.
     pub(super) fn weight(&self) -> usize {
-        self.line.len() + size_of::<Entry>()
+        self.length() + size_of::<Entry>()
+    }
+
+    /// How many bytes the line has on the wire, without its end.
+    pub(super) fn length(&self) -> usize {
+        self.line.wire().len()
     }
 
     /// Whether it was written and need not be kept.
     pub(super) fn is_spare(&self) -> bool {
-        self.number.is_some() && !self.sort.has_receipt()
+        self.number.is_some() && !self.has_receipt()
     }
 
     /// Whether it is one of the first so many lines of the session.
@@ -77,52 +63,50 @@ impl Entry {
 
     /// Whether the user said something with it that nobody may have heard.
     pub(super) fn is_unsaid(&self) -> bool {
-        let is_words = !matches!(self.sort, Sort::Quit | Sort::RollCall);
-        is_words && (self.number.is_none() || self.sort.has_receipt())
+        let is_words = !self.is_quit() && !self.is_roll_call();
+        is_words && (self.number.is_none() || self.has_receipt())
     }
 
     /// The user sees it from now on. Whether that is new.
-    pub(super) fn be_seen(&mut self) -> bool {
+    pub(super) fn mark_seen(&mut self) -> bool {
         std::mem::replace(&mut self.visibility, Visibility::Seen) == Visibility::Unseen
     }
-}
 
-impl Sort {
-    fn of(line: &str) -> Sort {
-        if !request::is_counted(line) {
-            return Sort::Uncounted;
-        }
-        match request::parse(line) {
-            Ok(Request::Say(_) | Request::Act(_)) => Sort::Speech,
-            Ok(Request::Whisper { .. }) => Sort::Whisper,
-            Ok(Request::Rename(name)) => Sort::Rename(name),
-            Ok(Request::Quit(_)) => Sort::Quit,
-            Err(Misuse::Name(_)) => Sort::BadName,
-            Ok(
-                Request::Nothing
-                | Request::Who
-                | Request::History(_)
-                | Request::Search { .. }
-                | Request::Help
-                | Request::Tags
-                | Request::Resume(..),
-            )
-            | Err(Misuse::Unknown(_) | Misuse::Arguments(_) | Misuse::TooManyWords) => {
-                Sort::Question
-            }
-        }
+    /// Whether it is the client's own question.
+    pub(super) fn is_roll_call(&self) -> bool {
+        self.asker == Asker::Client
+    }
+
+    /// Whether it is the user's word to leave.
+    pub(super) fn is_quit(&self) -> bool {
+        self.line.is_quit()
+    }
+
+    /// Whether it is a private line: a receipt comes for it, or `!! /msg: …`
+    pub(super) fn is_whisper(&self) -> bool {
+        *self.line.asks() == Asks::Whisper
+    }
+
+    /// Whether it asks for a name: a receipt comes for it, or `!! /nick: …`
+    pub(super) fn is_for_a_name(&self) -> bool {
+        matches!(self.line.asks(), Asks::Rename(_) | Asks::BadName)
+    }
+
+    /// The name that it asks for, which is granted without a receipt if it is the old one.
+    pub(super) fn name(&self) -> Option<&Name> {
+        if let Asks::Rename(name) = self.line.asks() { Some(name) } else { None }
     }
 
     /// Whether the server counts it among the session's lines.
     pub(super) fn is_counted(&self) -> bool {
-        *self != Sort::Uncounted
+        *self.line.asks() != Asks::Uncounted
     }
 
     /// Whether it becomes an event, if it is not refused.
     pub(super) fn has_receipt(&self) -> bool {
-        match self {
-            Sort::Speech | Sort::Whisper | Sort::Rename(_) => true,
-            Sort::BadName | Sort::Question | Sort::RollCall | Sort::Quit | Sort::Uncounted => false,
+        match self.line.asks() {
+            Asks::Say(_) | Asks::Act(_) | Asks::Whisper | Asks::Rename(_) => true,
+            Asks::BadName | Asks::Help | Asks::Quit | Asks::Question | Asks::Uncounted => false,
         }
     }
 }

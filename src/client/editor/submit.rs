@@ -1,0 +1,69 @@
+//! From the text to the lines that are sent: how long each is, and the question before many. Pure.
+
+use super::buffer::Buffer;
+use super::input_history::Memorable;
+use super::undo::Undo;
+use super::{Editor, Key, Mode, Outcome, Side, Submission};
+use crate::client::typed::Typed;
+use crate::protocol::request::saying;
+use crate::protocol::text::is_blank;
+
+/// More lines than this are not sent without a question.
+const MANY_LINES: usize = 20;
+
+impl Editor {
+    /// A blank text is cleared away, and is nothing to send.
+    pub(super) fn submit(&mut self) -> Outcome {
+        if self.over() > 0 {
+            return Outcome::TooLong(self.longest_line());
+        }
+        let lines = self.lines().count();
+        if lines > MANY_LINES {
+            self.mode = Mode::Asking(lines);
+            return Outcome::Edited;
+        }
+        self.send()
+    }
+
+    fn send(&mut self) -> Outcome {
+        let lines: Vec<Typed> = self.lines().map(Typed::new).collect();
+        let are_text = self.is_text();
+        let entry = Memorable::of(&lines);
+        self.input_history.add(entry.as_ref());
+        self.buffer = Buffer::default();
+        self.undo = Undo::default();
+        if lines.is_empty() {
+            return Outcome::Edited;
+        }
+        Outcome::Submit(Submission { lines, entry, are_text })
+    }
+
+    /// Whether these are lines of a paste of several.
+    fn is_text(&self) -> bool {
+        self.buffer.text.contains('\n')
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        self.buffer.text.split('\n').filter(|line| !is_blank(line))
+    }
+
+    /// How many bytes the longest line has as it is sent.
+    pub(super) fn longest_line(&self) -> usize {
+        let is_text = self.is_text();
+        let sent = |line: &str| if is_text { saying(line).len() } else { line.len() };
+        self.lines().map(sent).max().unwrap_or(0)
+    }
+
+    /// Takes a key for the answer to the question. A key that is no answer does what it always does.
+    pub(super) fn answer(&mut self, key: Key) -> Outcome {
+        match key {
+            Key::Char('y' | 'Y') | Key::Enter => self.send(),
+            Key::Char('n' | 'N') => Outcome::Edited,
+            Key::CutToStart => {
+                self.cut(0..self.buffer.text.len(), Side::Before, None);
+                Outcome::Edited
+            }
+            key => self.edit(key),
+        }
+    }
+}

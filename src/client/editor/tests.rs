@@ -1,0 +1,459 @@
+use proptest::collection::vec;
+use proptest::prelude::{Strategy, any, prop_assert_eq, prop_oneof, proptest};
+use proptest::sample::select;
+
+use super::*;
+use crate::client::fuzzing;
+use crate::protocol::arbitrary::text;
+
+impl Editor {
+    /// An editor in the middle of things: `|` is the cursor.
+    fn showing(picture: &str) -> Editor {
+        let mut editor = Editor::new(4096, Vec::new());
+        editor.buffer.cursor = picture.find('|').expect("a cursor in the picture");
+        editor.buffer.text = picture.replace('|', "");
+        editor
+    }
+
+    fn picture(&self) -> String {
+        format!("{}|{}", self.buffer.before(), self.buffer.after())
+    }
+
+    fn assert_valid(&self) {
+        fuzzing::assert_valid(self);
+        assert!(self.text().len() <= MOST, "too long");
+    }
+
+    /// Presses `keys`, where `<left>` and the like are keys of that name, and returns what was
+    /// submitted.
+    fn type_keys(&mut self, keys: &str) -> Vec<String> {
+        let mut submitted = Vec::new();
+        let mut rest = keys;
+        while let Some(c) = rest.chars().next() {
+            let key = match rest.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
+                Some((name, after)) => {
+                    rest = after;
+                    named(name)
+                }
+                None => {
+                    rest = &rest[c.len_utf8()..];
+                    Key::Char(c)
+                }
+            };
+            match self.press(key) {
+                Outcome::Submit(Submission { lines, .. }) => {
+                    submitted.extend(lines.iter().map(|line| line.text().to_owned()));
+                }
+                Outcome::Complete(direction) => {
+                    self.complete(direction, fruit);
+                }
+                _ => {}
+            }
+            self.assert_valid();
+        }
+        submitted
+    }
+}
+
+/// What was sent in earlier runs.
+fn sent(entries: &[&str]) -> Vec<Memorable> {
+    entries.iter().map(|entry| Memorable::of_text(entry).expect("no password")).collect()
+}
+
+/// The last word's completions.
+fn fruit(before: &str) -> Candidates {
+    let start = before.rfind(' ').map_or(0, |blank| blank + 1);
+    let all = ["apple ", "apricot ", "banana "];
+    let options = all.iter().filter(|fruit| fruit.starts_with(&before[start..]));
+    Candidates { start, options: options.map(ToString::to_string).collect() }
+}
+
+const NAMES: [(&str, Key); 28] = [
+    ("enter", Key::Enter),
+    ("left", Key::Left),
+    ("right", Key::Right),
+    ("wleft", Key::WordLeft),
+    ("wright", Key::WordRight),
+    ("home", Key::Home),
+    ("end", Key::End),
+    ("bs", Key::Backspace),
+    ("del", Key::Delete),
+    ("blank", Key::CutToBlank),
+    ("cutl", Key::CutWordLeft),
+    ("cutr", Key::CutWordRight),
+    ("start", Key::CutToStart),
+    ("toend", Key::CutToEnd),
+    ("yank", Key::Yank),
+    ("swap", Key::Transpose),
+    ("undo", Key::Undo),
+    ("redo", Key::Redo),
+    ("up", Key::Up),
+    ("down", Key::Down),
+    ("search", Key::Search),
+    ("tab", Key::Complete(Direction::Forward)),
+    ("back", Key::Complete(Direction::Back)),
+    ("esc", Key::Escape),
+    ("eof", Key::EndOfInput),
+    ("repaint", Key::Repaint),
+    ("suspend", Key::Suspend),
+    ("cancel", Key::Cancel),
+];
+
+fn named(name: &str) -> Key {
+    let found = NAMES.iter().find(|(known, _)| *known == name);
+    found.unwrap_or_else(|| panic!("no key is called {name}")).1
+}
+
+#[test]
+fn every_key_does_what_its_name_says() {
+    let cases = [
+        ("|", "hi", "hi|"),
+        ("hel|lo", "X", "helX|lo"),
+        ("hel|lo", "<left>", "he|llo"),
+        ("hel|lo", "<right><right><right>", "hello|"),
+        ("|hello", "<left><bs>", "|hello"),
+        ("hel|lo", "<left><bs>", "h|llo"),
+        ("hel|lo", "<del>", "hel|o"),
+        ("hel|lo", "<eof>", "hel|o"),
+        ("hello|", "<del><eof>", "hello|"),
+        ("hel|lo", "<home>", "|hello"),
+        ("hel|lo", "<end>", "hello|"),
+        ("one two.three|", "<wleft>", "one two.|three"),
+        ("one two.three|", "<wleft><wleft><wleft>", "|one two.three"),
+        ("|one, two", "<wright>", "one|, two"),
+        ("|one, two", "<wright><wright><wright>", "one, two|"),
+        ("日本 e\u{301}a|", "<wleft>", "日本 |e\u{301}a"),
+        ("hel|lo", "<start>", "|lo"),
+        ("hel|lo", "<toend>", "hel|"),
+        ("one two.three|", "<blank>", "one |"),
+        ("one two.three|", "<cutl>", "one two.|"),
+        ("one| two.three", "<cutr>", "one|.three"),
+        ("one two  | three", "<blank>", "one | three"),
+        ("one two|", "<blank><blank><blank>", "|"),
+        ("  |x", "<blank>", "|x"),
+        ("one\u{3000}two|", "<blank>", "one\u{3000}|"),
+        ("ab|cd", "<swap>", "acb|d"),
+        ("abcd|", "<swap>", "abdc|"),
+        ("|ab", "<swap>", "|ab"),
+        ("a|", "<swap>", "a|"),
+        ("a👩‍👩‍👧|🇩🇪", "<swap>", "a🇩🇪👩‍👩‍👧|"),
+        ("hel|lo", "<up><down><esc>", "hel|lo"),
+        ("a|b", "\t", "a\t|b"),
+        ("a|b", "\u{7}\u{9b}", "a|b"),
+    ];
+    for (before, keys, after) in cases {
+        let mut editor = Editor::showing(before);
+        editor.type_keys(keys);
+        assert_eq!(editor.picture(), after, "{before} {keys}");
+    }
+}
+
+#[test]
+fn a_character_is_what_a_reader_takes_for_one() {
+    let cases = [
+        ("日本|語", "<bs>", "日|語"),
+        ("日本|語", "<left><del>", "日|語"),
+        ("e\u{301}|x", "<left>", "|e\u{301}x"),
+        ("e\u{301}|x", "<bs>", "|x"),
+        ("e|x", "\u{301}", "e\u{301}|x"),
+        ("👩‍👩‍👧|!", "<left>", "|👩‍👩‍👧!"),
+        ("👩‍👩‍👧|!", "<bs>", "|!"),
+        ("|👩‍👩‍👧!", "<del>", "|!"),
+        ("🇩🇪|🇫🇷", "<right>", "🇩🇪🇫🇷|"),
+        ("🇩🇪🇫🇷|", "<left><bs>", "|🇫🇷"),
+        ("👍🏽|", "<bs>", "|"),
+        // Neighbours that join: the cursor goes behind what they have become.
+        ("|👧", "👩\u{200d}", "👩\u{200d}👧|"),
+        ("|🇪", "🇩", "🇩🇪|"),
+        ("ax|\u{301}", "<bs>", "a\u{301}|"),
+    ];
+    for (before, keys, after) in cases {
+        let mut editor = Editor::showing(before);
+        editor.type_keys(keys);
+        assert_eq!(editor.picture(), after, "{before} {keys}");
+    }
+}
+
+#[test]
+fn what_was_cut_comes_back_and_cuts_that_follow_each_other_are_one() {
+    let cases = [
+        ("one two|", "<blank><yank><yank>", "one twotwo|"),
+        ("one two three|", "<blank><blank><home><yank>", "two three|one "),
+        ("one |two", "<toend><start><yank>", "one two|"),
+        ("one two|", "<blank><left><toend><yank>", "one |"),
+        ("one two|", "<blank>x<yank>", "one xtwo|"),
+        ("one two|", "<bs><yank>", "one tw|"),
+        ("|", "<yank>", "|"),
+    ];
+    for (before, keys, after) in cases {
+        let mut editor = Editor::showing(before);
+        editor.type_keys(keys);
+        assert_eq!(editor.picture(), after, "{before} {keys}");
+    }
+}
+
+#[test]
+fn changes_are_taken_back_word_by_word_and_made_again() {
+    let cases = [
+        ("|", "one two<undo>", "one |"),
+        ("|", "one two<undo><undo>", "|"),
+        ("|", "one two<undo><undo><undo>", "|"),
+        ("|", "one two<undo><undo><redo>", "one |"),
+        ("|", "one two<undo><undo><redo><redo><redo>", "one two|"),
+        ("|", "one two<undo>x<redo>", "one x|"),
+        ("a|b", "<bs><del><undo><undo>", "a|b"),
+        ("one two|", "<start><undo>", "one two|"),
+        ("one two|", "<blank><home>x<undo><undo>", "one two|"),
+        ("ab|", "<swap><undo>", "ab|"),
+        ("|", "ap<tab><undo>", "ap|"),
+    ];
+    for (before, keys, after) in cases {
+        let mut editor = Editor::showing(before);
+        editor.type_keys(keys);
+        assert_eq!(editor.picture(), after, "{before} {keys}");
+    }
+}
+
+#[test]
+fn tab_goes_through_what_there_is_and_through_what_was_typed() {
+    let cases = [
+        ("a|", "<tab>", "apple |"),
+        ("a|", "<tab><tab>", "apricot |"),
+        ("a|", "<tab><tab><tab>", "a|"),
+        ("a|", "<tab><tab><tab><tab>", "apple |"),
+        ("a|", "<back>", "apricot |"),
+        ("a|", "<tab><tab><back>", "apple |"),
+        ("a|", "<tab><esc>", "a|"),
+        ("a|", "<tab>x<tab>", "apple x|"),
+        ("eat ap|!", "<tab>", "eat apple |!"),
+        ("ap| pie", "<tab>", "apple| pie"),
+        ("eat x|", "<tab>", "eat x|"),
+        ("b|", "<search><tab><esc>", "b|"),
+    ];
+    for (before, keys, after) in cases {
+        let mut editor = Editor::showing(before);
+        editor.type_keys(keys);
+        assert_eq!(editor.picture(), after, "{before} {keys}");
+    }
+    let mut editor = Editor::showing("x|");
+    assert_eq!(editor.complete(Direction::Forward, fruit), Outcome::Full);
+}
+
+#[test]
+fn lines_that_were_sent_come_back_and_the_draft_is_kept() {
+    let mut editor = Editor::new(4096, sent(&["zero"]));
+    assert_eq!(editor.type_keys("one<enter>two<enter>two<enter>"), ["one", "two", "two"]);
+    let cases = [
+        ("dra<left>", "dr|a"),
+        ("<up>", "two|"),
+        ("<up>", "one|"),
+        ("<up>", "zero|"),
+        ("<up>", "zero|"),
+        ("!<down>", "one|"),
+        ("<down><down>", "dra|"),
+        ("<down>", "dra|"),
+    ];
+    for (keys, after) in cases {
+        editor.type_keys(keys);
+        assert_eq!(editor.picture(), after, "{keys}");
+    }
+    assert_eq!(editor.type_keys("<up><up>?<enter>"), ["one?"]);
+    assert_eq!(editor.type_keys("<up><enter>"), ["one?"]);
+}
+
+#[test]
+fn what_was_sent_is_searched_from_the_newest_on() {
+    let sent = sent(&["build 1", "test", "build 2", "ship"]);
+    let cases = [
+        ("dra<search>", "dra|", Prompt::Search { query: "", found: true }),
+        ("<search>b", "|build 2", Prompt::Search { query: "b", found: true }),
+        ("<search>b<search>", "|build 1", Prompt::Search { query: "b", found: true }),
+        ("<search>b<search><search>", "|build 1", Prompt::Search { query: "b", found: false }),
+        ("<search>ld 1", "bui|ld 1", Prompt::Search { query: "ld 1", found: true }),
+        ("<search>x", "|", Prompt::Search { query: "x", found: false }),
+        ("<search>tx", "tes|t", Prompt::Search { query: "tx", found: false }),
+        ("<search>tx<bs>", "tes|t", Prompt::Search { query: "t", found: true }),
+        ("dra<search>b<bs>", "dra|", Prompt::Search { query: "", found: true }),
+        ("dra<search>b<esc>", "dra|", Prompt::Name),
+        ("dra<search>b<end>!", "build 2!|", Prompt::Name),
+        ("dra<search>b<up>", "test|", Prompt::Name),
+        ("dra<search>b<down><down>", "dra|", Prompt::Name),
+    ];
+    for (keys, after, prompt) in cases {
+        let mut editor = Editor::new(4096, sent.clone());
+        editor.type_keys(keys);
+        assert_eq!((editor.picture().as_str(), editor.prompt()), (after, prompt), "{keys}");
+    }
+    let mut editor = Editor::new(4096, sent);
+    assert_eq!(editor.type_keys("<search>b<search><enter>"), ["build 1"]);
+}
+
+#[test]
+fn a_paste_is_text_and_every_line_of_it_is_sent() {
+    let mut editor = Editor::showing("<|>");
+    assert_eq!(editor.paste("one\r\n\ttwo\rthree \x1b[31mred\x07\n\n"), Outcome::Edited);
+    assert_eq!(editor.picture(), "<one\n\ttwo\nthree red|>");
+    assert_eq!(editor.type_keys("<enter>"), ["<one", "\ttwo", "three red>"]);
+    assert_eq!(editor.type_keys("<up><undo>"), [""; 0]);
+    assert_eq!(editor.picture(), "<one\n\ttwo\nthree red>|");
+}
+
+#[test]
+fn every_kind_of_line_end_ends_a_line_of_a_paste() {
+    let mut editor = Editor::showing("|");
+    editor.paste("a\nb\r\nc\rd\u{2028}e\u{2029}f");
+    assert_eq!(editor.text(), "a\nb\nc\nd\ne\nf");
+}
+
+#[test]
+fn a_paste_into_a_search_goes_into_what_was_found() {
+    let mut editor = Editor::new(4096, sent(&["xy"]));
+    editor.type_keys("hello world<search>x");
+    assert_eq!(editor.paste("z"), Outcome::Edited);
+    assert_eq!((editor.picture(), editor.prompt()), ("z|xy".to_owned(), Prompt::Name));
+    editor.type_keys("<undo><undo><undo>");
+    assert_eq!(editor.picture(), "|xy");
+}
+
+#[test]
+fn many_lines_are_not_sent_without_a_question_and_none_is_lost() {
+    let text = |lines| (0..lines).map(|i| format!("{i}\n")).collect::<String>();
+    let mut editor = Editor::new(4096, Vec::new());
+    editor.paste(&text(20));
+    assert_eq!(editor.type_keys("<enter>").len(), 20);
+    for (keys, sent) in [("<enter>y", 21), ("<enter><enter>", 21), ("<enter>n", 0)] {
+        let mut editor = Editor::new(4096, Vec::new());
+        editor.paste(&text(21));
+        assert_eq!(editor.type_keys(keys).len(), sent, "{keys}");
+        assert_eq!(editor.text().is_empty(), sent > 0);
+    }
+    // Another key is no answer, and does what it does.
+    for (key, left) in [("<bs>", "\n28\n2|"), ("<start>", "|"), ("<cancel>", "|"), ("x", "\n29x|")]
+    {
+        let mut editor = Editor::new(4096, Vec::new());
+        editor.paste(&text(30));
+        editor.press(Key::Enter);
+        assert_eq!(editor.prompt(), Prompt::Question(30));
+        assert!(editor.type_keys(key).is_empty());
+        assert!(editor.picture().ends_with(left), "{key}: {}", editor.picture());
+    }
+}
+
+#[test]
+fn lines_that_were_pasted_together_are_text() {
+    for (pasted, are_text) in [("/etc/hosts\n// x\n", true), ("/quit\n", false), ("\n/who", true)] {
+        let mut editor = Editor::new(4096, Vec::new());
+        editor.paste(pasted);
+        let outcome = editor.press(Key::Enter);
+        assert!(matches!(outcome, Outcome::Submit(it) if it.are_text == are_text), "{pasted}");
+    }
+    // What is sent of it has a slash more.
+    let mut editor = Editor::new(4, Vec::new());
+    editor.paste("a\n/bcd");
+    assert_eq!(editor.press(Key::Enter), Outcome::TooLong(5));
+}
+
+#[test]
+fn ctrl_c_gives_the_line_up_before_it_leaves() {
+    let mut editor = Editor::new(4096, Vec::new());
+    editor.type_keys("a draft");
+    assert_eq!(editor.press(Key::Cancel), Outcome::GivenUp(Memorable::of_text("a draft")));
+    assert_eq!((editor.text(), editor.prompt()), ("", Prompt::Leaving));
+    editor.press(Key::Up);
+    assert_eq!((editor.text(), editor.prompt()), ("a draft", Prompt::Name));
+    editor.type_keys("<down>");
+    editor.type_keys("<start>b<search>dra");
+    assert_eq!(editor.press(Key::Cancel), Outcome::Edited);
+    assert_eq!(editor.text(), "b");
+    assert_eq!(editor.press(Key::Cancel), Outcome::GivenUp(Memorable::of_text("b")));
+    assert_eq!(editor.press(Key::Cancel), Outcome::Quit);
+}
+
+#[test]
+fn a_blank_line_is_nothing_to_send() {
+    let mut editor = Editor::new(4096, Vec::new());
+    assert!(editor.type_keys("<enter>  <enter>\t<enter><up>").is_empty());
+    assert_eq!(editor.picture(), "|");
+}
+
+#[test]
+fn no_password_is_remembered() {
+    assert_eq!(Memorable::of_text("one\n/login me secret"), None);
+    let mut editor = Editor::new(4096, Vec::new());
+    editor.type_keys("hi<enter>/PASSWORD secret<enter>/passing by<enter>");
+    editor.type_keys("<up><up><up>");
+    assert_eq!(editor.picture(), "hi|");
+}
+
+#[test]
+fn what_is_too_long_is_kept_to_be_shortened_and_has_an_end() {
+    let mut editor = Editor::new(4, Vec::new());
+    assert!(editor.type_keys("éabc<enter>").is_empty());
+    assert_eq!(editor.over(), 1);
+    assert_eq!(editor.press(Key::Enter), Outcome::TooLong(5));
+    assert_eq!(editor.picture(), "éabc|");
+    assert_eq!(editor.type_keys("<bs><enter>"), ["éab"]);
+    assert_eq!(editor.paste(&"x".repeat(MOST)), Outcome::Edited);
+    assert_eq!(editor.press(Key::Char('a')), Outcome::Full);
+    assert_eq!(editor.paste("a"), Outcome::Full);
+    assert_eq!(editor.text().len(), MOST);
+}
+
+#[test]
+fn the_end_of_input_quits_only_on_an_empty_line() {
+    let mut editor = Editor::new(4096, Vec::new());
+    assert_eq!(editor.press(Key::Char('a')), Outcome::Edited);
+    assert_eq!(editor.press(Key::EndOfInput), Outcome::Edited);
+    editor.press(Key::Backspace);
+    assert_eq!(editor.press(Key::EndOfInput), Outcome::Quit);
+}
+
+/// What changes the text, and nothing else.
+fn change() -> impl Strategy<Value = Result<Key, String>> {
+    const KEYS: [Key; 12] = [
+        Key::Left,
+        Key::Right,
+        Key::WordLeft,
+        Key::Home,
+        Key::Backspace,
+        Key::Delete,
+        Key::CutToBlank,
+        Key::CutWordLeft,
+        Key::CutWordRight,
+        Key::CutToEnd,
+        Key::Yank,
+        Key::Transpose,
+    ];
+    prop_oneof![
+        3 => select(&KEYS[..]).prop_map(Ok),
+        2 => text().prop_map(Err),
+        3 => any::<char>().prop_map(|c| Ok(Key::Char(c))),
+        2 => select(&['a', ' ', '\u{301}', '🇩', '\u{200d}', '日'][..]).prop_map(|c| Ok(Key::Char(c))),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_change_is_taken_back_and_made_again(before in text(), changes in vec(change(), 0..60)) {
+        let mut editor = Editor::new(4096, Vec::new());
+        editor.paste(&before);
+        editor.undo = Undo::default();
+        let before = editor.text().to_owned();
+        for change in changes {
+            match change {
+                Ok(key) => editor.press(key),
+                Err(text) => editor.paste(&text),
+            };
+            editor.assert_valid();
+        }
+        let after = editor.text().to_owned();
+        let mut repeat = |key| {
+            while editor.press(key) == Outcome::Edited {
+                editor.assert_valid();
+            }
+            editor.text().to_owned()
+        };
+        prop_assert_eq!(repeat(Key::Undo), before);
+        prop_assert_eq!(repeat(Key::Redo), after);
+    }
+}
