@@ -6,9 +6,8 @@
 //! - the main thread reads keys, or standard input
 //! - `dial`, one for each address of the host's, connects
 //! - `receiver` reads from the socket and shows what comes
-//! - `sender` writes to the socket what the main thread has put into the outbox; to a server without
-//!   our tagged form, a filter's main thread does
-//! - `watch`, in a terminal, waits for lines of ours that are not confirmed in time
+//! - `sender` writes to the socket what the main thread has put into the outbox, and watches for lines
+//!   that are not confirmed in time; to a server without our tagged form, a filter's main thread writes
 //! - `keyboard`, in a terminal on Unix, reads its bytes, of which the main thread makes keys, until it
 //!   is gone
 //! - one more waits for Ctrl+C; on Unix, `signals` waits for the other signals, and in a terminal

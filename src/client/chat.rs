@@ -2,7 +2,7 @@
 //!
 //! The main thread reads keys and owns the editor. It never waits for the network: what is to be
 //! sent goes into the outbox and is written by a thread of its own, so that a server that reads
-//! nothing cannot keep Ctrl+C from being heard. One more thread watches for what is not confirmed.
+//! nothing cannot keep Ctrl+C from being heard.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -20,7 +20,7 @@ use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::history::History;
 use super::keys::{self, Chord, editor_key};
-use super::link::{Entered, Link};
+use super::link::{Entered, Link, Watch};
 use super::output::Output;
 use super::receiver::tell_of_unsaid;
 use super::run::Run;
@@ -76,11 +76,9 @@ fn begin<'a>(run: &'a Run<'_, Terminal>) -> Result<Keyboard<'a>, ExitReason> {
     let on_loss = run.config.on_loss.unwrap_or(OnLoss::ComesBack);
     run.receive(on_loss).map_err(ExitReason::Failed)?;
     let events = begin_events(run).map_err(ExitReason::Failed)?;
-    let sender = Sender { link: Arc::clone(link), output: Arc::clone(terminal) };
+    let (output, watch) = (Arc::clone(terminal), Watch::On { told: 0 });
+    let sender = Sender { link: Arc::clone(link), output, watch };
     run.exit.spawn("sender", move || sender.run()).map_err(ExitReason::Failed)?;
-    let (watched, shown) = (Arc::clone(link), Arc::clone(terminal));
-    let watch = move || watch_for_receipts(&watched, &shown);
-    run.exit.spawn("watch", watch).map_err(ExitReason::Failed)?;
     let editor = Editor::new(DEFAULT_MAX_LINE, sent);
     Ok(Keyboard { events, editor, history, terminal, link })
 }
@@ -95,17 +93,6 @@ fn begin_events(run: &Run<'_, Terminal>) -> Result<Events, Problem> {
 #[cfg(windows)]
 fn begin_events(run: &Run<'_, Terminal>) -> Result<Events, Problem> {
     Events::begin(&run.exit)
-}
-
-/// Shows how many of our lines have waited for a receipt for too long.
-fn watch_for_receipts(link: &Link, terminal: &Terminal) -> ExitReason {
-    let mut waiting = 0;
-    loop {
-        waiting = link.next_overdue(waiting);
-        if let Err(end) = terminal.set_waiting(waiting) {
-            return end;
-        }
-    }
 }
 
 /// What was sent in earlier runs, and the file that it is kept in.

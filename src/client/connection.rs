@@ -1,9 +1,9 @@
 //! One connection to a server: how it is made, and how it is written to.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use log::info;
 
@@ -15,6 +15,9 @@ use crate::protocol::request::Command;
 
 /// How long the last word may wait for a server that takes nothing.
 const LAST_WORD: Duration = Duration::from_millis(100);
+
+/// How long one write may wait where it cannot go on after that.
+const LONGEST_WRITE: Duration = Duration::from_secs(60);
 
 /// One connection.
 #[derive(Debug)]
@@ -67,22 +70,32 @@ impl Connection {
         (&self.stream).write_all(bytes)
     }
 
-    /// The same for whole lines; if it fails, the error comes with how many of them were sent.
-    pub(super) fn send_lines(&self, lines: &[&[u8]]) -> Result<(), (usize, io::Error)> {
-        let mut bytes = lines.join(&b'\n');
-        bytes.push(b'\n');
-        let mut sent = 0;
-        while sent < bytes.len() {
-            match (&self.stream).write(&bytes[sent..]) {
-                Ok(length) => sent += length,
-                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
-                Err(why) => {
-                    let newlines = bytes[..sent].iter().filter(|&&byte| byte == b'\n');
-                    return Err((newlines.count(), why));
-                }
-            }
+    /// Sends as much of `bytes` as the server takes until the deadline, which may be nothing. Called by
+    /// the one thread that writes.
+    ///
+    /// # Errors
+    ///
+    /// The connection is lost.
+    pub(super) fn send_until(&self, bytes: &[u8], deadline: Option<Instant>) -> io::Result<usize> {
+        // Windows leaves a socket undefined whose write has timed out, so there it is the end of it.
+        let may_go_on = cfg!(unix);
+        let deadline = if may_go_on { deadline } else { Some(Instant::now() + LONGEST_WRITE) };
+        self.limit_write(deadline)?;
+        match (&self.stream).write(bytes) {
+            Err(why) => match why.kind() {
+                ErrorKind::Interrupted => Ok(0),
+                ErrorKind::WouldBlock | ErrorKind::TimedOut if may_go_on => Ok(0),
+                _ => Err(why),
+            },
+            sent => sent,
         }
-        Ok(())
+    }
+
+    /// Has the next write end at the deadline. A time of zero would be no limit.
+    fn limit_write(&self, deadline: Option<Instant>) -> io::Result<()> {
+        const LEAST: Duration = Duration::from_millis(1);
+        let time = deadline.map(|at| at.saturating_duration_since(Instant::now()).max(LEAST));
+        self.stream.set_write_timeout(time)
     }
 
     /// Sends commands of our own, each a line. If that fails, the receiver is about to learn why.
@@ -143,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_name_in_the_place_of_the_server_is_told_where_it_belongs() {
-        let told = |host| unknown(host, io::ErrorKind::NotFound.into()).to_string();
+        let told = |host| unknown(host, ErrorKind::NotFound.into()).to_string();
         let name = told("alice");
         assert!(name.ends_with("; to join as alice: chatclient --name alice"), "{name}");
         for host in ["chat.lan", "-alice", "2001:db8::1"] {

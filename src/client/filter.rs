@@ -25,7 +25,7 @@ use super::conversation::{Conversation, Medium, Moment, Shown};
 use super::exit::{complain, wait_for_the_end};
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
-use super::link::Link;
+use super::link::Watch;
 use super::mutex::lock;
 use super::output::{Output, Presence, Reader};
 use super::receiver::end_with_refused;
@@ -237,11 +237,12 @@ fn begin(run: &Run<'_, Filter>, on_loss: OnLoss) -> Result<Server, ExitReason> {
 /// Puts the lines of standard input into the outbox, as fast as the server confirms them.
 fn send_lines(run: &Run<'_, Filter>, on_loss: OnLoss) -> Result<(), ExitReason> {
     let (link, output) = (Arc::clone(&run.link), Arc::clone(&run.output));
-    if on_loss == OnLoss::ComesBack {
-        let watched = Arc::clone(&link);
-        run.exit.spawn("watch", move || watch(&watched)).map_err(ExitReason::Failed)?;
-    }
-    let sender = Sender { link, output };
+    // A dead connection is given up where another can be made.
+    let watch = match on_loss {
+        OnLoss::ComesBack => Watch::On { told: 0 },
+        OnLoss::Ends => Watch::Off,
+    };
+    let sender = Sender { link, output, watch };
     run.exit.spawn("sender", move || sender.run()).map_err(ExitReason::Failed)?;
     read_lines(run, |line| enter(run, line))?;
     run.link.end_input();
@@ -270,14 +271,6 @@ fn send_bytes(run: &Run<'_, Filter>, connection: &Connection) -> Result<(), Exit
         send_chunk(run, connection, &mut journal, b"\n");
     }
     Ok(())
-}
-
-/// Sees to it that a connection that is dead is given up. Nobody wants to know how many lines wait.
-fn watch(link: &Link) -> ! {
-    let mut waiting = 0;
-    loop {
-        waiting = link.next_overdue(waiting);
-    }
 }
 
 /// Takes a line in. After `/quit` no more are taken.

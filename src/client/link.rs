@@ -5,7 +5,6 @@
 //! over; before that the receiver, to say them. In a filter whose server has not our tagged form,
 //! the main thread is the sender.
 
-use crate::protocol::tag::Format;
 use std::io;
 use std::net::Shutdown;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -22,10 +21,16 @@ use super::session::{ClientSession, Heard, News};
 use super::typed::Typed;
 use crate::problem::{Lost, Problem};
 use crate::protocol::name::Name;
+use crate::protocol::tag::Format;
 
 pub(super) use sending::{Entered, Task};
+use state::{Attempts, Contact, ExpectedEnd, Parting, Present, Sending, State};
+pub(super) use watch::{Watch, Watched};
 
+mod greeting;
 mod sending;
+mod state;
+mod watch;
 
 /// The way to one server.
 #[derive(Debug)]
@@ -45,65 +50,6 @@ pub(super) struct Link {
     changed: Condvar,
 }
 
-#[derive(Debug)]
-struct State {
-    /// The present one, or the last.
-    connection: Arc<Connection>,
-    /// The connection is lost, and there is no other yet.
-    away: bool,
-    /// And it was tried to get another.
-    unreachable: bool,
-    /// What we are to the server.
-    session: ClientSession,
-    /// How far the handshake is as far as the user has been shown: what is sent then is shown after
-    /// the server's lines, and under the right name.
-    progress: Progress,
-    /// Whether the user wants to leave.
-    parting: Parting,
-    /// When something has come from the server last, over this connection.
-    heard_at: Option<Instant>,
-    /// Why the server has no place for us, if it has said so.
-    turned_away: Option<String>,
-    /// It is dead, as far as we can tell, and we have ended it.
-    given_up: bool,
-    /// The sender is writing, perhaps in the middle of a line.
-    writing: bool,
-    /// Whether there is more to come from the user.
-    input: Input,
-    /// Nothing more is to be received.
-    has_stopped: bool,
-}
-
-/// Whether there will be more to send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Input {
-    Open,
-    /// No more; the server has to be told.
-    Over,
-    /// The sender has seen to that.
-    Finished,
-}
-
-/// Whether we expect the server to close the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Parting {
-    /// No.
-    Staying,
-    /// Our side of the connection is closed, so the server may close the other when it has sent
-    /// what is due. It has to be closed, not broken, or something may be missing.
-    InputEnded,
-    /// The user wants to go. However the connection ends now, it is well.
-    Wanted,
-}
-
-impl State {
-    /// The end, since the server has no place for us.
-    fn refused(&self) -> ExitReason {
-        let why = self.turned_away.clone().unwrap_or_default();
-        ExitReason::Failed(Problem::Refused { server: self.connection.peer(), why })
-    }
-}
-
 impl Link {
     /// Connects to the first of the host's addresses that answers. If that takes a while, `tell` is given
     /// to which one.
@@ -114,37 +60,26 @@ impl Link {
         greeting_wait: Duration,
         tell: impl FnOnce(&str),
     ) -> Result<Link, Problem> {
-        let state = State {
-            connection: Connection::open(host, port, tell)?,
-            away: false,
-            unreachable: false,
-            session: ClientSession::new(name),
-            progress: Progress::Nowhere,
-            parting: Parting::Staying,
-            heard_at: None,
-            turned_away: None,
-            given_up: false,
-            writing: false,
-            input: Input::Open,
-            has_stopped: false,
-        };
+        let connection = Connection::open(host, port, tell)?;
+        let state = State::new(connection, ClientSession::new(name));
         let (state, changed) = (Mutex::new(state), Condvar::new());
         Ok(Link { host: host.to_owned(), port, greeting_wait, state, changed })
     }
 
-    /// To be told by the receiver when the connection has ended. Until there is another one, those
-    /// who want to send wait.
+    /// Called by the receiver when the connection has ended. Until there is another one, the threads
+    /// that want to send wait.
     pub(super) fn lose(&self) {
         let mut state = self.state();
-        // Whoever is still sending on it must not wait for a server that takes nothing any more.
+        // A sender that is still writing must not wait for a server that takes nothing any more.
         state.connection.shut_down(Shutdown::Both).ok();
-        state.away = true;
-        state.progress = Progress::Nowhere;
+        state.contact = Contact::Lost(Attempts::Pending);
         self.changed.notify_all();
         // So that it is known how much of it was written.
-        let is_writing = |state: &mut State| state.writing;
+        let is_writing = |state: &mut State| state.sending == Sending::Writing;
         let waited = self.changed.wait_while(state, is_writing);
-        waited.unwrap_or_else(PoisonError::into_inner).session.lose();
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        state.sending = Sending::Idle;
+        state.session.lose();
     }
 
     /// Connects again, and begins the handshake anew, with the name and the session that we had.
@@ -154,15 +89,13 @@ impl Link {
     /// Why there is no connection.
     pub(super) fn reconnect(&self) -> Result<(), Problem> {
         let connection = Connection::open(&self.host, self.port, |_| ()).inspect_err(|_| {
-            self.state().unreachable = true;
+            self.state().contact = Contact::Lost(Attempts::Failed);
             self.changed.notify_all();
         })?;
         let mut state = self.state();
         state.session.begin_again(Instant::now());
-        state.progress = state.session.handshake.progress();
+        state.contact = Contact::new(state.session.handshake.progress());
         state.connection = connection;
-        (state.heard_at, state.turned_away, state.given_up) = (None, None, false);
-        (state.away, state.unreachable) = (false, false);
         self.changed.notify_all();
         Ok(())
     }
@@ -175,7 +108,7 @@ impl Link {
     /// Whether there is no connection, or none over which the server has shown that it knows us.
     pub(super) fn is_away(&self) -> bool {
         let state = self.state();
-        state.away || state.session.handshake.progress() == Progress::Resuming
+        state.is_lost() || state.session.handshake.progress() == Progress::Resuming
     }
 
     /// Takes a line from the server, and says the first words as far as it is time to.
@@ -187,9 +120,11 @@ impl Link {
         let mut state = self.state();
         let heard = state.session.hear(line, Instant::now(), clock::now());
         if let Some(why) = heard.turned_away {
-            state.turned_away = Some(why.to_owned());
-            if heard.asks.is_empty() {
-                return Err(state.refused());
+            state.expect_end(ExpectedEnd::TurnedAway(why.to_owned()));
+            if heard.asks.is_empty()
+                && let Some(end) = state.refused()
+            {
+                return Err(end);
             }
         }
         if heard.news.contains(&News::TooLate) {
@@ -213,45 +148,12 @@ impl Link {
     pub(super) fn mark_shown(&self) {
         let mut state = self.state();
         let progress = state.session.handshake.progress();
-        if progress != state.progress {
-            state.progress = progress;
+        if let Some(present) = state.present_mut()
+            && present.shown != progress
+        {
+            present.shown = progress;
             self.changed.notify_all();
         }
-    }
-
-    /// Waits until there is a connection and it is clear what the server is and by what name it
-    /// knows us, or it has been silent for too long. Until then nothing of the user's may be sent.
-    /// The second value is how lines come over that connection.
-    pub(super) fn wait_for_greeting(&self) -> (Arc<Connection>, Format) {
-        let state = self.greeted(self.state());
-        (Arc::clone(&state.connection), state.session.format())
-    }
-
-    fn greeted<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        loop {
-            let unclear = match (state.away, state.progress) {
-                (false, Progress::Done(_)) => return state,
-                (false, unclear @ (Progress::Nowhere | Progress::Asking)) => unclear,
-                (true, _) | (false, Progress::Resuming) => {
-                    state = self.wait(state);
-                    continue;
-                }
-            };
-            let still = |state: &mut State| !state.away && state.progress == unclear;
-            let waited = self.changed.wait_timeout_while(state, self.greeting_wait, still);
-            let timed_out;
-            (state, timed_out) = waited.unwrap_or_else(PoisonError::into_inner);
-            if timed_out.timed_out() && !state.away {
-                state.session.handshake.give_up();
-                state.progress = state.session.handshake.progress();
-            }
-        }
-    }
-
-    /// Waits until the receiver has found that this connection is lost.
-    pub(super) fn wait_for_loss(&self, of: &Arc<Connection>) {
-        let still = |state: &mut State| !state.away && Arc::ptr_eq(&state.connection, of);
-        drop(self.changed.wait_while(self.state(), still));
     }
 
     /// What kind of server it is, as far as we know: our own may be late to say so.
@@ -266,17 +168,19 @@ impl Link {
 
     /// Called when something has come from the server, be it no whole line.
     pub(super) fn mark_heard(&self) {
-        self.state().heard_at = Some(Instant::now());
+        if let Some(present) = self.state().present_mut() {
+            present.heard_at = Some(Instant::now());
+        }
     }
 
     /// Whether the server has said anything at all.
     pub(super) fn has_heard(&self) -> bool {
-        self.state().heard_at.is_some()
+        self.state().present().is_some_and(|present| present.heard_at.is_some())
     }
 
     /// Whether the server knows us, and we it.
     pub(super) fn is_settled(&self) -> bool {
-        matches!(self.state().progress, Progress::Done(_))
+        matches!(self.state().shown(), Progress::Done(_))
     }
 
     /// What it means that the server has not said a word, and has not closed the connection when
@@ -290,7 +194,7 @@ impl Link {
         self.state().session.handshake.server()
     }
 
-    /// To be told before a line is sent that is not in the outbox: after `/quit`, the server will
+    /// Called before a line is sent that is not in the outbox: after `/quit`, the server will
     /// close the connection.
     pub(super) fn about_to_send(&self, line: &Typed) {
         if line.is_quit() && self.server() == Some(Server::Ours) {
@@ -320,23 +224,24 @@ impl Link {
     /// that does not wake it: it has to look.
     pub(super) fn stop_receiving(&self) {
         let mut state = self.state();
-        state.has_stopped = true;
+        state.expect_end(ExpectedEnd::Stopped);
         // It fails if the connection has ended already, which is as well.
         state.connection.shut_down(Shutdown::Both).ok();
     }
 
     /// Whether receiving was ended on this side.
     pub(super) fn has_stopped(&self) -> bool {
-        self.state().has_stopped
+        let is_stopped = |present: &Present| matches!(present.end, ExpectedEnd::Stopped);
+        self.state().present().is_some_and(is_stopped)
     }
 
     /// What it means that nothing more will be received.
     pub(super) fn judge(&self, lost: Lost) -> ExitReason {
         let state = self.state();
         let timed_out = || Lost::Broken(io::ErrorKind::TimedOut.into());
-        let lost = if state.given_up { timed_out() } else { lost };
-        if state.session.handshake.expects_banner() && state.turned_away.is_some() {
-            return state.refused();
+        let lost = if state.is_given_up() { timed_out() } else { lost };
+        if let Some(end) = state.refused() {
+            return end;
         }
         match (state.parting, lost) {
             (Parting::Wanted, _) | (Parting::InputEnded, Lost::Closed) => ExitReason::Clean,

@@ -44,6 +44,15 @@ pub(super) trait Output: Send + Sync {
         0
     }
 
+    /// Lets the user see how many of our lines have waited for their receipts for too long.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be shown.
+    fn set_waiting(&self, _lines: usize) -> Result<(), ExitReason> {
+        Ok(())
+    }
+
     /// Lets the user see whether there is a connection.
     fn set_presence(&self, presence: Presence);
 

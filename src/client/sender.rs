@@ -2,8 +2,10 @@
 //!
 //! One thread does this, in a terminal, and in a filter whose server confirms each line. It never
 //! waits for an answer: what is not confirmed stays in the outbox, and when the connection is lost,
-//! is given out again.
+//! is given out again. It tells the user how many lines have waited for their receipts for too long, and
+//! gives a dead connection up, also while the server takes nothing of what it writes.
 
+use std::io;
 use std::sync::Arc;
 
 use log::{info, warn};
@@ -12,7 +14,7 @@ use super::connection::Connection;
 use super::exit::wait_for_the_end;
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
-use super::link::{Link, Task};
+use super::link::{Link, Task, Watch, Watched};
 use super::outbox::Batch;
 use super::output::Output;
 
@@ -22,13 +24,20 @@ pub(super) struct Sender<O> {
     pub(super) link: Arc<Link>,
     /// Where own lines are shown once they are on their way.
     pub(super) output: Arc<O>,
+    /// Whether unconfirmed lines are watched, and how many were shown last.
+    pub(super) watch: Watch,
 }
 
 impl<O: Output> Sender<O> {
     /// Sends until the user has left.
-    pub(super) fn run(self) -> ExitReason {
+    pub(super) fn run(mut self) -> ExitReason {
         loop {
-            match self.link.next_task() {
+            match self.link.next_task(self.watch) {
+                Task::ShowWaiting(lines) => {
+                    if let Err(end) = self.show_waiting(lines) {
+                        return end;
+                    }
+                }
                 Task::Write(connection, server, batch) => {
                     if let Err(end) = self.write(&connection, server, &batch) {
                         return end;
@@ -44,13 +53,12 @@ impl<O: Output> Sender<O> {
         }
     }
 
-    fn write(&self, to: &Arc<Connection>, server: Server, batch: &Batch) -> Result<(), ExitReason> {
+    fn write(&mut self, to: &Connection, server: Server, batch: &Batch) -> Result<(), ExitReason> {
         let unseen: Vec<_> = batch.unseen.iter().map(|&place| &*batch.lines[place]).collect();
         if !unseen.is_empty() {
             self.output.show_own(server, &unseen)?;
         }
-        let lines: Vec<_> = batch.lines.iter().map(|line| line.wire()).collect();
-        match to.send_lines(&lines) {
+        match self.send(to, batch)? {
             Ok(()) => {
                 self.link.have_written(batch, Ok(()));
                 batch.lines.iter().for_each(|line| info!("sent: {}", line.for_log()));
@@ -59,9 +67,41 @@ impl<O: Output> Sender<O> {
             Err((sent, why)) => {
                 warn!("not sent: {why}");
                 self.link.have_written(batch, Err(sent));
-                self.link.wait_for_loss(to);
             }
         }
         Ok(())
+    }
+
+    /// Sends the lines. If that fails, the inner error comes with how many of them were sent.
+    fn send(
+        &mut self,
+        to: &Connection,
+        batch: &Batch,
+    ) -> Result<Result<(), (usize, io::Error)>, ExitReason> {
+        let lines = batch.lines.iter().flat_map(|line| [line.wire(), b"\n"]);
+        let bytes = lines.collect::<Vec<_>>().concat();
+        let mut sent = 0;
+        while sent < bytes.len() {
+            let deadline = loop {
+                match self.link.look_after_receipts(self.watch) {
+                    Watched::Overdue(lines) => self.show_waiting(lines)?,
+                    Watched::Until(deadline) => break deadline,
+                }
+            };
+            match to.send_until(&bytes[sent..], deadline) {
+                Ok(length) => sent += length,
+                Err(why) => {
+                    let newlines = bytes[..sent].iter().filter(|&&byte| byte == b'\n');
+                    return Ok(Err((newlines.count(), why)));
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Shows how many lines have waited for their receipts for too long.
+    fn show_waiting(&mut self, lines: usize) -> Result<(), ExitReason> {
+        self.watch = Watch::On { told: lines };
+        self.output.set_waiting(lines)
     }
 }

@@ -175,13 +175,6 @@ impl Terminal {
         face.repaint().ok();
     }
 
-    /// Shows how many of our lines have waited for their receipts for too long.
-    pub(super) fn set_waiting(&self, lines: usize) -> Result<(), ExitReason> {
-        let mut face = self.face();
-        face.waiting = lines;
-        face.repaint()
-    }
-
     /// How many columns the terminal has.
     pub(super) fn columns(&self) -> usize {
         usize::from(self.face().screen.size().columns)
@@ -309,6 +302,12 @@ impl Output for Terminal {
         face.show(|conversation, at, shown| conversation.notice(text, at, shown));
         // If it fails, so does the next repaint.
         face.repaint().ok();
+    }
+
+    fn set_waiting(&self, lines: usize) -> Result<(), ExitReason> {
+        let mut face = self.face();
+        face.waiting = lines;
+        face.repaint()
     }
 
     fn set_presence(&self, presence: Presence) {

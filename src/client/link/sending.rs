@@ -1,29 +1,26 @@
-//! What the threads do with the outbox: the main thread puts lines in, the sender takes them out,
-//! and one more waits for what is not confirmed.
+//! What the threads do with the outbox: the main thread puts lines in, and the sender takes them out.
 
-use crate::protocol::tag::Format;
-use std::net::Shutdown;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{Input, Link, Parting, State};
+use super::greeting::{GreetingTimer, Readiness};
+use super::state::{Attempts, Contact, Input, Parting, Sending, State};
+use super::{Link, Watch, Watched};
 use crate::client::connection::Connection;
-use crate::client::handshake::{Progress, Server};
+use crate::client::handshake::Server;
 use crate::client::outbox::{Asker, Batch};
 use crate::client::session::News;
 use crate::client::typed::Typed;
 use crate::protocol::request::Command;
-
-/// How long nothing at all may come while a line waits for its receipt. The system has a network that
-/// is gone asked after as long when nothing is on the way, but not when something is: then it sends
-/// that again and again, on Linux for a quarter of an hour.
-const DEAD: Duration = Duration::from_secs(60);
+use crate::protocol::tag::Format;
 
 /// What the sender is to do next.
 #[derive(Debug)]
 pub(in crate::client) enum Task {
     /// Write this, to a server of this kind.
     Write(Arc<Connection>, Server, Batch),
+    /// Show that so many lines have waited for receipts for too long.
+    ShowWaiting(usize),
     /// Everything is written, and the user wants to go from a server that is not told so in words.
     Finish(Server),
 }
@@ -31,6 +28,7 @@ pub(in crate::client) enum Task {
 /// Whether a line was taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::client) enum Entered {
+    /// It was.
     Yes,
     /// Too much waits already.
     Full,
@@ -66,24 +64,37 @@ impl Link {
         self.changed.notify_all();
     }
 
-    /// Waits until there is something for the sender to do.
-    pub(in crate::client) fn next_task(&self) -> Task {
-        let mut state = self.state();
+    /// Waits until there is something for the sender to do. It wakes by itself only while the server
+    /// is waited for, be it for its first words or for a receipt.
+    pub(in crate::client) fn next_task(&self, watch: Watch) -> Task {
+        let (mut state, mut greeting) = (self.state(), GreetingTimer::default());
         loop {
-            state = if state.has_work() { self.greeted(state) } else { self.wait(state) };
-            if !state.away
-                && let Progress::Done(server) = state.progress
-                && let Some(task) = state.task(server)
-            {
-                return task;
-            }
+            let due = match state.watch(watch) {
+                Watched::Overdue(lines) => return Task::ShowWaiting(lines),
+                Watched::Until(due) => due,
+            };
+            let readiness = if state.has_work() {
+                greeting.check(&mut state, self.greeting_wait)
+            } else {
+                greeting = GreetingTimer::default();
+                Readiness::Unknown
+            };
+            let due = match readiness {
+                Readiness::Ready(server) => match state.task(server) {
+                    Some(task) => return task,
+                    None => due,
+                },
+                Readiness::Until(silent) => due.into_iter().chain([silent]).min(),
+                Readiness::Unknown => due,
+            };
+            state = self.wait_until(state, due);
         }
     }
 
     /// Called when a batch was written, or so many lines of it before the connection was lost.
     pub(in crate::client) fn have_written(&self, batch: &Batch, lines: Result<(), usize>) {
         let mut state = self.state();
-        state.writing = false;
+        state.sending = if lines.is_ok() { Sending::Idle } else { Sending::Failed };
         let written = lines.err().unwrap_or(batch.lines.len());
         let format = state.session.format();
         let outbox = &mut state.session.outbox;
@@ -110,7 +121,8 @@ impl Link {
     pub(in crate::client) fn say_goodbye(&self) {
         let state = self.state();
         let is_told = state.session.outbox.has_written_quit();
-        let may_be_told = state.session.format() == Format::Tagged && !state.away && !state.writing;
+        let is_free = !state.is_lost() && state.sending != Sending::Writing;
+        let may_be_told = state.session.format() == Format::Tagged && is_free;
         if may_be_told && !is_told {
             state.connection.send_last(Command::Quit.word());
         }
@@ -120,7 +132,8 @@ impl Link {
     /// all that was is known to be taken. It may never come to that.
     pub(in crate::client) fn wait_for_no_need(&self) {
         let is_needed = |state: &mut State| {
-            let is_over = state.unreachable && state.input != Input::Open;
+            let is_gone = matches!(state.contact, Contact::Lost(Attempts::Failed));
+            let is_over = is_gone && state.input != Input::Open;
             !is_over || state.session.outbox.unsaid() > 0
         };
         drop(self.changed.wait_while(self.state(), is_needed));
@@ -158,39 +171,13 @@ impl Link {
     pub(in crate::client) fn has_covered(&self) -> bool {
         self.state().session.outbox.has_covered()
     }
-
-    /// Waits until another number of lines than `known` has waited for a receipt for too long. Only
-    /// while some wait does it wake by itself; and when nothing at all has come for far too long, it
-    /// ends the connection.
-    pub(in crate::client) fn next_overdue(&self, known: usize) -> usize {
-        let mut state = self.state();
-        loop {
-            let now = Instant::now();
-            let (overdue, next) = state.overdue(now);
-            if overdue != known {
-                return overdue;
-            }
-            let dead_at = state.dead_at();
-            if dead_at.is_some_and(|at| at <= now) {
-                state.given_up = true;
-                state.connection.shut_down(Shutdown::Both).ok();
-                continue;
-            }
-            state = match next.into_iter().chain(dead_at).min() {
-                None => self.wait(state),
-                Some(next) => {
-                    let waited = self.changed.wait_timeout(state, next.duration_since(now));
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-    }
 }
 
 impl State {
     /// Whether the sender has something to do, as soon as the server lets it.
     fn has_work(&self) -> bool {
-        self.session.outbox.has_unwritten() || self.input == Input::Over
+        let is_due = self.session.outbox.has_unwritten() || self.input == Input::Over;
+        is_due && self.sending != Sending::Failed
     }
 
     fn task(&mut self, server: Server) -> Option<Task> {
@@ -217,24 +204,7 @@ impl State {
         if batch.ends {
             self.parting = Parting::Wanted;
         }
-        self.writing = true;
+        self.sending = Sending::Writing;
         Some(Task::Write(Arc::clone(&self.connection), server, batch))
-    }
-
-    /// Where the server confirms nothing, nothing waits to be confirmed.
-    fn overdue(&self, now: Instant) -> (usize, Option<Instant>) {
-        if self.gets_receipts() { self.session.outbox.overdue(now) } else { (0, None) }
-    }
-
-    /// When the connection is to be taken for dead, if nothing comes until then.
-    fn dead_at(&self) -> Option<Instant> {
-        let since = self.session.outbox.awaits_since().filter(|_| self.gets_receipts())?;
-        let silent_since = self.heard_at.map_or(since, |heard| heard.max(since));
-        (!self.given_up).then_some(silent_since + DEAD)
-    }
-
-    fn gets_receipts(&self) -> bool {
-        let is_here = !self.away && matches!(self.progress, Progress::Done(Server::Ours));
-        is_here && self.session.format() == Format::Tagged
     }
 }

@@ -1,0 +1,93 @@
+//! Waiting until it is clear what the server is. The sender waits for it, or a filter's main thread.
+
+use std::sync::{Arc, MutexGuard};
+use std::time::{Duration, Instant};
+
+use super::Link;
+use super::state::State;
+use crate::client::connection::Connection;
+use crate::client::handshake::{Progress, Server};
+use crate::protocol::tag::Format;
+
+/// How long the server has been waited for at the present stage of the handshake.
+#[derive(Debug, Default)]
+pub(super) struct GreetingTimer {
+    /// The stage, and when it has lasted for too long; `None` while nobody waits.
+    stage: Option<(Progress, Instant)>,
+}
+
+/// Whether the user's lines can be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// They can, to this kind of server.
+    Ready(Server),
+    /// Not yet; at this time the server will have been silent for too long.
+    Until(Instant),
+    /// Not until something changes.
+    Unknown,
+}
+
+impl GreetingTimer {
+    /// Whether the user's lines can be sent to a server that may take so long for each stage. One that
+    /// has taken longer is spoken to as it is.
+    pub(super) fn check(&mut self, state: &mut State, patience: Duration) -> Readiness {
+        let stage = match state.shown() {
+            Progress::Done(server) => return Readiness::Ready(server),
+            _ if state.is_lost() => None,
+            Progress::Resuming => None,
+            unclear @ (Progress::Nowhere | Progress::Asking) => Some(unclear),
+        };
+        let now = Instant::now();
+        self.stage = stage.map(|stage| match self.stage {
+            Some((same, until)) if same == stage => (stage, until),
+            _ => (stage, now + patience),
+        });
+        match self.stage {
+            None => Readiness::Unknown,
+            Some((_, until)) if now < until => Readiness::Until(until),
+            Some(_) => {
+                state.session.handshake.give_up();
+                let progress = state.session.handshake.progress();
+                if let Some(present) = state.present_mut() {
+                    present.shown = progress;
+                }
+                self.stage = None;
+                self.check(state, patience)
+            }
+        }
+    }
+}
+
+impl Link {
+    /// Waits until there is a connection and it is clear what the server is and by what name it
+    /// knows us, or it has been silent for too long. Until then nothing of the user's may be sent.
+    /// The second value is how lines come over that connection.
+    pub(in crate::client) fn wait_for_greeting(&self) -> (Arc<Connection>, Format) {
+        let (mut state, mut timer) = (self.state(), GreetingTimer::default());
+        loop {
+            state = match timer.check(&mut state, self.greeting_wait) {
+                Readiness::Ready(_) => {
+                    return (Arc::clone(&state.connection), state.session.format());
+                }
+                Readiness::Until(deadline) => self.wait_until(state, Some(deadline)),
+                Readiness::Unknown => self.wait_until(state, None),
+            };
+        }
+    }
+
+    /// Waits for a change, or for the deadline.
+    pub(super) fn wait_until<'a>(
+        &'a self,
+        state: MutexGuard<'a, State>,
+        deadline: Option<Instant>,
+    ) -> MutexGuard<'a, State> {
+        match deadline {
+            None => self.wait(state),
+            Some(deadline) => {
+                let time = deadline.saturating_duration_since(Instant::now());
+                let waited = self.changed.wait_timeout(state, time);
+                waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
+            }
+        }
+    }
+}
