@@ -1,0 +1,185 @@
+//! What each line of the server's is for: the user's eyes, the roster, or the program itself.
+//!
+//! It gives each line to the link, shows what the link makes of it, and tells the user what that means
+//! for the session. It reads no socket. The receiver's thread runs it.
+
+use std::net::SocketAddr;
+
+use log::{info, warn};
+
+use super::reading::{Arrived, MAX_LINE};
+use super::roll_call::RollCall;
+use crate::client::exit_reason::ExitReason;
+use crate::client::handshake::{Progress, Server};
+use crate::client::link::Link;
+use crate::client::output::{Output, Presence, Reader};
+use crate::client::session::{Line, News};
+use crate::protocol::reply::{Message, ReadNotice};
+
+/// Takes the lines of all connections.
+pub(super) struct Listener<'a> {
+    /// The way to the server.
+    link: &'a Link,
+    /// Where lines are shown.
+    output: &'a dyn Output,
+    /// The server, as the user knows it.
+    peer: SocketAddr,
+    /// How far asking is who is here.
+    roll_call: RollCall,
+    /// What the user knows of the present connection.
+    acquaintance: Acquaintance,
+}
+
+/// What the user knows of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Acquaintance {
+    /// That there is one.
+    Told,
+    /// Not that it is another one than before: that is told with the server's first word.
+    Untold,
+}
+
+impl<'a> Listener<'a> {
+    pub(super) fn new(link: &'a Link, output: &'a dyn Output, peer: SocketAddr) -> Listener<'a> {
+        let roll_call = RollCall::new(output.reader());
+        Listener { link, output, peer, roll_call, acquaintance: Acquaintance::Told }
+    }
+
+    /// Called when there is another connection.
+    pub(super) fn begin_again(&mut self, peer: SocketAddr) {
+        let is_new_session = !self.link.is_resumable();
+        self.peer = peer;
+        self.roll_call.begin_again(is_new_session);
+        self.acquaintance = if is_new_session { Acquaintance::Untold } else { Acquaintance::Told };
+    }
+
+    /// Takes a line, to be shown with others by [`show`](Listener::show).
+    ///
+    /// # Errors
+    ///
+    /// The link or the output is at its end.
+    pub(super) fn on_line(&mut self, line: Arrived<'_>) -> Result<(), ExitReason> {
+        match line {
+            Arrived::Line(line) => self.read(&line),
+            Arrived::LeftOut => {
+                let text = format!("a line of more than {MAX_LINE} bytes was left out");
+                warn!("{text}");
+                self.output.notice(&text);
+                Ok(())
+            }
+        }
+    }
+
+    /// Shows what has come, and lets go what waited for that.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be shown.
+    pub(super) fn show(&mut self) -> Result<(), ExitReason> {
+        self.output.show()?;
+        self.link.mark_shown();
+        if self.roll_call.has_caught_up() {
+            self.link.catch_up();
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, line: &str) -> Result<(), ExitReason> {
+        let heard = self.link.hear(line)?;
+        if std::mem::replace(&mut self.acquaintance, Acquaintance::Told) == Acquaintance::Untold {
+            self.output.notice(&format!("connected again to {}", self.peer));
+        }
+        if let Some(line) = heard.line {
+            info!("received: {}", line.text);
+            let is_refusal = matches!(line.says.message(), Some(Message::Refusal(_)));
+            if is_refusal && line.server == Server::Ours {
+                self.output.on_refusal(&line.text, heard.refused.as_deref());
+                self.output.mark_refused(usize::from(self.link.is_settled()));
+            }
+            self.take(&line)?;
+        }
+        heard.news.into_iter().try_for_each(|news| self.tell(news))?;
+        self.call_the_roll();
+        Ok(())
+    }
+
+    fn take(&mut self, line: &Line<'_>) -> Result<(), ExitReason> {
+        if self.roll_call.take(line) {
+            self.output.learn(line);
+            // The answer comes after all that a lost connection had to bring.
+            return self.link.settle_covered().map_or(Ok(()), |news| self.tell(news));
+        }
+        self.output.take(line);
+        if line.says.notice() == Some(ReadNotice::CameAndWent) {
+            self.roll_call.on_unnamed_members();
+        }
+        Ok(())
+    }
+
+    /// Tells the user something, below what has come.
+    fn tell(&mut self, news: News) -> Result<(), ExitReason> {
+        if news == News::Resumed {
+            // Before it is shown, since the lines that wait go out then.
+            self.ask_for_what_was_missed();
+        }
+        self.show()?;
+        if matches!(news, News::Resumed | News::Anew(_)) {
+            self.output.set_presence(Presence::Here);
+        }
+        match news {
+            News::Resumed => self.tell_that_it_goes_on(),
+            News::Anew(again) => self.tell_of_new_session(again),
+            News::Refused(lines) => {
+                self.output.mark_refused(lines.len());
+                lines.iter().for_each(|line| {
+                    let line = line.for_log();
+                    self.output.notice(&format!("refused while the connection was lost: {line}"));
+                });
+            }
+            News::TooLate => {}
+        }
+        Ok(())
+    }
+
+    fn tell_that_it_goes_on(&self) {
+        info!("the session goes on");
+        // Somebody at a terminal sees it by the prompt.
+        if self.output.reader() == Reader::Program {
+            self.output.notice(&format!("connected again to {}", self.peer));
+        }
+    }
+
+    /// Tells that the server does not know us any more, with how many lines are sent again.
+    fn tell_of_new_session(&mut self, again: usize) {
+        self.roll_call.on_new_session();
+        let known = "which does not know us any more: lines may have been missed";
+        let again = match again {
+            0 => String::new(),
+            1 => ", and the last of ours may be said twice".to_owned(),
+            lines => format!(", and the last {lines} of ours may be said twice"),
+        };
+        self.output.notice(&format!("connected again to {}, {known}{again}", self.peer));
+    }
+
+    /// The answer to a question comes after all that was missed, and after all receipts that there
+    /// are for lines that were taken.
+    fn ask_for_what_was_missed(&mut self) {
+        let lines_wait = self.output.reader() == Reader::Person && self.link.has_unwritten();
+        if lines_wait {
+            self.link.fall_behind();
+        }
+        if lines_wait || self.link.has_covered() {
+            self.roll_call.ask_for_what_was_missed(lines_wait);
+        }
+        self.call_the_roll();
+    }
+
+    /// Asks our own server who is here, once it knows our name.
+    fn call_the_roll(&mut self) {
+        let knows_us = || self.link.progress() == Progress::Done(Server::Ours);
+        if self.roll_call.is_to_be_made() && knows_us() {
+            self.link.ask_who();
+            self.roll_call.mark_asked();
+        }
+    }
+}
