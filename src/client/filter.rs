@@ -34,13 +34,13 @@ use super::sender::Sender;
 use super::session::Line;
 use super::typed::Typed;
 use crate::problem::Problem;
-use crate::protocol::lines::{self, LineSplitter};
 use crate::protocol::reply::{Message, ReadSpeech, ServerLine};
-use crate::protocol::text;
-use input::{MAX_LINE, read_input, read_lines};
+use input::{read_input, read_lines};
+use journal::Journal;
 
 mod decoder;
 mod input;
+mod journal;
 
 /// How many bytes may wait for their receipts. Beyond that standard input is read no further.
 const MOST_WAITING: usize = 1024 * 1024;
@@ -252,10 +252,8 @@ fn send_lines(run: &Run<'_, Filter>, on_loss: OnLoss) -> Result<(), ExitReason> 
 /// Sends the lines of standard input, which the server will not confirm.
 fn send_plain_lines(run: &Run<'_, Filter>, connection: &Connection) -> Result<(), ExitReason> {
     read_lines(run, |line| {
-        info!("input: {}", line.for_log());
-        run.link.about_to_send(&line);
-        send(connection, &[line.wire(), b"\n"].concat());
-        info!("sent: {}", line.for_log());
+        let bytes = [line.wire(), b"\n"].concat();
+        send(run, connection, &bytes, &[line]);
         ControlFlow::Continue(())
     })
 }
@@ -263,12 +261,18 @@ fn send_plain_lines(run: &Run<'_, Filter>, connection: &Connection) -> Result<()
 /// Sends standard input to a server that knows nothing of lines.
 fn send_bytes(run: &Run<'_, Filter>, connection: &Connection) -> Result<(), ExitReason> {
     let mut journal = Journal::new();
+    let mut send_chunk = |chunk: &[u8]| {
+        let lines = journal.lines(chunk);
+        send(run, connection, chunk, &lines);
+        journal.is_mid_line()
+    };
+    let mut is_mid_line = false;
     read_input(run, |chunk| {
-        send_chunk(run, connection, &mut journal, chunk);
+        is_mid_line = send_chunk(chunk);
         ControlFlow::Continue(())
     })?;
-    if journal.input.is_mid_line() {
-        send_chunk(run, connection, &mut journal, b"\n");
+    if is_mid_line {
+        send_chunk(b"\n");
     }
     Ok(())
 }
@@ -281,21 +285,18 @@ fn enter(run: &Run<'_, Filter>, line: Typed) -> ControlFlow<()> {
     if ends { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-fn send_chunk(run: &Run<'_, Filter>, connection: &Connection, journal: &mut Journal, chunk: &[u8]) {
-    each_line(&mut journal.input, chunk, |line| {
-        info!("input: {}", text::make_safe(line));
-        run.link.about_to_send(&Typed::new(line));
-    });
-    send(connection, chunk);
-    each_line(&mut journal.sent, chunk, |line| info!("sent: {}", text::make_safe(line)));
-}
-
-fn send(connection: &Connection, bytes: &[u8]) {
+/// Sends these bytes, in which these lines end.
+fn send(run: &Run<'_, Filter>, connection: &Connection, bytes: &[u8], lines: &[Typed]) {
+    for line in lines {
+        info!("input: {}", line.for_log());
+        run.link.about_to_send(line);
+    }
     if let Err(why) = connection.send(bytes) {
         warn!("not sent: {why}");
         // The receiver has more to show, perhaps, and then learns it too.
         wait_for_the_end();
     }
+    lines.iter().for_each(|line| info!("sent: {}", line.for_log()));
 }
 
 /// A line that was refused, to be known by.
@@ -304,28 +305,5 @@ fn beginning(line: &Typed) -> String {
     match text.char_indices().nth(BEGINNING) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
-    }
-}
-
-/// Cuts the stream into lines for the log. The stream itself is sent as it is.
-struct Journal {
-    /// Splits what was read.
-    input: LineSplitter,
-    /// Splits what was sent of it.
-    sent: LineSplitter,
-}
-
-impl Journal {
-    fn new() -> Journal {
-        Journal { input: LineSplitter::new(MAX_LINE), sent: LineSplitter::new(MAX_LINE) }
-    }
-}
-
-fn each_line(splitter: &mut LineSplitter, mut chunk: &[u8], mut act: impl FnMut(&[u8])) {
-    while let Some(line) = splitter.next(&mut chunk) {
-        match line {
-            lines::Line::Whole(line) => act(line),
-            lines::Line::TooLong(_) => act(format!("(more than {MAX_LINE} bytes)").as_bytes()),
-        }
     }
 }

@@ -12,6 +12,10 @@ use crate::protocol::reply::{ReadRefusal, ServerLine};
 use crate::protocol::request::Command;
 use crate::protocol::tag::{Format, Seq, Token};
 
+pub(super) use reaction::{Interest, Reaction, Turn};
+
+mod reaction;
+
 /// The last number that is put after a name that is taken. Somebody who is here nine times does
 /// not mind being a guest.
 const LAST_NUMBER: usize = 9;
@@ -80,35 +84,6 @@ pub(super) enum Progress {
     Asking,
     /// Everything is settled.
     Done(Server),
-}
-
-/// What to do with one line of the server's.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Reaction {
-    /// Whether the user is to see it.
-    pub(super) interest: Interest,
-    /// What to send, line by line.
-    pub(super) asks: Vec<String>,
-    /// What it means for the session that we had.
-    pub(super) turn: Turn,
-}
-
-/// Whether a line is for the user's eyes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Interest {
-    Shown,
-    Hidden,
-}
-
-/// What becomes of the session that we had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// Nothing new.
-    None,
-    /// It goes on; so many of our lines were taken.
-    Resumed(u64),
-    /// It is over, and another one begins.
-    Anew,
 }
 
 impl Handshake {
@@ -294,12 +269,6 @@ impl Handshake {
                 Reaction { interest: Interest::Hidden, asks, turn: Turn::None }
             }
         }
-    }
-}
-
-impl Reaction {
-    fn of(interest: Interest) -> Reaction {
-        Reaction { interest, asks: Vec::new(), turn: Turn::None }
     }
 }
 

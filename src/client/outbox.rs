@@ -9,21 +9,17 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::handshake::Server;
 use super::typed::Typed;
-use crate::protocol::reply::{ReadNotice, ReadRefusal, ServerLine};
 use entry::Entry;
 
 mod entry;
+mod settling;
 
 /// Roughly how many bytes of lines are written, and shown as ours, at once.
 const BATCH: usize = 16 * 1024;
-
-/// How long a receipt may take before the user sees that it is missing: longer than any network of
-/// ours takes, and short enough to stop before the next sentence.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How many bytes of lines are kept that were written and get no receipt; and as many of those that
 /// may still get one that a lost connection had.
@@ -245,87 +241,6 @@ impl Outbox {
         self.behind = false;
     }
 
-    /// A receipt has come.
-    pub(super) fn receipt(&mut self, number: u64) -> Outcome {
-        let mut refused = Vec::new();
-        while self.covered.front().is_some_and(|line| line.was_taken(number)) {
-            let Some(line) = self.covered.pop_front() else { break };
-            if line.number != Some(number) && !self.gap {
-                refused.push(line.line);
-            }
-        }
-        while self.written > 0 && self.lines.front().is_some_and(|line| line.was_taken(number)) {
-            self.pop();
-        }
-        self.gap = false;
-        self.taken = self.taken.max(number.min(self.counted));
-        Outcome::of(refused)
-    }
-
-    /// All receipts of the lost connection have come, if there were any.
-    pub(super) fn settle_covered(&mut self) -> Outcome {
-        Outcome::of(self.covered.drain(..).map(|line| line.line).collect())
-    }
-
-    /// Whether it is not yet known what became of lines that the lost connection took.
-    pub(super) fn has_covered(&self) -> bool {
-        !self.covered.is_empty()
-    }
-
-    /// The server has said this. If it refuses a line, the oldest that it may be about is done with,
-    /// and is returned.
-    pub(super) fn hear(&mut self, line: ServerLine<'_>) -> Option<Arc<Typed>> {
-        if let Some(ReadNotice::Missed(_)) = line.notice() {
-            self.gap = true;
-        }
-        match line.refusal()? {
-            ReadRefusal::LineTooLong(limit) => self.settle(|entry| entry.length() > limit),
-            ReadRefusal::Whisper => self.settle(Entry::is_whisper),
-            ReadRefusal::NameTaken(_) | ReadRefusal::Name => self.settle(Entry::is_for_a_name),
-            ReadRefusal::RoomFull
-            | ReadRefusal::Tags
-            | ReadRefusal::Resume
-            | ReadRefusal::Other => None,
-        }
-    }
-
-    /// The server has granted a name, which has no receipt if it is the old one.
-    pub(super) fn be_called(&mut self, name: &str) {
-        let is_meant = |line: &Entry| line.name().is_some_and(|asked| asked.as_str() == name);
-        if let Some(place) = self.covered.iter().position(is_meant) {
-            self.covered.remove(place);
-        } else {
-            self.settle(is_meant);
-        }
-    }
-
-    /// How many of the user's lines are not known to be said.
-    pub(super) fn unsaid(&self) -> usize {
-        let unsaid = self.lines.iter().filter(|line| line.is_unsaid()).count();
-        unsaid + self.covered.len()
-    }
-
-    /// How many lines have waited for their receipts for too long, and when the next one will have.
-    pub(super) fn overdue(&self, now: Instant) -> (usize, Option<Instant>) {
-        let mut overdue = 0;
-        let next = self.awaited().find_map(|line| {
-            let due = line.since + PATIENCE;
-            overdue += usize::from(due <= now);
-            (due > now).then_some(due)
-        });
-        (overdue, next)
-    }
-
-    /// Since when the first of those that wait for their receipts has.
-    pub(super) fn awaits_since(&self) -> Option<Instant> {
-        self.awaited().next().map(|line| line.since)
-    }
-
-    /// What waits for receipts; those that were entered later have waited for less.
-    fn awaited(&self) -> impl Iterator<Item = &Entry> {
-        self.covered.iter().chain(&self.lines).filter(|line| line.has_receipt())
-    }
-
     /// How many bytes are kept that have to be.
     pub(super) fn held(&self) -> usize {
         self.held
@@ -353,15 +268,6 @@ impl Outbox {
             self.held += line.weight();
         }
         line.number = None;
-    }
-
-    fn settle(&mut self, is_meant: impl Fn(&Entry) -> bool) -> Option<Arc<Typed>> {
-        let mut written = self.lines.iter().take(self.written);
-        let place = written.position(is_meant)?;
-        self.written -= 1;
-        let line = self.lines.remove(place)?;
-        self.unweigh(&line);
-        Some(line.line)
     }
 
     fn pop(&mut self) -> Option<Entry> {
@@ -394,207 +300,4 @@ impl Outcome {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::reply;
-
-    /// An outbox of these lines, in a session of which the first line was the name.
-    fn outbox(lines: &[&str]) -> Outbox {
-        let mut outbox = Outbox::default();
-        outbox.count();
-        enter(&mut outbox, lines);
-        outbox
-    }
-
-    fn enter(outbox: &mut Outbox, lines: &[&str]) {
-        let now = Instant::now();
-        lines.iter().for_each(|line| outbox.enter(typed(line), Asker::User, now));
-    }
-
-    /// What is written next, until nothing more is.
-    fn written(outbox: &mut Outbox) -> Vec<String> {
-        let mut written = Vec::new();
-        while outbox.has_unwritten() {
-            written.extend(texts(outbox.next_batch(Server::Ours).lines));
-        }
-        assert_valid(outbox);
-        written
-    }
-
-    fn typed(line: &str) -> Arc<Typed> {
-        Arc::new(Typed::new(line))
-    }
-
-    fn texts(lines: Vec<Arc<Typed>>) -> Vec<String> {
-        lines.into_iter().map(|line| line.text().to_owned()).collect()
-    }
-
-    fn assert_valid(outbox: &Outbox) {
-        assert!(outbox.written <= outbox.lines.len(), "{outbox:?}");
-        let weigh = |spare: bool| {
-            let lines = outbox.lines.iter().filter(|line| line.is_spare() == spare);
-            lines.map(Entry::weight).sum::<usize>()
-        };
-        assert_eq!((outbox.held, outbox.spare), (weigh(false), weigh(true)), "{outbox:?}");
-    }
-
-    #[test]
-    fn a_receipt_stands_for_all_lines_before_it() {
-        let mut outbox = outbox(&["one", "/who", "two", "three"]);
-        assert_eq!(written(&mut outbox), ["one", "/who", "two", "three"]);
-        assert_eq!(outbox.unsaid(), 3);
-        assert_eq!(outbox.receipt(2), Outcome::Well);
-        assert_eq!(outbox.unsaid(), 2);
-        assert_eq!(outbox.receipt(4), Outcome::Well);
-        assert_eq!((outbox.unsaid(), outbox.taken()), (1, 4));
-        assert_eq!(outbox.receipt(5), Outcome::Well);
-        assert_eq!((outbox.unsaid(), outbox.held()), (0, 0));
-    }
-
-    #[test]
-    fn what_was_never_written_cannot_have_been_said() {
-        let mut outbox = outbox(&["one", "/who", "", "two", "three"]);
-        let numbers = outbox.next_batch(Server::Ours).numbers;
-        assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
-        outbox.give_back(numbers[3]);
-        assert_valid(&outbox);
-        outbox.lose();
-        assert_eq!(outbox.begin_anew(Instant::now()), 1, "{outbox:?}");
-        assert_eq!(written(&mut outbox), ["one", "two", "three"]);
-    }
-
-    #[test]
-    fn what_was_not_taken_is_written_again_and_what_was_not_seen_is_shown_once() {
-        let mut outbox = outbox(&["one", "two", "three"]);
-        let batch = outbox.next_batch(Server::Ours);
-        assert_eq!(batch.unseen, [0, 1, 2]);
-        outbox.receipt(2);
-        outbox.lose();
-        enter(&mut outbox, &["four"]);
-        outbox.resume(3, Instant::now());
-        let batch = outbox.next_batch(Server::Ours);
-        assert_eq!(
-            (texts(batch.lines), batch.unseen),
-            (vec!["three".into(), "four".into()], vec![1])
-        );
-        assert_eq!(outbox.receipt(3), Outcome::Well);
-        assert_eq!(outbox.receipt(5), Outcome::Well);
-        assert_eq!(outbox.unsaid(), 0);
-        // In another session all that is left is said again, with new numbers.
-        enter(&mut outbox, &["five", "six"]);
-        written(&mut outbox);
-        outbox.lose();
-        assert_eq!(outbox.begin_anew(Instant::now()), 2);
-        outbox.count();
-        assert_eq!(written(&mut outbox), ["five", "six"]);
-        outbox.receipt(3);
-        assert_eq!(outbox.unsaid(), 0);
-    }
-
-    #[test]
-    fn a_line_that_was_taken_and_gets_no_receipt_was_refused() {
-        let mut outbox = outbox(&["/msg bbo x", "two", "/msg abc y"]);
-        written(&mut outbox);
-        outbox.lose();
-        outbox.resume(4, Instant::now());
-        assert!(outbox.has_covered());
-        assert_eq!(outbox.receipt(3), Outcome::Refused(vec![typed("/msg bbo x")]));
-        assert_eq!(outbox.settle_covered(), Outcome::Refused(vec![typed("/msg abc y")]));
-        assert_eq!(outbox.settle_covered(), Outcome::Well);
-        assert_eq!(outbox.unsaid(), 0);
-    }
-
-    #[test]
-    fn a_gap_may_have_had_the_receipts_in_it() {
-        let mut outbox = outbox(&["one", "two"]);
-        written(&mut outbox);
-        outbox.lose();
-        outbox.resume(3, Instant::now());
-        outbox.hear(reply::parse("-- you missed 312 lines (you were away)"));
-        assert_eq!(outbox.receipt(3), Outcome::Well);
-        assert_eq!(outbox.unsaid(), 0);
-    }
-
-    #[test]
-    fn a_refusal_settles_the_oldest_line_that_it_may_be_about() {
-        let mut outbox =
-            outbox(&["/msg a x", "/nick bob", "a long line", "/msg b y", "short", "/nick -"]);
-        written(&mut outbox);
-        let refusals = [
-            ("!! /msg: nobody here is called a", 4),
-            ("!! /nick: the name bob is taken", 3),
-            ("!! that line was too long and was not sent: the most is 10 bytes", 2),
-            ("!! /msg: nobody here is called b", 1),
-            ("!! /msg: nobody here is called c", 1),
-            ("!! /nick: a name cannot start with - or .", 1),
-            ("!! unknown command /x; /help lists them; to say it, begin with //", 1),
-        ];
-        for (line, unsaid) in refusals {
-            outbox.hear(reply::parse(line));
-            assert_eq!(outbox.unsaid(), unsaid, "{line}");
-        }
-        assert_valid(&outbox);
-    }
-
-    #[test]
-    fn the_word_to_leave_waits_for_all_receipts_and_nothing_follows_it() {
-        let mut outbox = outbox(&["one", "/quit", "two"]);
-        assert_eq!(written(&mut outbox), ["one"]);
-        outbox.receipt(2);
-        assert_eq!(written(&mut outbox), ["/quit"]);
-        assert!(outbox.has_written_quit() && outbox.has_tried_to_quit());
-        outbox.lose();
-        outbox.resume(2, Instant::now());
-        assert_eq!(written(&mut outbox), ["/quit"]);
-    }
-
-    #[test]
-    fn lines_that_do_not_count_shift_no_numbers() {
-        let mut outbox = outbox(&["/tags", "one", "/resume x", "two"]);
-        assert_eq!(written(&mut outbox).len(), 4);
-        outbox.receipt(2);
-        assert_eq!(outbox.unsaid(), 1);
-        outbox.receipt(3);
-        assert_eq!(outbox.unsaid(), 0);
-    }
-
-    #[test]
-    fn what_gets_no_receipt_takes_no_endless_memory() {
-        let mut outbox = outbox(&[]);
-        for _ in 0..20_000 {
-            enter(&mut outbox, &["/who"]);
-            outbox.next_batch(Server::Ours);
-        }
-        assert!(outbox.spare <= MOST_SPARE && outbox.held() == 0);
-        assert_valid(&outbox);
-    }
-
-    #[test]
-    fn a_line_is_overdue_after_two_seconds() {
-        let start = Instant::now();
-        let mut outbox = Outbox::default();
-        for (line, seconds) in [("one", 0), ("/who", 0), ("two", 1)] {
-            outbox.enter(typed(line), Asker::User, start + Duration::from_secs(seconds));
-        }
-        let after = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(outbox.overdue(after(1)), (0, Some(after(2))));
-        assert_eq!(outbox.overdue(after(2)), (1, Some(after(3))));
-        assert_eq!(outbox.overdue(after(3)), (2, None));
-    }
-
-    #[test]
-    fn lies_do_no_harm() {
-        let mut outbox = outbox(&["one", "two"]);
-        written(&mut outbox);
-        assert_eq!(outbox.receipt(u64::MAX), Outcome::Well);
-        assert_eq!(outbox.taken(), 3);
-        outbox.lose();
-        outbox.resume(u64::MAX, Instant::now());
-        enter(&mut outbox, &["three"]);
-        assert_eq!(written(&mut outbox), ["three"]);
-        assert_eq!(outbox.receipt(0), Outcome::Well);
-        outbox.lose();
-        outbox.resume(0, Instant::now());
-        assert_eq!(written(&mut outbox), ["three"]);
-    }
-}
+mod tests;

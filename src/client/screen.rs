@@ -13,57 +13,21 @@
 //! now scroll, as new ones do, so the scrollback has all of them, and a part of one of them twice. In a
 //! terminal that cuts rows off instead, what a shell has left above the conversation may be lost.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::columns::{self, Measure};
 use super::config::WrapChoice;
 use super::paragraph::{Paragraph, Rule, Shape};
 use super::prompt::Label;
 use super::row::{Row, View};
 use recent::Recent;
+use sequences::{
+    BOLD, CLEAR, CUT_OFF, ERASE, HOLD, LAST_ROW, PLAIN, RELEASE, RESTORE_CURSOR, SAVE_CURSOR,
+    TELL_LESS, TELL_MORE, WRAP,
+};
 
+mod again;
 mod recent;
-
-/// Back to the first column, and nothing from there on. The cursor is always in the input row,
-/// with nothing below it.
-const ERASE: &[u8] = b"\r\x1b[J";
-
-/// Remember where the cursor is, and go back to there. So it stands right even in a terminal that
-/// takes a character for wider or narrower than we do.
-const SAVE_CURSOR: &[u8] = b"\x1b7";
-const RESTORE_CURSOR: &[u8] = b"\x1b8";
-
-/// Let the terminal show a repaint as one picture (the synchronized update, mode 2026). Those that
-/// do not know it pass over it.
-const HOLD: &[u8] = b"\x1b[?2026h";
-const RELEASE: &[u8] = b"\x1b[?2026l";
-
-/// Let pasted text come as such, and tell when the window gains and loses the focus. On Windows the
-/// console has other ways, and no such modes.
-const TELL_MORE: &[u8] = if cfg!(windows) { b"" } else { b"\x1b[?2004h\x1b[?1004h" };
-const TELL_LESS: &[u8] = if cfg!(windows) { b"" } else { b"\x1b[?1004l\x1b[?2004l" };
-
-/// The input row stays one row: what the terminal has no room for, because it has become narrower
-/// and has not told us yet, is left out instead of wrapped.
-const CUT_OFF: &[u8] = b"\x1b[?7l";
-const WRAP: &[u8] = b"\x1b[?7h";
-
-const BOLD: &[u8] = b"\x1b[1m";
-const PLAIN: &[u8] = b"\x1b[22m";
-
-/// To the beginning of the last row, however many there are: the terminal may have got another size, and
-/// not have told us yet.
-const LAST_ROW: &[u8] = b"\x1b[999;1H";
-
-/// Nothing in the row, and on to the next.
-const ERASE_ROW: &str = "\x1b[2K\x1b[B";
-
-/// Takes the row out; those below it move up.
-const DELETE_ROW: &str = "\x1b[M";
-
-/// An empty terminal; what was in it stays in most terminals' scrollback.
-const CLEAR: &[u8] = b"\x1b[H\x1b[2J";
+mod sequences;
 
 /// How many columns and rows a terminal has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -306,39 +270,6 @@ impl<W: Write> Screen<W> {
         self.print(waiting.into_iter());
     }
 
-    /// Has the rule above what was new until now taken out of the conversation, if it is still to be
-    /// seen: where there is more than one, none says what is new.
-    fn take_unread_rule_away(&mut self) {
-        let Size { columns, rows } = self.size;
-        let below = self.recent.take_unread_rule(usize::from(columns));
-        // The cursor is in the last row, where the input row is or will be.
-        if let Some(below) = below.filter(|below| below + 1 < usize::from(rows)) {
-            self.above.push_str(&up(below + 1));
-            let _ = write!(self.above, "{DELETE_ROW}\x1b[{}B", below.max(1));
-            // With nothing below the rule, the input row is where that was.
-            self.above.push_str(&up(usize::from(below == 0)));
-            self.above.push('\r');
-        }
-    }
-
-    /// Whether all terminals agree about how wide the input row is.
-    fn is_input_exact(&self) -> bool {
-        let rows = |measure| columns::rows(&self.drawn, usize::from(self.size.columns), measure);
-        rows(Measure::Narrowest) == rows(Measure::WidestAmongIdeographs)
-    }
-
-    /// All again that is seen of the conversation, from where it begins above the cursor.
-    fn laid_out_again(&mut self) -> Vec<u8> {
-        let (columns, rows) = (usize::from(self.size.columns), usize::from(self.size.rows));
-        let before = columns::rows(&self.drawn, columns, Measure::Widest) - 1;
-        let visible = self.recent.visible(columns, rows - 1);
-        let above = (visible.rows + before).min(rows - 1);
-        let (text, taken) = self.recent.lay_out(visible, columns);
-        let erase = [up(above), ERASE_ROW.repeat(above), up(above.min(taken))].concat();
-        // What fewer rows are needed for ends where the input row is.
-        [ERASE, erase.as_bytes(), b"\r", text.as_bytes(), LAST_ROW].concat()
-    }
-
     fn paint(&mut self, place: &[u8]) -> io::Result<()> {
         if self.stage != Stage::Shown {
             return Ok(());
@@ -365,11 +296,6 @@ impl<W: Write> Screen<W> {
         self.out.write_all(bytes)?;
         self.out.flush()
     }
-}
-
-/// Moves the cursor up by so many rows, or to the first one.
-fn up(rows: usize) -> String {
-    if rows == 0 { String::new() } else { format!("\x1b[{rows}A") }
 }
 
 #[cfg(test)]

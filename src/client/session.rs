@@ -20,6 +20,10 @@ use crate::protocol::reply::{self, Message, ReadNotice, ServerLine};
 use crate::protocol::request;
 use crate::protocol::tag::{Format, Millis, Seq, Tag, Token};
 
+pub(super) use heard::{Heard, Line, News};
+
+mod heard;
+
 /// What we are to the server.
 #[derive(Debug)]
 pub(super) struct ClientSession {
@@ -55,69 +59,6 @@ enum Course {
     Fresh,
     /// It has taken up the session, after so many events and lines.
     Resumed(Seq, u64),
-}
-
-/// What has come of one line.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Heard<'a> {
-    /// What is to be seen of it.
-    pub(super) line: Option<Line<'a>>,
-    /// The line of the user's that it refuses, as far as that is known.
-    pub(super) refused: Option<Arc<Typed>>,
-    /// Why the server has no place for us, if it says so.
-    pub(super) turned_away: Option<&'a str>,
-    /// What to send, line by line.
-    pub(super) asks: Vec<String>,
-    /// What the user has to know besides.
-    pub(super) news: Vec<News>,
-    /// Whether it was a fact for the program, not a line.
-    pub(super) is_fact: bool,
-}
-
-impl Heard<'_> {
-    /// Whether another thread that waits may have something to do now. Lines of other members change
-    /// nothing that is waited for.
-    pub(super) fn may_settle(&self) -> bool {
-        let is_answer = |line: &Line<'_>| {
-            matches!(line.says.message(), Some(Message::Notice(_) | Message::Refusal(_)))
-        };
-        self.is_fact || !self.asks.is_empty() || self.line.as_ref().is_some_and(is_answer)
-    }
-}
-
-/// A line for the user's eyes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line<'a> {
-    /// The line as it is shown, without its tag.
-    pub(super) text: Cow<'a, str>,
-    /// What it says, if the server is ours.
-    pub(super) says: ServerLine<'a>,
-    /// From which kind of server it comes.
-    pub(super) server: Server,
-    /// When it was said, by this machine's clock, if the server tells.
-    pub(super) at: Option<Millis>,
-}
-
-#[cfg(any(test, fuzzing))]
-impl<'a> Line<'a> {
-    /// The line as such a server sends it in the plain form.
-    pub(super) fn from(server: Server, text: &'a str) -> Line<'a> {
-        Line { text: Cow::Borrowed(text), says: reply::parse(text), server, at: None }
-    }
-}
-
-/// Something that the user has to know, beyond what the server says.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum News {
-    /// The session goes on.
-    Resumed,
-    /// The session is over, so something may have been missed, and another begins. So many lines
-    /// that were sent once are sent again.
-    Anew(usize),
-    /// The session is over after our word to leave was sent in it, which was the last: all is well.
-    TooLate,
-    /// The server has refused these, and said so on a connection that was lost.
-    Refused(Vec<Arc<Typed>>),
 }
 
 impl ClientSession {

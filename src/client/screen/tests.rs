@@ -1,5 +1,6 @@
 //! What an emulated terminal shows of a screen.
 
+use super::sequences::up;
 use super::*;
 use crate::client::paragraph::tests::{plain, plain_rule};
 use std::cell::Cell;

@@ -1,0 +1,105 @@
+//! What becomes of lines that were written: receipts, refusals, and those that wait for either. Pure.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::entry::Entry;
+use super::{Outbox, Outcome};
+use crate::client::typed::Typed;
+use crate::protocol::reply::{ReadNotice, ReadRefusal, ServerLine};
+
+/// How long a receipt may take before the user sees that it is missing: longer than any network of
+/// ours takes, and short enough to stop before the next sentence.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Outbox {
+    /// A receipt has come.
+    pub(in crate::client) fn receipt(&mut self, number: u64) -> Outcome {
+        let mut refused = Vec::new();
+        while self.covered.front().is_some_and(|line| line.was_taken(number)) {
+            let Some(line) = self.covered.pop_front() else { break };
+            if line.number != Some(number) && !self.gap {
+                refused.push(line.line);
+            }
+        }
+        while self.written > 0 && self.lines.front().is_some_and(|line| line.was_taken(number)) {
+            self.pop();
+        }
+        self.gap = false;
+        self.taken = self.taken.max(number.min(self.counted));
+        Outcome::of(refused)
+    }
+
+    /// All receipts of the lost connection have come, if there were any.
+    pub(in crate::client) fn settle_covered(&mut self) -> Outcome {
+        Outcome::of(self.covered.drain(..).map(|line| line.line).collect())
+    }
+
+    /// Whether it is not yet known what became of lines that the lost connection took.
+    pub(in crate::client) fn has_covered(&self) -> bool {
+        !self.covered.is_empty()
+    }
+
+    /// The server has said this. If it refuses a line, the oldest that it may be about is done with,
+    /// and is returned.
+    pub(in crate::client) fn hear(&mut self, line: ServerLine<'_>) -> Option<Arc<Typed>> {
+        if let Some(ReadNotice::Missed(_)) = line.notice() {
+            self.gap = true;
+        }
+        match line.refusal()? {
+            ReadRefusal::LineTooLong(limit) => self.settle(|entry| entry.length() > limit),
+            ReadRefusal::Whisper => self.settle(Entry::is_whisper),
+            ReadRefusal::NameTaken(_) | ReadRefusal::Name => self.settle(Entry::is_for_a_name),
+            ReadRefusal::RoomFull
+            | ReadRefusal::Tags
+            | ReadRefusal::Resume
+            | ReadRefusal::Other => None,
+        }
+    }
+
+    /// The server has granted a name, which has no receipt if it is the old one.
+    pub(in crate::client) fn be_called(&mut self, name: &str) {
+        let is_meant = |line: &Entry| line.name().is_some_and(|asked| asked.as_str() == name);
+        if let Some(place) = self.covered.iter().position(is_meant) {
+            self.covered.remove(place);
+        } else {
+            self.settle(is_meant);
+        }
+    }
+
+    /// How many of the user's lines are not known to be said.
+    pub(in crate::client) fn unsaid(&self) -> usize {
+        let unsaid = self.lines.iter().filter(|line| line.is_unsaid()).count();
+        unsaid + self.covered.len()
+    }
+
+    /// How many lines have waited for their receipts for too long, and when the next one will have.
+    pub(in crate::client) fn overdue(&self, now: Instant) -> (usize, Option<Instant>) {
+        let mut overdue = 0;
+        let next = self.awaited().find_map(|line| {
+            let due = line.since + PATIENCE;
+            overdue += usize::from(due <= now);
+            (due > now).then_some(due)
+        });
+        (overdue, next)
+    }
+
+    /// Since when the first of those that wait for their receipts has.
+    pub(in crate::client) fn awaits_since(&self) -> Option<Instant> {
+        self.awaited().next().map(|line| line.since)
+    }
+
+    /// What waits for receipts; those that were entered later have waited for less.
+    fn awaited(&self) -> impl Iterator<Item = &Entry> {
+        self.covered.iter().chain(&self.lines).filter(|line| line.has_receipt())
+    }
+
+    fn settle(&mut self, is_meant: impl Fn(&Entry) -> bool) -> Option<Arc<Typed>> {
+        let mut written = self.lines.iter().take(self.written);
+        let place = written.position(is_meant)?;
+        self.written -= 1;
+        let line = self.lines.remove(place)?;
+        self.unweigh(&line);
+        Some(line.line)
+    }
+}

@@ -1,0 +1,74 @@
+//! What has come of one line of the server's, for the threads that act on it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::client::handshake::Server;
+use crate::client::typed::Typed;
+#[cfg(any(test, fuzzing))]
+use crate::protocol::reply;
+use crate::protocol::reply::{Message, ServerLine};
+use crate::protocol::tag::Millis;
+
+/// What has come of one line.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::client) struct Heard<'a> {
+    /// What is to be seen of it.
+    pub(in crate::client) line: Option<Line<'a>>,
+    /// The line of the user's that it refuses, as far as that is known.
+    pub(in crate::client) refused: Option<Arc<Typed>>,
+    /// Why the server has no place for us, if it says so.
+    pub(in crate::client) turned_away: Option<&'a str>,
+    /// What to send, line by line.
+    pub(in crate::client) asks: Vec<String>,
+    /// What the user has to know besides.
+    pub(in crate::client) news: Vec<News>,
+    /// Whether it was a fact for the program, not a line.
+    pub(in crate::client) is_fact: bool,
+}
+
+impl Heard<'_> {
+    /// Whether another thread that waits may have something to do now. Lines of other members change
+    /// nothing that is waited for.
+    pub(in crate::client) fn may_settle(&self) -> bool {
+        let is_answer = |line: &Line<'_>| {
+            matches!(line.says.message(), Some(Message::Notice(_) | Message::Refusal(_)))
+        };
+        self.is_fact || !self.asks.is_empty() || self.line.as_ref().is_some_and(is_answer)
+    }
+}
+
+/// A line for the user's eyes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::client) struct Line<'a> {
+    /// The line as it is shown, without its tag.
+    pub(in crate::client) text: Cow<'a, str>,
+    /// What it says, if the server is ours.
+    pub(in crate::client) says: ServerLine<'a>,
+    /// From which kind of server it comes.
+    pub(in crate::client) server: Server,
+    /// When it was said, by this machine's clock, if the server tells.
+    pub(in crate::client) at: Option<Millis>,
+}
+
+#[cfg(any(test, fuzzing))]
+impl<'a> Line<'a> {
+    /// The line as such a server sends it in the plain form.
+    pub(in crate::client) fn from(server: Server, text: &'a str) -> Line<'a> {
+        Line { text: Cow::Borrowed(text), says: reply::parse(text), server, at: None }
+    }
+}
+
+/// Something that the user has to know, beyond what the server says.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::client) enum News {
+    /// The session goes on.
+    Resumed,
+    /// The session is over, so something may have been missed, and another begins. So many lines
+    /// that were sent once are sent again.
+    Anew(usize),
+    /// The session is over after our word to leave was sent in it, which was the last: all is well.
+    TooLate,
+    /// The server has refused these, and said so on a connection that was lost.
+    Refused(Vec<Arc<Typed>>),
+}
