@@ -6,14 +6,13 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use log::{info, warn};
+use log::info;
 
-use super::config::{Config, OnLoss};
+use super::config::OnLoss;
 use super::conversation::{self, Action};
 use super::editor::{Editor, Key, Memorable, Outcome, Submission};
 use super::exit_reason::ExitReason;
@@ -25,11 +24,13 @@ use super::output::Output;
 use super::receiver::tell_of_unsaid;
 use super::run::Run;
 use super::sender::Sender;
-use super::servers;
 use super::terminal::{Bell, Event, Events, Terminal};
 use super::typed::Typed;
 use crate::problem::Problem;
 use crate::protocol::DEFAULT_MAX_LINE;
+use remembered::{remember_server, remembered, tell_of_lost_history};
+
+mod remembered;
 
 /// How long leaving may take: what was typed is still sent, and the server says goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -93,31 +94,6 @@ fn begin_events(run: &Run<'_, Terminal>) -> Result<Events, Problem> {
 #[cfg(windows)]
 fn begin_events(run: &Run<'_, Terminal>) -> Result<Events, Problem> {
     Events::begin(&run.exit)
-}
-
-/// What was sent in earlier runs, and the file that it is kept in.
-fn remembered(config: &Config, terminal: &Terminal) -> (Option<History>, Vec<Memorable>) {
-    let Some(path) = &config.history else { return (None, Vec::new()) };
-    match History::open(path) {
-        Ok((history, sent)) => (Some(history), sent),
-        Err(why) => {
-            tell_of_lost_history(terminal, path, why);
-            (None, Vec::new())
-        }
-    }
-}
-
-fn remember_server(config: &Config) {
-    let Some(history) = &config.history else { return };
-    let path = servers::path(history);
-    if let Err(why) = servers::remember(&path, &config.host, config.port) {
-        warn!("{} does not take the server's name: {why}", path.display());
-    }
-}
-
-fn tell_of_lost_history(terminal: &Terminal, path: &Path, why: io::Error) {
-    let path = path.display().to_string();
-    terminal.notice(&Problem::HistoryLost { path, why }.to_string());
 }
 
 /// The work of the main thread.

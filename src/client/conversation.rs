@@ -12,18 +12,17 @@ use super::editor::Candidates;
 use super::handshake::Server;
 use super::paragraph::Rule;
 use super::session::Line;
-use super::typed::Typed;
-use crate::protocol::name::{Likeness, Name};
+use crate::protocol::name::Likeness;
 use crate::protocol::reply::{self, Message, ReadNotice, ReadSpeech, ServerLine};
-use command::{Answer, Own};
 use correspondent::Correspondent;
-use ignored::{Change, Ignored};
+use ignored::Ignored;
 use mention::Mention;
 use painter::{Painter, Stamp, Stress};
 use roster::Roster;
 use unread::{Place, Unread};
 
 pub(super) use command::{commands, help};
+pub(super) use obeying::Action;
 pub(super) use shown::{Alert, Medium, Moment, Shown, Timing};
 pub(super) use unread::Focus;
 
@@ -33,6 +32,7 @@ mod correspondent;
 mod ignored;
 mod learning;
 mod mention;
+mod obeying;
 mod painter;
 mod roster;
 mod shown;
@@ -43,21 +43,6 @@ const UNREAD: &str = "-- new";
 
 /// What stands above the last lines in place of the server's words, for one who has seen a part of them.
 pub(super) const NOT_SEEN: &str = "-- not seen yet (of the last lines)";
-
-/// What a typed line asks the caller to do.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Action {
-    /// Send the line as it is.
-    Send,
-    /// Send this line in its place.
-    SendInstead(String),
-    /// Send the line as it is, and show the client's own help besides.
-    SendAndHelp,
-    /// Show this line ([`Conversation::tell`]).
-    Tell(String),
-    /// Clear the screen.
-    Clear,
-}
 
 /// The conversation.
 #[derive(Debug)]
@@ -135,28 +120,6 @@ impl Conversation {
         self.unread.focus(focus);
     }
 
-    /// Does what a typed line asks of the client itself, and says what else it asks for. Only for
-    /// a server that has our banner: another one takes every line for text.
-    pub(super) fn obey(&mut self, line: &Typed) -> Action {
-        let answer = match command::parse(line) {
-            Ok(Own::ForServer) => return Action::Send,
-            Ok(Own::Help) => return Action::SendAndHelp,
-            Ok(Own::Clear) => return Action::Clear,
-            Ok(Own::Reply(text)) => match self.correspondent.name() {
-                Some(name) => return Action::SendInstead(format!("/msg {name} {text}")),
-                None => Answer::NoPrivateLine,
-            },
-            Ok(Own::WhoIsIgnored) => Answer::AreIgnored(self.ignored.names().collect()),
-            Ok(Own::Ignore(name)) => self.ignore(name),
-            Ok(Own::Unignore(name)) => match self.ignored.remove(&name.likeness()) {
-                Change::Made => Answer::IsIgnoredNoMore(name),
-                Change::Needless => Answer::IsNotIgnored(name),
-            },
-            Err(misuse) => Answer::Misuse(misuse),
-        };
-        Action::Tell(answer.to_string())
-    }
-
     /// Our name, once it is known.
     pub(super) fn name(&self) -> Option<&str> {
         self.roster.me()
@@ -165,18 +128,6 @@ impl Conversation {
     /// What Tab may put in before the cursor.
     pub(super) fn candidates(&self, before_cursor: &str) -> Candidates {
         completion::candidates(before_cursor, &self.roster, &self.ignored)
-    }
-
-    fn ignore(&mut self, name: Name) -> Answer<'static> {
-        let (me, likeness) = (self.roster.me().map(Likeness::of), name.likeness());
-        if me.is_some_and(|me| me.is_same_word(&likeness)) {
-            return Answer::IsYou;
-        }
-        match self.ignored.add(name.clone()) {
-            Change::Made if self.roster.has_nobody_called(&likeness) => Answer::WillBeIgnored(name),
-            Change::Made => Answer::IsIgnored(name),
-            Change::Needless => Answer::IsIgnoredAlready(name),
-        }
     }
 
     fn is_of_ignored(&self, line: ServerLine<'_>) -> bool {

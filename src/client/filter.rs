@@ -7,40 +7,37 @@
 //! large as they come. Memory stays bounded however much there is. Standard output gets the received
 //! lines and nothing else; errors go to standard error, and make the exit status 1.
 
-use crate::protocol::tag::Format;
-use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
 use log::{info, warn};
 
-use super::clock;
 use super::colours::Colours;
 use super::config::{Input, OnLoss};
 use super::connection::Connection;
-use super::conversation::{Conversation, Medium, Moment, Shown};
-use super::exit::{complain, wait_for_the_end};
+use super::conversation::{Conversation, Medium};
+use super::exit::wait_for_the_end;
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::link::Watch;
 use super::mutex::lock;
-use super::output::{Output, Presence, Reader};
 use super::receiver::end_with_refused;
 use super::run::Run;
 use super::sender::Sender;
-use super::session::Line;
 use super::typed::Typed;
-use crate::problem::Problem;
 use crate::protocol::reply::{Message, ReadSpeech, ServerLine};
+use crate::protocol::tag::Format;
 use input::{read_input, read_lines};
 use journal::Journal;
+use output::Received;
 
 mod decoder;
 mod input;
 mod journal;
+mod output;
 
 /// How many bytes may wait for their receipts. Beyond that standard input is read no further.
 const MOST_WAITING: usize = 1024 * 1024;
@@ -48,9 +45,6 @@ const MOST_WAITING: usize = 1024 * 1024;
 /// A server that does not close the connection after we have closed our side of it, as the Python
 /// original, has said everything when it has been silent for so long.
 const SILENCE: Duration = Duration::from_secs(1);
-
-/// How much of a line that was refused is repeated, in characters.
-const BEGINNING: usize = 60;
 
 /// Standard output.
 #[derive(Default)]
@@ -65,17 +59,6 @@ pub(super) struct Filter {
     refused: AtomicUsize,
     /// The program is on its way out: what comes after that is no news.
     is_closed: AtomicBool,
-}
-
-/// What comes from the server, on its way to standard output.
-#[derive(Default)]
-struct Received {
-    /// The text of the lines that were taken and are not written yet.
-    text: String,
-    /// Whether a line was taken since the last writing, be it one that is not written.
-    has_new: bool,
-    /// How often something was written.
-    shown: u64,
 }
 
 impl Filter {
@@ -117,77 +100,6 @@ impl Filter {
                 return;
             }
         }
-    }
-}
-
-impl Output for Filter {
-    fn take(&self, line: &Line<'_>) {
-        let mut received = self.received();
-        received.has_new = true;
-        if let Some(conversation) = &self.conversation {
-            let at = Moment::of_showing(clock::local_now()).of(line.at);
-            let mut shown = Shown::default();
-            lock(conversation).receive(line, at, &mut shown);
-            received.text.push_str(&shown.text);
-        } else if line.server == Server::Foreign || self.wants(line.says) {
-            received.text.extend([&line.text, "\n"]);
-        }
-    }
-
-    fn show(&self) -> Result<(), ExitReason> {
-        let mut received = self.received();
-        if !std::mem::take(&mut received.has_new) {
-            return Ok(());
-        }
-        received.shown += 1;
-        let mut out = io::stdout().lock();
-        let written = out.write_all(received.text.as_bytes()).and_then(|()| out.flush());
-        received.text.clear();
-        written.map_err(|why| match why.kind() {
-            // Whoever read it has had enough, as `head` does.
-            io::ErrorKind::BrokenPipe => ExitReason::Clean,
-            _ => ExitReason::Failed(Problem::System("write to standard output", why)),
-        })
-    }
-
-    /// Whoever wrote them knows them.
-    fn show_own(&self, _: Server, _: &[&Typed]) -> Result<(), ExitReason> {
-        Ok(())
-    }
-
-    fn notice(&self, text: &str) {
-        if !self.is_closed.load(Ordering::Relaxed) {
-            complain(text);
-        }
-    }
-
-    /// Somebody at a terminal sees it among the rest.
-    fn on_refusal(&self, error: &str, refused: Option<&Typed>) {
-        if self.conversation.is_none() {
-            complain(&match refused {
-                None => error.to_owned(),
-                Some(line) => format!("{error} ({})", beginning(line)),
-            });
-        }
-    }
-
-    fn mark_refused(&self, lines: usize) {
-        self.refused.fetch_add(lines, Ordering::Relaxed);
-    }
-
-    fn refused(&self) -> usize {
-        if self.conversation.is_some() { 0 } else { self.refused.load(Ordering::Relaxed) }
-    }
-
-    /// There is no prompt to show it.
-    fn set_presence(&self, _: Presence) {}
-
-    fn reader(&self) -> Reader {
-        Reader::Program
-    }
-
-    fn close(&self) {
-        self.is_closed.store(true, Ordering::Relaxed);
     }
 }
 
@@ -297,13 +209,4 @@ fn send(run: &Run<'_, Filter>, connection: &Connection, bytes: &[u8], lines: &[T
         wait_for_the_end();
     }
     lines.iter().for_each(|line| info!("sent: {}", line.for_log()));
-}
-
-/// A line that was refused, to be known by.
-fn beginning(line: &Typed) -> String {
-    let text = line.for_log();
-    match text.char_indices().nth(BEGINNING) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
-    }
 }

@@ -8,34 +8,36 @@
 //! all the time cannot get it twice while another one waits for it: the keys are served in a flood.
 //! Nothing is logged and no other lock is taken while it is held: a failing log shows a notice here.
 
-use std::io::{self, Write};
+use std::io::{self};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossterm::terminal;
 
-use super::clock;
 use super::colours::Colours;
 use super::config::{BellChoice, WrapChoice};
-use super::conversation::{Action, Alert, Conversation, Focus, Medium, Moment, Shown};
+use super::conversation::{Action, Alert, Focus};
 use super::echo::echo;
 use super::editor::{Direction, Editor, Outcome};
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::mutex::lock;
 use super::output::{Output, Presence, Reader};
-use super::prompt::{Label, Status};
+use super::prompt::Label;
 use super::screen::{Screen, Size};
 use super::session::Line;
 use super::typed::Typed;
 use crate::problem::Problem;
+
+use face::{Face, standard_output};
 
 #[cfg(unix)]
 pub(super) use events::Resizing;
 pub(super) use events::{Event, Events};
 
 mod events;
+mod face;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 #[cfg(any(unix, test, fuzzing))]
@@ -46,8 +48,6 @@ const USUAL_SIZE: Size = Size { columns: 80, rows: 24 };
 
 /// How long a terminal that takes nothing may hold up the end of the program.
 const STALLED: Duration = Duration::from_secs(1);
-
-type Out = Box<dyn Write + Send>;
 
 /// How long the bell is silent after it has rung for something that came: many lines are no alarm.
 const BELL_REST: Duration = Duration::from_secs(1);
@@ -62,28 +62,6 @@ pub(super) struct Terminal {
     bell: BellChoice,
 }
 
-/// What the user sees, and what it is made of.
-struct Face {
-    /// What the terminal shows.
-    screen: Screen<Out>,
-    /// What it is made of.
-    conversation: Conversation,
-    /// Whether there is a connection.
-    presence: Presence,
-    /// How many of our lines have waited for their receipts for too long.
-    waiting: usize,
-    /// What the editor asks in place of the usual prompt.
-    question: Option<Label>,
-    /// By how many bytes the line being written is too long.
-    over: usize,
-    /// Whether a paste has begun that does not end.
-    is_pasting: bool,
-    /// What the lines ask for that were taken and are not on the screen yet; `None` if there are none.
-    unshown: Option<Alert>,
-    /// When the bell rang last for something that came.
-    rang: Option<Instant>,
-}
-
 /// What the bell says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bell {
@@ -94,21 +72,7 @@ pub(super) enum Bell {
 impl Terminal {
     /// The terminal, as it is. Lines that are shown before [`begin`](Terminal::begin) wait for it.
     pub(super) fn new(colours: Colours, wrap: WrapChoice, bell: BellChoice) -> Terminal {
-        let mut screen = Screen::new(standard_output(), size(), wrap);
-        if colours != Colours::None {
-            screen.set_off_input();
-        }
-        let face = Face {
-            screen,
-            conversation: Conversation::new(colours, Medium::Screen),
-            presence: Presence::Here,
-            waiting: 0,
-            question: None,
-            over: 0,
-            is_pasting: false,
-            unshown: None,
-            rang: None,
-        };
+        let face = Face::new(Screen::new(standard_output(), size(), wrap), colours);
         let (turn, face) = (Mutex::default(), Mutex::new(face));
         Terminal { turn, face, bell }
     }
@@ -231,35 +195,6 @@ impl Terminal {
     }
 }
 
-impl Face {
-    /// Adds to the screen what `make` makes of the conversation.
-    fn show(&mut self, make: impl FnOnce(&mut Conversation, Moment, &mut Shown)) -> Alert {
-        let at = Moment::of_showing(clock::local_now());
-        let mut shown = Shown::default();
-        make(&mut self.conversation, at, &mut shown);
-        self.screen.print(shown.paragraphs());
-        shown.alert
-    }
-
-    fn repaint(&mut self) -> Result<(), ExitReason> {
-        let usual = || Label::of(self.conversation.name(), self.status());
-        let prompt = self.question.clone().unwrap_or_else(usual);
-        self.screen.set_prompt(prompt);
-        self.screen.repaint().map_err(broken)
-    }
-
-    fn status(&self) -> Status {
-        match self.presence {
-            Presence::Reconnecting => Status::Reconnecting,
-            Presence::ReconnectingIn(seconds) => Status::ReconnectingIn(seconds),
-            Presence::Here if self.is_pasting => Status::Pasting,
-            Presence::Here if self.over > 0 => Status::TooLong(self.over),
-            Presence::Here if self.waiting > 0 => Status::Waiting(self.waiting),
-            Presence::Here => Status::Ready,
-        }
-    }
-}
-
 impl Output for Terminal {
     fn take(&self, line: &Line<'_>) {
         let mut face = self.face();
@@ -353,20 +288,4 @@ fn try_until<T>(deadline: Instant, mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>
             Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(5)),
         }
     }
-}
-
-/// Standard output without the library's line buffer, which would make two writes of one.
-#[cfg(unix)]
-fn standard_output() -> Out {
-    use std::os::fd::AsFd;
-    match io::stdout().as_fd().try_clone_to_owned() {
-        Ok(file) => Box::new(std::fs::File::from(file)),
-        Err(_) => Box::new(io::stdout()),
-    }
-}
-
-/// Standard output, which on Windows knows how to write Unicode to a console, whatever its code page.
-#[cfg(windows)]
-fn standard_output() -> Out {
-    Box::new(io::stdout())
 }

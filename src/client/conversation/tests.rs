@@ -1,4 +1,5 @@
 use super::super::colours::tests::picture;
+use super::super::typed::Typed;
 use super::*;
 
 const ME: &str = "-- you are alice, with 3 others here";

@@ -17,7 +17,7 @@ pub enum Outcome {
     Submit(Submission),
     /// Nothing is sent. The line was given up, and can be called back if it is to be remembered.
     GivenUp(Option<Memorable>),
-    /// The caller is to [complete](Editor::complete).
+    /// The caller is to [complete](super::Editor::complete).
     Complete(Direction),
     /// Paint the input row again.
     Repaint,
