@@ -29,7 +29,9 @@ pub(super) enum NoAnswer {
 
 /// What the threads have found, which wait in our place.
 enum Found {
+    /// The addresses of the host.
     Addresses(io::Result<Vec<SocketAddr>>),
+    /// A connection to one of them, or why there is none.
     Answer(io::Result<TcpStream>),
 }
 

@@ -65,7 +65,9 @@ pub(super) struct Terminal {
 /// What the bell says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bell {
+    /// Nothing.
     Silent,
+    /// It rings.
     Rings,
 }
 

@@ -24,6 +24,7 @@ pub(crate) trait Sink {
 /// Folds lines. It is kept for the next one, as are its memory and what it has put together last.
 #[derive(Debug)]
 pub(crate) struct Folder {
+    /// Puts characters together; its buffers are kept.
     composer: Composer,
     /// What was put together of late, each at the place that its text says.
     known: Vec<Known>,
@@ -38,7 +39,9 @@ const LONGEST: usize = size_of::<u64>();
 /// What a text was put together to: the bytes of both, the first one lowest.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
+    /// The text before.
     text: u64,
+    /// The text after.
     folded: u64,
 }
 
@@ -129,8 +132,11 @@ impl Folder {
 
 /// Notes what it passes on.
 struct Noting<'a, S> {
+    /// Where the bytes go.
     sink: &'a mut S,
+    /// The bytes, the first one lowest.
     folded: u64,
+    /// How many bytes were passed on.
     length: u32,
 }
 

@@ -200,6 +200,7 @@ fn is_dangerous(c: char) -> bool {
 
 /// Goes through a line and picks what stays, of what commands no terminal.
 struct Picker<'a> {
+    /// What was kept so far.
     context: Context<'a>,
     /// How many combining marks the current character has.
     marks: usize,

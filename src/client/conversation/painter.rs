@@ -57,13 +57,16 @@ pub(super) enum Stress {
 /// Whether something said is bold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Weight {
+    /// It is not.
     Light,
+    /// It is.
     Bold,
 }
 
 /// Whether all can read what was said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Secrecy {
+    /// All can.
     Public,
     /// What stands before the text is in reverse: nobody takes it for public, or the other way round.
     Private,

@@ -24,7 +24,9 @@ pub(super) enum Unread {
 /// Whether a line is the first of those that are new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
+    /// It is.
     First,
+    /// It is not, or is no new one.
     Elsewhere,
 }
 

@@ -26,6 +26,7 @@ pub(super) struct Decoder {
 
 #[derive(Debug, Clone, Copy)]
 enum Encoding {
+    /// UTF-8.
     Utf8,
     /// With how two bytes become a unit.
     Utf16(fn([u8; 2]) -> u16),

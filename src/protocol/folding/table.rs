@@ -90,7 +90,9 @@ pub(super) struct Parts {
 pub(super) struct Table {
     /// Which of `entries` each block of characters has. The first is of those that fold to themselves.
     blocks: Vec<u8>,
+    /// What the characters of each different block become.
     entries: Vec<[Entry; BLOCK]>,
+    /// The parts of those characters that fold to several.
     pub(super) parts: Vec<Parts>,
 }
 
@@ -188,8 +190,11 @@ fn begins(c: char) -> bool {
 /// A character of a line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unit {
+    /// Where it begins in the line, in bytes.
     pub(super) start: usize,
+    /// Where it ends.
     pub(super) end: usize,
+    /// What it folds to.
     pub(super) entry: Entry,
 }
 

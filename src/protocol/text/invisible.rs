@@ -107,6 +107,7 @@ pub(super) fn shows_nothing(c: char) -> bool {
 /// What was kept of a line so far, as far as it matters for what follows.
 #[derive(Debug)]
 pub(super) struct Context<'a> {
+    /// The whole line.
     line: &'a str,
     /// The last character.
     before: Option<char>,

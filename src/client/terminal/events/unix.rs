@@ -48,6 +48,7 @@ pub(in crate::client) struct Resizing {
 }
 
 enum Message {
+    /// The terminal has sent these.
     Bytes(Vec<u8>),
     /// The terminal may have got another size.
     Resized,

@@ -30,6 +30,7 @@ pub(super) struct Paste {
     text: Vec<u8>,
     /// Whether more has come than is kept.
     is_too_long: bool,
+    /// When it began.
     began: Instant,
     /// When something has come last.
     heard: Instant,
@@ -42,7 +43,9 @@ pub(super) struct Paste {
 /// What was pasted, once that is over.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Pasted {
+    /// This text.
     Text(String),
+    /// More than is kept.
     TooLong,
 }
 

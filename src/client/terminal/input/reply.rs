@@ -10,6 +10,7 @@ const BEL: u8 = 7;
 pub(super) struct Reply {
     /// What it began with, behind ESC.
     kind: u8,
+    /// Whether nothing has come since.
     is_empty: bool,
     /// ESC has come, which begins the end.
     is_ending: bool,

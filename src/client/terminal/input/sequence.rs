@@ -270,9 +270,13 @@ fn one_upper_case(c: char) -> char {
 /// What is held down besides a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Modifiers {
+    /// Shift.
     shift: bool,
+    /// Ctrl.
     ctrl: bool,
+    /// Alt or Meta.
     alt: bool,
+    /// Caps Lock, which is on.
     caps: bool,
     /// Super or Hyper.
     foreign: bool,
