@@ -154,6 +154,30 @@ fn prepare(stream: TcpStream) -> io::Result<Connection> {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
+    #[test]
+    fn a_write_ends_at_its_deadline_where_nothing_is_taken_and_goes_on_where_it_was() {
+        use std::io::Read;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it has an address");
+        let connection = prepare(TcpStream::connect(address).expect("it listens")).expect("open");
+        let (mut peer, _) = listener.accept().expect("it has come");
+        let bytes: Vec<u8> = (0..1 << 20).map(|at: u32| at as u8).collect();
+        let soon = || Some(Instant::now() + Duration::from_millis(100));
+        let mut sent = Vec::new();
+        loop {
+            let rest = &bytes[sent.len() % bytes.len()..];
+            match connection.send_until(rest, soon()).expect("the peer is there") {
+                0 => break,
+                length => sent.extend_from_slice(&rest[..length]),
+            }
+        }
+        let mut taken = vec![0; sent.len()];
+        peer.read_exact(&mut taken).expect("all that was sent");
+        assert!(taken == sent, "something is lost or comes twice");
+        assert!(connection.send_until(b"more", soon()).expect("the peer is there") > 0);
+    }
+
     #[test]
     fn a_name_in_the_place_of_the_server_is_told_where_it_belongs() {
         let told = |host| unknown(host, ErrorKind::NotFound.into()).to_string();
