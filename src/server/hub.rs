@@ -24,6 +24,7 @@ use super::batch::Batch;
 use super::config::Config;
 use super::connection::{CloseReason, Connection, ConnectionId};
 use super::figures::{Figures, resident};
+use super::replay::Gap;
 use super::room::Room;
 use super::room::effects::{Aside, Effects};
 use super::room::entry::{Author, Entry, Outcome, Stamp};
@@ -319,6 +320,11 @@ impl Hub {
                 self.notify(shared);
             }
         });
+    }
+
+    /// Lines that were said and that the history does not have.
+    pub(crate) fn gaps(&self) -> Vec<Gap> {
+        self.with(|shared| shared.room.gaps().to_vec())
     }
 
     /// What an operator wants to know.

@@ -173,6 +173,8 @@ fn restored() -> Restored {
         batches: Vec::new(),
         members: Vec::new(),
         waiting: Vec::new(),
+        oldest: None,
+        gaps: Vec::new(),
         counters: Counters::NEW,
         keeping: Keeping { time: None, not_now: None },
         machine_failed: false,

@@ -230,7 +230,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
                     "history: what is said is kept again; {} are not",
                     Count(unkept, "line")
                 );
-                self.hub.keep_again(unkept);
+                self.hub.keep_again(cut.gap);
             }
             Err(failure) => {
                 backlog.put_off(failure.may_pass().then(|| instant() + RETRY));
@@ -247,18 +247,21 @@ impl<S: Store, M: Mark> Keeper<S, M> {
             return;
         }
         let _turn = self.turns.of_keeper();
-        match self.wal.keep(&mut self.store) {
-            Ok(Some(bytes)) => log::warn!(
-                "history: another program keeps the file open, so it grows ({} MB to write back)",
-                bytes >> 20
-            ),
-            // What is the matter is seen at the next cut.
-            Ok(None) | Err(_) => {}
+        // What is the matter otherwise is seen at the next cut.
+        if let Ok(Some(bytes)) = self.wal.keep(&mut self.store) {
+            let megabytes = bytes >> 20;
+            log::warn!(
+                "history: another program keeps the file open, so it grows ({megabytes} MB to write \
+                 back)"
+            );
         }
         let farewell = |_: &mut S, _| Ok(());
         if self.retention.step(&mut self.store, now(), farewell) == Ok(Step::Done) {
             self.written.mark();
             self.tidy_at = instant();
+            if let Ok(oldest) = self.store.oldest() {
+                self.hub.forget_before(oldest.map(|(oldest, _)| oldest));
+            }
         }
     }
 

@@ -94,10 +94,12 @@ impl Kept {
         shutdown: &Shutdown,
     ) -> Result<Threads, Problem> {
         let Kept { store, lock, second, running, loaded, machine_failed } = self;
-        let Loaded { members, waiting, counters, batches, .. } = loaded;
+        let Loaded { members, waiting, counters, batches, gaps, oldest } = loaded;
+        let oldest = oldest.map(|(oldest, _)| oldest);
         let kept = (counters.next_seq, counters.said);
         let keeping = Keeping { time: config.history.keep, not_now: None };
-        let restored = Restored { batches, members, waiting, counters, keeping, machine_failed };
+        let restored =
+            Restored { batches, members, waiting, oldest, gaps, counters, keeping, machine_failed };
         hub.restore(config, restored);
         let (turns, written) = (Arc::new(Turns::new()), Arc::new(Written::new()));
         let shared = (Arc::clone(&turns), Arc::clone(&written));

@@ -24,6 +24,17 @@ pub(crate) const MOST: usize = 100_000;
 /// About how many bytes are made at once.
 const PORTION: usize = 16 * 1024;
 
+/// Lines that were said and are not in the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gap {
+    /// The number of the event behind which they belong.
+    pub(crate) after: Seq,
+    /// When it was known, in milliseconds since 1970.
+    pub(crate) at: Millis,
+    /// How many lines.
+    pub(crate) lines: u64,
+}
+
 /// Events that a member is shown again.
 #[derive(Debug)]
 pub(crate) struct Replay {
@@ -33,6 +44,8 @@ pub(crate) struct Replay {
     header: Option<String>,
     /// The numbers of those that are still to be shown.
     events: Numbers,
+    /// Gaps among the events that are shown, the next one last: those that are told in their places.
+    gaps: Vec<Gap>,
     /// The line after them, until it was made.
     footer: Option<Notice<'static>>,
     /// The day of the line that was shown last; before the first, the present one is meant.
@@ -40,9 +53,13 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
-    /// The newest lines.
-    pub(crate) fn newest(format: Format, events: Numbers) -> Replay {
-        Replay::new(format, Notice::LastLines(events.len()), events, Notice::UpToDate)
+    /// The newest lines, and what is missing between them.
+    pub(crate) fn newest(format: Format, events: Numbers, mut gaps: Vec<Gap>) -> Replay {
+        let oldest = events.oldest().unwrap_or(Seq::MAX);
+        gaps.retain(|gap| gap.after >= oldest);
+        gaps.reverse();
+        let footer = Notice::UpToDate;
+        Replay { gaps, ..Replay::new(format, Notice::LastLines(events.len()), events, footer) }
     }
 
     /// What was found.
@@ -53,7 +70,7 @@ impl Replay {
     fn new(format: Format, header: Notice<'_>, events: Numbers, footer: Notice<'static>) -> Replay {
         let footer = (events.len() > 0).then_some(footer);
         let header = Some(header.to_string());
-        Replay { format, header, events, footer, day: None }
+        Replay { format, header, events, gaps: Vec::new(), footer, day: None }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -75,6 +92,7 @@ impl Replay {
             if !batches.iter().any(|batch| holds(&batch)) {
                 batches = read(event);
             }
+            self.tell_gaps(&mut lines, event);
             if let Some(batch) = batches.iter().find(holds) {
                 self.events.next();
                 self.show(&mut lines, event, batch);
@@ -89,9 +107,17 @@ impl Replay {
         if lines.len() < PORTION
             && let Some(footer) = self.footer.take()
         {
+            self.tell_gaps(&mut lines, Seq::MAX);
             self.add(&mut lines, None, now(), footer);
         }
         lines
+    }
+
+    /// Tells of the gaps before that event.
+    fn tell_gaps(&mut self, lines: &mut String, event: Seq) {
+        while let Some(gap) = self.gaps.pop_if(|gap| gap.after < event) {
+            self.add(lines, None, now(), Notice::NotInHistory(gap.lines));
+        }
     }
 
     fn show(&mut self, lines: &mut String, event: Seq, batch: &Batch) {
@@ -153,7 +179,10 @@ mod tests {
             (Audience::AllBut(A), now, "<a> three"),
         ];
         let transcript = transcript(&lines);
-        let shown = all_of(Replay::newest(Format::Plain, transcript.newest(A, 20)), &transcript);
+        let shown = all_of(
+            Replay::newest(Format::Plain, transcript.newest(A, 20), Vec::new()),
+            &transcript,
+        );
         let expected = [
             "-- the last 3 lines:".to_owned(),
             format!("| -- {}", day(now - 2 * DAY)),
@@ -165,10 +194,11 @@ mod tests {
             "-- you are up to date".to_owned(),
         ];
         assert_eq!(shown, expected);
-        let today = all_of(Replay::newest(Format::Plain, transcript.newest(A, 1)), &transcript);
+        let today =
+            all_of(Replay::newest(Format::Plain, transcript.newest(A, 1), Vec::new()), &transcript);
         assert_eq!(today[1], expected[6]);
         assert_eq!(
-            all_of(Replay::newest(Format::Plain, Numbers::default()), &transcript),
+            all_of(Replay::newest(Format::Plain, Numbers::default(), Vec::new()), &transcript),
             ["-- nothing has been said"]
         );
     }
@@ -180,7 +210,8 @@ mod tests {
         let lines: Vec<_> = times.iter().map(|&at| (Audience::All, at, "<a> hi")).collect();
         let transcript = transcript(&lines);
         for format in [Format::Plain, Format::Tagged] {
-            let shown = all_of(Replay::newest(format, transcript.newest(A, 20)), &transcript);
+            let shown =
+                all_of(Replay::newest(format, transcript.newest(A, 20), Vec::new()), &transcript);
             let said: Vec<_> = shown.iter().filter(|line| line.ends_with(" <a> hi")).collect();
             assert_eq!(said.len(), times.len(), "{shown:?}");
             let days = shown.iter().filter(|line| line.contains("| -- ")).count();
@@ -192,7 +223,10 @@ mod tests {
     fn in_the_tagged_form_a_line_has_the_number_and_the_time_of_its_event() {
         let now = Local::now().timestamp_millis();
         let transcript = transcript(&[(Audience::All, now - DAY, "<a> one")]);
-        let shown = all_of(Replay::newest(Format::Tagged, [1].into_iter().collect()), &transcript);
+        let shown = all_of(
+            Replay::newest(Format::Tagged, [1].into_iter().collect(), Vec::new()),
+            &transcript,
+        );
         let read: Vec<_> = shown.iter().map(|line| Tag::split(line).expect("a tag")).collect();
         let seqs: Vec<_> = read.iter().map(|(tag, _)| tag.seq).collect();
         assert_eq!(seqs, [None, None, Some(1), None]);
@@ -202,11 +236,26 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_the_history_does_not_have_are_told_in_their_place() {
+        let lines = [(Audience::All, 0, "<a> one"), (Audience::All, 0, "<a> two")];
+        let transcript = transcript(&lines);
+        let gap = |after, lines| Gap { after, at: 0, lines };
+        let gaps = vec![gap(0, 7), gap(1, 312), gap(2, 1)];
+        let shown =
+            all_of(Replay::newest(Format::Plain, transcript.newest(A, 9), gaps), &transcript);
+        let told: Vec<_> = shown.iter().filter(|line| !line.starts_with("| -- ")).collect();
+        assert!(told[1].ends_with("<a> one") && told[3].ends_with("<a> two"), "{told:?}");
+        assert_eq!(told[2], "-- 312 lines are not in this server's history");
+        assert_eq!(told[4], "-- 1 line is not in this server's history");
+        assert_eq!(told.len(), 6, "{told:?}");
+    }
+
+    #[test]
     fn a_long_replay_is_made_bit_by_bit_and_what_is_forgotten_is_left_out() {
         let line = "x".repeat(2000);
         let lines: Vec<_> = (0..100).map(|_| (Audience::All, 0, line.as_str())).collect();
         let transcript = transcript(&lines);
-        let mut replay = Replay::newest(Format::Plain, transcript.newest(A, 1000));
+        let mut replay = Replay::newest(Format::Plain, transcript.newest(A, 1000), Vec::new());
         let first = replay.next(|event| transcript.read(event, 1));
         assert!(first.len() < 2 * PORTION, "{}", first.len());
         assert_eq!(replay.next(|_| Vec::new()), "-- you are up to date\n");

@@ -18,7 +18,7 @@ use super::chunk::Chunk;
 use super::config::Config;
 use super::connection::ConnectionId;
 use super::figures::{Said, Throughput};
-use super::replay::Replay;
+use super::replay::{Gap, Replay};
 use super::transcript::Transcript;
 use crate::protocol::name::{Likeness, Name, Wanted};
 use crate::protocol::reply::{LeaveReason, Listed, Notice, Refusal, Speech};
@@ -78,6 +78,10 @@ pub(crate) struct Room {
     changed: Option<Changed>,
     /// For how long what is said is kept, if there is a history.
     keeping: Option<Keeping>,
+    /// Lines that were said and that the history does not have, in their order.
+    gaps: Vec<Gap>,
+    /// The oldest event that the history has, if there is one.
+    kept_from: Option<Seq>,
     /// The machine has failed since members were here who have not resumed yet.
     machine_failed: bool,
     /// The last word has been said: nothing is appended any more.
@@ -101,6 +105,8 @@ impl Room {
             throughput: Throughput::default(),
             changed: None,
             keeping: None,
+            gaps: Vec::new(),
+            kept_from: None,
             machine_failed: false,
             is_closed: false,
         }
@@ -134,7 +140,7 @@ impl Room {
             Entry::Leave { by, how } => change.by(by, |change| change.leave(by, how)),
             Entry::Expire => change.expire(),
             Entry::StopKeeping(why) => change.stop_keeping(why),
-            Entry::KeepAgain { unkept } => change.keep_again(unkept),
+            Entry::KeepAgain(gap) => change.keep_again(gap),
             Entry::Close => change.close(),
         }
     }
@@ -162,6 +168,18 @@ impl Room {
     /// How many members there are, and how many of them have no connection.
     pub(crate) fn count(&self) -> (usize, usize) {
         (self.members.count(), self.disconnected.count())
+    }
+
+    /// The history has no event before that one any more.
+    pub(crate) fn forget_before(&mut self, oldest: Option<Seq>) {
+        let first = oldest.unwrap_or(self.transcript.end());
+        self.kept_from = Some(first);
+        self.gaps.retain(|gap| gap.after >= first);
+    }
+
+    /// Lines that were said and that the history does not have.
+    pub(crate) fn gaps(&self) -> &[Gap] {
+        &self.gaps
     }
 
     /// How much was said in the minute before `now`.
@@ -269,7 +287,8 @@ impl Change<'_> {
         let (others, away) = self.room.count();
         let name = named.0.clone();
         self.tell_move(Move::Join, id, Notice::Joined(&name));
-        let replay = Replay::newest(format, self.room.transcript.newest(id, self.room.replay));
+        let newest = self.room.transcript.newest(id, self.room.replay);
+        let replay = Replay::newest(format, newest, self.room.gaps.clone());
         self.answer(connection, format, Notice::YouAre { name: &name, others, away });
         self.room.members.insert(id, Member::new(named, connection, taken));
         self.room.on_changed(id);
@@ -420,10 +439,11 @@ impl Change<'_> {
         Outcome::Done
     }
 
-    fn keep_again(&mut self, unkept: u64) -> Outcome {
+    fn keep_again(&mut self, gap: Option<Gap>) -> Outcome {
         let Some(keeping) = &mut self.room.keeping else { return Outcome::Ignored };
         keeping.not_now = None;
-        self.announce(Notice::KeptAgain(unkept));
+        self.room.gaps.extend(gap);
+        self.announce(Notice::KeptAgain(gap.map_or(0, |gap| gap.lines)));
         Outcome::Done
     }
 

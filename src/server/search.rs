@@ -32,7 +32,8 @@ pub(crate) fn show_newest(member: &Membership, most: usize) -> u32 {
         return 0;
     };
     let cost = found.events.len().try_into().unwrap_or(u32::MAX);
-    member.replay(Replay::newest(member.format(), found.events));
+    let gaps = member.hub().gaps();
+    member.replay(Replay::newest(member.format(), found.events, gaps));
     cost
 }
 

@@ -217,8 +217,8 @@ impl fmt::Display for Span {
         let hours = self.0.as_secs() / 3600;
         let (count, unit) = match hours {
             0 => (hours, "hour"),
-            _ if hours % HOURS_A_YEAR == 0 => (hours / HOURS_A_YEAR, "year"),
-            _ if hours % HOURS_A_DAY == 0 => (hours / HOURS_A_DAY, "day"),
+            _ if hours.is_multiple_of(HOURS_A_YEAR) => (hours / HOURS_A_YEAR, "year"),
+            _ if hours.is_multiple_of(HOURS_A_DAY) => (hours / HOURS_A_DAY, "day"),
             _ => (hours, "hour"),
         };
         write!(f, "{}", Count(count, unit))

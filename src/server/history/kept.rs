@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::MemberId;
 use crate::server::batch::Batch;
+pub(crate) use crate::server::replay::Gap;
 pub(crate) use crate::server::room::changes::{Counters, KeptMember, KeptWaiting};
 pub(crate) use crate::server::room::token::TokenHash;
 
@@ -24,17 +25,6 @@ pub(crate) struct Cut {
     pub(crate) waiting: Vec<KeptWaiting>,
     /// The room's counters, as they are at the end of the cut.
     pub(crate) counters: Counters,
-}
-
-/// Lines that were said and are not in the history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Gap {
-    /// The number of the event behind which they belong.
-    pub(crate) after: Seq,
-    /// When it was known.
-    pub(crate) at: Millis,
-    /// How many lines.
-    pub(crate) lines: u64,
 }
 
 /// What a room comes back from.

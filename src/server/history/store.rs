@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt;
 use std::ops::Range;
 
-use super::kept::{Cut, Gap, Loaded, Portion, Size};
+use super::kept::{Cut, Loaded, Portion, Size};
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::MemberId;
 
@@ -45,9 +45,6 @@ pub(crate) trait Store: Send {
     /// The first portion of a range: all of its events, or those that `recipient` may get. Of what is
     /// for others, the numbers alone are there.
     fn rows(&mut self, range: Range<Seq>, recipient: Option<MemberId>) -> Result<Portion, Failure>;
-
-    /// The gaps behind the events of this range.
-    fn gaps(&mut self, range: Range<Seq>) -> Result<Vec<Gap>, Failure>;
 
     /// The oldest event that is kept, and when it was.
     fn oldest(&mut self) -> Result<Option<(Seq, Millis)>, Failure>;

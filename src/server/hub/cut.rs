@@ -12,6 +12,7 @@ use super::{Hub, Shared};
 use crate::protocol::tag::Seq;
 use crate::server::batch::Batch;
 use crate::server::config::Config;
+use crate::server::replay::Gap;
 use crate::server::room::Room;
 use crate::server::room::changes::Changes;
 use crate::server::room::entry::Entry;
@@ -121,9 +122,14 @@ impl Hub {
         self.with(|shared| shared.apply(Entry::StopKeeping(why)));
     }
 
-    /// Tells everyone that what is said is kept again, but for so many lines.
-    pub(crate) fn keep_again(&self, unkept: u64) {
-        self.with(|shared| shared.apply(Entry::KeepAgain { unkept }));
+    /// Tells everyone that what is said is kept again, but for the lines of a gap.
+    pub(crate) fn keep_again(&self, gap: Option<Gap>) {
+        self.with(|shared| shared.apply(Entry::KeepAgain(gap)));
+    }
+
+    /// The history has no event before that one any more.
+    pub(crate) fn forget_before(&self, oldest: Option<Seq>) {
+        self.with(|shared| shared.room.forget_before(oldest));
     }
 
     /// Nothing is kept any more, since the keeper has ended by a bug: nothing else leaves the server.

@@ -13,6 +13,7 @@ use crate::server::admission::Origin;
 use crate::server::audience::MemberId;
 use crate::server::chunk::Chunk;
 use crate::server::connection::ConnectionId;
+use crate::server::replay::Gap;
 
 /// When an entry was ordered, by both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -134,11 +135,8 @@ pub(crate) enum Entry<'a> {
     Expire,
     /// What is said is not kept for now, for this reason; everyone is told.
     StopKeeping(&'static str),
-    /// What is said is kept again, but for so many lines; everyone is told.
-    KeepAgain {
-        /// How many public lines were said meanwhile and are not in the history.
-        unkept: u64,
-    },
+    /// What is said is kept again, but for the lines of this gap; everyone is told.
+    KeepAgain(Option<Gap>),
     /// Everyone is told that the server shuts down. Nothing is said after that.
     Close,
 }

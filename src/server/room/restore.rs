@@ -10,9 +10,11 @@ use super::join_notices::{Move, Sum};
 use super::members::Member;
 use super::{Change, Keeping, Room};
 use crate::protocol::reply::{LeaveReason, Notice};
+use crate::protocol::tag::Seq;
 use crate::server::audience::MemberId;
 use crate::server::batch::Batch;
 use crate::server::config::Config;
+use crate::server::replay::Gap;
 use crate::server::transcript::Transcript;
 
 /// What a history has of a room.
@@ -24,6 +26,10 @@ pub(crate) struct Restored {
     pub(crate) members: Vec<(MemberId, Option<KeptMember>)>,
     /// The private lines that wait.
     pub(crate) waiting: Vec<KeptWaiting>,
+    /// The oldest event that the history has, if it has one.
+    pub(crate) oldest: Option<Seq>,
+    /// Lines that were said and that the history does not have.
+    pub(crate) gaps: Vec<Gap>,
     /// The room's counters. The next event has the number that they say.
     pub(crate) counters: Counters,
     /// For how long what is said is kept.
@@ -41,13 +47,16 @@ impl Room {
         stamp: Stamp,
         effects: &mut Effects,
     ) -> Room {
-        let Restored { batches, members, waiting, counters, keeping, machine_failed } = restored;
+        let Restored { batches, members, waiting, oldest, gaps, counters, keeping, machine_failed } =
+            restored;
         let Counters { next_seq, next_member, said, joined, left } = counters;
         let mut room = Room {
             transcript: Transcript::restore(config.memory, batches, next_seq),
             next_id: next_member,
             said,
             keeping: Some(keeping),
+            gaps,
+            kept_from: Some(oldest.unwrap_or(next_seq)),
             machine_failed,
             ..Room::new(config)
         };

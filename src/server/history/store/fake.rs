@@ -224,10 +224,6 @@ impl Store for Fake {
         Ok(Portion { batches: builder.finish(), gaps: kept.gaps(range.clone()), range })
     }
 
-    fn gaps(&mut self, range: Range<Seq>) -> Result<Vec<Gap>, Failure> {
-        Ok(self.call()?.gaps(range))
-    }
-
     fn oldest(&mut self) -> Result<Option<(Seq, Millis)>, Failure> {
         let kept = self.call()?;
         Ok(kept.events.first_key_value().map(|(&seq, event)| (seq, event.at)))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
-use super::super::kept::{Cut, Gap, Loaded, Portion, Size};
+use super::super::kept::{Cut, Loaded, Portion, Size};
 use super::file::{FileId, beside, connect};
 use super::reading::{
     counters, first_within, for_rows, gaps, gone_reader, members, oldest, seq, waiting,
@@ -159,10 +159,6 @@ impl Store for SqliteStore {
             let gaps = gaps(connection, range.clone())?;
             Ok(Portion { batches: builder.finish(), gaps, range })
         })
-    }
-
-    fn gaps(&mut self, range: Range<Seq>) -> Result<Vec<Gap>, Failure> {
-        self.read(|connection| gaps(connection, range))
     }
 
     fn oldest(&mut self) -> Result<Option<(Seq, Millis)>, Failure> {

@@ -224,10 +224,12 @@ fn what_is_too_old_goes_and_readers_are_told_before() {
     store.keep(&later).expect("it takes that");
     let retention = Retention::new(Some(std::time::Duration::from_millis(DAY as u64)), u64::MAX);
     assert_eq!(retain(&mut store, retention, DAY + 5), [0..0; 0]);
-    assert_eq!(store.gaps(0..Seq::MAX).map(|gaps| gaps.len()), Ok(1));
+    let gaps =
+        |store: &mut SqliteStore| store.rows(0..Seq::MAX, None).map(|portion| portion.gaps.len());
+    assert_eq!(gaps(&mut store), Ok(1));
     assert_eq!(retain(&mut store, retention, DAY + 6), [1..1_001, 1_001..2_001, 2_001..2_501]);
     assert_eq!(store.oldest(), Ok(Some((2_501, DAY))));
-    assert_eq!(store.gaps(0..Seq::MAX), Ok(Vec::new()));
+    assert_eq!(gaps(&mut store), Ok(0));
 }
 
 #[test]
@@ -383,7 +385,6 @@ fn every_statement_fits_a_small_stack() {
         store.keep(&self::cut(2_001, 5, &envelopes)).expect("it takes that");
         store.load(1 << 20).expect("it is whole");
         store.rows(1..Seq::MAX, Some(MemberId(1))).expect("it is whole");
-        store.gaps(1..Seq::MAX).expect("it is whole");
         retain(&mut store, Retention::new(None, 1), 5 + DAY);
         store.shrink(64).expect("it is whole");
         store.checkpoint(Checkpoint::Passive).expect("it is whole");
