@@ -30,6 +30,7 @@ mod config;
 mod connection;
 mod controls;
 mod evicted;
+mod fetcher;
 mod figures;
 mod headroom;
 pub mod health;

@@ -16,7 +16,7 @@ use super::batch::Batch;
 use super::connection::ConnectionId;
 use super::hub::Hub;
 use super::hub::membership::log_expired;
-use super::hub::round::{Arrival, Following, Round};
+use super::hub::round::{Arrival, File, Following, Round};
 use super::reader::{Fate, PORTION, Reader};
 use super::rendering::Renderings;
 use super::room::effects::Aside;
@@ -58,6 +58,8 @@ pub(crate) struct Broadcaster {
     judged: Instant,
     /// When the shutdown may wait no longer, once it has begun.
     deadline: Option<Instant>,
+    /// What the history's file has, if there is one, as of the last round.
+    file: Option<File>,
 }
 
 impl Broadcaster {
@@ -71,6 +73,7 @@ impl Broadcaster {
             due: 0,
             judged: instant(),
             deadline: None,
+            file: None,
         }
     }
 
@@ -137,8 +140,17 @@ impl Broadcaster {
         for (connection, answer) in telnet_answers {
             self.reader(connection).into_iter().for_each(|reader| reader.interject(answer));
         }
-        for batch in &round.evicted {
-            self.readers.iter_mut().for_each(|reader| reader.skip(batch));
+        // With a history, a reader that lags so far goes on in its file.
+        if round.file.is_none() {
+            for batch in &round.evicted {
+                self.readers.iter_mut().for_each(|reader| reader.skip(batch));
+            }
+        }
+        self.file = round.file;
+        for (connection, fetched) in round.fetched {
+            if let Some(reader) = self.reader(connection) {
+                reader.on_fetched(fetched);
+            }
         }
     }
 
@@ -181,16 +193,22 @@ impl Broadcaster {
             let reader = &mut self.readers[self.turn];
             let goal = end.min(reader.until);
             let mut sent = Ok(());
-            if reader.is_behind(goal) && reader.may_try(now, self.timeout) {
+            let mut may_try = reader.is_behind(goal) && reader.may_try(now, self.timeout);
+            if may_try && let Some(file) = self.file {
+                reader.look_for_file(file, &self.hub);
+                may_try = !reader.waits_for_file();
+            }
+            if may_try {
                 let covered = batches.first().is_some_and(|batch| batch.begin() <= reader.next)
                     && batches.last().is_some_and(|batch| batch.end() > reader.next);
-                if !covered {
+                if !covered && !reader.is_in_file() {
                     batches = self.hub.read(reader.next, PORTION);
                 }
                 sent = reader.send(&self.hub, &batches, goal, &mut self.renderings, now);
                 sends += 1;
             }
-            if reader.full_since.is_none() && reader.is_behind(goal) {
+            let may_go_on = reader.full_since.is_none() && !reader.waits_for_file();
+            if may_go_on && reader.is_behind(goal) {
                 self.due = self.readers.len();
             }
             let reader = &mut self.readers[self.turn];
@@ -234,7 +252,9 @@ impl Broadcaster {
             self.judged = now;
             self.readers.iter_mut().for_each(|reader| reader.judge(end_offset));
         }
-        let lags = |reader: &Reader| end_offset.saturating_sub(reader.offset) > allowed_lag;
+        let lags = |reader: &Reader| {
+            !reader.is_in_file() && end_offset.saturating_sub(reader.offset) > allowed_lag
+        };
         if !self.readers.iter().any(lags) {
             return false;
         }

@@ -37,12 +37,14 @@ use crate::protocol::reply::Refusal;
 use crate::protocol::tag::{Seq, Token};
 use backpressure::Backpressure;
 use cut::Settled;
+use fetch::Fetches;
 use permit::Permit;
 use turns::Turns;
 use visit::Visits;
 
 mod backpressure;
 pub(crate) mod cut;
+pub(crate) mod fetch;
 pub(crate) mod membership;
 pub(crate) mod permit;
 pub(crate) mod round;
@@ -81,6 +83,8 @@ pub(crate) struct Hub {
     taken: Condvar,
     /// Notified when something was applied, where the room has a history whose keeper sleeps.
     applied: Condvar,
+    /// Notified when a reader asks for something from the history's file, and when nothing more is read.
+    asked: Condvar,
     /// Wakes the broadcaster.
     waker: Waker,
     /// How much may be applied before it is settled, in bytes of lines.
@@ -102,6 +106,8 @@ struct Shared {
     expired: Vec<Name>,
     /// The room was closed, and nobody has taken that yet.
     is_closing_new: bool,
+    /// What readers need from the history's file.
+    fetches: Fetches,
     /// How far the history has come; `None` without one, where all is settled that is applied.
     settled: Option<Settled>,
     /// The connections over which members are served, until the broadcaster knows that they are no more.
@@ -214,6 +220,7 @@ impl Hub {
             telnet_answers: Vec::new(),
             expired: Vec::new(),
             is_closing_new: false,
+            fetches: Fetches::default(),
             settled: None,
             connections: HashMap::new(),
             opened: instant(),
@@ -230,6 +237,7 @@ impl Hub {
             shared: Mutex::new(shared),
             taken: Condvar::new(),
             applied: Condvar::new(),
+            asked: Condvar::new(),
             waker,
             max_unsettled: max_unsettled as u64,
             allowed_lag: (config.memory / LAG_PART - 2 * max_unsettled) as u64,
@@ -325,6 +333,11 @@ impl Hub {
     /// Lines that were said and that the history does not have.
     pub(crate) fn gaps(&self) -> Vec<Gap> {
         self.with(|shared| shared.room.gaps().to_vec())
+    }
+
+    /// How many lines a member should have had from that event on, of those that nobody has any more.
+    pub(crate) fn missed(&self, member: MemberId, from: Seq) -> u64 {
+        self.with(|shared| shared.room.transcript().evicted(member, from).unwrap_or(0))
     }
 
     /// What an operator wants to know.

@@ -207,7 +207,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
             log::warn!("history: cannot write beside it: {}", crate::problem::reason(&why));
         }
         log::error!("history: what is said is not kept for now: {failure}");
-        self.hub.stop_keeping(failure.told());
+        self.hub.stop_keeping(failure.told(), self.kept.0);
         let retry_at = failure.may_pass().then(|| instant() + RETRY);
         let mut backlog = Backlog::new(self.kept, retry_at);
         backlog.add(cut);

@@ -1,8 +1,8 @@
 //! The room's history, opened, and the threads that keep it.
 //!
-//! Opening reads from the file what the room comes back from, before anybody may join. Then two threads work:
+//! Opening reads from the file what the room comes back from, before anybody may join. Then threads work:
 //! the keeper (`keeper`), and the checkpointer, which copies what was written into the file itself
-//! (`history`). A panic in one of them ends the server.
+//! (`history`); a third one reads for readers that lag (`fetcher`). A panic in one of them ends the server.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::thread::panicking;
 use chrono::{DateTime, Local};
 
 use super::config::Config;
+use super::fetcher::Fetcher;
 use super::history::Refusal;
 use super::history::checkpoint::{Checkpointer, Written};
 use super::history::kept::{Counters, Loaded};
@@ -35,6 +36,8 @@ pub(crate) struct Kept {
     lock: Lock,
     /// A second connection, for the checkpointer.
     second: SqliteStore,
+    /// A third one, for the fetcher.
+    third: SqliteStore,
     /// What the marker says while everything is kept.
     running: Marker,
     /// What the room comes back from.
@@ -71,6 +74,7 @@ impl Kept {
         let unusable = |failure| Problem::History(Refusal::of(failure, &path).into());
         log_file(&path, &loaded, store.size().map_err(unusable)?.used);
         let second = SqliteStore::writer(&path, durability).map_err(unusable)?;
+        let third = SqliteStore::reader(&path).map_err(unusable)?;
         let boot = lock::boot();
         let next = loaded.counters.next_seq;
         let Start { next_seq, machine_failed } =
@@ -79,7 +83,7 @@ impl Kept {
         let running = Marker::Running { boot, durability };
         let unmarked = |why| Problem::System("write beside the history", why);
         lock.mark(&running).map_err(unmarked)?;
-        Ok(Some(Kept { store, lock, second, running, loaded, machine_failed }))
+        Ok(Some(Kept { store, lock, second, third, running, loaded, machine_failed }))
     }
 
     /// Gives the hub its room back, and starts the threads that keep it.
@@ -93,7 +97,7 @@ impl Kept {
         config: &Config,
         shutdown: &Shutdown,
     ) -> Result<Threads, Problem> {
-        let Kept { store, lock, second, running, loaded, machine_failed } = self;
+        let Kept { store, lock, second, third, running, loaded, machine_failed } = self;
         let Loaded { members, waiting, counters, batches, gaps, oldest } = loaded;
         let oldest = oldest.map(|(oldest, _)| oldest);
         let kept = (counters.next_seq, counters.said);
@@ -113,15 +117,23 @@ impl Kept {
                 log::error!("history: {failure}");
             }
         })?;
-        Ok(Threads { keeper, checkpointer })
+        let fetcher = Fetcher::new(Arc::clone(hub), third);
+        let fetcher = start("fetcher", ends_all(), move || fetcher.run())?;
+        Ok(Threads { hub: Arc::clone(hub), keeper, checkpointer, fetcher })
     }
 }
 
 /// The threads that keep the room.
 #[derive(Debug)]
 pub(crate) struct Threads {
+    /// What they work for.
+    hub: Arc<Hub>,
+    /// It ends once the last word is settled.
     keeper: JoinHandle<()>,
+    /// It ends with the keeper.
     checkpointer: JoinHandle<()>,
+    /// It ends when nothing more is to be read.
+    fetcher: JoinHandle<()>,
 }
 
 impl Threads {
@@ -131,7 +143,8 @@ impl Threads {
     ///
     /// A bug has ended one of them.
     pub(crate) fn join(self) -> Result<(), Problem> {
-        let ended = [self.keeper.join(), self.checkpointer.join()];
+        self.hub.end_fetches();
+        let ended = [self.keeper.join(), self.checkpointer.join(), self.fetcher.join()];
         ended.into_iter().try_for_each(|ended| ended.map_err(|_panic| Problem::Bug))
     }
 }

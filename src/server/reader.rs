@@ -13,8 +13,10 @@ use super::audience::{Piece, Recipient};
 use super::batch::{Batch, Lines};
 use super::connection::{CloseReason, Connection, is_gone};
 use super::hub::Hub;
-use super::hub::round::Arrival;
+use super::hub::fetch::{Fetched, Request};
+use super::hub::round::{Arrival, File};
 use super::rendering::{Renderings, tag};
+use super::replay::Made;
 use super::room::effects::Aside;
 use super::system::now as clock;
 use crate::protocol::reply::{Missing, Notice};
@@ -68,6 +70,19 @@ pub(super) struct Reader {
     pub(super) until: Seq,
     /// Since when its socket has been full.
     pub(super) full_since: Option<Instant>,
+    /// What it needs from the history's file.
+    fetch: Fetch,
+}
+
+/// What a reader needs from the history's file, since the room remembers it no more.
+#[derive(Debug)]
+enum Fetch {
+    /// Nothing.
+    Nothing,
+    /// The events from that one on, which it waits for.
+    Asked(Seq),
+    /// It has them.
+    Got(Fetched),
 }
 
 /// A piece of a batch, in the form in which it is sent.
@@ -87,6 +102,17 @@ impl Part<'_> {
 
     fn slice(&self) -> IoSlice<'_> {
         IoSlice::new(self.text())
+    }
+}
+
+/// What there is from an event on that is shown again: what was read from the history's file, or what the room
+/// remembers; `None` if it has to be read first.
+fn read(fetch: &Fetch, hub: &Hub, event: Seq) -> Option<Vec<Arc<Batch>>> {
+    match fetch {
+        Fetch::Nothing => Some(hub.read(event, PORTION)),
+        Fetch::Asked(_) => None,
+        Fetch::Got(fetched) if fetched.range.contains(&event) => Some(fetched.batches.clone()),
+        Fetch::Got(_) => None,
     }
 }
 
@@ -116,6 +142,7 @@ impl Reader {
             missed_receipt: String::new(),
             until: Seq::MAX,
             full_since: None,
+            fetch: Fetch::Nothing,
         }
     }
 
@@ -125,6 +152,63 @@ impl Reader {
             || !self.telnet_answers.is_empty()
             || self.misses_some()
             || !self.asides.is_empty()
+    }
+
+    /// The first event that it needs next, of those that are shown again or that are new to it.
+    fn needs(&self) -> Seq {
+        match self.asides.front() {
+            Some((at, Aside::Replay(replay))) if *at <= self.next => {
+                replay.oldest().unwrap_or(self.next)
+            }
+            _ => self.next,
+        }
+    }
+
+    /// Looks whether it can go on without the history's file. If it needs something from there, that is asked
+    /// for, and it waits. Lines that are not there either are counted as missed.
+    pub(super) fn look_for_file(&mut self, file: File, hub: &Hub) {
+        let (needed, (oldest, offset)) = (self.needs(), file.oldest);
+        if needed >= oldest {
+            self.fetch = Fetch::Nothing;
+            return;
+        }
+        match &self.fetch {
+            Fetch::Asked(event) if *event == needed => return,
+            Fetch::Got(fetched) if fetched.range.contains(&needed) => return,
+            Fetch::Nothing | Fetch::Asked(_) | Fetch::Got(_) => {}
+        }
+        let end = file.unkept.unwrap_or(oldest).min(oldest);
+        if needed < end {
+            let (member, connection) = (self.recipient.member, self.connection.id());
+            hub.ask(Request { member, connection, range: needed..end });
+            self.fetch = Fetch::Asked(needed);
+        } else if needed == self.next {
+            self.missed += hub.missed(self.recipient.member, needed);
+            (self.next, self.offset) = (oldest, offset);
+            self.take_form();
+        }
+    }
+
+    /// Takes what it has asked for.
+    pub(super) fn on_fetched(&mut self, fetched: Fetched) {
+        if let Fetch::Asked(event) = self.fetch
+            && event == fetched.range.start
+        {
+            if event == self.next {
+                self.missed += fetched.missing;
+            }
+            self.fetch = Fetch::Got(fetched);
+        }
+    }
+
+    /// Whether it waits for something from the history's file.
+    pub(super) fn waits_for_file(&self) -> bool {
+        matches!(self.fetch, Fetch::Asked(_))
+    }
+
+    /// Whether it lags so far that it is served from the history's file.
+    pub(super) fn is_in_file(&self) -> bool {
+        !matches!(self.fetch, Fetch::Nothing)
     }
 
     /// How many bytes it takes in two windows.
@@ -232,8 +316,32 @@ impl Reader {
         notice + &std::mem::take(&mut self.missed_receipt)
     }
 
-    /// Sends what the socket takes at once, of the events before `goal`.
+    /// Sends what the socket takes at once, of the events before `goal`: from what was read from the history's
+    /// file, or else from `batches`.
     pub(super) fn send(
+        &mut self,
+        hub: &Hub,
+        batches: &[Arc<Batch>],
+        goal: Seq,
+        renderings: &mut Renderings,
+        now: Instant,
+    ) -> io::Result<()> {
+        let Fetch::Got(fetched) = std::mem::replace(&mut self.fetch, Fetch::Nothing) else {
+            return self.send_from(hub, batches, goal, renderings, now);
+        };
+        let range = fetched.range.clone();
+        let mut own = Renderings::default();
+        let (batches, goal) = (fetched.batches.clone(), goal.min(range.end));
+        self.fetch = Fetch::Got(fetched);
+        let sent = self.send_from(hub, &batches, goal, &mut own, now);
+        // One whose socket is full asks again: it must not keep memory that long.
+        if !range.contains(&self.needs()) || self.full_since.is_some() {
+            self.fetch = Fetch::Nothing;
+        }
+        sent
+    }
+
+    fn send_from(
         &mut self,
         hub: &Hub,
         batches: &[Arc<Batch>],
@@ -281,7 +389,8 @@ impl Reader {
     /// Goes on to where something is sent besides, or to the end of what was read: none of it was for this
     /// reader. Where there is nothing before the goal, numbers were left out.
     fn pass_over(&mut self, batches: &[Arc<Batch>], goal: Seq) {
-        let end = batches.last().map_or(goal, |batch| batch.end()).min(goal).min(self.next_turn());
+        let last = batches.last().filter(|last| last.end() > self.next);
+        let end = last.map_or(goal, |last| last.end()).min(goal).min(self.next_turn());
         if end > self.next {
             let before = |batch: &&Arc<Batch>| batch.begin() <= end;
             if let Some(batch) = batches.iter().rev().find(before) {
@@ -308,14 +417,17 @@ impl Reader {
                     self.asides.pop_front();
                 }
                 Aside::Replay(_) if !self.rest.is_empty() => break,
-                Aside::Replay(replay) => {
-                    self.rest = replay.next(|event| hub.read(event, PORTION)).into_bytes();
-                    self.again = self.rest.len();
-                    if self.rest.is_empty() {
+                Aside::Replay(replay) => match replay.next(|event| read(&self.fetch, hub, event)) {
+                    Made::Lines(lines) => {
+                        self.rest = lines.into_bytes();
+                        self.again = self.rest.len();
+                    }
+                    Made::Waits => break,
+                    Made::Over => {
                         self.asides.pop_front();
                         hub.on_replayed(reader);
                     }
-                }
+                },
             }
         }
     }

@@ -35,6 +35,17 @@ pub(crate) struct Gap {
     pub(crate) lines: u64,
 }
 
+/// What a replay has made.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// These lines; there may be more.
+    Lines(String),
+    /// Nothing: what comes next has to be read first.
+    Waits,
+    /// Nothing: all was made.
+    Over,
+}
+
 /// Events that a member is shown again.
 #[derive(Debug)]
 pub(crate) struct Replay {
@@ -77,9 +88,14 @@ impl Replay {
         self.events.len() == 0
     }
 
-    /// Makes the next lines, each with its newline; nothing is left when there are none. `read`
-    /// gives what is remembered from an event on. What was forgotten meanwhile is left out.
-    pub(crate) fn next(&mut self, read: impl Fn(Seq) -> Vec<Arc<Batch>>) -> String {
+    /// The oldest of the events that are still to be shown.
+    pub(crate) fn oldest(&self) -> Option<Seq> {
+        self.events.oldest()
+    }
+
+    /// Makes the next lines, each with its newline. `read` gives what there is from an event on, or `None` if
+    /// that has to be read first. What was forgotten meanwhile is left out.
+    pub(crate) fn next(&mut self, read: impl Fn(Seq) -> Option<Vec<Arc<Batch>>>) -> Made {
         let mut lines = String::new();
         if let Some(header) = self.header.take() {
             self.add(&mut lines, None, now(), header);
@@ -88,21 +104,14 @@ impl Replay {
         while lines.len() < PORTION
             && let Some(event) = self.events.oldest()
         {
-            let holds = |batch: &&Arc<Batch>| batch.holds(event);
-            if !batches.iter().any(|batch| holds(&batch)) {
-                batches = read(event);
-            }
-            self.tell_gaps(&mut lines, event);
-            if let Some(batch) = batches.iter().find(holds) {
-                self.events.next();
-                self.show(&mut lines, event, batch);
-            } else {
-                let remembered = batches.first().map_or(Seq::MAX, |batch| batch.begin());
-                self.events.next();
-                while self.events.oldest().is_some_and(|event| event < remembered) {
-                    self.events.next();
+            if !batches.iter().any(|batch| batch.holds(event)) {
+                match read(event) {
+                    Some(read) => batches = read,
+                    None if lines.is_empty() => return Made::Waits,
+                    None => return Made::Lines(lines),
                 }
             }
+            self.show_or_skip(&mut lines, event, &batches);
         }
         if lines.len() < PORTION
             && let Some(footer) = self.footer.take()
@@ -110,7 +119,22 @@ impl Replay {
             self.tell_gaps(&mut lines, Seq::MAX);
             self.add(&mut lines, None, now(), footer);
         }
-        lines
+        if lines.is_empty() { Made::Over } else { Made::Lines(lines) }
+    }
+
+    /// Shows an event, if it is in one of the batches that were read for it.
+    fn show_or_skip(&mut self, lines: &mut String, event: Seq, batches: &[Arc<Batch>]) {
+        self.tell_gaps(lines, event);
+        self.events.next();
+        match batches.iter().find(|batch| batch.holds(event)) {
+            Some(batch) => self.show(lines, event, batch),
+            None => {
+                let remembered = batches.first().map_or(Seq::MAX, |batch| batch.begin());
+                while self.events.oldest().is_some_and(|event| event < remembered) {
+                    self.events.next();
+                }
+            }
+        }
     }
 
     /// Tells of the gaps before that event.
@@ -162,9 +186,11 @@ mod tests {
     }
 
     fn all_of(mut replay: Replay, transcript: &Transcript) -> Vec<String> {
-        let portion = || replay.next(|event| transcript.read(event, 1));
-        let portions = std::iter::repeat_with(portion).take_while(|lines| !lines.is_empty());
-        portions.collect::<String>().lines().map(str::to_owned).collect()
+        let portion = || match replay.next(|event| Some(transcript.read(event, 1))) {
+            Made::Lines(lines) => Some(lines),
+            Made::Waits | Made::Over => None,
+        };
+        std::iter::from_fn(portion).collect::<String>().lines().map(str::to_owned).collect()
     }
 
     #[test]
@@ -256,9 +282,13 @@ mod tests {
         let lines: Vec<_> = (0..100).map(|_| (Audience::All, 0, line.as_str())).collect();
         let transcript = transcript(&lines);
         let mut replay = Replay::newest(Format::Plain, transcript.newest(A, 1000), Vec::new());
-        let first = replay.next(|event| transcript.read(event, 1));
+        let Made::Lines(first) = replay.next(|event| Some(transcript.read(event, 1))) else {
+            panic!("there are lines");
+        };
         assert!(first.len() < 2 * PORTION, "{}", first.len());
-        assert_eq!(replay.next(|_| Vec::new()), "-- you are up to date\n");
-        assert_eq!(replay.next(|_| Vec::new()), "");
+        assert_eq!(replay.next(|_| None), Made::Waits);
+        let end = "-- you are up to date\n".to_owned();
+        assert_eq!(replay.next(|_| Some(Vec::new())), Made::Lines(end));
+        assert_eq!(replay.next(|_| Some(Vec::new())), Made::Over);
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Settled {
     pub(super) end: (Seq, u64),
     /// The broadcaster has not taken all of it.
     pub(super) is_new: bool,
+    /// The first event that could not be kept, while some cannot.
+    pub(super) unkept: Option<Seq>,
     /// The number of the first event of the next cut.
     next: Seq,
     /// The keeper waits for something to keep, and until when. It says so under the lock and only after
@@ -39,7 +41,7 @@ impl Settled {
     /// All events before that one are settled.
     pub(super) fn up_to(end: (Seq, u64)) -> Settled {
         let following = Following::default();
-        Settled { following, end, is_new: false, next: end.0, keeper_sleeps: None }
+        Settled { following, end, is_new: false, unkept: None, next: end.0, keeper_sleeps: None }
     }
 
     /// Takes what follows, for the broadcaster.
@@ -117,14 +119,20 @@ impl Hub {
         self.with(Shared::take_cut)
     }
 
-    /// Tells everyone that what is said is not kept for now.
-    pub(crate) fn stop_keeping(&self, why: &'static str) {
-        self.with(|shared| shared.apply(Entry::StopKeeping(why)));
+    /// Tells everyone that what is said is not kept for now, from that event on.
+    pub(crate) fn stop_keeping(&self, why: &'static str, unkept: Seq) {
+        self.with(|shared| {
+            shared.settled.iter_mut().for_each(|settled| settled.unkept = Some(unkept));
+            shared.apply(Entry::StopKeeping(why));
+        });
     }
 
     /// Tells everyone that what is said is kept again, but for the lines of a gap.
     pub(crate) fn keep_again(&self, gap: Option<Gap>) {
-        self.with(|shared| shared.apply(Entry::KeepAgain(gap)));
+        self.with(|shared| {
+            shared.settled.iter_mut().for_each(|settled| settled.unkept = None);
+            shared.apply(Entry::KeepAgain(gap));
+        });
     }
 
     /// The history has no event before that one any more.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::fetch::Fetched;
 use super::{Hub, Shared, Sleep};
 use crate::protocol::name::Name;
 use crate::protocol::tag::Seq;
@@ -72,6 +73,10 @@ pub(crate) struct Round {
     pub(crate) withdrawn: Vec<(Arc<Batch>, Arc<Batch>)>,
     /// What the room no longer remembers.
     pub(crate) evicted: Vec<Arc<Batch>>,
+    /// What was read from the history's file for a connection's reader.
+    pub(crate) fetched: Vec<(ConnectionId, Fetched)>,
+    /// What the history's file has of the events that the room remembers no more.
+    pub(crate) file: Option<File>,
     /// The number after the last event that may be sent.
     pub(crate) end: Seq,
     /// How many bytes of lines are before that.
@@ -82,6 +87,16 @@ pub(crate) struct Round {
     pub(crate) due: Option<Instant>,
     /// There was nothing: a broadcaster that is idle may wait.
     pub(crate) nothing: bool,
+}
+
+/// What the history's file has of the events that the room remembers no more: those before `oldest`, but
+/// for those from `unkept` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct File {
+    /// The oldest event that is remembered, and how many bytes of lines are before that.
+    pub(crate) oldest: (Seq, u64),
+    /// The first event that could not be kept, while some cannot.
+    pub(crate) unkept: Option<Seq>,
 }
 
 impl Shared {
@@ -96,7 +111,8 @@ impl Shared {
 
     /// Whether there is something that the broadcaster may take and has not.
     pub(super) fn has_news(&self) -> bool {
-        self.settled.as_ref().map_or_else(|| self.has_applied(), |settled| settled.is_new)
+        let Some(settled) = &self.settled else { return self.has_applied() };
+        settled.is_new || !self.fetches.fetched.is_empty()
     }
 
     /// When the room changes by itself.
@@ -181,9 +197,13 @@ impl Hub {
     /// Takes out what is more than the memory holds, and says how far the readers may go.
     fn forget(&self, shared: &mut Shared, round: &mut Round) {
         (round.end, round.end_offset) = shared.settled_end();
+        round.fetched = std::mem::take(&mut shared.fetches.fetched);
         let transcript = shared.room.transcript_mut();
         round.withdrawn = std::iter::from_fn(|| transcript.withdraw()).collect();
         round.evicted = std::iter::from_fn(|| transcript.evict(round.end)).collect();
         round.allowed_lag = transcript.lines_in(self.allowed_lag);
+        let oldest = transcript.oldest();
+        let oldest = (oldest, transcript.offset(oldest));
+        round.file = shared.settled.as_ref().map(|settled| File { oldest, unkept: settled.unkept });
     }
 }

@@ -38,8 +38,15 @@ impl Room {
             return Err(Refusal::NoSuchEvent(seen));
         }
         let next = since.max(seen + 1);
+        let oldest = self.transcript.oldest();
+        // What the room remembers no more is in the history, as far back as that goes.
+        if let Some(kept_from) = self.kept_from.filter(|_| next < oldest) {
+            let is_kept = kept_from <= next;
+            let place = Place { member, next, missed: 0 };
+            return is_kept.then_some(place).ok_or(Refusal::Forgotten(seen));
+        }
         let missed = self.transcript.evicted(member, next).ok_or(Refusal::Forgotten(seen))?;
-        Ok(Place { member, next: next.max(self.transcript.oldest()), missed })
+        Ok(Place { member, next: next.max(oldest), missed })
     }
 }
 

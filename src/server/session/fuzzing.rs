@@ -23,6 +23,7 @@ use crate::server::connection::{Connection, ConnectionId};
 use crate::server::hub::Hub;
 use crate::server::hub::membership::Membership;
 use crate::server::hub::permit::Permit;
+use crate::server::replay::Made;
 use crate::server::room::effects::Aside;
 use crate::server::waker::Waker;
 
@@ -196,11 +197,7 @@ fn look(hub: &Arc<Hub>, from: Seq, lines: &mut Vec<String>, is_own: impl Fn(&str
                 answers.push_back((at, told));
             }
             Aside::Replay(mut replay) => {
-                loop {
-                    let shown = replay.next(|event| hub.read(event, READ));
-                    if shown.is_empty() {
-                        break;
-                    }
+                while let Made::Lines(shown) = replay.next(|event| Some(hub.read(event, READ))) {
                     shown.lines().for_each(assert_line);
                 }
                 hub.on_replayed(reader);
