@@ -2,9 +2,12 @@
 //! server does not know yet that it is dead. That one takes over the place that it has.
 
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{LINGER, Next, Phase, Session, on_refused};
+use super::farewell::{LINGER, on_refused};
+use super::input::Input;
+use super::{Ending, Next, Phase, Session};
 use crate::protocol::reply::{Notice, Refusal};
 use crate::protocol::request::{self, Request};
 use crate::protocol::tag::Token;
@@ -31,20 +34,25 @@ enum Opening {
 impl Session {
     /// Turns the client away, which has sent that much, unless it takes a member's place over, or one has
     /// become free. A member may ask before it is told that there is no place, and behind that.
-    pub(super) fn at_the_door(&mut self, mut bytes: Vec<u8>, why: &Refusal<'_>) -> Next {
+    pub(super) fn at_the_door(
+        &mut self,
+        input: &mut Input,
+        mut bytes: Vec<u8>,
+        why: &Refusal<'_>,
+    ) -> Next {
         if self.visit.is_none() {
             let from = Some(self.connection.peer().ip());
             self.visit = Some(Visit::of_refused(&self.hub, from, &self.connection));
         }
         let first = self.read_opening(&mut bytes, WITH_IT);
-        if let Some(next) = self.comes_in(&first, &bytes) {
+        if let Some(next) = self.comes_in(input, &first, &bytes) {
             return next;
         }
         self.connection.tell(why);
         if matches!(first, Opening::Unfinished) && self.hub.may_be_taken_over() {
             let second = self.read_opening(&mut bytes, LINGER);
             if matches!(second, Opening::Resume(..)) {
-                if let Some(next) = self.comes_in(&second, &bytes) {
+                if let Some(next) = self.comes_in(input, &second, &bytes) {
                     return next;
                 }
                 self.connection.tell(why);
@@ -52,19 +60,19 @@ impl Session {
         }
         on_refused(&self.connection, why);
         self.phase = Phase::Gone;
-        Next::Leave
+        ControlFlow::Break(Ending::Leave)
     }
 
     /// Lets the client in, which has sent that much: to a place that has become free, or to that of its own
     /// other connection. `None` if there is neither.
-    fn comes_in(&mut self, opening: &Opening, bytes: &[u8]) -> Option<Next> {
+    fn comes_in(&mut self, input: &mut Input, opening: &Opening, bytes: &[u8]) -> Option<Next> {
         if self.takes_place_late() {
             self.connection.tell(Notice::Banner);
-            return Some(self.chunk(bytes));
+            return Some(self.chunk(input, bytes));
         }
         match *opening {
             Opening::Resume(token, length) if self.hub.may_take_over(token) => {
-                self.come_back(bytes, length)
+                self.come_back(input, bytes, length)
             }
             Opening::Resume(..) | Opening::Unfinished | Opening::Other => None,
         }
@@ -72,7 +80,7 @@ impl Session {
 
     /// Whether there is a place by now, which the client has then.
     fn takes_place_late(&mut self) -> bool {
-        let Phase::Permitted(permit) = &mut self.phase else { return false };
+        let Phase::Unnamed { permit, .. } = &mut self.phase else { return false };
         let is_seated = permit.take_late();
         if is_seated {
             self.visit = None;
@@ -81,14 +89,14 @@ impl Session {
     }
 
     /// Lets the member in again whose first bytes say that it is one; `None` if it is too late for that.
-    fn come_back(&mut self, bytes: &[u8], length: usize) -> Option<Next> {
+    fn come_back(&mut self, input: &mut Input, bytes: &[u8], length: usize) -> Option<Next> {
         self.connection.tell(Notice::Banner);
-        let next = self.chunk(&bytes[..length]);
-        if !matches!(self.phase, Phase::Joined(_)) {
+        let next = self.chunk(input, &bytes[..length]);
+        if !matches!(self.phase, Phase::Joined { .. }) {
             return None;
         }
         self.visit = None;
-        Some(if next == Next::GoOn { self.chunk(&bytes[length..]) } else { next })
+        Some(if next.is_continue() { self.chunk(input, &bytes[length..]) } else { next })
     }
 
     fn read_opening(&self, bytes: &mut Vec<u8>, wait: Duration) -> Opening {

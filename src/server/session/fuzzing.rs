@@ -9,13 +9,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::keyboard::Arrival;
-use super::login::End;
+use super::input::Input;
 use super::{Limits, Next, Phase, Session};
-use crate::protocol::lines::LineSplitter;
 use crate::protocol::name::Name;
 use crate::protocol::tag::{Body, Format, Seq, Tag};
-use crate::protocol::telnet::Piece;
 use crate::safety::assert_safe;
 use crate::server::audience::Kind;
 use crate::server::config::Config;
@@ -95,62 +92,30 @@ impl Stage {
 
     /// All that becomes of the bytes.
     fn play(mut self, bytes: &[u8], size: usize) -> Vec<String> {
-        let mut splitter = LineSplitter::with_universal_newlines(MAX_LINE);
+        let mut input = Input::new(MAX_LINE);
         for (i, part) in bytes.split(|&byte| byte == SILENCE).enumerate() {
-            if i > 0 && self.silence(&mut splitter) == Next::Leave {
+            if i > 0 && self.silence(&mut input).is_break() {
                 return self.lines;
             }
             for chunk in part.chunks(size) {
-                if self.chunk(&mut splitter, chunk) == Next::Leave {
+                // However it is cut, it has come at once.
+                let next = input
+                    .read_at_once(chunk, &mut |item| self.do_one(|session| session.item(item)));
+                if next.is_break() {
                     return self.lines;
                 }
             }
         }
-        self.session.lines = splitter;
         let (hub, seen) = (Arc::clone(&self.hub), self.seen);
-        Box::new(self.session).end_of_input();
+        Box::new(self.session).end_of_input(&mut input);
         look(&hub, seen, &mut self.lines, |_| true);
         self.lines
     }
 
-    fn silence(&mut self, splitter: &mut LineSplitter) -> Next {
+    fn silence(&mut self, input: &mut Input) -> Next {
         let before = self.name();
-        std::mem::swap(&mut self.session.lines, splitter);
-        let next = self.session.silence();
-        std::mem::swap(&mut self.session.lines, splitter);
+        let next = self.session.on_silence(input);
         self.look(before);
-        next
-    }
-
-    /// As the session does it, but with a look at each line's outcome.
-    fn chunk(&mut self, splitter: &mut LineSplitter, mut chunk: &[u8]) -> Next {
-        while let Some(piece) = self.session.telnet.next(&mut chunk) {
-            let next = match piece {
-                Piece::Text(text) => self.text(splitter, text),
-                Piece::Key(key) => {
-                    self.session.is_keyboard = true;
-                    self.text(splitter, &[key])
-                }
-                Piece::Request(request) => self.do_one(|session| session.telnet(request)),
-            };
-            if next == Next::Leave {
-                return next;
-            }
-        }
-        Next::GoOn
-    }
-
-    fn text(&mut self, splitter: &mut LineSplitter, mut text: &[u8]) -> Next {
-        while let Some(line) = splitter.next(&mut text) {
-            if self.do_one(|session| session.line(&line, End::Newline)) == Next::Leave {
-                return Next::Leave;
-            }
-        }
-        // However it is cut, it has come at once.
-        self.session.arrival = Arrival::AtOnce;
-        std::mem::swap(&mut self.session.lines, splitter);
-        let next = self.do_one(Session::look_at_beginning);
-        std::mem::swap(&mut self.session.lines, splitter);
         next
     }
 
@@ -164,8 +129,8 @@ impl Stage {
 
     fn name(&self) -> Option<String> {
         match &self.session.phase {
-            Phase::Joined(member) => Some(member.name().to_string()),
-            Phase::Permitted(_) | Phase::Gone => None,
+            Phase::Joined { member, .. } => Some(member.name().to_string()),
+            Phase::Unnamed { .. } | Phase::Gone => None,
         }
     }
 

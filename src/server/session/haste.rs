@@ -1,9 +1,8 @@
 //! What a client sends that closes at once: as much of it as can be is taken in, and all of that is said.
 
+use super::input::Input;
 use super::{Phase, Session, grow_if_full};
 use crate::protocol::reply::LeaveReason;
-use crate::protocol::tag::Format;
-
 use crate::server::connection::is_gone;
 use crate::server::system::{SETTLING, instant};
 
@@ -49,12 +48,12 @@ impl Session {
             return true;
         }
         let Some(gone_since) = self.connection.gone_since() else { return false };
-        if self.format == Format::Tagged || self.is_late {
+        if self.may_resume() {
             return true;
         }
         let is_late = instant() - gone_since >= self.limits.last_words;
         let is_lost = is_late || self.hub.has_lacked_permit_since(gone_since);
-        if is_lost && let Phase::Joined(member) = &self.phase {
+        if is_lost && let Phase::Joined { member, .. } = &self.phase {
             let why = if is_late { "its time is up" } else { "its place is needed" };
             log::info!(
                 "{} is gone, and {why}: the rest of what it had sent is lost",
@@ -66,11 +65,12 @@ impl Session {
 
     /// The client's input has ended, and the server has not hung up. In the tagged form that is a loss,
     /// and a line without its end is not one; nor is it where a client that ends its lines was cut off.
-    pub(super) fn finish_input(&mut self) -> LeaveReason<'static> {
+    pub(super) fn finish_input(&mut self, input: &mut Input) -> LeaveReason<'static> {
         let was_reset = self.connection.was_reset();
-        let is_cut = self.lines.has_seen_end() && was_reset;
-        if self.format == Format::Plain && !self.is_late && !is_cut {
-            self.finish_line();
+        let is_cut = input.has_seen_newline() && was_reset;
+        if !self.may_resume() && !is_cut {
+            // The session ends, whatever the line says.
+            let _ = self.finish_line(input);
         }
         if was_reset { LeaveReason::ConnectionLost } else { LeaveReason::Quit("") }
     }

@@ -1,35 +1,27 @@
-//! All before a name is settled: what is our protocol and what is not, when silence means something,
-//! and joining.
+//! All before a name is settled: a proxy's header, the form of the lines, when silence means something, and
+//! joining. The session's thread runs it.
 
-use crate::protocol::tag::Format;
 use std::mem;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
+use super::farewell::refuse;
+use super::input::Input;
 use super::keyboard::Silence;
-use super::{Next, Phase, Session};
+use super::{Ending, GO_ON, Next, Phase, Session};
 use crate::protocol::GRACE;
-use crate::protocol::foreign::{self, Foreign};
-use crate::protocol::lines::Line;
+use crate::protocol::foreign::Foreign;
 use crate::protocol::name::Name;
 use crate::protocol::proxy;
 use crate::protocol::reply::{Notice, Refusal};
+use crate::protocol::tag::Format;
 use crate::server::account::Account;
-
 use crate::server::connection::Connection;
 use crate::server::hub::permit::Admitted;
 use crate::server::kinds::{CAME_OR_WENT, TURNED_AWAY};
 use crate::server::rendering::tag;
 use crate::server::system::{instant, now};
-
-/// How a line has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// As lines end; one that is too long need not have.
-    Newline,
-    /// Nothing more has come for a while, or nothing more comes.
-    Silence,
-}
 
 /// How long a proxy may take to send its header. Its protocol wants 3 s at least, in which a packet that
 /// was lost comes again.
@@ -48,21 +40,21 @@ enum NoHeader {
 
 impl Session {
     /// Greets the client, once it is known where it is.
-    pub(super) fn begin(&mut self) -> Next {
+    pub(super) fn begin(&mut self, input: &mut Input) -> Next {
         let behind = match self.pass_header() {
             Ok(behind) => behind,
-            Err(next) => {
+            Err(ending) => {
                 self.phase = Phase::Gone;
-                return next;
+                return ControlFlow::Break(ending);
             }
         };
-        if let Phase::Permitted(permit) = &self.phase
+        if let Phase::Unnamed { permit, .. } = &self.phase
             && let Some(why) = permit.why_missing().cloned()
         {
-            return self.at_the_door(behind, &why);
+            return self.at_the_door(input, behind, &why);
         }
         self.connection.tell(Notice::Banner);
-        if behind.is_empty() { Next::GoOn } else { self.chunk(&behind) }
+        if behind.is_empty() { GO_ON } else { self.chunk(input, &behind) }
     }
 
     /// Takes a proxy's header off the front, and counts the client for its own address; what has come
@@ -71,15 +63,18 @@ impl Session {
     /// # Errors
     ///
     /// What is to become of a client that is not let in, and has been told so.
-    fn pass_header(&mut self) -> Result<Vec<u8>, Next> {
-        let Phase::Permitted(permit) = &mut self.phase else { return Ok(Vec::new()) };
+    fn pass_header(&mut self) -> Result<Vec<u8>, Ending> {
+        let Phase::Unnamed { permit, .. } = &mut self.phase else { return Ok(Vec::new()) };
         if !permit.is_proxys() {
             return Ok(Vec::new());
         }
         let by = self.connection.peer();
         let (client, behind) = read_header(&self.connection).map_err(|why| match why {
-            NoHeader::Gone => Next::Lose,
-            NoHeader::Other => refuse(&self.connection, &Refusal::NoProxyHeader),
+            NoHeader::Gone => Ending::InputOver,
+            NoHeader::Other => {
+                refuse(&self.connection, &Refusal::NoProxyHeader);
+                Ending::Leave
+            }
         })?;
         // Otherwise it is the proxy itself, or somebody whom it does not know.
         if let Some(client) = client {
@@ -92,140 +87,119 @@ impl Session {
         Ok(behind)
     }
 
-    /// How long to wait for more before that means something.
-    pub(super) fn timeout(&self) -> Option<Duration> {
-        let is_unnamed = matches!(self.phase, Phase::Permitted(_));
-        if self.may_be_message() {
-            return self.arrival.timeout(!is_unnamed);
+    /// How long to wait for more before that means something; `None` is for ever.
+    pub(super) fn timeout(&self, input: &Input) -> Option<Duration> {
+        let (is_unnamed, is_late) = match self.phase {
+            Phase::Unnamed { .. } => (true, false),
+            Phase::Joined { is_late, .. } => (false, is_late),
+            Phase::Gone => (false, false),
+        };
+        match input.arrival() {
+            Some(arrival) => arrival.timeout(!is_unnamed),
+            None => (is_unnamed || is_late).then_some(GRACE),
         }
-        (is_unnamed || self.is_late).then_some(GRACE)
     }
 
-    /// Whether what stands unfinished may be all that comes: until a newline has come, a client may be
-    /// one that sends none.
-    fn may_be_message(&self) -> bool {
-        !self.lines.has_seen_end() && self.lines.is_mid_line()
-    }
-
-    /// Nothing came for a while: what stands is a line, and a client that says nothing is a guest.
-    pub(super) fn silence(&mut self) -> Next {
-        if self.may_be_message() {
-            match self.arrival.on_silence() {
-                Silence::Wait => return Next::GoOn,
-                Silence::Message => return self.finish_line(),
-                // So that it sees what happens in the room meanwhile.
-                Silence::Typing => {}
-            }
+    /// Called when nothing has come for a while: what stands is a line, and a client that says nothing is a guest.
+    pub(super) fn on_silence(&mut self, input: &mut Input) -> Next {
+        match input.on_silence() {
+            Some(Silence::Wait) => return GO_ON,
+            Some(Silence::Message) => return self.finish_line(input),
+            // The client joins, so that it sees what happens in the room meanwhile.
+            Some(Silence::Typing) | None => {}
         }
-        self.join(None, self.counted);
+        self.join(None, self.lines_read);
         self.end_lateness();
         self.append();
-        Next::GoOn
+        GO_ON
     }
 
-    /// Takes what stands for a line.
-    pub(super) fn finish_line(&mut self) -> Next {
-        // A byte that might have begun a command of telnet's has not.
-        let rest = self.telnet.finish();
-        let mut next = if rest.is_empty() { Next::GoOn } else { self.text(rest) };
-        if next == Next::GoOn
-            && let Some(line) = self.lines.finish().map(<[u8]>::to_vec)
-        {
-            let line = Line::Whole(&line);
-            self.charge_for(&line);
-            next = self.line(&line, End::Silence);
-        }
-        self.append();
-        next
-    }
-
-    /// What other protocol the client speaks, if its first line says so.
-    ///
-    /// That is the first one that is not blank, and the first such one that ends in a newline: of a
-    /// request, only the beginning may have come before a pause.
-    pub(super) fn foreign(&self, line: &Line<'_>, end: End) -> Option<Foreign> {
-        match (line, end) {
-            (Line::Whole(line), End::Newline) if self.expects_newline => foreign::of_line(line),
-            (Line::TooLong(line), _) if self.expects_newline => foreign::of_too_long(line),
-            (Line::Whole(line), End::Silence) if self.expects_first => foreign::of_unfinished(line),
-            (Line::Whole(_) | Line::TooLong(_), _) => None,
-        }
-    }
-
-    /// The same before the first line has ended: some protocols have no lines.
-    pub(super) fn look_at_beginning(&mut self) -> Next {
-        if self.expects_first
-            && let Some(foreign) = foreign::of_bytes(self.lines.beginning())
-        {
-            return self.turn_away(foreign);
-        }
-        Next::GoOn
-    }
-
-    /// A web page must not be able to post into a room on its reader's machine, and nobody in a room has
-    /// any use for what another protocol says.
+    /// Tells a client that speaks another protocol so, and shows it out.
     pub(super) fn turn_away(&mut self, foreign: Foreign) -> Next {
         let (peer, why) = (self.connection.peer(), foreign.description());
         log::warn!(target: TURNED_AWAY, "{peer} was turned away: {why}");
         let refusal = Refusal::Foreign(foreign);
         match self.phase {
-            Phase::Permitted(_) => self.connection.tell(refusal),
-            Phase::Joined(_) | Phase::Gone => self.answer(&refusal),
+            Phase::Unnamed { .. } => self.connection.tell(refusal),
+            Phase::Joined { .. } | Phase::Gone => self.answer(&refusal),
         }
         self.append();
         self.quit("")
     }
 
-    /// A client whose first line comes only when it is in the room already is far away, or waited.
-    pub(super) fn tags(&mut self) -> Next {
-        match self.phase {
-            Phase::Permitted(_) => self.format = Format::Tagged,
-            Phase::Joined(_) => self.is_late = true,
+    /// Called when the client asks for the tagged form with its first line. If it is in the room by then, it is far
+    /// away, or waited.
+    pub(super) fn on_tags(&mut self) {
+        match &mut self.phase {
+            Phase::Unnamed { format, .. } => *format = Format::Tagged,
+            Phase::Joined { is_late, .. } => *is_late = true,
             Phase::Gone => {}
         }
-        Next::GoOn
+    }
+
+    /// Makes a guest that asked late for the tagged form a tagged guest, which does not resume any more.
+    pub(super) fn end_lateness(&mut self) {
+        if !matches!(self.phase, Phase::Joined { is_late: true, .. }) {
+            return;
+        }
+        // The answers gathered so far are in the plain form.
+        self.append();
+        if let Phase::Joined { member, is_late } = &mut self.phase {
+            *is_late = false;
+            member.tag(self.lines_read);
+        }
+    }
+
+    /// Whether the client, if its connection is lost, may say again what was not taken: it gets the tagged form,
+    /// or has asked for it.
+    pub(super) fn may_resume(&self) -> bool {
+        match &self.phase {
+            Phase::Unnamed { format, .. } => *format == Format::Tagged,
+            Phase::Joined { member, is_late } => *is_late || member.format() == Format::Tagged,
+            Phase::Gone => false,
+        }
     }
 
     /// Whether a name can be asked for again: in the tagged form, until there is one.
-    pub(super) fn has_open_name(&self) -> bool {
-        self.format == Format::Tagged && matches!(self.phase, Phase::Permitted(_))
+    fn has_open_name(&self) -> bool {
+        matches!(self.phase, Phase::Unnamed { format: Format::Tagged, .. })
     }
 
     /// Tells a client that it does not get the name it wants. In the tagged form it may ask for
     /// another one.
     pub(super) fn refuse_name(&mut self, refusal: &Refusal<'_>) {
         if self.has_open_name() {
-            self.connection.tell(format_args!("{}{refusal}", tag(self.format, None, now())));
+            self.connection.tell(format_args!("{}{refusal}", tag(Format::Tagged, None, now())));
         } else {
             self.answer(refusal);
         }
     }
 
-    /// Sees to it that the client is in the room, as a guest if it has no name. The line in hand is not
-    /// done by that.
+    /// Sees to it that the client is in the room, as a guest if it has no name. Joining does not consume
+    /// the current line, which is counted already.
     pub(super) fn member(&mut self) {
-        if matches!(self.phase, Phase::Permitted(_)) {
-            self.join(None, self.counted.saturating_sub(1));
+        if matches!(self.phase, Phase::Unnamed { .. }) {
+            self.join(None, self.lines_read.saturating_sub(1));
         }
     }
 
     /// Joins, when so many lines are done.
     pub(super) fn join(&mut self, wanted: Option<&Name>, taken: u64) {
         let phase = mem::replace(&mut self.phase, Phase::Gone);
-        let Phase::Permitted(permit) = phase else {
+        let Phase::Unnamed { permit, format } = phase else {
             self.phase = phase;
             return;
         };
-        match permit.join(wanted, &self.connection, self.format, taken) {
+        match permit.join(wanted, &self.connection, format, taken) {
             Ok(Admitted { membership, here, closing }) => {
                 let (name, peer) = (membership.name(), self.connection.peer());
                 if !closing {
                     log::info!(target: CAME_OR_WENT, "{name} joined from {peer}, {here} here");
                 }
-                self.phase = Phase::Joined(membership);
+                self.phase = Phase::Joined { member: membership, is_late: false };
             }
             Err(permit) => {
-                self.phase = Phase::Permitted(permit);
+                self.phase = Phase::Unnamed { permit, format };
                 if let Some(name) = wanted {
                     self.refuse_name(&Refusal::NameTaken(name));
                 }
@@ -251,10 +225,4 @@ fn read_header(connection: &Connection) -> Result<(Option<SocketAddr>, Vec<u8>),
             Err(proxy::NoHeader) => return Err(NoHeader::Other),
         }
     }
-}
-
-/// Tells a client that it is not let in.
-fn refuse(connection: &Connection, why: &Refusal<'_>) -> Next {
-    super::refuse(connection, why);
-    Next::Leave
 }

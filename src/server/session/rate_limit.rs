@@ -4,65 +4,34 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{Next, Phase, Session};
-use crate::protocol::lines::Line;
+use super::{Ending, GO_ON, Next, Phase, Session};
 use crate::protocol::reply::Notice;
 use crate::server::kinds::HELD_BACK;
 use crate::server::system::{instant, thread};
-use crate::server::token_bucket::{Pass, UNIT, lines_in};
-
-/// The longest line end, in bytes.
-const LINE_END: usize = 2;
+use crate::server::token_bucket::{Pass, lines_in};
 
 /// How long a session that holds its client back may not notice the server's end.
 const NAP: Duration = Duration::from_millis(100);
 
 impl Session {
-    /// Does something that counts as a line.
-    pub(super) fn within_limits(&mut self, act: impl FnOnce(&mut Session) -> Next) -> Next {
-        match self.hold_back() {
-            ControlFlow::Continue(()) => act(self),
-            ControlFlow::Break(()) => Next::Lose,
-        }
-    }
-
-    /// Has a line count for all of its bytes; as one line it has counted already.
-    pub(super) fn charge_for(&mut self, line: &Line<'_>) {
-        let came = std::mem::take(&mut self.begun);
-        let bytes = match line {
-            // What came besides was the rest of one that was too long, or the line's end.
-            Line::Whole(line) => line.len().max(came.saturating_sub(LINE_END)),
-            Line::TooLong(_) => came,
-        };
+    /// Has what counts as one line count for all of its bytes.
+    pub(super) fn charge_for(&mut self, bytes: usize) {
         self.account.bucket.charge(lines_in(bytes) - 1);
     }
 
-    /// The same for what has come of a line that is too long, and is not kept. Its client is held back
-    /// by it, too.
-    pub(super) fn charge_for_skipped(&mut self) -> Next {
-        let units = self.begun / UNIT;
-        if units == 0 {
-            return Next::GoOn;
-        }
-        self.begun %= UNIT;
-        self.within_limits(|session| {
-            session.account.bucket.charge(lines_in(units * UNIT) - 1);
-            Next::GoOn
-        })
-    }
-
-    /// Waits while the client has brought more than it may, unless the connection is lost.
-    fn hold_back(&mut self) -> ControlFlow<()> {
+    /// Counts something as one line, and waits before that while the client has brought more than it may, unless
+    /// the connection is lost.
+    pub(super) fn hold_back(&mut self) -> Next {
         while let Pass::After(wait) = self.account.bucket.take(instant()) {
             if self.is_lost() {
-                return ControlFlow::Break(());
+                return ControlFlow::Break(Ending::InputOver);
             }
             // Before the log says so, for whoever reads that asks for the figures next.
-            if let Phase::Joined(member) = &self.phase {
+            if let Phase::Joined { member, .. } = &self.phase {
                 member.mark_held(wait);
             }
             // One that has no name is a newcomer, who may still be somebody that comes back.
-            if matches!(self.phase, Phase::Joined(_))
+            if matches!(self.phase, Phase::Joined { .. })
                 && let Some(rate) = self.account.bucket.news()
             {
                 let peer = self.connection.peer();
@@ -72,6 +41,6 @@ impl Session {
             self.append();
             thread::sleep(wait.min(NAP));
         }
-        ControlFlow::Continue(())
+        GO_ON
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fmt::Display;
 use std::mem;
+use std::ops::ControlFlow;
 
-use super::{Next, Phase, Session};
+use super::{Ending, GO_ON, Next, Phase, Session};
 use crate::logging::SAID;
 use crate::protocol::MAX_FAREWELL;
 use crate::protocol::name::Name;
@@ -12,7 +13,6 @@ use crate::protocol::request::{Command, Misuse, Request};
 use crate::protocol::tag::{Format, Seq, Token};
 use crate::protocol::telnet;
 use crate::protocol::text::shortened;
-
 use crate::server::chunk::Chunk;
 use crate::server::hub::membership::Membership;
 use crate::server::search::{show_found, show_newest};
@@ -50,11 +50,11 @@ impl Session {
             }
             Err(misuse) => self.answer(&Refusal::Misuse(misuse)),
         }
-        Next::GoOn
+        GO_ON
     }
 
     fn say(&mut self, text: &str) {
-        let line = self.counted;
+        let line = self.lines_read;
         self.with_member(|member, gathered| {
             log::debug!(target: SAID, "<{}> {text}", member.name());
             gathered.push(member.said(line), Speech::Said(member.name(), text));
@@ -63,7 +63,7 @@ impl Session {
     }
 
     fn act(&mut self, text: &str) {
-        let line = self.counted;
+        let line = self.lines_read;
         self.with_member(|member, gathered| {
             log::debug!(target: SAID, "* {} {text}", member.name());
             gathered.push(member.said(line), Speech::Done(member.name(), text));
@@ -73,8 +73,8 @@ impl Session {
 
     fn whisper(&mut self, to: &str, text: &str) {
         self.member();
-        if let Phase::Joined(member) = &mut self.phase {
-            member.whisper(to, text, self.counted);
+        if let Phase::Joined { member, .. } = &mut self.phase {
+            member.whisper(to, text, self.lines_read);
         }
     }
 
@@ -82,36 +82,40 @@ impl Session {
         if name.likeness().is_guests() && !self.is_called(name) {
             return self.refuse_name(&Refusal::GuestName(name));
         }
-        if matches!(self.phase, Phase::Permitted(_)) {
-            return self.join(Some(name), self.counted);
+        if matches!(self.phase, Phase::Unnamed { .. }) {
+            return self.join(Some(name), self.lines_read);
         }
         self.account.bucket.charge(RENAME_COST);
-        if let Phase::Joined(member) = &mut self.phase {
-            member.rename(name, self.counted);
+        if let Phase::Joined { member, .. } = &mut self.phase {
+            member.rename(name, self.lines_read);
         }
     }
 
     fn is_called(&self, name: &Name) -> bool {
-        matches!(&self.phase, Phase::Joined(member) if member.name() == name)
+        matches!(&self.phase, Phase::Joined { member, .. } if member.name() == name)
     }
 
     /// Takes up where this client's last connection was lost.
     fn resume(&mut self, token: Token, seen: Seq) {
-        if self.is_late {
-            return self.resume_late(token, seen);
+        match self.phase {
+            Phase::Unnamed { format: Format::Tagged, .. } => self.resume_unnamed(token, seen),
+            Phase::Joined { is_late: true, .. } => self.resume_late(token, seen),
+            Phase::Unnamed { .. } | Phase::Joined { .. } | Phase::Gone => {
+                self.answer(&Refusal::ResumeTooLate);
+            }
         }
-        if !self.has_open_name() {
-            return self.answer(&Refusal::ResumeTooLate);
-        }
+    }
+
+    fn resume_unnamed(&mut self, token: Token, seen: Seq) {
         let phase = mem::replace(&mut self.phase, Phase::Gone);
-        let Phase::Permitted(permit) = phase else { return };
+        let Phase::Unnamed { permit, format } = phase else { return };
         match permit.resume(token, seen, &self.connection) {
             Ok((member, taken)) => {
-                self.phase = Phase::Joined(member);
-                self.counted = taken;
+                self.phase = Phase::Joined { member, is_late: false };
+                self.lines_read = taken;
             }
             Err((permit, refusal)) => {
-                self.phase = Phase::Permitted(permit);
+                self.phase = Phase::Unnamed { permit, format };
                 self.refuse_name(&refusal);
             }
         }
@@ -119,12 +123,9 @@ impl Session {
 
     fn resume_late(&mut self, token: Token, seen: Seq) {
         self.append();
-        let Phase::Joined(guest) = &mut self.phase else { return };
-        match guest.resume(token, seen) {
-            Ok(taken) => {
-                (self.format, self.counted) = (Format::Tagged, taken);
-                self.is_late = false;
-            }
+        let Phase::Joined { member, is_late } = &mut self.phase else { return };
+        match member.resume(token, seen) {
+            Ok(taken) => (self.lines_read, *is_late) = (taken, false),
             Err(refusal) => self.answer(&refusal),
         }
     }
@@ -141,7 +142,7 @@ impl Session {
     fn replay(&mut self, show: impl FnOnce(&Membership) -> u32) {
         self.member();
         self.append();
-        if let Phase::Joined(member) = &self.phase {
+        if let Phase::Joined { member, .. } = &self.phase {
             self.account.bucket.charge(show(member));
         }
     }
@@ -159,13 +160,13 @@ impl Session {
     /// Answers one of telnet's commands. A client that asks has not joined by that.
     pub(super) fn telnet(&mut self, request: telnet::Request) -> Next {
         match (request.refusal(), &self.phase) {
-            (Some(refusal), Phase::Permitted(_)) => self.connection.tell_bytes(&refusal),
-            (Some(refusal), Phase::Joined(member)) => member.answer_telnet(refusal),
-            (None, Phase::Permitted(_)) => self.connection.tell(Notice::Here),
-            (None, Phase::Joined(_)) => self.answer_with(Notice::Here),
+            (Some(refusal), Phase::Unnamed { .. }) => self.connection.tell_bytes(&refusal),
+            (Some(refusal), Phase::Joined { member, .. }) => member.answer_telnet(refusal),
+            (None, Phase::Unnamed { .. }) => self.connection.tell(Notice::Here),
+            (None, Phase::Joined { .. }) => self.answer_with(Notice::Here),
             (_, Phase::Gone) => {}
         }
-        Next::GoOn
+        GO_ON
     }
 
     /// A client that quits before it has a name was never here.
@@ -173,10 +174,12 @@ impl Session {
         self.account.settle();
         let farewell = shortened(farewell, MAX_FAREWELL);
         match mem::replace(&mut self.phase, Phase::Gone) {
-            Phase::Joined(member) => member.leave(LeaveReason::Quit(&farewell), self.counted),
-            Phase::Permitted(_) | Phase::Gone => self.connection.finish(),
+            Phase::Joined { member, .. } => {
+                member.leave(LeaveReason::Quit(&farewell), self.lines_read);
+            }
+            Phase::Unnamed { .. } | Phase::Gone => self.connection.finish(),
         }
-        Next::Leave
+        ControlFlow::Break(Ending::Leave)
     }
 
     pub(super) fn answer(&mut self, refusal: &Refusal<'_>) {
@@ -191,11 +194,50 @@ impl Session {
     /// Adds to what is appended next. A client that says something before it has a name is a guest.
     pub(super) fn with_member(&mut self, add: impl FnOnce(&Membership, &mut Chunk)) {
         self.member();
-        if let Phase::Joined(member) = &self.phase {
+        if let Phase::Joined { member, .. } = &self.phase {
             add(member, &mut self.gathered);
         }
         if self.gathered.bytes() > MAX_GATHERED {
             self.append();
+        }
+    }
+}
+
+/// Whether a line is one that receipts count, as [`request::is_counted`](crate::protocol::request::is_counted) says
+/// of the line itself.
+pub(super) fn is_counted(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
+    let is_tags = matches!(request, Ok(Request::Tags) | Err(Misuse::Arguments(Command::Tags)));
+    !is_tags && !is_resume(request)
+}
+
+/// Whether a line is `/resume`, however that goes on.
+pub(super) fn is_resume(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
+    matches!(request, Ok(Request::Resume(..)) | Err(Misuse::Arguments(Command::Resume)))
+}
+
+/// Whether a line is done under the room's lock at once, and not appended with the rest of the chunk.
+pub(super) fn acts_by_itself(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
+    use Request::{Quit, Rename, Whisper};
+    matches!(request, Ok(Whisper { .. } | Rename(_) | Quit(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{prop_assert_eq, proptest};
+
+    use super::*;
+    use crate::protocol::arbitrary::text;
+    use crate::protocol::request;
+
+    proptest! {
+        #[test]
+        fn the_server_counts_the_lines_that_the_client_counts(
+            word in "[ \t\u{a0}]{0,2}/{0,2}(tags|Resume|nick|msg|history|x)?",
+            text in text(),
+        ) {
+            for line in [text.clone(), word.clone() + &text, format!("{word} {text}"), word] {
+                prop_assert_eq!(is_counted(&request::parse(&line)), request::is_counted(&line), "{}", line);
+            }
         }
     }
 }

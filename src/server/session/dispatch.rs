@@ -1,0 +1,105 @@
+//! The way of the items of a client's input to the methods that act on them: what counts, and what a line is first.
+//!
+//! It does not split the bytes (`input`), nor do what a line asks for (`requests`). The session's thread runs it.
+
+use super::input::{End, Input, Item, Received};
+use super::requests::{acts_by_itself, is_counted, is_resume};
+use super::screening::Screening;
+use super::{GO_ON, Next, Session};
+#[cfg(test)]
+use super::{PANIC, PANIC_LOCKED};
+use crate::protocol::lines::Line;
+use crate::protocol::reply::Refusal;
+use crate::protocol::request::{self, Misuse, Request};
+use crate::protocol::text::is_blank;
+
+impl Session {
+    /// Acts on a chunk of the client's bytes.
+    pub(super) fn chunk(&mut self, input: &mut Input, chunk: &[u8]) -> Next {
+        let next = input.read(chunk, &mut |item| self.item(item));
+        self.append();
+        next
+    }
+
+    /// Acts on what stands of a line as if its end had come.
+    pub(super) fn finish_line(&mut self, input: &mut Input) -> Next {
+        let next = input.finish(&mut |item| self.item(item));
+        self.append();
+        next
+    }
+
+    /// Acts on one item of the input, once the client may bring it.
+    pub(super) fn item(&mut self, item: Item<'_>) -> Next {
+        match item {
+            Item::Line(received) => {
+                // A line that ends in silence was paced by that.
+                if received.end == End::Newline {
+                    self.hold_back()?;
+                }
+                self.charge_for(received.bytes);
+                self.line(&received)
+            }
+            Item::Skipped(bytes) => {
+                self.hold_back()?;
+                self.charge_for(bytes);
+                GO_ON
+            }
+            Item::Beginning(bytes) => match self.screening.of_beginning(bytes) {
+                Some(foreign) => self.turn_away(foreign),
+                None => GO_ON,
+            },
+            Item::Telnet(request) => {
+                self.hold_back()?;
+                self.telnet(request)
+            }
+        }
+    }
+
+    fn line(&mut self, received: &Received<'_>) -> Next {
+        if let Some(foreign) = self.screening.of_line(received) {
+            return self.turn_away(foreign);
+        }
+        let text = received.text();
+        let is_whole = matches!(received.line, Line::Whole(_));
+        if is_whole && is_blank(&text) {
+            self.lines_read += 1;
+            return GO_ON;
+        }
+        #[cfg(test)]
+        self.break_down(&text);
+        let is_first = self.screening == Screening::FirstLine;
+        self.screening = self.screening.after(received.end);
+        if is_whole {
+            return self.obey(request::parse(&text), is_first);
+        }
+        self.end_lateness();
+        self.lines_read += 1;
+        self.answer(&Refusal::LineTooLong(self.limits.line));
+        GO_ON
+    }
+
+    /// To see what becomes of the others.
+    #[cfg(test)]
+    fn break_down(&self, text: &str) {
+        assert_ne!(text, PANIC);
+        self.hub.break_down(text, PANIC_LOCKED);
+    }
+
+    /// Does what a line asks for, which may be the first one that is not blank.
+    fn obey(&mut self, request: Result<Request<'_>, Misuse<'_>>, is_first: bool) -> Next {
+        if is_first && request == Ok(Request::Tags) {
+            self.on_tags();
+            return GO_ON;
+        }
+        if !is_resume(&request) {
+            self.end_lateness();
+        }
+        if acts_by_itself(&request) {
+            // Flush first: counting this line marks it as taken, and the events before it must already be in
+            // the transcript.
+            self.append();
+        }
+        self.lines_read += u64::from(is_counted(&request));
+        self.request(request)
+    }
+}
