@@ -16,23 +16,23 @@ use crate::protocol::DEFAULT_ADDRESS;
 pub mod client;
 pub mod server;
 
-/// What a program was started with.
+/// The arguments of a program, and the variables that were not used for them.
 #[derive(Debug)]
 pub struct Parsed<A> {
-    /// Its arguments.
+    /// The program's arguments.
     pub arguments: A,
-    /// What to log of variables of the environment that are not meant for it.
+    /// The log records about environment variables that are not meant for the program.
     pub set_aside: Vec<String>,
 }
 
-/// The program's arguments. An empty environment variable is as good as none: service managers and
-/// container files set them so. Nor is one for us that Kubernetes or Docker sets for a service of our
-/// name.
+/// Parses the program's arguments. An empty environment variable counts as none: service managers and
+/// container files set them so. A variable that Kubernetes or Docker sets for a service of our name does not
+/// count either.
 ///
 /// # Errors
 ///
-/// The program is to end with this status, and has said why: help or the version was asked for, or
-/// the arguments are wrong.
+/// The program is to end with this status, and has said why: the user has asked for help or the version, or the
+/// arguments are wrong.
 pub fn parse<A: Parser>() -> Result<Parsed<A>, ExitCode> {
     let mut set_aside = Vec::new();
     let mut command = A::command().mut_args(|argument| with_environment(argument, &mut set_aside));
@@ -49,8 +49,8 @@ pub fn parse<A: Parser>() -> Result<Parsed<A>, ExitCode> {
     })
 }
 
-/// An address or a host name. A number alone, or behind a colon, is a port in the wrong place, which
-/// would be taken for an address or a name; brackets belong to an IPv6 address.
+/// Parses an address or a host name. A number alone, or behind a colon, is a port in the wrong place, which would
+/// otherwise be taken for an address or a name; brackets belong to an IPv6 address.
 ///
 /// # Errors
 ///
@@ -75,17 +75,17 @@ pub fn host(text: &str) -> Result<String, String> {
     Ok(host.to_owned())
 }
 
-/// Where a server is: its address or name, and its port if that is given with it.
+/// The place of a server: its address or name, and its port if that is given with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The address or the name.
     pub host: String,
-    /// The port.
+    /// The port, if it is given.
     pub port: Option<u16>,
 }
 
-/// A server to connect to: an address or a host name, alone or in one of the forms that others print it
-/// in, `host:port`, `[address]:port` and `tcp://host:port`.
+/// Parses the place of a server to connect to: an address or a host name, alone or in one of the forms that other
+/// programs print, `host:port`, `[address]:port` and `tcp://host:port`.
 ///
 /// # Errors
 ///
@@ -121,7 +121,7 @@ fn as_words(text: &str) -> String {
     with_port(text).map_or_else(|| text.to_owned(), |(host, port)| format!("{host} {port}"))
 }
 
-/// The port of a server to connect to.
+/// Parses the port of a server to connect to.
 ///
 /// # Errors
 ///
@@ -132,7 +132,7 @@ pub fn port(text: &str) -> Result<u16, String> {
         .map_err(|_| "it must be a number from 1 to 65535".to_owned())
 }
 
-/// The port to listen on.
+/// Parses the port to listen on.
 ///
 /// # Errors
 ///
@@ -141,11 +141,11 @@ pub fn port_or_any(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "it must be a number from 0 to 65535; 0 is any free one".to_owned())
 }
 
-/// A number in this range.
+/// Returns a parser of numbers in this range.
 ///
 /// # Errors
 ///
-/// Of what it gives: what is wrong with the number, for the user.
+/// The parser's error is what is wrong with the number, for the user.
 pub fn number(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone {
     move |text| match text.parse() {
         Ok(number) if range.contains(&number) => Ok(number),
@@ -158,7 +158,7 @@ fn digits(text: &str) -> Option<u64> {
     is_number(text).then(|| text.parse().ok()).flatten()
 }
 
-/// Reads how much to log. What it may be is known to the shells' completions.
+/// The parser of log levels. It lists them for the shells' completions.
 #[derive(Debug, Clone, Copy)]
 pub struct LogLevels;
 
@@ -183,7 +183,7 @@ impl TypedValueParser for LogLevels {
     }
 }
 
-/// The argument, without its variable where that is empty or not meant for us.
+/// The argument, without its variable if that is empty or not meant for us.
 fn with_environment(argument: Arg, set_aside: &mut Vec<String>) -> Arg {
     let Some((variable, value)) = in_environment(&argument) else { return argument };
     if is_of_a_service(&variable.to_string_lossy(), &value.to_string_lossy()) {
@@ -198,8 +198,8 @@ fn with_environment(argument: Arg, set_aside: &mut Vec<String>) -> Arg {
     argument.env(None::<&str>)
 }
 
-/// Whether a variable tells of a service called chatroom, not of what we are to do: Kubernetes sets
-/// `CHATROOM_PORT=tcp://10.0.0.1:5000` in every pod beside such a Service, and Docker's links that and
+/// Whether a variable describes a service called chatroom, and is no setting: Kubernetes sets
+/// `CHATROOM_PORT=tcp://10.0.0.1:5000` in every pod beside such a Service, and Docker's links set that and
 /// `CHATROOM_NAME=/client/chatroom`.
 fn is_of_a_service(variable: &str, value: &str) -> bool {
     match variable {
@@ -215,7 +215,7 @@ fn in_environment(argument: &Arg) -> Option<(&OsStr, OsString)> {
     Some((variable, std::env::var_os(variable)?))
 }
 
-/// What is wrong with the usage, in one line, and where to find more.
+/// The error of wrong usage in one line, and where to find more.
 fn usage(command: &Command, error: &Error) -> String {
     let from = variable(command, error)
         .map_or(String::new(), |variable| format!(" (from the environment's {variable})"));
@@ -225,7 +225,7 @@ fn usage(command: &Command, error: &Error) -> String {
     told(command.get_name(), &error.render().to_string(), meant, &from)
 }
 
-/// What an option that there is not may mean: those of other programs of the kind.
+/// A hint for an unknown option that similar programs have.
 fn meant(command: &Command, option: &str) -> Option<String> {
     let program = command.get_name();
     let has_name = command.get_arguments().any(|argument| argument.get_long() == Some("name"));
@@ -243,7 +243,7 @@ fn meant(command: &Command, option: &str) -> Option<String> {
     }
 }
 
-/// The environment's variable that a bad value comes from.
+/// The environment variable that a bad value comes from.
 fn variable(command: &Command, error: &Error) -> Option<String> {
     let argument = error.get(ContextKind::InvalidArg)?.to_string();
     let value = error.get(ContextKind::InvalidValue)?.to_string();
@@ -254,7 +254,7 @@ fn variable(command: &Command, error: &Error) -> Option<String> {
     is_in.then(|| variable.display().to_string())
 }
 
-/// What the parser has to say of wrong usage, in several paragraphs, as one line.
+/// The parser's error, which has several paragraphs, as one line.
 fn told(program: &str, rendered: &str, meant: Option<String>, from: &str) -> String {
     let mut paragraphs = rendered.split("\n\n").map(one_line);
     let what = paragraphs.next().unwrap_or_default();

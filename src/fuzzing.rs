@@ -1,7 +1,7 @@
-//! The ways in for the fuzzer, and for the tests that go through its seeds: any bytes, and what has
-//! to hold of whatever becomes of them. A way panics if it does not.
+//! The entry points for the fuzzer, and for the tests that go through its seeds. Each takes any bytes, and panics
+//! if the outcome breaks one of its rules.
 //!
-//! They are in this crate, and not in `fuzz/`, because most of what they go through is private.
+//! They are in this crate, and not in `fuzz/`, because most of the code that they call is private.
 
 pub use crate::client::fuzzing::{from_server as client, from_terminal as input, keys as editor};
 pub use crate::server::fuzzing::input as server;

@@ -1,5 +1,5 @@
-//! Has the system find out whether a silent peer is still there: one whose cable was pulled says no
-//! more that it is gone.
+//! TCP keepalive: the system finds out whether a silent peer is still there. A peer whose cable was pulled never
+//! says that it is gone.
 
 use std::io;
 use std::net::TcpStream;
@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
-/// How long a peer may be silent before it is asked, and how long each answer may take.
+/// How long a peer may be silent before the first probe, and the time between two probes.
 const KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
 
-/// How often it is asked before it is given up: after about a minute in all.
+/// How many probes stay without an answer before the connection is given up: after about a minute in all.
 const PROBES: u32 = 3;
 
 /// Has the peer given up after about a minute without a sign of life.

@@ -21,9 +21,9 @@
 //!
 //! - `connection`, `socket`: one client's socket; `admission`, `headroom`, `open_files`: how many there
 //!   may be
-//! - `session`: one client's thread, from its socket to the hub; `chunk`: what it appends; `account`, `token_bucket`, `arrears`:
-//!   what it may bring
-//! - `hub`: the one lock, and whoever sleeps on it; `hub::permit`, `hub::membership`: what a session holds
+//! - `session`: one client's thread, from its socket to the hub; `chunk`: what it appends; `account`,
+//!   `token_bucket`, `arrears`: what it may bring
+//! - `hub`: the one lock, and the threads that wait on it; `hub::permit`, `hub::membership`: what a session holds
 //! - `room`: a pure state machine of who is here, under what name, and what is said; `room::entry`: what is
 //!   applied to it; `room::effects`: what follows for connections; `room::members`, `room::resume`
 //! - `transcript`: the one order of events; `batch`: neighbouring ones; `audience`: for whom they are;
@@ -45,9 +45,9 @@
 //! What both share:
 //!
 //! - [`protocol`]: the wire, pure: bytes → lines → safe text → requests, and the server's lines
-//! - [`arguments`], [`logging`], [`problem`]: what both programs share of their command lines, their
-//!   logs, and one line for what went wrong; `private_file`: of their files; `signals`: of what the
-//!   system tells them; `keepalive`: of their connections
+//! - [`arguments`]: the command lines; [`logging`]: the logs; [`problem`]: one line for what went wrong;
+//!   `private_file`: files for their owner alone; `signals`: what the system tells a program; `keepalive`:
+//!   whether a silent peer is there
 //!
 //! Dependence goes one way: the binaries use `server` and `client`, both of those use `protocol`,
 //! and neither knows the other. `docs/ARCHITECTURE.md` tells the threads and the locks,

@@ -1,11 +1,11 @@
-//! What both programs write down: `log`'s records, through `simplelog`, one line each.
+//! The logs of both programs: the records of the crate `log`, through `simplelog`, one line each.
 //!
-//! A file is for its owner alone ([`LogFile`]), and gets one write a record, so that several programs
-//! can share it. While it cannot be written the program goes on; that is told once, and so is how many
-//! records are missing when it can be again (`place`). Nobody waits for the server's logs: a thread for
-//! each writes what the others queue (`queue`), so that a terminal that is held with Ctrl+S holds no
-//! room. Nor does a stranger fill them: beyond ten records of a kind in a second, for long, the server
-//! tells of them together (`kinds`).
+//! A log file is private ([`LogFile`]), and gets one write for each record, so that several programs
+//! can share it. While it cannot be written the program goes on; the user is told that once, and when it can be
+//! written again, how many records are missing (`place`). No thread of the server waits for its logs: the records
+//! are queued, and a thread for each place writes them (`queue`), so a terminal that is held with Ctrl+S does not
+//! hold up the room. A stranger cannot fill the logs either: beyond ten records of a kind in a second, for long,
+//! the server logs sums (`kinds`).
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,14 +28,13 @@ mod queue;
 
 pub use file::LogFile;
 
-/// The target of records that are never told together: what is said, which is logged on purpose.
+/// The target of records that are never summed: the lines of members, which an operator logs on purpose.
 pub const SAID: &str = "said";
 
-/// Called with what there is to tell of a log file: once, that it cannot be written any more, and later
-/// that it is written again.
+/// Called when a log file cannot be written any more, once, and when it is written again.
 pub type OnTrouble = Box<dyn FnMut(Problem) + Send>;
 
-/// Begins to log to `file`, at `level`, every record. A second call changes nothing.
+/// Begins to log every record of `level` or above to `file`. A second call changes nothing.
 pub fn to_file(file: LogFile, level: LevelFilter, on_trouble: OnTrouble) {
     let path = file.path().display().to_string();
     let records = Records::new(file, telling(path, on_trouble));
@@ -68,7 +67,7 @@ pub fn to_stderr(file: Option<(LogFile, OnTrouble)>, level: LevelFilter) -> io::
     Ok(writers)
 }
 
-/// Puts the news of a file into words.
+/// Makes the news of a file problems, which have words.
 fn telling(path: String, mut on_trouble: OnTrouble) -> Tell {
     Box::new(move |news| {
         let path = path.clone();
@@ -83,15 +82,15 @@ fn telling(path: String, mut on_trouble: OnTrouble) -> Tell {
 /// The threads that write the server's logs.
 #[derive(Debug)]
 pub struct Writers {
-    /// One for each place that is logged to.
+    /// The queue of each place that is logged to.
     queues: Vec<SyncSender<Message>>,
-    /// Set, it has the file opened anew before the next record, if there is a file.
+    /// Once set, the log file is opened anew before the next record; `None` without a file.
     reopening: Option<Arc<AtomicBool>>,
 }
 
 impl Writers {
-    /// Opens the log file anew, which may have been renamed. What is logged after this call stands in
-    /// the new one. False if there is no log file.
+    /// Opens the log file anew, which may have been renamed. Records after this call go to the new one. False if
+    /// there is no log file.
     pub fn reopen(&self) -> bool {
         let Some(reopening) = &self.reopening else { return false };
         reopening.store(true, Ordering::SeqCst);
@@ -102,7 +101,7 @@ impl Writers {
         true
     }
 
-    /// Tells what was not told yet, and waits a moment until all is written.
+    /// Logs the sums that are left, and waits a moment until all is written.
     pub fn flush(&self) {
         log::logger().flush();
         queue::flush(&self.queues);
@@ -121,7 +120,7 @@ fn install(logger: Logger) {
     }
 }
 
-/// Tells the sums that are due, and says when the next one is.
+/// Logs the sums that are due, and returns when the next one is.
 fn tell_sums(now: Instant) -> Option<Instant> {
     let logger = LOGGER.get()?;
     logger.bounds.as_ref()?.tell(logger, |kinds| kinds.take_sums(now))
@@ -129,19 +128,19 @@ fn tell_sums(now: Instant) -> Option<Instant> {
 
 /// Decides which records there are, and leaves to `simplelog` how they look.
 struct Logger {
-    /// How much is logged.
+    /// The level up to which records are logged.
     level: LevelFilter,
-    /// Where.
+    /// Formats and writes the records.
     to: Box<dyn SharedLogger>,
-    /// What keeps records of a kind from being too many, if anything does.
+    /// Bounds the records of each kind; `None` if every record is logged.
     bounds: Option<Bounds>,
 }
 
-/// What is told together.
+/// The bounds on the records of each kind.
 struct Bounds {
-    /// What was logged of each kind of late.
+    /// The kinds, with the records that each had of late.
     kinds: Mutex<Kinds>,
-    /// The threads that have to know when there is a sum to be told.
+    /// The queues of the threads that log the sums, to wake them when one is due earlier.
     queues: Vec<SyncSender<Message>>,
 }
 
@@ -187,7 +186,7 @@ impl Bounds {
         fate
     }
 
-    /// Tells some sums, and says when the next one is due.
+    /// Logs the sums that are taken, and returns when the next one is due.
     fn tell(
         &self,
         logger: &Logger,
@@ -206,7 +205,7 @@ impl Bounds {
     }
 }
 
-/// What formats the records: their level and their text.
+/// The writer that formats records, with their level and their text, for a sink.
 fn written_to<S: Sink + Send + 'static>(
     level: LevelFilter,
     sink: S,
@@ -228,9 +227,9 @@ fn config() -> Config {
 
 /// Gathers what a logger writes in pieces into records.
 struct Pieces<S> {
-    /// What is put together.
+    /// The pieces of the current record.
     text: Vec<u8>,
-    /// Where it goes.
+    /// Takes the whole records.
     sink: S,
 }
 

@@ -1,8 +1,8 @@
-//! Files that their owner alone is to read and write: the logs and the input history.
+//! Private files, which their owner alone may read and write: the logs and the input history.
 //!
-//! A stranger may have put something at such a path, or an archive that was unpacked: a link that
-//! leads elsewhere, a file that others can read. So what is there already is opened without following
-//! links, and looked at before anything is written to it.
+//! A stranger, or an archive that was unpacked, may have put something at such a path: a link that leads
+//! elsewhere, or a file that others can read. So a file that is there already is opened without following links,
+//! and checked before anything is written to it.
 
 use std::error::Error;
 use std::fmt;
@@ -13,27 +13,27 @@ use std::path::Path;
 /// How often a file may vanish between the two ways of opening it before that is an error.
 const TRIES: usize = 8;
 
-/// What may be at the path.
+/// The kinds of files that may be at the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Takes {
-    /// A regular file.
+    /// Only a regular file.
     File,
     /// Also a named pipe or a device, which an operator names on purpose.
     PipeOrDevice,
 }
 
-/// Why nothing is written to what is at the path.
+/// The reason why a file is not written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unfit {
-    /// A symbolic link.
+    /// It is a symbolic link.
     Link,
-    /// Somebody else's.
+    /// It belongs to another user.
     #[cfg(unix)]
     Foreign,
-    /// A file that has more than one name: a hard link.
+    /// It has more than one name (a hard link).
     #[cfg(unix)]
     SecondName,
-    /// A pipe or a device, where only a file is taken.
+    /// It is a pipe or a device, where only a regular file is taken.
     NoFile,
 }
 
@@ -58,8 +58,7 @@ impl From<Unfit> for io::Error {
     }
 }
 
-/// Opens what is at the path, in the way that `options` say, or makes a file there. Either is for its
-/// owner alone from then on.
+/// Opens the file at the path with these `options`, or makes one. Either is private from then on.
 ///
 /// On Unix the opened file does not wait: a named pipe without a reader is an error, and one that is
 /// full takes nothing.
@@ -160,17 +159,18 @@ mod system {
         (!is_trusted).then_some(Unfit::Foreign)
     }
 
-    /// A symbolic link, by what it is good for.
+    /// A symbolic link, by its purpose.
     enum Link {
-        /// To a stream that the program was started with, or another thing of the system's:
+        /// It leads to a stream that the program was started with, or to another file of the system's:
         /// `/dev/stderr`.
         ToStream,
-        /// Made by the administrator for a program that runs as somebody else.
+        /// The administrator has made it for a program that runs as another user.
         OfRoot,
+        /// Its purpose is unknown, so it is not followed.
         Other,
     }
 
-    /// What link there is at that path, if it is one.
+    /// The link at that path, if there is one.
     fn link(path: &Path) -> Option<Link> {
         let link = fs::symlink_metadata(path).ok().filter(Metadata::is_symlink)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

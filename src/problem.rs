@@ -1,6 +1,6 @@
-//! One line for what went wrong: what failed, on what, why, and what to do.
+//! Problems: one line that says what failed, on what, why, and what to do.
 //!
-//! Everything that ends a program is put into words here, so that the words stay the same in both
+//! The words for everything that ends a program are here, so that they are the same in both
 //! programs, and so that an operating system's error code is turned into advice in one place.
 
 use std::fmt;
@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use crate::protocol::reply::{Count, were};
 use crate::protocol::text;
 
-/// Something that keeps a program from its work. Displayed without the program's name.
+/// A problem that keeps a program from its work. It is displayed without the program's name.
 #[derive(Debug)]
 pub enum Problem {
     /// The host's name has no address.
@@ -105,16 +105,16 @@ pub enum Problem {
     },
     /// The room's history cannot be used, so the server does not begin.
     History(Box<dyn std::error::Error + Send + Sync>),
-    /// What was sent cannot be kept for the next time, and the program goes on.
+    /// The input history cannot be kept for the next run, and the program goes on.
     HistoryLost {
         /// The file's path.
         path: String,
         /// The operating system's reason.
         why: io::Error,
     },
-    /// A limit of time that somebody has set has ended the program, by this signal.
+    /// A time limit that somebody has set has ended the program, by the signal of this name.
     TimeIsUp(String),
-    /// Anything else that the operating system refused: what was tried, and why it failed.
+    /// The operating system refused anything else: the attempt, as it goes on after `cannot`, and the reason.
     System(&'static str, io::Error),
     /// The program itself is at fault.
     Bug,
@@ -139,7 +139,7 @@ impl fmt::Display for Problem {
 }
 
 impl Problem {
-    /// What failed, on what, and why.
+    /// The first part of the line: what failed, on what, and why.
     #[must_use]
     pub fn cause(&self) -> String {
         match self {
@@ -198,7 +198,7 @@ impl Problem {
         }
     }
 
-    /// What to do about it, as it goes on after the cause.
+    /// The second part of the line, behind the cause: what to do. It may be empty.
     fn advice(&self) -> &'static str {
         match self {
             Problem::UnknownHost { .. } => "; check the name",

@@ -1,5 +1,4 @@
-//! What has to hold of every line that a terminal gets, by its definition and not by the code that
-//! sees to it.
+//! The rules for every line that a terminal gets, written down independently of the code that makes lines safe.
 
 use unicode_normalization::char::is_combining_mark;
 use unicode_width::UnicodeWidthChar;

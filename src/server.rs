@@ -1,5 +1,5 @@
-//! Binds, accepts, shuts down. The caller's thread accepts (`accept.rs`); each client has a thread to
-//! itself (`workers.rs`), and one more sends to them all.
+//! The server: binds, accepts, shuts down. The caller's thread accepts (`accept.rs`); each client has a thread to
+//! itself (`workers.rs`), and one more thread, the broadcaster, sends to them all.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -68,8 +68,8 @@ pub(crate) use session::fuzzing;
 pub use shutdown::Shutdown;
 pub use status::Status;
 
-/// How long the clients may take, after the last line, to close their side. One that is hung up on
-/// while it sends is reset, and may lose that line.
+/// How long the clients may take to close their side after the last line. The connection of a client that is
+/// hung up on while it sends is reset, and the client may lose that line.
 const LAST_READS: Duration = Duration::from_millis(100);
 
 /// Listens on the first of the host's addresses that can be listened on.

@@ -1,7 +1,7 @@
-//! The signals that Unix programs are sent: what was ignored at the start stays ignored, and none ends a
-//! program without a word.
+//! The signals that Unix programs are sent. A signal that was ignored at the start stays ignored, and no signal
+//! ends a program silently.
 //!
-//! Ctrl+C comes by way of the crate `ctrlc`, on every platform; the others by a thread of the
+//! Ctrl+C comes by way of the crate `ctrlc`, on every platform; the others come to a thread of the
 //! program's that asks [`Signals`] for them.
 
 use std::fs::File;
@@ -18,14 +18,15 @@ use signal_hook::consts::{
 use signal_hook::iterator;
 use signal_hook::low_level::signal_name;
 
-/// Those that are left as they are: faults of the program, which a handler could not mend; what stops
-/// and continues it; what does nothing; SIGINT, which is `ctrlc`'s; and SIGPIPE, which Rust ignores.
+/// The signals that are left as they are: faults of the program, which a handler could not mend; those that stop
+/// and continue it; those that do nothing; SIGINT, which is `ctrlc`'s; and SIGPIPE, which Rust ignores.
 const LEFT: &[i32] = &[
     SIGABRT, SIGBUS, SIGSYS, SIGTRAP, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGCHLD, SIGURG,
     SIGWINCH, SIGINT, SIGPIPE,
 ];
 
-/// Of systems that cannot tell which signals are ignored, a shell tells it of these.
+/// The signals that a shell is asked about where the system cannot tell which ones are ignored: their names for
+/// the shell, and their numbers.
 const ASKED_FOR: &[(&str, i32)] = &[
     ("HUP", SIGHUP),
     ("INT", SIGINT),
@@ -36,7 +37,7 @@ const ASKED_FOR: &[(&str, i32)] = &[
     ("ALRM", SIGALRM),
 ];
 
-/// What a signal means to either program.
+/// The meaning of a signal for either program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// The program is to end.
@@ -45,12 +46,12 @@ pub enum Signal {
     HangUp,
     /// An operator wants figures: SIGUSR1, or where there is one SIGINFO, which is Ctrl+T.
     Figures,
-    /// A limit of time is reached, which somebody has set: the program is to end, and has not done all
-    /// of its work.
+    /// A time limit that somebody has set is reached, of this signal: the program is to end, and has not done all of
+    /// its work.
     TimeIsUp(i32),
-    /// A file has reached the size that it may have, which the write to it says, too.
+    /// A file has reached its size limit, which the write to it reports, too.
     FileTooLarge,
-    /// Nothing.
+    /// The signal of this number means nothing.
     Other(i32),
 }
 
@@ -81,13 +82,12 @@ pub fn name(signal: i32) -> String {
     signal_name(signal).map_or_else(|| format!("signal {signal}"), str::to_owned)
 }
 
-/// The signals that come.
+/// The signals that arrive, in their order.
 #[derive(Debug)]
 pub struct Signals(iterator::Signals);
 
 impl Signals {
-    /// From now on all signals that would end the program come here, but for those that are ignored,
-    /// and `but_for`.
+    /// Begins to catch all signals that would end the program, except for ignored ones and `but_for`.
     ///
     /// # Errors
     ///
@@ -102,7 +102,7 @@ impl Signals {
         Ok(Signals(signals))
     }
 
-    /// Hands on each signal that comes, for ever.
+    /// Calls `act` with each signal that arrives, for ever.
     pub fn each(mut self, mut act: impl FnMut(Signal)) {
         for number in self.0.forever() {
             act(Signal::of(number));
@@ -117,19 +117,19 @@ fn all() -> impl Iterator<Item = i32> {
     (1..=31).chain(34..=last)
 }
 
-/// Which signals whoever started the program has had ignored, as `nohup` does, and a shell in a script
-/// for what it starts with `&`.
+/// The signals that were ignored when the program was started: `nohup` has some ignored, and so does a shell in a
+/// script for the programs that it starts with `&`. Bit n - 1 is the signal of number n.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ignored(u64);
 
 impl Ignored {
-    /// To be asked before any handler is set.
+    /// The signals that are ignored now. It has to be called before any handler is set.
     #[must_use]
     pub fn at_start() -> Ignored {
         in_status().or_else(by_shell).unwrap_or(Ignored(0))
     }
 
-    /// The same, but for a signal that is to be heeded all the same.
+    /// The same without one signal, which the program acts on although it was ignored.
     #[must_use]
     pub fn but_for(self, signal: i32) -> Ignored {
         Ignored(self.0 & !(1 << (signal - 1)))
@@ -142,15 +142,15 @@ impl Ignored {
     }
 }
 
-/// Linux tells it.
+/// The ignored signals as Linux tells them; `None` elsewhere.
 fn in_status() -> Option<Ignored> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
     u64::from_str_radix(ignored.trim(), 16).ok().map(Ignored)
 }
 
-/// What is ignored stays so in the programs that one starts: a shell sends itself each signal, and those
-/// that end it are not ignored.
+/// The ignored signals as a shell finds them. A started program inherits them, so a shell sends itself each
+/// signal, and those that do not end it are ignored.
 fn by_shell() -> Option<Ignored> {
     let names: Vec<&str> = ASKED_FOR.iter().map(|(name, _)| *name).collect();
     let script = format!(
@@ -165,26 +165,27 @@ fn by_shell() -> Option<Ignored> {
     Some(Ignored(ignored.fold(0, |bits, (_, signal)| bits | 1 << (signal - 1))))
 }
 
-/// The terminal that the program was started in, if it was one.
+/// The terminal that the program was started in, if there was one.
 #[derive(Debug, Clone, Copy)]
 pub struct StartTerminal {
+    /// Whether the program had a terminal at the start.
     was_there: bool,
 }
 
 impl StartTerminal {
-    /// To be asked at the start.
+    /// The terminal that the program has now. It has to be called at the start.
     #[must_use]
     pub fn at_start() -> StartTerminal {
         StartTerminal { was_there: is_terminal_there() }
     }
 
-    /// Whether there was one, and it is gone: its window was closed, or its network broke.
+    /// Whether there was a terminal that is gone now: its window was closed, or its network broke.
     #[must_use]
     pub fn is_gone(self) -> bool {
         self.was_there && !is_terminal_there()
     }
 
-    /// Whether it is gone now or in a moment: the system may send SIGHUP first.
+    /// Whether the terminal is gone now or in a moment: the system may send SIGHUP first. It waits for that.
     #[must_use]
     pub fn goes(self) -> bool {
         self.was_there
@@ -198,11 +199,13 @@ impl StartTerminal {
     }
 }
 
-/// How long a terminal may take to be gone after SIGHUP has come, and how often it is looked for.
+/// How long a terminal may take to be gone after SIGHUP has come.
 const MOMENT: Duration = Duration::from_millis(200);
+
+/// How often the terminal is looked for in that time.
 const TRIES: u32 = 10;
 
-/// The system takes the terminal from everybody in it when it hangs up.
+/// Whether the program has a terminal. The system takes it from every program in it when it hangs up.
 fn is_terminal_there() -> bool {
     File::open("/dev/tty").is_ok()
 }

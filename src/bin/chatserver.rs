@@ -38,7 +38,7 @@ fn write(export: &Export) -> ExitCode {
     if trouble.is_usage() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
-/// Prints what the server that is asked says.
+/// Prints the first line of the server that is checked.
 fn check(arguments: &Arguments) -> Result<(), Problem> {
     let said = health::check(&arguments.address, arguments.port, &arguments.proxies)?;
     // A closed standard output makes no server ill.
@@ -65,7 +65,7 @@ fn hold_room(arguments: &Arguments, controls: &Controls) -> Result<(), Problem> 
         );
     }));
     let listener = server::bind(&arguments.address, arguments.port)?;
-    // Not before: whoever ends it while a name is looked up does not wait for that.
+    // Not before: a signal that comes while a name is looked up ends the program at once.
     controls.heed()?;
     let at = listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
     let server = Server::open(listener, arguments.config())?;

@@ -17,19 +17,19 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A log file. Several programs may share it: what one writes at once stays together.
 #[derive(Debug)]
 pub struct LogFile {
-    /// Where it is, to be opened again.
+    /// Its path, by which it is opened again.
     path: PathBuf,
-    /// The one that is open.
+    /// The open file.
     file: File,
-    /// Which file it is, if it is one and no pipe or device.
+    /// The file's identity; `None` for a pipe or a device.
     id: Option<Id>,
-    /// Whether a pipe or a terminal that is full for now is waited for.
+    /// Whether a write waits for a pipe or a terminal that is full.
     waits: bool,
-    /// When it was looked whether it is still the one that the path names.
+    /// When the path was last checked to name this file.
     looked: Instant,
-    /// Somebody wants it to be opened anew.
+    /// Whether the file is to be opened anew before the next record. Other threads set it.
     reopen: Arc<AtomicBool>,
-    /// With how many bytes it gives way to a new one, if it does.
+    /// The size, in bytes, at which the file is renamed and begun anew; `None` is never.
     most: Option<u64>,
 }
 

@@ -33,8 +33,9 @@ pub(super) enum Fate {
 /// Records that are told together.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Sum {
+    /// The level that the sum is logged at.
     pub(super) level: Level,
-    /// How many, of what, and since when.
+    /// The number of records, their kind, and the time since when they are counted, in words.
     pub(super) text: String,
 }
 
@@ -45,20 +46,21 @@ pub(super) struct Kinds(Vec<Kind>);
 /// The records of one kind.
 #[derive(Debug)]
 struct Kind {
-    /// What happened, in words; of a line of the source, its module.
+    /// What happened, in words; or the module, for a kind that is a line of the source.
     target: String,
-    /// The line of the source, where that is what its records have in common.
+    /// The line of the source, for a kind that is one.
     line: Option<u32>,
-    /// The time that is saved up.
+    /// The time that is saved up for more records, at the time `at`.
     credit: Duration,
-    /// When that was so.
+    /// The time at which `credit` was computed last.
     at: Instant,
-    /// How many wait to be told together.
+    /// How many records wait for the next sum.
     untold: u64,
-    /// Since when.
+    /// When the first of them was counted.
     since: Instant,
+    /// The level of the kind's records.
     level: Level,
-    /// The first one that is not told, where the target tells nothing of it.
+    /// The first record that waits, for a kind whose target says nothing of it.
     example: String,
 }
 

@@ -12,9 +12,9 @@ const TOLD_AGAIN: Duration = Duration::from_secs(60);
 /// Something that was logged.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
-    /// When.
+    /// When it was logged.
     pub(super) at: SystemTime,
-    /// What, with its level before it and a newline behind it.
+    /// Its text, with its level before it and a newline behind it.
     pub(super) text: Vec<u8>,
 }
 
@@ -41,7 +41,7 @@ pub(super) enum News {
     Stays(io::Error),
 }
 
-/// Whom to tell it.
+/// Called with the news of a place.
 pub(super) type Tell = Box<dyn FnMut(News) + Send>;
 
 /// Where records are written to.
@@ -66,7 +66,9 @@ impl Place for io::Stderr {}
 
 /// Writes records to a place, one after the other.
 pub(super) struct Records<P: Place> {
+    /// The place.
     to: P,
+    /// Tells the user of the place's troubles.
     tell: Tell,
     /// The bytes of the one that is being written.
     line: Vec<u8>,

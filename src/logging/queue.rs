@@ -1,4 +1,4 @@
-//! The way to a place that may hold up whoever writes to it: a queue, and a thread that empties it.
+//! The way to a place that may hold up the thread that writes to it: a queue, and a thread that empties it.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
@@ -19,6 +19,7 @@ pub(super) struct Queues(Vec<Queue>);
 /// What is sent to the thread.
 #[derive(Debug)]
 pub(super) enum Message {
+    /// Write this record.
     Record(Record),
     /// Look whether the place is still the right one.
     Look,
@@ -30,7 +31,9 @@ pub(super) enum Message {
 
 /// The way to one place.
 pub(super) struct Queue {
+    /// The queue's end that sends.
     messages: SyncSender<Message>,
+    /// How many records were left out since the last one that fitted into the queue.
     left_out: u64,
 }
 

@@ -1,7 +1,7 @@
-//! Where clients come in: the thread of whoever runs the server accepts them.
+//! The acceptor: accepts clients, on the thread that has called [`run`](super::run).
 //!
-//! It gives each a place, or lets it in for a moment to be told why not, and has a thread serve it. It
-//! waits for nobody but for those who come and for the shutdown.
+//! It gives each client a place, or lets it in for a moment to be told why not, and has a thread serve it. It
+//! waits for new clients and for the shutdown alone.
 
 use std::io;
 use std::net::IpAddr;
@@ -22,25 +22,26 @@ use super::shutdown::Shutdown;
 use super::system::{PollFd, TcpListener, poll, thread};
 use super::workers::Workers;
 
-/// How long to wait when the system has no more sockets or threads, which others may give back.
+/// The pause before the next attempt when the system has no socket or thread to spare: others may give some
+/// back.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// The work of the thread that accepts.
 #[derive(Debug)]
 pub(super) struct Acceptor {
-    /// What the sessions share.
+    /// The hub that all sessions share.
     hub: Arc<Hub>,
-    /// From where connections come by way of a proxy.
+    /// The addresses of the proxies, whose connections begin with a PROXY header; IPv4 ones as such.
     proxies: Vec<IpAddr>,
     /// What each client may bring.
     limits: Limits,
-    /// How long a client may take nothing of what it is due.
+    /// The longest time for which a client may take nothing of what it is due.
     timeout: Duration,
-    /// A thread for each place, and for each who is in the server without one.
+    /// The threads that serve the clients: one for each place, and for each visitor without one.
     workers: Workers,
-    /// How many connections there have been.
+    /// How many connections were accepted: the last one's number.
     accepted: u64,
-    /// The last client could not be taken in. It is told when that begins and when it ends.
+    /// Whether the last client could not be taken in. The log tells when that begins and when it ends.
     in_trouble: bool,
 }
 
@@ -80,12 +81,12 @@ impl Acceptor {
         }
     }
 
-    /// Hangs up on those who are still here, and waits until their threads have ended.
+    /// Hangs up on the clients that are still connected, and waits until their threads have ended.
     pub(super) fn close(self) {
         self.workers.close();
     }
 
-    /// Takes the next client in; false if there is none. Whoever waits for a thread comes first.
+    /// Takes the next client in; false if there is none. A client that waits for a thread comes first.
     fn admit_next(&mut self, listener: &TcpListener) -> io::Result<bool> {
         self.workers.start_missing()?;
         let Some(connection) = self.next(listener)? else { return Ok(false) };
@@ -106,7 +107,7 @@ impl Acceptor {
             let id = ConnectionId(self.accepted);
             match Connection::new(id, stream, peer, self.timeout) {
                 Ok(connection) => return Ok(Some(Arc::new(connection))),
-                // Gone already, most likely: then a socket takes no options.
+                // The client is gone already, most likely: then its socket takes no options.
                 Err(why) => log::debug!(target: TURNED_AWAY, "{peer} was not let in: {why}"),
             }
         }

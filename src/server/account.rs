@@ -1,4 +1,5 @@
-//! One connection's allowance, and what becomes of it when the connection ends.
+//! One connection's allowance. When the connection ends, the part that it has used up is remembered for its
+//! address (`arrears`). The session's thread owns it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,19 +9,19 @@ use super::hub::Hub;
 use super::system::instant;
 use super::token_bucket::TokenBucket;
 
-/// An allowance. Dropped, what it has used up counts for the next connections from there.
+/// An allowance. Dropped, the part that it has used up counts for the next connections from its address.
 #[derive(Debug)]
 pub(super) struct Account {
     /// What the connection may bring now.
     pub(super) bucket: TokenBucket,
-    /// Where that is remembered.
+    /// The hub, which remembers what was used up.
     hub: Arc<Hub>,
-    /// From where the connection is, until that is settled.
+    /// The origin of the connection; `None` once the account is settled.
     origin: Option<Origin>,
 }
 
 impl Account {
-    /// The allowance of a connection from there, of `rate` lines a second.
+    /// The allowance of a connection from that address, of `rate` lines a second.
     pub(super) fn open(hub: &Arc<Hub>, from: IpAddr, rate: u32) -> Account {
         let (origin, now) = (Origin::of(from), instant());
         let used = hub.arrears_of(origin, now);
@@ -31,7 +32,8 @@ impl Account {
         }
     }
 
-    /// Settles it, before the client can see that it has left: nothing more of it is obeyed.
+    /// Settles the account. The session calls it before its client can see that it has left: a client that
+    /// connects again at once then finds the debt remembered.
     pub(super) fn settle(&mut self) {
         if let Some(origin) = self.origin.take() {
             let now = instant();

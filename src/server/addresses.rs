@@ -1,13 +1,12 @@
-//! At which of this machine's addresses others can reach it, for those who ask where the room is.
+//! The addresses at which others can reach this machine, to be printed and logged at the start.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-/// How many addresses are told at most: a machine has a dozen of IPv6, and nobody reads that far.
+/// The most addresses that are told: a machine may have a dozen of IPv6, and nobody reads that far.
 const MOST: usize = 6;
 
-/// The addresses at which others can reach a server that listens there, the likeliest first. None where
-/// it listens at a certain address alone, which was named, after all, or where the machine has no
-/// network.
+/// The addresses at which others can reach a server that listens at `at`, the likeliest first. There are none
+/// if it listens at one address alone, which its user has named, or if the machine has no network.
 #[must_use]
 pub fn reachable(at: SocketAddr) -> Vec<IpAddr> {
     if !at.ip().is_unspecified() {
@@ -19,8 +18,8 @@ pub fn reachable(at: SocketAddr) -> Vec<IpAddr> {
     sorted(at, up.map(|interface| interface.ip()).collect(), &route)
 }
 
-/// The address that this machine has for those who are far away. It is asked for the way to an address
-/// for documentation (RFC 5737, RFC 3849); nothing is sent.
+/// The address of the interface over which this machine reaches the network beyond its own. The system is asked
+/// for the route to `to`, an address for documentation (RFC 5737, RFC 3849); nothing is sent.
 fn usual_address(to: &str) -> Option<IpAddr> {
     let any: SocketAddr = if to.starts_with('[') { "[::]:0" } else { "0.0.0.0:0" }.parse().ok()?;
     let socket = UdpSocket::bind(any).ok()?;
@@ -28,7 +27,8 @@ fn usual_address(to: &str) -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip())
 }
 
-/// Those of them that others can use, the usual ones first, and IPv4 first, which is easier to type.
+/// The addresses among `all` that others can use: IPv4 first, which is easier to type, and the `usual` ones
+/// first among each kind.
 fn sorted(at: SocketAddr, mut all: Vec<IpAddr>, usual: &[Option<IpAddr>]) -> Vec<IpAddr> {
     // A link-local address needs the name that the interface has on the other machine.
     let is_local = |address: &IpAddr| match address {

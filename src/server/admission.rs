@@ -1,15 +1,16 @@
-//! How many clients may be here, in all and from one address. Pure.
+//! Admission: how many clients may be in the server at a time, in all and from one address. Pure; the hub's lock
+//! guards it.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::protocol::reply::Refusal;
 
-/// Where a client comes from: what counts as one address.
+/// The origin of a client: the addresses that count as one.
 ///
-/// Of an IPv6 address that is its network of 64 bits, since whoever has one address of that has them
-/// all (RFC 4291, 2.5.4). Link-local and unique local addresses count each for itself: the machines of
-/// a LAN share their network. Loopback is this machine, whatever the address.
+/// The origin of an IPv6 address is its network of 64 bits: a machine that has one address of that network has
+/// them all (RFC 4291, 2.5.4). Link-local and unique local addresses count each for itself: the machines of
+/// a LAN share their network. All loopback addresses are one origin, this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Origin(IpAddr);
 
@@ -25,16 +26,16 @@ impl Origin {
     }
 }
 
-/// The places in a room.
+/// The places in a server, as counters.
 #[derive(Debug)]
 pub(super) struct Admission {
-    /// How many permits there are.
+    /// How many places there are.
     most: usize,
-    /// 0 is as many as there are.
+    /// How many places one origin may take; 0 is no limit.
     most_per_address: usize,
-    /// How many of them are taken.
+    /// How many places are taken. A place that is being taken over counts twice for a moment.
     taken: usize,
-    /// How many of those count for each address. An address with none has no entry.
+    /// How many of the taken places count for each origin. An origin without any has no entry.
     by_origin: HashMap<Origin, usize>,
 }
 
@@ -43,12 +44,16 @@ impl Admission {
         Admission { most, most_per_address, taken: 0, by_origin: HashMap::new() }
     }
 
-    /// Whether anybody has one.
+    /// Whether any place is taken.
     pub(super) fn are_taken(&self) -> bool {
         self.taken > 0
     }
 
-    /// A place for a client from there; `None` is a proxy, and not counted by address.
+    /// Takes a place for a client from that origin; `None` is a proxy's, which is not counted by address.
+    ///
+    /// # Errors
+    ///
+    /// There is no place, or none for that origin.
     pub(super) fn take(&mut self, from: Option<Origin>) -> Result<(), Refusal<'static>> {
         if self.taken >= self.most {
             return Err(Refusal::RoomFull(self.most));
@@ -60,7 +65,11 @@ impl Admission {
         Ok(())
     }
 
-    /// Counts one who has a place for that address.
+    /// Counts a place that is taken already for that origin: a proxy has named its client.
+    ///
+    /// # Errors
+    ///
+    /// The origin has as many places as it may, and this one is not counted for it.
     pub(super) fn count(&mut self, from: Origin) -> Result<(), Refusal<'static>> {
         let of_origin = self.by_origin.get(&from).copied().unwrap_or(0);
         if self.most_per_address > 0 && of_origin >= self.most_per_address {
@@ -70,7 +79,8 @@ impl Admission {
         Ok(())
     }
 
-    /// A place for a member from there whose other connection still has one, and gives it back in a moment.
+    /// Takes a place beyond the limits for a member whose other connection still has one, and gives that back in
+    /// a moment.
     pub(super) fn take_over(&mut self, from: Option<Origin>) {
         self.taken += 1;
         if let Some(from) = from {
@@ -78,6 +88,7 @@ impl Admission {
         }
     }
 
+    /// Gives back a place that counts for that origin.
     pub(super) fn give_back(&mut self, from: Option<Origin>) {
         self.taken -= 1;
         let Some(from) = from else { return };

@@ -1,44 +1,45 @@
-//! What the connections of an address had used up of their bursts when they ended, for a while: so
-//! whoever connects again does not bring a new burst. Pure.
+//! Arrears: the part of their bursts that the connections of an address had used up when they ended. It is
+//! remembered for a while, so that another connection does not bring a new burst. Pure; the hub's lock guards it.
 //!
-//! It takes nothing of the lines that a connection may bring in each second. So the others behind an
-//! address, as a company has one, can always talk.
+//! Arrears take nothing of the lines that a connection may bring in each second: many people may share one
+//! address, as a company's, and the others there can always talk.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::admission::Origin;
 
-/// For how long it is remembered, after the last connection from there has ended.
+/// How long the arrears of an address are remembered after its last connection has ended.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
-/// How many addresses are remembered: 200 KB. Whoever has more of them has as many bursts anyway.
+/// The most addresses that are remembered, which take 200 KB. A client that has more addresses has as many
+/// bursts anyway.
 const MOST: usize = 4096;
 
-/// What the addresses have used up.
+/// The arrears of all addresses.
 #[derive(Debug, Default)]
 pub(super) struct Arrears {
-    /// At most [`MOST`] addresses.
+    /// The debt of each address: [`MOST`] at most, forgotten ones among them.
     by_origin: HashMap<Origin, Debt>,
 }
 
-/// What one address has used up.
+/// The arrears of one address.
 #[derive(Debug)]
 struct Debt {
-    /// How many lines.
+    /// How many lines of a burst are used up.
     lines: f64,
-    /// When it is forgotten.
+    /// When the debt is forgotten.
     until: Instant,
 }
 
 impl Arrears {
-    /// How many lines of a burst the connections from there have used up.
+    /// How many lines of a burst the ended connections of that origin have used up.
     pub(super) fn of(&self, origin: Origin, now: Instant) -> f64 {
         let debt = self.by_origin.get(&origin).filter(|debt| now < debt.until);
         debt.map_or(0.0, |debt| debt.lines)
     }
 
-    /// Called when a connection from there has ended, and had used up so many lines.
+    /// Adds what a connection from that origin, which has ended, had used up. Less than a line is nothing.
     pub(super) fn add(&mut self, origin: Origin, lines: f64, now: Instant) {
         if lines < 1.0 {
             return;

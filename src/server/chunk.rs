@@ -1,5 +1,5 @@
-//! What a session has gathered of one chunk of its client's bytes, to be appended to the room in one go:
-//! events, and between them answers for its own connection. Pure.
+//! A chunk: the events that a session has gathered from one read of its client's bytes, and between them the
+//! answers for that client alone. The session appends it to the room in one go. Pure.
 
 use std::fmt::{Display, Write};
 
@@ -12,11 +12,12 @@ use crate::protocol::tag::{Format, Millis};
 /// Events and answers, in their order.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
-    /// What others get.
+    /// The events, in their order.
     events: Batch,
-    /// Lines as the client gets them, each group before the event with that index.
+    /// The answers as the client gets them, with newlines: each group with the index of the event that it stands
+    /// before.
     answers: Vec<(u32, String)>,
-    /// How much of the events was said.
+    /// How many lines and bytes of the events were said by members, for the figures.
     said: Said,
 }
 

@@ -1,4 +1,4 @@
-//! What a server may be told.
+//! The configuration of a server.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::protocol::DEFAULT_MAX_LINE;
 
-/// The limits of a server and of its room, checked by whoever makes it.
+/// The limits of a server and of its room. The values are not checked here: the command line does that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The most clients at a time.
@@ -14,7 +14,7 @@ pub struct Config {
     /// The most clients at a time from one address, or from one IPv6 network of 64 bits unless that is
     /// a LAN's; 0 is no limit.
     pub max_per_address: usize,
-    /// From where connections come by way of a proxy that says whose they are.
+    /// The addresses of proxies, whose connections begin with a PROXY header that names the client.
     pub proxies: Vec<IpAddr>,
     /// The longest line, in bytes without its end.
     pub max_line: usize,

@@ -1,4 +1,5 @@
-//! One client's socket: read by its session, written by the broadcaster, which never waits for it.
+//! One client's connection: its socket, and what is known of its end. Its session reads it, and the broadcaster
+//! writes to it, and never waits for it.
 
 use std::fmt::Display;
 use std::io::{self, IoSlice};
@@ -29,23 +30,24 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 /// One client's connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    /// Which it is.
+    /// Its number.
     id: ConnectionId,
-    /// Read by its session alone, written by the broadcaster.
+    /// Its socket. The session reads it; the session writes to it until its client is in the room, and the
+    /// broadcaster from then on.
     socket: Socket,
-    /// The other end of the socket.
+    /// The address of the socket's other end: the client's, or a proxy's.
     peer: SocketAddr,
-    /// The client's end, if the other end is a proxy's and has told it.
+    /// The client's address, if a proxy has named it. The session sets it once.
     client: OnceLock<SocketAddr>,
-    /// Why the server has hung up, once it has. Set once.
+    /// Why the server has hung up, once it has. The first reason stays.
     close_reason: OnceLock<CloseReason>,
-    /// How and when it was found that the client has closed or reset it. What it sent before can still be
-    /// read.
+    /// The kind of the error by which the client was found to have closed or reset the connection, and when
+    /// that was. The bytes that it sent before can still be read.
     gone: OnceLock<(io::ErrorKind, Instant)>,
 }
 
 impl Connection {
-    /// A connection whose client may take nothing of what it is due for so long.
+    /// A connection whose client may take nothing of what it is due for `timeout` at most.
     pub(crate) fn new(
         id: ConnectionId,
         stream: TcpStream,
@@ -66,12 +68,12 @@ impl Connection {
         self.id
     }
 
-    /// Where the client connects from, as far as it is known.
+    /// The address that the client connects from, as far as it is known.
     pub(crate) fn peer(&self) -> SocketAddr {
         self.client.get().copied().unwrap_or(self.peer)
     }
 
-    /// The other end is a proxy's, which has said where the client connects from.
+    /// Sets the client's address, which a proxy at the other end has named.
     pub(crate) fn set_client(&self, client: SocketAddr) {
         self.client.get_or_init(|| canonical(client));
     }
@@ -91,13 +93,13 @@ impl Connection {
         self.socket.send(slices)
     }
 
-    /// Sends a line to a client that is not in the room, whose socket is empty and takes it. One that
-    /// makes us tell it more than it takes is hung up on, rather than told half a line.
+    /// Sends a line to a client that is not in the room, whose socket is empty and takes it. If the socket does
+    /// not take the whole line, the server hangs up rather than send half of it.
     pub(crate) fn tell(&self, line: impl Display) {
         self.tell_bytes(format!("{line}\n").as_bytes());
     }
 
-    /// The same for what is no line.
+    /// The same for bytes that are no line.
     pub(crate) fn tell_bytes(&self, bytes: &[u8]) {
         match self.send(&[IoSlice::new(bytes)]) {
             Ok(sent) if sent == bytes.len() => {}

@@ -1,4 +1,5 @@
-//! How the server is asked for something from outside: to end, for its figures, for a new log file.
+//! The controls: a signal asks the server to end, for its figures, or for a new log file. A thread of its own
+//! waits for the signals.
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -11,22 +12,22 @@ use crate::problem::Problem;
 #[cfg(unix)]
 use crate::signals::{self, Ignored, Signal, Signals, StartTerminal};
 
-/// How close together requests to end are one. Some programs send the same signal twice, to the process
-/// and to its group.
+/// Requests to end within this time of the first one are the same request: some programs send a signal twice, to
+/// the process and to its group.
 const ONE_SIGNAL: Duration = Duration::from_millis(100);
 
-/// What signals act on. Clones act on the same.
+/// The parts of the server that signals act on. Clones act on the same ones.
 #[derive(Debug, Clone)]
 pub struct Controls {
-    /// Asks the server for its end.
+    /// Asks the server to end.
     pub shutdown: Shutdown,
-    /// Asks it for its figures.
+    /// Logs the figures.
     pub status: Status,
-    /// Where it logs.
+    /// The threads that write the log, to be flushed or to open its file again.
     log: Arc<Writers>,
-    /// When the end was asked for first.
+    /// When the server was asked to end for the first time; `None` before.
     first: Arc<Mutex<Option<Instant>>>,
-    /// Which limit of time has ended the server.
+    /// The name of the signal of a time limit that has ended the server; empty unless one has.
     time_is_up: Arc<OnceLock<String>>,
     /// The signals that were ignored at the start, and stay so.
     #[cfg(unix)]
@@ -54,7 +55,7 @@ impl Controls {
         self.time_is_up.get().cloned().map(Problem::TimeIsUp)
     }
 
-    /// The first one asks for the end, a second one ends at once.
+    /// Asks the server to end. The second call ends the process at once.
     fn end(&self) {
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
         let first = *first.get_or_insert_with(Instant::now);
@@ -74,7 +75,7 @@ impl Controls {
 
 #[cfg(windows)]
 impl Controls {
-    /// Heeds Ctrl+C, and what else Windows has.
+    /// Begins to act on Ctrl+C and the other console events of Windows.
     ///
     /// # Errors
     ///
@@ -86,7 +87,7 @@ impl Controls {
 
 #[cfg(unix)]
 impl Controls {
-    /// Heeds Ctrl+C and all signals that would end the server, but for those that are ignored.
+    /// Begins to act on Ctrl+C and on all signals that would end the server, except for ignored ones.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! What an operator can ask of the room: how many are in it, how much is said, what it remembers, and
-//! who is held back. Pure, but for the process's own memory.
+//! The figures that an operator can ask for: how many members there are, how much they say, how much the room
+//! remembers, and which members are held back. Pure, except for [`resident`], which asks the system.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,21 +12,21 @@ use crate::protocol::tag::Millis;
 /// The time for which lines are counted.
 const MINUTE: Millis = 60_000;
 
-/// How far apart the samples are, at least; so exact the count of a minute is.
+/// The least time between two samples: the count of a minute is exact to that.
 const STEP: Millis = 5_000;
 
-/// How long it is told of members that they are held back, after the last time that they were.
+/// How long a member is listed as held back after the last time that it was.
 pub(super) const HELD_FOR: Duration = Duration::from_secs(1);
 
-/// How many names are told at most.
+/// The most names that are listed.
 const MOST_NAMES: usize = 20;
 
-/// What members have said: public and private lines, and `/me`.
+/// An amount of what members have said: public and private lines, and `/me`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Said {
     /// How many lines.
     pub(super) lines: u64,
-    /// Without names, newlines and tags.
+    /// How many bytes they have, without names, newlines and tags.
     pub(super) bytes: u64,
 }
 
@@ -37,7 +37,7 @@ impl Said {
         self.bytes += text.len() as u64;
     }
 
-    /// That of one line.
+    /// The amount of one line.
     pub(super) fn of(text: &str) -> Said {
         Said { lines: 1, bytes: text.len() as u64 }
     }
@@ -47,19 +47,19 @@ impl Said {
     }
 }
 
-/// How much was said until when, of late. Nothing ticks for it: a sample is taken when something is said
-/// and the last sample is old.
+/// How much was said in the last minute. No timer runs for it: a sample is taken when something is said and the
+/// last sample is old.
 #[derive(Debug, Default)]
 pub(super) struct Throughput {
-    /// All that was said.
+    /// All that was said since the server began.
     total: Said,
-    /// How much had been said before that time, oldest first. What comes until the next sample was said
-    /// within a [`STEP`].
+    /// The total just before each sample's time, oldest first. All that is said between two samples is said within
+    /// a [`STEP`] after the first of them.
     samples: VecDeque<(Millis, Said)>,
 }
 
 impl Throughput {
-    /// Counts what is said now.
+    /// Counts what members say now.
     pub(super) fn add(&mut self, said: Said, now: Millis) {
         if self.samples.back().is_none_or(|(at, _)| !(*at..*at + STEP).contains(&now)) {
             self.sample(now);
@@ -69,7 +69,7 @@ impl Throughput {
     }
 
     fn sample(&mut self, now: Millis) {
-        // Of a clock that is set back, later times say nothing.
+        // After the clock was set back, samples from the future are useless.
         self.samples.retain(|(at, _)| (now - MINUTE..=now).contains(at));
         self.samples.push_back((now, self.total));
     }
@@ -86,19 +86,19 @@ impl Throughput {
 /// The figures at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Figures {
-    /// How many there are, with a connection or without.
+    /// How many members there are, connected or not.
     pub(super) members: usize,
-    /// How many of them have no connection.
+    /// How many of the members are not connected.
     pub(super) disconnected: usize,
-    /// What was said in the last minute.
+    /// The amount that was said in the last minute.
     pub(super) said: Said,
-    /// What the room remembers, in bytes, and how much that may be.
+    /// How much the room remembers, in bytes.
     pub(super) remembered: usize,
-    /// What the room may remember, in bytes.
+    /// How much the room may remember, in bytes.
     pub(super) memory: usize,
-    /// What the process takes of the system's memory, in bytes, where the system tells it.
+    /// The resident memory of the process, in bytes; `None` where the system does not tell it.
     pub(super) resident: Option<u64>,
-    /// Members who bring more than they may, or more than the others can take.
+    /// The members that are held back: they bring more than they may, or more than the others can take.
     pub(super) held_back: Vec<Name>,
 }
 
@@ -148,7 +148,7 @@ impl fmt::Display for Names<'_> {
     }
 }
 
-/// What this process takes of the system's memory, in bytes.
+/// The resident memory of this process, in bytes.
 #[cfg(target_os = "linux")]
 pub(super) fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -156,7 +156,7 @@ pub(super) fn resident() -> Option<u64> {
     line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
-/// Other systems tell it in ways of their own.
+/// It is not asked for: other systems tell it in ways of their own.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn resident() -> Option<u64> {
     None

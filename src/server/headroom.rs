@@ -1,9 +1,9 @@
 //! Whether the system has enough address space left for another thread.
 //!
-//! Rust's standard library gives each thread a second stack, for signals, and a thread that does not get
-//! it panics before any code that could catch that: the process aborts. So a server whose memory is
-//! limited (`ulimit -v`, `ulimit -d`) starts no thread with little of that left, and keeps a reserve for
-//! what its threads allocate then. Linux alone tells how much there is; elsewhere nothing is checked.
+//! Rust's standard library gives each thread a second stack, for signals. A thread that does not get it panics
+//! before any code that could catch the panic, and the process aborts. So a server whose memory is
+//! limited (`ulimit -v`, `ulimit -d`) starts no thread when little memory is left, and keeps a reserve for the
+//! allocations of its threads. Only Linux tells how much is left; elsewhere nothing is checked.
 
 use std::io;
 
@@ -18,31 +18,31 @@ mod linux {
 
     use super::io;
 
-    /// What has to be left for another thread, in bytes: its stacks take 0.3 MB, and each of its
-    /// allocations a page or more, where the allocator finds no 64 MB for a heap.
+    /// The address space that has to be left for another thread, in bytes. Its stacks take 0.3 MB; where the
+    /// allocator finds no 64 MB for a heap, each allocation takes a page or more.
     const NEEDED: u64 = 1 << 20;
 
-    /// What is given up when so much is not left, in bytes.
+    /// The size of the reserve, in bytes, which is given up when less than [`NEEDED`] is left.
     const RESERVE: u64 = 4 << 20;
 
     /// How many mappings a thread takes: two stacks, each with a page that guards it.
     const MAPPINGS: usize = 4;
 
-    /// What a process may have of something, and what it has.
+    /// A limit of the process's memory.
     #[derive(Debug)]
     struct Limit {
-        /// In bytes.
+        /// The limit, in bytes.
         most: u64,
-        /// Where `/proc/self/status` tells what is taken.
+        /// The field of `/proc/self/status` that tells how much of it is taken.
         field: &'static str,
     }
 
-    /// What is left of the address space.
+    /// The address space that is left.
     #[derive(Debug)]
     pub(in crate::server) struct Headroom {
-        /// None where nothing is limited, which costs nothing then.
+        /// The limits that are set. Without any, nothing is checked and nothing is reserved.
         limits: Vec<Limit>,
-        /// Address space that nobody else gets, and no memory: it is never written to.
+        /// The reserve: address space without memory, since it is never written to.
         reserve: Vec<u8>,
     }
 
@@ -146,7 +146,7 @@ mod linux {
     }
 }
 
-/// Nothing is known of it.
+/// Elsewhere nothing is known of the address space.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
 pub(super) struct Headroom;

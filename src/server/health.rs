@@ -1,8 +1,7 @@
-//! The health check: asks a server, as a monitor does, whether it answers. It connects, reads the first
-//! line, and closes.
+//! The health check: connects to a server as a monitor does, reads its first line, and closes.
 //!
-//! The room is told nothing, since a client that goes before it has said anything never joins. A full
-//! room is healthy, too: a monitor that restarts it would drive everybody out.
+//! The members notice nothing, since a client that leaves before it has said anything never joins. A full
+//! room is healthy: a monitor that restarts it would drive everybody out.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -11,15 +10,15 @@ use std::time::Duration;
 use crate::problem::Problem;
 use crate::protocol::{proxy, reply, text};
 
-/// How long connecting, and the first line, may take each.
+/// The longest time for connecting, and again for the first line.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How much of a first line is read, in bytes: the server's own are below 100.
+/// The most that is read of a first line, in bytes: those of our server are shorter than 100.
 const MOST: u64 = 512;
 
-/// The first line of the server that listens there. An address that stands for all of the machine's,
-/// as `0.0.0.0` does, is asked on the loopback interface. From the address of one of the server's
-/// `proxies`, a header goes before all, as it expects.
+/// Returns the first line of the server that listens there. If the address stands for all of the machine's, as
+/// `0.0.0.0` does, the loopback interface is used. If this machine's address is one of the server's `proxies`, a
+/// PROXY header is sent first, as the server expects.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
-//! Where the address space is limited (`ulimit -v`), one heap for all threads together.
+//! One heap for all threads where the address space is limited (`ulimit -v`).
 //!
-//! The GNU C library reserves 64 MB of address space for a heap of each thread, up to eight for each
-//! processor: of 400 MB nothing is left after six clients. It can be told so only by an environment
-//! variable, and before a program begins, so the program begins again.
+//! The GNU C library reserves 64 MB of address space for the heap of each thread, up to eight heaps for each
+//! processor: six clients use up 400 MB. Only an environment variable changes that, and only before the program
+//! begins, so the program begins again.
 
 use std::env;
 use std::os::unix::process::CommandExt;
@@ -10,16 +10,18 @@ use std::process::Command;
 
 use rustix::process::{Resource, getrlimit};
 
-/// The C library's variable, and the one for all of its settings.
+/// The C library's variable for the number of heaps.
 const HEAPS: &str = "MALLOC_ARENA_MAX";
+
+/// The C library's variable for all of its settings.
 const SETTINGS: &str = "GLIBC_TUNABLES";
 
-/// Set when the program has begun again, which it does once: one with privileges of its own does not get
-/// the other variable.
+/// The variable that says that the program has begun again, which it does once. It has to be one of our own: the
+/// C library hides its variable from a program with privileges (setuid).
 const AGAIN: &str = "CHATSERVER_BEGAN_AGAIN";
 
-/// Begins the program again, as the same process and with the same arguments, if that is of use and was
-/// not done yet. It is to be called before anything is open or started.
+/// Begins the program again, as the same process and with the same arguments, if the address space is limited and
+/// that was not done yet. `main` calls it before anything is open or started.
 pub fn bound() {
     let is_limited = getrlimit(Resource::As).current.is_some();
     if !is_limited || [HEAPS, SETTINGS, AGAIN].into_iter().any(|it| env::var_os(it).is_some()) {
@@ -29,6 +31,6 @@ pub fn bound() {
     let (Some(name), Ok(program)) = (arguments.next(), env::current_exe()) else { return };
     let mut again = Command::new(program);
     again.arg0(name).args(arguments).env(HEAPS, "1").env(AGAIN, "1");
-    // It returns only if that is impossible, and then fewer clients find a place.
+    // `exec` returns only if it fails, and then fewer clients find a place.
     drop(again.exec());
 }

@@ -1,5 +1,5 @@
-//! The kinds of what is logged of the clients: beyond ten of a kind in a second they are told together,
-//! as `… and 890 more came or went in the last second` (`logging`).
+//! The kinds of log records about clients. Beyond ten records of a kind in a second, the rest are logged as one
+//! sum, such as `… and 890 more came or went in the last second` (`logging`).
 
 /// Members join, leave, are away and come back.
 pub(super) const CAME_OR_WENT: &str = "came or went";

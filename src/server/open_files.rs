@@ -2,13 +2,12 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// How many files the server has open without a client, or for a moment: the listener, standard
-/// streams, pipes that wake threads, the log, what is asked of `/proc`.
+/// How many files the server has open besides its clients: the listener, standard streams, pipes that wake
+/// threads, the log, and files of `/proc` for a moment.
 const OWN: u64 = 16;
 
-/// Raises the limit so far that as many clients fit, if it may: those who are refused take a file each
-/// for a moment, too. Says how many clients fit, and how many files may be open, where that is not
-/// enough.
+/// Raises the limit as far as `max_clients` need, if the system allows it: a client that is refused takes a file
+/// for a moment, too. If not all clients fit, it returns how many do.
 pub(super) fn make_room(max_clients: usize) -> Option<TooFew> {
     let limit = getrlimit(Resource::Nofile);
     let wanted = 2 * max_clients as u64 + OWN;
@@ -19,7 +18,7 @@ pub(super) fn make_room(max_clients: usize) -> Option<TooFew> {
     TooFew::of(getrlimit(Resource::Nofile).current?, max_clients)
 }
 
-/// The limit that is to be set, if another one is: the soft one only, which is ours to set.
+/// The limit to be set, if it is higher than the present one: only the soft limit, which every process may raise.
 fn raised(limit: Rlimit, wanted: u64) -> Option<Rlimit> {
     let possible = limit.maximum.map_or(wanted, |most| most.min(wanted));
     let is_more = limit.current.is_some_and(|current| current < possible);

@@ -1,8 +1,8 @@
 //! Batches in the tagged form: each line with its number and time, and the receipts.
 //!
-//! A batch is rendered once for all who get the tagged form, when the first of them is served, and
-//! as much again as has been added since when the next one is. The broadcaster owns them. Only the
-//! latest are kept, which are those that nearly every reader needs.
+//! A batch is rendered once for all members that get the tagged form, when the first of them is served; events
+//! that were added since are rendered when the next one is. The broadcaster owns the renderings. Only the
+//! latest are kept, which nearly every reader needs.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use super::audience::Rendition;
 use super::batch::{Batch, Lines};
 use crate::protocol::tag::{Body, Format, Millis, Seq, Tag};
 
-/// How much is kept for the next reader, in bytes: some times what one gets at once.
+/// The size of the renderings that are kept for the next readers, in bytes: several times what a reader gets at
+/// once.
 const KEPT: usize = 2 * 1024 * 1024;
 
 /// The tag of a line in that form; nothing in the plain one.
@@ -27,14 +28,14 @@ pub(super) fn tag(format: Format, seq: Option<Seq>, at: Millis) -> String {
 pub(super) struct Rendering {
     /// The number of the batch's first event.
     first: Seq,
-    /// Each event's line, with its tag.
+    /// Each event's line, with its tag before it.
     lines: Lines,
-    /// In the place of each event, the receipt for its author, if there is one.
+    /// Each event's receipt for its author, with its tag before it, or nothing.
     receipts: Lines,
 }
 
 impl Rendering {
-    /// What its readers are sent of an event.
+    /// The lines that readers get in that rendition.
     pub(super) fn lines(&self, rendition: Rendition) -> &Lines {
         match rendition {
             Rendition::Line => &self.lines,
@@ -42,7 +43,7 @@ impl Rendering {
         }
     }
 
-    /// Renders what has been added to the batch.
+    /// Renders the events that have been added to the batch.
     fn catch_up(&mut self, batch: &Batch) {
         let index = batch.index();
         for event in self.lines.count()..batch.lines().count() {
@@ -66,12 +67,12 @@ impl Rendering {
 /// The latest batches in the tagged form.
 #[derive(Debug, Default)]
 pub(super) struct Renderings {
-    /// In the order in which they were begun.
+    /// The renderings, in the order in which they were begun.
     known: VecDeque<Rendering>,
 }
 
 impl Renderings {
-    /// Renders what of these batches has not been rendered yet.
+    /// Renders the events of these batches that have not been rendered yet.
     pub(super) fn prepare(&mut self, batches: &[Arc<Batch>]) {
         let mut has_grown = false;
         for batch in batches {
@@ -99,7 +100,7 @@ impl Renderings {
         self.known.push_back(rendering);
     }
 
-    /// Forgets the oldest, but for those that are needed now.
+    /// Forgets the oldest renderings, except for those that are `needed` now.
     fn evict(&mut self, needed: &[Arc<Batch>]) {
         let mut over = self.known.iter().map(Rendering::cost).sum::<usize>().saturating_sub(KEPT);
         self.known.retain(|known| {

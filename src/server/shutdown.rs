@@ -1,4 +1,4 @@
-//! The wish that the server ends, which a signal's thread utters and the thread that accepts hears.
+//! The request that the server ends. A signal's thread makes it, and the thread that accepts acts on it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,16 +11,17 @@ use crate::problem::Problem;
 #[derive(Debug, Clone)]
 pub struct Shutdown(Arc<Request>);
 
+/// The request, which all clones share.
 #[derive(Debug)]
 struct Request {
-    /// Whether it was made.
+    /// Whether it was made. It is never taken back.
     made: AtomicBool,
-    /// Wakes the thread that accepts.
+    /// Wakes the thread that accepts, which waits for sockets.
     waker: Waker,
 }
 
 impl Shutdown {
-    /// A shutdown that nobody has asked for.
+    /// A shutdown that was not requested yet.
     ///
     /// # Errors
     ///
@@ -30,19 +31,19 @@ impl Shutdown {
         Ok(Shutdown(Arc::new(Request { made: AtomicBool::new(false), waker })))
     }
 
-    /// Asks for it; true if nobody has before.
+    /// Requests the shutdown; true for the first request.
     pub fn begin(&self) -> bool {
         let first = !self.0.made.swap(true, Ordering::SeqCst);
         self.0.waker.wake();
         first
     }
 
-    /// Whether it was asked for.
+    /// Whether it was requested.
     pub(super) fn has_begun(&self) -> bool {
         self.0.made.load(Ordering::SeqCst)
     }
 
-    /// What to wait for until it is asked for.
+    /// The file to poll for the request.
     pub(super) fn as_poll(&self) -> PollFd<'_> {
         self.0.waker.as_poll()
     }

@@ -1,11 +1,11 @@
-//! A client's socket, which one thread reads and another writes: sending takes what fits now and
-//! never waits, receiving waits for something, and hanging up wakes the one who receives. The same on
-//! every system.
+//! A client's socket, which one thread reads and another writes. A send takes as many bytes as fit now and never
+//! waits; a receive waits for bytes; hanging up wakes the thread that receives. The contract is the same on every
+//! system.
 //!
-//! On Unix each send says that it must not wait, and the socket blocks, so that a session needs one
-//! system call for what comes. Windows has no such sends, and one that ran into a timeout would not
-//! know how much of it was sent: there the socket itself does not block, and a session waits in poll,
-//! which the end of a socket at this side does not wake: a waker of the socket's own does.
+//! On Unix the socket blocks, so that a receive is one system call, and each send has the flag not to wait.
+//! Windows has no such flag, and a send that ran into a timeout would not tell how many bytes it has sent. So the
+//! socket does not block there, and a receive waits in poll. Poll does not notice when this side ends the
+//! connection, so the socket has a waker for that.
 
 use std::io::{self, ErrorKind, IoSlice, Read};
 use std::net::Shutdown;
@@ -17,11 +17,12 @@ use super::system::{self, PollFd, TcpStream, poll};
 #[cfg(windows)]
 use super::waker::Waker;
 
+/// A client's socket.
 #[derive(Debug)]
 pub(super) struct Socket {
-    /// The system's own.
+    /// The system's socket.
     stream: TcpStream,
-    /// Awake once this side has hung up.
+    /// Woken, and never put to rest, once this side has hung up.
     #[cfg(windows)]
     hung_up: Waker,
 }
@@ -45,13 +46,13 @@ impl Socket {
         system::send(&self.stream, slices)
     }
 
-    /// Tells the peer's system at once what has come, where ours can be asked to: it may wait for that
-    /// before it sends the rest (RFC 896).
+    /// Has the system acknowledge at once what has come, if it can: the peer's system may wait for that before it
+    /// sends the rest (RFC 896).
     pub(super) fn acknowledge(&self) {
         system::acknowledge(&self.stream);
     }
 
-    /// Waits for bytes, for `timeout` at most or for ever; 0 bytes are the end of what the peer sends, or
+    /// Waits for bytes, for `timeout` at most or for ever; 0 bytes mean that the peer sends nothing more, or that
     /// this side has hung up.
     ///
     /// # Errors
@@ -68,7 +69,7 @@ impl Socket {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {
                     state = self.await_input(timeout)?;
                 }
-                // Who asks for the error may have taken it away, as wine's poll does.
+                // Asking for the error may have taken it away, as wine's poll does.
                 Ok(0) if state.contains(PollFlags::ERR) => {
                     return Err(ErrorKind::ConnectionReset.into());
                 }
@@ -78,7 +79,7 @@ impl Socket {
         Ok(0)
     }
 
-    /// Waits for the peer and says what there is; nothing if this side has hung up.
+    /// Waits for the peer, and returns the socket's state; nothing is set if this side has hung up.
     fn await_input(&self, timeout: Option<Duration>) -> io::Result<PollFlags> {
         let timeout = timeout.map(timespec);
         let mut polled = self.as_poll_for_input();
@@ -101,12 +102,12 @@ impl Socket {
         [PollFd::new(&self.stream, PollFlags::IN), self.hung_up.as_poll()]
     }
 
-    /// What to wait for until it takes more.
+    /// The file to poll until the socket takes more.
     pub(super) fn as_poll(&self) -> PollFd<'_> {
         PollFd::new(&self.stream, PollFlags::OUT)
     }
 
-    /// Why nothing can be sent any more, if that is so, once.
+    /// Takes the reason why nothing can be sent any more, if there is one.
     #[cfg(unix)]
     pub(super) fn take_failure(&self) -> Option<io::Error> {
         let mut polled = [PollFd::new(&self.stream, PollFlags::empty())];
@@ -117,7 +118,8 @@ impl Socket {
         })
     }
 
-    /// Windows says that also of a peer that only sends no more, and with a reset what has come is gone.
+    /// Nothing on Windows: it reports a failure also for a peer that only sends nothing more, and a reset discards
+    /// the bytes that have come.
     #[cfg(windows)]
     pub(super) fn take_failure(&self) -> Option<io::Error> {
         None
@@ -128,7 +130,7 @@ impl Socket {
         self.stream.shutdown(Shutdown::Write).ok();
     }
 
-    /// Ends it both ways, and wakes the one who receives.
+    /// Ends the connection both ways, and wakes the thread that receives.
     pub(super) fn hang_up(&self) {
         self.stream.shutdown(Shutdown::Both).ok();
         #[cfg(windows)]

@@ -1,40 +1,40 @@
-//! How many lines a client may bring: a token bucket. Pure.
+//! A token bucket: how many lines a client may bring. Pure; the session's thread owns it.
 //!
-//! Nothing is lost by it. A client beyond its allowance is read more slowly, and TCP holds it back.
+//! No line is lost by it. A client beyond its allowance is read more slowly, and TCP holds it back.
 
 use std::time::{Duration, Instant};
 
-/// How many seconds' worth may be brought at once, after a rest. What is costly takes as much in
-/// advance at most, so nobody has to be silent for longer.
+/// The size of a burst, in seconds of the rate. A costly line takes as much in advance at most, so no client has to
+/// be silent for longer.
 const BURST: u32 = 10;
 
-/// A line counts once for each so many bytes that it has begun: memory and the others' networks are
-/// filled by bytes, and nearly all that people say is shorter.
+/// The bytes that count as one line: a line counts once for each such part that it has begun. Bytes fill the
+/// memory and the others' networks, and nearly every line that a person types is shorter.
 pub(crate) const UNIT: usize = 512;
 
-/// As how many lines so many bytes count, which are one line.
+/// The number of lines that a line of so many bytes counts as.
 pub(crate) fn lines_in(bytes: usize) -> u32 {
     bytes.div_ceil(UNIT).max(1).try_into().unwrap_or(u32::MAX)
 }
 
-/// How many lines are let through at once while a client is held back: a tenth of a second's, so
-/// that it does not wake for each of them.
+/// The parts of a second in which a client that is held back gets its lines: a tenth of the rate at once, so that
+/// its thread does not wake for each line.
 const PARTS: u32 = 10;
 
 /// One client's allowance.
 #[derive(Debug)]
 pub(crate) struct TokenBucket {
-    /// Lines in a second; 0 is no limit.
+    /// The rate, in lines a second; 0 is no limit.
     rate: u32,
-    /// How many lines may be brought now.
+    /// How many lines may be brought at the time `at`; below 0 for lines that were charged in advance.
     left: f64,
-    /// When that was so.
+    /// The time at which `left` was computed last.
     at: Instant,
-    /// How many of a burst were used up before, by connections of the same address.
+    /// How many lines of a burst were used up before, by connections of the same address.
     inherited: f64,
-    /// How many lines it has brought since it was last within its allowance.
+    /// How many lines the client has brought since the bucket was last full.
     brought: f64,
-    /// Whether the client has been told since it was last within its allowance.
+    /// Whether the client has been told that it is held back since the bucket was last full.
     told: bool,
 }
 
@@ -43,19 +43,19 @@ pub(crate) struct TokenBucket {
 pub(crate) enum Pass {
     /// It may, and is counted.
     Now,
-    /// Not before so long.
+    /// It may not before this time has passed, and is not counted.
     After(Duration),
 }
 
 impl TokenBucket {
-    /// An allowance of which so many lines were used up before.
+    /// The allowance of a connection from an address whose earlier connections have used up so many lines.
     pub(crate) fn new(rate: u32, used: f64, now: Instant) -> TokenBucket {
         let most = f64::from(rate * BURST);
         let inherited = used.min(most);
         TokenBucket { rate, left: most - inherited, at: now, inherited, brought: 0.0, told: false }
     }
 
-    /// How many lines of a burst are used up, besides those that were before.
+    /// How many lines of a burst this connection has used up.
     pub(crate) fn used_up(&mut self, now: Instant) -> f64 {
         self.refill(now);
         (self.most() - self.left - self.inherited).max(0.0)
@@ -90,7 +90,7 @@ impl TokenBucket {
         Pass::After(Duration::from_secs_f64((wanted - self.left) / rate))
     }
 
-    /// Takes so many lines more for one that is costly, be it in advance.
+    /// Takes so many lines more for a costly one, in advance if they are not there.
     pub(crate) fn charge(&mut self, lines: u32) {
         if self.rate > 0 {
             self.left = (self.left - f64::from(lines)).max(-self.most());
@@ -98,8 +98,9 @@ impl TokenBucket {
         }
     }
 
-    /// Lines in a second, if the client is to be told: once, when it begins to be held back. One that has
-    /// brought less than in a second may, and is held back for what others of its address used up, is not.
+    /// The rate, if the client is to be told of it: once, when it begins to be held back. A client that has
+    /// brought less than a second's worth is held back for what others of its address have used up, and is not
+    /// told.
     pub(crate) fn news(&mut self) -> Option<u32> {
         let is_its_doing = self.brought >= f64::from(self.rate);
         (is_its_doing && !std::mem::replace(&mut self.told, true)).then_some(self.rate)

@@ -1,7 +1,7 @@
-//! Wakes a thread that waits for sockets.
+//! A waker: wakes a thread that waits for sockets.
 //!
-//! A condition variable cannot be waited for together with sockets; the end of a pipe can. On
-//! Windows, where only sockets can be waited for, it is a UDP socket that speaks to itself.
+//! A thread cannot wait for a condition variable and sockets at once, but for a pipe and sockets. On Windows, where
+//! poll takes only sockets, a UDP socket that sends to itself takes the pipe's place.
 
 use std::io;
 
@@ -11,14 +11,17 @@ use super::system::PollFd;
 #[cfg(unix)]
 use super::system::{PipeReader, PipeWriter, pipe};
 
-/// One thread waits for it, any may wake it.
+/// Wakes the one thread that waits for it; any thread may.
 #[derive(Debug)]
 pub(crate) struct Waker {
+    /// The pipe's two ends.
     #[cfg(unix)]
     inner: (PipeReader, PipeWriter),
+    /// The socket, which is connected to itself.
     #[cfg(windows)]
     inner: std::net::UdpSocket,
-    /// Held to wake: of two sends at once, wine refuses one, although the other may have been seen.
+    /// Held while a thread wakes it: wine refuses one of two sends at once, although the other one may have been
+    /// taken already.
     #[cfg(windows)]
     waking: std::sync::Mutex<()>,
 }
@@ -33,45 +36,47 @@ impl Waker {
     pub(crate) fn new() -> io::Result<Waker> {
         let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
         socket.connect(socket.local_addr()?)?;
-        // Who waits must not be stopped by one wrong word of poll's.
+        // The waiting thread must not block if poll says wrongly that there is something to read.
         socket.set_nonblocking(true)?;
         Ok(Waker { inner: socket, waking: std::sync::Mutex::default() })
     }
 
-    /// Wakes the waiting thread. Nothing can go wrong but that it is awake already.
+    /// Wakes the waiting thread.
+    // A write fails only when the pipe is full, and then the thread is awake already.
     #[cfg(unix)]
     pub(crate) fn wake(&self) {
         use std::io::Write;
         (&self.inner.1).write_all(&[0]).ok();
     }
 
-    /// Wakes the waiting thread. Nothing can go wrong but that it is awake already.
+    /// Wakes the waiting thread.
+    // A send fails only when the socket is full, and then the thread is awake already.
     #[cfg(windows)]
     pub(crate) fn wake(&self) {
         let _alone = self.waking.lock();
         self.inner.send(&[0]).ok();
     }
 
-    /// What to wait for.
+    /// The file to poll for the waking.
     #[cfg(unix)]
     pub(crate) fn as_poll(&self) -> PollFd<'_> {
         PollFd::new(&self.inner.0, PollFlags::IN)
     }
 
-    /// What to wait for.
+    /// The socket to poll for the waking.
     #[cfg(windows)]
     pub(crate) fn as_poll(&self) -> PollFd<'_> {
         PollFd::new(&self.inner, PollFlags::IN)
     }
 
-    /// Takes the waking back, once it was seen.
+    /// Puts the waker to rest, once the waking was seen.
     #[cfg(unix)]
     pub(crate) fn rest(&self) {
         use std::io::Read;
         let _some = (&self.inner.0).read(&mut [0; 64]);
     }
 
-    /// Takes the waking back, once it was seen.
+    /// Puts the waker to rest, once the waking was seen.
     #[cfg(windows)]
     pub(crate) fn rest(&self) {
         while self.inner.recv(&mut [0; 64]).is_ok() {}

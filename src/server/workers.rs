@@ -1,11 +1,11 @@
-//! The threads that serve connections: as many as are needed at once, and never more than there may be.
+//! The worker threads, which serve connections: as many as are needed at once, and never more than the maximum.
 //!
 //! A thread that has served one connection serves the next, so that a storm of connections makes no
-//! storm of threads: each takes mappings and address space of which a process has only so much. Few stay
-//! when there is nothing to do, and whichever thread ends is joined by the next one that ends or begins.
+//! storm of threads: each thread takes mappings and address space, which are limited for a process. Few threads
+//! stay when there is nothing to do; the next thread that ends or begins joins the one that has ended.
 //!
-//! Its lock is its own, held for moments; nothing of a connection is touched and no other lock is taken
-//! while it is held.
+//! The module has a lock of its own, which is held for moments. While it is held, no connection is touched and
+//! no other lock is taken.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -16,68 +16,71 @@ use super::headroom::Headroom;
 use super::system::thread::{self, JoinHandle};
 use super::system::{Condvar, Mutex, MutexGuard};
 
-/// A thread's stack, in bytes: what a session keeps there is small, its buffers are on the heap.
+/// The size of a thread's stack, in bytes: a session keeps little there, and its buffers are on the heap.
 const STACK: usize = 256 * 1024;
 
-/// How many threads without a connection are kept for the next ones. Each keeps the part of its stack
-/// that it has used, some 20 KB.
+/// How many idle threads are kept for the next connections. Each keeps the part of its stack that it has used,
+/// about 20 KB.
 const SPARE: usize = 8;
 
 /// The threads, and the connections that wait for one.
 #[derive(Debug)]
 pub(super) struct Workers {
-    /// What the threads share.
+    /// The state that the threads share.
     shared: Arc<Shared>,
     /// How many threads there may be.
     most: usize,
-    /// Whether another one can be started.
+    /// Tells whether the address space is enough for another thread.
     headroom: Headroom,
 }
 
+/// The state that all threads share, and the condition variables for its changes.
 #[derive(Debug)]
 struct Shared {
-    /// What the lock guards.
+    /// The state, under the module's lock.
     state: Mutex<State>,
-    /// Told when a connection waits, and at the end: to threads without a connection alone.
+    /// Notified when a connection waits for a thread, and at the end. Idle threads wait for it.
     work: Condvar,
-    /// Told when a thread has begun: to the one that starts them.
+    /// Notified when a thread has begun. The thread that starts them waits for it.
     begun: Condvar,
 }
 
+/// The threads, and the connections that wait for one.
 #[derive(Debug, Default)]
 struct State {
-    /// Clients that no thread has taken yet.
+    /// The connections that no thread has taken yet, oldest first.
     waiting: VecDeque<Work>,
-    /// How many threads wait for a connection, those included that were told, or have just been started,
-    /// and do not run yet.
+    /// How many threads wait for a connection. A thread that was notified, or has just been started, counts until
+    /// it runs.
     idle: usize,
-    /// The threads that run.
+    /// The threads that have not ended, by their numbers.
     workers: BTreeMap<u64, Worker>,
-    /// Threads that end and have to be joined.
+    /// The threads that have ended, or are about to, and have to be joined.
     ended: Vec<JoinHandle<()>>,
-    /// How many threads there are: they count until they are joined.
+    /// How many threads there are: a thread counts until it is joined.
     count: usize,
-    /// How many have ever been started, and how many of those have begun.
+    /// How many threads have ever been started: the next one's number.
     started: u64,
-    /// How many threads have begun, of those that were started.
+    /// How many of the started threads have begun to run.
     begun: u64,
-    /// No more is begun.
+    /// Whether the server ends: no connection is taken any more.
     closing: bool,
 }
 
+/// A thread that has not ended.
 #[derive(Debug)]
 struct Worker {
-    /// To be joined.
+    /// Its handle, by which it is joined.
     thread: JoinHandle<()>,
-    /// What it serves. Weak, so that a client that is gone takes none of the system's sockets.
+    /// The connection that it serves. Weak, so that the socket of a client that is gone is closed.
     serving: Weak<Connection>,
 }
 
 /// A connection to be served.
 struct Work {
-    /// Whom it serves.
+    /// The connection.
     connection: Arc<Connection>,
-    /// How.
+    /// Serves it, and does not panic.
     serve: Box<dyn FnOnce(Arc<Connection>) + Send>,
 }
 
@@ -104,7 +107,7 @@ impl Workers {
     ///
     /// # Errors
     ///
-    /// The system has no thread to spare: it waits for one of those that there are.
+    /// The system has no thread to spare: the connection waits for one of the present threads.
     pub(super) fn serve(
         &mut self,
         connection: Arc<Connection>,
@@ -136,7 +139,7 @@ impl Workers {
 
     fn start(&mut self) -> io::Result<()> {
         self.headroom.check()?;
-        // Under the lock, so that it is known by the time it looks.
+        // Under the lock, so that the thread finds its entry when it looks for it.
         let mut state = self.shared.lock();
         let id = state.started;
         let shared = Arc::clone(&self.shared);
@@ -200,7 +203,7 @@ impl Shared {
         self.join(ended);
     }
 
-    /// Waits for a connection; `None` if there are threads enough that do so, or no more is to be served.
+    /// Waits for a connection; `None` if enough threads do so already, or if the server ends.
     fn next(&self, mut state: MutexGuard<'_, State>, id: u64) -> Option<Work> {
         loop {
             if state.closing {
@@ -215,7 +218,7 @@ impl Shared {
             if work.is_some() || state.idle >= SPARE {
                 return work;
             }
-            // No waking is lost: who brings a connection does so under the lock, and then wakes one.
+            // No wake-up is lost: a connection is queued under the lock, and a thread is notified after that.
             state.idle += 1;
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.idle -= 1;

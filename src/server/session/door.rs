@@ -1,5 +1,5 @@
-//! Who comes when there is no place: it is told so, unless it is a member of whose own connection the
-//! server does not know yet that it is dead. That one takes over the place that it has.
+//! A client that comes when there is no place is told so, except for a member whose other connection is dead
+//! without the server's knowledge: that member takes over its own place. The session's thread runs it.
 
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
@@ -14,26 +14,27 @@ use crate::protocol::tag::Token;
 use crate::server::hub::visit::Visit;
 use crate::server::system::instant;
 
-/// How long a client is waited for that sends something as soon as it is connected.
+/// How long to wait for the bytes of a client that sends as soon as it is connected.
 const WITH_IT: Duration = Duration::from_millis(50);
 
-/// How much is read to see whether it is a member that comes back, in bytes: `/tags`, and `/resume` with the
-/// longest of arguments.
+/// How much is read to see whether the client is a member that comes back, in bytes: `/tags`, and `/resume` with
+/// its longest arguments.
 const OPENING: usize = 128;
 
-/// What a client without a place says first.
+/// The first lines of a client without a place.
 enum Opening {
-    /// Nothing yet.
+    /// Not enough has come to tell.
     Unfinished,
-    /// It wants to take up where the member stopped that has the token. So many bytes say so.
+    /// The client wants to go on as the member that has this token. The number is the length of the lines that say
+    /// so, in bytes.
     Resume(Token, usize),
-    /// Anything else, or nothing more comes.
+    /// The client wants anything else, or sends nothing more.
     Other,
 }
 
 impl Session {
-    /// Turns the client away, which has sent that much, unless it takes a member's place over, or one has
-    /// become free. A member may ask before it is told that there is no place, and behind that.
+    /// Turns the client away, which has sent `bytes`, unless it takes over a member's place or a place has become
+    /// free. A member may ask before it is told that there is no place, and after that.
     pub(super) fn at_the_door(
         &mut self,
         input: &mut Input,
@@ -63,8 +64,8 @@ impl Session {
         ControlFlow::Break(Ending::Leave)
     }
 
-    /// Lets the client in, which has sent that much: to a place that has become free, or to that of its own
-    /// other connection. `None` if there is neither.
+    /// Lets the client in, which has sent `bytes`: to a place that has become free, or to that of its own other
+    /// connection. `None` if there is neither.
     fn comes_in(&mut self, input: &mut Input, opening: &Opening, bytes: &[u8]) -> Option<Next> {
         if self.takes_place_late() {
             self.connection.tell(Notice::Banner);
@@ -78,7 +79,7 @@ impl Session {
         }
     }
 
-    /// Whether there is a place by now, which the client has then.
+    /// Takes a place that has become free, if there is one; whether the client has a place now.
     fn takes_place_late(&mut self) -> bool {
         let Phase::Unnamed { permit, .. } = &mut self.phase else { return false };
         let is_seated = permit.take_late();
@@ -88,7 +89,7 @@ impl Session {
         is_seated
     }
 
-    /// Lets the member in again whose first bytes say that it is one; `None` if it is too late for that.
+    /// Lets a member in again, whose first `length` bytes ask for that; `None` if it is too late.
     fn come_back(&mut self, input: &mut Input, bytes: &[u8], length: usize) -> Option<Next> {
         self.connection.tell(Notice::Banner);
         let next = self.chunk(input, &bytes[..length]);

@@ -1,7 +1,7 @@
-//! Any bytes from a client, through its session into the room; and what is made of them there is
-//! safe, bounded, and nobody else's.
+//! Fuzzing of a session: any bytes of a client go through it into the room, and the lines that come out are safe,
+//! bounded, and nobody else's.
 //!
-//! There is no broadcaster: what the room has for it is looked at and thrown away, line by line.
+//! There is no broadcaster: the lines that the room has for it are checked and thrown away, one by one.
 
 use std::cell::OnceCell;
 use std::collections::VecDeque;
@@ -24,8 +24,8 @@ use crate::server::replay::Made;
 use crate::server::room::effects::Aside;
 use crate::server::waker::Waker;
 
-/// Stands for a while in which nothing comes. As a character it would be removed like any other of
-/// its kind.
+/// The byte that stands for a while in which nothing comes. As a character, it is a control character, which is
+/// removed as all of them are.
 const SILENCE: u8 = 0x1c;
 
 /// The longest line, in bytes: short, so that longer ones are met with.
@@ -35,7 +35,7 @@ const MAX_LINE: usize = 200;
 /// and words around it.
 const MOST: usize = 3 * MAX_LINE + 400;
 
-/// How much may be made of a whole input, in bytes: some lines for each that it has.
+/// The most that is read of the room at once, in bytes.
 const READ: usize = 1 << 20;
 
 /// Whatever a line says, it begins with one of these.
@@ -52,15 +52,19 @@ pub fn input(data: &[u8]) {
     assert_eq!(in_chunks, Stage::new().play(bytes, usize::MAX), "chunks make a difference");
 }
 
-/// A session in a room with somebody else.
+/// A session in a room with another member.
 struct Stage {
+    /// The session that gets the bytes.
     session: Session,
+    /// The hub that it is in.
     hub: Arc<Hub>,
+    /// The other member, which stays for as long as it is held.
     _bob: Membership,
+    /// The client's end of the session's connection, which stays open for as long as it is held.
     _client: TcpStream,
-    /// What was looked at.
+    /// The number of the first event that was not checked yet.
     seen: Seq,
-    /// The events' lines.
+    /// The lines of the events and answers that were checked.
     lines: Vec<String>,
 }
 

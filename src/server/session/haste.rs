@@ -1,4 +1,5 @@
-//! What a client sends that closes at once: as much of it as can be is taken in, and all of that is said.
+//! Clients that send and close at once: the session takes in as many of their bytes as it can, and all of those
+//! lines are said. The session's thread runs it.
 
 use super::input::Input;
 use super::{Phase, Session, grow_if_full};
@@ -6,21 +7,21 @@ use crate::protocol::reply::LeaveReason;
 use crate::server::connection::is_gone;
 use crate::server::system::{SETTLING, instant};
 
-/// How often what has come is acknowledged at once: for as long as a client may be one that sends and
+/// The number of reads after which the session stops acknowledging at once: up to then the client may be one that sends and
 /// closes.
 const HASTY_READS: usize = 64;
 
-/// How often, and each time for [`SETTLING`], more is waited for before the first answer, so joining
-/// takes that much longer.
+/// How often the session waits for more bytes before the first answer, each time for [`SETTLING`]. Joining takes
+/// that much longer.
 const SETTLING_READS: usize = 16;
 
 impl Session {
-    /// Takes in the rest of what comes at once, behind the `n` bytes in the buffer, after so many reads
-    /// before.
+    /// Reads the rest of the bytes that come at once, behind the `n` bytes in the buffer; `reads` is the number of
+    /// reads before. Returns how many bytes the buffer has then.
     ///
-    /// Where a client does not read what it is told and closes, its system throws away what it has not
-    /// sent. It does not send a part of a segment before the last one is acknowledged (RFC 896), which our
-    /// system does late once we have answered. So nothing is answered before all is here.
+    /// If a client closes without having read its answers, its system throws away the bytes that it has not sent.
+    /// It does not send a part of a segment before the last one is acknowledged (RFC 896), and our system delays
+    /// that once we have answered. So the session answers nothing before all is here.
     pub(super) fn take_in(&self, buffer: &mut Vec<u8>, mut n: usize, reads: usize) -> usize {
         if reads < HASTY_READS {
             self.connection.acknowledge();
@@ -33,7 +34,7 @@ impl Session {
                     self.connection.mark_gone(&why);
                     break;
                 }
-                // What it means is seen when there is nothing more to read.
+                // The next read finds the reason, when nothing more has come.
                 Ok(0) | Err(_) => break,
             }
             self.connection.acknowledge();
@@ -41,8 +42,8 @@ impl Session {
         n
     }
 
-    /// Whether what the client has brought is not said any more: the server has hung up, or a program is
-    /// gone, which says it again. Anybody else's lines are said for a while although it is gone.
+    /// Whether the client's lines are not said any more: the server has hung up, or the client is gone and can
+    /// resume, so that it says them again. The lines of other clients that are gone are said for a while.
     pub(super) fn is_lost(&self) -> bool {
         if self.connection.close_reason().is_some() {
             return true;
@@ -63,8 +64,9 @@ impl Session {
         is_lost
     }
 
-    /// The client's input has ended, and the server has not hung up. In the tagged form that is a loss,
-    /// and a line without its end is not one; nor is it where a client that ends its lines was cut off.
+    /// Called when the client's input has ended, and the server has not hung up. A last line without its end
+    /// counts, except in the tagged form, where the end is a loss, and for a client that ends its lines and was cut
+    /// off.
     pub(super) fn finish_input(&mut self, input: &mut Input) -> LeaveReason<'static> {
         let was_reset = self.connection.was_reset();
         let is_cut = input.has_seen_newline() && was_reset;

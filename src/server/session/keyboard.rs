@@ -1,9 +1,8 @@
-//! How the bytes of a line come: at once, as programs send them, or key by key, from somebody who
-//! types. Pure.
+//! The arrival of a line's bytes: at once, as programs send them, or key by key, from a person who types. Pure.
 //!
-//! A client may send no newlines, as the Python original: what it has sent at once stands for a while,
-//! and is a message. Or it sends each key, as `telnet` in its character mode, or `nc` in a terminal
-//! without line editing: there the newline has to be waited for, and until then some keys edit.
+//! A client may send no newlines, as the Python original does: the bytes that it has sent at once are a message
+//! once they have stood for a while. Or it sends each key, as `telnet` does in its character mode, and `nc` in a
+//! terminal without line editing: then the server waits for the newline, and until then some keys edit.
 
 use std::time::Duration;
 
@@ -12,45 +11,45 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::protocol::GRACE;
 use crate::protocol::text::make_safe;
 
-/// How long one character alone may stand before it counts as a message. Whoever types has pressed
-/// another key by then.
+/// How long one character alone may stand before it counts as a message. A person who types has pressed another
+/// key by then.
 pub(super) const LONE_KEY: Duration = Duration::from_secs(3);
 
-/// As many keys may be pressed in the time that one packet takes; so many more at once are no keys.
+/// The most keys that a person presses in the time that one packet takes. More characters at once are not typed.
 const FEW: usize = 3;
 
-/// More bytes than this are no key. A family has 25, the flag of England 28.
+/// The longest key, in bytes. The emoji of a family has 25, the flag of England 28.
 const LONGEST: usize = 32;
 
-/// How what stands of a line has come.
+/// How the beginning of a line has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrival {
-    /// Nothing stands.
+    /// Nothing has come.
     Nothing,
-    /// One key. Either somebody types, or it is a message.
+    /// One key has come. Either a person types, or it is a message.
     OneKey {
-        /// Nothing has come for a while since.
+        /// Whether nothing has come for a while since.
         stood: bool,
     },
-    /// Several keys, one or a few at a time, and perhaps something pasted.
+    /// Several keys have come, one or a few at a time, and perhaps pasted text.
     KeyByKey,
-    /// More at once than one types.
+    /// More has come at once than a person types.
     AtOnce,
 }
 
-/// What silence means.
+/// The meaning of a silence.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Silence {
-    /// Nothing yet.
+    /// It means nothing yet.
     Wait,
-    /// What stands is a message.
+    /// The beginning of the line is a message.
     Message,
-    /// Somebody types, and thinks.
+    /// A person types, and thinks.
     Typing,
 }
 
 impl Arrival {
-    /// What it is once `text` has come, too.
+    /// The arrival once `text` has come, too.
     pub(super) fn and(self, text: &[u8]) -> Arrival {
         match self {
             Arrival::Nothing if is_one_key(text) => Arrival::OneKey { stood: false },
@@ -69,8 +68,8 @@ impl Arrival {
             && !text.contains(&b'\r')
     }
 
-    /// How long to wait for more before silence means something; `None` for ever. One who is not in the
-    /// room yet misses what happens there.
+    /// How long to wait for more before silence means something; `None` is for ever. For a client that is not in
+    /// the room the time is bounded, since it misses what happens there.
     pub(super) fn timeout(self, is_in_room: bool) -> Option<Duration> {
         match self {
             Arrival::Nothing | Arrival::AtOnce | Arrival::OneKey { stood: false } => Some(GRACE),

@@ -23,18 +23,18 @@ use crate::server::kinds::{CAME_OR_WENT, TURNED_AWAY};
 use crate::server::rendering::tag;
 use crate::server::system::{instant, now};
 
-/// How long a proxy may take to send its header. Its protocol wants 3 s at least, in which a packet that
-/// was lost comes again.
+/// How long a proxy may take to send its header. The PROXY protocol asks for 3 s at least, in which a lost packet
+/// comes again.
 const HEADER_WAIT: Duration = Duration::from_secs(5);
 
 /// How much of a header is read at once, in bytes: nearly always all of it.
 const HEADER_READ: usize = 512;
 
-/// Why there is no header.
+/// The reason why there is no header.
 enum NoHeader {
-    /// Nothing has come, and nothing more comes.
+    /// The proxy has closed without having sent anything.
     Gone,
-    /// Something else has come, or not enough in time.
+    /// The proxy has sent something else, or not enough in time.
     Other,
 }
 
@@ -57,12 +57,12 @@ impl Session {
         if behind.is_empty() { GO_ON } else { self.chunk(input, &behind) }
     }
 
-    /// Takes a proxy's header off the front, and counts the client for its own address; what has come
-    /// behind that.
+    /// Takes a proxy's header off the front, and counts the client for its own address. Returns the bytes that
+    /// have come behind the header.
     ///
     /// # Errors
     ///
-    /// What is to become of a client that is not let in, and has been told so.
+    /// The client is not let in, and has been told so.
     fn pass_header(&mut self) -> Result<Vec<u8>, Ending> {
         let Phase::Unnamed { permit, .. } = &mut self.phase else { return Ok(Vec::new()) };
         if !permit.is_proxys() {
@@ -76,7 +76,7 @@ impl Session {
                 Ending::Leave
             }
         })?;
-        // Otherwise it is the proxy itself, or somebody whom it does not know.
+        // Without an address, the client is the proxy itself, or the proxy does not know it.
         if let Some(client) = client {
             self.connection.set_client(client);
             log::debug!("{} comes by way of {by}", self.connection.peer());
@@ -183,7 +183,7 @@ impl Session {
         }
     }
 
-    /// Joins, when so many lines are done.
+    /// Joins, as a guest unless the client has `wanted` a name; `taken` of its lines count as taken.
     pub(super) fn join(&mut self, wanted: Option<&Name>, taken: u64) {
         let phase = mem::replace(&mut self.phase, Phase::Gone);
         let Phase::Unnamed { permit, format } = phase else {
@@ -208,7 +208,7 @@ impl Session {
     }
 }
 
-/// The client's end, if the proxy names it, and what has come behind the header.
+/// Reads a proxy's header: the client's address, if the proxy names it, and the bytes behind the header.
 fn read_header(connection: &Connection) -> Result<(Option<SocketAddr>, Vec<u8>), NoHeader> {
     let until = instant() + HEADER_WAIT;
     let (mut bytes, mut buffer) = (Vec::new(), vec![0; HEADER_READ]);

@@ -1,5 +1,5 @@
-//! What a client may bring: as how many lines each of its lines counts, and the wait of one that has
-//! brought too much.
+//! The rate limit: charges a client for its lines, and waits when it has brought too many. The session's thread
+//! runs it.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use crate::server::kinds::HELD_BACK;
 use crate::server::system::{instant, thread};
 use crate::server::token_bucket::{Pass, lines_in};
 
-/// How long a session that holds its client back may not notice the server's end.
+/// The longest sleep at once of a session that holds its client back: after it, the session notices that the
+/// connection or the server has ended.
 const NAP: Duration = Duration::from_millis(100);
 
 impl Session {
@@ -26,11 +27,11 @@ impl Session {
             if self.is_lost() {
                 return ControlFlow::Break(Ending::InputOver);
             }
-            // Before the log says so, for whoever reads that asks for the figures next.
+            // Before the log record, since an operator who reads that may ask for the figures next.
             if let Phase::Joined { member, .. } = &self.phase {
                 member.mark_held(wait);
             }
-            // One that has no name is a newcomer, who may still be somebody that comes back.
+            // A client without a name is not told: it may be a member that comes back.
             if matches!(self.phase, Phase::Joined { .. })
                 && let Some(rate) = self.account.bucket.news()
             {

@@ -1,4 +1,5 @@
-//! What a client's line asks for, done: in the room if the client is there, or to get in.
+//! The requests: does what a client's line asks for, in the room if the client is there, or to join. The session's
+//! thread runs it.
 
 use std::fmt::Display;
 use std::mem;
@@ -18,12 +19,12 @@ use crate::server::hub::membership::Membership;
 use crate::server::search::{show_found, show_newest};
 use crate::server::system::now;
 
-/// How much is gathered, in bytes, before it is appended in the middle of a chunk: a few bytes can
-/// ask for a long answer.
+/// How much is gathered, in bytes, before it is appended in the middle of a chunk: a request of a few bytes can have
+/// a long answer.
 const MAX_GATHERED: usize = 64 * 1024;
 
-/// As how many lines more another name counts: everyone is told of it, and nobody can ignore who does
-/// it again and again.
+/// The lines that a change of name costs besides its own: everyone is told of it, and cannot ignore a member that
+/// does it again and again.
 const RENAME_COST: u32 = 9;
 
 impl Session {
@@ -157,7 +158,7 @@ impl Session {
         });
     }
 
-    /// Answers one of telnet's commands. A client that asks has not joined by that.
+    /// Answers one of telnet's commands. A client does not join by that.
     pub(super) fn telnet(&mut self, request: telnet::Request) -> Next {
         match (request.refusal(), &self.phase) {
             (Some(refusal), Phase::Unnamed { .. }) => self.connection.tell_bytes(&refusal),
