@@ -52,7 +52,7 @@ fn a_line_is_broken_between_words_or_as_the_terminal_does() {
 
 #[test]
 fn the_bell_rings_for_what_it_is_told_to() {
-    for (what, rings) in [("off", 0), ("mentions", 2), ("all", 3)] {
+    let rings = |what: &str, rings: usize| {
         let (mut terminal, mut server, _peer) =
             alice(&folder(what), SIZE, &["--bell", what], &["bob"]);
         for line in ["<bob> hi\n", "<bob> Alice: you there?\n", "[bob -> you] psst\n"] {
@@ -64,7 +64,13 @@ fn the_bell_rings_for_what_it_is_told_to() {
         server.say("-- bob left\n");
         terminal.shows(&["-- bob left", "alice> |"]);
         assert_eq!(terminal.bells(), rings, "{what}");
-    }
+    };
+    // Together, since each of them waits for most of its time.
+    std::thread::scope(|scope| {
+        for (what, times) in [("off", 0), ("mentions", 2), ("all", 3)] {
+            scope.spawn(move || rings(what, times));
+        }
+    });
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Drop for EndsAll<'_> {
 
 #[test]
 fn a_few_seconds_among_strangers_cost_nobody_a_line() {
-    soak(&Crowd { plain: 4, tagged: 4, strangers: 40 }, Duration::from_secs(4), seed());
+    soak(&Crowd { plain: 4, tagged: 4, strangers: 40 }, Duration::from_secs(2), seed());
 }
 
 #[test]

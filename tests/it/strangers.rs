@@ -188,7 +188,7 @@ fn one_byte_at_a_time_is_a_line_in_the_end() {
 
 #[test]
 fn an_endless_line_costs_no_memory_and_is_told_of_once() {
-    const BYTES: usize = 256 << 20;
+    const BYTES: usize = 64 << 20;
     let mut house = House::open(&["--rate-limit", "0"]);
     let mut endless = house.server.join("endless");
     let memory = resident(house.server.id());

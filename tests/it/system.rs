@@ -483,7 +483,7 @@ fn one_who_is_behind(server: &TestServer, talker: &mut TestClient) -> (TestClien
 
 #[test]
 fn a_server_that_was_stopped_for_longer_than_its_patience_drops_nobody_who_reads_on() {
-    let server = TestServer::start(&["--rate-limit", "0", "--stall-timeout", "2"]);
+    let server = TestServer::start(&["--rate-limit", "0", "--stall-timeout", "3"]);
     let mut talker = server.join("talker");
     let (mut behind, lines) = one_who_is_behind(&server, &mut talker);
     signal("-STOP", server.id());
@@ -493,7 +493,7 @@ fn a_server_that_was_stopped_for_longer_than_its_patience_drops_nobody_who_reads
     while let Ok(length @ 1..) = behind.stream.read(&mut first[taken..]) {
         taken += length;
     }
-    std::thread::sleep(Duration::from_secs(3));
+    std::thread::sleep(Duration::from_secs(4));
     signal("-CONT", server.id());
     let heard = first[..taken].iter().filter(|&&byte| byte == b'\n').count();
     talker.send("awake\n");
