@@ -362,7 +362,7 @@ fn the_name_that_is_kept_is_the_one_that_it_had() {
     server.hear("/who\n");
     terminal.shows(&["-- you are alice2, alone here", "alice2> |"]);
     server.close();
-    accept_anew(&peer, "alice2", 0);
+    let _server = accept_anew(&peer, "alice2", 0);
     terminal.shows_what("she is called so again", |rows| rows.ends_with("alice2> |"));
 }
 
