@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 
-use chatroom::server::search::matcher::Matcher;
+use chatroom::server::words::Matcher;
 use rustix::time::{ClockId, clock_gettime};
 
 /// What a room remembers by default, in bytes.
@@ -52,9 +52,9 @@ fn main() {
         ("Hebrew, with points", "בְּרֵאשִׁית בָּרָא אֱלֹהִים אֵת הַשָּׁמַיִם ", "הארץ"),
         ("emoji", "👩\u{200d}👩\u{200d}👧🎉👍🏽 🇩🇪", "🎈"),
         ("sharp s alone", "ß", "sst"),
-        ("é, decomposed", "e\u{301}", "e\u{300}"),
-        ("é and a mark before its own", "\u{e9}\u{323}", "e\u{300}"),
-        ("piled marks", "a\u{316}\u{301}\u{321}\u{300}\u{31b}\u{323}\u{302}\u{327}", "e\u{300}"),
+        ("é, decomposed", "e\u{301}", "ez"),
+        ("é and a mark before its own", "\u{e9}\u{323}", "ez"),
+        ("piled marks", "a\u{316}\u{301}\u{321}\u{300}\u{31b}\u{323}\u{302}\u{327}", "e"),
     ];
     print!("{:30}", "CPU in ms, lines of");
     LENGTHS.iter().for_each(|length| print!("{length:>7} B"));

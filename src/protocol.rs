@@ -9,6 +9,7 @@
 //! - [`text`]: one line's bytes → text that is safe to show
 //! - [`foreign`]: whether the first line is another protocol's
 //! - [`request`]: a member's line → what it asks for
+//! - [`words`]: what of a text a search compares
 //! - [`name`]: what a member may be called, and when two names are the same
 //! - [`reply`]: the lines that the server sends
 //! - [`tag`]: what a program gets before and besides them
@@ -30,6 +31,7 @@ mod suggestion;
 pub mod tag;
 pub mod telnet;
 pub mod text;
+pub mod words;
 
 /// The version that the server's banner names. It changes when an old client would misread the new
 /// wire.

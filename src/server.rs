@@ -49,7 +49,7 @@ mod reader;
 mod rendering;
 mod replay;
 mod room;
-pub mod search;
+mod search;
 mod session;
 mod shutdown;
 mod socket;
@@ -58,6 +58,7 @@ mod system;
 mod token_bucket;
 mod transcript;
 mod waker;
+pub mod words;
 mod workers;
 
 pub use addresses::reachable;

@@ -194,7 +194,7 @@ const SIDE_BY_SIDE: usize = 80;
 pub(super) fn help(columns: usize) -> Vec<String> {
     let rows = if columns < SIDE_BY_SIDE { BINDINGS.len() } else { BINDINGS.len().div_ceil(2) };
     let (left, right) = BINDINGS.split_at(rows);
-    let column = |binding: &Binding| format!("{:<17} {:<16}", binding.names, binding.purpose);
+    let column = |binding: &Binding| format!("{:<18} {:<16}", binding.names, binding.purpose);
     let beside = |i: usize| right.get(i).map(column).unwrap_or_default();
     let line = |(i, left)| format!("{} {}", column(left), beside(i)).trim_end().to_owned();
     left.iter().enumerate().map(line).collect()

@@ -176,7 +176,7 @@ impl Asks {
                 | Request::Tags
                 | Request::Resume(..),
             )
-            | Err(Misuse::Unknown(_) | Misuse::Arguments(_) | Misuse::TooManyWords) => {
+            | Err(Misuse::Unknown(_) | Misuse::Arguments(_) | Misuse::Search(_)) => {
                 Asks::Question
             }
         }

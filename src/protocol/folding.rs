@@ -7,18 +7,38 @@
 //! Unicode's normalization form C (UAX #15).
 
 use composer::Composer;
-use table::{Entry, TABLE, Table, Unit, give};
+use table::{Entry, TABLE, Table, Unit};
 
 mod composer;
 mod table;
 
-/// Takes the folded text, byte by byte.
-pub(crate) trait Sink {
-    /// The next byte of the folded text; an ASCII letter may be given as a capital.
-    fn push(&mut self, byte: u8);
+/// A character in UTF-8, the first byte lowest: never 0.
+pub(crate) type Utf8 = u32;
+
+/// Takes folded text, character by character.
+pub(crate) trait Characters {
+    /// The next character of the folded text.
+    fn push_char(&mut self, character: Utf8);
+}
+
+/// Takes a folded line. Nearly all of an ASCII text comes by [`push_ascii`](Sink::push_ascii), at less cost.
+pub(crate) trait Sink: Characters {
+    /// Ends the characters that came one by one: an ASCII character is next, by `push_ascii`.
+    fn begin_ascii(&mut self);
+
+    /// The next character of the folded text, in ASCII; a letter may be a capital. The character after it
+    /// is ASCII, too, and comes by either way.
+    fn push_ascii(&mut self, byte: u8);
 
     /// Whether the rest of the line makes no difference.
     fn is_done(&self) -> bool;
+}
+
+/// A character in UTF-8.
+pub(crate) fn utf8(c: char) -> Utf8 {
+    let mut utf8 = [0; 4];
+    c.encode_utf8(&mut utf8);
+    Utf8::from_le_bytes(utf8)
 }
 
 /// Folds lines. It is kept for the next one, as are its memory and what it has put together last.
@@ -59,10 +79,15 @@ impl Folder {
         while at < bytes.len() && !sink.is_done() {
             // Of ASCII, only the last before something else may be joined.
             let mut rest = &bytes[at..];
+            if let [one, next, ..] = rest
+                && (one | next).is_ascii()
+            {
+                sink.begin_ascii();
+            }
             while let [one, next, ..] = rest
                 && (one | next).is_ascii()
             {
-                sink.push(*one);
+                sink.push_ascii(*one);
                 rest = &rest[1..];
             }
             at = bytes.len() - rest.len();
@@ -132,24 +157,41 @@ impl Folder {
 
 /// Notes what it passes on.
 struct Noting<'a, S> {
-    /// Where the bytes go.
+    /// Where it passes everything on.
     sink: &'a mut S,
-    /// The bytes, the first one lowest.
+    /// What came so far in UTF-8, the first byte lowest, if `length` is at most [`LONGEST`].
     folded: u64,
-    /// How many bytes were passed on.
+    /// Of how many bytes that is.
     length: u32,
 }
 
-impl<S: Sink> Sink for Noting<'_, S> {
+impl<S: Characters> Characters for Noting<'_, S> {
     #[inline(always)]
-    fn push(&mut self, byte: u8) {
-        self.sink.push(byte);
-        self.folded |= u64::from(byte).wrapping_shl(8 * self.length);
-        self.length += 1;
+    fn push_char(&mut self, character: Utf8) {
+        self.sink.push_char(character);
+        self.folded |= u64::from(character).wrapping_shl(8 * self.length);
+        self.length += u32::from(length(character as u8));
     }
+}
 
-    fn is_done(&self) -> bool {
-        self.sink.is_done()
+/// Gives characters in UTF-8 up to the last byte that is not 0, the first byte lowest.
+#[inline(always)]
+fn give(mut bytes: u64, sink: &mut impl Characters) {
+    while bytes > 0 {
+        let bits = 8 * u32::from(length(bytes as u8));
+        sink.push_char((bytes & (u64::MAX >> (u64::BITS - bits))) as Utf8);
+        bytes >>= bits;
+    }
+}
+
+/// How many bytes a character has in UTF-8 whose first byte this is.
+#[inline(always)]
+fn length(first: u8) -> u8 {
+    match first {
+        ..0x80 => 1,
+        0x80..0xe0 => 2,
+        0xe0..0xf0 => 3,
+        0xf0.. => 4,
     }
 }
 
@@ -183,8 +225,17 @@ mod tests {
 
     struct Folded(Vec<u8>);
 
+    impl Characters for Folded {
+        fn push_char(&mut self, character: Utf8) {
+            let bytes = character.to_le_bytes();
+            self.0.extend_from_slice(&bytes[..length(bytes[0]).into()]);
+        }
+    }
+
     impl Sink for Folded {
-        fn push(&mut self, byte: u8) {
+        fn begin_ascii(&mut self) {}
+
+        fn push_ascii(&mut self, byte: u8) {
             self.0.push(byte.to_ascii_lowercase());
         }
 

@@ -50,6 +50,7 @@ mod tests {
     use crate::protocol::foreign::Foreign;
     use crate::protocol::name::Name;
     use crate::protocol::request::{Command, Misuse};
+    use crate::protocol::words::BadQuery;
 
     #[test]
     fn every_line_is_as_the_protocol_spells_it() {
@@ -123,8 +124,8 @@ mod tests {
             (&Notice::CameAndWent { joined: 0, left: 890 }, "-- 890 members left"),
             (&Notice::CameAndWent { joined: 1, left: 1 }, "-- 1 joined, 1 left"),
             (&Notice::IsNow { old: alice, new: bob }, "-- alice is now bob"),
-            (&Notice::Help(Command::Quit), "-- /quit [TEXT]      leave, with a farewell"),
-            (&Notice::HelpToSay, "-- TEXT              say TEXT to all; //TEXT says /TEXT"),
+            (&Notice::Help(Command::Quit), "-- /quit [TEXT]       leave, with a farewell"),
+            (&Notice::HelpToSay, "-- TEXT               say TEXT to all; //TEXT says /TEXT"),
             (&Notice::LastLines(20), "-- the last 20 lines:"),
             (&Notice::LastLines(1), "-- the last line:"),
             (&Notice::LastLines(0), "-- nothing has been said"),
@@ -134,6 +135,7 @@ mod tests {
                 "-- the newest 3 with \"build log\":",
             ),
             (&Notice::Found { lines: 0, words: "x" }, "-- nothing with \"x\""),
+            (&Notice::Found { lines: 0, words: "\"a b\" c" }, "-- nothing with \"a b\" c"),
             (&Notice::ThatIsAll, "-- that is all"),
             (&Notice::SlowDown(100), "-- slow down: you are read at 100 lines a second"),
             (
@@ -163,7 +165,14 @@ mod tests {
                 &Refusal::Misuse(Misuse::Arguments(Command::Msg)),
                 "!! /msg goes like this: /msg NAME TEXT",
             ),
-            (&Refusal::Misuse(Misuse::TooManyWords), "!! /search takes at most 8 different words"),
+            (
+                &Refusal::Misuse(Misuse::Search(BadQuery::TooMany)),
+                "!! /search takes at most 8 different words",
+            ),
+            (
+                &Refusal::Misuse(Misuse::Search(BadQuery::NoWord)),
+                "!! /search: give a word with a letter or a digit",
+            ),
             (&Refusal::Foreign(Foreign::Http), "!! this is a chat room, not a web server"),
             (&Refusal::Foreign(Foreign::Tls), "!! this room speaks plain text, not TLS"),
             (

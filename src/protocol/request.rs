@@ -4,13 +4,11 @@ use std::borrow::Cow;
 
 use super::name::{BadName, Name};
 use super::tag::{self, Seq, Token};
-use super::text::{fold, from_first_shown};
+use super::text::from_first_shown;
+use super::words::{BadQuery, Query};
 
 /// How many lines are shown again when no number is given.
 pub const DEFAULT_RECALL: usize = 20;
-
-/// How many different words a search has at most.
-pub const MAX_WORDS: usize = 8;
 
 /// What a line, already made safe, asks for. It borrows the line.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +34,8 @@ pub enum Request<'a> {
     History(usize),
     /// `/search`: of the lines with all of these words, the newest so many.
     Search {
-        /// The words, with blanks between them; at most [`MAX_WORDS`] different ones.
+        /// The words and phrases as they were typed; at least one, and at most
+        /// [`MAX_WORDS`](super::words::MAX_WORDS) different ones.
         words: &'a str,
         /// How many lines.
         most: usize,
@@ -60,8 +59,8 @@ pub enum Misuse<'a> {
     Arguments(Command),
     /// `/nick` with a name that breaks the rules.
     Name(BadName),
-    /// `/search` with more than [`MAX_WORDS`] different words.
-    TooManyWords,
+    /// `/search` with nothing to look for, or too much.
+    Search(BadQuery),
 }
 
 /// The commands.
@@ -131,7 +130,7 @@ impl Command {
             Command::Nick => "/nick NAME",
             Command::Who => "/who",
             Command::History => "/history [N]",
-            Command::Search => "/search WORDS [N]",
+            Command::Search => "/search [-N] WORDS",
             Command::Help => "/help",
             Command::Quit => "/quit [TEXT]",
             Command::Tags => "/tags",
@@ -243,37 +242,28 @@ fn history(arguments: &str) -> Option<Request<'_>> {
     }
 }
 
-/// A last word of digits is a number, if a word stands before it.
+/// A first word of a `-` and digits is a number; all else is what is looked for.
 fn search(arguments: &str) -> Result<Request<'_>, Misuse<'_>> {
-    let words = text_of(arguments).ok_or(Misuse::Arguments(Command::Search))?.trim_end();
-    let numbered = words
-        .rsplit_once(char::is_whitespace)
-        .and_then(|(words, number)| Some((words.trim_end(), recall(number)?)));
-    let (words, most) = numbered.unwrap_or((words, DEFAULT_RECALL));
-    different_words(words).ok_or(Misuse::TooManyWords)?;
+    let misuse = Misuse::Arguments(Command::Search);
+    let text = text_of(arguments).ok_or(misuse.clone())?.trim_end();
+    let (first, rest) = split_word(text);
+    let number = first.strip_prefix('-').filter(|number| is_digits(number));
+    let (words, most) = match number {
+        Some(number) => (text_of(rest), recall(number)),
+        None => (Some(text), Some(DEFAULT_RECALL)),
+    };
+    let (Some(words), Some(most)) = (words, most) else { return Err(misuse) };
+    Query::parse(words).map_err(Misuse::Search)?;
     Ok(Request::Search { words, most })
 }
 
-/// The different words that are searched for, without their case; `None` if they are more than
-/// [`MAX_WORDS`].
-#[must_use]
-pub fn different_words(words: &str) -> Option<Vec<String>> {
-    let mut different = Vec::new();
-    for word in words.split_whitespace().map(fold) {
-        if !different.contains(&word) {
-            if different.len() == MAX_WORDS {
-                return None;
-            }
-            different.push(word);
-        }
-    }
-    Some(different)
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A number of lines. One that is too large for a machine's word is as good as any large one.
 fn recall(number: &str) -> Option<usize> {
-    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    let lines = digits.then(|| number.parse().unwrap_or(usize::MAX))?;
+    let lines = is_digits(number).then(|| number.parse().unwrap_or(usize::MAX))?;
     (lines > 0).then_some(lines)
 }
 
@@ -355,15 +345,27 @@ mod tests {
             ("/history -1", Err(Misuse::Arguments(Command::History))),
             ("/history all", Err(Misuse::Arguments(Command::History))),
             ("/search build log", Ok(Request::Search { words: "build log", most: 20 })),
-            ("/search build  log 50 ", Ok(Request::Search { words: "build  log", most: 50 })),
+            ("/search -50  build  log ", Ok(Request::Search { words: "build  log", most: 50 })),
+            ("/search build log 50", Ok(Request::Search { words: "build log 50", most: 20 })),
             ("/search 50", Ok(Request::Search { words: "50", most: 20 })),
-            ("/search log 0", Ok(Request::Search { words: "log 0", most: 20 })),
-            ("/search", Err(Misuse::Arguments(Command::Search))),
+            ("/search log -50", Ok(Request::Search { words: "log -50", most: 20 })),
+            ("/search -5x", Ok(Request::Search { words: "-5x", most: 20 })),
+            ("/search - 5", Ok(Request::Search { words: "- 5", most: 20 })),
             (
-                "/search 1 2 3 4 5 6 7 H h H 8",
+                "/search -99999999999999999999 x",
+                Ok(Request::Search { words: "x", most: usize::MAX }),
+            ),
+            ("/search \"-5\"", Ok(Request::Search { words: "\"-5\"", most: 20 })),
+            ("/search", Err(Misuse::Arguments(Command::Search))),
+            ("/search -50 ", Err(Misuse::Arguments(Command::Search))),
+            ("/search -0 log", Err(Misuse::Arguments(Command::Search))),
+            ("/search ...", Err(Misuse::Search(BadQuery::NoWord))),
+            ("/search -5 \"\"", Err(Misuse::Search(BadQuery::NoWord))),
+            (
+                "/search -8 1 2 3 4 5 6 7 H h H",
                 Ok(Request::Search { words: "1 2 3 4 5 6 7 H h H", most: 8 }),
             ),
-            ("/search 1 2 3 4 5 6 7 8 9 5", Err(Misuse::TooManyWords)),
+            ("/search 1 2 3 4 5 6 7 \"8 9\" 5", Err(Misuse::Search(BadQuery::TooMany))),
             ("/help", Ok(Request::Help)),
             ("/help me", Err(Misuse::Arguments(Command::Help))),
             ("/quit", Ok(Request::Quit(""))),
@@ -415,7 +417,7 @@ mod tests {
             Request::Rename(name) => format!("/nick {name}"),
             Request::Who => "/who".to_owned(),
             Request::History(most) => format!("/history {most}"),
-            Request::Search { words, most } => format!("/search {words} {most}"),
+            Request::Search { words, most } => format!("/search -{most} {words}"),
             Request::Help => "/help".to_owned(),
             Request::Quit(farewell) => format!("/quit {farewell}"),
             Request::Tags => "/tags".to_owned(),
@@ -453,9 +455,11 @@ mod tests {
             for request in requests {
                 let line = written(&request);
                 prop_assert_eq!(is_counted(&line), !matches!(request, Request::Tags | Request::Resume(..)));
-                let are_few = different_words(words).is_some();
-                let is_too_long = matches!(request, Request::Search { .. }) && !are_few;
-                let expected = if is_too_long { Err(Misuse::TooManyWords) } else { Ok(request) };
+                let is_search = matches!(request, Request::Search { .. });
+                let expected = match Query::parse(words) {
+                    Err(bad) if is_search => Err(Misuse::Search(bad)),
+                    _ => Ok(request),
+                };
                 prop_assert_eq!(parse(&line), expected);
             }
         }

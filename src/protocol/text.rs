@@ -113,6 +113,25 @@ pub fn from_first_shown(text: &str) -> &str {
     text.trim_start_matches(invisible::shows_nothing)
 }
 
+/// Whether `c` shows nothing itself and is no mark of a letter's: it acts on its neighbours alone, as joiners,
+/// directional marks and variation selectors do.
+pub(crate) fn acts_on_neighbours_alone(c: char) -> bool {
+    match Sort::of(c) {
+        Sort::Shown => false,
+        Sort::OfScript(_) => c.general_category_group() != GeneralCategoryGroup::Mark,
+        Sort::Removed
+        | Sort::NonJoiner
+        | Sort::Joiner
+        | Sort::Direction
+        | Sort::WordEnd
+        | Sort::Selector
+        | Sort::HanSelector
+        | Sort::Mongolian
+        | Sort::Tag
+        | Sort::Sign => true,
+    }
+}
+
 /// Nearly every line: no branch in the loop, so that the compiler makes it wide.
 fn is_printable_ascii(line: &[u8]) -> bool {
     line.iter().fold(true, |plain, &byte| {

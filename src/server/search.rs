@@ -15,10 +15,8 @@ use super::hub::turns::Turn;
 use super::replay::numbers::Numbers;
 use super::replay::{self, Replay};
 use super::system::{instant, thread};
+use super::words::Matcher;
 use crate::protocol::tag::Seq;
-use matcher::Matcher;
-
-pub mod matcher;
 
 /// How much is looked through at a time, in bytes: a tenth of a millisecond's work.
 const PORTION: usize = 32 * 1024;
@@ -161,10 +159,10 @@ mod tests {
             ("build log", B, 20, &[1, 2, 5]),
             ("LOG build", A, 1, &[5]),
             ("strasse", A, 20, &[4]),
-            ("<b>", A, 20, &[3, 4, 5]),
-            ("nothing", A, 20, &[]),
+            ("<b>", A, 20, &[1, 3, 4, 5]),
+            ("nothing uild", A, 20, &[]),
             ("build", A, 2, &[3, 5]),
-            ("the he build uild", A, 2, &[1, 5]),
+            ("\"the bui\" the", A, 2, &[1, 5]),
         ];
         for (words, member, most, expected) in cases {
             for portion in [1, 30, usize::MAX] {

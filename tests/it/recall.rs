@@ -86,19 +86,40 @@ fn history_shows_ones_own_lines_and_private_ones_to_those_two_alone() {
 fn search_finds_the_newest_lines_with_all_of_the_words() {
     let server = TestServer::start(&[]);
     let mut alice = server.join("alice");
-    alice.send("the Build log\nbuild 7\nthe log of the BUILD\nother\n");
-    alice.send("/search build LOG\n/search build 2\n/search none\n/search\n");
+    alice.send("the Build log\nbuilds 7\nthe log of the BUILD\nrebuilt\n");
+    alice.send("/search build LOG\n/search -2 build\n/search \"build log\"\n/search none\n");
     alice.expect("-- the newest 2 with \"build LOG\":");
     expect_earlier(&mut alice, &["<alice> the Build log", "<alice> the log of the BUILD"]);
     alice.expect("-- that is all");
     alice.expect("-- the newest 2 with \"build\":");
-    expect_earlier(&mut alice, &["<alice> build 7", "<alice> the log of the BUILD"]);
+    expect_earlier(&mut alice, &["<alice> builds 7", "<alice> the log of the BUILD"]);
+    alice.expect("-- that is all");
+    alice.expect("-- the newest 1 with \"build log\":");
+    expect_earlier(&mut alice, &["<alice> the Build log"]);
     alice.expect("-- that is all");
     alice.expect("-- nothing with \"none\"");
-    alice.expect("!! /search goes like this: /search WORDS [N]");
-    alice.send("/search a b c d e f g zz A B\n/search a b c d e f g h i\n");
-    alice.expect("-- nothing with \"a b c d e f g zz A B\"");
+    alice.send("/search\n/search -7\n/search ... \"\"\n");
+    alice.expect("!! /search goes like this: /search [-N] WORDS");
+    alice.expect("!! /search goes like this: /search [-N] WORDS");
+    alice.expect("!! /search: give a word with a letter or a digit");
+    alice.send("/search a b c d e f g zz A \"B\"\n/search a b c d e f g \"h i\"\n");
+    alice.expect("-- nothing with a b c d e f g zz A \"B\"");
     alice.expect("!! /search takes at most 8 different words");
+}
+
+#[test]
+fn search_finds_words_without_their_accents_and_runs_without_blanks_anywhere() {
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    alice.send("das Café\n我在上海工作\nwell done 👍🏽\n");
+    for (words, line) in
+        [("CAFE", "das Café"), ("上海", "我在上海工作"), ("👍 done", "well done 👍🏽")]
+    {
+        alice.send(format!("/search {words}\n"));
+        alice.expect(&format!("-- the newest 1 with \"{words}\":"));
+        expect_earlier(&mut alice, &[&format!("<alice> {line}")]);
+        alice.expect("-- that is all");
+    }
 }
 
 /// Its client sends no more than that.

@@ -232,7 +232,7 @@ fn a_name_that_is_taken_in_any_case_is_found_in_any_case() {
     for (name, same) in [("strauß", "STRAUẞ"), ("İpek", "ipek"), ("ali", "ALİ")] {
         let mut other = server.join(name);
         bob.expect(&format!("-- {name} joined"));
-        bob.send(format!("/nick {same}\n/msg {same} hello\nhi {same}\n/search {name} 1\n"));
+        bob.send(format!("/nick {same}\n/msg {same} hello\nhi {same}\n/search -1 {name}\n"));
         bob.expect(&format!("!! /nick: the name {same} is taken"));
         bob.expect(&format!("[you -> {name}] hello"));
         bob.expect(&format!("-- the newest 1 with \"{name}\":"));

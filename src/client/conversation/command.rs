@@ -64,7 +64,7 @@ impl Command {
 
 /// The client's lines for `/help`, below which the server's own answer comes.
 pub(in crate::client) fn help() -> impl Iterator<Item = String> {
-    commands().map(|(usage, purpose)| format!("-- {usage:<17} {purpose}"))
+    commands().map(|(usage, purpose)| format!("-- {usage:<18} {purpose}"))
 }
 
 /// Each command with its arguments, and what it is for.
@@ -244,10 +244,10 @@ mod tests {
     #[test]
     fn help_lines_the_commands_up_with_the_servers_and_fits_a_terminal() {
         let lines: Vec<String> = help().collect();
-        assert_eq!(lines[0], "-- /r TEXT           answer the last private line");
+        assert_eq!(lines[0], "-- /r TEXT            answer the last private line");
         for (line, command) in lines.iter().zip(Command::ALL) {
             assert!(line.starts_with(&format!("-- {}", command.word())), "{line}");
-            assert_eq!(&line[20..21], " ", "{line}");
+            assert_eq!(&line[21..22], " ", "{line}");
             // Beside the time, 80 columns have room for 74.
             assert!(line.len() <= 74, "{line}");
         }

@@ -2,8 +2,8 @@
 
 use unicode_normalization::char::compose;
 
-use super::Sink;
-use super::table::{Entry, Table, Unit, give};
+use super::table::{Entry, Table, Unit};
+use super::{Characters, utf8};
 use crate::protocol::text::without_dots_above;
 
 /// Puts texts into normalization form C in which characters may join others.
@@ -17,7 +17,7 @@ pub(super) struct Composer {
 
 impl Composer {
     #[inline(always)]
-    pub(super) fn fold(&mut self, table: &Table, bytes: &[u8], sink: &mut impl Sink) {
+    pub(super) fn fold(&mut self, table: &Table, bytes: &[u8], sink: &mut impl Characters) {
         self.starter = None;
         let mut at = 0;
         while at < bytes.len() {
@@ -30,7 +30,7 @@ impl Composer {
     }
 
     #[inline(always)]
-    fn add(&mut self, table: &Table, bytes: &[u8], unit: Unit, sink: &mut impl Sink) {
+    fn add(&mut self, table: &Table, bytes: &[u8], unit: Unit, sink: &mut impl Characters) {
         if unit.entry == Entry::ITSELF {
             let text = str::from_utf8(&bytes[unit.start..unit.end]).expect("a line is UTF-8");
             self.add_starter(text.chars().next().expect("it is one character"), sink);
@@ -43,7 +43,7 @@ impl Composer {
     }
 
     #[inline(always)]
-    fn add_part(&mut self, part: Entry, sink: &mut impl Sink) {
+    fn add_part(&mut self, part: Entry, sink: &mut impl Characters) {
         if part.class() == 0 {
             return self.add_starter(part.character(), sink);
         }
@@ -59,7 +59,7 @@ impl Composer {
 
     /// One of no combining class joins the one before it only where it stands right behind it.
     #[inline(always)]
-    fn add_starter(&mut self, c: char, sink: &mut impl Sink) {
+    fn add_starter(&mut self, c: char, sink: &mut impl Characters) {
         self.put_together();
         let before = self.starter.filter(|_| self.marks.is_empty());
         if let Some(composed) = before.and_then(|before| compose(before, c)) {
@@ -98,10 +98,10 @@ impl Composer {
     }
 
     #[inline(always)]
-    fn give(&mut self, sink: &mut impl Sink) {
+    fn give(&mut self, sink: &mut impl Characters) {
         if let Some(starter) = self.starter {
-            give(Entry::utf8(starter), sink);
+            sink.push_char(utf8(starter));
         }
-        self.marks.drain(..).for_each(|mark| give(mark.alone(), sink));
+        self.marks.drain(..).for_each(|mark| sink.push_char(mark.alone()));
     }
 }

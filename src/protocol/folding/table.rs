@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use unicode_normalization::char::{canonical_combining_class, decompose_canonical};
 use unicode_normalization::{IsNormalized, is_nfc_quick};
 
-use super::Sink;
+use super::{Characters, Utf8, utf8};
 use crate::protocol::text::{fold, fold_char};
 
 /// How many characters share a block of the table: as many as the last byte of one in UTF-8 tells apart.
@@ -43,13 +43,7 @@ impl Entry {
     /// That of a character which folds to `c` and has no other parts.
     pub(super) fn of(c: char) -> Entry {
         let class = u64::from(canonical_combining_class(c)) << Entry::CLASS;
-        Entry(class | u64::from(u32::from(c)) << Entry::NUMBER | Entry::utf8(c))
-    }
-
-    pub(super) fn utf8(c: char) -> u64 {
-        let mut utf8 = [0; 4];
-        c.encode_utf8(&mut utf8);
-        u32::from_le_bytes(utf8).into()
+        Entry(class | u64::from(u32::from(c)) << Entry::NUMBER | u64::from(utf8(c)))
     }
 
     pub(super) fn has(self, bit: u64) -> bool {
@@ -73,8 +67,8 @@ impl Entry {
     }
 
     /// What it folds to where nothing joins it, if that is one character.
-    pub(super) fn alone(self) -> u64 {
-        self.0 & u64::from(u32::MAX)
+    pub(super) fn alone(self) -> Utf8 {
+        self.0 as Utf8
     }
 }
 
@@ -132,7 +126,8 @@ impl Table {
             _ => {
                 let alone = fold(c.encode_utf8(&mut [0; 4]));
                 let mut one = alone.chars();
-                let utf8 = one.next().filter(|_| one.next().is_none()).map_or(0, Entry::utf8);
+                let utf8 =
+                    one.next().filter(|_| one.next().is_none()).map_or(0, |c| u64::from(utf8(c)));
                 let decomposed =
                     parts.iter().map(|&c| Entry(Entry::of(c).0 | composes(c))).collect();
                 let place = self.parts.len() as u64;
@@ -159,15 +154,26 @@ impl Table {
 
     /// Gives what a character folds to where nothing joins it.
     #[inline(always)]
-    pub(super) fn give(&self, bytes: &[u8], unit: Unit, sink: &mut impl Sink) {
+    pub(super) fn give(&self, bytes: &[u8], unit: Unit, sink: &mut impl Characters) {
         if unit.entry == Entry::ITSELF {
-            bytes[unit.start..unit.end].iter().for_each(|&byte| sink.push(byte));
+            sink.push_char(packed(&bytes[unit.start..unit.end]));
         } else if unit.entry.alone() != 0 {
-            give(unit.entry.alone(), sink);
+            sink.push_char(unit.entry.alone());
         } else {
             let alone = &self.parts[unit.entry.number() as usize].alone;
-            alone.bytes().for_each(|byte| sink.push(byte));
+            alone.chars().for_each(|c| sink.push_char(utf8(c)));
         }
+    }
+}
+
+/// A character in UTF-8 that is not ASCII, as one number.
+#[inline(always)]
+fn packed(bytes: &[u8]) -> Utf8 {
+    match *bytes {
+        [a, b] => Utf8::from_le_bytes([a, b, 0, 0]),
+        [a, b, c] => Utf8::from_le_bytes([a, b, c, 0]),
+        [a, b, c, d] => Utf8::from_le_bytes([a, b, c, d]),
+        _ => unreachable!("ASCII characters have entries of their own"),
     }
 }
 
@@ -196,13 +202,4 @@ pub(super) struct Unit {
     pub(super) end: usize,
     /// What it folds to.
     pub(super) entry: Entry,
-}
-
-/// Gives bytes up to the last that is not 0, the lowest first.
-#[inline(always)]
-pub(super) fn give(mut bytes: u64, sink: &mut impl Sink) {
-    while bytes > 0 {
-        sink.push(bytes as u8);
-        bytes >>= 8;
-    }
 }

@@ -145,18 +145,18 @@ impl fmt::Display for Notice<'_> {
             Notice::CameAndWent { joined, left } => write!(f, "-- {joined} joined, {left} left"),
             Notice::IsNow { old, new } => write!(f, "-- {old} is now {new}"),
             Notice::Help(command) => {
-                write!(f, "-- {:<17} {}", command.usage(), command.purpose())
+                write!(f, "-- {:<18} {}", command.usage(), command.purpose())
             }
             Notice::HelpToSay => {
-                write!(f, "-- {:<17} say TEXT to all; //TEXT says /TEXT", "TEXT")
+                write!(f, "-- {:<18} say TEXT to all; //TEXT says /TEXT", "TEXT")
             }
             Notice::LastLines(0) => write!(f, "-- nothing has been said"),
             Notice::LastLines(1) => write!(f, "-- the last line:"),
             Notice::LastLines(lines) => write!(f, "-- the last {lines} lines:"),
             Notice::UpToDate => write!(f, "-- you are up to date"),
-            Notice::Found { lines: 0, words } => write!(f, "-- nothing with \"{words}\""),
+            Notice::Found { lines: 0, words } => write!(f, "-- nothing with {}", Quoted(words)),
             Notice::Found { lines, words } => {
-                write!(f, "-- the newest {lines} with \"{words}\":")
+                write!(f, "-- the newest {lines} with {}:", Quoted(words))
             }
             Notice::ThatIsAll => write!(f, "-- that is all"),
             Notice::SlowDown(rate) => {
@@ -222,5 +222,15 @@ impl fmt::Display for Span {
             _ => (hours, "hour"),
         };
         write!(f, "{}", Count(count, unit))
+    }
+}
+
+/// What was looked for, as it was typed, between quotation marks unless it has its own.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.0.contains('"') { "" } else { "\"" };
+        write!(f, "{mark}{}{mark}", self.0)
     }
 }

@@ -5,9 +5,10 @@ use std::fmt;
 use super::Count;
 use crate::protocol::foreign::Foreign;
 use crate::protocol::name::{BadName, Name};
-use crate::protocol::request::{MAX_WORDS, Misuse};
+use crate::protocol::request::Misuse;
 use crate::protocol::suggestion::Hint;
 use crate::protocol::tag::Seq;
+use crate::protocol::words::{BadQuery, MAX_WORDS};
 
 /// Why something was not done: an error for one client alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +58,11 @@ impl fmt::Display for Refusal<'_> {
                 write!(f, "{} goes like this: {}", command.word(), command.usage())
             }
             Refusal::Misuse(Misuse::Name(why)) => write!(f, "/nick: {why}"),
-            Refusal::Misuse(Misuse::TooManyWords) => {
+            Refusal::Misuse(Misuse::Search(BadQuery::TooMany)) => {
                 write!(f, "/search takes at most {MAX_WORDS} different words")
+            }
+            Refusal::Misuse(Misuse::Search(BadQuery::NoWord)) => {
+                f.write_str("/search: give a word with a letter or a digit")
             }
             Refusal::NameTaken(name) => write!(f, "/nick: the name {name} is taken"),
             Refusal::GuestName(name) => {

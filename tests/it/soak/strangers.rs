@@ -46,7 +46,7 @@ const KINDS: [(&str, Kind); 24] = [
     ("newlines", |it| say(it, "a\rb\r\nc\n\rd\u{85}e\u{2028}f\u{2029}g\x0bh\x0ci\0j\n".as_bytes())),
     ("flood", flood),
     ("flood of names", |it| flood_of(it, |n| format!("/nick flood{n}\n"))),
-    ("flood of questions", |it| flood_of(it, |n| format!("/history {n}\n/search e {n}\n/help\n"))),
+    ("flood of questions", |it| flood_of(it, |n| format!("/history {n}\n/search -{n} e\n/help\n"))),
     ("program", program),
 ];
 

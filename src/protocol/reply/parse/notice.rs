@@ -113,8 +113,8 @@ impl<'a> ReadNotice<'a> {
         if words.starts_with("the last ") && words.ends_with(':') {
             return Some(ReadNotice::LastLines);
         }
-        if words.starts_with("the newest ") && words.ends_with("\":")
-            || words.starts_with("nothing with \"") && words.ends_with('"')
+        if words.starts_with("the newest ") && words.ends_with(':')
+            || words.starts_with("nothing with ")
         {
             return Some(ReadNotice::Found);
         }

@@ -12,6 +12,7 @@ use crate::protocol::reply::{
     LeaveReason, Listed, Missing, Names, Notice, Refusal, Speech, who, who_goes_on,
 };
 use crate::protocol::request::{Command, Misuse};
+use crate::protocol::words::BadQuery;
 
 fn said<'a>(speech: ReadSpeech<'a>) -> ServerLine<'a> {
     ServerLine::Message(Message::Speech(speech))
@@ -152,7 +153,7 @@ fn read_refusal<'a>(refusal: &Refusal<'a>) -> ReadRefusal<'a> {
         | Refusal::Forgotten(_) => ReadRefusal::Resume,
         Refusal::Misuse(Misuse::Arguments(Command::Tags)) => ReadRefusal::Tags,
         Refusal::Misuse(Misuse::Arguments(Command::Resume)) => ReadRefusal::Resume,
-        Refusal::Misuse(Misuse::Unknown(_) | Misuse::Arguments(_) | Misuse::TooManyWords)
+        Refusal::Misuse(Misuse::Unknown(_) | Misuse::Arguments(_) | Misuse::Search(_))
         | Refusal::Foreign(_)
         | Refusal::NoProxyHeader => ReadRefusal::Other,
     }
@@ -162,7 +163,8 @@ fn refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusal<'a>> 
     let few = (number % 1000) as usize;
     let mut refusals = vec![
         Refusal::Misuse(Misuse::Unknown(text)),
-        Refusal::Misuse(Misuse::TooManyWords),
+        Refusal::Misuse(Misuse::Search(BadQuery::TooMany)),
+        Refusal::Misuse(Misuse::Search(BadQuery::NoWord)),
         Refusal::NameTaken(name),
         Refusal::GuestName(name),
         Refusal::NobodyHere(text),
