@@ -429,7 +429,8 @@ pub(crate) mod tests {
         #[test]
         fn words_are_their_own_words_and_pass_through_an_ascii_tokenizer(text in mixed(12)) {
             for word in split_text(&text) {
-                prop_assert_eq!(split_text(&word).concat(), word.clone());
+                // What was ignored between two characters no longer keeps them apart.
+                prop_assert_eq!(split_text(&word).concat(), fold(&word));
                 let is_kept = |c: char| !c.is_ascii() || c.is_ascii_lowercase() || c.is_ascii_digit();
                 prop_assert!(word.chars().all(is_kept), "{:?}", word);
             }

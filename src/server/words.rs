@@ -11,6 +11,7 @@ use crate::protocol::words::{Output, Query, split};
 use automaton::Automaton;
 
 mod automaton;
+pub mod tokens;
 
 /// Finds lines that have all words and phrases of a query.
 #[derive(Debug)]

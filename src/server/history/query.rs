@@ -1,0 +1,513 @@
+//! What was said before, looked for in the file: by words, or the newest lines. It runs in the thread of the
+//! session that asks, on a connection of its own that only reads.
+//!
+//! It goes from the newest event back in portions, each a transaction of its own, so that the file's log does
+//! not grow meanwhile: 10,000 rows that the index does not have yet, then one chunk of the index after the
+//! other. The index gives candidates, and the matcher decides. The asker's private lines, which are in no
+//! index, come from the rows of each portion's range. So what was found is always whole back to some event.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Result};
+
+use super::index;
+use crate::protocol::tag::{Millis, Seq};
+use crate::protocol::words::Query;
+use crate::server::words::Matcher;
+use crate::server::words::tokens;
+
+mod chunks;
+
+/// How many rows one transaction goes through.
+const PORTION: u32 = 10_000;
+
+/// The most rows that a search goes through because the index does not have them yet: 0.4 s of work.
+const MOST_ROWS: u32 = 1_000_000;
+
+/// After how many steps of SQLite's machine it is asked whether to go on.
+const STEPS: i32 = 1000;
+
+/// Whether to look further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on.
+    GoOn,
+    /// It took long enough: give what was found.
+    Enough,
+    /// Nobody waits for it any more.
+    GiveUp,
+}
+
+/// Which events are looked at, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope {
+    /// The member that asks: its own private lines count.
+    pub member: u64,
+    /// Only events before this one.
+    pub before: Seq,
+    /// At most so many, the newest.
+    pub most: usize,
+}
+
+/// What was found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The events' numbers, the newest first.
+    pub events: Vec<Seq>,
+    /// How far back it looked, if there is more that it had no time for.
+    pub reach: Option<Reach>,
+    /// How many bytes of lines it has looked at.
+    pub bytes: usize,
+}
+
+/// The oldest event that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// Its number, or one before it.
+    pub seq: Seq,
+    /// When it happened.
+    pub at: Millis,
+}
+
+/// The events that have all of the `words`, or `None` when nobody waits for them any more.
+///
+/// # Errors
+///
+/// The file cannot be read.
+///
+/// # Panics
+///
+/// If the words are no [request](crate::protocol::request::Request::Search).
+pub fn search(
+    db: &mut Connection,
+    scope: Scope,
+    words: &str,
+    verdict: impl Fn() -> Verdict + Send + Sync + 'static,
+) -> Result<Option<Found>> {
+    let query = Query::parse(words).expect("a request has words, and few");
+    let candidates = tokens::candidates(&query);
+    let mut matcher = Matcher::of(&query);
+    watched(db, verdict, |db, verdict| {
+        let mut look = Look::new(db, scope, verdict, |line| matcher.has_all(line));
+        let index = look.index()?;
+        look.through_rows(index.indexed.saturating_add(1), MOST_ROWS)?;
+        look.through_chunks(&index.chunks, &candidates)?;
+        look.end()
+    })
+}
+
+/// The newest events that the member is shown again, or `None` when nobody waits for them any more.
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub fn newest(
+    db: &mut Connection,
+    scope: Scope,
+    verdict: impl Fn() -> Verdict + Send + Sync + 'static,
+) -> Result<Option<Found>> {
+    watched(db, verdict, |db, verdict| {
+        let mut look = Look::new(db, scope, verdict, |_| true);
+        look.through_rows(0, u32::MAX)?;
+        look.end()
+    })
+}
+
+/// Does that while SQLite asks, too, whether to go on.
+fn watched<T>(
+    db: &mut Connection,
+    verdict: impl Fn() -> Verdict + Send + Sync + 'static,
+    work: impl FnOnce(&Connection, &dyn Fn() -> Verdict) -> Result<T>,
+) -> Result<T> {
+    let verdict = Arc::new(verdict);
+    let asked = Arc::clone(&verdict);
+    db.progress_handler(STEPS, Some(move || asked() != Verdict::GoOn))?;
+    let done = work(db, &*verdict);
+    db.progress_handler(0, None::<fn() -> bool>)?;
+    done
+}
+
+/// What the index has.
+struct Index {
+    /// The last event that it has; 0 if it has none, or is made of other tokens.
+    indexed: i64,
+    /// The chunks with their first events, the newest first.
+    chunks: Vec<(i64, i64)>,
+}
+
+/// Looks back.
+struct Look<'a, W> {
+    /// The connection, without a transaction between two portions.
+    db: &'a Connection,
+    /// The member that asks.
+    member: i64,
+    /// How many events are to be found.
+    most: usize,
+    /// How far back it has looked: only events before this one are still to be looked at.
+    before: i64,
+    /// Says whether to go on.
+    verdict: &'a dyn Fn() -> Verdict,
+    /// Says whether a line is wanted.
+    wants: W,
+    /// What was found so far.
+    found: Found,
+    /// Whether it does not go on although there may be more.
+    is_cut: bool,
+}
+
+impl<'a, W: FnMut(&str) -> bool> Look<'a, W> {
+    fn new(
+        db: &'a Connection,
+        scope: Scope,
+        verdict: &'a dyn Fn() -> Verdict,
+        wants: W,
+    ) -> Look<'a, W> {
+        Look {
+            db,
+            member: scope.member.cast_signed(),
+            most: scope.most,
+            before: scope.before.try_into().unwrap_or(i64::MAX),
+            verdict,
+            wants,
+            found: Found::default(),
+            is_cut: false,
+        }
+    }
+
+    /// How many are still to be found.
+    fn missing(&self) -> usize {
+        self.most - self.found.events.len()
+    }
+
+    /// Whether to begin another portion.
+    fn goes_on(&mut self) -> bool {
+        self.is_cut |= self.missing() > 0 && (self.verdict)() != Verdict::GoOn;
+        self.missing() > 0 && !self.is_cut
+    }
+
+    fn index(&self) -> Result<Index> {
+        let _portion = self.db.unchecked_transaction()?;
+        let (indexed, version) = index::state(self.db)?;
+        if version != tokens::VERSION {
+            return Ok(Index { indexed: 0, chunks: Vec::new() });
+        }
+        let mut chunks = self.db.prepare_cached("SELECT id, first FROM chunk ORDER BY id DESC")?;
+        let chunks = chunks.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Index { indexed, chunks: chunks.collect::<Result<_>>()? })
+    }
+
+    /// Goes through the rows from `before` back to the event `floor`, but not through more than `most`
+    /// rows.
+    fn through_rows(&mut self, floor: i64, most: u32) -> Result<()> {
+        let mut left = most;
+        while self.before > floor {
+            self.is_cut |= left == 0;
+            if !self.goes_on() {
+                break;
+            }
+            let portion = left.min(PORTION);
+            left -= portion;
+            let _portion = self.db.unchecked_transaction()?;
+            self.is_cut = ended_early(self.portion_of_rows(floor, portion))?;
+        }
+        Ok(())
+    }
+
+    fn portion_of_rows(&mut self, floor: i64, most: u32) -> Result<()> {
+        const ROWS: &str = "SELECT seq, kind = 0 AND (only IS NULL OR only = ?1), line FROM event \
+                            WHERE seq >= ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4";
+        let mut rows = self.db.prepare_cached(ROWS)?;
+        let mut rows = rows.query((self.member, floor, self.before, most))?;
+        let mut count = 0;
+        while let Some(row) = rows.next()? {
+            count += 1;
+            let seq: i64 = row.get(0)?;
+            if row.get(1)?
+                && let Some(line) = row.get_ref(2)?.as_str_or_null()?
+                && self.wants(line)
+            {
+                self.found.events.push(seq.cast_unsigned());
+            }
+            self.before = seq;
+            if self.missing() == 0 {
+                return Ok(());
+            }
+        }
+        if count < most {
+            self.before = floor;
+        }
+        Ok(())
+    }
+
+    fn wants(&mut self, line: &str) -> bool {
+        self.found.bytes += line.len();
+        (self.wants)(line)
+    }
+
+    /// What was found, if anybody waits for it.
+    fn end(self) -> Result<Option<Found>> {
+        if (self.verdict)() == Verdict::GiveUp {
+            return Ok(None);
+        }
+        let mut found = self.found;
+        if self.is_cut && found.events.len() < self.most {
+            found.reach = reach(self.db, self.before)?;
+        }
+        Ok(Some(found))
+    }
+}
+
+/// Whether SQLite was told not to go on.
+fn ended_early(portion: Result<()>) -> Result<bool> {
+    match portion {
+        Ok(()) => Ok(false),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// How far back that is, unless nothing is older.
+fn reach(db: &Connection, from: i64) -> Result<Option<Reach>> {
+    let older = "SELECT 1 FROM event WHERE seq < ?1 LIMIT 1";
+    if !db.prepare_cached(older)?.exists([from])? {
+        return Ok(None);
+    }
+    let oldest = "SELECT at FROM event WHERE seq >= ?1 ORDER BY seq LIMIT 1";
+    let oldest = db.prepare_cached(oldest)?.query_row([from], |row| row.get(0)).optional()?;
+    let newest = "SELECT at FROM event WHERE seq < ?1 ORDER BY seq DESC LIMIT 1";
+    let at = match oldest {
+        Some(at) => at,
+        None => db.prepare_cached(newest)?.query_row([from], |row| row.get(0))?,
+    };
+    Ok(Some(Reach { seq: from.cast_unsigned(), at }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::{Strategy, prop_assert_eq, prop_oneof, proptest};
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::server::history::index::{Indexer, Progress};
+    use crate::server::history::sample::{Row, sample};
+
+    const ME: u64 = 1;
+
+    fn scope(before: Seq, most: usize) -> Scope {
+        Scope { member: ME, before, most }
+    }
+
+    /// What the member is shown again of the rows, the newest first.
+    fn expected(rows: &[Row], scope: Scope, mut wants: impl FnMut(&str) -> bool) -> Vec<Seq> {
+        let is_seen = |row: &&Row| {
+            row.seq < scope.before
+                && row.kind == 0
+                && row.only.is_none_or(|only| only == scope.member)
+        };
+        let rows = rows.iter().rev().filter(is_seen);
+        let wanted = rows.filter(|row| row.line.as_deref().is_some_and(&mut wants));
+        wanted.take(scope.most).map(|row| row.seq).collect()
+    }
+
+    /// Says that it is enough when it is asked for the last time of so many.
+    fn enough_after(times: u32) -> impl Fn() -> Verdict + Send + Sync + 'static {
+        let asked = AtomicU32::new(0);
+        move || {
+            let is_early = asked.fetch_add(1, Ordering::Relaxed) < times;
+            if is_early { Verdict::GoOn } else { Verdict::Enough }
+        }
+    }
+
+    fn line() -> impl Strategy<Value = String> {
+        const WORDS: [&str; 24] = [
+            "a",
+            "ab",
+            "abc",
+            "b",
+            "Build",
+            "builds",
+            "rebuild",
+            "404",
+            "4040",
+            "café",
+            "CAFE",
+            "straße",
+            "ёлка",
+            "елка",
+            "上",
+            "上海",
+            "海上",
+            "我在上海工作",
+            "東京2024",
+            "한국어",
+            "ไทย",
+            "👍",
+            "👍🏽",
+            "🇩🇪",
+        ];
+        vec(select(&WORDS[..]), 1..6).prop_map(|words| format!("<a> {}", words.join(" ")))
+    }
+
+    fn row() -> impl Strategy<Value = (u64, Row)> {
+        let step = prop_oneof![20 => 1..4_u64, 1 => 1..1_u64 << 30];
+        let kind = select(&[0, 0, 0, 0, 1][..]);
+        let only = option::weighted(0.3, 1..3_u64);
+        let line = option::weighted(0.9, line());
+        (step, kind, only, line)
+            .prop_map(|(step, kind, only, line)| (step, Row { seq: 0, kind, only, line }))
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<Row>> {
+        vec(row(), 0..120).prop_map(|mut rows| {
+            let mut last = 0;
+            for (step, row) in &mut rows {
+                last += *step;
+                row.seq = last;
+            }
+            rows.into_iter().map(|(_, row)| row).collect()
+        })
+    }
+
+    fn query() -> impl Strategy<Value = String> {
+        const WORDS: [&str; 20] = [
+            "a",
+            "ab",
+            "b",
+            "bu",
+            "build",
+            "404",
+            "cafe",
+            "strasse",
+            "ел",
+            "上",
+            "上海",
+            "海",
+            "在上海工",
+            "京",
+            "20",
+            "국",
+            "ท",
+            "👍",
+            "🇩🇪",
+            "none",
+        ];
+        let word = || select(&WORDS[..]).prop_map(str::to_owned);
+        let phrase = vec(word(), 1..3).prop_map(|words| format!("\"{}\"", words.join(" ")));
+        vec(prop_oneof![3 => word(), 1 => phrase], 1..4).prop_map(|terms| terms.join(" "))
+    }
+
+    /// The history of those rows, with an index made by so many steps.
+    fn history(rows: &[Row], steps: usize, chunk: u32) -> Connection {
+        let db = sample(rows);
+        let mut indexer = Indexer::small(7, chunk);
+        for _ in 0..steps {
+            indexer.step(&db).expect("a step");
+        }
+        db
+    }
+
+    proptest! {
+        #[test]
+        fn the_file_gives_what_the_matcher_finds_among_all_lines(
+            rows in rows(),
+            steps in 0..20_usize,
+            chunk in select(&[1, 10, 40][..]),
+            words in query(),
+            most in select(&[1, 2, 5, 1000][..]),
+            before in 0..130_usize,
+            times in prop_oneof![3 => 10_000..10_001_u32, 1 => 0..40_u32],
+        ) {
+            let mut db = history(&rows, steps, chunk);
+            let before = rows.get(before).map_or(Seq::MAX, |row| row.seq);
+            let mut matcher = Matcher::new(&words);
+            let all = expected(&rows, scope(before, most), |line| matcher.has_all(line));
+            let found = search(&mut db, scope(before, most), &words, enough_after(times));
+            let found = found.expect("a whole file").expect("somebody waits");
+            let reach = found.reach.map_or(0, |reach| reach.seq);
+            let looked_at: Vec<_> = all.iter().copied().filter(|&seq| seq >= reach).collect();
+            prop_assert_eq!(&found.events, &looked_at, "{} back to {}", words, reach);
+            prop_assert_eq!(times == 10_000 && reach > 0, false);
+
+            let newest = newest(&mut db, scope(before, most), || Verdict::GoOn);
+            let newest = newest.expect("a whole file").expect("somebody waits");
+            prop_assert_eq!(newest.events, expected(&rows, scope(before, most), |_| true));
+        }
+    }
+
+    fn said(lines: u64) -> Vec<Row> {
+        (1..=lines).map(|seq| Row::said(seq, &format!("<a> line {seq}"))).collect()
+    }
+
+    #[test]
+    fn a_search_that_takes_long_says_how_far_back_it_looked() {
+        let rows = said(25_000);
+        let mut db = sample(&rows);
+        // Asked before each portion, and within it: 10,000 rows are some 100,000 steps.
+        let found = search(&mut db, scope(Seq::MAX, 10), "none", enough_after(150));
+        let found = found.expect("a whole file").expect("somebody waits");
+        let reach = found.reach.expect("there is more");
+        assert!((2..25_000).contains(&reach.seq), "{reach:?}");
+        assert_eq!(reach.at, reach.seq.cast_signed() * 1000);
+        let looked_at = rows.iter().filter(|row| row.seq >= reach.seq);
+        let bytes = looked_at.map(|row| row.line.as_deref().unwrap_or_default().len()).sum();
+        assert_eq!(found, Found { events: Vec::new(), reach: Some(reach), bytes });
+    }
+
+    #[test]
+    fn rows_that_the_index_lacks_are_looked_at_up_to_a_limit() {
+        let db = sample(&said(100));
+        let look = |most| {
+            let mut look = Look::new(&db, scope(Seq::MAX, 200), &|| Verdict::GoOn, |_| true);
+            look.through_rows(0, most).expect("a whole file");
+            look.end().expect("a whole file").expect("somebody waits")
+        };
+        let found = look(30);
+        assert_eq!((found.events.len(), found.reach), (30, Some(Reach { seq: 71, at: 71_000 })));
+        let found = look(101);
+        assert_eq!((found.events.len(), found.reach), (100, None));
+    }
+
+    #[test]
+    fn a_search_for_which_nobody_waits_ends_and_the_connection_goes_on() {
+        let mut db = history(&said(100), 3, 1000);
+        let scope = scope(Seq::MAX, 200);
+        assert_eq!(search(&mut db, scope, "line", || Verdict::GiveUp), Ok(None));
+        assert_eq!(newest(&mut db, scope, || Verdict::GiveUp), Ok(None));
+        let found = search(&mut db, scope, "line", || Verdict::GoOn).expect("a whole file");
+        assert_eq!(found.expect("somebody waits").events.len(), 100);
+    }
+
+    #[test]
+    fn a_chunk_that_is_gone_is_passed_over() {
+        let mut db = history(&said(100), 20, 40);
+        let chunks = Look::new(&db, scope(1, 1), &|| Verdict::GoOn, |_| true).index();
+        let chunks = chunks.expect("a whole file").chunks;
+        assert_eq!(chunks, [(3, 85), (2, 43), (1, 1)]);
+        index::drop_chunk(&db, 1).expect("a chunk");
+        let found = search(&mut db, scope(Seq::MAX, 200), "line", || Verdict::GoOn);
+        let found = found.expect("a whole file").expect("somebody waits").events;
+        assert_eq!(found, (43..=100).rev().collect::<Vec<_>>());
+    }
+
+    /// That of a session is twice as large.
+    #[test]
+    fn searching_and_indexing_need_little_stack() {
+        let work = || {
+            let mut db = sample(&said(1000));
+            let mut indexer = Indexer::small(100, 300);
+            while indexer.step(&db).expect("a step") == Progress::GoesOn {}
+            let eight = "l li lin line \"a line\" 1 \"line 1\" a";
+            let found = search(&mut db, scope(Seq::MAX, 2000), eight, || Verdict::GoOn);
+            found.expect("a whole file").expect("somebody waits").events.len()
+        };
+        let thread = std::thread::Builder::new().stack_size(128 * 1024);
+        let found = thread.spawn(work).expect("a thread").join().expect("no overflow");
+        assert_eq!(found, 112);
+    }
+}
