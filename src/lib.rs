@@ -28,8 +28,9 @@
 //!   applied to it; `room::effects`: what follows for connections; `room::members`, `room::resume`
 //! - `transcript`: the one order of events; `batch`: neighbouring ones; `audience`: for whom they are;
 //!   `evicted`: what stays known of those that are gone
-//! - `replay`, `search`: what was said before, shown again
-//! - [`server::history`]: what is kept across runs, in one file
+//! - `replay`, `search`: what was said before, shown again; `words`: which lines have some words
+//! - [`server::history`]: what is kept across runs, in one file, with an index of its words; `keeping`, `keeper`,
+//!   `fetcher`: the threads that write and read it
 //! - `broadcaster`: one thread, from the transcript to every socket; `reader`: how far each is;
 //!   `rendering`: what programs get; `waker`: what wakes it
 //! - `figures`, `status`, `health`, `controls`: what an operator asks for; `system`: what threads take from
