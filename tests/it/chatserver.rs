@@ -434,7 +434,7 @@ fn the_log_has_who_came_and_went_and_what_was_said_only_when_asked() {
     let records: Vec<String> = records.into_iter().map(with_peer).collect();
     let quiet = [
         concat!("[INFO ] chatserver ", env!("CARGO_PKG_VERSION"), " begins"),
-        "[INFO ] history: none (the port is any free one); what is said is gone when the server ends",
+        "[INFO ] history: none (as asked for); what is said is gone when the server ends",
         "[INFO ] listening on ",
         "[INFO ] alice joined from ",
         "[INFO ] bob joined from ",

@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
@@ -27,9 +26,8 @@ fn piped(program: &str) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     without_our_variables(&mut command);
-    // A room at a port that is not any has its history here, and not among the user's own files.
-    let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join("state");
-    command.env_remove("STATE_DIRECTORY").env("XDG_STATE_HOME", &state).env("LOCALAPPDATA", state);
+    // Or a server at a port that another test has had would go on with that room.
+    command.env("CHATROOM_HISTORY", "none");
     command
 }
 
