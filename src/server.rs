@@ -38,6 +38,7 @@ pub mod health;
 pub mod heaps;
 pub mod history;
 mod hub;
+mod indexer;
 #[cfg(all(test, shuttle))]
 mod interleavings;
 mod keeper;

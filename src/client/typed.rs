@@ -176,9 +176,7 @@ impl Asks {
                 | Request::Tags
                 | Request::Resume(..),
             )
-            | Err(Misuse::Unknown(_) | Misuse::Arguments(_) | Misuse::Search(_)) => {
-                Asks::Question
-            }
+            | Err(Misuse::Unknown(_) | Misuse::Arguments(_) | Misuse::Search(_)) => Asks::Question,
         }
     }
 }

@@ -59,6 +59,7 @@ mod tests {
         let you_are = |others, away| Notice::YouAre { name: alice, others, away };
         let kept = |hours: u64| Notice::Kept(Some(Duration::from_secs(hours * 3600)));
         let full = "the server's disk is full";
+        let day = chrono::NaiveDate::from_ymd_opt(2026, 5, 1).expect("a day");
         let did_not_come_back = |lines| Notice::DidNotComeBack { name: bob, lines };
         let lines: &[(&dyn fmt::Display, &str)] = &[
             (&Speech::Said(alice, "hi"), "<alice> hi"),
@@ -131,11 +132,26 @@ mod tests {
             (&Notice::LastLines(0), "-- nothing has been said"),
             (&Notice::UpToDate, "-- you are up to date"),
             (
-                &Notice::Found { lines: 3, words: "build log" },
+                &Notice::Found { lines: 3, words: "build log", since: None },
                 "-- the newest 3 with \"build log\":",
             ),
-            (&Notice::Found { lines: 0, words: "x" }, "-- nothing with \"x\""),
-            (&Notice::Found { lines: 0, words: "\"a b\" c" }, "-- nothing with \"a b\" c"),
+            (&Notice::Found { lines: 0, words: "x", since: None }, "-- nothing with \"x\""),
+            (
+                &Notice::Found { lines: 0, words: "\"a b\" c", since: None },
+                "-- nothing with \"a b\" c",
+            ),
+            (
+                &Notice::Found { lines: 0, words: "build log", since: Some(day) },
+                "-- nothing with \"build log\" since 2026-05-01",
+            ),
+            (
+                &Notice::Found { lines: 3, words: "x", since: Some(day) },
+                "-- the newest 3 with \"x\":",
+            ),
+            (
+                &Notice::SearchedBackTo(day),
+                "-- searched back to 2026-05-01; older lines were not looked at",
+            ),
             (&Notice::ThatIsAll, "-- that is all"),
             (&Notice::SlowDown(100), "-- slow down: you are read at 100 lines a second"),
             (

@@ -14,7 +14,7 @@
 
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::admission::{Admission, Origin};
@@ -24,6 +24,7 @@ use super::batch::Batch;
 use super::config::Config;
 use super::connection::{CloseReason, Connection, ConnectionId};
 use super::figures::{Figures, resident};
+use super::history::store::readers::Readers;
 use super::replay::Gap;
 use super::room::Room;
 use super::room::effects::{Aside, Effects};
@@ -87,6 +88,8 @@ pub(crate) struct Hub {
     asked: Condvar,
     /// Wakes the broadcaster.
     waker: Waker,
+    /// Where members look for what the room does not remember, if it has a history. Set once, at the start.
+    file: OnceLock<Readers>,
     /// How much may be applied before it is settled, in bytes of lines.
     max_unsettled: u64,
     /// How far a reader that keeps pace may lag before the senders are held, in bytes of memory.
@@ -239,6 +242,7 @@ impl Hub {
             applied: Condvar::new(),
             asked: Condvar::new(),
             waker,
+            file: OnceLock::new(),
             max_unsettled: max_unsettled as u64,
             allowed_lag: (config.memory / LAG_PART - 2 * max_unsettled) as u64,
         }
@@ -328,6 +332,11 @@ impl Hub {
                 self.notify(shared);
             }
         });
+    }
+
+    /// Where to look for what the room does not remember, if it has a history.
+    pub(crate) fn file(&self) -> Option<&Readers> {
+        self.file.get()
     }
 
     /// Lines that were said and that the history does not have.

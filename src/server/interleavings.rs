@@ -102,7 +102,7 @@ impl House {
         let shutdown = Shutdown::new().expect("there are pipes");
         let asked = shutdown.clone();
         let hub = Arc::new(Hub::new(Waker::new().expect("there are pipes"), &config));
-        hub.restore(&config, restored());
+        hub.restore(&config, restored(), None);
         let kept = Arc::clone(&hub);
         let keeper = thread::spawn(move || keep(&kept));
         let server = thread::spawn(move || {

@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 
 use super::config::HistoryConfig;
 use super::history::checkpoint::{WalBound, Written};
-use super::history::kept::Cut;
+use super::history::kept::{Counters, Cut};
 use super::history::lock::Marker;
 use super::history::retention::{Retention, Step};
 use super::history::store::{Failure, Store};
 use super::history::turn::Turns;
 use super::hub::Hub;
 use super::hub::cut::Cut as Applied;
+use super::indexer::Feed;
 use super::system::{instant, now};
 use crate::protocol::reply::Count;
 use crate::protocol::tag::Seq;
@@ -67,6 +68,8 @@ pub(crate) struct Keeper<S, M> {
     turns: Arc<Turns>,
     /// The checkpointer, which is told that something was written.
     written: Arc<Written>,
+    /// The indexer, which is told how many events were kept.
+    feed: Arc<Feed>,
     /// How much may wait to be written back.
     wal: WalBound,
     /// What goes from the file, and when.
@@ -99,7 +102,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
         hub: Arc<Hub>,
         (store, lock): (S, M),
         running: Marker,
-        (turns, written): (Arc<Turns>, Arc<Written>),
+        (turns, written, feed): (Arc<Turns>, Arc<Written>, Arc<Feed>),
         config: &HistoryConfig,
         kept: (Seq, u64),
     ) -> Keeper<S, M> {
@@ -111,6 +114,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
             running,
             turns,
             written,
+            feed,
             wal: WalBound::default(),
             retention: Retention::new(config.keep, config.keep_size),
             look_every: look.clamp(LEAST_LOOK, MOST_LOOK),
@@ -181,9 +185,15 @@ impl<S: Store, M: Mark> Keeper<S, M> {
 
     fn keep(&mut self, cut: Cut) {
         match self.write(&cut) {
-            Ok(()) => self.kept = (cut.counters.next_seq, cut.counters.said),
+            Ok(()) => self.on_kept(&cut),
             Err(failure) => self.on_failure(&failure, cut),
         }
+    }
+
+    fn on_kept(&mut self, cut: &Cut) {
+        let Counters { next_seq, said, .. } = cut.counters;
+        self.feed.add(next_seq.saturating_sub(cut.from));
+        self.kept = (next_seq, said);
     }
 
     fn write(&mut self, cut: &Cut) -> Result<(), Failure> {
@@ -221,7 +231,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
         let cut = backlog.cut(batches, now());
         match self.write(&cut) {
             Ok(()) => {
-                self.kept = (cut.counters.next_seq, cut.counters.said);
+                self.on_kept(&cut);
                 let unkept = cut.gap.map_or(0, |gap| gap.lines);
                 if let Err(why) = self.lock.mark(&self.running) {
                     log::warn!("history: cannot write beside it: {}", crate::problem::reason(&why));
@@ -269,6 +279,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
     fn end(mut self) {
         self.catch_up();
         self.written.end();
+        self.feed.end();
         if self.backlog.is_none()
             && let Err(why) = self.lock.mark(&Marker::Clean { next: self.kept.0 })
         {

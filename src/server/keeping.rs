@@ -1,26 +1,29 @@
 //! The room's history, opened, and the threads that keep it.
 //!
-//! Opening reads from the file what the room comes back from, before anybody may join. Then threads work:
-//! the keeper (`keeper`), and the checkpointer, which copies what was written into the file itself
-//! (`history`); a third one reads for readers that lag (`fetcher`). A panic in one of them ends the server.
+//! Opening reads from the file what the room comes back from, before anybody may join. Then threads work: the
+//! keeper (`keeper`); the checkpointer, which copies what was written into the file itself (`history`); the
+//! indexer, which notes the words (`indexer`); and the fetcher, which reads for readers that lag (`fetcher`). A
+//! panic in one of them ends the server.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::panicking;
 
 use chrono::{DateTime, Local};
 
-use super::config::Config;
+use super::config::{Config, Durability};
 use super::fetcher::Fetcher;
 use super::history::Refusal;
 use super::history::checkpoint::{Checkpointer, Written};
 use super::history::kept::{Counters, Loaded};
 use super::history::lock::{self, Lock, Marker, Start};
 use super::history::place::{self, Environment, History};
-use super::history::store::Store;
+use super::history::store::readers::Readers;
 use super::history::store::sqlite::SqliteStore;
+use super::history::store::{Failure, Store};
 use super::history::turn::Turns;
 use super::hub::Hub;
+use super::indexer::{Feed, IndexKeeper};
 use super::keeper::{Keeper, Mark};
 use super::room::Keeping;
 use super::room::restore::Restored;
@@ -34,16 +37,34 @@ pub(crate) struct Kept {
     /// The file, and who else is kept from it.
     store: SqliteStore,
     lock: Lock,
-    /// A second connection, for the checkpointer.
-    second: SqliteStore,
-    /// A third one, for the fetcher.
-    third: SqliteStore,
+    /// Connections beside the keeper's.
+    others: Others,
+    /// The file, for members who look for something.
+    path: PathBuf,
     /// What the marker says while everything is kept.
     running: Marker,
     /// What the room comes back from.
     loaded: Loaded,
     /// Whether lines may be missing that were sent.
     machine_failed: bool,
+}
+
+/// Each thread's connection to the file, besides the keeper's.
+#[derive(Debug)]
+struct Others {
+    checkpointer: SqliteStore,
+    fetcher: SqliteStore,
+    indexer: SqliteStore,
+}
+
+impl Others {
+    fn open(path: &Path, durability: Durability) -> Result<Others, Failure> {
+        Ok(Others {
+            checkpointer: SqliteStore::writer(path, durability)?,
+            fetcher: SqliteStore::reader(path)?,
+            indexer: SqliteStore::writer(path, durability)?,
+        })
+    }
 }
 
 impl Mark for Lock {
@@ -73,8 +94,7 @@ impl Kept {
         };
         let unusable = |failure| Problem::History(Refusal::of(failure, &path).into());
         log_file(&path, &loaded, store.size().map_err(unusable)?.used);
-        let second = SqliteStore::writer(&path, durability).map_err(unusable)?;
-        let third = SqliteStore::reader(&path).map_err(unusable)?;
+        let others = Others::open(&path, durability).map_err(unusable)?;
         let boot = lock::boot();
         let next = loaded.counters.next_seq;
         let Start { next_seq, machine_failed } =
@@ -83,7 +103,7 @@ impl Kept {
         let running = Marker::Running { boot, durability };
         let unmarked = |why| Problem::System("write beside the history", why);
         lock.mark(&running).map_err(unmarked)?;
-        Ok(Some(Kept { store, lock, second, third, running, loaded, machine_failed }))
+        Ok(Some(Kept { store, lock, others, path, running, loaded, machine_failed }))
     }
 
     /// Gives the hub its room back, and starts the threads that keep it.
@@ -97,29 +117,37 @@ impl Kept {
         config: &Config,
         shutdown: &Shutdown,
     ) -> Result<Threads, Problem> {
-        let Kept { store, lock, second, third, running, loaded, machine_failed } = self;
+        let Kept { store, lock, others, path, running, loaded, machine_failed } = self;
         let Loaded { members, waiting, counters, batches, gaps, oldest } = loaded;
         let oldest = oldest.map(|(oldest, _)| oldest);
         let kept = (counters.next_seq, counters.said);
         let keeping = Keeping { time: config.history.keep, not_now: None };
         let restored =
             Restored { batches, members, waiting, oldest, gaps, counters, keeping, machine_failed };
-        hub.restore(config, restored);
-        let (turns, written) = (Arc::new(Turns::new()), Arc::new(Written::new()));
-        let shared = (Arc::clone(&turns), Arc::clone(&written));
-        let checkpointer = Checkpointer::new(second, written, turns);
+        hub.restore(config, restored, Some(Readers::new(path)));
+        let turns = Arc::new(Turns::new());
+        let (written, feed) = (Arc::new(Written::new()), Arc::new(Feed::new()));
+        let shared = (Arc::clone(&turns), Arc::clone(&written), Arc::clone(&feed));
+        let indexer = IndexKeeper::new(others.indexer, Arc::clone(&turns), feed);
+        let checkpointer = Checkpointer::new(others.checkpointer, written, turns);
+        let fetcher = Fetcher::new(Arc::clone(hub), others.fetcher);
         let keeper =
             Keeper::new(Arc::clone(hub), (store, lock), running, shared, &config.history, kept);
         let ends_all = || EndsAll { hub: Arc::clone(hub), shutdown: shutdown.clone() };
-        let keeper = start("keeper", ends_all(), move || keeper.run())?;
-        let checkpointer = start("checkpointer", ends_all(), move || {
-            if let Err(failure) = checkpointer.run() {
-                log::error!("history: {failure}");
-            }
-        })?;
-        let fetcher = Fetcher::new(Arc::clone(hub), third);
-        let fetcher = start("fetcher", ends_all(), move || fetcher.run())?;
-        Ok(Threads { hub: Arc::clone(hub), keeper, checkpointer, fetcher })
+        let threads = vec![
+            start("keeper", ends_all(), move || keeper.run())?,
+            start("checkpointer", ends_all(), move || log_end(checkpointer.run()))?,
+            start("indexer", ends_all(), move || log_end(indexer.run()))?,
+            start("fetcher", ends_all(), move || fetcher.run())?,
+        ];
+        Ok(Threads { hub: Arc::clone(hub), threads })
+    }
+}
+
+/// Logs why a thread has ended before the others.
+fn log_end(ended: Result<(), Failure>) {
+    if let Err(failure) = ended {
+        log::error!("history: {failure}");
     }
 }
 
@@ -128,12 +156,9 @@ impl Kept {
 pub(crate) struct Threads {
     /// What they work for.
     hub: Arc<Hub>,
-    /// It ends once the last word is settled.
-    keeper: JoinHandle<()>,
-    /// It ends with the keeper.
-    checkpointer: JoinHandle<()>,
-    /// It ends when nothing more is to be read.
-    fetcher: JoinHandle<()>,
+    /// The keeper ends once the last word is settled, the checkpointer and the indexer end with it, and the
+    /// fetcher when nothing more is to be read.
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Threads {
@@ -144,7 +169,7 @@ impl Threads {
     /// A bug has ended one of them.
     pub(crate) fn join(self) -> Result<(), Problem> {
         self.hub.end_fetches();
-        let ended = [self.keeper.join(), self.checkpointer.join(), self.fetcher.join()];
+        let ended: Vec<_> = self.threads.into_iter().map(JoinHandle::join).collect();
         ended.into_iter().try_for_each(|ended| ended.map_err(|_panic| Problem::Bug))
     }
 }

@@ -73,9 +73,15 @@ impl Replay {
         Replay { gaps, ..Replay::new(format, Notice::LastLines(events.len()), events, footer) }
     }
 
-    /// What was found.
-    pub(crate) fn found(format: Format, words: &str, events: Numbers) -> Replay {
-        Replay::new(format, Notice::Found { lines: events.len(), words }, events, Notice::ThatIsAll)
+    /// What was found. `since` is the day from which on it was looked for, if there are older lines.
+    pub(crate) fn found(
+        format: Format,
+        words: &str,
+        events: Numbers,
+        since: Option<NaiveDate>,
+    ) -> Replay {
+        let footer = since.map_or(Notice::ThatIsAll, Notice::SearchedBackTo);
+        Replay::new(format, Notice::Found { lines: events.len(), words, since }, events, footer)
     }
 
     fn new(format: Format, header: Notice<'_>, events: Numbers, footer: Notice<'static>) -> Replay {

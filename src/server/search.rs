@@ -1,19 +1,24 @@
-//! What was said before, looked for by the session of who asks.
+//! What was said before, looked for by the session of the member that asks.
 //!
 //! It goes from the newest event back, a portion at a time. The room's lock is held to take a portion
 //! and not while it is looked at, and nothing that the room forgets meanwhile is kept. So a search holds
 //! nobody, takes no memory, and ends after the portion at hand when the room closes or its client is
-//! gone. Two at most look for words at a time, and rest after each portion for twice as long as it took, so
-//! that the others' lines find a processor; who comes later waits in line.
+//! gone. What the room does not remember is looked for in the history's file, for a second at most. Two
+//! members at most look for words, or in the file, at a time, and rest after each portion for twice as long as
+//! it took, so that the others' lines find a processor; the next one waits in line.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Local, NaiveDate};
 
 use super::audience::MemberId;
 use super::batch::Batch;
+use super::history::query::{self, Reach, Scope, Verdict};
 use super::hub::membership::Membership;
 use super::hub::turns::Turn;
 use super::replay::numbers::Numbers;
-use super::replay::{self, Replay};
+use super::replay::{self, Gap, Replay};
 use super::system::{instant, thread};
 use super::words::Matcher;
 use crate::protocol::tag::Seq;
@@ -21,25 +26,29 @@ use crate::protocol::tag::Seq;
 /// How much is looked through at a time, in bytes: a tenth of a millisecond's work.
 const PORTION: usize = 32 * 1024;
 
-/// How many bytes count as a line, for whoever has them looked through.
+/// How many bytes count as a line, for a member that has them looked through.
 const BYTES_A_LINE: usize = 128 * 1024;
+
+/// How much of the newest lines is looked through in memory where the history has an index, in bytes. Common
+/// words are found there, so the index is never asked for them.
+const NEWEST: usize = 256 * 1024;
+
+/// How long it is looked in the file for one search.
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// Shows a member the newest lines again, and says as how many lines that counts.
 pub(crate) fn show_newest(member: &Membership, most: usize) -> u32 {
-    let Some(found) = look_back(|end| read(member, end), member.id(), most, |_| true) else {
-        return 0;
-    };
+    let Some((found, gaps)) = newest(member, most.min(replay::MOST)) else { return 0 };
     let cost = found.events.len().try_into().unwrap_or(u32::MAX);
-    let gaps = member.hub().gaps();
     member.replay(Replay::newest(member.format(), found.events, gaps));
     cost
 }
 
 /// The same for those that have all of the words.
 pub(crate) fn show_found(member: &Membership, words: &str, most: usize) -> u32 {
-    let Some(found) = search(member, words, most) else { return 0 };
-    let cost = found.cost();
-    member.replay(Replay::found(member.format(), words, found.events));
+    let Some(found) = search(member, words, most.min(replay::MOST)) else { return 0 };
+    let (cost, since) = (found.cost(), found.since);
+    member.replay(Replay::found(member.format(), words, found.events, since));
     cost
 }
 
@@ -50,6 +59,10 @@ struct Found {
     events: Numbers,
     /// How many bytes were looked through.
     bytes: usize,
+    /// How far back it was looked: all from this event on.
+    from: Seq,
+    /// The day of that event, if nobody has looked at the older ones.
+    since: Option<NaiveDate>,
 }
 
 impl Found {
@@ -58,20 +71,81 @@ impl Found {
         let lines = self.bytes.div_ceil(BYTES_A_LINE) + self.events.len();
         lines.try_into().unwrap_or(u32::MAX)
     }
+
+    /// Adds what was found in the file, which is all older.
+    fn add(&mut self, found: query::Found) {
+        found.events.into_iter().for_each(|event| self.events.push(event));
+        self.bytes += found.bytes;
+        self.since = found.reach.map(day_of);
+    }
+}
+
+/// The day on which it happened, where the server is.
+fn day_of(reach: Reach) -> NaiveDate {
+    let at = DateTime::from_timestamp_millis(reach.at).unwrap_or_default();
+    at.with_timezone(&Local).date_naive()
+}
+
+/// The newest `most` lines, and what the history lacks between them. `None` if nobody waits for them any more.
+fn newest(member: &Membership, most: usize) -> Option<(Found, Vec<Gap>)> {
+    let hub = member.hub();
+    let read = |end| read(member, end);
+    let mut found = look_back(read, member.id(), most, |_| false, |_| true)?;
+    let Some(file) = hub.file().filter(|_| found.events.len() < most) else {
+        return Some((found, hub.gaps()));
+    };
+    let _turn = Turn::take(hub, member.connection())?;
+    let looked = file.read(|db| {
+        let scope = scope(member, &found, most);
+        let Some(newest) = query::newest(db, scope, verdict(member))? else { return Ok(None) };
+        let oldest = newest.events.last().copied().unwrap_or(found.from);
+        Ok(Some((newest, query::gaps(db, oldest)?)))
+    });
+    match looked {
+        Ok(looked) => looked.map(|(older, gaps)| {
+            found.add(older);
+            (found, gaps)
+        }),
+        Err(failure) => {
+            log::error!("history: cannot read what was said before: {failure}");
+            Some((found, hub.gaps()))
+        }
+    }
 }
 
 /// The newest `most` lines that have all of the words. `None` if nobody waits for them any more.
 fn search(member: &Membership, words: &str, most: usize) -> Option<Found> {
-    let _turn = Turn::take(member.hub(), member.connection())?;
+    let hub = member.hub();
+    let _turn = Turn::take(hub, member.connection())?;
     let mut matcher = Matcher::new(words);
+    let file = hub.file();
+    // Where the file has all before that, and enough of the newest was looked at, the rest is its.
+    let kept = if file.is_some() { hub.kept_end() } else { 0 };
+    let is_enough = |found: &Found| found.bytes >= NEWEST && found.from <= kept;
+    let read = rested(|end| read(member, end));
+    let mut found = look_back(read, member.id(), most, is_enough, |line| matcher.has_all(line))?;
+    let Some(file) = file.filter(|_| found.events.len() < most) else { return Some(found) };
+    let scope = scope(member, &found, most);
+    match file.read(|db| query::search(db, scope, words, verdict(member))) {
+        Ok(older) => older.map(|older| {
+            found.add(older);
+            found
+        }),
+        Err(failure) => {
+            log::error!("history: cannot look for words: {failure}");
+            Some(found)
+        }
+    }
+}
+
+/// Reads with a rest after each portion: however few processors there are, a third of one is the others'.
+fn rested<R>(read: impl Fn(Seq) -> R) -> impl FnMut(Seq) -> R {
     let mut begun = instant();
-    let read = |end| {
-        // However few processors there are, a third of one is the others'.
+    move |end| {
         thread::sleep(2 * (instant() - begun));
         begun = instant();
-        read(member, end)
-    };
-    look_back(read, member.id(), most, |line| matcher.has_all(line))
+        read(end)
+    }
 }
 
 fn read(member: &Membership, end: Seq) -> Option<Vec<Arc<Batch>>> {
@@ -79,18 +153,39 @@ fn read(member: &Membership, end: Seq) -> Option<Vec<Arc<Batch>>> {
     goes_on.then(|| member.hub().read_back(end, PORTION)).flatten()
 }
 
-/// The newest `most` events that the member is shown again and that are wanted. `read` gives a portion
-/// of what is before an event, the newest first, or `None` to end it all.
+/// What is still to be found in the file.
+fn scope(member: &Membership, found: &Found, most: usize) -> Scope {
+    let MemberId(id) = member.id();
+    Scope { member: id, before: found.from, most: most - found.events.len() }
+}
+
+/// Whether to look further in the file, which is asked there again and again.
+fn verdict(member: &Membership) -> impl Fn() -> Verdict + Send + Sync + 'static {
+    let (hub, connection) = (Arc::clone(member.hub()), member.handle());
+    let until = instant() + LONGEST;
+    move || {
+        if connection.is_over() || hub.is_closing() {
+            Verdict::GiveUp
+        } else if instant() >= until {
+            Verdict::Enough
+        } else {
+            Verdict::GoOn
+        }
+    }
+}
+
+/// The newest `most` events that the member is shown again and that are wanted, until it `is_enough`. `read`
+/// gives a portion of what is before an event, the newest first, or `None` to end it all.
 fn look_back(
     mut read: impl FnMut(Seq) -> Option<Vec<Arc<Batch>>>,
     member: MemberId,
     most: usize,
+    is_enough: impl Fn(&Found) -> bool,
     mut wanted: impl FnMut(&str) -> bool,
 ) -> Option<Found> {
-    let most = most.min(replay::MOST);
-    let mut found = Found::default();
-    let mut end = Seq::MAX;
-    while found.events.len() < most {
+    let mut found = Found { from: Seq::MAX, ..Found::default() };
+    while found.events.len() < most && !is_enough(&found) {
+        let end = found.from;
         let portion = read(end)?;
         let Some(oldest) = portion.last() else { break };
         for batch in &portion {
@@ -104,7 +199,7 @@ fn look_back(
             events.take(missing).for_each(|event| found.events.push(event));
             found.bytes += batch.bytes();
         }
-        end = oldest.begin();
+        found.from = oldest.begin();
     }
     Some(found)
 }
@@ -140,7 +235,7 @@ mod tests {
     ) -> Vec<Seq> {
         let mut matcher = Matcher::new(words);
         let read = |end| Some(transcript.read_back(end, portion));
-        let found = look_back(read, member, most, |line| matcher.has_all(line));
+        let found = look_back(read, member, most, |_| false, |line| matcher.has_all(line));
         found.expect("nothing ends it").events.collect()
     }
 
@@ -184,7 +279,7 @@ mod tests {
             transcript.seal();
             Some(portion)
         };
-        let found = look_back(read, A, 20, |_| true).expect("nothing ends it");
+        let found = look_back(read, A, 20, |_| false, |_| true).expect("nothing ends it");
         assert_eq!(found.events.collect::<Vec<_>>(), [1, 2]);
         assert_eq!(portions, 3);
     }
@@ -196,7 +291,9 @@ mod tests {
         let transcript = transcript(&lines);
         let cost = |wanted: &str, most| {
             let read = |end| Some(transcript.read_back(end, 1));
-            look_back(read, A, most, |line| line.contains(wanted)).expect("nothing ends it").cost()
+            look_back(read, A, most, |_| false, |line| line.contains(wanted))
+                .expect("nothing ends it")
+                .cost()
         };
         assert_eq!([cost("z", 20), cost("y", 1), cost("x", 20)], [2, 2, 4]);
     }
@@ -209,7 +306,7 @@ mod tests {
             reads += 1;
             (reads < 2).then(|| transcript.read_back(end, 1))
         };
-        assert!(look_back(read, A, 20, |_| true).is_none());
+        assert!(look_back(read, A, 20, |_| false, |_| true).is_none());
         assert_eq!(reads, 2);
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use chrono::NaiveDate;
+
 use super::{Count, were};
 use crate::protocol::VERSION;
 use crate::protocol::name::Name;
@@ -56,9 +58,13 @@ pub enum Notice<'a> {
         lines: usize,
         /// The words that they have.
         words: &'a str,
+        /// From which day on it was looked for them, if there are older lines that nobody looked at.
+        since: Option<NaiveDate>,
     },
     /// What was found has been shown.
     ThatIsAll,
+    /// The same where lines before that day were not looked at.
+    SearchedBackTo(NaiveDate),
     /// You bring more than so many lines a second, and are read no faster than that.
     SlowDown(u32),
     /// Lines that you should have had are gone.
@@ -154,11 +160,19 @@ impl fmt::Display for Notice<'_> {
             Notice::LastLines(1) => write!(f, "-- the last line:"),
             Notice::LastLines(lines) => write!(f, "-- the last {lines} lines:"),
             Notice::UpToDate => write!(f, "-- you are up to date"),
-            Notice::Found { lines: 0, words } => write!(f, "-- nothing with {}", Quoted(words)),
-            Notice::Found { lines, words } => {
+            Notice::Found { lines: 0, words, since: None } => {
+                write!(f, "-- nothing with {}", Quoted(words))
+            }
+            Notice::Found { lines: 0, words, since: Some(day) } => {
+                write!(f, "-- nothing with {} since {day}", Quoted(words))
+            }
+            Notice::Found { lines, words, .. } => {
                 write!(f, "-- the newest {lines} with {}:", Quoted(words))
             }
             Notice::ThatIsAll => write!(f, "-- that is all"),
+            Notice::SearchedBackTo(day) => {
+                write!(f, "-- searched back to {day}; older lines were not looked at")
+            }
             Notice::SlowDown(rate) => {
                 write!(f, "-- slow down: you are read at {} a second", Count(rate, "line"))
             }

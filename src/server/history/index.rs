@@ -141,7 +141,7 @@ fn begin_anew(step: &Connection) -> Result<Progress> {
 ///
 /// The file cannot be written, or there is no such chunk.
 pub fn drop_chunk(db: &Connection, chunk: i64) -> Result<()> {
-    db.execute_batch(&format!("DROP TABLE words_{chunk}"))?;
+    db.execute_batch(&format!("DROP TABLE IF EXISTS words_{chunk}"))?;
     db.execute("DELETE FROM chunk WHERE id = ?1", [chunk])?;
     Ok(())
 }

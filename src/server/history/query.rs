@@ -11,6 +11,8 @@ use std::sync::Arc;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Result};
 
 use super::index;
+use super::kept::Gap;
+use super::store::reading;
 use crate::protocol::tag::{Millis, Seq};
 use crate::protocol::words::Query;
 use crate::server::words::Matcher;
@@ -111,6 +113,15 @@ pub fn newest(
         look.through_rows(0, u32::MAX)?;
         look.end()
     })
+}
+
+/// The gaps behind that event and those after it, in their order.
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub(crate) fn gaps(db: &mut Connection, from: Seq) -> Result<Vec<Gap>> {
+    reading::gaps(db, from..Seq::MAX)
 }
 
 /// Does that while SQLite asks, too, whether to go on.

@@ -12,6 +12,7 @@ use super::{Hub, Shared};
 use crate::protocol::tag::Seq;
 use crate::server::batch::Batch;
 use crate::server::config::Config;
+use crate::server::history::store::readers::Readers;
 use crate::server::replay::Gap;
 use crate::server::room::Room;
 use crate::server::room::changes::Changes;
@@ -80,12 +81,19 @@ pub(crate) struct Cut {
 impl Hub {
     /// Puts the room back that a history has. From now on nothing leaves the server before a keeper settles
     /// it. It is called once, before anybody joins.
-    pub(crate) fn restore(&self, config: &Config, restored: Restored) {
+    pub(crate) fn restore(&self, config: &Config, restored: Restored, file: Option<Readers>) {
+        file.into_iter().for_each(|file| drop(self.file.set(file)));
         self.with(|shared| {
             let stamp = shared.stamp();
             shared.room = Room::restore(config, restored, stamp, &mut shared.effects);
             shared.settled = Some(Settled::up_to(shared.room.transcript().sealed_end()));
         });
+    }
+
+    /// The history has all events before that one, as far back as it goes.
+    pub(crate) fn kept_end(&self) -> Seq {
+        let kept = |settled: &Settled| settled.unkept.unwrap_or(settled.end.0).min(settled.end.0);
+        self.with(|shared| shared.settled.as_ref().map_or(0, kept))
     }
 
     /// Waits for something to keep, until `until` at most, and takes all of it. `None` if nothing was applied

@@ -110,6 +110,11 @@ impl Membership {
         &self.connection
     }
 
+    /// The same, to be held by something that looks whether it is over.
+    pub(crate) fn handle(&self) -> Arc<Connection> {
+        Arc::clone(&self.connection)
+    }
+
     /// How it gets its lines.
     pub(crate) fn format(&self) -> Format {
         self.format

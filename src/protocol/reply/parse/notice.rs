@@ -44,7 +44,7 @@ pub enum ReadNotice<'a> {
     UpToDate,
     /// `-- the newest 3 with "build log":`, or that there are none.
     Found,
-    /// `-- that is all`: what was found has been shown.
+    /// `-- that is all`, or how far back it was looked: what was found has been shown.
     ThatIsAll,
     /// `-- slow down: you are read at 100 lines a second`
     SlowDown,
@@ -83,6 +83,7 @@ impl<'a> ReadNotice<'a> {
             "nothing has been said" => Some(ReadNotice::NoLastLines),
             "you are up to date" => Some(ReadNotice::UpToDate),
             "that is all" => Some(ReadNotice::ThatIsAll),
+            _ if words.starts_with("searched back to ") => Some(ReadNotice::ThatIsAll),
             "chatroom is here" => Some(ReadNotice::SignOfLife),
             "the server is shutting down" => Some(ReadNotice::ShuttingDown),
             _ if is_of_history(words) => Some(ReadNotice::History),

@@ -41,7 +41,7 @@ fn read<'a>(notice: &Notice<'a>) -> ReadNotice<'a> {
         Notice::LastLines(_) => ReadNotice::LastLines,
         Notice::UpToDate => ReadNotice::UpToDate,
         Notice::Found { .. } => ReadNotice::Found,
-        Notice::ThatIsAll => ReadNotice::ThatIsAll,
+        Notice::ThatIsAll | Notice::SearchedBackTo(_) => ReadNotice::ThatIsAll,
         Notice::SlowDown(_) => ReadNotice::SlowDown,
         Notice::Missed(lines, _) => ReadNotice::Missed(lines),
         Notice::WelcomeBack(name) => ReadNotice::WelcomeBack(name.as_str()),
@@ -87,6 +87,7 @@ fn place(notice: &Notice<'_>) -> usize {
         Notice::KeptAgain(_) => 23,
         Notice::NotInHistory(_) => 24,
         Notice::MachineFailed => 25,
+        Notice::SearchedBackTo(_) => 26,
     }
 }
 
@@ -112,8 +113,10 @@ fn notices<'a>(name: &'a Name, other: &'a Name, text: &'a str, number: u64) -> V
         Notice::LastLines(1),
         Notice::LastLines(few + 1),
         Notice::UpToDate,
-        Notice::Found { lines: few, words: text },
-        Notice::Found { lines: 0, words: text },
+        Notice::Found { lines: few, words: text, since: None },
+        Notice::Found { lines: 0, words: text, since: None },
+        Notice::Found { lines: 0, words: text, since: Some(NaiveDate::MIN) },
+        Notice::SearchedBackTo(NaiveDate::MAX),
         Notice::ThatIsAll,
         Notice::SlowDown(few as u32),
         Notice::Missed(number, Missing::TooSlow),
@@ -204,7 +207,7 @@ fn every_notice_is_among_those_that_are_read_back() {
     let mut places: Vec<usize> = notices(&alice, &bob, "x", 3).iter().map(place).collect();
     places.sort_unstable();
     places.dedup();
-    assert_eq!(places, (0..26).collect::<Vec<_>>());
+    assert_eq!(places, (0..27).collect::<Vec<_>>());
     for notice in notices(&alice, &bob, "x", 3) {
         let line = notice.to_string();
         assert_eq!(parse(&line), told(read(&notice)), "{line}");

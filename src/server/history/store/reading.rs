@@ -118,7 +118,10 @@ pub(super) fn waiting(connection: &Connection) -> rusqlite::Result<Vec<KeptWaiti
     statement.query_map([], kept)?.collect()
 }
 
-pub(super) fn gaps(connection: &Connection, range: Range<Seq>) -> rusqlite::Result<Vec<Gap>> {
+pub(in crate::server::history) fn gaps(
+    connection: &Connection,
+    range: Range<Seq>,
+) -> rusqlite::Result<Vec<Gap>> {
     let mut statement = connection.prepare_cached(
         "SELECT after, at, lines FROM gap WHERE after >= ?1 AND after < ?2 ORDER BY after",
     )?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+use super::super::index::drop_chunk;
 use super::super::kept::{Cut, Loaded, Portion, Size};
 use super::file::{FileId, beside, connect};
 use super::reading::{
@@ -64,7 +65,7 @@ impl SqliteStore {
     }
 
     /// The connection, for a migration.
-    pub(super) fn connection(&mut self) -> &mut Connection {
+    pub(in crate::server) fn connection(&mut self) -> &mut Connection {
         &mut self.connection
     }
 
@@ -238,8 +239,7 @@ impl Store for SqliteStore {
             let chunk: Option<i64> = statement.query_row([oldest], |row| row.get(0)).optional()?;
             drop(statement);
             let Some(chunk) = chunk else { return Ok(gaps) };
-            connection.execute_batch(&format!("DROP TABLE IF EXISTS words_{chunk}"))?;
-            connection.execute("DELETE FROM chunk WHERE id = ?1", [chunk])?;
+            drop_chunk(connection, chunk)?;
             Ok(gaps + 1)
         })
     }

@@ -1,0 +1,206 @@
+//! The thread that fills the index of the history's words, behind the keeper: a search finds what is not
+//! in the index yet in the rows, so nobody waits for it.
+//!
+//! It works in small steps while little is said, and leaves a flood alone until that is over: in the middle of
+//! it, each step would make lines wait.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::history::index::{Indexer, Progress, STEP};
+use super::history::store::Failure;
+use super::history::store::sqlite::SqliteStore;
+use super::history::turn::Turns;
+use super::system::{Condvar, Mutex, instant};
+
+/// A second without a line is quiet.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// How many lines in a second are a flood. The figure lies between what was tried: 2,000 cost lines nothing,
+/// 20,000 did.
+const FLOOD: u64 = 5_000;
+
+/// What the thread is told by the keeper.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    /// What it has not taken note of yet.
+    news: Mutex<News>,
+    /// Notified when there is more.
+    told: Condvar,
+}
+
+/// What the thread has not taken note of yet.
+#[derive(Debug, Default)]
+struct News {
+    /// How many events were kept.
+    events: u64,
+    /// Whether it is to end.
+    is_over: bool,
+}
+
+/// What happens next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// So many events were kept.
+    Events(u64),
+    /// None were, for a second.
+    Quiet,
+    /// The end. The index may be behind.
+    Over,
+}
+
+impl Feed {
+    pub(crate) fn new() -> Feed {
+        Feed { news: Mutex::new(News::default()), told: Condvar::new() }
+    }
+
+    /// So many events were kept.
+    pub(crate) fn add(&self, events: u64) {
+        self.tell(|news| news.events += events);
+    }
+
+    /// Nothing more is going to be kept.
+    pub(crate) fn end(&self) {
+        self.tell(|news| news.is_over = true);
+    }
+
+    fn tell(&self, what: impl FnOnce(&mut News)) {
+        // It is changed under the lock: the thread sees it before it waits, or is woken.
+        what(&mut self.news.lock().unwrap_or_else(PoisonError::into_inner));
+        self.told.notify_all();
+    }
+
+    /// Waits for something to happen; for the quiet only if `is_behind`, so that nothing ticks.
+    fn next(&self, is_behind: bool) -> Next {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_nothing = |news: &mut News| news.events == 0 && !news.is_over;
+        while !is_behind && is_nothing(&mut news) {
+            news = self.told.wait(news).unwrap_or_else(PoisonError::into_inner);
+        }
+        let (mut news, _) = self
+            .told
+            .wait_timeout_while(news, QUIET, is_nothing)
+            .unwrap_or_else(PoisonError::into_inner);
+        match (news.is_over, std::mem::take(&mut news.events)) {
+            (true, _) => Next::Over,
+            (false, 0) => Next::Quiet,
+            (false, events) => Next::Events(events),
+        }
+    }
+}
+
+/// How many events the last second brought.
+#[derive(Debug, Default)]
+struct Rate(VecDeque<(Instant, u64)>);
+
+impl Rate {
+    /// Adds events, and says whether the last second is a flood.
+    fn is_flood(&mut self, events: u64, now: Instant) -> bool {
+        self.0.push_back((now, events));
+        while self.0.front().is_some_and(|(at, _)| now.duration_since(*at) > QUIET) {
+            self.0.pop_front();
+        }
+        self.0.iter().map(|(_, events)| events).sum::<u64>() >= FLOOD
+    }
+}
+
+/// The thread's work.
+#[derive(Debug)]
+pub(crate) struct IndexKeeper {
+    /// A connection of its own.
+    store: SqliteStore,
+    /// Whose turn it is to write.
+    turns: Arc<Turns>,
+    /// By which it is told.
+    feed: Arc<Feed>,
+    /// Makes the index.
+    indexer: Indexer,
+}
+
+impl IndexKeeper {
+    pub(crate) fn new(store: SqliteStore, turns: Arc<Turns>, feed: Arc<Feed>) -> IndexKeeper {
+        IndexKeeper { store, turns, feed, indexer: Indexer::default() }
+    }
+
+    /// Fills the index until it is told that it is over.
+    ///
+    /// # Errors
+    ///
+    /// What is the matter with the file, once that cannot become better: the index stays as it is, and a
+    /// search goes through the rows.
+    pub(crate) fn run(mut self) -> Result<(), Failure> {
+        let mut rate = Rate::default();
+        // The last run may have left something.
+        let mut behind = 1;
+        loop {
+            match self.feed.next(behind > 0) {
+                Next::Over => return Ok(()),
+                Next::Events(events) => {
+                    behind += events;
+                    let is_flood = rate.is_flood(events, instant());
+                    while behind >= STEP.into() && !is_flood {
+                        self.step()?;
+                        behind -= u64::from(STEP);
+                    }
+                }
+                Next::Quiet => {
+                    if self.step()? == Progress::IsUpToDate {
+                        behind = 0;
+                    }
+                    while behind > 0 && self.feed.is_quiet() {
+                        if self.step()? == Progress::IsUpToDate {
+                            behind = 0;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// One step. A failure that may pass counts as one that found nothing to do: the next lines bring another.
+    fn step(&mut self) -> Result<Progress, Failure> {
+        let turns = Arc::clone(&self.turns);
+        let _turn = turns.of_another();
+        match self.indexer.step(self.store.connection()).map_err(Failure::from) {
+            Err(failure) if !failure.may_pass() => Err(failure),
+            Err(_) => Ok(Progress::IsUpToDate),
+            Ok(progress) => Ok(progress),
+        }
+    }
+}
+
+impl Feed {
+    /// Whether nothing has happened that the thread has not taken note of.
+    fn is_quiet(&self) -> bool {
+        let news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        news.events == 0 && !news.is_over
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_what_comes_within_a_second() {
+        let (mut rate, start) = (Rate::default(), Instant::now());
+        let after = |millis| start + Duration::from_millis(millis);
+        assert!(!rate.is_flood(3_000, after(0)));
+        assert!(rate.is_flood(2_000, after(900)));
+        assert!(!rate.is_flood(1, after(1_500)));
+        assert!(!rate.is_flood(1, after(3_000)));
+    }
+
+    #[test]
+    fn what_was_kept_is_told_at_once_and_the_end_before_all() {
+        let feed = Feed::new();
+        feed.add(3);
+        feed.add(4);
+        assert_eq!(feed.next(false), Next::Events(7));
+        assert!(feed.is_quiet());
+        feed.add(1);
+        feed.end();
+        assert_eq!(feed.next(true), Next::Over);
+    }
+}
