@@ -129,7 +129,7 @@ impl Server {
     /// sends or the one that keeps, and with it the room, rather than leave a silent one behind.
     pub fn run(self, shutdown: &Shutdown, status: &Status) -> Result<(), Problem> {
         let Server { listener, at, config, history } = self;
-        log_addresses(at);
+        log_addresses(at, history.as_ref());
         #[cfg(unix)]
         log_lack_of_files(config.max_clients);
         let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
@@ -156,7 +156,7 @@ pub fn run(
     Server::open(listener, config.clone())?.run(shutdown, status)
 }
 
-fn log_addresses(at: SocketAddr) {
+fn log_addresses(at: SocketAddr, history: Option<&Kept>) {
     log::info!("listening on {at}");
     for address in reachable(at) {
         log::info!("others join with: chatclient {address} {}", at.port());
@@ -166,6 +166,10 @@ fn log_addresses(at: SocketAddr) {
             "everyone who can reach this machine can join, read and write: there are no passwords \
              and no encryption"
         );
+        if let Some(history) = history {
+            let since = history.since().format("%Y-%m-%d");
+            log::warn!("history: everyone who joins can read it from {since} on");
+        }
     }
 }
 

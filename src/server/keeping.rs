@@ -106,6 +106,11 @@ impl Kept {
         Ok(Some(Kept { store, lock, others, path, running, loaded, machine_failed }))
     }
 
+    /// From when on the history has what was said: the time of its oldest event, or now in an empty one.
+    pub(crate) fn since(&self) -> DateTime<Local> {
+        since(&self.loaded)
+    }
+
     /// Gives the hub its room back, and starts the threads that keep it.
     ///
     /// # Errors
@@ -203,9 +208,13 @@ fn start(
     spawned.map_err(|why| Problem::System("start a thread", why))
 }
 
-fn log_file(path: &Path, loaded: &Loaded, bytes: u64) {
+fn since(loaded: &Loaded) -> DateTime<Local> {
     let oldest = loaded.oldest.and_then(|(_, at)| DateTime::from_timestamp_millis(at));
-    let since = oldest.map_or_else(Local::now, |at| at.with_timezone(&Local));
-    let (since, path, size) = (since.format("%Y-%m-%d"), path.display(), bytes.div_ceil(1 << 20));
+    oldest.map_or_else(Local::now, |at| at.with_timezone(&Local))
+}
+
+fn log_file(path: &Path, loaded: &Loaded, bytes: u64) {
+    let since = since(loaded).format("%Y-%m-%d");
+    let (path, size) = (path.display(), bytes.div_ceil(1 << 20));
     log::info!("history: since {since} in {path} ({size} MB)");
 }

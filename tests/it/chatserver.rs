@@ -248,6 +248,31 @@ fn a_room_for_everyone_warns_of_what_that_means() {
         "everyone who can reach this machine can join, read and write: there are no passwords and \
          no encryption"
     ));
+    server.join("alice");
+    let log = server.log_up_to("alice joined");
+    assert!(!log.iter().any(|line| line.contains("can read it")), "without a history: {log:?}");
+}
+
+#[test]
+fn a_room_for_everyone_tells_from_when_on_everyone_can_read_its_history() {
+    let folder = crate::common::folder("chatserver", "for-everyone");
+    let trial = trial::run(&folder, Durability::Crash, 10, Duration::from_millis(1));
+    trial.expect("a history");
+    let history = folder.join("trial.db");
+    // Noon is the same day wherever the test runs, or nearly.
+    let database = rusqlite::Connection::open(&history).expect("it is SQLite's");
+    database
+        .execute("UPDATE event SET at = unixepoch('2026-08-30 12:00') * 1000 WHERE seq = 1", [])
+        .expect("the oldest event");
+    drop(database);
+    let options = ["0.0.0.0", "0", "--keep", "forever", "--history"];
+    let server = TestServer::run(chatserver().args(options).arg(&history));
+    server.logs("everyone who can reach this machine");
+    let told = server.logs("[WARN ]");
+    assert!(
+        told.ends_with("[WARN ] history: everyone who joins can read it from 2026-08-30 on"),
+        "{told}"
+    );
 }
 
 #[test]
