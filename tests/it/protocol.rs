@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::iter::zip;
+use std::path::{Path, PathBuf};
 
-use crate::common::server::{TestClient, TestServer};
+use crate::common::folder;
+use crate::common::server::{TestClient, TestServer, chatserver};
 
 const PAGE: &str = include_str!("../../docs/PROTOCOL.md");
 
@@ -21,6 +23,8 @@ enum Action<'a> {
     Sends(&'a str),
     Gets(&'a str),
     IsCut,
+    /// The server is killed, and another one started.
+    Restarts,
 }
 
 impl Step<'_> {
@@ -30,6 +34,7 @@ impl Step<'_> {
     fn parse((number, line): (usize, &str)) -> Step<'_> {
         let (who, action) = line.split_once(' ').unwrap_or((line, ""));
         let what = match action.split_once(' ').unwrap_or((action, "")) {
+            ("!", "") if who == "server" => Action::Restarts,
             (">", text) => Action::Sends(text),
             ("<", text) => Action::Gets(text),
             ("!", "") => Action::IsCut,
@@ -53,6 +58,8 @@ fn conversations(page: &str) -> Vec<Vec<Step<'_>>> {
 /// A conversation with a real server.
 struct Stage<'a> {
     server: TestServer,
+    /// Where the server keeps its room, in a conversation in which it is started again.
+    history: Option<PathBuf>,
     clients: BTreeMap<&'a str, TestClient>,
     /// Those whose connection the server closes in the end.
     leaving: Vec<&'a str>,
@@ -61,6 +68,16 @@ struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
+    /// A server as the steps need it: with a history if it is going to be started again.
+    fn of(steps: &[Step<'a>]) -> Stage<'a> {
+        let restarts = steps.iter().find(|step| matches!(step.what, Action::Restarts));
+        let history =
+            restarts.map(|step| folder("protocol", &step.number.to_string()).join("room.db"));
+        let server = start(history.as_deref());
+        let (clients, leaving, tokens) = (BTreeMap::new(), Vec::new(), HashMap::new());
+        Stage { server, history, clients, leaving, tokens }
+    }
+
     fn play(&mut self, step: Step<'a>) {
         let Step { number, who, what } = step;
         match what {
@@ -83,6 +100,11 @@ impl<'a> Stage<'a> {
                 self.clients.remove(who).expect("only a connection can be cut").reset();
                 // `NAME left (connection lost)`, or `NAME is away: the connection of … is lost`.
                 self.server.logs("lost");
+            }
+            Action::Restarts => {
+                self.server.kill();
+                self.clients.clear();
+                self.server = start(self.history.as_deref());
             }
         }
     }
@@ -122,6 +144,18 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// Starts a server, perhaps with a history.
+fn start(history: Option<&Path>) -> TestServer {
+    let mut command = chatserver();
+    command.args(["127.0.0.1", "0"]);
+    if let Some(history) = history {
+        // With `crash`, where the system has no name for the machine's last start, a kill counts as a power
+        // failure.
+        command.args(["--durability", "power", "--history"]).arg(history);
+    }
+    TestServer::run(&mut command)
+}
+
 fn is_millis(word: &str) -> bool {
     word.len() == 13 && word.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -140,8 +174,7 @@ fn each_conversation_in_the_page_goes_as_it_is_written() {
     let conversations = conversations(PAGE);
     assert!(conversations.len() >= 4, "only {} conversations", conversations.len());
     for steps in conversations {
-        let (clients, leaving, tokens) = (BTreeMap::new(), Vec::new(), HashMap::new());
-        let mut stage = Stage { server: TestServer::start(&[]), clients, leaving, tokens };
+        let mut stage = Stage::of(&steps);
         steps.into_iter().for_each(|step| stage.play(step));
         stage.end();
     }

@@ -88,6 +88,12 @@ impl TestServer {
         self.process.try_wait().expect("it is our child").is_none()
     }
 
+    /// Ends it without a warning, and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it is our child");
+    }
+
     /// Waits for a line in its log that has `part` in it, and gives the line without its time.
     #[track_caller]
     pub fn logs(&self, part: &str) -> String {
