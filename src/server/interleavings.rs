@@ -26,8 +26,6 @@ use super::batch::Batch;
 use super::broadcaster::Broadcaster;
 use super::hub::Hub;
 use super::hub::fetch::{Fetched, Request};
-use super::room::Keeping;
-use super::room::changes::Counters;
 use super::room::restore::Restored;
 use super::system::model;
 use super::system::{TcpStream, listen};
@@ -104,7 +102,7 @@ impl House {
         let shutdown = Shutdown::new().expect("there are pipes");
         let asked = shutdown.clone();
         let hub = Arc::new(Hub::new(Waker::new().expect("there are pipes"), &config));
-        hub.restore(&config, restored(), None);
+        hub.restore(&config, Restored::nothing(), None);
         let shelf = Shelf::default();
         let (kept, to_keep) = (Arc::clone(&hub), Arc::clone(&shelf));
         let keeper = thread::spawn(move || keep(&kept, &to_keep));
@@ -170,20 +168,6 @@ impl House {
         let clock = Clock::start(Duration::from_millis(100));
         self.shut_down();
         clock.stop();
-    }
-}
-
-/// What a new history has.
-fn restored() -> Restored {
-    Restored {
-        batches: Vec::new(),
-        members: Vec::new(),
-        waiting: Vec::new(),
-        oldest: None,
-        gaps: Vec::new(),
-        counters: Counters::NEW,
-        keeping: Keeping { time: None, not_now: None },
-        machine_failed: false,
     }
 }
 

@@ -186,7 +186,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
     fn keep(&mut self, cut: Cut) {
         match self.write(&cut) {
             Ok(()) => self.on_kept(&cut),
-            Err(failure) => self.on_failure(&failure, cut),
+            Err(failure) => self.on_failure(&failure).add(cut),
         }
     }
 
@@ -210,8 +210,8 @@ impl<S: Store, M: Mark> Keeper<S, M> {
         kept
     }
 
-    /// A cut could not be written: from now on cuts settle unkept.
-    fn on_failure(&mut self, failure: &Failure, cut: Cut) {
+    /// The file cannot be written, or must not be any more: from now on cuts settle unkept.
+    fn on_failure(&mut self, failure: &Failure) -> &mut Backlog {
         // Before anything leaves that is not kept.
         if let Err(why) = self.lock.mark(&Marker::Partial) {
             log::warn!("history: cannot write beside it: {}", crate::problem::reason(&why));
@@ -219,9 +219,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
         log::error!("history: what is said is not kept for now: {failure}");
         self.hub.stop_keeping(failure.told(), self.kept.0);
         let retry_at = failure.may_pass().then(|| instant() + RETRY);
-        let mut backlog = Backlog::new(self.kept, retry_at);
-        backlog.add(cut);
-        self.backlog = Some(backlog);
+        self.backlog.insert(Backlog::new(self.kept, retry_at))
     }
 
     /// Tries to write what could not be written, as far as memory still has it.
@@ -256,8 +254,8 @@ impl<S: Store, M: Mark> Keeper<S, M> {
         if self.backlog.is_some() {
             return;
         }
-        let _turn = self.turns.of_keeper();
-        // What is the matter otherwise is seen at the next cut.
+        let turns = Arc::clone(&self.turns);
+        let _turn = turns.of_keeper();
         if let Ok(Some(bytes)) = self.wal.keep(&mut self.store) {
             let megabytes = bytes >> 20;
             log::warn!(
@@ -266,18 +264,33 @@ impl<S: Store, M: Mark> Keeper<S, M> {
             );
         }
         let farewell = |_: &mut S, _| Ok(());
-        if self.retention.step(&mut self.store, now(), farewell) == Ok(Step::Done) {
-            self.written.mark();
-            self.tidy_at = instant();
-            if let Ok(oldest) = self.store.oldest() {
-                self.hub.forget_before(oldest.map(|(oldest, _)| oldest));
+        match self.retention.step(&mut self.store, now(), farewell) {
+            Ok(Step::Done) => self.on_tidied(),
+            Ok(Step::Idle) => {}
+            // It is seen at the next cut, too.
+            Err(failure) if failure.may_pass() => {}
+            // No cut fails though the path names another file by now.
+            Err(failure) => {
+                self.on_failure(&failure);
             }
+        }
+    }
+
+    /// A step has changed the file, and another one may be left to do.
+    fn on_tidied(&mut self) {
+        self.written.mark();
+        self.tidy_at = instant();
+        if let Ok(oldest) = self.store.oldest() {
+            self.hub.forget_before(oldest.map(|(oldest, _)| oldest));
         }
     }
 
     /// The last cut is settled: says whether all is kept.
     fn end(mut self) {
-        self.catch_up();
+        // A file that is damaged or gone is never written again.
+        if self.backlog.as_ref().is_some_and(|backlog| backlog.retry_at().is_some()) {
+            self.catch_up();
+        }
         self.written.end();
         self.feed.end();
         if self.backlog.is_none()
@@ -285,5 +298,72 @@ impl<S: Store, M: Mark> Keeper<S, M> {
         {
             log::warn!("history: cannot write beside it: {}", crate::problem::reason(&why));
         }
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+    use std::thread;
+
+    use super::super::config::{Config, Durability};
+    use super::super::history::store::fake::Fake;
+    use super::super::room::restore::Restored;
+    use super::super::waker::Waker;
+    use super::*;
+
+    const RUNNING: Marker = Marker::Running { boot: None, durability: Durability::Crash };
+
+    /// The markers that there were.
+    #[derive(Debug, Clone, Default)]
+    struct Marks(Arc<Mutex<Vec<Marker>>>);
+
+    impl Mark for Marks {
+        fn mark(&mut self, marker: &Marker) -> std::io::Result<()> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(marker.clone());
+            Ok(())
+        }
+    }
+
+    impl Marks {
+        fn so_far(&self) -> Vec<Marker> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        }
+    }
+
+    /// A keeper of a new room, and its hub.
+    fn keeper(file: &Fake, marks: &Marks) -> (Arc<Hub>, thread::JoinHandle<()>) {
+        let config = Config::default();
+        let hub = Arc::new(Hub::new(Waker::new().expect("there are pipes"), &config));
+        hub.restore(&config, Restored::nothing(), None);
+        let shared =
+            (Arc::new(Turns::new()), Arc::new(Written::new()), Arc::new(Feed::new()));
+        let lock = (file.another(), marks.clone());
+        let keeper = Keeper::new(Arc::clone(&hub), lock, RUNNING, shared, &config.history, (1, 0));
+        (hub, thread::spawn(move || keeper.run()))
+    }
+
+    #[test]
+    fn a_run_that_has_kept_all_says_so_at_its_end() {
+        let marks = Marks::default();
+        let (hub, keeper) = keeper(&Fake::new(), &marks);
+        hub.close();
+        keeper.join().expect("it does not panic");
+        assert_eq!(marks.so_far(), [Marker::Clean { next: 1 }]);
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_told_when_the_keeper_tidies_and_is_never_written_again() {
+        let (file, marks) = (Fake::new(), Marks::default());
+        file.replace();
+        let (hub, keeper) = keeper(&file, &marks);
+        let begin = instant();
+        while marks.so_far().is_empty() {
+            assert!(begin.elapsed() < Duration::from_secs(20), "it does not notice");
+            thread::sleep(Duration::from_millis(10));
+        }
+        hub.close();
+        keeper.join().expect("it does not panic");
+        assert_eq!(marks.so_far(), [Marker::Partial]);
     }
 }

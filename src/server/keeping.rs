@@ -218,3 +218,26 @@ fn log_file(path: &Path, loaded: &Loaded, bytes: u64) {
     let (path, size) = (path.display(), bytes.div_ceil(1 << 20));
     log::info!("history: since {since} in {path} ({size} MB)");
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::super::waker::Waker;
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_ends_the_server_and_nothing_leaves_it_any_more() {
+        let config = Config::default();
+        let hub = Arc::new(Hub::new(Waker::new().expect("there are pipes"), &config));
+        hub.restore(&config, Restored::nothing(), None);
+        let shutdown = Shutdown::new().expect("there are pipes");
+        let ends_all = || EndsAll { hub: Arc::clone(&hub), shutdown: shutdown.clone() };
+        let unharmed = start("checkpointer", ends_all(), || {}).expect("a thread");
+        assert!(unharmed.join().is_ok() && !shutdown.has_begun());
+        let keeper = start("keeper", ends_all(), || panic!("a bug")).expect("a thread");
+        let checkpointer = start("checkpointer", ends_all(), || {}).expect("a thread");
+        let threads = Threads { hub: Arc::clone(&hub), threads: vec![keeper, checkpointer] };
+        assert!(matches!(threads.join(), Err(Problem::Bug)));
+        assert!(shutdown.has_begun());
+        assert!(hub.round(false, true).following.closing, "the broadcaster ends");
+    }
+}

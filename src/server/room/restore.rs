@@ -38,6 +38,23 @@ pub(crate) struct Restored {
     pub(crate) machine_failed: bool,
 }
 
+#[cfg(test)]
+impl Restored {
+    /// What a new history has.
+    pub(crate) fn nothing() -> Restored {
+        Restored {
+            batches: Vec::new(),
+            members: Vec::new(),
+            waiting: Vec::new(),
+            oldest: None,
+            gaps: Vec::new(),
+            counters: Counters::NEW,
+            keeping: Keeping { time: None, not_now: None },
+            machine_failed: false,
+        }
+    }
+}
+
 impl Room {
     /// The room as the history has it. Members that may resume are disconnected from now on; the others
     /// leave.
