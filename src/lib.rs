@@ -23,14 +23,21 @@
 //!   may be
 //! - `session`: one client's thread, from its socket to the hub; `chunk`: what it appends; `account`,
 //!   `token_bucket`, `arrears`: what it may bring
-//! - `hub`: the one lock, and the threads that wait on it; `hub::permit`, `hub::membership`: what a session holds
+//! - `hub`: the one lock, and the threads that wait on it; `hub::permit`, `hub::membership`: what a session holds;
+//!   `hub::backpressure`: who is held back, and why
 //! - `room`: a pure state machine of who is here, under what name, and what is said; `room::entry`: what is
-//!   applied to it; `room::effects`: what follows for connections; `room::members`, `room::resume`
+//!   applied to it; `room::effects`: what follows for connections; `room::members`, `room::resume`;
+//!   `room::changes`: what a history has to be told; `room::restore`: how a room comes back from it
 //! - `transcript`: the one order of events; `batch`: neighbouring ones; `audience`: for whom they are;
 //!   `evicted`: what stays known of those that are gone
 //! - `replay`, `search`: what was said before, shown again; `words`: which lines have some words
-//! - [`server::history`]: what is kept across runs, in one file, with an index of its words; `keeping`, `keeper`,
-//!   `fetcher`: the threads that write and read it
+//! - `hub::cut`: all that was applied since the last one; `keeper`: one thread, from cuts to the history, and
+//!   back to the hub as settled; `keeping`: what is opened and started for that
+//! - [`server::history`]: what is kept across runs, in one file: where it is, its lock, every statement, the
+//!   thread that writes back, what goes and when, the index and what is found with it, the export; `indexer`: the
+//!   thread that fills the index
+//! - `hub::round`: what is settled, handed to the broadcaster; `hub::fetch`, `fetcher`: what readers that lag
+//!   get from the history
 //! - `broadcaster`: one thread, from the transcript to every socket; `reader`: how far each is;
 //!   `rendering`: what programs get; `waker`: what wakes it
 //! - `figures`, `status`, `health`, `controls`: what an operator asks for; `system`: what threads take from
