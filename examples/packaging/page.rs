@@ -49,6 +49,9 @@ pub(crate) const CHATSERVER: About = About {
          delivered, within a second.",
         "The first line on its standard output is listening on ADDRESS:PORT, once clients can \
          come. Its log goes to standard error. Private lines are never logged.",
+        "What is said, and who is in the room, is kept in a file (see FILES), from which the room \
+         comes back when the server is started again. Whoever joins is told so. Private lines are \
+         kept while their reader is a member. --history none keeps nothing.",
         "It knows neither passwords nor encryption: whoever reaches its address is in the room. \
          By default that is this machine alone.",
     ],
@@ -59,11 +62,24 @@ pub(crate) const CHATSERVER: About = About {
         ("2", "wrong usage, on the command line or in the environment"),
         ("130", "a second interrupt has ended it at once"),
     ],
-    variables: &[],
-    files: &[(
-        "/etc/default/chatserver",
-        "the variables above, for the service in the Debian package",
-    )],
+    variables: &[
+        ("STATE_DIRECTORY", "the folder of the history; systemd sets it for the service"),
+        (
+            "XDG_STATE_HOME",
+            "where the folder chatroom with the history is, in place of ~/.local/state",
+        ),
+        ("LOCALAPPDATA", "the same, on Windows"),
+    ],
+    files: &[
+        (
+            "~/.local/state/chatroom/PORT.db",
+            "the room's history, an SQLite database, unless --history names another file; a service \
+             has it in /var/lib/chatroom. Beside it are PORT.db-wal and PORT.db-shm, which belong to \
+             it, and PORT.db-lock, the lock of the server that runs. To read it: sqlite3 -readonly \
+             PORT.db 'SELECT time, name, text FROM said'",
+        ),
+        ("/etc/default/chatserver", "the variables above, for the service in the Debian package"),
+    ],
     see_also: "chatclient(1), nc(1)",
 };
 
