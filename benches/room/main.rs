@@ -34,7 +34,7 @@ struct Arguments {
     quick: bool,
 
     /// What else to put the same load on: tagged (the server, with every second client in the tagged
-    /// form), before (another build of it, as chatserver-before in the path), or programs in the
+    /// form), history (the server with a history, in TMPDIR; otherwise it has none), before (another build of it, as chatserver-before in the path), or programs in the
     /// path: ncat, nats (nats-server), redis (redis-server), tokio (tokio's chat, as tokio-chat)
     #[arg(long, value_name = "PROGRAMS", value_delimiter = ',')]
     against: Vec<String>,

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,8 @@ pub enum Target {
     Chatroom,
     /// The same, and half of its clients get the tagged form.
     Tagged,
+    /// The same with a history, in a folder for temporary files.
+    History,
     /// Another build of it, `chatserver-before` in the path.
     Before,
     Ncat,
@@ -25,13 +27,21 @@ pub enum Target {
 }
 
 impl Target {
-    pub const OTHERS: [Target; 6] =
-        [Target::Tagged, Target::Before, Target::Ncat, Target::Nats, Target::Redis, Target::Tokio];
+    pub const OTHERS: [Target; 7] = [
+        Target::Tagged,
+        Target::History,
+        Target::Before,
+        Target::Ncat,
+        Target::Nats,
+        Target::Redis,
+        Target::Tokio,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Target::Chatroom => "chatroom",
             Target::Tagged => "tagged",
+            Target::History => "history",
             Target::Before => "before",
             Target::Ncat => "ncat",
             Target::Nats => "nats",
@@ -42,7 +52,9 @@ impl Target {
 
     fn program(self) -> &'static str {
         match self {
-            Target::Chatroom | Target::Tagged => env!("CARGO_BIN_EXE_chatserver"),
+            Target::Chatroom | Target::Tagged | Target::History => {
+                env!("CARGO_BIN_EXE_chatserver")
+            }
             Target::Before => "chatserver-before",
             Target::Ncat => "ncat",
             Target::Nats => "nats-server",
@@ -61,7 +73,7 @@ impl Target {
 
     /// Whether it is what is measured, and not what that is compared with.
     pub fn is_ours(self) -> bool {
-        matches!(self, Target::Chatroom | Target::Tagged)
+        matches!(self, Target::Chatroom | Target::Tagged | Target::History)
     }
 
     /// Whether a sender gets its own lines back.
@@ -73,7 +85,9 @@ impl Target {
     pub fn hello(self, number: usize) -> String {
         match self {
             Target::Tagged if number.is_multiple_of(2) => format!("/tags\n/nick c{number}\n"),
-            Target::Chatroom | Target::Tagged | Target::Before => format!("/nick c{number}\n"),
+            Target::Chatroom | Target::Tagged | Target::History | Target::Before => {
+                format!("/nick c{number}\n")
+            }
             Target::Tokio => format!("c{number}\n"),
             Target::Ncat => String::new(),
             Target::Nats => "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false}\r\n\
@@ -87,7 +101,7 @@ impl Target {
     /// What the program has answered once the client is there.
     pub fn welcome(self) -> &'static [u8] {
         match self {
-            Target::Chatroom | Target::Tagged | Target::Before => b"-- you are ",
+            Target::Chatroom | Target::Tagged | Target::History | Target::Before => b"-- you are ",
             Target::Ncat => b"<announce>",
             Target::Nats => b"PONG",
             Target::Redis => b"subscribe",
@@ -99,9 +113,12 @@ impl Target {
     pub fn publish(self, line: &[u8], to: &mut Vec<u8>) {
         let length = line.len();
         let before = match self {
-            Target::Chatroom | Target::Tagged | Target::Before | Target::Ncat | Target::Tokio => {
-                String::new()
-            }
+            Target::Chatroom
+            | Target::Tagged
+            | Target::History
+            | Target::Before
+            | Target::Ncat
+            | Target::Tokio => String::new(),
             Target::Nats => format!("PUB room {length}\r\n"),
             Target::Redis => format!("*3\r\n$7\r\nPUBLISH\r\n$4\r\nroom\r\n${length}\r\n"),
         };
@@ -109,9 +126,12 @@ impl Target {
         to.extend_from_slice(line);
         to.extend_from_slice(match self {
             Target::Nats | Target::Redis => b"\r\n",
-            Target::Chatroom | Target::Tagged | Target::Before | Target::Ncat | Target::Tokio => {
-                b"\n"
-            }
+            Target::Chatroom
+            | Target::Tagged
+            | Target::History
+            | Target::Before
+            | Target::Ncat
+            | Target::Tokio => b"\n",
         });
     }
 
@@ -122,7 +142,11 @@ impl Target {
         let mut command = Command::new(self.program());
         command.args(self.arguments(port, clients));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let running = Running { process: command.spawn()?, address };
+        // By the variable: an older build would not take the option.
+        let folder = if self == Target::History { Some(Folder::new(port)?) } else { None };
+        let file = folder.as_ref().map(|folder| folder.0.join("room.db"));
+        command.env("CHATROOM_HISTORY", file.unwrap_or_else(|| "none".into()));
+        let running = Running { process: command.spawn()?, address, _folder: folder };
         let deadline = Instant::now() + START;
         loop {
             match TcpStream::connect(address) {
@@ -141,7 +165,7 @@ impl Target {
         let (port, clients) = (port.to_string(), (clients + 8).to_string());
         let address = format!("127.0.0.1:{port}");
         let arguments: &[&str] = match self {
-            Target::Chatroom | Target::Tagged | Target::Before => {
+            Target::Chatroom | Target::Tagged | Target::History | Target::Before => {
                 &["127.0.0.1", &port, "--max-clients", &clients, "--rate-limit", "0"]
             }
             Target::Ncat => &["-l", "--chat", "--max-conns", &clients, "127.0.0.1", &port],
@@ -171,6 +195,28 @@ impl Target {
 pub struct Running {
     process: Child,
     pub address: SocketAddr,
+    /// Where it has its history, if it keeps one. It goes after the process.
+    _folder: Option<Folder>,
+}
+
+/// A folder for temporary files, of which nothing stays.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Folder {
+    /// For the program at that port.
+    fn new(port: u16) -> io::Result<Folder> {
+        let path =
+            std::env::temp_dir().join(format!("chatroom-bench-{}-{port}", std::process::id()));
+        std::fs::create_dir(&path)?;
+        Ok(Folder(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
 }
 
 impl Running {
