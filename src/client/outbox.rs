@@ -200,8 +200,9 @@ impl Outbox {
     }
 
     /// The session goes on over another connection, and the server has taken so many lines of it.
-    /// Those after that are written again.
-    pub(super) fn resume(&mut self, taken: u64, now: Instant) {
+    /// Those after that are written again. The value is how many it had confirmed and has lost since: after its
+    /// machine has failed.
+    pub(super) fn resume(&mut self, taken: u64, now: Instant) -> u64 {
         while self.lines.front().is_some_and(|line| line.was_taken(taken)) {
             let Some(line) = self.pop() else { break };
             if line.has_receipt() {
@@ -210,13 +211,14 @@ impl Outbox {
         }
         self.restart(now);
         self.counted = taken;
-        self.taken = self.taken.max(taken);
+        let lost = std::mem::replace(&mut self.taken, taken).saturating_sub(taken);
         let mut kept = self.covered.iter().map(Entry::weight).sum::<usize>();
         while kept > MOST_SPARE
             && let Some(line) = self.covered.pop_front()
         {
             kept -= line.weight();
         }
+        lost
     }
 
     /// Another session begins, in which everything is written again, but for questions that were

@@ -268,9 +268,10 @@ impl ClientSession {
         match turn {
             Turn::None => {}
             Turn::Resumed(lines) => {
+                let lost = self.outbox.resume(lines, now);
                 self.course = Course::Resumed(self.seen, self.outbox.taken());
-                self.outbox.resume(lines, now);
                 heard.news.push(News::Resumed);
+                heard.news.extend((lost > 0).then_some(News::Lost(lost)));
             }
             Turn::Anew => {
                 self.shown = (self.seen > 0).then_some((self.seen, self.seen_at));

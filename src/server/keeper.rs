@@ -336,8 +336,7 @@ mod tests {
         let config = Config::default();
         let hub = Arc::new(Hub::new(Waker::new().expect("there are pipes"), &config));
         hub.restore(&config, Restored::nothing(), None);
-        let shared =
-            (Arc::new(Turns::new()), Arc::new(Written::new()), Arc::new(Feed::new()));
+        let shared = (Arc::new(Turns::new()), Arc::new(Written::new()), Arc::new(Feed::new()));
         let lock = (file.another(), marks.clone());
         let keeper = Keeper::new(Arc::clone(&hub), lock, RUNNING, shared, &config.history, (1, 0));
         (hub, thread::spawn(move || keeper.run()))

@@ -94,6 +94,22 @@ fn what_was_not_taken_is_written_again_and_what_was_not_seen_is_shown_once() {
 }
 
 #[test]
+fn lines_that_were_confirmed_and_are_lost_are_counted_and_not_said_again() {
+    let mut outbox = outbox(&["one", "two", "three"]);
+    written(&mut outbox);
+    assert_eq!(outbox.receipt(3), Outcome::Well);
+    outbox.lose();
+    // The server has forgotten the second line; the third was never confirmed.
+    assert_eq!(outbox.resume(2, Instant::now()), 1);
+    assert_eq!(outbox.taken(), 2);
+    assert_eq!(written(&mut outbox), ["three"]);
+    assert_eq!(outbox.receipt(3), Outcome::Well);
+    assert_eq!(outbox.unsaid(), 0);
+    outbox.lose();
+    assert_eq!(outbox.resume(3, Instant::now()), 0);
+}
+
+#[test]
 fn a_line_that_was_taken_and_gets_no_receipt_was_refused() {
     let mut outbox = outbox(&["/msg bbo x", "two", "/msg abc y"]);
     written(&mut outbox);

@@ -14,7 +14,7 @@ use crate::client::handshake::{Progress, Server};
 use crate::client::link::Link;
 use crate::client::output::{Output, Presence, Reader};
 use crate::client::session::{Line, News};
-use crate::protocol::reply::{Message, ReadNotice};
+use crate::protocol::reply::{Count, Message, ReadNotice};
 
 /// Takes the lines of all connections.
 pub(super) struct Listener<'a> {
@@ -128,6 +128,11 @@ impl<'a> Listener<'a> {
         }
         match news {
             News::Resumed => self.tell_that_it_goes_on(),
+            News::Lost(lines) => {
+                let lines = Count(lines, "line");
+                self.output
+                    .notice(&format!("the server has lost {lines} of yours: its machine failed"));
+            }
             News::Anew(again) => self.tell_of_new_session(again),
             News::Refused(lines) => {
                 self.output.mark_refused(lines.len());

@@ -64,6 +64,8 @@ impl<'a> Line<'a> {
 pub(in crate::client) enum News {
     /// The session goes on.
     Resumed,
+    /// The server has confirmed so many lines of ours and does not have them any more.
+    Lost(u64),
     /// The session is over, so something may have been missed, and another begins. So many lines
     /// that were sent once are sent again.
     Anew(usize),
