@@ -186,11 +186,18 @@ impl fmt::Display for Marker {
 }
 
 /// The system's name for the time since the machine was started, where it has one.
+#[cfg(target_os = "linux")]
 pub(crate) fn boot() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let id = id.trim();
     let is_id = (1..=36).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
     is_id.then(|| id.to_owned())
+}
+
+/// Other systems have none, so each of their starts counts as one of the machine.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn boot() -> Option<String> {
+    None
 }
 
 /// How a room goes on.
