@@ -15,6 +15,7 @@ mod client_reconnect;
 mod client_terminal;
 mod cuts;
 mod forgery;
+mod history;
 mod keyboard;
 mod limits;
 mod logs;
