@@ -11,7 +11,7 @@ use super::colours::{Colours, Ink};
 use super::editor::Candidates;
 use super::handshake::Server;
 use super::paragraph::Rule;
-use super::session::Line;
+use super::session::{Line, NOT_SEEN};
 use crate::protocol::name::Likeness;
 use crate::protocol::reply::{self, Message, ReadNotice, ReadSpeech, ServerLine};
 use correspondent::Correspondent;
@@ -40,9 +40,6 @@ mod unread;
 
 /// What the rule says above lines that came while nobody was looking.
 const UNREAD: &str = "-- new";
-
-/// What stands above the last lines in place of the server's words, for one who has seen a part of them.
-pub(super) const NOT_SEEN: &str = "-- not seen yet (of the last lines)";
 
 /// The conversation.
 #[derive(Debug)]

@@ -11,7 +11,6 @@ use std::time::Instant;
 use log::debug;
 
 use super::clock::Clock;
-use super::conversation::NOT_SEEN;
 use super::handshake::{Handshake, Interest, Progress, Reaction, Server, Ticket, Turn};
 use super::outbox::{Outbox, Outcome};
 use super::typed::Typed;
@@ -51,6 +50,9 @@ pub(super) struct ClientSession {
     /// How far the present connection has come.
     course: Course,
 }
+
+/// What stands above the last lines in place of the server's words, for one who has seen a part of them.
+pub(super) const NOT_SEEN: &str = "-- not seen yet (of the last lines)";
 
 /// How far the present connection has brought us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

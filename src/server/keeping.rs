@@ -36,6 +36,7 @@ use crate::problem::Problem;
 pub(crate) struct Kept {
     /// The file, and who else is kept from it.
     store: SqliteStore,
+    /// Keeps others from the file as long as it lives, and holds the marker.
     lock: Lock,
     /// Connections beside the keeper's.
     others: Others,
@@ -52,8 +53,11 @@ pub(crate) struct Kept {
 /// Each thread's connection to the file, besides the keeper's.
 #[derive(Debug)]
 struct Others {
+    /// It writes.
     checkpointer: SqliteStore,
+    /// It only reads.
     fetcher: SqliteStore,
+    /// It writes.
     indexer: SqliteStore,
 }
 
@@ -182,7 +186,9 @@ impl Threads {
 /// Ends the server together with a thread that panics: nothing leaves the server that is not kept, so coming
 /// back costs nobody a line.
 struct EndsAll {
+    /// What leaves nothing out any more.
     hub: Arc<Hub>,
+    /// What ends the server.
     shutdown: Shutdown,
 }
 
