@@ -38,7 +38,7 @@ fn git(tree: &Path, arguments: &[&str], moment: &str) {
 }
 
 fn version(tree: &Path) -> String {
-    let done = run(tree, "scripts/debian-version", &[], "");
+    let done = run(tree, "bash", &["scripts/debian-version"], "");
     assert!(done.status.success(), "{done:?}");
     String::from_utf8(done.stdout).expect("it is plain").trim_end().to_owned()
 }
