@@ -13,7 +13,6 @@
 //! (`backpressure`); and what the broadcaster is handed (`round`), once the history has it (`cut`).
 
 use std::collections::HashMap;
-use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,32 +21,32 @@ use super::arrears::Arrears;
 use super::audience::MemberId;
 use super::batch::Batch;
 use super::config::Config;
-use super::connection::{CloseReason, Connection, ConnectionId};
+use super::connection::{Connection, ConnectionId};
 use super::figures::{Figures, resident};
 use super::history::store::readers::Readers;
 use super::replay::Gap;
 use super::room::Room;
 use super::room::effects::{Aside, Effects};
-use super::room::entry::{Author, Entry, Outcome, Stamp};
-use super::room::token::TokenHash;
-use super::system::{Condvar, Mutex, MutexGuard, instant, now};
+use super::room::entry::{Entry, Outcome, Stamp};
+use super::system::{Condvar, Mutex, instant, now};
 use super::transcript;
 use super::waker::Waker;
 use crate::protocol::name::Name;
-use crate::protocol::reply::Refusal;
-use crate::protocol::tag::{Seq, Token};
+use crate::protocol::tag::Seq;
 use backpressure::Backpressure;
 use cut::Settled;
 use fetch::Fetches;
-use permit::Permit;
+use guard::Guard;
 use turns::Turns;
 use visit::Visits;
 
 mod backpressure;
 pub(crate) mod cut;
 pub(crate) mod fetch;
+mod guard;
 pub(crate) mod membership;
 pub(crate) mod permit;
+mod resume;
 pub(crate) mod round;
 pub(crate) mod turns;
 pub(crate) mod visit;
@@ -61,18 +60,6 @@ const UNSETTLED_PART: usize = 16;
 /// senders are held: it is to miss nothing. Not more than private events may take, or those that it
 /// has not had yet would be withdrawn.
 const LAG_PART: usize = transcript::PRIVATE_PART;
-
-/// How long a member may be held back by slow readers; it is told when that is over.
-const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(3600);
-
-/// How much a member has brought of late.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Weight {
-    /// As much as people and their scripts say: it is never held.
-    Talk,
-    /// So much that the readers may not keep up.
-    Flood,
-}
 
 /// The lock around one room.
 #[derive(Debug)]
@@ -143,36 +130,6 @@ struct Sleep {
     until: Option<Instant>,
 }
 
-/// The lock, held. Given up, it wakes the broadcaster if it sleeps and there is something for it.
-struct Guard<'a> {
-    /// Whose lock it is.
-    hub: &'a Hub,
-    /// There until it is dropped, or waits.
-    shared: Option<MutexGuard<'a, Shared>>,
-}
-
-/// What a client shows to go on as a member.
-#[derive(Debug, Clone, Copy)]
-struct Resume {
-    /// The hash of the member's token.
-    token: TokenHash,
-    /// The last event that the client has.
-    seen: Seq,
-    /// The guest that the client was until now.
-    instead_of: Option<Author>,
-}
-
-/// As which member a client goes on.
-#[derive(Debug)]
-struct Resumed {
-    /// The member.
-    id: MemberId,
-    /// The name that it has.
-    name: Name,
-    /// How many of its lines were taken, over all of its connections.
-    taken: u64,
-}
-
 impl Shared {
     /// What an entry is stamped with that is applied now.
     fn stamp(&self) -> Stamp {
@@ -188,21 +145,6 @@ impl Shared {
             self.backpressure.on_aside(*connection, aside);
         }
         outcome
-    }
-
-    /// Serves a member that has no connection over this one.
-    fn readmit(
-        &mut self,
-        connection: &Arc<Connection>,
-        Resume { token, seen, instead_of }: Resume,
-    ) -> Result<Resumed, Refusal<'static>> {
-        let id = connection.id();
-        self.connections.insert(id, Arc::clone(connection));
-        match self.apply(Entry::Resume { connection: id, token, seen, instead_of }) {
-            Outcome::Resumed { member, name, taken } => Ok(Resumed { id: member, name, taken }),
-            Outcome::Refused(refusal) => Err(refusal),
-            _ => Err(Refusal::UnknownToken),
-        }
     }
 
     /// Sends a reader something before what comes next, unless the last word has been said.
@@ -305,35 +247,6 @@ impl Hub {
         })
     }
 
-    /// Called by the broadcaster when a reader has taken what it was to be shown again, or never will.
-    pub(crate) fn on_replayed(&self, reader: ConnectionId) {
-        self.with(|shared| {
-            if shared.backpressure.on_replayed(reader) {
-                self.notify(shared);
-            }
-        });
-    }
-
-    /// Called by the broadcaster when it serves a reader no more: its session waits for nothing if
-    /// the connection was hung up on.
-    pub(crate) fn on_dismissed(&self, reader: ConnectionId) {
-        self.with(|shared| {
-            shared.backpressure.on_replayed(reader);
-            shared.backpressure.on_answered(reader, usize::MAX);
-            shared.turns.notify();
-            self.notify(shared);
-        });
-    }
-
-    /// Called by the broadcaster when a reader has taken so many bytes of its answers.
-    pub(crate) fn on_answered(&self, reader: ConnectionId, bytes: usize) {
-        self.with(|shared| {
-            if shared.backpressure.on_answered(reader, bytes) {
-                self.notify(shared);
-            }
-        });
-    }
-
     /// Where to look for what the room does not remember, if it has a history.
     pub(crate) fn file(&self) -> Option<&Readers> {
         self.file.get()
@@ -370,18 +283,6 @@ impl Hub {
         })
     }
 
-    /// Whether somebody with this token may resume where there is no permit: its other connection has
-    /// one.
-    pub(crate) fn may_take_over(&self, token: Token) -> bool {
-        let token = TokenHash::of(token);
-        self.with(|shared| shared.room.is_connected(token))
-    }
-
-    /// Whether anybody here could resume so.
-    pub(crate) fn may_be_taken_over(&self) -> bool {
-        self.with(|shared| shared.room.has_connected_resumable())
-    }
-
     /// Panics with the lock held, to see what becomes of the others.
     #[cfg(test)]
     pub(crate) fn break_down(&self, text: &str, at: &str) {
@@ -393,39 +294,7 @@ impl Hub {
         change(&mut self.lock())
     }
 
-    /// The same once the readers who keep pace are not too far behind, and the client itself has taken its
-    /// answers. So a session that brings more than they can take, or asks for more than its client takes,
-    /// waits, reads no more, and TCP holds its client back. `None` if it would have
-    /// to wait and its connection was hung up on.
-    fn with_room<R>(
-        &self,
-        weight: Weight,
-        member: MemberId,
-        connection: &Connection,
-        change: impl FnOnce(&mut Shared) -> R,
-    ) -> Option<R> {
-        let mut guard = self.lock();
-        let mut is_held = false;
-        let reader = connection.id();
-        let owes =
-            |shared: &Shared| shared.backpressure.is_behind(reader) && !shared.room.is_closed();
-        while self.is_full(&guard, weight) || owes(&guard) {
-            if connection.close_reason().is_some() {
-                return None;
-            }
-            let is_flood = weight == Weight::Flood && !owes(&guard);
-            if is_flood && !std::mem::replace(&mut is_held, true) {
-                guard.backpressure.mark_held(member, AS_LONG_AS_IT_TAKES, instant());
-            }
-            guard.wait(&self.taken);
-        }
-        if is_held {
-            guard.backpressure.mark_held(member, Duration::ZERO, instant());
-        }
-        Some(change(&mut guard))
-    }
-
-    /// The same once `until` says so, of which the condition variable tells.
+    /// Runs `change` under the lock once `until` says so, of which the condition variable tells.
     fn with_once<R>(
         &self,
         woken: &Condvar,
@@ -439,50 +308,6 @@ impl Hub {
         change(&mut guard)
     }
 
-    /// Lets a client go on as the member with the token in `resume`. Nothing speaks for that member any
-    /// more before its old connection is closed. A permit that is missing is taken over from that one;
-    /// without any, the client does not go on.
-    fn resume(
-        &self,
-        connection: &Arc<Connection>,
-        resume: Resume,
-        mut permit: Option<&mut Permit>,
-    ) -> Result<Resumed, Refusal<'static>> {
-        let Resume { token, seen, .. } = resume;
-        // The member, and where it was, once its old connection is closed and it has no other.
-        let mut detached = None;
-        loop {
-            let mut guard = self.lock();
-            if let Err(refusal) = guard.room.may_resume(token, seen) {
-                // Meanwhile too much was forgotten.
-                if let Some((member, from)) = detached {
-                    guard.apply(Entry::Unclaimed { member, from });
-                }
-                return Err(refusal);
-            }
-            let before = match guard.apply(Entry::Detach(token)) {
-                Outcome::Detached { member, connection } => {
-                    guard.connections.get(&connection).cloned().map(|before| (member, before))
-                }
-                _ => None,
-            };
-            let Some((member, before)) = before else {
-                let why = permit.as_ref().and_then(|permit| permit.why_missing());
-                if let Some(why) = why {
-                    return Err(why.clone());
-                }
-                return guard.readmit(connection, resume);
-            };
-            if let Some(permit) = &mut permit {
-                permit.take_over(&mut guard);
-            }
-            detached = Some((member, Origin::of(before.peer().ip())));
-            // Before anything is sent over the new one, and not with the lock held.
-            drop(guard);
-            before.hang_up(CloseReason::TakenOver);
-        }
-    }
-
     /// A panic while the lock is held takes its own client with it, never the room: each change is
     /// made whole by one call.
     fn lock(&self) -> Guard<'_> {
@@ -494,82 +319,6 @@ impl Hub {
     fn notify(&self, shared: &Shared) {
         if shared.waiting > 0 {
             self.taken.notify_all();
-        }
-    }
-
-    /// Whether sessions that bring so much are to append no more for now.
-    fn is_full(&self, shared: &Shared, weight: Weight) -> bool {
-        let is_held = shared.backpressure.is_held && weight == Weight::Flood;
-        let unsettled = shared.room.transcript().end_offset() - shared.settled_end().1;
-        let is_full = unsettled > self.max_unsettled;
-        !shared.room.is_closed() && (is_held || is_full)
-    }
-
-    fn are_full(&self, shared: &Shared) -> [bool; 2] {
-        [Weight::Talk, Weight::Flood].map(|weight| self.is_full(shared, weight))
-    }
-}
-
-impl Guard<'_> {
-    /// Gives the lock up until the condition variable is notified, of which [`Hub::notify`] is told.
-    fn wait(&mut self, condvar: &Condvar) {
-        self.waiting += 1;
-        self.sleep(condvar);
-        self.waiting -= 1;
-    }
-
-    /// The same for a condition variable that [`Hub::notify`] does not care for.
-    fn sleep(&mut self, condvar: &Condvar) {
-        if let Some(shared) = self.shared.take() {
-            self.shared = Some(condvar.wait(shared).unwrap_or_else(PoisonError::into_inner));
-        }
-    }
-
-    /// The same as [`Guard::sleep`] while `is_so`, for so long at most.
-    fn wait_while(
-        &mut self,
-        condvar: &Condvar,
-        timeout: Duration,
-        is_so: impl FnMut(&mut Shared) -> bool,
-    ) {
-        if let Some(shared) = self.shared.take() {
-            let waited = condvar.wait_timeout_while(shared, timeout, is_so);
-            self.shared = Some(waited.unwrap_or_else(PoisonError::into_inner).0);
-        }
-    }
-}
-
-impl Deref for Guard<'_> {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        self.shared.as_ref().expect("it is there until it is dropped")
-    }
-}
-
-impl DerefMut for Guard<'_> {
-    fn deref_mut(&mut self) -> &mut Shared {
-        self.shared.as_mut().expect("it is there until it is dropped")
-    }
-}
-
-impl Drop for Guard<'_> {
-    fn drop(&mut self) {
-        let Some(mut shared) = self.shared.take() else { return };
-        let wakes = shared.asleep.is_some_and(|sleep| {
-            let is_sooner = |due| sleep.until.is_none_or(|until| due < until);
-            shared.has_news() || shared.broadcaster_due().is_some_and(is_sooner)
-        });
-        if wakes {
-            shared.asleep = None;
-        }
-        let wants_keeper = shared.settled.as_ref().is_some_and(|it| it.wants_keeper(&shared));
-        drop(shared);
-        if wants_keeper {
-            self.hub.applied.notify_one();
-        }
-        if wakes {
-            self.hub.waker.wake();
         }
     }
 }

@@ -1,16 +1,30 @@
 //! Who is held back, and why: readers that keep pace are far behind, or a client does not take what it has
-//! asked for. Pure, and guarded by the hub's lock.
+//! asked for. What is known of that is guarded by the hub's lock; sessions wait here before they append.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::{Hub, Shared};
 use crate::server::audience::MemberId;
-use crate::server::connection::ConnectionId;
+use crate::server::connection::{Connection, ConnectionId};
 use crate::server::figures::HELD_FOR;
 use crate::server::room::effects::Aside;
+use crate::server::system::instant;
 
 /// How many bytes of answers a client may be owed before it is read no further.
 const MOST_OWED: usize = 16 * 1024;
+
+/// How much a member has brought of late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// As much as people and their scripts say: it is never held.
+    Talk,
+    /// So much that the readers may not keep up.
+    Flood,
+}
+
+/// How long a member may be held back by slow readers; it is told when that is over.
+const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(3600);
 
 /// What holds sessions back.
 #[derive(Debug, Default)]
@@ -76,6 +90,81 @@ impl Backpressure {
             self.held.iter().filter(|(_, until)| **until > now).map(|(&id, _)| id).collect();
         held.sort_unstable();
         held
+    }
+}
+
+impl Hub {
+    /// Called by the broadcaster when a reader has taken what it was to be shown again, or never will.
+    pub(crate) fn on_replayed(&self, reader: ConnectionId) {
+        self.with(|shared| {
+            if shared.backpressure.on_replayed(reader) {
+                self.notify(shared);
+            }
+        });
+    }
+
+    /// Called by the broadcaster when it serves a reader no more: its session waits for nothing if
+    /// the connection was hung up on.
+    pub(crate) fn on_dismissed(&self, reader: ConnectionId) {
+        self.with(|shared| {
+            shared.backpressure.on_replayed(reader);
+            shared.backpressure.on_answered(reader, usize::MAX);
+            shared.turns.notify();
+            self.notify(shared);
+        });
+    }
+
+    /// Called by the broadcaster when a reader has taken so many bytes of its answers.
+    pub(crate) fn on_answered(&self, reader: ConnectionId, bytes: usize) {
+        self.with(|shared| {
+            if shared.backpressure.on_answered(reader, bytes) {
+                self.notify(shared);
+            }
+        });
+    }
+
+    /// Runs `change` under the lock once readers that keep pace are not too far behind, and the client has taken its
+    /// answers. So a session that brings more than they can take, or asks for more than its client takes,
+    /// waits, reads no more, and TCP holds its client back. `None` if it would have
+    /// to wait and its connection was hung up on.
+    pub(super) fn with_room<R>(
+        &self,
+        weight: Weight,
+        member: MemberId,
+        connection: &Connection,
+        change: impl FnOnce(&mut Shared) -> R,
+    ) -> Option<R> {
+        let mut guard = self.lock();
+        let mut is_held = false;
+        let reader = connection.id();
+        let owes =
+            |shared: &Shared| shared.backpressure.is_behind(reader) && !shared.room.is_closed();
+        while self.is_full(&guard, weight) || owes(&guard) {
+            if connection.close_reason().is_some() {
+                return None;
+            }
+            let is_flood = weight == Weight::Flood && !owes(&guard);
+            if is_flood && !std::mem::replace(&mut is_held, true) {
+                guard.backpressure.mark_held(member, AS_LONG_AS_IT_TAKES, instant());
+            }
+            guard.wait(&self.taken);
+        }
+        if is_held {
+            guard.backpressure.mark_held(member, Duration::ZERO, instant());
+        }
+        Some(change(&mut guard))
+    }
+
+    /// Whether sessions that bring so much are to append no more for now.
+    pub(super) fn is_full(&self, shared: &Shared, weight: Weight) -> bool {
+        let is_held = shared.backpressure.is_held && weight == Weight::Flood;
+        let unsettled = shared.room.transcript().end_offset() - shared.settled_end().1;
+        let is_full = unsettled > self.max_unsettled;
+        !shared.room.is_closed() && (is_held || is_full)
+    }
+
+    pub(super) fn are_full(&self, shared: &Shared) -> [bool; 2] {
+        [Weight::Talk, Weight::Flood].map(|weight| self.is_full(shared, weight))
     }
 }
 

@@ -6,8 +6,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::backpressure::Weight;
 use super::permit::Permit;
-use super::{Hub, Resume, Resumed, Shared, Weight};
+use super::resume::{Resume, Resumed};
+use super::{Hub, Shared};
 use crate::protocol::name::{Name, Wanted};
 use crate::protocol::reply::{self, LeaveReason, Listed, Notice, Refusal};
 use crate::protocol::tag::{Format, Seq, Token};

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::membership::Membership;
+use super::resume::{Resume, Resumed};
 use super::visit::Visit;
-use super::{Hub, Resume, Resumed, Shared};
+use super::{Hub, Shared};
 use crate::protocol::name::Name;
 use crate::protocol::reply::Refusal;
 use crate::protocol::tag::{Format, Seq, Token};

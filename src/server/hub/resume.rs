@@ -1,0 +1,112 @@
+//! A client that goes on as a member: the member's old connection is closed first, and nothing speaks for it
+//! any more.
+
+use std::sync::Arc;
+
+use super::permit::Permit;
+use super::{Hub, Shared};
+use crate::protocol::name::Name;
+use crate::protocol::reply::Refusal;
+use crate::protocol::tag::{Seq, Token};
+use crate::server::admission::Origin;
+use crate::server::audience::MemberId;
+use crate::server::connection::{CloseReason, Connection};
+use crate::server::room::entry::{Author, Entry, Outcome};
+use crate::server::room::token::TokenHash;
+
+/// What a client shows to go on as a member.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resume {
+    /// The hash of the member's token.
+    pub(super) token: TokenHash,
+    /// The last event that the client has.
+    pub(super) seen: Seq,
+    /// The guest that the client was until now.
+    pub(super) instead_of: Option<Author>,
+}
+
+/// As which member a client goes on.
+#[derive(Debug)]
+pub(super) struct Resumed {
+    /// The member.
+    pub(super) id: MemberId,
+    /// The name that it has.
+    pub(super) name: Name,
+    /// How many of its lines were taken, over all of its connections.
+    pub(super) taken: u64,
+}
+
+impl Shared {
+    /// Serves a member that has no connection over this one.
+    fn readmit(
+        &mut self,
+        connection: &Arc<Connection>,
+        Resume { token, seen, instead_of }: Resume,
+    ) -> Result<Resumed, Refusal<'static>> {
+        let id = connection.id();
+        self.connections.insert(id, Arc::clone(connection));
+        match self.apply(Entry::Resume { connection: id, token, seen, instead_of }) {
+            Outcome::Resumed { member, name, taken } => Ok(Resumed { id: member, name, taken }),
+            Outcome::Refused(refusal) => Err(refusal),
+            _ => Err(Refusal::UnknownToken),
+        }
+    }
+}
+
+impl Hub {
+    /// Whether somebody with this token may resume where there is no permit: its other connection has
+    /// one.
+    pub(crate) fn may_take_over(&self, token: Token) -> bool {
+        let token = TokenHash::of(token);
+        self.with(|shared| shared.room.is_connected(token))
+    }
+
+    /// Whether anybody here could resume so.
+    pub(crate) fn may_be_taken_over(&self) -> bool {
+        self.with(|shared| shared.room.has_connected_resumable())
+    }
+
+    /// Lets a client go on as the member with the token in `resume`. Nothing speaks for that member any
+    /// more before its old connection is closed. A permit that is missing is taken over from that one;
+    /// without any, the client does not go on.
+    pub(super) fn resume(
+        &self,
+        connection: &Arc<Connection>,
+        resume: Resume,
+        mut permit: Option<&mut Permit>,
+    ) -> Result<Resumed, Refusal<'static>> {
+        let Resume { token, seen, .. } = resume;
+        // The member, and where it was, once its old connection is closed and it has no other.
+        let mut detached = None;
+        loop {
+            let mut guard = self.lock();
+            if let Err(refusal) = guard.room.may_resume(token, seen) {
+                // Meanwhile too much was forgotten.
+                if let Some((member, from)) = detached {
+                    guard.apply(Entry::Unclaimed { member, from });
+                }
+                return Err(refusal);
+            }
+            let before = match guard.apply(Entry::Detach(token)) {
+                Outcome::Detached { member, connection } => {
+                    guard.connections.get(&connection).cloned().map(|before| (member, before))
+                }
+                _ => None,
+            };
+            let Some((member, before)) = before else {
+                let why = permit.as_ref().and_then(|permit| permit.why_missing());
+                if let Some(why) = why {
+                    return Err(why.clone());
+                }
+                return guard.readmit(connection, resume);
+            };
+            if let Some(permit) = &mut permit {
+                permit.take_over(&mut guard);
+            }
+            detached = Some((member, Origin::of(before.peer().ip())));
+            // Before anything is sent over the new one, and not with the lock held.
+            drop(guard);
+            before.hang_up(CloseReason::TakenOver);
+        }
+    }
+}
