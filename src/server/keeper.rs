@@ -24,6 +24,8 @@ use crate::protocol::tag::Seq;
 use backlog::Backlog;
 
 mod backlog;
+#[cfg(all(test, not(shuttle)))]
+mod tests;
 
 /// How long nothing must have been applied before the keeper does what can wait.
 const QUIET: Duration = Duration::from_secs(1);
@@ -32,7 +34,7 @@ const QUIET: Duration = Duration::from_secs(1);
 const MOST_LINES: u64 = 1_000;
 
 /// How long the keeper waits before it tries again to write what it could not write.
-const RETRY: Duration = Duration::from_secs(10);
+pub(crate) const RETRY: Duration = Duration::from_secs(10);
 
 /// A commit that takes longer is logged.
 const SLOW: Duration = Duration::from_secs(1);
@@ -76,6 +78,8 @@ pub(crate) struct Keeper<S, M> {
     retention: Retention,
     /// How often it is looked what has become too old.
     look_every: Duration,
+    /// How long it waits before it tries again to write what it could not write.
+    retry_after: Duration,
     /// When what can wait is done next, if it is quiet by then.
     tidy_at: Instant,
     /// How many lines were kept since that was done.
@@ -97,7 +101,7 @@ enum Next {
 
 impl<S: Store, M: Mark> Keeper<S, M> {
     /// A keeper of the room that the hub was given back, up to the event of number `next`, after `said` public
-    /// lines.
+    /// lines. It tries again after that long to write what it could not write.
     pub(crate) fn new(
         hub: Arc<Hub>,
         (store, lock): (S, M),
@@ -105,6 +109,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
         (turns, written, feed): (Arc<Turns>, Arc<Written>, Arc<Feed>),
         config: &HistoryConfig,
         kept: (Seq, u64),
+        retry_after: Duration,
     ) -> Keeper<S, M> {
         let look = config.keep.map_or(MOST_LOOK, |keep| keep / LOOKS);
         Keeper {
@@ -118,6 +123,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
             wal: WalBound::default(),
             retention: Retention::new(config.keep, config.keep_size),
             look_every: look.clamp(LEAST_LOOK, MOST_LOOK),
+            retry_after,
             tidy_at: instant() + QUIET,
             untidied: 0,
             backlog: None,
@@ -186,7 +192,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
     fn keep(&mut self, cut: Cut) {
         match self.write(&cut) {
             Ok(()) => self.on_kept(&cut),
-            Err(failure) => self.on_failure(&failure).add(cut),
+            Err(failure) => self.on_failure(&failure, cut),
         }
     }
 
@@ -210,16 +216,26 @@ impl<S: Store, M: Mark> Keeper<S, M> {
         kept
     }
 
-    /// The file cannot be written, or must not be any more: from now on cuts settle unkept.
-    fn on_failure(&mut self, failure: &Failure) -> &mut Backlog {
-        // Before anything leaves that is not kept.
+    /// A cut could not be written: from now on cuts settle unkept.
+    fn on_failure(&mut self, failure: &Failure, cut: Cut) {
+        let mut backlog = self.stop_keeping(failure);
+        backlog.add(cut);
+        self.backlog = Some(backlog);
+    }
+
+    /// Tells everyone, before anything leaves that is not kept. What comes next belongs to the backlog.
+    fn stop_keeping(&mut self, failure: &Failure) -> Backlog {
         if let Err(why) = self.lock.mark(&Marker::Partial) {
             log::warn!("history: cannot write beside it: {}", crate::problem::reason(&why));
         }
         log::error!("history: what is said is not kept for now: {failure}");
         self.hub.stop_keeping(failure.told(), self.kept.0);
-        let retry_at = failure.may_pass().then(|| instant() + RETRY);
-        self.backlog.insert(Backlog::new(self.kept, retry_at))
+        Backlog::new(self.kept, self.retry_at(failure))
+    }
+
+    /// When it is tried again after that failure; `None` if the file is never written again.
+    fn retry_at(&self, failure: &Failure) -> Option<Instant> {
+        failure.may_pass().then(|| instant() + self.retry_after)
     }
 
     /// Tries to write what could not be written, as far as memory still has it.
@@ -241,7 +257,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
                 self.hub.keep_again(cut.gap);
             }
             Err(failure) => {
-                backlog.put_off(failure.may_pass().then(|| instant() + RETRY));
+                backlog.put_off(self.retry_at(&failure));
                 self.backlog = Some(backlog);
             }
         }
@@ -254,41 +270,38 @@ impl<S: Store, M: Mark> Keeper<S, M> {
         if self.backlog.is_some() {
             return;
         }
-        let turns = Arc::clone(&self.turns);
-        let _turn = turns.of_keeper();
-        if let Ok(Some(bytes)) = self.wal.keep(&mut self.store) {
+        match self.step() {
+            Ok(Step::Idle) => {}
+            Ok(Step::Done) => {
+                self.written.mark();
+                self.tidy_at = instant();
+                if let Ok(oldest) = self.store.oldest() {
+                    self.hub.forget_before(oldest.map(|(oldest, _)| oldest));
+                }
+            }
+            // What passes is seen at the next cut, if it has not passed by then.
+            Err(failure) if failure.may_pass() => {}
+            // Commits to a file that was removed succeed, so the next cut does not see it.
+            Err(failure) => self.backlog = Some(self.stop_keeping(&failure)),
+        }
+    }
+
+    /// Does that step, for which it is the keeper's turn to write.
+    fn step(&mut self) -> Result<Step, Failure> {
+        let _turn = self.turns.of_keeper();
+        if let Some(bytes) = self.wal.keep(&mut self.store)? {
             let megabytes = bytes >> 20;
             log::warn!(
                 "history: another program keeps the file open, so it grows ({megabytes} MB to write \
                  back)"
             );
         }
-        let farewell = |_: &mut S, _| Ok(());
-        match self.retention.step(&mut self.store, now(), farewell) {
-            Ok(Step::Done) => self.on_tidied(),
-            Ok(Step::Idle) => {}
-            // It is seen at the next cut, too.
-            Err(failure) if failure.may_pass() => {}
-            // No cut fails though the path names another file by now.
-            Err(failure) => {
-                self.on_failure(&failure);
-            }
-        }
-    }
-
-    /// A step has changed the file, and another one may be left to do.
-    fn on_tidied(&mut self) {
-        self.written.mark();
-        self.tidy_at = instant();
-        if let Ok(oldest) = self.store.oldest() {
-            self.hub.forget_before(oldest.map(|(oldest, _)| oldest));
-        }
+        self.retention.step(&mut self.store, now(), |_, _| Ok(()))
     }
 
     /// The last cut is settled: says whether all is kept.
     fn end(mut self) {
-        // A file that is damaged or gone is never written again.
-        if self.backlog.as_ref().is_some_and(|backlog| backlog.retry_at().is_some()) {
+        if self.backlog.as_ref().and_then(Backlog::retry_at).is_some() {
             self.catch_up();
         }
         self.written.end();
@@ -298,71 +311,5 @@ impl<S: Store, M: Mark> Keeper<S, M> {
         {
             log::warn!("history: cannot write beside it: {}", crate::problem::reason(&why));
         }
-    }
-}
-
-#[cfg(all(test, not(shuttle)))]
-mod tests {
-    use std::sync::{Mutex, PoisonError};
-    use std::thread;
-
-    use super::super::config::{Config, Durability};
-    use super::super::history::store::fake::Fake;
-    use super::super::room::restore::Restored;
-    use super::super::waker::Waker;
-    use super::*;
-
-    const RUNNING: Marker = Marker::Running { boot: None, durability: Durability::Crash };
-
-    /// The markers that there were.
-    #[derive(Debug, Clone, Default)]
-    struct Marks(Arc<Mutex<Vec<Marker>>>);
-
-    impl Mark for Marks {
-        fn mark(&mut self, marker: &Marker) -> std::io::Result<()> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(marker.clone());
-            Ok(())
-        }
-    }
-
-    impl Marks {
-        fn so_far(&self) -> Vec<Marker> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-        }
-    }
-
-    /// A keeper of a new room, and its hub.
-    fn keeper(file: &Fake, marks: &Marks) -> (Arc<Hub>, thread::JoinHandle<()>) {
-        let config = Config::default();
-        let hub = Arc::new(Hub::new(Waker::new().expect("there are pipes"), &config));
-        hub.restore(&config, Restored::nothing(), None);
-        let shared = (Arc::new(Turns::new()), Arc::new(Written::new()), Arc::new(Feed::new()));
-        let lock = (file.another(), marks.clone());
-        let keeper = Keeper::new(Arc::clone(&hub), lock, RUNNING, shared, &config.history, (1, 0));
-        (hub, thread::spawn(move || keeper.run()))
-    }
-
-    #[test]
-    fn a_run_that_has_kept_all_says_so_at_its_end() {
-        let marks = Marks::default();
-        let (hub, keeper) = keeper(&Fake::new(), &marks);
-        hub.close();
-        keeper.join().expect("it does not panic");
-        assert_eq!(marks.so_far(), [Marker::Clean { next: 1 }]);
-    }
-
-    #[test]
-    fn a_file_that_is_gone_is_told_when_the_keeper_tidies_and_is_never_written_again() {
-        let (file, marks) = (Fake::new(), Marks::default());
-        file.replace();
-        let (hub, keeper) = keeper(&file, &marks);
-        let begin = instant();
-        while marks.so_far().is_empty() {
-            assert!(begin.elapsed() < Duration::from_secs(20), "it does not notice");
-            thread::sleep(Duration::from_millis(10));
-        }
-        hub.close();
-        keeper.join().expect("it does not panic");
-        assert_eq!(marks.so_far(), [Marker::Partial]);
     }
 }

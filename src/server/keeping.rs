@@ -24,7 +24,7 @@ use super::history::store::{Failure, Store};
 use super::history::turn::Turns;
 use super::hub::Hub;
 use super::indexer::{Feed, IndexKeeper};
-use super::keeper::{Keeper, Mark};
+use super::keeper::{Keeper, Mark, RETRY};
 use super::room::Keeping;
 use super::room::restore::Restored;
 use super::shutdown::Shutdown;
@@ -140,8 +140,15 @@ impl Kept {
         let indexer = IndexKeeper::new(others.indexer, Arc::clone(&turns), feed);
         let checkpointer = Checkpointer::new(others.checkpointer, written, turns);
         let fetcher = Fetcher::new(Arc::clone(hub), others.fetcher);
-        let keeper =
-            Keeper::new(Arc::clone(hub), (store, lock), running, shared, &config.history, kept);
+        let keeper = Keeper::new(
+            Arc::clone(hub),
+            (store, lock),
+            running,
+            shared,
+            &config.history,
+            kept,
+            RETRY,
+        );
         let ends_all = || EndsAll { hub: Arc::clone(hub), shutdown: shutdown.clone() };
         let threads = vec![
             start("keeper", ends_all(), move || keeper.run())?,

@@ -9,6 +9,9 @@ use super::rows::{Builder, PASSING, Row, cost, rows_of};
 use super::{Checkpoint, Failure, PORTION_BYTES, PORTION_ROWS, Store, Wal};
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::MemberId;
+use gate::Gate;
+
+pub(crate) mod gate;
 
 /// About how many bytes a row has besides its line.
 const ROW: u64 = 20;
@@ -24,6 +27,8 @@ pub(crate) struct Fake {
     fails: Range<u64>,
     /// How they fail.
     failure: Failure,
+    /// Through which each commit goes.
+    gate: Arc<Gate>,
 }
 
 /// What is in the file.
@@ -86,12 +91,14 @@ impl Fake {
             is_in_place: true,
         };
         let kept = Arc::new(Mutex::new(kept));
-        Fake { kept, calls: 0, fails: 0..0, failure: Failure::Full }
+        let gate = Arc::new(Gate::default());
+        Fake { kept, calls: 0, fails: 0..0, failure: Failure::Full, gate }
     }
 
     /// A connection to the same file of which these calls fail so.
     pub(crate) fn failing(&self, fails: Range<u64>, failure: Failure) -> Fake {
-        Fake { kept: Arc::clone(&self.kept), calls: 0, fails, failure }
+        let (kept, gate) = (Arc::clone(&self.kept), Arc::clone(&self.gate));
+        Fake { kept, calls: 0, fails, failure, gate }
     }
 
     /// Another connection to the file, which does not fail.
@@ -107,6 +114,21 @@ impl Fake {
     /// The checkpoints that there were.
     pub(crate) fn checkpoints(&self) -> Vec<Checkpoint> {
         self.kept().checkpoints.clone()
+    }
+
+    /// Through which each commit of all connections goes.
+    pub(crate) fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
+    }
+
+    /// The lines that the file has, in their order.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.kept().events.values().filter_map(|event| event.line.clone()).collect()
+    }
+
+    /// How many lines each of its gaps stands for.
+    pub(crate) fn lines_in_gaps(&self) -> Vec<u64> {
+        self.kept().gaps.values().map(|gap| gap.lines).collect()
     }
 
     /// Another file is in its place now.
@@ -181,6 +203,7 @@ impl Store for Fake {
     }
 
     fn keep(&mut self, cut: &Cut) -> Result<(), Failure> {
+        self.gate.pass()?;
         let mut kept = self.call()?;
         for row in cut.batches.iter().flat_map(|batch| rows_of(batch, cut.from)) {
             let Row { seq, at, kind, author, n, only, line } = row;
