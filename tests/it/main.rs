@@ -13,6 +13,7 @@ mod client_keys;
 mod client_looks;
 mod client_reconnect;
 mod client_terminal;
+mod crashes;
 mod cuts;
 mod forgery;
 mod history;

@@ -151,6 +151,25 @@ impl Terminal {
         raw_rows(self.picture.emulator.lock().unwrap().screen())
     }
 
+    /// All rows that it has ever shown, with those that have left it at the top; without the times.
+    pub fn all_rows(&self) -> Vec<String> {
+        let mut emulator = self.picture.emulator.lock().unwrap();
+        let screen = emulator.screen_mut();
+        let height = usize::from(screen.size().0.get());
+        screen.set_scrollback(usize::MAX);
+        let mut above = screen.scrollback();
+        let mut all = Vec::new();
+        while above > 0 {
+            screen.set_scrollback(above);
+            let rows = rows_with(screen, None);
+            all.extend(rows.lines().take(above).map(|row| without_time(row).to_owned()));
+            above = above.saturating_sub(height);
+        }
+        screen.set_scrollback(0);
+        all.extend(rows_with(screen, None).lines().map(|row| without_time(row).to_owned()));
+        all
+    }
+
     /// Waits until the last rows are these, with `|` where the cursor is and without the times.
     #[track_caller]
     pub fn shows(&mut self, expected: &[&str]) {
@@ -242,13 +261,17 @@ fn without_time(row: &str) -> &str {
 }
 
 fn raw_rows(screen: &vt100::Screen) -> String {
+    rows_with(screen, Some(screen.cursor_position()))
+}
+
+/// What it shows, with `|` at that place.
+fn rows_with(screen: &vt100::Screen, cursor: Option<(u16, u16)>) -> String {
     let (height, width) = screen.size();
-    let (cursor_row, cursor_column) = screen.cursor_position();
     let mut rows = Vec::new();
     for row in 0..height.get() {
         let mut text = String::new();
         for column in 0..=width.get() {
-            if (row, column) == (cursor_row, cursor_column) {
+            if Some((row, column)) == cursor {
                 text.push('|');
             }
             match screen.cell(row, column) {

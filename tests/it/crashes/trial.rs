@@ -1,0 +1,109 @@
+//! How far a trial is: what its threads tell each other.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long anything may take after the last kill, and each client's way back.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the threads of a trial share.
+pub(super) struct Trial {
+    /// How many say `end of NAME` when the talking is over.
+    talkers: usize,
+    /// Everyone has joined: the talking begins.
+    has_begun: AtomicBool,
+    /// The last kill was made: everyone says the last word.
+    is_over: AtomicBool,
+    /// How many have said and heard everything.
+    done: AtomicUsize,
+    /// The file was read: everyone may leave.
+    is_released: AtomicBool,
+    /// A thread has panicked.
+    has_failed: AtomicBool,
+}
+
+/// Ends the trial for all when a thread of it panics.
+pub(super) struct EndsAll<'a>(&'a Trial);
+
+impl Drop for EndsAll<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.has_failed.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Trial {
+    pub(super) fn new(talkers: usize) -> Trial {
+        Trial {
+            talkers,
+            has_begun: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
+            done: AtomicUsize::new(0),
+            is_released: AtomicBool::new(false),
+            has_failed: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn ends_all(&self) -> EndsAll<'_> {
+        EndsAll(self)
+    }
+
+    /// How many last words somebody hears who says one.
+    pub(super) fn others(&self) -> usize {
+        self.talkers - 1
+    }
+
+    pub(super) fn begin(&self) {
+        self.has_begun.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn wait_until_all_are_here(&self) {
+        self.wait("not all have joined", || self.has_begun());
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.assert_goes_on();
+        self.is_over.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn stop_talking(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn mark_done(&self) {
+        self.done.fetch_add(1, Ordering::SeqCst);
+    }
+
+    #[track_caller]
+    pub(super) fn wait_until_all_are_done(&self) {
+        self.wait("not all are done", || self.done.load(Ordering::SeqCst) == self.talkers);
+    }
+
+    pub(super) fn release(&self) {
+        self.is_released.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn wait_for_release(&self) {
+        self.wait("the file is not read", || self.is_released.load(Ordering::SeqCst));
+    }
+
+    fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
+        let deadline = Instant::now() + 2 * PATIENCE;
+        while !is_so() {
+            self.assert_goes_on();
+            assert!(Instant::now() < deadline, "{what}");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    #[track_caller]
+    fn assert_goes_on(&self) {
+        assert!(!self.has_failed.load(Ordering::SeqCst), "another thread has failed");
+    }
+}
