@@ -218,9 +218,8 @@ impl ClientSession {
             }
             ServerLine::Nick(name) => {
                 debug!("received our name: {name}");
-                if self.outbox.has_covered() {
-                    self.outbox.be_called(name);
-                }
+                // What was written since may ask for the same name, and waits for its own answer.
+                self.outbox.had_been_called(name);
                 // Told only once, on a connection that is lost.
                 if self.be_called(name) && self.is_done() {
                     let says = ServerLine::Message(Message::Notice(ReadNotice::YouAreNow(name)));

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use super::Asker;
 use crate::client::typed::{Asks, Typed};
-use crate::protocol::name::Name;
 
 /// A line that was entered.
 #[derive(Debug)]
@@ -92,9 +91,9 @@ impl Entry {
         matches!(self.line.asks(), Asks::Rename(_) | Asks::BadName)
     }
 
-    /// The name that it asks for, which is granted without a receipt if it is the old one.
-    pub(super) fn name(&self) -> Option<&Name> {
-        if let Asks::Rename(name) = self.line.asks() { Some(name) } else { None }
+    /// Whether it asks for that name, which is granted without a receipt if it is the old one.
+    pub(super) fn asks_for(&self, name: &str) -> bool {
+        matches!(self.line.asks(), Asks::Rename(asked) if asked.as_str() == name)
     }
 
     /// Whether the server counts it among the session's lines.

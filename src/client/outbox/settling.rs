@@ -59,12 +59,16 @@ impl Outbox {
 
     /// The server has granted a name, which has no receipt if it is the old one.
     pub(in crate::client) fn be_called(&mut self, name: &str) {
-        let is_meant = |line: &Entry| line.name().is_some_and(|asked| asked.as_str() == name);
-        if let Some(place) = self.covered.iter().position(is_meant) {
-            self.covered.remove(place);
-        } else {
-            self.settle(is_meant);
+        if !self.had_been_called(name) {
+            self.settle(|line| line.asks_for(name));
         }
+    }
+
+    /// The server tells again, on a new connection, the name that it had granted on the lost one. Whether a
+    /// line that the lost connection took had asked for it.
+    pub(in crate::client) fn had_been_called(&mut self, name: &str) -> bool {
+        let place = self.covered.iter().position(|line| line.asks_for(name));
+        place.and_then(|place| self.covered.remove(place)).is_some()
     }
 
     /// How many of the user's lines are not known to be said.

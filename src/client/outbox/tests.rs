@@ -215,3 +215,17 @@ fn lies_do_no_harm() {
     outbox.resume(0, Instant::now());
     assert_eq!(written(&mut outbox), ["three"]);
 }
+
+#[test]
+fn a_name_that_is_told_again_is_no_answer_to_a_line_written_since() {
+    let mut outbox = outbox(&["/nick bob", "one", "/nick bob", "two"]);
+    assert_eq!(written(&mut outbox).len(), 4);
+    outbox.lose();
+    outbox.resume(3, Instant::now());
+    assert_eq!(written(&mut outbox), ["/nick bob", "two"]);
+    assert!(outbox.had_been_called("bob"), "of the line that the lost connection took");
+    assert!(!outbox.had_been_called("bob"), "the other one has no answer yet");
+    outbox.lose();
+    outbox.resume(3, Instant::now());
+    assert_eq!(written(&mut outbox), ["/nick bob", "two"]);
+}
