@@ -34,3 +34,4 @@ mod soak;
 mod strangers;
 mod system;
 mod together;
+mod troubles;

@@ -76,7 +76,9 @@ impl Talker {
         match self.dice(20) {
             0 => Line::Who,
             1 if self.renames => {
-                let to = format!("{}y{}", self.first_name, self.count);
+                // The same ones again and again: an answer must not be taken for that to a later line.
+                let other = format!("{}y", self.first_name);
+                let to = if self.name == other { self.first_name.clone() } else { other };
                 self.name.clone_from(&to);
                 Line::Rename { to }
             }
