@@ -40,11 +40,14 @@ impl<S: Store> Fetcher<S> {
 
     fn fetch(&mut self, Request { member, range, .. }: Request) -> Fetched {
         match self.store.rows(range.clone(), Some(member)) {
-            Ok(Portion { batches, gaps, range }) => Fetched {
-                batches: batches.into_iter().map(Arc::new).collect(),
-                missing: gaps.iter().map(|gap| gap.lines).sum(),
-                range,
-            },
+            Ok(Portion { batches, gaps, range }) => {
+                let there: u64 = batches.iter().map(|batch| batch.end() - batch.begin()).sum();
+                let lines: u64 = gaps.iter().map(|gap| gap.lines).sum();
+                // The reader may have had the first of the lines of a gap.
+                let missing = lines.min((range.end - range.start).saturating_sub(there));
+                let batches = batches.into_iter().map(Arc::new).collect();
+                Fetched { batches, missing, range }
+            }
             // The reader goes on behind it, as if the file had nothing there.
             Err(failure) => {
                 log::error!("history: cannot read what a slow reader has missed: {failure}");

@@ -8,6 +8,7 @@ use super::*;
 use crate::problem::Problem;
 use crate::server::broadcaster::Broadcaster;
 use crate::server::config::{Config, Durability};
+use crate::server::fetcher::Fetcher;
 use crate::server::history::kept::Loaded;
 use crate::server::history::store::fake::Fake;
 use crate::server::room::Keeping;
@@ -58,6 +59,8 @@ struct House {
     marks: Marks,
     server: JoinHandle<Result<(), Problem>>,
     keeper: JoinHandle<()>,
+    fetcher: JoinHandle<()>,
+    hub: Arc<Hub>,
 }
 
 impl House {
@@ -79,6 +82,8 @@ impl House {
         hub.restore(&config, restored, None);
         let marks = Marks::default();
         let shared = (Arc::new(Turns::new()), Arc::new(Written::new()), Arc::new(Feed::new()));
+        let fetcher = Fetcher::new(Arc::clone(&hub), store.another());
+        let fetcher = thread::spawn(move || fetcher.run());
         let keeper = Keeper::new(
             Arc::clone(&hub),
             (store, marks.clone()),
@@ -91,8 +96,9 @@ impl House {
         let keeper = thread::spawn(move || keeper.run());
         let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
         let ours = shutdown.clone();
-        let server = thread::spawn(move || serve(listener, &config, &ours, &hub, broadcaster));
-        House { address, shutdown, marks, server, keeper }
+        let served = Arc::clone(&hub);
+        let server = thread::spawn(move || serve(listener, &config, &ours, &served, broadcaster));
+        House { address, shutdown, marks, server, keeper, fetcher, hub }
     }
 
     fn connect(&self, text: &str) -> Client {
@@ -113,7 +119,8 @@ impl House {
     fn end(self) -> Vec<Marker> {
         self.shutdown.begin();
         assert!(matches!(self.server.join(), Ok(Ok(()))));
-        self.keeper.join().expect("it does not panic");
+        self.hub.end_fetches();
+        [self.keeper, self.fetcher].map(|thread| thread.join().expect("it does not panic"));
         std::mem::take(&mut *self.marks.all())
     }
 }
