@@ -120,7 +120,9 @@ impl House {
         self.shutdown.begin();
         assert!(matches!(self.server.join(), Ok(Ok(()))));
         self.hub.end_fetches();
-        [self.keeper, self.fetcher].map(|thread| thread.join().expect("it does not panic"));
+        for thread in [self.keeper, self.fetcher] {
+            thread.join().expect("it does not panic");
+        }
         std::mem::take(&mut *self.marks.all())
     }
 }
