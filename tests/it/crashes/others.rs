@@ -178,7 +178,11 @@ impl Shell {
         let is_speech = |line: &&String| {
             (line.starts_with('<') && !line.starts_with(&own)) || line.starts_with('[')
         };
-        let heard: Vec<_> = self.heard.iter().filter(is_speech).collect();
+        let mut heard: Vec<_> = self.heard.iter().filter(is_speech).collect();
+        if matches!(self.kind, Kind::Terminal(_)) {
+            // It may have been half drawn.
+            heard.pop();
+        }
         let due = rows.heard_by(member).filter(|row| row.seq > join).map(|row| &row.line);
         // A terminal remembers only so much.
         let is_cut_off = matches!(self.kind, Kind::Terminal(_)) && self.heard.len() >= ROWS;
