@@ -260,7 +260,10 @@ fn bytes(text: &str) -> Option<u64> {
 /// A day, from its beginning on, or a time, by the clock on the wall.
 fn moment(text: &str) -> Result<Millis, String> {
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN));
-    let time = day.or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M"));
+    let time = day
+        .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M"))
+        // As an export has it.
+        .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S"));
     time.ok().filter(|_| text.as_bytes().get(4) == Some(&b'-')).map(local).ok_or_else(|| {
         "it must be a day or a time, as in 2026-11-28 or 2026-11-28T14:05".to_owned()
     })

@@ -83,7 +83,7 @@ impl Broadcaster {
         let mut held = false;
         loop {
             let idle = self.due == 0;
-            let round = self.hub.round(held, idle);
+            let round = self.hub.round(held, idle, self.lowest_need());
             let (end, end_offset, nothing) = (round.end, round.end_offset, round.nothing);
             let (more_at, allowed_lag) = (round.due, round.allowed_lag);
             self.take(round);
@@ -143,7 +143,12 @@ impl Broadcaster {
         // With a history, a reader that lags so far goes on in its file.
         if round.file.is_none() {
             for batch in &round.evicted {
-                self.readers.iter_mut().for_each(|reader| reader.skip(batch));
+                self.readers.iter_mut().for_each(|reader| reader.skip(batch, Seq::MAX));
+            }
+        }
+        if let Some(File { oldest: (oldest, _), .. }) = round.file {
+            for batch in &round.forgotten {
+                self.readers.iter_mut().for_each(|reader| reader.skip(batch, oldest));
             }
         }
         self.file = round.file;
@@ -175,6 +180,14 @@ impl Broadcaster {
             (Some(reader), aside) => reader.asides.push_back((before, aside)),
             (None, Aside::Replay(_)) => self.hub.on_replayed(connection),
             (None, Aside::Lines(lines)) => self.hub.on_answered(connection, lines.len()),
+        }
+    }
+
+    /// The first event that any reader needs of the history's file, or may need.
+    fn lowest_need(&self) -> Seq {
+        match self.file {
+            Some(_) => self.readers.iter().map(|reader| reader.next).min().unwrap_or(Seq::MAX),
+            None => Seq::MAX,
         }
     }
 

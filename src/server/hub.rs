@@ -165,7 +165,7 @@ impl Hub {
             telnet_answers: Vec::new(),
             expired: Vec::new(),
             is_closing_new: false,
-            fetches: Fetches::default(),
+            fetches: Fetches::new(),
             settled: None,
             connections: HashMap::new(),
             opened: instant(),

@@ -5,13 +5,14 @@
 //! still has is written later (`backlog`). Between cuts, when it is quiet, the keeper lets go from the
 //! file what is too old or too much.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::config::HistoryConfig;
 use super::history::checkpoint::{WalBound, Written};
-use super::history::kept::{Counters, Cut};
-use super::history::lock::Marker;
+use super::history::kept::{Counters, Cut, Portion};
+use super::history::lock::{Marker, block_of};
 use super::history::retention::{Retention, Step};
 use super::history::store::{Failure, Store};
 use super::history::turn::Turns;
@@ -225,10 +226,12 @@ impl<S: Store, M: Mark> Keeper<S, M> {
 
     /// Tells everyone, before anything leaves that is not kept. What comes next belongs to the backlog.
     fn stop_keeping(&mut self, failure: &Failure) -> Backlog {
-        if let Err(why) = self.lock.mark(&Marker::Partial) {
+        if let Err(why) = self.lock.mark(&Marker::Partial { block: block_of(self.kept.0) }) {
             log::warn!("history: cannot write beside it: {}", crate::problem::reason(&why));
         }
-        log::error!("history: what is said is not kept for now: {failure}");
+        let until =
+            if failure.may_pass() { "" } else { "; it is looked at again at the next start" };
+        log::error!("history: what is said is not kept for now: {failure}{until}");
         self.hub.stop_keeping(failure.told(), self.kept.0);
         Backlog::new(self.kept, self.retry_at(failure))
     }
@@ -250,10 +253,8 @@ impl<S: Store, M: Mark> Keeper<S, M> {
                 if let Err(why) = self.lock.mark(&self.running) {
                     log::warn!("history: cannot write beside it: {}", crate::problem::reason(&why));
                 }
-                log::info!(
-                    "history: what is said is kept again; {} are not",
-                    Count(unkept, "line")
-                );
+                let lost = Count(unkept, "line");
+                log::info!("history: what is said is kept again ({lost} could not be kept)");
                 self.hub.keep_again(cut.gap);
             }
             Err(failure) => {
@@ -275,9 +276,6 @@ impl<S: Store, M: Mark> Keeper<S, M> {
             Ok(Step::Done) => {
                 self.written.mark();
                 self.tidy_at = instant();
-                if let Ok(oldest) = self.store.oldest() {
-                    self.hub.forget_before(oldest.map(|(oldest, _)| oldest));
-                }
             }
             // What passes is seen at the next cut, if it has not passed by then.
             Err(failure) if failure.may_pass() => {}
@@ -296,7 +294,8 @@ impl<S: Store, M: Mark> Keeper<S, M> {
                  back)"
             );
         }
-        self.retention.step(&mut self.store, now(), |_, _| Ok(()))
+        let hub = Arc::clone(&self.hub);
+        self.retention.step(&mut self.store, now(), |store, range| say_farewell(store, range, &hub))
     }
 
     /// The last cut is settled: says whether all is kept.
@@ -312,4 +311,18 @@ impl<S: Store, M: Mark> Keeper<S, M> {
             log::warn!("history: cannot write beside it: {}", crate::problem::reason(&why));
         }
     }
+}
+
+/// Hands readers that lag what the file is about to lose, so that they are told how many lines they miss.
+fn say_farewell<S: Store>(store: &mut S, range: Range<Seq>, hub: &Hub) -> Result<(), Failure> {
+    if !hub.will_forget(range.end) {
+        return Ok(());
+    }
+    let mut left = range;
+    while !left.is_empty() {
+        let Portion { batches, range, .. } = store.rows(left.clone(), None)?;
+        left.start = range.end;
+        hub.say_farewell(batches);
+    }
+    Ok(())
 }

@@ -11,6 +11,8 @@ use std::thread::panicking;
 
 use chrono::{DateTime, Local};
 
+use log::Level;
+
 use super::config::{Config, Durability};
 use super::fetcher::Fetcher;
 use super::history::Refusal;
@@ -30,6 +32,7 @@ use super::room::restore::Restored;
 use super::shutdown::Shutdown;
 use super::system::thread::{self, JoinHandle};
 use crate::problem::Problem;
+use crate::protocol::reply::Notice;
 
 /// A history that was read and is not written yet.
 #[derive(Debug)]
@@ -46,8 +49,8 @@ pub(crate) struct Kept {
     running: Marker,
     /// What the room comes back from.
     loaded: Loaded,
-    /// Whether lines may be missing that were sent.
-    machine_failed: bool,
+    /// What members are told who resume, if lines may be missing that were sent.
+    doubt: Option<Notice<'static>>,
 }
 
 /// Each thread's connection to the file, besides the keeper's.
@@ -91,7 +94,11 @@ impl Kept {
         let History { mut store, mut lock, path, is_new, mut loaded } = match opened {
             Err(refusal) => return Err(Problem::History(refusal.into())),
             Ok(Err(why)) => {
-                log::info!("history: none ({why}); what is said is gone when the server ends");
+                let level = if why.is_chosen() { Level::Info } else { Level::Warn };
+                log::log!(
+                    level,
+                    "history: none ({why}); what is said is gone when the server ends"
+                );
                 return Ok(None);
             }
             Ok(Ok(history)) => history,
@@ -101,13 +108,12 @@ impl Kept {
         let others = Others::open(&path, durability).map_err(unusable)?;
         let boot = lock::boot();
         let next = loaded.counters.next_seq;
-        let Start { next_seq, machine_failed } =
-            lock::start(lock.found(), next, boot.as_deref(), is_new);
+        let Start { next_seq, doubt } = lock::start(lock.found(), next, boot.as_deref(), is_new);
         loaded.counters = Counters { next_seq, ..loaded.counters };
-        let running = Marker::Running { boot, durability };
+        let running = Marker::Running { boot, durability, block: lock::block_of(next_seq) };
         let unmarked = |why| Problem::System("write beside the history", why);
         lock.mark(&running).map_err(unmarked)?;
-        Ok(Some(Kept { store, lock, others, path, running, loaded, machine_failed }))
+        Ok(Some(Kept { store, lock, others, path, running, loaded, doubt }))
     }
 
     /// From when on the history has what was said: the time of its oldest event, or now in an empty one.
@@ -126,13 +132,13 @@ impl Kept {
         config: &Config,
         shutdown: &Shutdown,
     ) -> Result<Threads, Problem> {
-        let Kept { store, lock, others, path, running, loaded, machine_failed } = self;
+        let Kept { store, lock, others, path, running, loaded, doubt } = self;
         let Loaded { members, waiting, counters, batches, gaps, oldest } = loaded;
         let oldest = oldest.map(|(oldest, _)| oldest);
         let kept = (counters.next_seq, counters.said);
         let keeping = Keeping { time: config.history.keep, not_now: None };
         let restored =
-            Restored { batches, members, waiting, oldest, gaps, counters, keeping, machine_failed };
+            Restored { batches, members, waiting, oldest, gaps, counters, keeping, doubt };
         hub.restore(config, restored, Some(Readers::new(path)));
         let turns = Arc::new(Turns::new());
         let (written, feed) = (Arc::new(Written::new()), Arc::new(Feed::new()));
@@ -251,6 +257,6 @@ mod tests {
         let threads = Threads { hub: Arc::clone(&hub), threads: vec![keeper, checkpointer] };
         assert!(matches!(threads.join(), Err(Problem::Bug)));
         assert!(shutdown.has_begun());
-        assert!(hub.round(false, true).following.closing, "the broadcaster ends");
+        assert!(hub.round(false, true, 0).following.closing, "the broadcaster ends");
     }
 }

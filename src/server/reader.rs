@@ -172,11 +172,12 @@ impl Reader {
         self.full_since.is_none_or(|since| now.duration_since(since) >= timeout)
     }
 
-    /// Passes over what the room no longer remembers, and counts it.
-    pub(super) fn skip(&mut self, evicted: &Batch) {
-        if self.next < evicted.end() {
-            let due = self.next..self.until;
-            self.go_to(evicted, evicted.end());
+    /// Passes over what nobody has any more, which is a batch up to the event before `end`, and counts it.
+    pub(super) fn skip(&mut self, evicted: &Batch, end: Seq) {
+        let end = end.min(evicted.end());
+        if self.next < end {
+            let due = self.next..self.until.min(end);
+            self.go_to(evicted, end);
             self.missed += evicted.index().count_lines(self.recipient, &due);
             if let Some((seq, line)) = evicted.index().last_receipt(self.recipient, &due) {
                 let tag = tag(self.recipient.format, Some(seq), evicted.time(seq));

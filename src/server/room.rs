@@ -82,8 +82,8 @@ pub(crate) struct Room {
     gaps: Vec<Gap>,
     /// The oldest event that the history has, if there is one.
     kept_from: Option<Seq>,
-    /// The machine has failed since members were here who have not resumed yet.
-    machine_failed: bool,
+    /// What members from before are told when they resume, if lines may be missing that were sent.
+    doubt: Option<Notice<'static>>,
     /// The last word has been said: nothing is appended any more.
     is_closed: bool,
 }
@@ -107,7 +107,7 @@ impl Room {
             keeping: None,
             gaps: Vec::new(),
             kept_from: None,
-            machine_failed: false,
+            doubt: None,
             is_closed: false,
         }
     }

@@ -203,3 +203,34 @@ fn a_newcomer_is_told_that_the_room_is_kept_before_anything_is_shown_again() {
     program.send("/nick dave\n");
     expect_body(&mut program, |body| body.starts_with("-- you are dave, "));
 }
+
+#[test]
+fn a_reader_that_the_history_forgets_is_told_exactly_how_many_lines_it_missed() {
+    const LINES: usize = 40_000;
+    let memory = MEMORY.to_string();
+    let file = file("overtaken");
+    let server = start(&file, None, &["--memory", &memory, "--keep-size", "16M"]);
+    for is_program in [false, true] {
+        let mut slow =
+            if is_program { join(&server, "slow").client } else { server.join("slower") };
+        let mut talker = join(&server, "talker");
+        flood(&mut talker, 1, LINES);
+        talker.client.send("/quit\n");
+        let (mut heard, mut missed) = (0, 0);
+        loop {
+            let line = slow.line().expect("the room goes on");
+            let body = body_of(&line);
+            heard += usize::from(body.starts_with("<talker> "));
+            if let Some(told) = body.strip_prefix("-- you missed ") {
+                missed += told.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or(0);
+            }
+            if body == "-- talker left" {
+                break;
+            }
+        }
+        assert!(missed > 0, "the file holds it all");
+        // That the talker joined may be among them.
+        assert!([LINES, LINES + 1].contains(&(heard + missed)), "{heard} and {missed}");
+        slow.send("/quit\n");
+    }
+}

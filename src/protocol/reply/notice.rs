@@ -92,6 +92,8 @@ pub enum Notice<'a> {
     NotInHistory(u64),
     /// The machine has failed, and with it what the server had said in its last moments.
     MachineFailed,
+    /// What was not kept, or is not in a copy that was put back, may be missing.
+    MayBeMissing,
     /// A sign of life, for a client that asks for one.
     Here,
     /// The room closes.
@@ -215,6 +217,9 @@ impl fmt::Display for Notice<'_> {
                 f,
                 "-- the server's machine failed: lines of its last moments may be missing"
             ),
+            Notice::MayBeMissing => {
+                write!(f, "-- lines of the server's last moments may be missing")
+            }
             Notice::Here => write!(f, "-- chatroom is here"),
             Notice::ShuttingDown => write!(f, "-- the server is shutting down"),
         }

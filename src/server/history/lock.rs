@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::refusal::Unusable;
 use super::store::file::beside;
 use crate::private_file::{self, Takes};
+use crate::protocol::reply::Notice;
 use crate::protocol::tag::Seq;
 use crate::server::config::Durability;
 
@@ -47,9 +48,14 @@ pub(crate) enum Marker {
         boot: Option<String>,
         /// What its commits survived.
         durability: Durability,
+        /// In which block of numbers it began, which the file may not know: see [`block_of`].
+        block: u64,
     },
     /// It could not keep all that it sent.
-    Partial,
+    Partial {
+        /// The same.
+        block: u64,
+    },
     /// It has kept everything.
     Clean {
         /// The number of the next event.
@@ -158,9 +164,9 @@ impl Marker {
                     "power" => Durability::Power,
                     _ => return None,
                 };
-                Marker::Running { boot, durability }
+                Marker::Running { boot, durability, block: words.next()?.parse().ok()? }
             }
-            "partial" => Marker::Partial,
+            "partial" => Marker::Partial { block: words.next()?.parse().ok()? },
             "clean" => Marker::Clean { next: words.next()?.parse().ok()? },
             _ => return None,
         };
@@ -171,14 +177,14 @@ impl Marker {
 impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
-            Marker::Running { boot, durability } => {
+            Marker::Running { boot, durability, block } => {
                 let durability = match durability {
                     Durability::Crash => "crash",
                     Durability::Power => "power",
                 };
-                format!("running {} {durability}", boot.as_deref().unwrap_or("-"))
+                format!("running {} {durability} {block}", boot.as_deref().unwrap_or("-"))
             }
-            Marker::Partial => "partial".to_owned(),
+            Marker::Partial { block } => format!("partial {block}"),
             Marker::Clean { next } => format!("clean {next}"),
         };
         f.pad(&text)
@@ -205,15 +211,31 @@ pub(crate) fn boot() -> Option<String> {
 pub(crate) struct Start {
     /// The number of its next event.
     pub(crate) next_seq: Seq,
-    /// Whether lines may be missing that were sent: those who resume are told.
-    pub(crate) machine_failed: bool,
+    /// What members are told who resume, if lines may be missing that were sent.
+    pub(crate) doubt: Option<Notice<'static>>,
+}
+
+impl Marker {
+    /// The block in which its run has used numbers, as far as the marker tells.
+    fn block(&self) -> u64 {
+        match self {
+            Marker::Running { block, .. } | Marker::Partial { block } => *block,
+            Marker::Clean { next } => block_of(*next),
+        }
+    }
+}
+
+/// The block of numbers that this one is in. A run begins in one, and never gets to its end.
+pub(crate) fn block_of(seq: Seq) -> u64 {
+    seq / JUMP
 }
 
 /// How the room of a file goes on that says which number is next, after a run that has left that marker.
 /// `boot` is the machine's present one; a new file has no run before it.
 ///
 /// Only after a clean end is it certain that no number behind the file's was ever sent. The copy of a
-/// file that is put back later has a marker of another number, or none.
+/// file that is put back later has a marker of another number, or none. A run that could write nothing to
+/// the file, whose disk was full, has left its block in the marker.
 pub(crate) fn start(
     found: Option<&Marker>,
     next_seq: Seq,
@@ -221,16 +243,21 @@ pub(crate) fn start(
     is_new: bool,
 ) -> Start {
     if is_new || found == Some(&Marker::Clean { next: next_seq }) {
-        return Start { next_seq, machine_failed: false };
+        return Start { next_seq, doubt: None };
     }
-    let is_kept = match found {
-        Some(Marker::Running { durability: Durability::Power, .. }) => true,
-        Some(Marker::Running { boot: before, durability: Durability::Crash }) => {
-            before.is_some() && before.as_deref() == boot
+    let doubt = match found {
+        Some(Marker::Running { durability: Durability::Power, .. }) => None,
+        Some(Marker::Running { boot: before, .. })
+            if before.is_some() && before.as_deref() == boot =>
+        {
+            None
         }
-        Some(Marker::Partial | Marker::Clean { .. }) | None => false,
+        Some(Marker::Running { .. }) => Some(Notice::MachineFailed),
+        // What was not kept is gone, or a copy was put back.
+        Some(Marker::Partial { .. } | Marker::Clean { .. }) | None => Some(Notice::MayBeMissing),
     };
-    Start { next_seq: (next_seq / JUMP + 1) * JUMP, machine_failed: !is_kept }
+    let used = block_of(next_seq).max(found.map_or(0, Marker::block));
+    Start { next_seq: (used + 1) * JUMP, doubt }
 }
 
 #[cfg(test)]
@@ -239,7 +266,7 @@ mod tests {
     use super::*;
 
     fn running(boot: Option<&str>, durability: Durability) -> Marker {
-        Marker::Running { boot: boot.map(str::to_owned), durability }
+        Marker::Running { boot: boot.map(str::to_owned), durability, block: 0 }
     }
 
     #[test]
@@ -250,14 +277,14 @@ mod tests {
         let markers = [
             running(Some(boot), Durability::Crash),
             running(None, Durability::Power),
-            Marker::Partial,
+            Marker::Partial { block: u64::MAX / JUMP },
             Marker::Clean { next: u64::MAX },
         ];
         let mut before = None;
         for marker in markers {
             let mut lock = Lock::take(&path).expect("it is free");
             assert_eq!(lock.found().cloned(), before);
-            lock.mark(&Marker::Partial).expect("it takes that");
+            lock.mark(&Marker::Partial { block: 0 }).expect("it takes that");
             lock.mark(&marker).expect("it takes that");
             let written = std::fs::read(folder.file("5000.db-lock")).expect("it is there");
             assert_eq!((written.len(), written.last()), (MARKER, Some(&b'\n')));
@@ -267,8 +294,17 @@ mod tests {
 
     #[test]
     fn what_is_no_marker_is_none() {
-        for text in ["", "running", "running x", "running x fast", "clean", "clean -1", "clean 1 2"]
-        {
+        for text in [
+            "",
+            "running",
+            "running x",
+            "running x fast 1",
+            "running x crash",
+            "partial",
+            "clean",
+            "clean -1",
+            "clean 1 2",
+        ] {
             assert_eq!(Marker::parse(text), None, "{text}");
         }
     }
@@ -292,23 +328,35 @@ mod tests {
     fn numbers_go_on_after_a_clean_end_alone_and_people_are_told_when_the_machine_failed() {
         let here = Some("here");
         let clean = |next| Some(Marker::Clean { next });
+        let (failed, missing) = (Some(Notice::MachineFailed), Some(Notice::MayBeMissing));
         let cases = [
-            ("a clean end", clean(7), 7, false),
-            ("a restored copy", clean(9), JUMP, true),
-            ("a copy without its lock", None, JUMP, true),
-            ("a crash", Some(running(here, Durability::Crash)), JUMP, false),
-            ("another boot", Some(running(Some("there"), Durability::Crash)), JUMP, true),
-            ("no boot", Some(running(None, Durability::Crash)), JUMP, true),
-            ("a power failure, kept", Some(running(Some("there"), Durability::Power)), JUMP, false),
-            ("a full disk", Some(Marker::Partial), JUMP, true),
+            ("a clean end", clean(7), 7, None),
+            ("a restored copy", clean(9), JUMP, missing),
+            ("a copy without its lock", None, JUMP, missing),
+            ("a crash", Some(running(here, Durability::Crash)), JUMP, None),
+            ("another boot", Some(running(Some("there"), Durability::Crash)), JUMP, failed),
+            ("no boot", Some(running(None, Durability::Crash)), JUMP, failed),
+            ("a power failure, kept", Some(running(Some("there"), Durability::Power)), JUMP, None),
+            ("a full disk", Some(Marker::Partial { block: 0 }), JUMP, missing),
+            (
+                "a disk that was full all the time",
+                Some(Marker::Partial { block: 3 }),
+                4 * JUMP,
+                missing,
+            ),
+            ("a copy from long ago", clean(5 * JUMP + 7), 6 * JUMP, missing),
         ];
-        for (case, found, next_seq, machine_failed) in cases {
+        for (case, found, next_seq, doubt) in cases {
             let started = start(found.as_ref(), 7, here, false);
-            assert_eq!(started, Start { next_seq, machine_failed }, "{case}");
+            assert_eq!(started, Start { next_seq, doubt }, "{case}");
         }
-        assert_eq!(start(None, 1, here, true), Start { next_seq: 1, machine_failed: false });
+        assert_eq!(start(None, 1, here, true), Start { next_seq: 1, doubt: None });
         let unknown = running(None, Durability::Crash);
-        assert!(start(Some(&unknown), 7, None, false).machine_failed, "no boot is never the same");
+        assert_eq!(
+            start(Some(&unknown), 7, None, false).doubt,
+            failed,
+            "no boot is never the same"
+        );
     }
 
     #[test]

@@ -84,6 +84,16 @@ pub enum NoHistory {
     },
 }
 
+impl NoHistory {
+    /// Whether that is what the options say, and nothing has gone wrong.
+    pub(crate) fn is_chosen(&self) -> bool {
+        match self {
+            NoHistory::Asked | NoHistory::AnyPort => true,
+            NoHistory::NoFolder | NoHistory::CannotMake { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for NoHistory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -25,6 +25,8 @@ pub(crate) enum Unusable {
     InUse,
     /// It is something else.
     NoHistory,
+    /// It is a folder.
+    Folder,
     /// Another room's, or an archive of a shared one.
     OtherRoom,
     /// A newer version has written it.
@@ -95,6 +97,7 @@ impl Refusal {
             Unusable::System(why) => Some(why.clone()),
             Unusable::InUse
             | Unusable::NoHistory
+            | Unusable::Folder
             | Unusable::OtherRoom
             | Unusable::Newer { .. }
             | Unusable::Damaged(_)
@@ -126,6 +129,7 @@ impl fmt::Display for Unusable {
                 f.write_str("another chatserver is using it; give another file, or --history none")
             }
             Unusable::NoHistory => f.write_str("it is not a chatroom history; give another file"),
+            Unusable::Folder => f.write_str("it is a folder; give a file in it"),
             Unusable::OtherRoom => f.write_str("it belongs to another room; give another file"),
             Unusable::Newer { format, reads } => write!(
                 f,
@@ -157,6 +161,7 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_used_is_told_with_what_to_do() {
         let cases = [
+            (Unusable::Folder, "it is a folder; give a file in it"),
             (
                 Unusable::InUse,
                 "another chatserver is using it; give another file, or --history none",

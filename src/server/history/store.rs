@@ -48,6 +48,7 @@ pub(crate) trait Store: Send {
     fn rows(&mut self, range: Range<Seq>, recipient: Option<MemberId>) -> Result<Portion, Failure>;
 
     /// The oldest event that is kept, and when it was.
+    #[cfg(test)]
     fn oldest(&mut self) -> Result<Option<(Seq, Millis)>, Failure>;
 
     /// How large the file is.

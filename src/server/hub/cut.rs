@@ -45,6 +45,12 @@ impl Settled {
         Settled { following, end, is_new: false, unkept: None, next: end.0, keeper_sleeps: None }
     }
 
+    /// From which events on readers are served that the broadcaster has not taken yet. Those that are in a cut
+    /// at the moment are not among them.
+    pub(super) fn arriving(&self) -> impl Iterator<Item = Seq> {
+        self.following.arrivals.iter().map(|arrival| arrival.from)
+    }
+
     /// Takes what follows, for the broadcaster.
     pub(super) fn take(&mut self) -> Following {
         self.is_new = false;
@@ -141,11 +147,6 @@ impl Hub {
             shared.settled.iter_mut().for_each(|settled| settled.unkept = None);
             shared.apply(Entry::KeepAgain(gap));
         });
-    }
-
-    /// The history has no event before that one any more.
-    pub(crate) fn forget_before(&self, oldest: Option<Seq>) {
-        self.with(|shared| shared.room.forget_before(oldest));
     }
 
     /// Nothing is kept any more, since the keeper has ended by a bug: nothing else leaves the server.

@@ -37,14 +37,30 @@ pub(crate) struct Fetched {
 }
 
 /// Requests, and what was read. It is guarded by the hub's lock.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Fetches {
     /// What was asked for and is not read yet.
     requests: VecDeque<Request>,
     /// What was read, until the broadcaster takes it.
     pub(super) fetched: Vec<(ConnectionId, Fetched)>,
+    /// What the file is about to lose, until the broadcaster takes it.
+    pub(super) forgotten: Vec<Arc<Batch>>,
+    /// The first event that any reader needed at the broadcaster's last round.
+    pub(super) needed: Seq,
     /// Nothing more is to be read.
     is_over: bool,
+}
+
+impl Fetches {
+    pub(super) fn new() -> Fetches {
+        Fetches {
+            requests: VecDeque::new(),
+            fetched: Vec::new(),
+            forgotten: Vec::new(),
+            needed: Seq::MAX,
+            is_over: false,
+        }
+    }
 }
 
 impl Hub {
@@ -71,6 +87,24 @@ impl Hub {
     /// Hands the broadcaster what was read for a reader.
     pub(crate) fn deliver(&self, connection: ConnectionId, fetched: Fetched) {
         self.with(|shared| shared.fetches.fetched.push((connection, fetched)));
+    }
+
+    /// Called by the keeper before the file loses all events before that one: no member resumes there any more.
+    /// Whether a reader may still need some of them, and has to be told how many lines it misses.
+    pub(crate) fn will_forget(&self, end: Seq) -> bool {
+        self.with(|shared| {
+            shared.room.forget_before(Some(end));
+            let settled = shared.settled.iter().flat_map(super::cut::Settled::arriving);
+            let applied = shared.effects.attached.iter().map(|attach| attach.from);
+            let arriving = settled.chain(applied).min().unwrap_or(Seq::MAX);
+            shared.fetches.needed.min(arriving) < end
+        })
+    }
+
+    /// Hands the broadcaster what the file is about to lose.
+    pub(crate) fn say_farewell(&self, batches: Vec<Batch>) {
+        let batches = batches.into_iter().map(Arc::new);
+        self.with(|shared| shared.fetches.forgotten.extend(batches));
     }
 
     /// Nothing more is to be read.

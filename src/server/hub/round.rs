@@ -73,6 +73,8 @@ pub(crate) struct Round {
     pub(crate) withdrawn: Vec<(Arc<Batch>, Arc<Batch>)>,
     /// What the room no longer remembers.
     pub(crate) evicted: Vec<Arc<Batch>>,
+    /// What the history's file is about to lose, for readers that lag so far.
+    pub(crate) forgotten: Vec<Arc<Batch>>,
     /// What was read from the history's file for a connection's reader.
     pub(crate) fetched: Vec<(ConnectionId, Fetched)>,
     /// What the history's file has of the events that the room remembers no more.
@@ -112,7 +114,7 @@ impl Shared {
     /// Whether there is something that the broadcaster may take and has not.
     pub(super) fn has_news(&self) -> bool {
         let Some(settled) = &self.settled else { return self.has_applied() };
-        settled.is_new || !self.fetches.fetched.is_empty()
+        settled.is_new || !self.fetches.fetched.is_empty() || !self.fetches.forgotten.is_empty()
     }
 
     /// When the room changes by itself.
@@ -163,9 +165,9 @@ impl Shared {
 }
 
 impl Hub {
-    /// Hands the broadcaster what is new and settled. If there is nothing and it is idle, the next thread to
+    /// Hands the broadcaster what is new and settled, whose readers need no event before `needed`. If there is nothing and it is idle, the next thread to
     /// bring something wakes it. While `held`, sessions that flood the room bring nothing.
-    pub(crate) fn round(&self, held: bool, idle: bool) -> Round {
+    pub(crate) fn round(&self, held: bool, idle: bool, needed: Seq) -> Round {
         let mut guard = self.lock();
         let shared = &mut *guard;
         let were_full = self.are_full(shared);
@@ -184,6 +186,8 @@ impl Hub {
                 shared.take_following()
             }
         };
+        let arriving = round.following.arrivals.iter().map(|arrival| arrival.from).min();
+        shared.fetches.needed = needed.min(arriving.unwrap_or(Seq::MAX));
         self.forget(shared, &mut round);
         // Only sessions that may go on are woken: hundreds may wait while this is done thousands of times
         // a second.
@@ -198,6 +202,7 @@ impl Hub {
     fn forget(&self, shared: &mut Shared, round: &mut Round) {
         (round.end, round.end_offset) = shared.settled_end();
         round.fetched = std::mem::take(&mut shared.fetches.fetched);
+        round.forgotten = std::mem::take(&mut shared.fetches.forgotten);
         let transcript = shared.room.transcript_mut();
         round.withdrawn = std::iter::from_fn(|| transcript.withdraw()).collect();
         round.evicted = std::iter::from_fn(|| transcript.evict(round.end)).collect();

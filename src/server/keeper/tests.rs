@@ -49,7 +49,7 @@ impl Marks {
 }
 
 fn running() -> Marker {
-    Marker::Running { boot: None, durability: Durability::Crash }
+    Marker::Running { boot: None, durability: Durability::Crash, block: 0 }
 }
 
 /// A server in this process.
@@ -76,9 +76,9 @@ impl House {
         let oldest = oldest.map(|(oldest, _)| oldest);
         let keeping = Keeping { time: None, not_now: None };
         let kept = (counters.next_seq, counters.said);
-        let machine_failed = false;
+        let doubt = None;
         let restored =
-            Restored { batches, members, waiting, oldest, gaps, counters, keeping, machine_failed };
+            Restored { batches, members, waiting, oldest, gaps, counters, keeping, doubt };
         hub.restore(&config, restored, None);
         let marks = Marks::default();
         let shared = (Arc::new(Turns::new()), Arc::new(Written::new()), Arc::new(Feed::new()));
@@ -307,7 +307,7 @@ fn talks_while_call_fails(call: u64, failure: &Failure) -> bool {
         alice.hears(&format!(" + {number}\n"));
         bob.hears(&format!("<alice> line{number}\n"));
     }
-    let has_failed = house.marks.all().contains(&Marker::Partial);
+    let has_failed = house.marks.all().contains(&Marker::Partial { block: 0 });
     if has_failed && failure.may_pass() {
         bob.has_heard("-- what is said is kept again\n");
     }
@@ -327,7 +327,7 @@ fn talks_while_call_fails(call: u64, failure: &Failure) -> bool {
         // What is damaged is never written again.
         assert_eq!(lines, said[..lines.len()], "{case}");
         assert!(lines.len() < said.len(), "{case}");
-        assert_eq!(marks.last(), Some(&Marker::Partial), "{case}");
+        assert_eq!(marks.last(), Some(&Marker::Partial { block: 0 }), "{case}");
     }
     has_failed
 }
@@ -391,6 +391,6 @@ fn a_file_that_was_taken_away_is_told_and_not_written_again() {
     bob.say("unkept\n/who\n");
     bob.hears("-- 1 here: bob\n");
     let marks = house.end();
-    assert_eq!(marks.last(), Some(&Marker::Partial));
+    assert_eq!(marks.last(), Some(&Marker::Partial { block: 0 }));
     assert_eq!(file.lines(), before);
 }

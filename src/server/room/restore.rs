@@ -34,8 +34,8 @@ pub(crate) struct Restored {
     pub(crate) counters: Counters,
     /// For how long what is said is kept.
     pub(crate) keeping: Keeping,
-    /// The machine has failed since: what the room had said in its last moments may be missing.
-    pub(crate) machine_failed: bool,
+    /// What members are told who resume, if lines may be missing that the room had sent.
+    pub(crate) doubt: Option<Notice<'static>>,
 }
 
 #[cfg(test)]
@@ -50,7 +50,7 @@ impl Restored {
             gaps: Vec::new(),
             counters: Counters::NEW,
             keeping: Keeping { time: None, not_now: None },
-            machine_failed: false,
+            doubt: None,
         }
     }
 }
@@ -64,7 +64,7 @@ impl Room {
         stamp: Stamp,
         effects: &mut Effects,
     ) -> Room {
-        let Restored { batches, members, waiting, oldest, gaps, counters, keeping, machine_failed } =
+        let Restored { batches, members, waiting, oldest, gaps, counters, keeping, doubt } =
             restored;
         let Counters { next_seq, next_member, said, joined, left } = counters;
         let mut room = Room {
@@ -74,7 +74,7 @@ impl Room {
             keeping: Some(keeping),
             gaps,
             kept_from: Some(oldest.unwrap_or(next_seq)),
-            machine_failed,
+            doubt,
             ..Room::new(config)
         };
         room.changed.get_or_insert_default();

@@ -41,12 +41,26 @@ impl Room {
         let oldest = self.transcript.oldest();
         // What the room remembers no more is in the history, as far back as that goes.
         if let Some(kept_from) = self.kept_from.filter(|_| next < oldest) {
-            let is_kept = kept_from <= next;
-            let place = Place { member, next, missed: 0 };
-            return is_kept.then_some(place).ok_or(Refusal::Forgotten(seen));
+            let first = kept_from.clamp(next, oldest);
+            let missed = self.forgotten_between(member, next, first);
+            let missed = missed.ok_or(Refusal::Forgotten(seen))?;
+            return Ok(Place { member, next: first, missed });
         }
         let missed = self.transcript.evicted(member, next).ok_or(Refusal::Forgotten(seen))?;
         Ok(Place { member, next: next.max(oldest), missed })
+    }
+}
+
+impl Room {
+    /// How many lines a member should have had from that event on and before the other one, which neither
+    /// the room nor its history has any more; `None` if nobody knows.
+    fn forgotten_between(&self, member: MemberId, from: Seq, end: Seq) -> Option<u64> {
+        if from == end {
+            return Some(0);
+        }
+        let all = self.transcript.evicted(member, from)?;
+        let later = self.transcript.evicted(member, end)?;
+        Some(all.saturating_sub(later))
     }
 }
 
@@ -132,8 +146,8 @@ impl Change<'_> {
         let was_here_before = self.room.disconnected.remove(place.member);
         let recipient = Recipient { member: place.member, format: Format::Tagged };
         let mut greeting = self.greeting(&name, taken, place.missed);
-        if was_here_before && self.room.machine_failed {
-            greeting += &effects::line(Format::Tagged, Notice::MachineFailed, self.stamp.at);
+        if let Some(doubt) = self.room.doubt.filter(|_| was_here_before) {
+            greeting += &effects::line(Format::Tagged, doubt, self.stamp.at);
         }
         self.attach(recipient, connection, greeting, place.next);
         Outcome::Resumed { member: place.member, name, taken }

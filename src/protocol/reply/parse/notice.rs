@@ -161,9 +161,14 @@ impl<'a> ReadNotice<'a> {
 }
 
 fn is_of_history(words: &str) -> bool {
-    ["what is said here is ", "what is said is ", "the server's machine failed: "]
-        .iter()
-        .any(|start| words.starts_with(start))
+    [
+        "what is said here is ",
+        "what is said is ",
+        "the server's machine failed: ",
+        "lines of the server's ",
+    ]
+    .iter()
+    .any(|start| words.starts_with(start))
         || words.ends_with(" not in this server's history")
 }
 

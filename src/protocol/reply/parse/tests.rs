@@ -52,7 +52,8 @@ fn read<'a>(notice: &Notice<'a>) -> ReadNotice<'a> {
         | Notice::NotKept(_)
         | Notice::KeptAgain(_)
         | Notice::NotInHistory(_)
-        | Notice::MachineFailed => ReadNotice::History,
+        | Notice::MachineFailed
+        | Notice::MayBeMissing => ReadNotice::History,
         Notice::Here => ReadNotice::SignOfLife,
         Notice::ShuttingDown => ReadNotice::ShuttingDown,
     }
@@ -88,6 +89,7 @@ fn place(notice: &Notice<'_>) -> usize {
         Notice::NotInHistory(_) => 24,
         Notice::MachineFailed => 25,
         Notice::SearchedBackTo(_) => 26,
+        Notice::MayBeMissing => 27,
     }
 }
 
@@ -134,6 +136,7 @@ fn notices<'a>(name: &'a Name, other: &'a Name, text: &'a str, number: u64) -> V
         Notice::KeptAgain(number),
         Notice::NotInHistory(number),
         Notice::MachineFailed,
+        Notice::MayBeMissing,
     ];
     notices.extend(Command::ALL.map(Notice::Help));
     notices
@@ -207,7 +210,7 @@ fn every_notice_is_among_those_that_are_read_back() {
     let mut places: Vec<usize> = notices(&alice, &bob, "x", 3).iter().map(place).collect();
     places.sort_unstable();
     places.dedup();
-    assert_eq!(places, (0..27).collect::<Vec<_>>());
+    assert_eq!(places, (0..28).collect::<Vec<_>>());
     for notice in notices(&alice, &bob, "x", 3) {
         let line = notice.to_string();
         assert_eq!(parse(&line), told(read(&notice)), "{line}");

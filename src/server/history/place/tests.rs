@@ -122,7 +122,7 @@ fn a_room_comes_back_from_its_file() {
 fn what_a_killed_server_has_left_comes_back() {
     let (folder, copy) = (Folder::new("killed"), Folder::new("copy"));
     let mut killed = open_named(&folder.file("x.db")).expect("a new one");
-    killed.lock.mark(&Marker::Partial).expect("it takes that");
+    killed.lock.mark(&Marker::Partial { block: 0 }).expect("it takes that");
     killed.store.keep(&lines(1, 5, 400, 50)).expect("it takes that");
     for (name, bytes) in folder.contents() {
         std::fs::write(copy.file(&name), bytes).expect("ours");
@@ -130,7 +130,7 @@ fn what_a_killed_server_has_left_comes_back() {
     assert!(copy.contents().iter().any(|(name, bytes)| name == "x.db-wal" && !bytes.is_empty()));
     let back = open_named(&copy.file("x.db")).expect("it is whole");
     assert_eq!((back.loaded.counters.next_seq, back.is_new), (401, false));
-    assert_eq!(back.lock.found(), Some(&Marker::Partial));
+    assert_eq!(back.lock.found(), Some(&Marker::Partial { block: 0 }));
 }
 
 #[test]

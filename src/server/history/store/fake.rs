@@ -247,6 +247,7 @@ impl Store for Fake {
         Ok(Portion { batches: builder.finish(), gaps: kept.gaps(range.clone()), range })
     }
 
+    #[cfg(test)]
     fn oldest(&mut self) -> Result<Option<(Seq, Millis)>, Failure> {
         let kept = self.call()?;
         Ok(kept.events.first_key_value().map(|(&seq, event)| (seq, event.at)))

@@ -55,6 +55,9 @@ pub(crate) fn look(path: &Path) -> Result<Option<Metadata>, Unusable> {
     if found.is_symlink() {
         return Err(Unusable::Link);
     }
+    if found.is_dir() {
+        return Err(Unusable::Folder);
+    }
     if !found.is_file() {
         return Err(Unusable::NoHistory);
     }
@@ -90,6 +93,9 @@ pub(crate) fn open(path: &Path, durability: Durability) -> Result<Opened, Unusab
         create(path)?;
     } else {
         identify_alone(path)?;
+        if fs::metadata(path).is_ok_and(|found| found.permissions().readonly()) {
+            return Err(Unusable::System("it can only be read".to_owned()));
+        }
         make_private(path);
     }
     let mut store = SqliteStore::writer(path, durability)?;

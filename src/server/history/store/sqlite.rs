@@ -162,6 +162,7 @@ impl Store for SqliteStore {
         })
     }
 
+    #[cfg(test)]
     fn oldest(&mut self) -> Result<Option<(Seq, Millis)>, Failure> {
         self.read(oldest)
     }
