@@ -19,7 +19,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// How many lines in a second are a flood. The figure lies between what was tried: 2,000 cost lines nothing,
 /// 20,000 did.
-const FLOOD: u64 = 5_000;
+const FLOOD: u64 = 1_000;
 
 /// What the thread is told by the keeper.
 #[derive(Debug)]
@@ -131,6 +131,7 @@ impl IndexKeeper {
     /// search goes through the rows.
     pub(crate) fn run(mut self) -> Result<(), Failure> {
         let mut rate = Rate::default();
+        self.indexer.prepare();
         // The last run may have left something.
         let mut behind = 1;
         loop {

@@ -148,6 +148,8 @@ impl<S: Store> Checkpointer<S> {
     /// Empties the file beside the file. Whoever reads there keeps it from that, until it is quiet the
     /// next time.
     fn empty(&mut self) -> Result<(), Failure> {
+        // The disk's own writing takes long, so it is done before it is anybody's turn.
+        self.checkpoint(Checkpoint::Passive)?;
         let turns = Arc::clone(&self.turns);
         let _turn = turns.of_another();
         self.checkpoint(Checkpoint::Truncate)

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Transaction, TransactionBe
 use crate::server::words::tokens::{Tokenizer, VERSION};
 
 /// How many events a step goes through. Fewer cost more each; more keep the others who write waiting.
-pub const STEP: u32 = 256;
+pub const STEP: u32 = 64;
 
 /// How many lines a chunk gets, up to a step more.
 pub const CHUNK: u32 = 1 << 20;
@@ -42,6 +42,12 @@ impl Default for Indexer {
 }
 
 impl Indexer {
+    /// Makes the tables that tell how characters compare, which takes some 30 ms, before the first step would
+    /// have others wait for that.
+    pub fn prepare(&mut self) {
+        drop(self.tokenizer.tokens("a"));
+    }
+
     /// One of smaller steps and chunks.
     #[cfg(test)]
     pub(super) fn small(step: u32, chunk: u32) -> Indexer {
