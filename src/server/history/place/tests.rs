@@ -183,7 +183,7 @@ fn what_is_something_else_is_refused_unchanged() {
     std::fs::write(folder.file("short"), "S").expect("ours");
     assert_eq!(refused(&folder, "short"), no_history);
     std::fs::create_dir(folder.file("folder")).expect("ours");
-    assert_eq!(refused(&folder, "folder"), no_history);
+    assert_eq!(refused(&folder, "folder"), "it is a folder; give a file in it");
     let other = Connection::open(folder.file("other.db")).expect("ours");
     other.execute_batch("CREATE TABLE a(b); INSERT INTO a VALUES(1)").expect("ours");
     drop(other);
