@@ -308,7 +308,9 @@ fn talks_while_call_fails(call: u64, failure: &Failure) -> bool {
         bob.hears(&format!("<alice> line{number}\n"));
     }
     let has_failed = house.marks.all().contains(&Marker::Partial { block: 0 });
-    if has_failed && failure.may_pass() {
+    // The first commit may have failed, and the next one not, before bob came.
+    let is_over = call == 0 && !bob.received.contains("not kept for now");
+    if has_failed && failure.may_pass() && !is_over {
         bob.has_heard("-- what is said is kept again\n");
     }
     let marks = house.end();
@@ -316,7 +318,7 @@ fn talks_while_call_fails(call: u64, failure: &Failure) -> bool {
     let told = format!("-- what is said is not kept for now: {}\n", failure.told());
     let told_on_joining = format!("-- what is said here is not kept for now: {}\n", failure.told());
     let times = bob.count(&told) + bob.count(&told_on_joining);
-    assert_eq!(times, usize::from(has_failed), "{case}: {}", bob.received);
+    assert_eq!(times, usize::from(has_failed && !is_over), "{case}: {}", bob.received);
     let said: Vec<_> = (2..8).map(|number| format!("<alice> line{number}")).collect();
     let mut lines = file.lines();
     lines.retain(|line| line.starts_with('<'));
