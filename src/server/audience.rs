@@ -7,6 +7,11 @@ use std::num::NonZero;
 use std::ops::Range;
 
 use crate::protocol::tag::{Format, Seq};
+use pieces::Pieces;
+use run::Run;
+
+mod pieces;
+mod run;
 
 /// Tells members apart for as long as the server runs, whatever they are called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,64 +94,6 @@ pub(crate) struct Recipient {
     pub(crate) member: MemberId,
     /// How it gets its lines.
     pub(crate) format: Format,
-}
-
-/// Neighbouring events in the same envelope. There may be one for each line, so it is small.
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    /// The index of the first of them in its batch.
-    first: u32,
-    /// That of all of its events.
-    kind: Kind,
-    /// That of all of its events.
-    audience: Audience,
-    /// That of the first; those after it are of the author's lines that follow.
-    receipt: Option<Receipt>,
-}
-
-impl Run {
-    fn beginning_at(first: u32, envelope: Envelope) -> Run {
-        let Envelope { audience, kind, receipt } = envelope;
-        Run { first, kind, audience, receipt }
-    }
-
-    /// That of its first event.
-    fn envelope(&self) -> Envelope {
-        let Run { kind, audience, receipt, .. } = *self;
-        Envelope { audience, kind, receipt }
-    }
-
-    /// Whether the event with that index belongs to it.
-    fn goes_on(&self, index: u32, envelope: Envelope) -> bool {
-        Envelope { receipt: self.receipt(index), ..self.envelope() } == envelope
-    }
-
-    fn receipt(&self, index: u32) -> Option<Receipt> {
-        let later = |receipt: Receipt| Receipt {
-            line: receipt.line.saturating_add((index - self.first).into()),
-            ..receipt
-        };
-        self.receipt.map(later)
-    }
-
-    /// What `recipient` sees of its events.
-    fn rendition(&self, recipient: &Recipient) -> Option<Rendition> {
-        let is_author = |receipt: Receipt| receipt.author == recipient.member;
-        match recipient.format {
-            Format::Tagged if self.receipt.is_some_and(is_author) => Some(Rendition::Receipt),
-            _ => self.audience.includes(recipient.member).then_some(Rendition::Line),
-        }
-    }
-
-    /// Whether `member` is shown its events again. Their author is, too.
-    fn is_replayed_to(&self, member: MemberId) -> bool {
-        let visible = match self.audience {
-            Audience::All | Audience::AllBut(_) => true,
-            Audience::Only(reader) => reader == member,
-            Audience::Nobody => false,
-        };
-        visible && self.kind == Kind::Said
-    }
 }
 
 /// What a reader gets of an event.
@@ -338,55 +285,6 @@ impl Index {
             }
         }
         self.count += other.count;
-    }
-}
-
-/// What [`Index::pieces`] gives. There is one for each send, and most have one piece: a chain of
-/// adapters in its place took a third of all instructions before the send.
-#[derive(Debug)]
-pub(crate) struct Pieces<'a> {
-    /// What it goes through.
-    index: &'a Index,
-    /// For whom.
-    recipient: Recipient,
-    /// The indices of the events that are asked for.
-    events: Range<u32>,
-    /// The run that is looked at next.
-    next: usize,
-}
-
-impl Iterator for Pieces<'_> {
-    type Item = Piece;
-
-    fn next(&mut self) -> Option<Piece> {
-        let mut found: Option<Piece> = None;
-        while let Some(run) = self.index.runs.get(self.next)
-            && run.first < self.events.end
-        {
-            let part = self.part(run, self.index.end_of_run(self.next));
-            match (&mut found, part) {
-                (_, None) => {}
-                (None, part) => found = part,
-                (Some(piece), Some(more))
-                    if more.events.start == piece.events.end
-                        && more.rendition == piece.rendition =>
-                {
-                    piece.events.end = more.events.end;
-                }
-                (Some(_), Some(_)) => break,
-            }
-            self.next += 1;
-        }
-        found
-    }
-}
-
-impl Pieces<'_> {
-    /// What of a run is to be seen; `end` is the index after its last event.
-    fn part(&self, run: &Run, end: u32) -> Option<Piece> {
-        let rendition = run.rendition(&self.recipient)?;
-        let events = run.first.max(self.events.start)..end.min(self.events.end);
-        (!events.is_empty()).then_some(Piece { events, rendition })
     }
 }
 
