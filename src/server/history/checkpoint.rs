@@ -19,7 +19,7 @@ const QUIET_RESTS: u32 = 10;
 
 /// Beyond so many bytes that wait to be written back, the keeper itself empties the file beside the file,
 /// between two cuts. While everybody writes, only that keeps it from growing.
-const MOST_WAL: u64 = 64 << 20;
+const MOST_WAL: u64 = 256 << 20;
 
 /// What the checkpointer is told by those who write.
 #[derive(Debug)]
