@@ -9,19 +9,8 @@ use std::time::{Duration, Instant};
 
 use chatroom::server::history::index::{Indexer, Progress};
 use chatroom::server::history::query::{Scope, Verdict, newest, search};
+use chatroom::server::history::trial;
 use rusqlite::{Connection, Result, params};
-
-const TABLES: &str = "
-    PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = NORMAL;
-    CREATE TABLE event(seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind INTEGER NOT NULL,
-        author INTEGER, n INTEGER, only INTEGER, line TEXT);
-    CREATE INDEX private ON event(only, seq) WHERE only IS NOT NULL AND line IS NOT NULL;
-    CREATE TABLE room(one INTEGER PRIMARY KEY CHECK(one = 1), indexed INTEGER NOT NULL,
-        tokens INTEGER NOT NULL);
-    CREATE TABLE chunk(id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL,
-        lines INTEGER NOT NULL);
-    INSERT INTO room VALUES(1, 0, 1);";
 
 const VOCABULARY: u64 = 50_000;
 
@@ -39,8 +28,13 @@ fn main() -> Result<()> {
     let given = arguments.next().map(PathBuf::from);
     let file = given.clone().unwrap_or_else(default);
     let is_there = file.exists();
+    if !is_there {
+        trial::create(&file).expect("the file can be made");
+    }
     let mut db = Connection::open(&file)?;
-    db.execute_batch("PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY;")?;
+    db.execute_batch(
+        "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY;",
+    )?;
     if !is_there {
         make(&db, lines)?;
     }
@@ -55,7 +49,6 @@ fn main() -> Result<()> {
 }
 
 fn make(db: &Connection, lines: i64) -> Result<()> {
-    db.execute_batch(TABLES)?;
     let begun = Instant::now();
     let mut random = Random(1);
     for first in (1..=lines).step_by(10_000) {

@@ -13,7 +13,8 @@ use hub::Hub;
 use keeping::{Kept, Threads};
 #[cfg(unix)]
 use open_files::TooFew;
-use system::thread::{self, JoinHandle};
+use system::start_thread;
+use system::thread::JoinHandle;
 use system::{TcpListener, listen};
 use waker::Waker;
 
@@ -215,10 +216,7 @@ fn start(broadcaster: Broadcaster, shutdown: &Shutdown) -> Result<JoinHandle<()>
         let _ends_all = ends_all;
         broadcaster.run();
     };
-    thread::Builder::new()
-        .name("broadcaster".to_owned())
-        .spawn(broadcast)
-        .map_err(|why| Problem::System("start a thread", why))
+    start_thread("broadcaster", broadcast)
 }
 
 #[cfg(all(test, not(shuttle)))]
@@ -226,6 +224,7 @@ mod tests {
     use std::io::{BufRead, BufReader, Lines, Write};
     use std::net::{SocketAddr, TcpStream};
     use std::sync::{Mutex, PoisonError};
+    use std::thread;
     use std::time::Instant;
 
     use super::*;

@@ -20,6 +20,7 @@ use super::hub::Hub;
 use super::hub::cut::Cut as Applied;
 use super::indexer::Feed;
 use super::system::{instant, now};
+use crate::problem::reason;
 use crate::protocol::reply::Count;
 use crate::protocol::tag::Seq;
 use backlog::Backlog;
@@ -226,9 +227,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
 
     /// Tells everyone, before anything leaves that is not kept. What comes next belongs to the backlog.
     fn stop_keeping(&mut self, failure: &Failure) -> Backlog {
-        if let Err(why) = self.lock.mark(&Marker::Partial { block: block_of(self.kept.0) }) {
-            log::warn!("history: cannot write beside it: {}", crate::problem::reason(&why));
-        }
+        self.mark(&Marker::Partial { block: block_of(self.kept.0) });
         let until =
             if failure.may_pass() { "" } else { "; it is looked at again at the next start" };
         log::error!("history: what is said is not kept for now: {failure}{until}");
@@ -250,9 +249,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
             Ok(()) => {
                 self.on_kept(&cut);
                 let unkept = cut.gap.map_or(0, |gap| gap.lines);
-                if let Err(why) = self.lock.mark(&self.running) {
-                    log::warn!("history: cannot write beside it: {}", crate::problem::reason(&why));
-                }
+                self.mark(&self.running.clone());
                 let lost = Count(unkept, "line");
                 log::info!("history: what is said is kept again ({lost} could not be kept)");
                 self.hub.keep_again(cut.gap);
@@ -305,10 +302,15 @@ impl<S: Store, M: Mark> Keeper<S, M> {
         }
         self.written.end();
         self.feed.end();
-        if self.backlog.is_none()
-            && let Err(why) = self.lock.mark(&Marker::Clean { next: self.kept.0 })
-        {
-            log::warn!("history: cannot write beside it: {}", crate::problem::reason(&why));
+        if self.backlog.is_none() {
+            self.mark(&Marker::Clean { next: self.kept.0 });
+        }
+    }
+
+    /// Says how far this run is, for the next one.
+    fn mark(&mut self, marker: &Marker) {
+        if let Err(why) = self.lock.mark(marker) {
+            log::warn!("history: cannot write beside it: {}", reason(&why));
         }
     }
 }

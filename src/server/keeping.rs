@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::thread::panicking;
 
 use chrono::{DateTime, Local};
-
 use log::Level;
 
 use super::config::{Config, Durability};
@@ -30,7 +29,8 @@ use super::keeper::{Keeper, Mark, RETRY};
 use super::room::Keeping;
 use super::room::restore::Restored;
 use super::shutdown::Shutdown;
-use super::system::thread::{self, JoinHandle};
+use super::system::start_thread;
+use super::system::thread::JoinHandle;
 use crate::problem::Problem;
 use crate::protocol::reply::Notice;
 
@@ -223,8 +223,7 @@ fn start(
         let _ends_all = ends_all;
         run();
     };
-    let spawned = thread::Builder::new().name(name.to_owned()).spawn(body);
-    spawned.map_err(|why| Problem::System("start a thread", why))
+    start_thread(name, body)
 }
 
 fn since(loaded: &Loaded) -> DateTime<Local> {

@@ -171,8 +171,7 @@ impl Room {
     }
 
     /// The history has no event before that one any more.
-    pub(crate) fn forget_before(&mut self, oldest: Option<Seq>) {
-        let first = oldest.unwrap_or(self.transcript.end());
+    pub(crate) fn forget_before(&mut self, first: Seq) {
         self.kept_from = Some(first);
         self.gaps.retain(|gap| gap.after >= first);
     }

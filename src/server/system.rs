@@ -16,6 +16,7 @@ pub(super) use real::*;
 
 use std::time::SystemTime;
 
+use crate::problem::Problem;
 use crate::protocol::tag::Millis;
 
 /// The time of day, in milliseconds since 1970. It may be set back; then events seem to have happened
@@ -23,6 +24,19 @@ use crate::protocol::tag::Millis;
 pub(super) fn now() -> Millis {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     since_1970.as_millis() as Millis
+}
+
+/// Starts a thread of that name.
+///
+/// # Errors
+///
+/// The system has no more threads.
+pub(super) fn start_thread(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<thread::JoinHandle<()>, Problem> {
+    let started = thread::Builder::new().name(name.to_owned()).spawn(work);
+    started.map_err(|why| Problem::System("start a thread", why))
 }
 
 /// 128 random bits; without them, which no system of today refuses, there is no token.

@@ -2,13 +2,13 @@
 //! same conversation.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::common::program::split;
 use crate::common::proxy::{Budget, Proxy};
-use crate::common::read;
+use crate::common::read_in_time;
 use crate::common::server::TestServer;
 
 /// How long all of it may take.
@@ -98,12 +98,8 @@ impl Program {
             if stream.write_all(text.as_bytes()).is_err() {
                 return;
             }
-            match read(&mut stream, &mut bytes) {
-                Ok(0) => return,
-                Ok(length) => self.take(&bytes[..length]),
-                Err(why) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&why.kind()) => {}
-                Err(_) => return,
-            }
+            let Some(length) = read_in_time(&mut stream, &mut bytes) else { return };
+            self.take(&bytes[..length]);
         }
     }
 

@@ -1,19 +1,10 @@
-//! A history for tests: the tables that the index and the search need, with some events.
+//! A history for tests of the index and the search: the real tables, in memory, with some events.
 
 use rusqlite::{Connection, params};
 
+use super::store::schema::create;
 use crate::protocol::tag::Seq;
 use crate::server::words::tokens::VERSION;
-
-/// The tables.
-const TABLES: &str = "
-    CREATE TABLE event(seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind INTEGER NOT NULL,
-        author INTEGER, n INTEGER, only INTEGER, line TEXT);
-    CREATE INDEX private ON event(only, seq) WHERE only IS NOT NULL AND line IS NOT NULL;
-    CREATE TABLE room(one INTEGER PRIMARY KEY CHECK(one = 1), indexed INTEGER NOT NULL,
-        tokens INTEGER NOT NULL);
-    CREATE TABLE chunk(id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL,
-        lines INTEGER NOT NULL);";
 
 /// An event.
 #[derive(Debug, Clone)]
@@ -37,9 +28,9 @@ impl Row {
 
 /// A history in memory that has those events, and no index.
 pub(crate) fn sample(rows: &[Row]) -> Connection {
-    let db = Connection::open_in_memory().expect("a database in memory");
-    db.execute_batch(TABLES).expect("the tables");
-    db.execute("INSERT INTO room VALUES(1, 0, ?1)", [VERSION]).expect("a room");
+    let mut db = Connection::open_in_memory().expect("a database in memory");
+    create(&mut db).expect("the tables");
+    db.execute("UPDATE room SET tokens = ?1", [VERSION]).expect("a room");
     add(&db, rows);
     db
 }

@@ -26,6 +26,20 @@ pub struct Trial {
     pub bytes_per_line: f64,
 }
 
+/// Makes an empty history at that path.
+///
+/// # Errors
+///
+/// The file cannot be made.
+pub fn create(path: &Path) -> io::Result<()> {
+    open(path, Durability::Crash).map(drop)
+}
+
+fn open(path: &Path, durability: Durability) -> io::Result<SqliteStore> {
+    let opened = opening::open(path, durability);
+    opened.map(|opened| opened.store).map_err(|why| io::Error::other(why.to_string()))
+}
+
 /// Keeps lines of about 60 bytes in a new file of that folder for so long, in groups of so many, as a
 /// server does: with a checkpointer beside it.
 ///
@@ -34,8 +48,7 @@ pub struct Trial {
 /// The file cannot be made or written.
 pub fn run(folder: &Path, durability: Durability, group: u64, time: Duration) -> io::Result<Trial> {
     let path = folder.join("trial.db");
-    let mut store =
-        opening::open(&path, durability).map_err(|why| io::Error::other(why.to_string()))?.store;
+    let mut store = open(&path, durability)?;
     let (written, turns) = (Arc::new(Written::new()), Arc::new(Turns::new()));
     let another = SqliteStore::writer(&path, durability).map_err(io::Error::other)?;
     let checkpointer = Checkpointer::new(another, Arc::clone(&written), Arc::clone(&turns));

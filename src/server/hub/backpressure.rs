@@ -155,6 +155,22 @@ impl Hub {
         Some(change(&mut guard))
     }
 
+    /// Does something by which sessions may come to go on, and wakes them then. Only then: hundreds may wait
+    /// while this is done thousands of times a second.
+    pub(super) fn freeing<R>(
+        &self,
+        shared: &mut Shared,
+        change: impl FnOnce(&mut Shared) -> R,
+    ) -> R {
+        let were_full = self.are_full(shared);
+        let changed = change(shared);
+        let are_full = self.are_full(shared);
+        if were_full.iter().zip(are_full).any(|(&were, are)| were && !are) {
+            self.notify(shared);
+        }
+        changed
+    }
+
     /// Whether sessions that bring so much are to append no more for now.
     pub(super) fn is_full(&self, shared: &Shared, weight: Weight) -> bool {
         let is_held = shared.backpressure.is_held && weight == Weight::Flood;
@@ -163,7 +179,7 @@ impl Hub {
         !shared.room.is_closed() && (is_held || is_full)
     }
 
-    pub(super) fn are_full(&self, shared: &Shared) -> [bool; 2] {
+    fn are_full(&self, shared: &Shared) -> [bool; 2] {
         [Weight::Talk, Weight::Flood].map(|weight| self.is_full(shared, weight))
     }
 }

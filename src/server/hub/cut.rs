@@ -162,15 +162,12 @@ impl Hub {
     /// Lets what follows from a cut leave the server.
     pub(crate) fn settle(&self, following: Following, end: (Seq, u64)) {
         self.with(|shared| {
-            let were_full = self.are_full(shared);
-            if let Some(settled) = &mut shared.settled {
-                settled.following.append(following);
-                (settled.end, settled.is_new) = (end, true);
-            }
-            let are_full = self.are_full(shared);
-            if were_full.iter().zip(are_full).any(|(&were, are)| were && !are) {
-                self.notify(shared);
-            }
+            self.freeing(shared, |shared| {
+                if let Some(settled) = &mut shared.settled {
+                    settled.following.append(following);
+                    (settled.end, settled.is_new) = (end, true);
+                }
+            });
         });
     }
 }

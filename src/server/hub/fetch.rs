@@ -93,7 +93,7 @@ impl Hub {
     /// Whether a reader may still need some of them, and has to be told how many lines it misses.
     pub(crate) fn will_forget(&self, end: Seq) -> bool {
         self.with(|shared| {
-            shared.room.forget_before(Some(end));
+            shared.room.forget_before(end);
             let settled = shared.settled.iter().flat_map(super::cut::Settled::arriving);
             let applied = shared.effects.attached.iter().map(|attach| attach.from);
             let arriving = settled.chain(applied).min().unwrap_or(Seq::MAX);

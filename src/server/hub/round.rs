@@ -165,13 +165,18 @@ impl Shared {
 }
 
 impl Hub {
-    /// Hands the broadcaster what is new and settled, whose readers need no event before `needed`. If there is nothing and it is idle, the next thread to
-    /// bring something wakes it. While `held`, sessions that flood the room bring nothing.
+    /// Hands the broadcaster what is new and settled; its readers need no event before `needed`. If there is
+    /// nothing and it is idle, the next thread to bring something wakes it. While `held`, sessions that flood
+    /// the room bring nothing.
     pub(crate) fn round(&self, held: bool, idle: bool, needed: Seq) -> Round {
         let mut guard = self.lock();
-        let shared = &mut *guard;
-        let were_full = self.are_full(shared);
-        shared.backpressure.is_held = held;
+        self.freeing(&mut guard, |shared| {
+            shared.backpressure.is_held = held;
+            self.take_round(shared, idle, needed)
+        })
+    }
+
+    fn take_round(&self, shared: &mut Shared, idle: bool, needed: Seq) -> Round {
         let mut round = Round::default();
         if shared.settled.is_none() {
             shared.expire();
@@ -189,12 +194,6 @@ impl Hub {
         let arriving = round.following.arrivals.iter().map(|arrival| arrival.from).min();
         shared.fetches.needed = needed.min(arriving.unwrap_or(Seq::MAX));
         self.forget(shared, &mut round);
-        // Only sessions that may go on are woken: hundreds may wait while this is done thousands of times
-        // a second.
-        let are_full = self.are_full(shared);
-        if were_full.iter().zip(are_full).any(|(&were, are)| were && !are) {
-            self.notify(shared);
-        }
         round
     }
 

@@ -82,6 +82,24 @@ impl Reader {
         }
     }
 
+    /// The events that were read for it from the history's file, and the number after what was looked through.
+    pub(super) fn fetched(&self) -> Option<(Vec<Arc<Batch>>, Seq)> {
+        match &self.fetch {
+            Fetch::Got(fetched) => Some((fetched.batches.clone(), fetched.range.end)),
+            Fetch::Nothing | Fetch::Asked(_) => None,
+        }
+    }
+
+    /// Lets go of what was read for it, once it is through with that, or its socket is full: it asks again, and
+    /// keeps no memory that long.
+    pub(super) fn let_go_of_fetched(&mut self) {
+        if let Fetch::Got(fetched) = &self.fetch
+            && (self.full_since.is_some() || !fetched.range.contains(&self.needs()))
+        {
+            self.fetch = Fetch::Nothing;
+        }
+    }
+
     /// Whether it waits for something from the history's file.
     pub(in crate::server) fn waits_for_file(&self) -> bool {
         matches!(self.fetch, Fetch::Asked(_))

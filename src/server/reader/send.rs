@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Reader;
-use super::file::{Fetch, read};
+use super::file::read;
 use crate::protocol::tag::{Format, Seq};
 use crate::server::audience::Piece;
 use crate::server::batch::{Batch, Lines};
@@ -52,29 +52,20 @@ impl Reader {
         renderings: &mut Renderings,
         now: Instant,
     ) -> io::Result<()> {
-        let Fetch::Got(fetched) = std::mem::replace(&mut self.fetch, Fetch::Nothing) else {
-            return self.send_from(hub, batches, goal, renderings, now);
-        };
-        let range = fetched.range.clone();
-        let mut own = Renderings::default();
-        let (batches, goal) = (fetched.batches.clone(), goal.min(range.end));
-        self.fetch = Fetch::Got(fetched);
-        let sent = self.send_from(hub, &batches, goal, &mut own, now);
-        // One whose socket is full asks again: it must not keep memory that long.
-        if !range.contains(&self.needs()) || self.full_since.is_some() {
-            self.fetch = Fetch::Nothing;
+        if !self.send_first(hub, now)? {
+            match self.fetched() {
+                None => self.send_events(batches, goal, renderings, now)?,
+                Some((batches, end)) => {
+                    self.send_events(&batches, goal.min(end), &mut Renderings::default(), now)?;
+                }
+            }
         }
-        sent
+        self.let_go_of_fetched();
+        Ok(())
     }
 
-    fn send_from(
-        &mut self,
-        hub: &Hub,
-        batches: &[Arc<Batch>],
-        goal: Seq,
-        renderings: &mut Renderings,
-        now: Instant,
-    ) -> io::Result<()> {
+    /// Sends what stands before the next event. Whether anything does.
+    fn send_first(&mut self, hub: &Hub, now: Instant) -> io::Result<bool> {
         if self.rest.is_empty() {
             self.rest = std::mem::take(&mut self.telnet_answers);
         }
@@ -84,12 +75,23 @@ impl Reader {
         if self.rest.is_empty() {
             self.take_asides(hub);
         }
-        if !self.rest.is_empty() {
-            let rest = std::mem::take(&mut self.rest);
-            let sent = self.offer(&[IoSlice::new(&rest)], now)?.unwrap_or(0);
-            self.rest = rest[sent..].to_vec();
-            return Ok(());
+        if self.rest.is_empty() {
+            return Ok(false);
         }
+        let rest = std::mem::take(&mut self.rest);
+        let sent = self.offer(&[IoSlice::new(&rest)], now)?.unwrap_or(0);
+        self.rest = rest[sent..].to_vec();
+        Ok(true)
+    }
+
+    /// Sends the next of these events before `goal`, as many as one send may have.
+    fn send_events(
+        &mut self,
+        batches: &[Arc<Batch>],
+        goal: Seq,
+        renderings: &mut Renderings,
+        now: Instant,
+    ) -> io::Result<()> {
         if self.recipient.format == Format::Tagged {
             renderings.prepare(batches);
         }

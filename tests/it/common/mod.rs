@@ -32,6 +32,16 @@ pub fn read(from: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
     }
 }
 
+/// Reads from a connection that waits for a while: how many bytes came meanwhile, or `None` once it is over.
+pub fn read_in_time(from: &mut impl Read, into: &mut [u8]) -> Option<usize> {
+    match read(from, into) {
+        Ok(0) => None,
+        Ok(length) => Some(length),
+        Err(why) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&why.kind()) => Some(0),
+        Err(_) => None,
+    }
+}
+
 /// An empty folder, for `test` in the file of tests called `file`.
 pub fn folder(file: &str, test: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file).join(test);

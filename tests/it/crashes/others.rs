@@ -1,7 +1,7 @@
 //! Members that are no programs of the test's: `chatclient` in pipes and in a terminal, the client in Python, and
 //! plain sockets.
 
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
@@ -15,7 +15,7 @@ use super::talker::{Line, Talker, is_end};
 use super::trial::{PATIENCE, Trial};
 use crate::common::process::{Running, client_program, spawn, wait, without_our_variables};
 use crate::common::proxy::Proxy;
-use crate::common::read;
+use crate::common::read_in_time;
 use crate::common::terminal::Terminal;
 
 /// The size of the terminal: each line takes one row.
@@ -291,12 +291,8 @@ impl Plain {
                     break;
                 }
             }
-            match read(&mut stream, &mut bytes) {
-                Ok(0) => break,
-                Ok(length) => received.extend_from_slice(&bytes[..length]),
-                Err(why) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&why.kind()) => {}
-                Err(_) => break,
-            }
+            let Some(length) = read_in_time(&mut stream, &mut bytes) else { break };
+            received.extend_from_slice(&bytes[..length]);
         }
         let whole = received.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         let text = String::from_utf8(received[..whole].to_vec()).expect("lines are UTF-8");

@@ -1,7 +1,7 @@
 //! A program in the tagged form that says its lines, whatever becomes of its connections and of the server.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use super::rows::{Rows, assert_same};
 use super::talker::{Line, Talker, is_end};
 use super::trial::{PATIENCE, Trial};
 use crate::common::program::split;
-use crate::common::read;
+use crate::common::read_in_time;
 
 /// How many lines may be without a receipt.
 const ON_THE_WAY: usize = 20;
@@ -118,12 +118,8 @@ impl Program {
             if stream.write_all(text.as_bytes()).is_err() {
                 return;
             }
-            match read(&mut stream, &mut bytes) {
-                Ok(0) => return,
-                Ok(length) => self.take(&bytes[..length]),
-                Err(why) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&why.kind()) => {}
-                Err(_) => return,
-            }
+            let Some(length) = read_in_time(&mut stream, &mut bytes) else { return };
+            self.take(&bytes[..length]);
         }
     }
 

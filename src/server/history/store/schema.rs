@@ -89,7 +89,7 @@ INSERT INTO room VALUES(1, NULL, 1, 1, 0, 0, 0, 0, 0);";
 
 /// Makes an empty file a history. Its journal is an ordinary one until then, so that all of it stands in
 /// the file itself.
-pub(super) fn create(connection: &mut Connection) -> Result<(), Failure> {
+pub(in crate::server::history) fn create(connection: &mut Connection) -> Result<(), Failure> {
     connection.execute_batch(FIRST)?;
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
