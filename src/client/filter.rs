@@ -29,6 +29,7 @@ use super::run::Run;
 use super::sender::Sender;
 use super::typed::Typed;
 use crate::protocol::reply::{Message, ReadSpeech, ServerLine};
+use crate::protocol::request::Command;
 use crate::protocol::tag::Format;
 use input::{read_input, read_lines};
 use journal::Journal;
@@ -139,6 +140,10 @@ fn begin(run: &Run<'_, Filter>, on_loss: OnLoss) -> Result<Server, ExitReason> {
         // One that has not said a word yet may still turn out to be ours.
         Format::Plain if server == Server::Ours || !run.link.has_heard() => {
             send_plain_lines(run, &connection)?;
+            if run.link.server() == Some(Server::Ours) {
+                // It may have given us the tagged form since: then the end of the input does not say that we leave.
+                connection.send_last(Command::Quit.word());
+            }
         }
         Format::Plain => send_bytes(run, &connection)?,
     }

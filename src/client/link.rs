@@ -39,8 +39,7 @@ pub(super) struct Link {
     host: String,
     /// Its port.
     port: u16,
-    /// How long the banner may take, and after it the answer to our name. A server without a banner
-    /// is another one, and is spoken to as it is.
+    /// How long the banner may take. A server without a banner is another one, and is spoken to as it is.
     greeting_wait: Duration,
     /// Held for a moment only: no more is done under it than to say the first words, into a socket
     /// that is still empty.

@@ -285,6 +285,33 @@ fn one_that_is_to_come_back_has_more_patience_with_the_banner() {
 }
 
 #[test]
+fn a_server_of_ours_that_is_slow_to_answer_is_waited_for() {
+    let (child, mut stdin, peer) = start("slow_answer", &[]);
+    write(&mut stdin, "one\n");
+    drop(stdin);
+    let mut server = peer.accept();
+    server.greet("/nick alice");
+    // Longer than a server of unknown kind may take: what it answers has to be kept first, say.
+    server.hear_nothing_for(Duration::from_millis(1500));
+    server.join("alice");
+    server.hear("one\n");
+    leaves(child, server);
+}
+
+#[test]
+fn a_server_of_ours_that_does_not_answer_is_told_that_the_client_leaves_all_the_same() {
+    let (child, mut stdin, peer) = start("no_answer", &[]);
+    write(&mut stdin, "one\n");
+    drop(stdin);
+    let mut server = peer.accept();
+    server.greet("/nick alice");
+    server.hear("one\n/quit\n");
+    assert_eq!(server.hear_the_end(), "");
+    server.close();
+    assert_eq!(end(child).0, Some(0));
+}
+
+#[test]
 fn one_that_has_nothing_left_to_say_does_not_wait_for_a_server_that_is_gone() {
     let (mut child, mut stdin, mut server, peer) = alice("gone", &["--reconnect"]);
     write(&mut stdin, "one\n");

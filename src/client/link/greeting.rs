@@ -9,6 +9,10 @@ use crate::client::connection::Connection;
 use crate::client::handshake::{Progress, Server};
 use crate::protocol::tag::Format;
 
+/// How long a server of ours may take for an answer. It may have to keep what it answers first, and its disk may be
+/// slow; a server of unknown kind has nothing to answer.
+const ANSWER: Duration = Duration::from_secs(10);
+
 /// How long the server has been waited for at the present stage of the handshake.
 #[derive(Debug, Default)]
 pub(super) struct GreetingTimer {
@@ -28,7 +32,7 @@ pub(super) enum Readiness {
 }
 
 impl GreetingTimer {
-    /// Whether the user's lines can be sent to a server that may take so long for each stage. One that
+    /// Whether the user's lines can be sent to a server that may take so long to say what it is. One that
     /// has taken longer is spoken to as it is.
     pub(super) fn check(&mut self, state: &mut State, patience: Duration) -> Readiness {
         let stage = match state.shown() {
@@ -40,6 +44,7 @@ impl GreetingTimer {
         let now = Instant::now();
         self.stage = stage.map(|stage| match self.stage {
             Some((same, until)) if same == stage => (stage, until),
+            _ if stage == Progress::Asking => (stage, now + patience.max(ANSWER)),
             _ => (stage, now + patience),
         });
         match self.stage {
