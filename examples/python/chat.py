@@ -1,30 +1,54 @@
 #!/usr/bin/env python3
-"""chat.py HOST PORT NAME: says each line of standard input once, and prints what comes, once.
+"""Usage: chat.py [--key KEY] HOST PORT NAME
 
-Made from docs/PROTOCOL.md alone. It ends with 0 when every line has been taken."""
-import contextlib, re, socket, sys, threading, time
+Says each line of standard input once, and prints what comes, once, over lost connections too.
+Made from docs/PROTOCOL.md alone, to be copied from; bot.py is made of it.
+
+  --key KEY  talk encrypted, and only to the server with this key, which 'chatserver --fingerprint' prints
+
+Exit status: 0 every line was taken, 1 some were refused, 2 wrong usage, 3 not the server that it should be."""
+import base64, contextlib, hashlib, os, re, select, socket, ssl, sys, threading, time
 
 MOST = 50  # so many lines are on their way at most, few enough that sending them does not block
+LONGEST = 10  # seconds between two attempts to connect
 UNSAFE = re.compile("[\0-\x08\n-\x1f\x7f-\x9f\xad\u200b\u202a-\u202e\u2060-\u206f\ufeff]")  # the server removes it, too
 OURS = re.compile(r"\s*/(tags|resume|quit)(\s|$)", re.IGNORECASE)  # what is not for the user to send
 
 
 class Client:
-    def __init__(self, host, port, name):
-        self.address, self.name = (host, int(port)), name
+    """A member that is one over all its connections. Override `hear` to do something else with what comes."""
+
+    def __init__(self, host, port, name, key=None):
+        self.address, self.name, self.key = (host, int(port)), name, key and key.replace("-", "").lower()
         self.token, self.seen = None, 0  # who we are, and the last event that we have
         self.change = threading.Condition()  # guards all of this
         self.connection, self.settled = None, False  # whether we have our name on this connection
         self.lines, self.ended = [], False  # those not known to be taken, and whether no more come
         self.taken = self.written = self.asked = 0  # before `lines`; of them sent; before our `/tags`
+        self.refused, self.pause = 0, 0.1  # how many lines were; the seconds until the next attempt
+
+    def hear(self, line):
+        """Called with each line that comes, without its tag."""
+        try:
+            print(line, flush=True)
+        except OSError:  # whoever has read it has had enough
+            os._exit(0)
+
+    def complain(self, why):
+        print("chat.py:", why, file=sys.stderr)
+
+    def say(self, text):
+        """Sends a line, a command too. What it says is said once."""
+        line = UNSAFE.sub("", text)
+        with self.change:
+            self.lines += [] if OURS.match(line) else [line]
+            self.write()
 
     def read_input(self):
         for line in open(0, encoding="utf-8", errors="replace", newline="\n"):
-            line = UNSAFE.sub("", line)
             with self.change:
                 self.change.wait_for(lambda: len(self.lines) < MOST)
-                self.lines += [] if OURS.match(line) else [line]
-                self.write()
+            self.say(line)
         with self.change:
             self.ended = True
             self.write()
@@ -56,30 +80,67 @@ class Client:
         if body.startswith("= token "):
             self.token = body[8:]
         elif body.startswith("= nick ") and not self.settled:
-            self.settled, self.written, self.asked = True, 0, 0
+            self.settled, self.written, self.asked, self.pause = True, 0, 0, 0.1
         elif body.startswith(("= resumed ", "+ ")):
             self.take(int(body.split()[-1]))
         elif body.startswith("!! /tags") and self.asked:
             self.asked = self.take(self.asked)
         elif not self.settled and re.match("!! /resume|!! /nick.* is taken$", body):
             if self.token:
-                print(f"-- lines may have been missed, {self.written} of ours said twice", flush=True)
+                self.hear(f"-- lines may have been missed, {self.written} of ours said twice")
                 self.token, self.seen, self.taken = None, 0, 0
             self.send(self.next_name())
+        elif not self.settled and body.startswith("!! /nick"):
+            self.complain(body)
+            sys.exit(2)
         elif not body.startswith("= "):
-            print(body, flush=True)
+            self.refused += self.settled and body.startswith("!! ")
+            self.hear(body)
+
+    def connect(self):
+        connection = socket.create_connection(self.address, timeout=10)
+        if not self.key:
+            return connection
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the key is what counts, and no name or date
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = context.wrap_socket(connection)
+        if not key_of(connection.getpeercert(binary_form=True)).startswith(self.key):
+            self.complain(f"the server at {self.address[0]}:{self.address[1]} has another key. Nothing was sent.")
+            sys.exit(3)
+        return connection
+
+    def lines_that_come(self):
+        """Yields each, without its end; what stands without one is none. Nobody writes while this reads (OpenSSL)."""
+        rest, timeout = b"", 10
+        while True:
+            is_there = self.key and self.connection.pending()
+            if not is_there and not select.select([self.connection], [], [], timeout)[0]:
+                raise OSError("no banner")
+            with self.change:
+                self.connection.settimeout(0)
+                try:
+                    data = self.connection.recv(65536)
+                except (BlockingIOError, ssl.SSLWantReadError):
+                    continue
+                finally:
+                    self.connection.settimeout(None)
+            if not data:
+                return
+            *lines, rest = (rest + data).split(b"\n")
+            timeout = None if lines else timeout
+            for line in lines:
+                yield line.decode("utf-8", "replace")
 
     def talk(self):
-        with socket.create_connection(self.address, timeout=10) as self.connection:
-            stream = self.connection.makefile(encoding="utf-8", errors="replace", newline="\n")
+        with self.connect() as self.connection:
             self.taken = self.taken if self.token else 0
             self.send("/tags", f"/resume {self.token} {self.seen}" if self.token else self.next_name())
-            if not (banner := stream.readline()).startswith("-- chatroom 1:"):
-                raise OSError(banner.strip() or "no banner")
-            self.connection.settimeout(None)
-            while (line := stream.readline()).endswith("\n"):
+            lines = self.lines_that_come()
+            if not (banner := next(lines, "no banner")).startswith("-- chatroom 1:"):
+                raise OSError(banner)
+            for line in lines:
                 is_tagged = line.startswith("@")  # or else we are a guest, until the server hears from us
-                seq, _, body = line[1:-1].split(" ", 2) if is_tagged else ("-", "", line[:-1])
+                seq, _, body = line[1:].split(" ", 2) if is_tagged else ("-", "", line)
                 if not is_tagged and self.token and not body.startswith("!! /resume"):
                     continue  # it comes again
                 with self.change:
@@ -87,16 +148,48 @@ class Client:
                     self.receive(body)
                     self.write()
 
+    def run(self):
+        """Goes on until every line is taken."""
+        while self.lines or not self.ended:
+            try:
+                self.talk()
+            except OSError as why:
+                self.complain(why)
+            with self.change:
+                self.settled = False
+            time.sleep(self.pause)
+            self.pause = min(2 * self.pause, LONGEST)
+
+
+def key_of(certificate):
+    """The base32 of the SHA-256 of a certificate's SubjectPublicKeyInfo, which is its seventh part (RFC 5280, 4.1)."""
+    def inside(at):  # where the content of the element there begins and ends (DER)
+        length, begin = certificate[at + 1], at + 2
+        if length > 127:
+            begin += length - 128
+            length = int.from_bytes(certificate[at + 2 : begin], "big")
+        return begin, begin + length
+
+    at = inside(inside(0)[0])[0]
+    for _ in range(6):
+        at = inside(at)[1]
+    return base64.b32encode(hashlib.sha256(certificate[at : inside(at)[1]]).digest()).decode().lower()
+
+
+def main(kind):
+    arguments = sys.argv[1:]
+    key = arguments[1] if arguments[:1] == ["--key"] and len(arguments) > 1 else None
+    arguments = arguments[2:] if key else arguments
+    if len(arguments) != 3 or not arguments[1].isdecimal():
+        print(sys.modules["__main__"].__doc__, file=sys.stderr)
+        sys.exit(2)
+    sys.stdout.reconfigure(encoding="utf-8")
+    return kind(*arguments, key)
+
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(encoding="utf-8")
-    client = Client(*sys.argv[1:])
+    client = main(Client)
     threading.Thread(target=client.read_input, daemon=True).start()
-    while client.lines or not client.ended:
-        try:
-            client.talk()
-        except OSError as why:
-            print("chat.py:", why, file=sys.stderr)
-        with client.change:
-            client.settled = False
-        time.sleep(0.1)
+    with contextlib.suppress(KeyboardInterrupt):
+        client.run()
+    sys.exit(1 if client.refused else 0)

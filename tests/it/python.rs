@@ -1,33 +1,44 @@
-//! The client of `examples/python`, which was made from docs/PROTOCOL.md alone.
+//! The client and the bot of `examples/python`, which were made from docs/PROTOCOL.md alone.
 #![cfg(unix)]
 
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::common::process::{Running, end};
+use crate::common::process::{Running, end, spawn};
 use crate::common::proxy::{Budget, Proxy};
 use crate::common::server::{TestClient, TestServer};
+
+/// Whether there is a Python; without one, a test is skipped.
+fn has_python() -> bool {
+    let has = Command::new("python3").arg("--version").output().is_ok();
+    if !has {
+        eprintln!("skipped: there is no python3 here");
+    }
+    has
+}
 
 /// Starts the client as `alice` with this as its whole standard input; `None` where there is no
 /// Python.
 fn chat(server: std::net::SocketAddr, input: &str) -> Option<Running> {
-    if Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no python3 here");
+    if !has_python() {
         return None;
     }
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/python/chat.py");
-    let mut client = Command::new("python3")
-        .arg(program)
-        .args([server.ip().to_string(), server.port().to_string(), "alice".to_owned()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("there is a python3");
+    let place = [server.ip().to_string(), server.port().to_string()];
+    let mut client = spawn(program("chat.py").args(place).arg("alice"));
     let mut stdin = client.stdin.take().expect("it is piped");
     stdin.write_all(input.as_bytes()).expect("a pipe holds that much");
-    Some(Running(client))
+    Some(client)
+}
+
+/// One of the examples, without arguments.
+fn program(name: &str) -> Command {
+    let mut command = Command::new("python3");
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/python").join(name));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // It leaves nothing in the folder.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command
 }
 
 /// What the watcher hears up to the end of the client's input.
@@ -88,8 +99,63 @@ fn it_ends_when_its_last_lines_have_no_receipt_and_takes_the_next_name_that_is_f
         !! /msg: nobody here is called nobody\n-- 2 here: Alice, alice2\n"
         .to_owned()
         + &"!! /msg goes like this: /msg NAME TEXT\n".repeat(60);
-    assert_eq!((status, out), (Some(0), expected));
+    assert_eq!((status, out), (Some(1), expected), "a line was refused");
     for line in ["-- alice2 joined", "<alice2> hi", "-- alice2 left"] {
         watcher.expect(line);
     }
+}
+
+#[test]
+fn wrong_usage_is_told_and_no_traceback() {
+    if !has_python() {
+        return;
+    }
+    for arguments in [&[][..], &["host"], &["host", "port", "alice"], &["--key", "host", "1", "a"]]
+    {
+        for name in ["chat.py", "bot.py"] {
+            let (status, out, err) = end(spawn(program(name).args(arguments)));
+            assert_eq!((status, out.as_str()), (Some(2), ""), "{name} {arguments:?}: {err}");
+            assert!(err.starts_with(&format!("Usage: {name} ")), "{err}");
+        }
+    }
+}
+
+#[test]
+fn a_name_that_breaks_the_rules_is_told_and_nobody_waits() {
+    let server = TestServer::start(&[]);
+    if !has_python() {
+        return;
+    }
+    let place = [server.address.ip().to_string(), server.address.port().to_string()];
+    let (status, _, err) = end(spawn(program("chat.py").args(place).arg("a b")));
+    assert_eq!(status, Some(2), "{err}");
+    assert!(err.starts_with("chat.py: !! /nick"), "{err}");
+}
+
+#[test]
+fn a_bot_answers_each_line_once_in_public_and_in_private_over_lost_connections_too() {
+    if !has_python() {
+        return;
+    }
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    let proxy = Proxy::start(server.address, Budget::new(11), 900);
+    let place = [proxy.address.ip().to_string(), proxy.address.port().to_string()];
+    let bot = spawn(program("bot.py").args(place).arg("bot"));
+    alice.expect("-- bot joined");
+    for number in 0..20 {
+        alice.send(format!("{number}\n!roll\n"));
+        alice.expect_start("<bot> alice rolls ");
+    }
+    alice.send("/msg bot !help\n");
+    alice.expect("[you -> bot] !help");
+    let mut answer = alice.line();
+    if answer.as_deref().is_some_and(|line| line.starts_with("-- bot is away")) {
+        answer = alice.line();
+    }
+    assert_eq!(answer.as_deref(), Some("[bot -> you] I know !roll"));
+    alice.send("/who\n");
+    alice.expect_start("-- 2 here: alice, bot");
+    assert!(proxy.cuts() >= 2, "only {} cuts", proxy.cuts());
+    drop(bot);
 }
