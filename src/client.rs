@@ -63,14 +63,18 @@ mod sender;
 mod servers;
 mod session;
 mod terminal;
+mod time_format;
 pub mod typed;
 
 pub use colours::ColorChoice;
-pub use config::{BellChoice, Config, Input, OnLoss, WrapChoice};
+pub use config::{BellChoice, Config, Input, JoinsChoice, OnLoss, WrapChoice};
 pub use history::history_path;
 pub use keys::manual as keys;
 pub use login_name::login_name;
+pub use time_format::TimeFormat;
 
+use colours::Colours;
+use conversation::Looks;
 use filter::Filter;
 use terminal::Terminal;
 
@@ -89,15 +93,22 @@ pub fn run(config: &Config) -> ! {
     let has_keyboard = io::stdin().is_terminal() && config.input != Input::Unread;
     let in_terminal = has_keyboard && io::stdout().is_terminal();
     if in_terminal && is_dumb() {
-        run::start(config, &Arc::new(Filter::in_dumb_terminal()), filter::run)
+        let looks = looks(config, Colours::None);
+        run::start(config, &Arc::new(Filter::in_dumb_terminal(looks)), filter::run)
     } else if in_terminal {
         #[cfg(unix)]
         job_control::hold_back_stops();
         let colours = colours::colours(config.color, |name| std::env::var(name).ok());
-        run::start(config, &Arc::new(Terminal::new(colours, config.wrap, config.bell)), chat::run)
+        let looks = looks(config, colours);
+        run::start(config, &Arc::new(Terminal::new(looks, config.wrap, config.bell)), chat::run)
     } else {
         run::start(config, &Arc::new(Filter::new(config.quiet)), filter::run)
     }
+}
+
+/// How the user wants the conversation to be shown, in these colours.
+fn looks(config: &Config, colours: Colours) -> Looks {
+    Looks { colours, time: config.time.clone(), joins: config.joins }
 }
 
 /// Whether the terminal can do no more than show one line after the other. One that nobody has told

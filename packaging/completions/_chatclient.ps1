@@ -25,6 +25,8 @@ Register-ArgumentCompleter -Native -CommandName 'chatclient' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colours in a terminal: auto (where it has them, and NO_COLOR is not set), always or never')
             [CompletionResult]::new('--bell', '--bell', [CompletionResultType]::ParameterName, 'What rings the terminal''s bell: off, mentions (your name, and private lines) or all (lines)')
             [CompletionResult]::new('--wrap', '--wrap', [CompletionResultType]::ParameterName, 'What breaks lines wider than the terminal: words (between words), or terminal (anywhere)')
+            [CompletionResult]::new('--joins', '--joins', [CompletionResultType]::ParameterName, 'Whose comings and goings a terminal shows: all, spoken (who said something in the last hour) or none')
+            [CompletionResult]::new('--time', '--time', [CompletionResultType]::ParameterName, 'How a terminal shows times: none, or as strftime has it')
             [CompletionResult]::new('--log-file', '--log-file', [CompletionResultType]::ParameterName, 'Append the log to this file; at 10 MB it becomes FILE.1, of which one is kept')
             [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'How much to log: off, error, warn, info, debug or trace')
             [CompletionResult]::new('--no-history', '--no-history', [CompletionResultType]::ParameterName, 'Neither read nor keep what you send across runs, nor which servers you join')

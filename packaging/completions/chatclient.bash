@@ -23,7 +23,7 @@ _chatclient() {
 
     case "${cmd}" in
         chatclient)
-            opts="-q -h -V --name --color --bell --wrap --no-history --reconnect --no-reconnect --commands --quiet --listen --log-file --log-level --help --version"
+            opts="-q -h -V --name --color --bell --wrap --joins --time --no-history --reconnect --no-reconnect --commands --quiet --listen --log-file --log-level --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -43,6 +43,14 @@ _chatclient() {
                     ;;
                 --wrap)
                     COMPREPLY=($(compgen -W "words terminal" -- "${cur}"))
+                    return 0
+                    ;;
+                --joins)
+                    COMPREPLY=($(compgen -W "all spoken none" -- "${cur}"))
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --log-file)
@@ -67,7 +75,7 @@ _chatclient_and_servers() {
     _chatclient "$@"
     local cur="${COMP_WORDS[COMP_CWORD]}"
     case "${COMP_WORDS[COMP_CWORD-1]}" in
-        --name|--color|--bell|--wrap|--log-file|--log-level|:|=) return 0 ;;
+        --name|--color|--bell|--wrap|--joins|--time|--log-file|--log-level|:|=) return 0 ;;
     esac
     if [[ "$cur" != -* && "$cur" != : && "$cur" != = ]]; then
         COMPREPLY=( $(compgen -W "$(cat "${XDG_STATE_HOME:-$HOME/.local/state}/chatroom/servers" 2>/dev/null)" -- "$cur") $(compgen -A hostname -- "$cur") )

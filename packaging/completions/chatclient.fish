@@ -7,6 +7,10 @@ mentions\t''
 all\t''"
 complete -c chatclient -l wrap -d 'What breaks lines wider than the terminal: words (between words), or terminal (anywhere)' -r -f -a "words\t''
 terminal\t''"
+complete -c chatclient -l joins -d 'Whose comings and goings a terminal shows: all, spoken (who said something in the last hour) or none' -r -f -a "all\t''
+spoken\t''
+none\t''"
+complete -c chatclient -l time -d 'How a terminal shows times: none, or as strftime has it' -r
 complete -c chatclient -l log-file -d 'Append the log to this file; at 10 MB it becomes FILE.1, of which one is kept' -r -F
 complete -c chatclient -l log-level -d 'How much to log: off, error, warn, info, debug or trace' -r -f -a "off\t''
 error\t''

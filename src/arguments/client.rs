@@ -1,12 +1,15 @@
 //! What `chatclient` can be told on its command line and in its environment.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Parser, ValueEnum, ValueHint};
 use log::LevelFilter;
 
 use super::{self as arguments, LogLevels, Place};
-use crate::client::{self, BellChoice, ColorChoice, Config, Input, OnLoss, WrapChoice};
+use crate::client::{
+    self, BellChoice, ColorChoice, Config, Input, JoinsChoice, OnLoss, TimeFormat, WrapChoice,
+};
 use crate::protocol::name::Name;
 use crate::protocol::{DEFAULT_ADDRESS, DEFAULT_PORT};
 
@@ -59,6 +62,14 @@ pub struct Arguments {
     #[arg(long, value_name = "HOW", default_value = "words")]
     wrap: Wrap,
 
+    /// Whose comings and goings a terminal shows: all, spoken (who said something in the last hour) or none
+    #[arg(long, value_name = "WHOSE", default_value = "all")]
+    joins: Joins,
+
+    /// How a terminal shows times: none, or as strftime has it
+    #[arg(long, value_name = "FORMAT", default_value = "%H:%M", value_parser = TimeFormat::from_str)]
+    time: TimeFormat,
+
     /// Neither read nor keep what you send across runs, nor which servers you join
     #[arg(long)]
     no_history: bool,
@@ -110,6 +121,13 @@ enum Bell {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
+enum Joins {
+    All,
+    Spoken,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum Wrap {
     Words,
     Terminal,
@@ -148,6 +166,12 @@ impl From<Arguments> for Config {
             wrap: match arguments.wrap {
                 Wrap::Words => WrapChoice::Words,
                 Wrap::Terminal => WrapChoice::Terminal,
+            },
+            time: arguments.time,
+            joins: match arguments.joins {
+                Joins::All => JoinsChoice::All,
+                Joins::Spoken => JoinsChoice::Spoken,
+                Joins::None => JoinsChoice::None,
             },
             input: match (arguments.listen, arguments.commands) {
                 (true, _) => Input::Unread,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use log::LevelFilter;
 
 use super::colours::ColorChoice;
+use super::time_format::TimeFormat;
 use crate::protocol::name::Name;
 
 /// What the client is to do, checked.
@@ -26,6 +27,10 @@ pub struct Config {
     pub bell: BellChoice,
     /// Who breaks lines that are wider than the terminal.
     pub wrap: WrapChoice,
+    /// How times are written in a terminal.
+    pub time: TimeFormat,
+    /// Which comings and goings are shown in a terminal.
+    pub joins: JoinsChoice,
     /// Where what was sent is kept across runs, and beside it which servers were joined, if they are.
     pub history: Option<PathBuf>,
     /// What standard input is, where it is no terminal.
@@ -68,6 +73,17 @@ pub enum BellChoice {
     Mentions,
     /// Everything that is said.
     All,
+}
+
+/// Whose comings and goings are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinsChoice {
+    /// Everybody's.
+    All,
+    /// Those of members who have said something in the last hour.
+    Spoken,
+    /// Nobody's.
+    None,
 }
 
 /// Who breaks lines that are wider than the terminal.

@@ -8,12 +8,15 @@
 use chrono::NaiveDate;
 
 use super::colours::{Colours, Ink};
+use super::config::JoinsChoice;
 use super::editor::Candidates;
 use super::handshake::Server;
 use super::paragraph::Rule;
 use super::session::{Line, NOT_SEEN};
+use super::time_format::TimeFormat;
 use crate::protocol::name::Likeness;
 use crate::protocol::reply::{self, Message, ReadNotice, ReadSpeech, ServerLine};
+use comings::Comings;
 use correspondent::Correspondent;
 use ignored::Ignored;
 use mention::Mention;
@@ -26,6 +29,7 @@ pub(super) use obeying::Action;
 pub(super) use shown::{Alert, Medium, Moment, Shown, Timing};
 pub(super) use unread::Focus;
 
+mod comings;
 mod command;
 mod completion;
 mod correspondent;
@@ -52,6 +56,8 @@ pub(super) struct Conversation {
     roster: Roster,
     /// Of whom nothing is shown.
     ignored: Ignored,
+    /// Which comings and goings are shown.
+    comings: Comings,
     /// What mentions us, once our name is known.
     mention: Option<Mention>,
     /// Whom `/r` answers.
@@ -62,14 +68,34 @@ pub(super) struct Conversation {
     unread: Unread,
 }
 
+/// How the user wants the conversation to be shown.
+#[derive(Debug, Clone)]
+pub(super) struct Looks {
+    /// How many colours there are.
+    pub(super) colours: Colours,
+    /// How times are written.
+    pub(super) time: TimeFormat,
+    /// Which comings and goings are shown.
+    pub(super) joins: JoinsChoice,
+}
+
+impl From<Colours> for Looks {
+    /// As it is without options.
+    fn from(colours: Colours) -> Looks {
+        Looks { colours, time: TimeFormat::default(), joins: JoinsChoice::All }
+    }
+}
+
 impl Conversation {
     /// A conversation of which nothing is known yet.
-    pub(super) fn new(colours: Colours, medium: Medium) -> Conversation {
+    pub(super) fn new(looks: impl Into<Looks>, medium: Medium) -> Conversation {
+        let Looks { colours, time, joins } = looks.into();
         Conversation {
-            painter: Painter { colours },
+            painter: Painter { colours, time },
             medium,
             roster: Roster::default(),
             ignored: Ignored::default(),
+            comings: Comings::new(joins),
             mention: None,
             correspondent: Correspondent::default(),
             day: None,
@@ -81,7 +107,8 @@ impl Conversation {
     pub(super) fn receive(&mut self, line: &Line<'_>, at: Moment, shown: &mut Shown) {
         match line.server {
             Server::Ours => {
-                let visible = !self.is_of_ignored(line.says);
+                let visible =
+                    !self.is_of_ignored(line.says) && self.comings.shows(line.says, at.time);
                 self.learn(line.says, visible);
                 if visible {
                     self.show(line, at, shown);
@@ -98,7 +125,7 @@ impl Conversation {
     /// Adds a line of our own, as the others see it: `<alice> text` or `* alice text`.
     pub(super) fn own(&mut self, line: &str, at: Moment, shown: &mut Shown) {
         self.begin_day(at.time.date(), shown);
-        self.paint_own(Stamp::Now(at.time.time()), line, shown);
+        self.paint_own(Stamp::Now(at.time), line, shown);
     }
 
     /// Adds a line that does not come from the server, with the `-- ` or `!! ` that it begins with.
@@ -154,7 +181,7 @@ impl Conversation {
                     Timing::Shown => Stamp::Earlier(time),
                     Timing::Said => {
                         self.begin_day_of_earlier(at.time.date(), shown);
-                        Stamp::EarlierHere(at.time.time())
+                        Stamp::EarlierHere(at.time)
                     }
                 };
                 self.paint(stamp, text, message, shown);
@@ -176,7 +203,7 @@ impl Conversation {
     fn begin(&mut self, at: Moment, shown: &mut Shown) -> Stamp<'static> {
         self.begin_unread(shown);
         self.begin_day(at.time.date(), shown);
-        Stamp::Now(at.time.time())
+        Stamp::Now(at.time)
     }
 
     fn begin_unread(&mut self, shown: &mut Shown) {

@@ -15,10 +15,9 @@ use std::time::Duration;
 
 use log::{info, warn};
 
-use super::colours::Colours;
 use super::config::{Input, OnLoss};
 use super::connection::Connection;
-use super::conversation::{Conversation, Medium};
+use super::conversation::{Conversation, Looks, Medium};
 use super::exit::wait_for_the_end;
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
@@ -68,8 +67,8 @@ impl Filter {
     }
 
     /// For a terminal that can do no more than show one line after the other.
-    pub(super) fn in_dumb_terminal() -> Filter {
-        let conversation = Some(Mutex::new(Conversation::new(Colours::None, Medium::Lines)));
+    pub(super) fn in_dumb_terminal(looks: Looks) -> Filter {
+        let conversation = Some(Mutex::new(Conversation::new(looks, Medium::Lines)));
         Filter { conversation, ..Filter::default() }
     }
 

@@ -15,9 +15,8 @@ use std::time::{Duration, Instant};
 
 use crossterm::terminal;
 
-use super::colours::Colours;
 use super::config::{BellChoice, WrapChoice};
-use super::conversation::{Action, Alert, Focus};
+use super::conversation::{Action, Alert, Focus, Looks};
 use super::echo::echo;
 use super::editor::{Direction, Editor, Outcome};
 use super::exit_reason::ExitReason;
@@ -73,8 +72,8 @@ pub(super) enum Bell {
 
 impl Terminal {
     /// The terminal, as it is. Lines that are shown before [`begin`](Terminal::begin) wait for it.
-    pub(super) fn new(colours: Colours, wrap: WrapChoice, bell: BellChoice) -> Terminal {
-        let face = Face::new(Screen::new(standard_output(), size(), wrap), colours);
+    pub(super) fn new(looks: Looks, wrap: WrapChoice, bell: BellChoice) -> Terminal {
+        let face = Face::new(Screen::new(standard_output(), size(), wrap), looks);
         let (turn, face) = (Mutex::default(), Mutex::new(face));
         Terminal { turn, face, bell }
     }

@@ -380,6 +380,8 @@ fn wrong_usage_is_one_line_that_says_what_is_right_and_status_2() {
         (&["host:70000"], "its port must be a number from 1 to 65535"),
         (&["-p", "5000"], "the port stands behind the address: chatclient 127.0.0.1 5000"),
         (&["-n", "alice"], "your name comes with '--name'"),
+        (&["--time", "%H:%M %Z"], "it must be none, or a time as in %H:%M or %H:%M:%S"),
+        (&["--joins", "some"], "possible values: all, spoken, none"),
         (&["--host", "x"], "the address stands by itself: chatclient 127.0.0.1 5000"),
     ];
     for (arguments, part) in cases {

@@ -4,45 +4,36 @@
 //! has any ends with a reset, so that no line's looks depend on another's. How it is laid out in a
 //! terminal is told besides, and done elsewhere (`paragraph`).
 
-use std::fmt::{self, Write};
-
-use chrono::{NaiveDate, NaiveTime, Timelike};
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::Shown;
 use crate::client::colours::{Colours, Ink, Style};
 use crate::client::columns::width;
 use crate::client::paragraph::{Layout, Rule, Shape};
+use crate::client::time_format::TimeFormat;
 use crate::protocol::reply::{self, Message, ReadSpeech};
 
 /// What stands before a notice of the server's; before an error it is as wide.
 const MARK: &str = "-- ";
 
 /// How a conversation is written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Painter {
     /// How many colours the terminal has.
     pub(super) colours: Colours,
+    /// How times are written.
+    pub(super) time: TimeFormat,
 }
 
 /// What stands before a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stamp<'a> {
     /// When it came.
-    Now(NaiveTime),
+    Now(NaiveDateTime),
     /// When it was said, long before it came, where the server is.
     Earlier(&'a str),
     /// The same, where this machine is.
-    EarlierHere(NaiveTime),
-}
-
-impl fmt::Display for Stamp<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Stamp::Now(time) => write!(f, "{:02}:{:02}", time.hour(), time.minute()),
-            Stamp::EarlierHere(time) => write!(f, "{} |", Stamp::Now(*time)),
-            Stamp::Earlier(time) => write!(f, "{time} |"),
-        }
-    }
+    EarlierHere(NaiveDateTime),
 }
 
 /// Whether a line stands out.
@@ -76,7 +67,7 @@ impl Painter {
     /// Writes a line of a server that has our banner, with what it says. `ink` finds the colour of a
     /// name.
     pub(super) fn line(
-        self,
+        &self,
         stamp: Stamp<'_>,
         (line, message): (&str, Message<'_>),
         stress: Stress,
@@ -116,14 +107,14 @@ impl Painter {
     }
 
     /// Writes a line of a server that nothing is known of.
-    pub(super) fn foreign(self, stamp: Stamp<'_>, line: &str, shown: &mut Shown) {
+    pub(super) fn foreign(&self, stamp: Stamp<'_>, line: &str, shown: &mut Shown) {
         let start = shown.text.len();
         let stamp = self.stamp(stamp, &mut shown.text);
         self.text(line, start, [stamp, 0], "", shown);
     }
 
     /// Writes that what comes next is of another day.
-    pub(super) fn day(self, day: NaiveDate, shown: &mut Shown) {
+    pub(super) fn day(&self, day: NaiveDate, shown: &mut Shown) {
         let start = shown.text.len();
         let dim = self.colours.sequence(Style::Dim);
         shown.text.push_str(dim);
@@ -132,24 +123,42 @@ impl Painter {
     }
 
     /// Writes a rule that says what `line` does, which begins with `-- `.
-    pub(super) fn rule(self, line: &str, rule: Rule, shown: &mut Shown) {
+    pub(super) fn rule(&self, line: &str, rule: Rule, shown: &mut Shown) {
         let [open, close] = [Style::Dim, Style::Reset].map(|style| self.colours.sequence(style));
         shown.text.extend([open, line, close]);
         shown.end_line(Layout { open, close, shape: Shape::Rule(rule) });
     }
 
     /// Writes the stamp and a blank, and says how many columns they take.
-    fn stamp(self, stamp: Stamp<'_>, out: &mut String) -> usize {
+    fn stamp(&self, stamp: Stamp<'_>, out: &mut String) -> usize {
         self.write(Style::Dim, out);
-        let width = put_stamp(stamp, out);
+        let width = self.put_stamp(stamp, out);
         self.write(Style::Plain, out);
-        out.push(' ');
+        width + blank_behind(width, out)
+    }
+
+    /// Writes the stamp, and says how many columns it takes.
+    fn put_stamp(&self, stamp: Stamp<'_>, out: &mut String) -> usize {
+        let (width, is_earlier) = match stamp {
+            Stamp::Now(time) => (self.time.write(time, out), false),
+            Stamp::EarlierHere(time) => (self.time.write(time, out), true),
+            Stamp::Earlier(_) if self.time == TimeFormat::None => (0, true),
+            Stamp::Earlier(time) => {
+                out.push_str(time);
+                (width(time), true)
+            }
+        };
+        if !is_earlier {
+            return width;
+        }
+        let width = width + blank_behind(width, out);
+        out.push('|');
         width + 1
     }
 
     /// Writes what stands before the text of something said.
     fn speech(
-        self,
+        &self,
         [before, name, after]: [&str; 3],
         ink: Ink,
         weight: Weight,
@@ -176,7 +185,7 @@ impl Painter {
     /// Writes the text of the line that began at the byte `start`, behind a stamp and a mark of so many
     /// columns, and its end. `open` makes text look so.
     fn text(
-        self,
+        &self,
         text: &str,
         start: usize,
         [stamp, mark]: [usize; 2],
@@ -190,7 +199,7 @@ impl Painter {
         shown.end_line(Layout { open, close, shape });
     }
 
-    fn error_mark(self, out: &mut String) {
+    fn error_mark(&self, out: &mut String) {
         self.write(Style::Bold, out);
         self.write(Style::Error, out);
         out.push_str("!!");
@@ -200,27 +209,29 @@ impl Painter {
     }
 
     /// Writes a line that begins with `-- `.
-    fn notice(self, stamp: Stamp<'_>, line: &str, shown: &mut Shown) {
+    fn notice(&self, stamp: Stamp<'_>, line: &str, shown: &mut Shown) {
         let start = shown.text.len();
         let (mark, text) = line.split_at_checked(MARK.len()).unwrap_or(("", line));
         let dim = self.colours.sequence(Style::Dim);
         shown.text.push_str(dim);
-        let stamp = put_stamp(stamp, &mut shown.text) + 1;
-        shown.text.extend([" ", mark]);
+        let stamp = self.put_stamp(stamp, &mut shown.text);
+        let stamp = stamp + blank_behind(stamp, &mut shown.text);
+        shown.text.push_str(mark);
         self.text(text, start, [stamp, mark.len()], dim, shown);
     }
 
-    fn write(self, style: Style, out: &mut String) {
+    fn write(&self, style: Style, out: &mut String) {
         self.colours.write(style, out);
     }
 }
 
-/// Writes the stamp, and says how many columns it takes.
-fn put_stamp(stamp: Stamp<'_>, out: &mut String) -> usize {
-    let start = out.len();
-    // Writing to a string does not fail.
-    let _ = write!(out, "{stamp}");
-    out.len() - start
+/// Writes a blank behind what takes so many columns, unless that is nothing, and says how many it takes.
+fn blank_behind(columns: usize, out: &mut String) -> usize {
+    if columns == 0 {
+        return 0;
+    }
+    out.push(' ');
+    1
 }
 
 #[cfg(test)]
@@ -231,8 +242,8 @@ mod tests {
     use crate::protocol::name::Likeness;
 
     fn shown(line: &str, stress: Stress) -> Shown {
-        let painter = Painter { colours: Colours::Many };
-        let stamp = Stamp::Now(NaiveTime::from_hms_opt(9, 2, 59).unwrap());
+        let painter = Painter { colours: Colours::Many, time: TimeFormat::default() };
+        let stamp = Stamp::Now(NaiveDate::default().and_hms_opt(9, 2, 59).unwrap());
         let message = reply::parse(line).message().expect("it is a message");
         let mut shown = Shown::default();
         let ink = |name: &str| Ink::of(&Likeness::of(name));

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::broken;
 use crate::client::clock;
 use crate::client::colours::Colours;
-use crate::client::conversation::{Alert, Conversation, Medium, Moment, Shown};
+use crate::client::conversation::{Alert, Conversation, Looks, Medium, Moment, Shown};
 use crate::client::exit_reason::ExitReason;
 use crate::client::output::Presence;
 use crate::client::prompt::{Label, Status};
@@ -38,14 +38,14 @@ pub(super) struct Face {
 }
 
 impl Face {
-    /// A face of which nothing is seen, with a conversation in these colours.
-    pub(super) fn new(mut screen: Screen<Out>, colours: Colours) -> Face {
-        if colours != Colours::None {
+    /// A face of which nothing is seen, with a conversation that looks so.
+    pub(super) fn new(mut screen: Screen<Out>, looks: Looks) -> Face {
+        if looks.colours != Colours::None {
             screen.set_off_input();
         }
         Face {
             screen,
-            conversation: Conversation::new(colours, Medium::Screen),
+            conversation: Conversation::new(looks, Medium::Screen),
             presence: Presence::Here,
             waiting: 0,
             question: None,
