@@ -27,6 +27,7 @@
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
+mod attention;
 mod chat;
 mod clock;
 mod colours;
@@ -73,10 +74,11 @@ pub use keys::manual as keys;
 pub use login_name::login_name;
 pub use time_format::TimeFormat;
 
+use attention::Notifier;
 use colours::Colours;
 use conversation::Looks;
 use filter::Filter;
-use terminal::Terminal;
+use terminal::{Terminal, Window};
 
 /// The client's own commands, as `/help` lists them: each with its arguments, and what it is for.
 pub fn commands() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -100,7 +102,12 @@ pub fn run(config: &Config) -> ! {
         job_control::hold_back_stops();
         let colours = colours::colours(config.color, |name| std::env::var(name).ok());
         let looks = looks(config, colours);
-        run::start(config, &Arc::new(Terminal::new(looks, config.wrap, config.bell)), chat::run)
+        let window = config.notify.then(|| Window {
+            notifier: Notifier::of_terminal(|name| std::env::var(name).ok()),
+            host: config.host.clone(),
+        });
+        let terminal = Terminal::new(looks, config.wrap, config.bell, window);
+        run::start(config, &Arc::new(terminal), chat::run)
     } else {
         run::start(config, &Arc::new(Filter::new(config.quiet)), filter::run)
     }
@@ -108,7 +115,8 @@ pub fn run(config: &Config) -> ! {
 
 /// How the user wants the conversation to be shown, in these colours.
 fn looks(config: &Config, colours: Colours) -> Looks {
-    Looks { colours, time: config.time.clone(), joins: config.joins }
+    let (time, highlights) = (config.time.clone(), config.highlights.clone());
+    Looks { colours, time, joins: config.joins, highlights }
 }
 
 /// Whether the terminal can do no more than show one line after the other. One that nobody has told

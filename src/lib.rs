@@ -46,7 +46,8 @@
 //! And in the client again:
 //!
 //! - `receiver`: the thread that reads; `output`: where it shows what has come
-//! - `conversation`: the server's lines → what is shown of them, pure; `colours`; `paragraph`: → rows
+//! - `conversation`: the server's lines → what is shown of them, pure; `colours`; `time_format`; `paragraph`: → rows;
+//!   `attention`: how a window calls its user
 //! - [`client::screen`]: the input row and the conversation above it; `row`, `prompt`: the input row
 //! - `history`, `servers`: what is kept across runs; `exit`: the one way out
 //!

@@ -5,6 +5,7 @@ never\t''"
 complete -c chatclient -l bell -d 'What rings the terminal\'s bell: off, mentions (your name, and private lines) or all (lines)' -r -f -a "off\t''
 mentions\t''
 all\t''"
+complete -c chatclient -l highlight -d 'Words besides your name that stand out and ring, with commas between them' -r
 complete -c chatclient -l wrap -d 'What breaks lines wider than the terminal: words (between words), or terminal (anywhere)' -r -f -a "words\t''
 terminal\t''"
 complete -c chatclient -l joins -d 'Whose comings and goings a terminal shows: all, spoken (who said something in the last hour) or none' -r -f -a "all\t''
@@ -18,6 +19,7 @@ warn\t''
 info\t''
 debug\t''
 trace\t''"
+complete -c chatclient -l notify -d 'While its window is not in focus, a terminal notifies you of mentions, and its title counts lines'
 complete -c chatclient -l no-history -d 'Neither read nor keep what you send across runs, nor which servers you join'
 complete -c chatclient -l reconnect -d 'Come back when the connection is lost, and miss and lose nothing; a terminal does so anyway'
 complete -c chatclient -l no-reconnect -d 'End when the connection is lost, with status 1; without a terminal that is so anyway'

@@ -11,6 +11,7 @@ use crate::client::{
     self, BellChoice, ColorChoice, Config, Input, JoinsChoice, OnLoss, TimeFormat, WrapChoice,
 };
 use crate::protocol::name::Name;
+use crate::protocol::text::make_safe;
 use crate::protocol::{DEFAULT_ADDRESS, DEFAULT_PORT};
 
 /// What the program is called.
@@ -57,6 +58,15 @@ pub struct Arguments {
     /// What rings the terminal's bell: off, mentions (your name, and private lines) or all (lines)
     #[arg(long, value_name = "WHAT", default_value = "mentions")]
     bell: Bell,
+
+    /// Words besides your name that stand out and ring, with commas between them
+    #[arg(long, value_name = "WORDS", value_delimiter = ',', value_parser = highlight)]
+    #[arg(env = "CHATROOM_HIGHLIGHT", hide_env_values = true)]
+    highlight: Vec<String>,
+
+    /// While its window is not in focus, a terminal notifies you of mentions, and its title counts lines
+    #[arg(long)]
+    notify: bool,
 
     /// What breaks lines wider than the terminal: words (between words), or terminal (anywhere)
     #[arg(long, value_name = "HOW", default_value = "words")]
@@ -168,6 +178,8 @@ impl From<Arguments> for Config {
                 Wrap::Terminal => WrapChoice::Terminal,
             },
             time: arguments.time,
+            highlights: arguments.highlight,
+            notify: arguments.notify,
             joins: match arguments.joins {
                 Joins::All => JoinsChoice::All,
                 Joins::Spoken => JoinsChoice::Spoken,
@@ -188,6 +200,13 @@ impl From<Arguments> for Config {
             },
         }
     }
+}
+
+/// Words that can be looked for in what others say.
+fn highlight(text: &str) -> Result<String, String> {
+    let words = make_safe(text.trim().as_bytes()).into_owned();
+    let has_some = words.chars().any(char::is_alphanumeric);
+    if has_some { Ok(words) } else { Err("it must be a word, or several with commas".to_owned()) }
 }
 
 fn name(text: &str) -> Result<Name, String> {

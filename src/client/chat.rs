@@ -76,6 +76,11 @@ fn begin<'a>(run: &'a Run<'_, Terminal>) -> Result<Keyboard<'a>, ExitReason> {
     terminal.begin()?;
     let on_loss = run.config.on_loss.unwrap_or(OnLoss::ComesBack);
     run.receive(on_loss).map_err(ExitReason::Failed)?;
+    if run.config.notify && !terminal.shows_notifications() {
+        terminal.notice(
+            "this terminal is not known to show notifications; its title counts what is unread",
+        );
+    }
     let events = begin_events(run).map_err(ExitReason::Failed)?;
     let (output, watch) = (Arc::clone(terminal), Watch::On { told: 0 });
     let sender = Sender { link: Arc::clone(link), output, watch };
@@ -138,7 +143,7 @@ impl Keyboard<'_> {
         let outcome = match event {
             Event::Resized => return self.follow_size(bell),
             Event::Focus(focus) => {
-                self.terminal.focus(focus);
+                self.terminal.focus(focus)?;
                 Outcome::Edited
             }
             Event::Paste(text) => {

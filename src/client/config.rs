@@ -31,6 +31,10 @@ pub struct Config {
     pub time: TimeFormat,
     /// Which comings and goings are shown in a terminal.
     pub joins: JoinsChoice,
+    /// Words that stand out in a terminal as our name does.
+    pub highlights: Vec<String>,
+    /// Whether a terminal's window tells of what comes while it is not in focus.
+    pub notify: bool,
     /// Where what was sent is kept across runs, and beside it which servers were joined, if they are.
     pub history: Option<PathBuf>,
     /// What standard input is, where it is no terminal.

@@ -60,6 +60,8 @@ pub(super) struct Conversation {
     comings: Comings,
     /// What mentions us, once our name is known.
     mention: Option<Mention>,
+    /// What else stands out as that does.
+    highlights: Vec<Mention>,
     /// Whom `/r` answers.
     correspondent: Correspondent,
     /// The day of the last line that was shown.
@@ -77,19 +79,22 @@ pub(super) struct Looks {
     pub(super) time: TimeFormat,
     /// Which comings and goings are shown.
     pub(super) joins: JoinsChoice,
+    /// Words that stand out as our name does.
+    pub(super) highlights: Vec<String>,
 }
 
 impl From<Colours> for Looks {
     /// As it is without options.
     fn from(colours: Colours) -> Looks {
-        Looks { colours, time: TimeFormat::default(), joins: JoinsChoice::All }
+        let time = TimeFormat::default();
+        Looks { colours, time, joins: JoinsChoice::All, highlights: Vec::new() }
     }
 }
 
 impl Conversation {
     /// A conversation of which nothing is known yet.
     pub(super) fn new(looks: impl Into<Looks>, medium: Medium) -> Conversation {
-        let Looks { colours, time, joins } = looks.into();
+        let Looks { colours, time, joins, highlights } = looks.into();
         Conversation {
             painter: Painter { colours, time },
             medium,
@@ -97,6 +102,7 @@ impl Conversation {
             ignored: Ignored::default(),
             comings: Comings::new(joins),
             mention: None,
+            highlights: highlights.iter().map(|words| Mention::of(words)).collect(),
             correspondent: Correspondent::default(),
             day: None,
             unread: Unread::default(),
@@ -142,6 +148,11 @@ impl Conversation {
     /// Called when the terminal says whether anybody is looking.
     pub(super) fn focus(&mut self, focus: Focus) {
         self.unread.focus(focus);
+    }
+
+    /// How many lines were said while nobody was looking.
+    pub(super) fn unread(&self) -> usize {
+        self.unread.said()
     }
 
     /// Our name, once it is known.
@@ -194,7 +205,14 @@ impl Conversation {
                 let stamp = self.begin(at, shown);
                 let message = says.message().unwrap_or(Message::Plain);
                 let stress = self.paint(stamp, &line.text, message, shown);
-                shown.alert = shown.alert.max(alert(message, stress));
+                let alert = alert(message, stress);
+                if alert >= Alert::Line {
+                    self.unread.count_said();
+                }
+                if alert == Alert::Mention && self.unread.is_away() {
+                    shown.call = Some(line.text.to_string());
+                }
+                shown.alert = shown.alert.max(alert);
             }
         }
     }
@@ -252,8 +270,8 @@ impl Conversation {
         let for_us = match message {
             Message::Speech(ReadSpeech::ToYou(..)) => true,
             Message::Speech(ReadSpeech::Said(name, text) | ReadSpeech::Done(name, text)) => {
-                let mentions = self.mention.as_ref().is_some_and(|mention| mention.is_in(text));
-                mentions && self.roster.me() != Some(name)
+                let mut sought = self.mention.iter().chain(&self.highlights);
+                sought.any(|mention| mention.is_in(text)) && self.roster.me() != Some(name)
             }
             Message::Speech(ReadSpeech::FromYou(..))
             | Message::Notice(_)

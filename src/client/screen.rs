@@ -21,8 +21,8 @@ use super::prompt::Label;
 use super::row::{Row, View};
 use recent::Recent;
 use sequences::{
-    BOLD, CLEAR, CUT_OFF, ERASE, HOLD, LAST_ROW, PLAIN, RELEASE, RESTORE_CURSOR, SAVE_CURSOR,
-    TELL_LESS, TELL_MORE, WRAP,
+    BOLD, CLEAR, CUT_OFF, ERASE, HOLD, KEEP_TITLE, LAST_ROW, PLAIN, RELEASE, RESTORE_CURSOR,
+    RESTORE_TITLE, SAVE_CURSOR, TELL_LESS, TELL_MORE, WRAP,
 };
 
 mod again;
@@ -63,6 +63,8 @@ pub struct Screen<W> {
     drawn: String,
     /// The lines that may be written again.
     recent: Recent,
+    /// Whether the window's title is ours while there is an input row.
+    is_titled: bool,
 }
 
 /// Whether there is an input row.
@@ -95,6 +97,7 @@ impl<W: Write> Screen<W> {
             above: String::new(),
             drawn: String::new(),
             recent: Recent::new(wrap),
+            is_titled: false,
         }
     }
 
@@ -107,7 +110,7 @@ impl<W: Write> Screen<W> {
         self.size = size;
         self.recent.forget();
         self.show();
-        self.paint(&[TELL_MORE, ERASE, LAST_ROW].concat())
+        self.paint(&[TELL_MORE, self.if_titled(KEEP_TITLE), ERASE, LAST_ROW].concat())
     }
 
     /// Takes the input row away until it [begins](Screen::begin) again, for a program that is to be
@@ -121,7 +124,7 @@ impl<W: Write> Screen<W> {
             return Ok(());
         }
         self.stage = Stage::Absent;
-        self.write(&[ERASE, TELL_LESS].concat())
+        self.write(&[ERASE, self.if_titled(RESTORE_TITLE), TELL_LESS].concat())
     }
 
     /// Empties the terminal, and shows the input row in its last row.
@@ -170,6 +173,16 @@ impl<W: Write> Screen<W> {
     /// Lets the terminal's bell ring at the next repaint.
     pub fn ring(&mut self) {
         self.above.push('\x07');
+    }
+
+    /// Has the window's title kept and given back: the caller sets another one.
+    pub(super) fn take_title(&mut self) {
+        self.is_titled = true;
+    }
+
+    /// Writes a sequence at the next repaint that shows nothing in the terminal itself.
+    pub(super) fn command(&mut self, sequence: &str) {
+        self.above.push_str(sequence);
     }
 
     /// Shows this text in the input row from the next repaint on, with the cursor before the byte
@@ -244,7 +257,8 @@ impl<W: Write> Screen<W> {
             "" => String::new(),
             _ => self.row.whole(&self.prompt.whole()) + "\r\n",
         };
-        let bytes = [ERASE, self.above.as_bytes(), draft.as_bytes(), TELL_LESS].concat();
+        let restored = self.if_titled(RESTORE_TITLE);
+        let bytes = [ERASE, self.above.as_bytes(), draft.as_bytes(), restored, TELL_LESS].concat();
         self.write(&bytes)
     }
 
@@ -257,6 +271,10 @@ impl<W: Write> Screen<W> {
     #[cfg(any(test, fuzzing))]
     pub(super) fn out(&mut self) -> &mut W {
         &mut self.out
+    }
+
+    fn if_titled(&self, sequence: &'static [u8]) -> &'static [u8] {
+        if self.is_titled { sequence } else { b"" }
     }
 
     fn is_begun(&self) -> bool {

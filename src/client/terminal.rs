@@ -30,6 +30,7 @@ use super::typed::Typed;
 use crate::problem::Problem;
 
 use face::{Face, standard_output};
+pub(super) use window::Window;
 
 #[cfg(unix)]
 pub(super) use events::Resizing;
@@ -41,15 +42,13 @@ mod face;
 pub(crate) mod fuzzing;
 #[cfg(any(unix, test, fuzzing))]
 mod input;
+mod window;
 
 /// What a terminal is taken for that does not tell its size.
 const USUAL_SIZE: Size = Size { columns: 80, rows: 24 };
 
 /// How long a terminal that takes nothing may hold up the end of the program.
 const STALLED: Duration = Duration::from_secs(1);
-
-/// How long the bell is silent after it has rung for something that came: many lines are no alarm.
-const BELL_REST: Duration = Duration::from_secs(1);
 
 /// The terminal that the program runs in.
 pub(super) struct Terminal {
@@ -59,6 +58,8 @@ pub(super) struct Terminal {
     face: Mutex<Face>,
     /// What rings it.
     bell: BellChoice,
+    /// How its window tells of what comes, if it does.
+    window: Option<Window>,
 }
 
 /// What the bell says.
@@ -72,10 +73,18 @@ pub(super) enum Bell {
 
 impl Terminal {
     /// The terminal, as it is. Lines that are shown before [`begin`](Terminal::begin) wait for it.
-    pub(super) fn new(looks: Looks, wrap: WrapChoice, bell: BellChoice) -> Terminal {
-        let face = Face::new(Screen::new(standard_output(), size(), wrap), looks);
-        let (turn, face) = (Mutex::default(), Mutex::new(face));
-        Terminal { turn, face, bell }
+    pub(super) fn new(
+        looks: Looks,
+        wrap: WrapChoice,
+        bell: BellChoice,
+        window: Option<Window>,
+    ) -> Terminal {
+        let mut screen = Screen::new(standard_output(), size(), wrap);
+        if window.is_some() {
+            screen.take_title();
+        }
+        let (turn, face) = (Mutex::default(), Mutex::new(Face::new(screen, looks)));
+        Terminal { turn, face, bell, window }
     }
 
     /// Turns to raw mode and shows the input row; [`close`](Output::close) undoes both.
@@ -87,7 +96,10 @@ impl Terminal {
         }
         terminal::enable_raw_mode()
             .and_then(|()| face.screen.begin(size()))
-            .map_err(|why| ExitReason::Failed(Problem::System("use the terminal", why)))
+            .map_err(|why| ExitReason::Failed(Problem::System("use the terminal", why)))?;
+        face.titled = None;
+        self.set_title(&mut face);
+        face.repaint()
     }
 
     /// Leaves the terminal to others until [`wake`](Terminal::wake).
@@ -146,8 +158,15 @@ impl Terminal {
     }
 
     /// Called when the window gains or loses the focus.
-    pub(super) fn focus(&self, focus: Focus) {
-        self.face().conversation.focus(focus);
+    pub(super) fn focus(&self, focus: Focus) -> Result<(), ExitReason> {
+        let mut face = self.face();
+        face.conversation.focus(focus);
+        face.call = None;
+        if self.window.is_none() {
+            return Ok(());
+        }
+        self.set_title(&mut face);
+        face.repaint()
     }
 
     /// Called when a paste has begun that does not end, and when it has.
@@ -173,14 +192,6 @@ impl Terminal {
     /// Takes over the terminal's new size.
     pub(super) fn resize(&self) -> Result<(), ExitReason> {
         self.face().screen.resize(size()).map_err(broken)
-    }
-
-    fn rings_for(&self, alert: Alert) -> bool {
-        match (self.bell, alert) {
-            (BellChoice::Off, _) | (_, Alert::Nothing) => false,
-            (BellChoice::Mentions, alert) => alert == Alert::Mention,
-            (BellChoice::All, Alert::Line | Alert::Mention) => true,
-        }
     }
 
     fn face(&self) -> MutexGuard<'_, Face> {
@@ -214,10 +225,8 @@ impl Output for Terminal {
     fn show(&self) -> Result<(), ExitReason> {
         let mut face = self.face();
         let Some(alert) = face.unshown.take() else { return Ok(()) };
-        if self.rings_for(alert) && face.rang.is_none_or(|rang| rang.elapsed() >= BELL_REST) {
-            face.rang = Some(Instant::now());
-            face.screen.ring();
-        }
+        self.call(&mut face, alert);
+        self.set_title(&mut face);
         face.repaint()
     }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::common::alice::alice;
+#[cfg(unix)]
+use crate::common::{alice::CLIENT, peer::Peer, terminal::Terminal};
 
 const SIZE: (u16, u16) = (60, 8);
 
@@ -71,6 +73,56 @@ fn the_bell_rings_for_what_it_is_told_to() {
             scope.spawn(move || rings(what, times));
         }
     });
+}
+
+#[test]
+fn words_that_one_looks_out_for_ring_as_ones_name_does() {
+    let options = ["--highlight", "deploy,Release 2"];
+    let (mut terminal, mut server, _peer) = alice(&folder("highlight"), SIZE, &options, &["bob"]);
+    for (line, rings) in [("<bob> deployed\n", 0), ("<bob> the DEPLOY failed\n", 1)] {
+        server.say(line);
+        terminal.shows(&[line.trim_end(), "alice> |"]);
+        assert_eq!(terminal.bells(), rings, "{line}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_window_that_is_not_in_focus_notifies_of_mentions_and_counts_what_is_unread_in_its_title() {
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    let program = ["env", "TERM=xterm-kitty", CLIENT, "--name", "alice", "--notify", &host, &port];
+    let mut terminal = Terminal::start(SIZE.0, SIZE.1, &folder("notify"), &program);
+    let mut server = peer.accept_person("alice", &["bob"]);
+    server.say("<bob> alice: you are looking\n");
+    terminal.shows_what("it comes", |rows| rows.contains("looking"));
+    // The client has to have heard of it before the next line comes.
+    terminal.press("\x1b[Ox");
+    terminal.shows_what("it has heard", |rows| rows.contains("alice> x"));
+    for (line, end) in
+        [("<bob> hi", "hi"), ("-- carol joined", "joined"), ("<bob> alice: you there?", "there?")]
+    {
+        // The bell and the notification rest for a second.
+        std::thread::sleep(Duration::from_millis(1100));
+        server.say(&format!("{line}\n"));
+        terminal.shows_what(line, |rows| rows.contains(end));
+    }
+    terminal.press("\x1b[Iy");
+    terminal.shows_what("it has heard", |rows| rows.contains("alice> xy"));
+    terminal.press("\x15");
+    terminal.press("/quit\r");
+    server.hear_quit();
+    server.close();
+    terminal.ends();
+    let title = |text: &str| format!("title {text}chatroom 127.0.0.1");
+    let expected = [
+        title(""),
+        title("(1) "),
+        "osc 99<bob> alice: you there?".to_owned(),
+        title("(2) "),
+        title(""),
+    ];
+    assert_eq!(terminal.commands(), expected);
 }
 
 #[test]

@@ -59,6 +59,8 @@ pub(in crate::client) struct Shown {
     layouts: Vec<Layout>,
     /// The most that one of the lines asks for.
     pub(in crate::client) alert: Alert,
+    /// The last line that speaks to us, if nobody was looking.
+    pub(in crate::client) call: Option<String>,
 }
 
 impl Shown {

@@ -17,8 +17,8 @@ pub(super) enum Unread {
     None,
     /// Those that come next are, and none has come yet.
     Next,
-    /// Some have come.
-    Some,
+    /// Some have come; so many of them were said by somebody.
+    Some(usize),
 }
 
 /// Whether a line is the first of those that are new.
@@ -45,8 +45,28 @@ impl Unread {
         if *self != Unread::Next {
             return Place::Elsewhere;
         }
-        *self = Unread::Some;
+        *self = Unread::Some(0);
         Place::First
+    }
+
+    /// Counts a line that somebody has said.
+    pub(super) fn count_said(&mut self) {
+        if let Unread::Some(said) = self {
+            *said += 1;
+        }
+    }
+
+    /// How many lines were said that are new to the user.
+    pub(super) fn said(self) -> usize {
+        match self {
+            Unread::None | Unread::Next => 0,
+            Unread::Some(said) => said,
+        }
+    }
+
+    /// Whether nobody is looking.
+    pub(super) fn is_away(self) -> bool {
+        self != Unread::None
     }
 }
 

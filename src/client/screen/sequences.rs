@@ -23,6 +23,11 @@ pub(super) const TELL_MORE: &[u8] = if cfg!(windows) { b"" } else { b"\x1b[?2004
 /// No more of that.
 pub(super) const TELL_LESS: &[u8] = if cfg!(windows) { b"" } else { b"\x1b[?1004l\x1b[?2004l" };
 
+/// Keep the window's title, to be restored (xterm's window manipulation).
+pub(super) const KEEP_TITLE: &[u8] = b"\x1b[22;2t";
+/// Restore it.
+pub(super) const RESTORE_TITLE: &[u8] = b"\x1b[23;2t";
+
 /// The input row stays one row: what the terminal has no room for, because it has become narrower
 /// and has not told us yet, is left out instead of wrapped.
 pub(super) const CUT_OFF: &[u8] = b"\x1b[?7l";

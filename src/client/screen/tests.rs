@@ -443,3 +443,25 @@ fn what_was_being_written_stays_at_the_end() {
     screen.end().expect("an emulator takes everything");
     screen.shows(&["alice> a line that i", "s longer than the ro", "w", "|"]);
 }
+
+#[test]
+fn a_title_that_is_taken_is_given_back_at_a_pause_and_at_the_end() {
+    let size = Size { columns: 40, rows: 4 };
+    let mut screen = Screen::new(Vec::new(), size, WrapChoice::Words);
+    screen.take_title();
+    let written = |screen: &mut Screen<Vec<u8>>, keeps: usize, restores: usize| {
+        let out = String::from_utf8(std::mem::take(screen.out())).expect("it is text");
+        assert_eq!(out.matches("\x1b[22;2t").count(), keeps, "{out:?}");
+        assert_eq!(out.matches("\x1b[23;2t").count(), restores, "{out:?}");
+    };
+    screen.begin(size).expect("it takes all");
+    written(&mut screen, 1, 0);
+    screen.pause().expect("it takes all");
+    written(&mut screen, 0, 1);
+    screen.begin(size).expect("it takes all");
+    screen.end().expect("it takes all");
+    written(&mut screen, 1, 1);
+    let mut other = Screen::new(Vec::new(), size, WrapChoice::Words);
+    other.begin(size).and_then(|()| other.end()).expect("it takes all");
+    written(&mut other, 0, 0);
+}

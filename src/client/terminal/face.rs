@@ -33,6 +33,10 @@ pub(super) struct Face {
     pub(super) is_pasting: bool,
     /// What the lines ask for that were taken and are not on the screen yet; `None` if there are none.
     pub(super) unshown: Option<Alert>,
+    /// The last line that speaks to us and that nobody was looking at, if the user has not been told of it.
+    pub(super) call: Option<String>,
+    /// How many unread lines the window's title tells of, if it tells.
+    pub(super) titled: Option<usize>,
     /// When the bell rang last for something that came.
     pub(super) rang: Option<Instant>,
 }
@@ -52,6 +56,8 @@ impl Face {
             over: 0,
             is_pasting: false,
             unshown: None,
+            call: None,
+            titled: None,
             rang: None,
         }
     }
@@ -65,6 +71,7 @@ impl Face {
         let mut shown = Shown::default();
         make(&mut self.conversation, at, &mut shown);
         self.screen.print(shown.paragraphs());
+        self.call = shown.call.or(self.call.take());
         shown.alert
     }
 

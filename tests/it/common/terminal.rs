@@ -96,7 +96,9 @@ impl Terminal {
         for name in ["HOME", "XDG_STATE_HOME", "LOCALAPPDATA"] {
             command.env(name, folder);
         }
-        for name in our_variables().chain(["NO_COLOR", "COLORTERM"].map(OsString::from)) {
+        for name in our_variables().chain(
+            ["NO_COLOR", "COLORTERM", "TERM_PROGRAM", "LC_TERMINAL", "TMUX"].map(OsString::from),
+        ) {
             command.env_remove(name);
         }
         let child = pty.slave.spawn_command(command).expect("the program starts");
@@ -144,6 +146,11 @@ impl Terminal {
     pub fn assert_not_commanded(&self) {
         let emulator = self.picture.emulator.lock().unwrap();
         assert_eq!(emulator.callbacks().odd, [""; 0]);
+    }
+
+    /// What it was told to do besides showing text and ringing, in order.
+    pub fn commands(&self) -> Vec<String> {
+        self.picture.emulator.lock().unwrap().callbacks().odd.clone()
     }
 
     /// The rows as they are, with the times.
