@@ -1,20 +1,25 @@
 //! What a search in a file costs: `cargo bench --bench history_search -- [LINES] [FILE]`.
 //!
-//! Makes a history of so many lines (1,000,000) with its index, and prints how long queries take in it: the
-//! median and the longest of some trials. The words are of a made-up
-//! language of 50,000 words, of which few are common, as in any language. FILE stays, and is used again.
+//! Makes a history of so many lines (1,000,000) with its index, and prints how long a server takes to start on it,
+//! and how long queries take in it: the median and the longest of some trials. FILE stays, and is used again.
 
-use std::path::PathBuf;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use chatroom::server::history::index::{Indexer, Progress};
 use chatroom::server::history::query::{Scope, Verdict, newest, search};
 use chatroom::server::history::trial;
-use rusqlite::{Connection, Result, params};
+use rusqlite::{Connection, Result};
+use talk::{VOCABULARY, word};
 
-const VOCABULARY: u64 = 50_000;
+mod talk;
 
+/// How often each query is asked.
 const TRIALS: usize = 9;
+
+/// How often the server is started.
+const STARTS: usize = 5;
 
 /// A member that has one of 2,000 lines for itself alone, and one that has none.
 const WHISPERED_TO: u64 = 7;
@@ -27,55 +32,38 @@ fn main() -> Result<()> {
     let default = || std::env::temp_dir().join(format!("chatroom-bench-{}.db", std::process::id()));
     let given = arguments.next().map(PathBuf::from);
     let file = given.clone().unwrap_or_else(default);
-    let is_there = file.exists();
-    if !is_there {
+    if !file.exists() {
         trial::create(&file).expect("the file can be made");
+        make(&open(&file)?, lines)?;
     }
-    let mut db = Connection::open(&file)?;
-    db.execute_batch(
-        "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY;",
-    )?;
-    if !is_there {
-        make(&db, lines)?;
-    }
-    measure(&mut db, lines)?;
-    drop(db);
+    report_starts(&file).expect("a server starts on the file");
+    measure(&mut open(&file)?, lines)?;
     if given.is_none() {
-        for ending in ["", "-wal", "-shm"] {
+        for ending in ["", "-wal", "-shm", "-lock"] {
             let _ = std::fs::remove_file(format!("{}{ending}", file.display()));
         }
     }
     Ok(())
 }
 
+fn open(file: &Path) -> Result<Connection> {
+    let db = Connection::open(file)?;
+    db.execute_batch(
+        "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY;",
+    )?;
+    Ok(db)
+}
+
 fn make(db: &Connection, lines: i64) -> Result<()> {
     let begun = Instant::now();
-    let mut random = Random(1);
-    for first in (1..=lines).step_by(10_000) {
-        let rows = db.unchecked_transaction()?;
-        let mut insert = db.prepare_cached(
-            "INSERT INTO event(seq, at, kind, author, n, only, line) VALUES(?1, ?2, 0, ?3, ?1, ?4, ?5)",
-        )?;
-        for seq in first..(first + 10_000).min(lines + 1) {
-            let only = (random.below(100) == 0).then(|| random.below(20) as i64);
-            let mut line = random.line();
-            if seq == lines / 10 {
-                line += " onlyonce";
-            }
-            insert.execute(params![seq, seq * 1000, random.below(100) as i64, only, line])?;
-        }
-        drop(insert);
-        rows.commit()?;
-    }
+    talk::fill(db, lines)?;
     println!("{lines} rows in {:.1} s", begun.elapsed().as_secs_f64());
     let begun = Instant::now();
-    let mut indexer = Indexer::default();
-    while indexer.step(db)? == Progress::GoesOn {}
-    db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
+    talk::index(db)?;
+    let took = begun.elapsed();
     let pages: i64 = db.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     let bytes: i64 =
         db.query_row("SELECT sum(length(CAST(line AS BLOB))) FROM event", [], |row| row.get(0))?;
-    let took = begun.elapsed();
     println!(
         "index in {:.1} s ({:.1} µs a line); {} MB, {:.0} bytes a line, of which {:.0} are text",
         took.as_secs_f64(),
@@ -85,6 +73,61 @@ fn make(db: &Connection, lines: i64) -> Result<()> {
         bytes as f64 / lines as f64,
     );
     Ok(())
+}
+
+/// How long a server takes from its start until it listens, after a clean end.
+fn report_starts(file: &Path) -> io::Result<()> {
+    let state = std::env::temp_dir().join(format!("chatroom-bench-state-{}", std::process::id()));
+    // The first one of all finds a file that no server has ended, and may make its key.
+    end(start(file, &state)?.0)?;
+    let mut times = Vec::new();
+    for _ in 0..STARTS {
+        let (server, time) = start(file, &state)?;
+        times.push(time);
+        end(server)?;
+    }
+    // Without a key to keep there is no folder.
+    std::fs::remove_dir_all(&state).ok();
+    times.sort_unstable();
+    let (median, most) = (millis(times[STARTS / 2]), millis(times[STARTS - 1]));
+    println!("a server listens after {median:.0} ms (median of {STARTS}), {most:.0} ms at most");
+    Ok(())
+}
+
+/// Starts a server that forgets nothing, and waits until it says where it listens.
+fn start(file: &Path, state: &Path) -> io::Result<(Child, Duration)> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chatserver"));
+    command.args(["127.0.0.1", "0", "--keep", "forever", "--keep-size", "16T", "--history"]);
+    command.arg(file).env("XDG_STATE_HOME", state).env_remove("STATE_DIRECTORY");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let begun = Instant::now();
+    let mut server = command.spawn()?;
+    let mut said = String::new();
+    let output = server.stdout.take().expect("it is piped");
+    BufReader::new(output).read_line(&mut said)?;
+    let time = begun.elapsed();
+    if said.starts_with("listening on ") {
+        return Ok((server, time));
+    }
+    end(server)?;
+    Err(io::Error::other("the server did not listen"))
+}
+
+/// Ends it as an operator does, so that it leaves the file in order.
+fn end(mut server: Child) -> io::Result<()> {
+    #[cfg(unix)]
+    rustix::process::kill_process(
+        rustix::process::Pid::from_child(&server),
+        rustix::process::Signal::TERM,
+    )
+    .ok();
+    #[cfg(not(unix))]
+    server.kill().ok();
+    server.wait().map(drop)
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 fn measure(db: &mut Connection, lines: i64) -> Result<()> {
@@ -109,6 +152,7 @@ fn measure(db: &mut Connection, lines: i64) -> Result<()> {
     println!("{:34}{:>9}{:>10}{:>10}", "a search for", "found", "median ms", "most ms");
     let scope = Scope { member: STRANGER, before: u64::MAX, most: 20 };
     // The room looks at the newest 256 KiB without the index.
+    let indexed: i64 = db.query_row("SELECT indexed FROM room", [], |row| row.get(0))?;
     db.execute("UPDATE room SET indexed = ?1", [(lines - (256 << 10) / 93).max(0)])?;
     for (name, words) in cases {
         let look = |db: &mut Connection| search(db, scope, &words, || Verdict::GoOn);
@@ -119,7 +163,8 @@ fn measure(db: &mut Connection, lines: i64) -> Result<()> {
         search(db, many, "nosuchword", || Verdict::GoOn)
     })?;
     let deep = Scope { before: lines as u64 / 2, ..scope };
-    report("the newest 20 before the middle", db, |db| newest(db, deep, || Verdict::GoOn))
+    report("the newest 20 before the middle", db, |db| newest(db, deep, || Verdict::GoOn))?;
+    db.execute("UPDATE room SET indexed = ?1", [indexed]).map(drop)
 }
 
 fn report(
@@ -135,49 +180,10 @@ fn report(
         times.push(begun.elapsed());
     }
     times.sort_unstable();
-    let millis = |time: Duration| time.as_secs_f64() * 1e3;
     println!(
         "{name:34}{found:>9}{:>10.2}{:>10.2}",
         millis(times[TRIALS / 2]),
         millis(times[TRIALS - 1])
     );
     Ok(())
-}
-
-/// A word of the language, the most common ones first.
-fn word(number: u64) -> String {
-    const SYLLABLES: [&str; 20] = [
-        "ba", "de", "fi", "go", "ku", "la", "me", "ni", "po", "ru", "sa", "te", "vi", "wo", "zu",
-        "an", "el", "is", "or", "un",
-    ];
-    // Scattered, so that words that begin alike are not all common.
-    let mut rest = number.wrapping_mul(48_271) % 159_989 + 20;
-    let mut word = String::new();
-    while rest > 0 {
-        word += SYLLABLES[(rest % 20) as usize];
-        rest /= 20;
-    }
-    word
-}
-
-/// Numbers that are always the same.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 33) % end
-    }
-
-    /// A line of a member's of about 10 words, by Zipf's law.
-    fn line(&mut self) -> String {
-        let mut line = format!("<member{}>", self.below(100));
-        for _ in 0..4 + self.below(12) {
-            let uniform = (self.below(1 << 30) as f64 + 1.0) / f64::from(1 << 30);
-            let rank = (VOCABULARY as f64).powf(uniform) as u64 - 1;
-            line.push(' ');
-            line += &word(rank);
-        }
-        line
-    }
 }

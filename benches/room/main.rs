@@ -8,19 +8,44 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use load::Outcome;
+use outcome::Outcome;
 use report::Row;
 use scenario::Scenario;
+use supplies::Supplies;
 use target::Target;
 
 mod alarm;
+mod dialect;
+mod jetstream;
 mod line;
+mod link;
 mod load;
+mod outcome;
 mod plot;
 mod process;
 mod report;
+mod running;
 mod scenario;
+mod supplies;
+#[path = "../talk/mod.rs"]
+mod talk;
 mod target;
+
+/// What `--against` takes.
+const PROGRAMS: &str = "\
+What else to put the same load on, as a list with commas. The server itself:
+  tagged          every second client in the tagged form
+  history         with a new history, in TMPDIR; otherwise it has none
+  filled          with a history of 300,000 lines
+  searched        the same, while one more client searches it without a pause
+  before          another build of it, as chatserver-before in the path
+Programs in the path:
+  ncat, nats (nats-server), redis (redis-server)
+  tokio           tokio's chat, as tokio-chat
+Those that keep a line before they deliver it, in TMPDIR:
+  jetstream       nats-server with a stream in files
+  redis-everysec  redis-server with an append-only file, synced once a second
+  redis-always    the same, synced each time";
 
 /// Puts a load on the server, and on others for comparison, and prints what came of it.
 ///
@@ -33,10 +58,8 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
 
-    /// What else to put the same load on: tagged (the server, with every second client in the tagged
-    /// form), history (the server with a history, in TMPDIR; otherwise it has none), before (another build of it, as chatserver-before in the path), or programs in the
-    /// path: ncat, nats (nats-server), redis (redis-server), tokio (tokio's chat, as tokio-chat)
-    #[arg(long, value_name = "PROGRAMS", value_delimiter = ',')]
+    /// What else to put the same load on, as a list with commas
+    #[arg(long, value_name = "PROGRAMS", value_delimiter = ',', long_help = PROGRAMS)]
     against: Vec<String>,
 
     /// Only the scenarios whose name contains this
@@ -69,10 +92,17 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let supplies = match Supplies::for_targets(&targets) {
+        Ok(supplies) => supplies,
+        Err(why) => {
+            eprintln!("room: cannot make what the programs need: {why}");
+            return ExitCode::FAILURE;
+        }
+    };
     let rounds = arguments.rounds.unwrap_or(if arguments.quick { 1 } else { 3 });
     println!("no limits of rate on any side; medians of {rounds} round(s)");
     if let Some(file) = &arguments.plot {
-        return draw(&targets, rounds, arguments.quick, file);
+        return draw(&targets, &supplies, rounds, arguments.quick, file);
     }
     let scenarios =
         if arguments.growth { Scenario::growth() } else { Scenario::all(arguments.quick) };
@@ -83,7 +113,7 @@ fn main() -> ExitCode {
         }
         println!("\n## {}: {}\n", scenario.name, scenario.what);
         let stolen = process::stolen();
-        let rows = measure(&targets, &scenario, rounds);
+        let rows = measure(&targets, &scenario, &supplies, rounds);
         let table = if scenario.idle.is_some() { report::of_idleness } else { report::of_load };
         print!("{}", table(&rows));
         if let Some((before, after)) = stolen.zip(process::stolen()) {
@@ -99,12 +129,18 @@ fn main() -> ExitCode {
 }
 
 /// Measures at growing rates, and draws that.
-fn draw(targets: &[Target], rounds: usize, quick: bool, file: &Path) -> ExitCode {
+fn draw(
+    targets: &[Target],
+    supplies: &Supplies,
+    rounds: usize,
+    quick: bool,
+    file: &Path,
+) -> ExitCode {
     let mut points = plot::Points::new();
     for rate in [1, 2, 5, 10, 20, 50, 100] {
         let scenario = Scenario::at_rate(rate, if quick { 1 } else { 3 });
         println!("\n## {}\n", scenario.what);
-        let rows = measure(targets, &scenario, rounds);
+        let rows = measure(targets, &scenario, supplies, rounds);
         print!("{}", report::of_load(&rows));
         points.push((rate, rows));
     }
@@ -131,13 +167,18 @@ fn targets(against: &[String]) -> Result<Vec<Target>, &str> {
 }
 
 /// The programs take turns, so that whatever else the machine does is in the way of all of them.
-fn measure(targets: &[Target], scenario: &Scenario, rounds: usize) -> Vec<Row> {
+fn measure(
+    targets: &[Target],
+    scenario: &Scenario,
+    supplies: &Supplies,
+    rounds: usize,
+) -> Vec<Row> {
     let mut rows: Vec<Row> =
         targets.iter().map(|&target| Row { target, outcomes: Ok(Vec::new()) }).collect();
     for _ in 0..rounds {
         for row in &mut rows {
             let Ok(outcomes) = &mut row.outcomes else { continue };
-            match load::run(row.target, scenario) {
+            match load::run(row.target, scenario, supplies) {
                 Ok(outcome) => outcomes.push(outcome),
                 Err(why) => row.outcomes = Err(why.to_string()),
             }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::load::Outcome;
+use crate::outcome::Outcome;
 use crate::target::Target;
 
 /// A program's outcomes in one scenario, round by round; or why there are none.
@@ -70,6 +70,7 @@ pub fn of_load(rows: &[Row]) -> String {
         )
         .expect("a String takes all");
     }
+    rows.iter().for_each(|row| add_company(row, &mut table));
     let Some((ours, others)) = rows.split_first() else { return table };
     for other in others.iter().filter(|row| row.outcomes.is_ok()) {
         let ratio = |value: &dyn Fn(&Row) -> Option<f64>| {
@@ -92,6 +93,28 @@ pub fn of_load(rows: &[Row]) -> String {
             .expect("a String takes all");
     }
     table
+}
+
+/// Appends what those who searched or visited have seen, if anybody has.
+fn add_company(row: &Row, table: &mut String) {
+    let name = row.target.name();
+    if let Some(times) = row.outcomes.iter().flatten().find_map(|outcome| outcome.searches.clone())
+    {
+        let all = row.outcomes.iter().flatten().filter_map(|outcome| outcome.searches.as_ref());
+        let all = all.skip(1).fold(times, |mut all, times| {
+            all.add(times).expect("histograms of one range");
+            all
+        });
+        let ms = |quantile| shown(Some(all.value_at_quantile(quantile) as f64 / 1e6));
+        writeln!(table, "{name}: {} searches, p50 {} ms, p99 {} ms", all.len(), ms(0.5), ms(0.99),)
+            .expect("a String takes all");
+    }
+    let came = row.median(|outcome| Some(outcome.visits?.came as f64));
+    let heard = row.median(|outcome| Some(outcome.visits?.heard));
+    if let Some((came, heard)) = came.zip(heard) {
+        writeln!(table, "{name}: {came} visitors came, and members heard {heard:.1} of them")
+            .expect("a String takes all");
+    }
 }
 
 /// The table of a scenario in which nobody does.

@@ -1,0 +1,65 @@
+//! What the load does with what its clients get.
+
+use std::io::{self, ErrorKind};
+use std::time::Instant;
+
+use mio::event::Event;
+use mio::{Events, Token};
+
+use super::Load;
+use super::searcher::SEARCHER;
+use crate::alarm::ALARM;
+use crate::link::Received;
+
+impl Load<'_> {
+    pub fn receive(&mut self, events: &Events) -> io::Result<()> {
+        events.iter().try_for_each(|event| self.attend(event))
+    }
+
+    /// Does what an event asks for.
+    pub fn attend(&mut self, event: &Event) -> io::Result<()> {
+        match event.token() {
+            ALARM => Ok(()),
+            SEARCHER => {
+                let searcher = self.searcher.as_mut();
+                searcher.map_or(Ok(()), |searcher| searcher.attend(event, &mut self.buffer))
+            }
+            Token(i) if i >= self.members.len() => {
+                self.visitors.attend(event, &mut self.buffer);
+                Ok(())
+            }
+            Token(i) => {
+                self.members[i].link.on_event(event)?;
+                if event.is_readable() { self.read(i) } else { Ok(()) }
+            }
+        }
+    }
+
+    fn read(&mut self, i: usize) -> io::Result<()> {
+        let member = &mut self.members[i];
+        loop {
+            let carried = member.carried(&mut self.buffer);
+            let (length, is_all) = match member.link.read(&mut self.buffer[carried..])? {
+                Received::Nothing => return Ok(()),
+                Received::Bytes { length, is_all } => (length, is_all),
+                Received::End => {
+                    return Err(io::Error::new(ErrorKind::UnexpectedEof, "a client was dropped"));
+                }
+            };
+            let now = Instant::now();
+            let since_start = (now - self.start).as_nanos() as u64;
+            let bytes = &self.buffer[..carried + length];
+            let latency = &mut self.latency;
+            let before = member.received;
+            member.take_all(bytes, self.scenario.length, self.scenario.lines, |sent_at| {
+                latency.saturating_record(since_start.saturating_sub(sent_at));
+            });
+            if member.received > before {
+                self.last_receipt = now;
+            }
+            if is_all {
+                return Ok(());
+            }
+        }
+    }
+}
