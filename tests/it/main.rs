@@ -4,6 +4,7 @@
 
 mod common;
 
+mod bots;
 mod chatserver;
 mod client_filter;
 mod client_filter_input;
