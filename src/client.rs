@@ -32,6 +32,7 @@ mod chat;
 mod clock;
 mod colours;
 mod columns;
+mod compose;
 mod config;
 mod connection;
 mod conversation;

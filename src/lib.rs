@@ -10,7 +10,8 @@
 //! [`client`], which connects, reads keys or standard input, and shows or prints what arrives:
 //!
 //! - `terminal`: raw mode, and the face that all threads share; `terminal::input`: bytes → keys, pure
-//! - `keys`: which key means what; [`client::editor`]: keys → text and cursor, pure
+//! - `keys`: which key means what; [`client::editor`]: keys → text and cursor, pure; `compose`: the same in the user's
+//!   own editor
 //! - `chat`: the main thread in a terminal; `filter`: the same in a pipe
 //! - `outbox`: what was entered, until its receipt comes, pure; `sender`: the thread that writes it
 //! - `link`: the way to the server, over all connections; `connection`: one of them; `dial`: how it is

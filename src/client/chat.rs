@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 
 use log::info;
 
+use super::compose::compose;
 use super::config::OnLoss;
 use super::conversation::{self, Action};
 use super::editor::{Editor, Key, Memorable, Outcome, Submission};
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::history::History;
-use super::keys::{self, Chord, editor_key};
+use super::keys::{self, Chord, Keymap, Pressed};
 use super::link::{Entered, Link, Watch};
 use super::output::Output;
 use super::receiver::tell_of_unsaid;
@@ -86,7 +87,8 @@ fn begin<'a>(run: &'a Run<'_, Terminal>) -> Result<Keyboard<'a>, ExitReason> {
     let sender = Sender { link: Arc::clone(link), output, watch };
     run.exit.spawn("sender", move || sender.run()).map_err(ExitReason::Failed)?;
     let editor = Editor::new(DEFAULT_MAX_LINE, sent);
-    Ok(Keyboard { events, editor, history, terminal, link })
+    let keymap = Keymap::default();
+    Ok(Keyboard { events, editor, keymap, history, terminal, link })
 }
 
 #[cfg(unix)]
@@ -107,6 +109,8 @@ struct Keyboard<'a> {
     events: Events,
     /// What is being written.
     editor: Editor,
+    /// What the chords mean.
+    keymap: Keymap,
     /// Where what is sent is kept, as long as that works.
     history: Option<History>,
     /// What is shown.
@@ -172,6 +176,7 @@ impl Keyboard<'_> {
             Outcome::Submit(submission) => return self.submit(submission),
             Outcome::GivenUp(draft) => self.remember(draft.as_ref()),
             Outcome::Repaint => self.terminal.pin()?,
+            Outcome::Compose => self.compose()?,
             #[cfg(unix)]
             Outcome::Suspend => super::job_control::suspend(),
             // Windows has no such thing.
@@ -201,7 +206,11 @@ impl Keyboard<'_> {
     }
 
     fn press(&mut self, chord: Chord) -> Outcome {
-        let Some(key) = editor_key(chord) else { return Outcome::Edited };
+        let key = match self.keymap.press(chord) {
+            Pressed::Key(key) => key,
+            Pressed::Nothing => return Outcome::Edited,
+            Pressed::Unbound => return Outcome::Full,
+        };
         if key == Key::Escape && self.editor.can_give_up() {
             self.events.on_escape_answered();
         }
@@ -209,6 +218,24 @@ impl Keyboard<'_> {
             Outcome::Complete(direction) => self.terminal.complete(&mut self.editor, direction),
             outcome => outcome,
         }
+    }
+
+    /// Has the text written in the user's own editor. What comes meanwhile is shown afterwards.
+    fn compose(&mut self) -> Result<(), ExitReason> {
+        self.events.pause();
+        self.terminal.lend();
+        let composed = compose(self.editor.text());
+        let told = match composed.map(|text| self.editor.take_over(&text)) {
+            Ok(Outcome::Full) => Some("that is too long; the text is as it was".to_owned()),
+            Ok(_) => None,
+            Err(why) => Some(why.to_string()),
+        };
+        self.terminal.take_back(&self.editor)?;
+        self.events.resume();
+        if let Some(told) = told {
+            self.terminal.notice(&told);
+        }
+        Ok(())
     }
 
     fn submit(&mut self, submission: Submission) -> Result<ControlFlow<()>, ExitReason> {

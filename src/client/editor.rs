@@ -135,14 +135,22 @@ impl Editor {
         if let Mode::Searching(search) = std::mem::replace(&mut self.mode, Mode::Writing) {
             self.accept(search);
         }
-        let text = text.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
-        let lines: Vec<_> = text
-            .trim_end_matches('\n')
-            .split('\n')
-            .map(|line| make_safe(line.as_bytes()))
-            .collect();
         self.last_cut = None;
-        self.insert(&lines.join("\n"), Kind::Whole)
+        self.insert(&from_elsewhere(text), Kind::Whole)
+    }
+
+    /// Puts a text from elsewhere in the place of the whole text, of one line or many. Nothing is sent by it, and it
+    /// can be taken back.
+    pub fn take_over(&mut self, text: &str) -> Outcome {
+        let text = from_elsewhere(text);
+        if text.len() > MOST {
+            return Outcome::Full;
+        }
+        self.last_cut = None;
+        if text != self.buffer.text {
+            self.change(0..self.buffer.text.len(), &text, Kind::Whole);
+        }
+        Outcome::Edited
     }
 
     /// Gives the line up, and leaves if there is none.
@@ -203,6 +211,7 @@ impl Editor {
                 self.mode = Mode::Searching(Search::new(&self.input_history, &self.buffer));
             }
             Key::Complete(direction) => return Outcome::Complete(direction),
+            Key::Compose => return Outcome::Compose,
             Key::Cancel => return self.cancel(),
             Key::Escape | Key::Repaint | Key::Suspend => return self.edit_nothing(key),
         }
@@ -242,6 +251,13 @@ impl Editor {
     fn change(&mut self, range: Range<usize>, with: &str, kind: Kind) {
         self.undo.change(&mut self.buffer, range, with, kind);
     }
+}
+
+/// A text as it can stand here: what the terminal would obey is taken out of it, and newlines are of one kind.
+fn from_elsewhere(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
+    let lines = text.trim_end_matches('\n').split('\n');
+    lines.map(|line| make_safe(line.as_bytes())).collect::<Vec<_>>().join("\n")
 }
 
 fn full_unless(done: bool) -> Outcome {

@@ -67,7 +67,7 @@ impl Exit {
     /// Makes Ctrl+C, and what else Windows has, a clean end.
     fn take_on_ctrl_c(&self) -> Result<(), Problem> {
         let exit = self.clone();
-        ctrlc::set_handler(move || exit.leave_on_signal())
+        ctrlc::set_handler(move || exit.on_interrupt())
             .map_err(|why| Problem::System("handle signals", io::Error::other(why)))
     }
 
@@ -113,6 +113,13 @@ impl Exit {
             Signal::FileTooLarge => {}
             Signal::Figures => info!("SIGUSR1 means nothing here"),
             Signal::Other(signal) => info!("{} means nothing here", signals::name(signal)),
+        }
+    }
+
+    /// Ctrl+C is meant for the program that has the terminal.
+    fn on_interrupt(&self) {
+        if !self.output.is_lent() {
+            self.leave_on_signal();
         }
     }
 

@@ -159,9 +159,47 @@ const BINDINGS: &[Binding] = &[
     bind(Key::Complete(Direction::Back), &[Plain(Code::BackTab)], "Shift+Tab", "complete, back"),
     bind(Key::Escape, &[Plain(Code::Esc), Ctrl(Char('g'))], "Esc, Ctrl+G", "give that up"),
     bind(Key::Repaint, &[Ctrl(Char('l'))], "Ctrl+L", "repaint this"),
+    // Two chords, one after the other: `Keymap` knows.
+    bind(Key::Compose, &[], "Ctrl+X Ctrl+E", "use $EDITOR"),
     bind(Key::Suspend, &[Ctrl(Char('z'))], "Ctrl+Z", "suspend"),
     bind(Key::Cancel, &[Ctrl(Char('c'))], "Ctrl+C", "drop line, leave"),
 ];
+
+/// What the chords mean that are pressed one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Keymap {
+    /// Ctrl+X was pressed last, which begins a key of two chords.
+    has_begun: bool,
+}
+
+/// What a chord means behind the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pressed {
+    /// This key.
+    Key(Key),
+    /// Nothing: nothing is bound to it, or it begins a key of two chords.
+    Nothing,
+    /// Two chords to which nothing is bound.
+    Unbound,
+}
+
+impl Keymap {
+    /// Takes the next chord.
+    pub(super) fn press(&mut self, chord: Chord) -> Pressed {
+        let folded = chord.folded();
+        match (std::mem::take(&mut self.has_begun), folded) {
+            (true, Ctrl(Char('e'))) => Pressed::Key(Key::Compose),
+            // Whoever has thought better of it.
+            (true, Ctrl(Char('g' | 'c')) | Plain(Code::Esc)) => Pressed::Nothing,
+            (true, _) => Pressed::Unbound,
+            (false, Ctrl(Char('x'))) => {
+                self.has_begun = true;
+                Pressed::Nothing
+            }
+            (false, _) => editor_key(chord).map_or(Pressed::Nothing, Pressed::Key),
+        }
+    }
+}
 
 /// What a chord asks the editor to do, if anything.
 pub(super) fn editor_key(chord: Chord) -> Option<Key> {
@@ -235,6 +273,25 @@ mod tests {
         ];
         for (chord, key) in cases {
             assert_eq!(editor_key(chord), key, "{chord:?}");
+        }
+    }
+
+    #[test]
+    fn two_chords_are_one_key_and_everything_else_behind_the_first_is_none() {
+        let mut keymap = Keymap::default();
+        let x = Ctrl(Char('x'));
+        for (chords, last) in [
+            (&[x, Ctrl(Char('E'))][..], Pressed::Key(Key::Compose)),
+            (&[Ctrl(Char('e'))], Pressed::Key(Key::End)),
+            (&[x, Plain(Char('a'))], Pressed::Unbound),
+            (&[Plain(Char('a'))], Pressed::Key(Key::Char('a'))),
+            (&[x, x, Ctrl(Char('e'))], Pressed::Key(Key::End)),
+            (&[x, Plain(Code::Esc)], Pressed::Nothing),
+            (&[x, Ctrl(Char('c'))], Pressed::Nothing),
+            (&[Ctrl(Char('c'))], Pressed::Key(Key::Cancel)),
+        ] {
+            let pressed: Vec<_> = chords.iter().map(|&chord| keymap.press(chord)).collect();
+            assert_eq!(pressed.last(), Some(&last), "{chords:?}");
         }
     }
 

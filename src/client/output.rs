@@ -56,6 +56,11 @@ pub(super) trait Output: Send + Sync {
     /// Lets the user see whether there is a connection.
     fn set_presence(&self, presence: Presence);
 
+    /// Whether another program has the terminal for now.
+    fn is_lent(&self) -> bool {
+        false
+    }
+
     /// Who reads what is shown.
     fn reader(&self) -> Reader;
 

@@ -65,6 +65,13 @@ pub(super) struct Paragraph<'a> {
 }
 
 impl Paragraph<'_> {
+    /// A line without looks and without a time.
+    pub(super) fn plain(line: String) -> Paragraph<'static> {
+        let shape = Shape::Text { head: 0, prefix: 0, stamp: 0 };
+        let layout = Layout { open: "", close: "", shape };
+        Paragraph { painted: Cow::Owned(line), layout }
+    }
+
     /// The same, borrowing nothing.
     pub(super) fn into_owned(self) -> Paragraph<'static> {
         Paragraph { painted: Cow::Owned(self.painted.into_owned()), layout: self.layout }

@@ -13,6 +13,7 @@
 //! now scroll, as new ones do, so the scrollback has all of them, and a part of one of them twice. In a
 //! terminal that cuts rows off instead, what a shell has left above the conversation may be lost.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 
 use super::config::WrapChoice;
@@ -28,6 +29,9 @@ use sequences::{
 mod again;
 mod recent;
 mod sequences;
+
+/// How many lines may wait to be shown, for as long as another program has the terminal.
+const MOST_WAITING: usize = 10_000;
 
 /// How many columns and rows a terminal has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +59,10 @@ pub struct Screen<W> {
     row: Row,
     /// Who breaks lines.
     wrap: WrapChoice,
-    /// Lines that wait for a terminal whose size is known.
-    waiting: Vec<Paragraph<'static>>,
+    /// Lines that wait for a terminal whose size is known, at most [`MOST_WAITING`].
+    waiting: VecDeque<Paragraph<'static>>,
+    /// How many lines have waited before those and are not shown.
+    left_out: usize,
     /// What the next repaint writes before the input row.
     above: String,
     /// What the terminal has in the input row before the cursor.
@@ -93,7 +99,8 @@ impl<W: Write> Screen<W> {
             is_bold: false,
             row: Row::default(),
             wrap,
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
+            left_out: 0,
             above: String::new(),
             drawn: String::new(),
             recent: Recent::new(wrap),
@@ -150,6 +157,9 @@ impl<W: Write> Screen<W> {
     pub(super) fn print<'a>(&mut self, lines: impl ExactSizeIterator<Item = Paragraph<'a>>) {
         if self.stage != Stage::Shown {
             self.waiting.extend(lines.map(Paragraph::into_owned));
+            let left_out = self.waiting.len().saturating_sub(MOST_WAITING);
+            self.waiting.drain(..left_out);
+            self.left_out += left_out;
             return;
         }
         let columns = usize::from(self.size.columns);
@@ -285,6 +295,11 @@ impl<W: Write> Screen<W> {
     fn show(&mut self) {
         self.stage = Stage::Shown;
         let waiting = std::mem::take(&mut self.waiting);
+        if let left_out @ 1.. = std::mem::take(&mut self.left_out) {
+            let told =
+                format!("-- {left_out} lines that came meanwhile are not shown; /history has them");
+            self.print([Paragraph::plain(told)].into_iter());
+        }
         self.print(waiting.into_iter());
     }
 

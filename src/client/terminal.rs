@@ -9,6 +9,7 @@
 //! Nothing is logged and no other lock is taken while it is held: a failing log shows a notice here.
 
 use std::io::{self};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,6 +43,7 @@ mod face;
 pub(crate) mod fuzzing;
 #[cfg(any(unix, test, fuzzing))]
 mod input;
+mod lending;
 mod window;
 
 /// What a terminal is taken for that does not tell its size.
@@ -49,6 +51,9 @@ const USUAL_SIZE: Size = Size { columns: 80, rows: 24 };
 
 /// How long a terminal that takes nothing may hold up the end of the program.
 const STALLED: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether a program that has the terminal has ended, at the end of this one.
+const LENT_AGAIN: Duration = Duration::from_millis(20);
 
 /// The terminal that the program runs in.
 pub(super) struct Terminal {
@@ -60,6 +65,8 @@ pub(super) struct Terminal {
     bell: BellChoice,
     /// How its window tells of what comes, if it does.
     window: Option<Window>,
+    /// Another program has it, which has its own modes and must not be painted over.
+    is_lent: AtomicBool,
 }
 
 /// What the bell says.
@@ -84,7 +91,7 @@ impl Terminal {
             screen.take_title();
         }
         let (turn, face) = (Mutex::default(), Mutex::new(Face::new(screen, looks)));
-        Terminal { turn, face, bell, window }
+        Terminal { turn, face, bell, window, is_lent: AtomicBool::new(false) }
     }
 
     /// Turns to raw mode and shows the input row; [`close`](Output::close) undoes both.
@@ -100,22 +107,6 @@ impl Terminal {
         face.titled = None;
         self.set_title(&mut face);
         face.repaint()
-    }
-
-    /// Leaves the terminal to others until [`wake`](Terminal::wake).
-    #[cfg(unix)]
-    pub(super) fn pause(&self) {
-        // A terminal that is gone is noticed by others.
-        self.face().screen.pause().ok();
-        terminal::disable_raw_mode().ok();
-    }
-
-    /// Takes the terminal over again, whatever others have done with it meanwhile.
-    #[cfg(unix)]
-    pub(super) fn wake(&self) -> Result<(), ExitReason> {
-        // What this program believes of the mode may have become wrong.
-        terminal::disable_raw_mode().ok();
-        self.begin()
     }
 
     /// Shows what the editor has come to.
@@ -265,7 +256,15 @@ impl Output for Terminal {
         Reader::Person
     }
 
+    fn is_lent(&self) -> bool {
+        self.is_lent.load(Ordering::Acquire)
+    }
+
     fn close(&self) {
+        // What the user writes there must not be lost.
+        while self.is_lent() {
+            thread::sleep(LENT_AGAIN);
+        }
         let face = self.face_at_last();
         if let Some(mut face) = face {
             // A terminal that is gone needs no restoring.

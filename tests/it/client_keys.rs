@@ -7,6 +7,8 @@ use std::time::Duration;
 #[cfg(unix)]
 use crate::common::alice::CLIENT;
 use crate::common::alice::{alice, start};
+#[cfg(unix)]
+use crate::common::peer::Conversation;
 use crate::common::peer::Peer;
 #[cfg(unix)]
 use crate::common::process::signal;
@@ -289,4 +291,76 @@ fn gets_lines_and_nothing_else(term: &str) {
     server.hear_quit();
     server.close();
     assert_eq!(terminal.ends(), 0);
+}
+
+/// A client whose user has this shell script for an editor, which is given the file as `$1`.
+#[cfg(unix)]
+fn with_editor(folder: &Path, script: &str) -> (Terminal, Conversation, Peer) {
+    use std::os::unix::fs::PermissionsExt;
+    let editor = folder.join("editor.sh");
+    std::fs::write(&editor, format!("#!/bin/sh\n{script}\n")).expect("the folder is ours");
+    let executable = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(&editor, executable).expect("the file is ours");
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    let visual = format!("VISUAL={}", editor.display());
+    let kept = format!("TMPDIR={}", folder.display());
+    let program = ["env", &visual, &kept, CLIENT, "--name", "alice", &host, &port];
+    let mut terminal = Terminal::start(SIZE.0, SIZE.1, folder, &program);
+    let server = peer.accept_person("alice", &["bob"]);
+    terminal.shows_what("the prompt", |rows| rows.lines().last() == Some("alice> |"));
+    (terminal, server, peer)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_text_is_written_in_an_editor_and_what_comes_meanwhile_is_shown_afterwards() {
+    let script = "stty -a <&0 | grep -q -- ' icanon' && echo EDITING $(cat \"$1\")
+        read -r line
+        printf '%s\\n\\033[31mlast\\n' \"$line\" >>\"$1\"";
+    let folder = folder("compose");
+    let (mut terminal, mut server, _peer) = with_editor(&folder, script);
+    terminal.press("first\x18\x05");
+    terminal.shows_what("the editor", |rows| rows.contains("EDITING first"));
+    server.say("<bob> meanwhile\n");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(!terminal.picture().contains("meanwhile"), "{}", terminal.picture());
+    // The editor reads it, and not the client.
+    terminal.press("second\r");
+    terminal.shows(&["<bob> meanwhile", "alice> first⏎second⏎last|"]);
+    terminal.press("\r");
+    server.hear("first\nsecond\nlast\n");
+    // It can be taken back, and nothing is left behind.
+    terminal.press("x\x18\x05");
+    terminal.shows_what("the editor", |rows| rows.contains("EDITING x"));
+    terminal.press("y\r");
+    terminal.shows(&["alice> x⏎y⏎last|"]);
+    terminal.press("\x1f");
+    terminal.shows(&["alice> x|"]);
+    let files = std::fs::read_dir(&folder).expect("it is there");
+    let names = files.flatten().map(|file| file.file_name().to_string_lossy().into_owned());
+    assert_eq!(names.filter(|name| name.starts_with("chatclient-")).count(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_editor_that_fails_or_is_not_there_leaves_the_text_as_it_was() {
+    let (mut terminal, _server, _peer) = with_editor(
+        &folder("compose_failed"),
+        "echo EDITING; echo other >\"$1\"; read -r line; exit 3",
+    );
+    terminal.press("draft\x18\x05");
+    terminal.shows_what("the editor", |rows| rows.contains("EDITING"));
+    terminal.press("\r");
+    terminal.shows_what("why", |rows| rows.contains("ended with exit status: 3"));
+    terminal.shows(&["alice> draft|"]);
+    // Ctrl+C is for the editor alone.
+    terminal.press("\x18\x05");
+    terminal.shows_what("the editor", |rows| rows.matches("EDITING").count() == 2);
+    terminal.press("\x03");
+    terminal.shows_what("why", |rows| rows.contains("signal: 2"));
+    terminal.shows(&["alice> draft|"]);
+    terminal.press("\x18x!");
+    terminal.shows(&["alice> draft!|"]);
+    assert_eq!(terminal.bells(), 1);
 }

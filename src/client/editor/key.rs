@@ -53,6 +53,8 @@ pub enum Key {
     Escape,
     /// Paint the input row again.
     Repaint,
+    /// Write in another editor.
+    Compose,
     /// Stop the program for a while.
     Suspend,
     /// Quit if the line is empty, or else delete what stands after the cursor.

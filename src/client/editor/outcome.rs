@@ -21,6 +21,8 @@ pub enum Outcome {
     Complete(Direction),
     /// Paint the input row again.
     Repaint,
+    /// Have the text written in another editor, and [take](super::Editor::take_over) what it becomes.
+    Compose,
     /// Stop the program for a while.
     Suspend,
     /// The user wants to leave.

@@ -99,6 +99,7 @@ impl Desk {
             | Outcome::GivenUp(_)
             | Outcome::Repaint
             | Outcome::Suspend
+            | Outcome::Compose
             | Outcome::Quit => {}
         }
     }

@@ -3,10 +3,10 @@
 //! A thread of its own reads, because a terminal cannot be waited for everywhere (macOS polls no
 //! `/dev/tty`), and the main thread, which makes events of the bytes, has to know when nothing comes.
 
-use std::io::{self, Stdin};
-use std::sync::Arc;
+use std::io::{self, PipeReader, PipeWriter, Read, Stdin, Write, pipe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use super::Event;
 use crate::client::exit::{Exit, wait_for_the_end};
 use crate::client::exit_reason::ExitReason;
+use crate::client::mutex::lock;
 use crate::client::terminal::input::Input;
 use crate::problem::Problem;
 
@@ -37,6 +38,41 @@ pub(in crate::client) struct Events {
     is_resized: Arc<AtomicBool>,
     /// Makes events of bytes.
     input: Input,
+    /// Lets the thread read that does.
+    gate: Arc<Gate>,
+}
+
+/// Where the thread that reads is stopped while another program has the terminal, whose keys it would take away.
+struct Gate {
+    /// What the thread does.
+    reading: Mutex<Reading>,
+    /// Notified after each change of that.
+    changed: Condvar,
+    /// Becomes readable when the thread is to look.
+    calls: PipeReader,
+    /// Its other end.
+    call: PipeWriter,
+}
+
+/// What the thread that reads does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// It reads, and waits for what there is to read.
+    Goes,
+    /// It is to stop.
+    IsToStop,
+    /// It has stopped.
+    Stopped,
+}
+
+/// What the thread has waited for.
+enum Awaited {
+    /// There is something to read.
+    Input,
+    /// The terminal is gone.
+    Gone,
+    /// It is to look whether it may go on.
+    Call,
 }
 
 /// Tells the main thread that the terminal has got another size.
@@ -46,6 +82,9 @@ pub(in crate::client) struct Resizing {
     /// What it looks at then.
     is_resized: Arc<AtomicBool>,
 }
+
+/// How long the thread that reads may take to stop.
+const STOPS: Duration = Duration::from_millis(500);
 
 enum Message {
     /// The terminal has sent these.
@@ -64,8 +103,21 @@ impl Events {
         let (sender, messages) = sync_channel(CHUNKS);
         let is_resized = Arc::new(AtomicBool::new(false));
         let resizing = Resizing { messages: sender.clone(), is_resized: Arc::clone(&is_resized) };
-        exit.spawn("keyboard", move || read(&sender))?;
-        Ok((Events { messages, is_resized, input: Input::default() }, resizing))
+        let gate = Gate::new().map_err(|why| Problem::System("make a pipe", why))?;
+        let gate = Arc::new(gate);
+        let passed = Arc::clone(&gate);
+        exit.spawn("keyboard", move || read(&sender, &passed))?;
+        Ok((Events { messages, is_resized, input: Input::default(), gate }, resizing))
+    }
+
+    /// Reads no more until [`resume`](Self::resume): another program has the terminal.
+    pub(in crate::client) fn pause(&self) {
+        self.gate.close();
+    }
+
+    /// Reads again.
+    pub(in crate::client) fn resume(&self) {
+        self.gate.open();
     }
 
     /// Waits for the next event, or for as long as `timeout`. `None` if there is none by then.
@@ -120,6 +172,59 @@ impl Events {
     }
 }
 
+impl Gate {
+    fn new() -> io::Result<Gate> {
+        let (calls, call) = pipe()?;
+        Ok(Gate { reading: Mutex::new(Reading::Goes), changed: Condvar::new(), calls, call })
+    }
+
+    /// Stops the thread that reads, and waits until it has stopped, or cannot be told: where a terminal cannot be
+    /// waited for, it may take one key more.
+    fn close(&self) {
+        let mut reading = lock(&self.reading);
+        *reading = Reading::IsToStop;
+        // The pipe is empty.
+        (&self.call).write_all(&[0]).ok();
+        let stops = |reading: &mut Reading| *reading != Reading::Stopped;
+        drop(self.changed.wait_timeout_while(reading, STOPS, stops));
+    }
+
+    fn open(&self) {
+        *lock(&self.reading) = Reading::Goes;
+        self.changed.notify_all();
+    }
+
+    /// Waits as long as the gate is closed.
+    fn pass(&self) {
+        let mut reading = lock(&self.reading);
+        if *reading == Reading::IsToStop {
+            *reading = Reading::Stopped;
+            self.changed.notify_all();
+        }
+        let is_closed = |reading: &mut Reading| *reading == Reading::Stopped;
+        drop(self.changed.wait_while(reading, is_closed));
+    }
+
+    /// Waits until there is something to read, and says what there is.
+    fn await_input(&self, stdin: &Stdin) -> Awaited {
+        let mut polled =
+            [PollFd::new(stdin, PollFlags::IN), PollFd::new(&self.calls, PollFlags::IN)];
+        if poll(&mut polled, None).is_err() {
+            // It cannot be waited for; then reading has to tell.
+            return Awaited::Input;
+        }
+        let [terminal, calls] = polled.map(|polled| polled.revents());
+        if calls.contains(PollFlags::IN) {
+            (&self.calls).read_exact(&mut [0]).ok();
+            return Awaited::Call;
+        }
+        if terminal.intersects(PollFlags::HUP | PollFlags::ERR) {
+            return Awaited::Gone;
+        }
+        Awaited::Input
+    }
+}
+
 impl Resizing {
     /// Tells so.
     pub(in crate::client) fn tell(&self) {
@@ -130,10 +235,18 @@ impl Resizing {
 }
 
 /// The work of the thread that reads.
-fn read(messages: &SyncSender<Message>) -> ExitReason {
+fn read(messages: &SyncSender<Message>, gate: &Gate) -> ExitReason {
     let stdin = io::stdin();
     let mut chunk = vec![0; CHUNK];
-    while is_there(&stdin) {
+    loop {
+        gate.pass();
+        match gate.await_input(&stdin) {
+            Awaited::Input => {}
+            Awaited::Call => continue,
+            // That it is gone is a way to leave. A signal tells it too, but not to a program that ignores that one or
+            // has the terminal from elsewhere; and reading from a terminal that is gone would never end.
+            Awaited::Gone => break,
+        }
         match rustix::io::read(&stdin, &mut chunk) {
             Ok(0) => break,
             Ok(length) => {
@@ -151,16 +264,4 @@ fn read(messages: &SyncSender<Message>) -> ExitReason {
     }
     info!("the terminal is gone");
     ExitReason::Clean
-}
-
-/// Waits until there is something to read, and says whether the terminal is still there. That it is
-/// gone is a way to leave. A signal tells it too, but not to a program that ignores that one or has the
-/// terminal from elsewhere; and reading from a terminal that is gone would never end.
-fn is_there(stdin: &Stdin) -> bool {
-    let mut terminal = [PollFd::new(stdin, PollFlags::IN)];
-    match poll(&mut terminal, None) {
-        Ok(_) => !terminal[0].revents().intersects(PollFlags::HUP | PollFlags::ERR),
-        // It cannot be waited for; then reading has to tell.
-        Err(_) => true,
-    }
 }

@@ -22,6 +22,12 @@ impl Events {
         Ok(Events)
     }
 
+    /// Nothing reads the console besides the caller.
+    pub(in crate::client) fn pause(&self) {}
+
+    /// The caller reads it again.
+    pub(in crate::client) fn resume(&self) {}
+
     /// Waits for the next event, or for as long as `timeout`. `None` if there is none by then.
     ///
     /// # Errors
