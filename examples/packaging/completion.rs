@@ -104,10 +104,11 @@ mod tests {
         }
     }
 
-    /// A home with three servers in it.
+    /// A home with three servers in it, for that shell's test alone.
     #[cfg(unix)]
-    fn home() -> PathBuf {
+    fn home(shell: Shell) -> PathBuf {
         let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tmp/completion");
+        let home = home.join(shell.to_string());
         let state = home.join(".local/state/chatroom");
         fs::create_dir_all(&state).expect("target can be written");
         fs::write(state.join("servers"), "chat.lan\n10.1.2.3:6000\nchess.lan\n")
@@ -119,7 +120,7 @@ mod tests {
     #[cfg(unix)]
     fn said(shell: Shell, script: &str) -> Option<String> {
         let (name, text) = completion(shell, &chatclient::Arguments::command());
-        let home = home();
+        let home = home(shell);
         let path = home.join(name);
         fs::write(&path, text).expect("target can be written");
         let script = script.replace("FILE", &path.to_string_lossy());
