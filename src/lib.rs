@@ -56,7 +56,7 @@
 //!
 //! - [`protocol`]: the wire, pure: bytes → lines → safe text → requests, and the server's lines
 //! - [`arguments`]: the command lines; [`logging`]: the logs; [`problem`]: one line for what went wrong;
-//!   `private_file`: files for their owner alone; `signals`: what the system tells a program; `keepalive`:
+//!   `private_file`: files for their owner alone; [`state_folder`]: where they are; [`tls`]: the encryption; `signals`: what the system tells a program; `keepalive`:
 //!   whether a silent peer is there
 //!
 //! Dependence goes one way: the binaries use `server` and `client`, both of those use `protocol`,
@@ -79,3 +79,5 @@ mod safety;
 pub mod server;
 #[cfg(unix)]
 pub mod signals;
+pub mod state_folder;
+pub mod tls;

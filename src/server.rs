@@ -45,6 +45,8 @@ mod interleavings;
 mod keeper;
 mod keeping;
 mod kinds;
+#[cfg(not(shuttle))]
+mod net;
 #[cfg(unix)]
 mod open_files;
 mod reader;
@@ -64,7 +66,9 @@ pub mod words;
 mod workers;
 
 pub use addresses::reachable;
-pub use config::{Config, Durability, HistoryConfig, HistoryFile};
+pub use config::{
+    Config, Durability, Encryption, HistoryConfig, HistoryFile, KeySource, TlsConfig,
+};
 pub use controls::Controls;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;

@@ -12,7 +12,9 @@ use super::{self as arguments, LogLevels};
 use crate::protocol::tag::Millis;
 use crate::protocol::{DEFAULT_ADDRESS, DEFAULT_MAX_LINE, DEFAULT_PORT};
 use crate::server::history::export::Export;
-use crate::server::{Config, Durability, HistoryConfig, HistoryFile};
+use crate::server::{
+    Config, Durability, Encryption, HistoryConfig, HistoryFile, KeySource, TlsConfig,
+};
 
 /// What the program is called.
 pub const PROGRAM: &str = "chatserver";
@@ -114,6 +116,11 @@ pub struct Arguments {
     #[arg(env = "CHATROOM_DURABILITY", hide_env_values = true)]
     durability: Survives,
 
+    /// Encryption: optional, required (plain clients are turned away) or off
+    #[arg(long, value_name = "WHEN", default_value = "optional", hide_possible_values = true)]
+    #[arg(env = "CHATROOM_TLS", hide_env_values = true)]
+    tls: Tls,
+
     /// Write the public conversation to FILE and end: text, or JSON lines for .jsonl or .json
     #[arg(long, value_name = "FILE", conflicts_with = "health_check")]
     export: Option<PathBuf>,
@@ -141,6 +148,14 @@ pub struct Arguments {
     pub log_file: Option<PathBuf>,
 }
 
+/// Whether clients talk encrypted.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Tls {
+    Optional,
+    Required,
+    Off,
+}
+
 impl Arguments {
     /// What the room is to be like.
     #[must_use]
@@ -164,6 +179,14 @@ impl Arguments {
                     Survives::Crash => Durability::Crash,
                     Survives::Power => Durability::Power,
                 },
+            },
+            tls: TlsConfig {
+                encryption: match self.tls {
+                    Tls::Optional => Encryption::Optional,
+                    Tls::Required => Encryption::Required,
+                    Tls::Off => Encryption::Off,
+                },
+                key: KeySource::OneRun,
             },
         }
     }

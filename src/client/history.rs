@@ -11,6 +11,7 @@ use super::editor::Memorable;
 use super::editor::input_history::MOST;
 use crate::private_file::{self, Takes};
 use crate::protocol::text::make_safe;
+use crate::state_folder::{self, Environment};
 
 /// A file that would have more entries than [`MOST`] is cut to the newest of so many, to be cut again
 /// only after a while.
@@ -30,17 +31,10 @@ pub(super) struct History {
     count: usize,
 }
 
-/// Where the file is: in the user's state folder (on Unix by the XDG Base Directory Specification,
-/// on Windows the local application data). `None` if the system has none.
+/// Where the file is, in the user's state folder. `None` if the environment names none.
 #[must_use]
 pub fn history_path() -> Option<PathBuf> {
-    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = if cfg!(windows) {
-        folder("LOCALAPPDATA")
-    } else {
-        folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))
-    };
-    state.map(|state| state.join("chatroom").join("history"))
+    Environment::of_process().state_folder().map(|folder| folder.join("history"))
 }
 
 impl History {
@@ -51,7 +45,7 @@ impl History {
     /// The file cannot be read or written, or it is none of one's own: a link, say.
     pub(super) fn open(path: &Path) -> io::Result<(History, Vec<Memorable>)> {
         if let Some(folder) = path.parent() {
-            make_folder(folder)?;
+            state_folder::make(folder)?;
         }
         let mut file = open(path)?;
         let mut entries = read(&mut file)?;
@@ -151,19 +145,6 @@ fn unescape(line: &str) -> String {
 /// Opens the file, to be read and appended to, and makes it if it is not there.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     private_file::open(OpenOptions::new().append(true).read(true), path, Takes::File)
-}
-
-/// Makes a folder for its owner alone.
-#[cfg(unix)]
-pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-/// Makes a folder, which is the user's own there.
-#[cfg(windows)]
-pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
 }
 
 #[cfg(test)]

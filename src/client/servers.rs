@@ -4,8 +4,9 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::history::{make_folder, open, replace};
+use super::history::{open, replace};
 use crate::protocol::DEFAULT_PORT;
+use crate::state_folder;
 
 /// How many are kept.
 const MOST: usize = 50;
@@ -22,7 +23,7 @@ pub(super) fn path(history: &Path) -> PathBuf {
 /// The file cannot be read or written, or it is none of one's own: a link, say.
 pub(super) fn remember(path: &Path, host: &str, port: u16) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        make_folder(folder)?;
+        state_folder::make(folder)?;
     }
     let server = as_argument(host, port);
     let mut bytes = Vec::new();

@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-pub use notice::{LeaveReason, Missing, Notice};
+pub use notice::{LeaveReason, Missing, Notice, Offer};
 pub use parse::{Message, ReadNotice, ReadRefusal, ReadSpeech, ServerLine, parse};
 pub use refusal::Refusal;
 pub use speech::Speech;
@@ -66,7 +66,11 @@ mod tests {
             (&Speech::Done(alice, "waits"), "* alice waits"),
             (&Speech::ToYou(alice, "hi"), "[alice -> you] hi"),
             (&Speech::FromYou(bob, "hi"), "[you -> bob] hi"),
-            (&Notice::Banner, "-- chatroom 1: welcome (/help for the commands)"),
+            (&Notice::Banner(Offer::Nothing), "-- chatroom 1: welcome (/help for the commands)"),
+            (
+                &Notice::Banner(Offer::Tls),
+                "-- chatroom 1: welcome (/help for the commands; TLS on this port)",
+            ),
             (&you_are(0, 0), "-- you are alice, alone here"),
             (&you_are(1, 0), "-- you are alice, with 1 other here"),
             (&you_are(3, 0), "-- you are alice, with 3 others here"),

@@ -30,6 +30,8 @@ pub struct Config {
     pub away_timeout: Duration,
     /// What is kept of what is said.
     pub history: HistoryConfig,
+    /// Who may or must talk encrypted, and with which key.
+    pub tls: TlsConfig,
 }
 
 impl Default for Config {
@@ -46,7 +48,53 @@ impl Default for Config {
             stall_timeout: Duration::from_secs(30),
             away_timeout: Duration::from_secs(60),
             history: HistoryConfig::default(),
+            tls: TlsConfig::default(),
         }
+    }
+}
+
+/// Whether clients talk encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// Those that begin with TLS do.
+    Optional,
+    /// All do but those on the server's own machine; the others are turned away.
+    Required,
+    /// None does.
+    Off,
+}
+
+/// Where the server's key and certificate come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// The key in the user's state folder, made if it is not there.
+    Default,
+    /// The key in this file, made if it is not there.
+    Named(PathBuf),
+    /// Somebody else's work: a certificate chain and its key, read again when they change.
+    Certificate {
+        /// The file of the chain, PEM.
+        chain: PathBuf,
+        /// The file of the private key, PEM.
+        key: PathBuf,
+    },
+    /// A key for this run alone, which is not kept.
+    OneRun,
+}
+
+/// The encryption of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// Who may or must talk encrypted.
+    pub encryption: Encryption,
+    /// With which key.
+    pub key: KeySource,
+}
+
+impl Default for TlsConfig {
+    /// Nobody talks encrypted. If they did, it would be with a key for this run alone.
+    fn default() -> TlsConfig {
+        TlsConfig { encryption: Encryption::Off, key: KeySource::OneRun }
     }
 }
 

@@ -18,7 +18,7 @@ use super::history::Refusal;
 use super::history::checkpoint::{Checkpointer, Written};
 use super::history::kept::{Counters, Loaded};
 use super::history::lock::{self, Lock, Marker, Start};
-use super::history::place::{self, Environment, History};
+use super::history::place::{self, History};
 use super::history::store::readers::Readers;
 use super::history::store::sqlite::SqliteStore;
 use super::history::store::{Failure, Store};
@@ -33,6 +33,7 @@ use super::system::start_thread;
 use super::system::thread::JoinHandle;
 use crate::problem::Problem;
 use crate::protocol::reply::Notice;
+use crate::state_folder::Environment;
 
 /// A history that was read and is not written yet.
 #[derive(Debug)]

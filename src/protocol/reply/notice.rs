@@ -14,7 +14,7 @@ use crate::protocol::request::Command;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice<'a> {
     /// The first line of all.
-    Banner,
+    Banner(Offer),
     /// Your name is settled.
     YouAre {
         /// Your name.
@@ -100,6 +100,20 @@ pub enum Notice<'a> {
     ShuttingDown,
 }
 
+/// What a banner offers besides what the connection has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// TLS on the same port, for a client that begins with it.
+    Tls,
+    /// Nothing: the connection is encrypted, or the server does not encrypt.
+    Nothing,
+}
+
+impl Offer {
+    /// The words by which a client knows the offer of TLS.
+    pub(super) const OF_TLS: &str = "TLS on this port";
+}
+
 /// Why lines are gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
@@ -123,8 +137,12 @@ pub enum LeaveReason<'a> {
 impl fmt::Display for Notice<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Notice::Banner => {
-                write!(f, "-- chatroom {VERSION}: welcome (/help for the commands)")
+            Notice::Banner(offer) => {
+                let more = match offer {
+                    Offer::Tls => format!("; {}", Offer::OF_TLS),
+                    Offer::Nothing => String::new(),
+                };
+                write!(f, "-- chatroom {VERSION}: welcome (/help for the commands{more})")
             }
             Notice::YouAre { name, others: 0, .. } => write!(f, "-- you are {name}, alone here"),
             Notice::YouAre { name, others, away } => {

@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 
 use crate::protocol::VERSION;
 use crate::protocol::name::Name;
+use crate::protocol::reply::Offer;
 use crate::protocol::tag::{Body, Tag, Token};
 
 pub use notice::ReadNotice;
@@ -166,7 +167,13 @@ impl<'a> ServerLine<'a> {
     /// Whether it is the banner of a server that speaks this version.
     #[must_use]
     pub fn is_our_banner(self) -> bool {
-        self.notice() == Some(ReadNotice::Banner { version: VERSION })
+        matches!(self.notice(), Some(ReadNotice::Banner { version: VERSION, .. }))
+    }
+
+    /// Whether it is the banner of a server that speaks this version, and TLS on the same port.
+    #[must_use]
+    pub fn offers_tls(self) -> bool {
+        self.notice() == Some(ReadNotice::Banner { version: VERSION, offer: Offer::Tls })
     }
 
     /// Whether it says that the server has no place for another client.

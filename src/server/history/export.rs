@@ -10,7 +10,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::kept::{Gap, Portion};
-use super::place::Environment;
+use super::place::default_file;
 use super::refusal::Unusable;
 use super::store::file::beside;
 use super::store::opening;
@@ -20,6 +20,7 @@ use crate::private_file;
 use crate::problem;
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::config::HistoryFile;
+use crate::state_folder::Environment;
 use entry::{Entry, Form};
 
 mod entry;
@@ -133,7 +134,7 @@ impl Export {
             HistoryFile::None => None,
             HistoryFile::Named(path) => Some(path.clone()),
             HistoryFile::Default => {
-                environment.default_file(self.port).filter(|path| path.symlink_metadata().is_ok())
+                default_file(environment, self.port).filter(|path| path.symlink_metadata().is_ok())
             }
         }
     }

@@ -1,9 +1,6 @@
 //! Where the history is: the default place, and what it means when that or a named file cannot be used.
 
-use std::ffi::OsString;
 use std::fmt;
-use std::fs::DirBuilder;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::kept::Loaded;
@@ -14,56 +11,13 @@ use super::store::opening::{self, Opened};
 use super::store::sqlite::SqliteStore;
 use crate::problem;
 use crate::server::config::{Durability, HistoryFile};
+use crate::state_folder::{self, Environment};
 
-/// What the environment says of where programs keep their state. An empty variable is as good as none.
-#[derive(Debug, Clone, Default)]
-pub struct Environment {
-    /// `STATE_DIRECTORY`: what systemd has made for the service; several folders with colons.
-    pub state_directory: Option<OsString>,
-    /// `XDG_STATE_HOME`.
-    pub xdg_state_home: Option<OsString>,
-    /// `HOME`, on Unix.
-    pub home: Option<OsString>,
-    /// `LOCALAPPDATA`, on Windows.
-    pub local_app_data: Option<OsString>,
-}
-
-impl Environment {
-    /// That of this process.
-    #[must_use]
-    pub fn of_process() -> Environment {
-        let variable = |name| std::env::var_os(name);
-        Environment {
-            state_directory: variable("STATE_DIRECTORY"),
-            xdg_state_home: variable("XDG_STATE_HOME"),
-            home: variable("HOME").filter(|_| cfg!(unix)),
-            local_app_data: variable("LOCALAPPDATA").filter(|_| cfg!(windows)),
-        }
-    }
-
-    /// The file for the room at that port; without a port of its own it has none.
-    #[must_use]
-    pub fn default_file(&self, port: u16) -> Option<PathBuf> {
-        let state = given(self.state_directory.as_ref()).map(|folders| first(&folders));
-        let xdg = || given(self.xdg_state_home.as_ref()).map(|folder| folder.join("chatroom"));
-        let home = || given(self.home.as_ref()).map(|home| home.join(".local/state/chatroom"));
-        let local = || given(self.local_app_data.as_ref()).map(|folder| folder.join("chatroom"));
-        let folder = state.or_else(xdg).or_else(home).or_else(local).filter(|_| port != 0)?;
-        Some(folder.join(format!("{port}.db")))
-    }
-}
-
-/// The folders that a variable names. One that depends on where the program was started names none.
-fn given(variable: Option<&OsString>) -> Option<PathBuf> {
-    variable.map(PathBuf::from).filter(|folder| folder.has_root())
-}
-
-/// The first of several folders.
-fn first(folders: &Path) -> PathBuf {
-    if cfg!(windows) {
-        return folders.to_owned();
-    }
-    std::env::split_paths(folders).next().unwrap_or_default()
+/// The file for the room at that port; `None` without a port of its own, or without a state folder.
+#[must_use]
+pub fn default_file(environment: &Environment, port: u16) -> Option<PathBuf> {
+    let folder = environment.state_folder().filter(|_| port != 0)?;
+    Some(folder.join(format!("{port}.db")))
 }
 
 /// Why what is said is not kept.
@@ -135,7 +89,7 @@ pub(crate) fn open(
     match file {
         HistoryFile::None => Ok(Err(NoHistory::Asked)),
         HistoryFile::Named(path) => open_file(path, durability, memory).map(Ok),
-        HistoryFile::Default => match environment.default_file(port) {
+        HistoryFile::Default => match default_file(environment, port) {
             None if port == 0 => Ok(Err(NoHistory::AnyPort)),
             None => Ok(Err(NoHistory::NoFolder)),
             Some(path) => open_default(&path, durability, memory),
@@ -152,7 +106,7 @@ fn open_default(
     let is_there = path.symlink_metadata().is_ok();
     let folder = path.parent().unwrap_or(Path::new("."));
     let cannot_make = |why| NoHistory::CannotMake { folder: folder.to_owned(), why };
-    if !is_there && let Err(why) = make_folder(folder) {
+    if !is_there && let Err(why) = state_folder::make(folder) {
         return Ok(Err(cannot_make(problem::reason(&why))));
     }
     match open_file(path, durability, memory) {
@@ -184,15 +138,6 @@ fn try_open(path: &Path, durability: Durability, memory: usize) -> Result<Histor
             Err(why)
         }
     }
-}
-
-/// Makes a folder for its owner alone, and those that it lies in.
-fn make_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 #[cfg(test)]

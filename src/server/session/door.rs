@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::farewell::{LINGER, on_refused};
 use super::input::Input;
 use super::{Ending, Next, Phase, Session};
-use crate::protocol::reply::{Notice, Refusal};
+use crate::protocol::reply::{Notice, Offer, Refusal};
 use crate::protocol::request::{self, Request};
 use crate::protocol::tag::Token;
 use crate::server::hub::visit::Visit;
@@ -68,7 +68,7 @@ impl Session {
     /// connection. `None` if there is neither.
     fn comes_in(&mut self, input: &mut Input, opening: &Opening, bytes: &[u8]) -> Option<Next> {
         if self.takes_place_late() {
-            self.connection.tell(Notice::Banner);
+            self.connection.tell(Notice::Banner(Offer::Nothing));
             return Some(self.chunk(input, bytes));
         }
         match *opening {
@@ -91,7 +91,7 @@ impl Session {
 
     /// Lets a member in again, whose first `length` bytes ask for that; `None` if it is too late.
     fn come_back(&mut self, input: &mut Input, bytes: &[u8], length: usize) -> Option<Next> {
-        self.connection.tell(Notice::Banner);
+        self.connection.tell(Notice::Banner(Offer::Nothing));
         let next = self.chunk(input, &bytes[..length]);
         if !matches!(self.phase, Phase::Joined { .. }) {
             return None;

@@ -14,7 +14,7 @@ use crate::protocol::GRACE;
 use crate::protocol::foreign::Foreign;
 use crate::protocol::name::Name;
 use crate::protocol::proxy;
-use crate::protocol::reply::{Notice, Refusal};
+use crate::protocol::reply::{Notice, Offer, Refusal};
 use crate::protocol::tag::Format;
 use crate::server::account::Account;
 use crate::server::connection::Connection;
@@ -53,7 +53,7 @@ impl Session {
         {
             return self.at_the_door(input, behind, &why);
         }
-        self.connection.tell(Notice::Banner);
+        self.connection.tell(Notice::Banner(Offer::Nothing));
         if behind.is_empty() { GO_ON } else { self.chunk(input, &behind) }
     }
 

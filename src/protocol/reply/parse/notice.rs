@@ -1,6 +1,7 @@
 //! A notice of the server's, read: what stands behind `-- `.
 
 use crate::protocol::name::Name;
+use crate::protocol::reply::Offer;
 use crate::protocol::reply::who::Names;
 use crate::protocol::tag::number;
 
@@ -12,6 +13,8 @@ pub enum ReadNotice<'a> {
     Banner {
         /// The version of the protocol.
         version: u32,
+        /// What the server offers besides.
+        offer: Offer,
     },
     /// `-- you are alice, with 3 others here`
     YouAre(&'a str),
@@ -95,8 +98,9 @@ impl<'a> ReadNotice<'a> {
     /// What is told of the server and of the reader.
     fn of_reader(words: &'a str) -> Option<ReadNotice<'a>> {
         if let Some(rest) = words.strip_prefix("chatroom ") {
-            let version = rest.split_once(':')?.0.parse().ok()?;
-            return Some(ReadNotice::Banner { version });
+            let (version, more) = rest.split_once(':')?;
+            let offer = if more.contains(Offer::OF_TLS) { Offer::Tls } else { Offer::Nothing };
+            return Some(ReadNotice::Banner { version: version.parse().ok()?, offer });
         }
         if let Some(name) = words.strip_prefix("welcome back, ") {
             return Name::is_valid(name).then_some(ReadNotice::WelcomeBack(name));

@@ -29,7 +29,7 @@ fn refused(refusal: ReadRefusal<'_>) -> ServerLine<'_> {
 /// What is read of a notice that is written. Without `_`, so that a new notice comes here.
 fn read<'a>(notice: &Notice<'a>) -> ReadNotice<'a> {
     match *notice {
-        Notice::Banner => ReadNotice::Banner { version: VERSION },
+        Notice::Banner(offer) => ReadNotice::Banner { version: VERSION, offer },
         Notice::YouAre { name, .. } => ReadNotice::YouAre(name.as_str()),
         Notice::YouAreNow(name) => ReadNotice::YouAreNow(name.as_str()),
         Notice::Joined(name) => ReadNotice::Joined(name.as_str()),
@@ -62,7 +62,7 @@ fn read<'a>(notice: &Notice<'a>) -> ReadNotice<'a> {
 /// The place of a notice in the list of all, so that [`notices`] can be seen to have each.
 fn place(notice: &Notice<'_>) -> usize {
     match notice {
-        Notice::Banner => 0,
+        Notice::Banner(_) => 0,
         Notice::YouAre { .. } => 1,
         Notice::YouAreNow(_) => 2,
         Notice::Joined(_) => 3,
@@ -97,7 +97,8 @@ fn place(notice: &Notice<'_>) -> usize {
 fn notices<'a>(name: &'a Name, other: &'a Name, text: &'a str, number: u64) -> Vec<Notice<'a>> {
     let few = (number % 1000) as usize;
     let mut notices = vec![
-        Notice::Banner,
+        Notice::Banner(Offer::Nothing),
+        Notice::Banner(Offer::Tls),
         Notice::YouAre { name, others: few, away: 0 },
         Notice::YouAre { name, others: few + 1, away: few },
         Notice::YouAreNow(name),
@@ -259,7 +260,8 @@ fn a_line_is_read_from_its_front() {
         ("-- bob joined us", told(N::Other)),
         ("-- here: bob joined", told(N::Other)),
         ("-- you joined", told(N::Other)),
-        ("-- chatroom 2: anything", told(N::Banner { version: 2 })),
+        ("-- chatroom 2: anything", told(N::Banner { version: 2, offer: Offer::Nothing })),
+        ("-- chatroom 1: TLS on this port", told(N::Banner { version: 1, offer: Offer::Tls })),
         ("-- chatroom x: anything", told(N::Other)),
         ("-- the newest 3 with \"bob joined\":", told(N::Found)),
         ("-- ", told(N::Other)),

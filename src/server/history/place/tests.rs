@@ -7,6 +7,8 @@ use super::super::scratch::{Folder, lines, member};
 use super::super::store::Checkpoint;
 use super::super::store::file::beside;
 use super::open as open_place;
+use std::ffi::OsString;
+
 use super::*;
 use crate::server::audience::MemberId;
 
@@ -51,7 +53,7 @@ fn the_default_place_is_the_first_that_there_is() {
         home: set("/home/a"),
         local_app_data: set("/local"),
     };
-    let file = |environment: &Environment| environment.default_file(5000);
+    let file = |environment: &Environment| default_file(environment, 5000);
     let is = |text: &str| Some(PathBuf::from(text));
     if cfg!(unix) {
         assert_eq!(file(&all), is("/var/lib/chatroom/5000.db"));
@@ -65,7 +67,7 @@ fn the_default_place_is_the_first_that_there_is() {
         assert_eq!(file(&local), is("/local/chatroom/5000.db"));
         assert_eq!(file(&Environment { local_app_data: empty, ..local }), None);
     }
-    assert_eq!(all.default_file(0), None, "any free port is another one the next time");
+    assert_eq!(default_file(&all, 0), None, "any free port is another one the next time");
 }
 
 #[test]
