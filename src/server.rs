@@ -11,8 +11,10 @@ use accept::Acceptor;
 use broadcaster::Broadcaster;
 use hub::Hub;
 use keeping::{Kept, Threads};
+use net::tls::identity::Identity;
 #[cfg(unix)]
 use open_files::TooFew;
+use reception::Reception;
 use system::start_thread;
 use system::thread::JoinHandle;
 use system::{TcpListener, listen};
@@ -45,18 +47,17 @@ mod interleavings;
 mod keeper;
 mod keeping;
 mod kinds;
-#[cfg(not(shuttle))]
 mod net;
 #[cfg(unix)]
 mod open_files;
 mod reader;
+mod reception;
 mod rendering;
 mod replay;
 mod room;
 mod search;
 mod session;
 mod shutdown;
-mod socket;
 mod status;
 mod system;
 mod token_bucket;
@@ -109,6 +110,8 @@ pub struct Server {
     config: Config,
     /// What the room was kept in until now, and is to be kept in.
     history: Option<Kept>,
+    /// What clients that talk encrypted know the server by; `None` if none does.
+    identity: Option<Arc<Identity>>,
 }
 
 impl Server {
@@ -121,8 +124,9 @@ impl Server {
         log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
         let at =
             listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
+        let identity = open_identity(&config)?;
         let history = Kept::open(&config)?;
-        Ok(Server { listener, at, config, history })
+        Ok(Server { listener, at, config, history, identity })
     }
 
     /// Serves clients until the shutdown. Then everyone is told, what is due is delivered, for a second
@@ -133,7 +137,7 @@ impl Server {
     /// The system cannot give what a server needs to begin with; or a bug has ended the thread that
     /// sends or the one that keeps, and with it the room, rather than leave a silent one behind.
     pub fn run(self, shutdown: &Shutdown, status: &Status) -> Result<(), Problem> {
-        let Server { listener, at, config, history } = self;
+        let Server { listener, at, config, history, identity } = self;
         log_addresses(at, history.as_ref());
         #[cfg(unix)]
         log_lack_of_files(config.max_clients);
@@ -142,9 +146,21 @@ impl Server {
         let kept = history.map(|history| history.start(&hub, &config, shutdown)).transpose()?;
         status.is_of(&hub);
         let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
-        let served = serve(listener, &config, shutdown, &hub, broadcaster);
+        let reception = Reception::new(Arc::clone(&hub), &config, identity);
+        let acceptor = Acceptor::new(reception, &config);
+        let served = serve(listener, acceptor, shutdown, &hub, broadcaster);
         served.and(kept.map_or(Ok(()), Threads::join))
     }
+}
+
+/// The identity of a server that talks encrypted.
+fn open_identity(config: &Config) -> Result<Option<Arc<Identity>>, Problem> {
+    if config.tls.encryption == Encryption::Off {
+        return Ok(None);
+    }
+    let identity = Identity::of_one_run()
+        .map_err(|why| Problem::System("make a key", io::Error::other(why)))?;
+    Ok(Some(Arc::new(identity)))
 }
 
 /// Opens a server and runs it.
@@ -190,13 +206,12 @@ fn log_lack_of_files(max_clients: usize) {
 
 fn serve(
     listener: TcpListener,
-    config: &Config,
+    mut acceptor: Acceptor,
     shutdown: &Shutdown,
     hub: &Arc<Hub>,
     broadcaster: Broadcaster,
 ) -> Result<(), Problem> {
     let broadcaster = start(broadcaster, shutdown)?;
-    let mut acceptor = Acceptor::new(Arc::clone(hub), config);
     acceptor.run(&listener, shutdown);
     drop(listener);
     log::info!("shutting down");
@@ -272,8 +287,9 @@ mod tests {
             let mut broadcaster = Broadcaster::new(Arc::clone(&hub), config().stall_timeout);
             prepare(&mut broadcaster);
             let ours = shutdown.clone();
-            let thread =
-                thread::spawn(move || serve(listener, &config(), &ours, &hub, broadcaster));
+            let reception = Reception::new(Arc::clone(&hub), &config(), None);
+            let acceptor = Acceptor::new(reception, &config());
+            let thread = thread::spawn(move || serve(listener, acceptor, &ours, &hub, broadcaster));
             Served { address, shutdown, thread }
         }
 

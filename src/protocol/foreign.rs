@@ -11,8 +11,6 @@ use super::text::make_safe;
 pub enum Foreign {
     /// HTTP (RFC 9112), whatever the method, or its version 0.9.
     Http,
-    /// The beginning of a TLS handshake (RFC 8446, 5.1).
-    Tls,
     /// The header of a proxy (HAProxy's PROXY protocol, both versions).
     Proxy,
     /// Any other.
@@ -25,7 +23,6 @@ impl Foreign {
     pub fn refusal(self) -> &'static str {
         match self {
             Foreign::Http => "this is a chat room, not a web server",
-            Foreign::Tls => "this room speaks plain text, not TLS",
             Foreign::Proxy => "this room takes no PROXY header from your address",
             Foreign::Other => "this is a chat room: it takes lines of text, and no other protocol",
         }
@@ -36,15 +33,15 @@ impl Foreign {
     pub fn description(self) -> &'static str {
         match self {
             Foreign::Http => "it speaks HTTP",
-            Foreign::Tls => "it speaks TLS",
             Foreign::Proxy => "it sent a PROXY header, which is taken from --proxy addresses alone",
             Foreign::Other => "it speaks another protocol",
         }
     }
 }
 
-/// The type of a TLS record that has a handshake in it.
-const TLS_HANDSHAKE: u8 = 0x16;
+/// The type of a TLS record that has a handshake in it (RFC 8446, 5.1). Each TLS connection begins with it, and no
+/// text does.
+pub(crate) const TLS_HANDSHAKE: u8 = 0x16;
 
 /// What the last word of a request's first line begins with, before the version.
 const REQUESTS: [(&str, Foreign); 4] = [
@@ -83,7 +80,6 @@ pub fn of_line(line: &[u8]) -> Option<Foreign> {
 #[must_use]
 pub fn of_bytes(beginning: &[u8]) -> Option<Foreign> {
     match *beginning.first()? {
-        TLS_HANDSHAKE => Some(Foreign::Tls),
         first if is_of_no_text(first) => Some(Foreign::Other),
         _ => beginning.iter().take(BEGINNING).any(|&byte| byte == 0).then_some(Foreign::Other),
     }
@@ -256,7 +252,6 @@ mod tests {
                     b"GET /index.html",
                 ],
             ),
-            (Foreign::Tls, &[b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03example.org", b"\x16"]),
             (
                 Foreign::Proxy,
                 &[
@@ -269,6 +264,7 @@ mod tests {
             (
                 Foreign::Other,
                 &[
+                    b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03example.org",
                     // STUN, MQTT, SMB, RDP, SOCKS, BitTorrent, Postgres.
                     b"\0\x01\0\0\x21\x12\xa4\x42",
                     b"\x10\x10\0\x04MQTT\x04\x02\0\x3c",

@@ -13,7 +13,7 @@ pub use notice::{LeaveReason, Missing, Notice, Offer};
 pub use parse::{Message, ReadNotice, ReadRefusal, ReadSpeech, ServerLine, parse};
 pub use refusal::Refusal;
 pub use speech::Speech;
-pub use who::{Listed, Names, who, who_goes_on};
+pub use who::{Listed, Names, not_encrypted, who, who_goes_on};
 
 mod notice;
 mod parse;
@@ -194,7 +194,10 @@ mod tests {
                 "!! /search: give a word with a letter or a digit",
             ),
             (&Refusal::Foreign(Foreign::Http), "!! this is a chat room, not a web server"),
-            (&Refusal::Foreign(Foreign::Tls), "!! this room speaks plain text, not TLS"),
+            (
+                &Refusal::Unencrypted,
+                "!! this room is encrypted: use chatclient, or ncat --ssl HOST PORT",
+            ),
             (
                 &Refusal::Foreign(Foreign::Proxy),
                 "!! this room takes no PROXY header from your address",
@@ -239,8 +242,10 @@ mod tests {
 
     #[test]
     fn the_list_of_names_is_broken_into_lines_that_fit_a_terminal() {
-        let listed =
-            |name: &str, is_away| Listed { name: Name::parse(name).expect("a good name"), is_away };
+        let listed = |name: &str, is_away| {
+            let name = Name::parse(name).expect("a good name");
+            Listed { name, is_away, is_exposed: false }
+        };
         let members: Vec<Listed> =
             (1..=100).map(|number| listed(&format!("guest{number}"), number % 3 == 0)).collect();
         let lines = who(&members);
@@ -261,5 +266,31 @@ mod tests {
         let long = "日".repeat(24);
         let two = [listed(&long, true), listed("bob", false)];
         assert_eq!(who(&two)[0], format!("-- 2 here: {long} (away),"));
+    }
+
+    #[test]
+    fn it_is_told_on_whose_connections_others_can_read_along() {
+        let listed = |name: &str, is_exposed| {
+            let name = Name::parse(name).expect("a good name");
+            Listed { name, is_away: false, is_exposed }
+        };
+        let members = |exposed: &[&str]| {
+            ["alice", "carol", "dave"].map(|name| listed(name, exposed.contains(&name)))
+        };
+        assert_eq!(not_encrypted(&members(&[])), [""; 0]);
+        assert_eq!(not_encrypted(&members(&["carol"])), ["-- not encrypted: carol"]);
+        let two = not_encrypted(&members(&["carol", "dave"]));
+        assert_eq!(two, ["-- not encrypted: carol, dave"]);
+        let all = not_encrypted(&members(&["alice", "carol", "dave"]));
+        assert_eq!(all, ["-- not encrypted: everyone"]);
+        let mut many: Vec<_> =
+            (1..=30).map(|number| listed(&format!("guest{number}"), true)).collect();
+        many.push(listed("alice", false));
+        let lines = not_encrypted(&many);
+        assert!(lines.len() > 2 && lines.iter().all(|line| line.len() < 80), "{lines:#?}");
+        let is_one = |line: &String| parse(line).notice() == Some(ReadNotice::NotEncrypted);
+        assert!(is_one(&lines[0]) && is_one(&all[0]) && is_one(&two[0]));
+        let is_more = |line: &String| matches!(parse(line).notice(), Some(ReadNotice::More(_)));
+        assert!(lines[1..].iter().all(is_more));
     }
 }

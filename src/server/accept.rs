@@ -1,10 +1,9 @@
 //! The acceptor: accepts clients, on the thread that has called [`run`](super::run).
 //!
-//! It gives each client a place, or lets it in for a moment to be told why not, and has a thread serve it. It
-//! waits for new clients and for the shutdown alone.
+//! It has a thread serve each client, and tells it nothing: that is done in the client's language, which the thread
+//! finds out first (`reception`). It waits for new clients and for the shutdown alone.
 
 use std::io;
-use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +12,10 @@ use rustix::event::PollFlags;
 
 use super::config::Config;
 use super::connection::{Connection, ConnectionId};
-use super::hub::Hub;
-use super::hub::permit::{Entrance, Permit};
 use super::hub::visit::{LEAVERS, VISITORS};
 use super::kinds::TURNED_AWAY;
-use super::session::{Limits, Session};
+use super::net::detect::most_unsettled;
+use super::reception::Reception;
 use super::shutdown::Shutdown;
 use super::system::{PollFd, TcpListener, poll, thread};
 use super::workers::Workers;
@@ -29,15 +27,12 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// The work of the thread that accepts.
 #[derive(Debug)]
 pub(super) struct Acceptor {
-    /// The hub that all sessions share.
-    hub: Arc<Hub>,
-    /// The addresses of the proxies, whose connections begin with a PROXY header; IPv4 ones as such.
-    proxies: Vec<IpAddr>,
-    /// What each client may bring.
-    limits: Limits,
+    /// What each client passes before it has a session.
+    reception: Arc<Reception>,
     /// The longest time for which a client may take nothing of what it is due.
     timeout: Duration,
-    /// The threads that serve the clients: one for each place, and for each visitor without one.
+    /// The threads that serve the clients: one for each place, for each visitor without one, and for those of whom
+    /// that is not known yet.
     workers: Workers,
     /// How many connections were accepted: the last one's number.
     accepted: u64,
@@ -46,17 +41,11 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    pub(super) fn new(hub: Arc<Hub>, config: &Config) -> Acceptor {
+    pub(super) fn new(reception: Reception, config: &Config) -> Acceptor {
         Acceptor {
-            hub,
-            proxies: config.proxies.iter().map(IpAddr::to_canonical).collect(),
-            limits: Limits {
-                line: config.max_line,
-                rate: config.rate_limit,
-                last_words: config.stall_timeout,
-            },
+            reception: Arc::new(reception),
             timeout: config.stall_timeout,
-            workers: Workers::new(config.max_clients + VISITORS + LEAVERS),
+            workers: Workers::new(most_at_once(config.max_clients)),
             accepted: 0,
             in_trouble: false,
         }
@@ -124,21 +113,20 @@ impl Acceptor {
         self.in_trouble = why.is_some();
     }
 
+    /// Has a thread serve a client. One that finds all of them taken is gone: nobody could tell it so.
     fn admit(&mut self, connection: Arc<Connection>) -> io::Result<()> {
-        let from = Some(connection.peer().ip()).filter(|from| !self.proxies.contains(from));
-        let entrance = Entrance::take(&self.hub, from, &connection);
-        let (hub, limits) = (Arc::clone(&self.hub), self.limits);
-        let serve = move |connection: Arc<Connection>| match entrance {
-            Entrance::Permit(permit) => {
-                Box::new(Session::new(connection, hub, permit, None, limits)).run();
-            }
-            Entrance::Visit(visit, why) => {
-                let permit = Permit::missing(&hub, from, why);
-                Box::new(Session::new(connection, hub, permit, Some(visit), limits)).run();
-            }
-        };
-        self.workers.serve(connection, move |connection| catch(|| serve(connection)))
+        if self.workers.are_taken() {
+            log::debug!(target: TURNED_AWAY, "{} was not let in: too many are here", connection.peer());
+            return Ok(());
+        }
+        let reception = Arc::clone(&self.reception);
+        self.workers.serve(connection, move |connection| catch(|| reception.serve(connection)))
     }
+}
+
+/// The most connections at a time, in a server for so many clients.
+fn most_at_once(max_clients: usize) -> usize {
+    (2 * max_clients).max(max_clients + VISITORS + LEAVERS + most_unsettled(max_clients))
 }
 
 /// Whether accepting has failed for this one client, which is gone, and the next may be let in at once.

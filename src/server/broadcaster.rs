@@ -17,10 +17,10 @@ use super::connection::ConnectionId;
 use super::hub::Hub;
 use super::hub::membership::log_expired;
 use super::hub::round::{Arrival, File, Following, Round};
+use super::net::socket::timespec;
 use super::reader::{Fate, PORTION, Reader};
 use super::rendering::Renderings;
 use super::room::effects::Aside;
-use super::socket::timespec;
 use super::system::{instant, poll};
 use crate::protocol::tag::Seq;
 

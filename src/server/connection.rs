@@ -1,4 +1,4 @@
-//! One client's connection: its socket, and what is known of its end. Its session reads it, and the broadcaster
+//! One client's connection: its transport, and what is known of its end. Its session reads it, and the broadcaster
 //! writes to it, and never waits for it.
 
 use std::fmt::Display;
@@ -7,8 +7,11 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use super::socket::Socket;
+use super::net::socket::Socket;
+use super::net::transport::{Received, Transport};
+use super::room::entry::Encryption;
 use super::system::{PollFd, TcpStream, instant};
+use crate::tls::Exporter;
 
 /// Why the server itself ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +35,9 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 pub(crate) struct Connection {
     /// Its number.
     id: ConnectionId,
-    /// Its socket. The session reads it; the session writes to it until its client is in the room, and the
+    /// Its way to the client. The session receives; the session sends until its client is in the room, and the
     /// broadcaster from then on.
-    socket: Socket,
+    transport: Transport,
     /// The address of the socket's other end: the client's, or a proxy's.
     peer: SocketAddr,
     /// The client's address, if a proxy has named it. The session sets it once.
@@ -56,7 +59,7 @@ impl Connection {
     ) -> io::Result<Connection> {
         Ok(Connection {
             id,
-            socket: Socket::new(stream, timeout)?,
+            transport: Transport::new(Socket::new(stream, timeout)?),
             peer: canonical(peer),
             client: OnceLock::new(),
             close_reason: OnceLock::new(),
@@ -78,19 +81,54 @@ impl Connection {
         self.client.get_or_init(|| canonical(client));
     }
 
-    /// Waits for bytes, for `timeout` at most or for ever; 0 bytes are the end of the client's input.
-    pub(crate) fn receive(&self, into: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
-        self.socket.receive(into, timeout)
+    /// Its way to the client, for what comes before a session.
+    pub(super) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// What binds a proof to this connection; `None` if it is not encrypted.
+    pub(crate) fn exporter(&self) -> Option<Exporter> {
+        self.transport.exporter()
+    }
+
+    /// Who can read along.
+    pub(crate) fn encryption(&self) -> Encryption {
+        if self.exporter().is_some() {
+            Encryption::Tls
+        } else if self.peer().ip().is_loopback() {
+            Encryption::Loopback
+        } else {
+            Encryption::None
+        }
+    }
+
+    /// Waits for bytes, for `timeout` at most or for ever.
+    pub(crate) fn receive(
+        &self,
+        into: &mut [u8],
+        timeout: Option<Duration>,
+    ) -> io::Result<Received> {
+        self.transport.receive(into, timeout)
     }
 
     /// Has what has come acknowledged at once.
     pub(crate) fn acknowledge(&self) {
-        self.socket.acknowledge();
+        self.transport.acknowledge();
     }
 
-    /// Sends as much as the socket takes at once.
+    /// Sends as much as the transport takes at once; without slices, what it owes.
     pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.socket.send(slices)
+        self.transport.send(slices)
+    }
+
+    /// Whether something that was taken waits for the socket.
+    pub(crate) fn owes(&self) -> bool {
+        self.transport.owes()
+    }
+
+    /// Whether the socket is known to be full after a send that took `sent` of `offered` bytes.
+    pub(crate) fn has_refused(&self, sent: usize, offered: usize) -> bool {
+        self.transport.has_refused(sent, offered)
     }
 
     /// Sends a line to a client that is not in the room, whose socket is empty and takes it. If the socket does
@@ -102,7 +140,8 @@ impl Connection {
     /// The same for bytes that are no line.
     pub(crate) fn tell_bytes(&self, bytes: &[u8]) {
         match self.send(&[IoSlice::new(bytes)]) {
-            Ok(sent) if sent == bytes.len() => {}
+            // Nobody would send what is owed.
+            Ok(sent) if sent == bytes.len() && !self.owes() => {}
             Err(why) if is_gone(&why) => self.mark_gone(&why),
             Ok(_) | Err(_) => self.hang_up(CloseReason::TooSlow),
         }
@@ -110,18 +149,18 @@ impl Connection {
 
     /// What to wait for until the socket takes more.
     pub(crate) fn as_poll(&self) -> PollFd<'_> {
-        self.socket.as_poll()
+        self.transport.as_poll()
     }
 
     /// Lets the client know that nothing more comes.
     pub(crate) fn finish(&self) {
-        self.socket.finish();
+        self.transport.finish();
     }
 
     /// Ends the connection, for this reason if it is the first. The session wakes up from its read.
     pub(crate) fn hang_up(&self, close_reason: CloseReason) {
         self.close_reason.get_or_init(|| close_reason);
-        self.socket.hang_up();
+        self.transport.hang_up();
     }
 
     /// Called when the client was found to be gone. Nothing more is sent to it; its session reads
@@ -133,7 +172,7 @@ impl Connection {
     /// Since when it is known that the client is gone. In a quiet room nothing is sent that would fail.
     pub(crate) fn gone_since(&self) -> Option<Instant> {
         if self.gone.get().is_none()
-            && let Some(why) = self.socket.take_failure()
+            && let Some(why) = self.transport.take_failure()
         {
             self.mark_gone(&why);
         }

@@ -1,7 +1,8 @@
 //! The health check: connects to a server as a monitor does, reads its first line, and closes.
 //!
 //! The members notice nothing, since a client that leaves before it has said anything never joins. A full
-//! room is healthy: a monitor that restarts it would drive everybody out.
+//! room is healthy: a monitor that restarts it would drive everybody out. So is one that tells a plain client to come
+//! encrypted, as it does where the address is the machine's and not a loopback one.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -59,9 +60,7 @@ fn greeting(stream: TcpStream, server: SocketAddr, proxies: &[IpAddr]) -> Result
     let said = text::make_safe(&line).into_owned();
     let is_whole = read.is_ok() && line.ends_with(b"\n");
     let greeting = reply::parse(&said);
-    if is_whole && (greeting.is_our_banner() || greeting.is_room_full()) {
-        Ok(said)
-    } else {
-        Err(Problem::NoChatroom { server, said })
-    }
+    let is_ours =
+        greeting.is_our_banner() || greeting.is_room_full() || greeting.is_for_encrypted_clients();
+    if is_whole && is_ours { Ok(said) } else { Err(Problem::NoChatroom { server, said }) }
 }

@@ -22,10 +22,12 @@ use std::time::Duration;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::thread::{self, JoinHandle};
 
+use super::accept::Acceptor;
 use super::batch::Batch;
 use super::broadcaster::Broadcaster;
 use super::hub::Hub;
 use super::hub::fetch::{Fetched, Request};
+use super::reception::Reception;
 use super::room::restore::Restored;
 use super::system::model;
 use super::system::{TcpStream, listen};
@@ -110,7 +112,9 @@ impl House {
         let fetcher = thread::spawn(move || fetch(&read, &shelf));
         let server = thread::spawn(move || {
             let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
-            let ended = serve(listener, &config, &asked, &hub, broadcaster);
+            let reception = Reception::new(Arc::clone(&hub), &config, None);
+            let acceptor = Acceptor::new(reception, &config);
+            let ended = serve(listener, acceptor, &asked, &hub, broadcaster);
             hub.end_fetches();
             [keeper, fetcher].map(|thread| thread.join().expect("it does not panic"));
             ended

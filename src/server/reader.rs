@@ -45,7 +45,7 @@ pub(super) struct Reader {
     taken: u64,
     /// The newer first.
     paces: [u64; 2],
-    /// Whether its socket has refused some of what it was offered, since then and in the window before.
+    /// Whether its socket has refused some of what it was given, since then and in the window before.
     refused: [bool; 2],
     /// What goes before that: the rest of a line, of which a part was sent, lines that are shown
     /// again, or what one who resumes is told first.
@@ -104,6 +104,7 @@ impl Reader {
             || !self.telnet_answers.is_empty()
             || self.misses_some()
             || !self.asides.is_empty()
+            || self.connection.owes()
     }
 
     /// How many bytes it takes in two windows.

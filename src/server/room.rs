@@ -26,7 +26,7 @@ use crate::protocol::tag::{Body, Format, Millis, Seq};
 use changes::Changed;
 use disconnected::Disconnected;
 use effects::{Aside, Attach, Effects};
-use entry::{Author, Entry, Newcomer, Outcome, Stamp};
+use entry::{Author, Encryption, Entry, Newcomer, Outcome, Stamp};
 use guest_numbers::GuestNumbers;
 use join_notices::{JoinNotices, Move, Sum};
 use members::{Member, Members};
@@ -132,8 +132,8 @@ impl Room {
             }
             Entry::Tag { by, token } => change.by(by, |change| change.tag(by, token)),
             Entry::Detach(token) => change.detach(token),
-            Entry::Resume { connection, token, seen, instead_of } => {
-                change.resume(connection, token, seen, instead_of)
+            Entry::Resume { connection, encryption, token, seen, instead_of } => {
+                change.resume((connection, encryption), token, seen, instead_of)
             }
             Entry::Lost { by, from } => change.by(by, |change| change.lose(by, from)),
             Entry::Unclaimed { member, from } => change.mark_disconnected(member, from),
@@ -194,7 +194,11 @@ impl Room {
     /// Everybody here, each with the key by which names are sorted.
     pub(crate) fn list(&self) -> Vec<(String, Listed)> {
         let copied = |member: &Member| {
-            let listed = Listed { name: member.name().clone(), is_away: member.is_disconnected() };
+            let listed = Listed {
+                name: member.name().clone(),
+                is_away: member.is_disconnected(),
+                is_exposed: member.encryption == Encryption::None,
+            };
             (member.likeness().folded().to_owned(), listed)
         };
         self.members.iter().map(copied).collect()
@@ -282,14 +286,14 @@ impl Change<'_> {
         taken_name: Option<&Name>,
         token: Option<Issued>,
     ) {
-        let Newcomer { connection, format, taken } = newcomer;
+        let Newcomer { connection, format, taken, encryption } = newcomer;
         let (others, away) = self.room.count();
         let name = named.0.clone();
         self.tell_move(Move::Join, id, Notice::Joined(&name));
         let newest = self.room.transcript.newest(id, self.room.replay);
         let replay = Replay::newest(format, newest, self.room.gaps.clone());
         self.answer(connection, format, Notice::YouAre { name: &name, others, away });
-        self.room.members.insert(id, Member::new(named, connection, taken));
+        self.room.members.insert(id, Member::new(named, connection, taken, encryption));
         self.room.on_changed(id);
         match format {
             Format::Plain => {}

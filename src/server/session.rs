@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::io::ErrorKind;
+use std::mem;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +18,15 @@ use super::hub::Hub;
 use super::hub::membership::Membership;
 use super::hub::permit::Permit;
 use super::hub::visit::Visit;
-use crate::protocol::reply::LeaveReason;
+use super::net::transport::Received;
+use crate::protocol::reply::{LeaveReason, Offer};
 use crate::protocol::tag::Format;
 use input::Input;
 use screening::Screening;
 
 mod dispatch;
 mod door;
-mod farewell;
+pub(super) mod farewell;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) mod fuzzing;
 mod haste;
@@ -65,12 +67,25 @@ pub(crate) struct Session {
     lines_read: u64,
     /// Up to where the input is looked at for another protocol.
     screening: Screening,
+    /// Whether the first byte of the client's input has come, and was looked at.
+    has_begun: bool,
+    /// How the client is greeted.
+    greeting: Greeting,
     /// What the client may bring.
     limits: Limits,
     /// How much of that it has used up.
     account: Account,
     /// Events and answers that are not yet appended to the room.
     gathered: Chunk,
+}
+
+/// How a client is greeted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Greeting {
+    /// What the banner offers.
+    pub(crate) offer: Offer,
+    /// For how long the client has been silent before its banner; the session takes it off its first wait, once.
+    pub(crate) waited: Duration,
 }
 
 /// What a client may bring.
@@ -114,6 +129,8 @@ enum Ending {
     Leave,
     /// The input has ended, or the rest of it is not read: the server has hung up, or the client is lost.
     InputOver,
+    /// The same, but of the last line more may have been sent than has come.
+    CutOff,
     /// Reading has failed, and the client may be there.
     Failed,
 }
@@ -130,6 +147,7 @@ impl Session {
         hub: Arc<Hub>,
         permit: Permit,
         visit: Option<Visit>,
+        greeting: Greeting,
         limits: Limits,
     ) -> Session {
         let account = Account::open(&hub, connection.peer().ip(), limits.rate);
@@ -140,34 +158,40 @@ impl Session {
             visit,
             lines_read: 0,
             screening: Screening::FirstLine,
+            has_begun: false,
+            greeting,
             limits,
             account,
             gathered: Chunk::default(),
         }
     }
 
-    /// Serves the client until it leaves.
+    /// Serves the client, of whose input `come` has come already, until it leaves.
     // In a box: each move of it on the stack would stay with the thread for as long as that is there.
-    pub(crate) fn run(mut self: Box<Self>) {
+    pub(crate) fn run(mut self: Box<Self>, come: &[u8]) {
         let mut input = Input::new(self.limits.line);
-        let ControlFlow::Break(ending) = self.serve(&mut input);
+        let ControlFlow::Break(ending) = self.serve(&mut input, come);
         match ending {
             Ending::Leave => self.show_out(),
-            Ending::InputOver => self.end_of_input(&mut input),
+            Ending::InputOver => self.end_of_input(&mut input, false),
+            Ending::CutOff => self.end_of_input(&mut input, true),
             Ending::Failed => self.lose(LeaveReason::ConnectionLost),
         }
     }
 
     /// Greets the client, and reads it until the session ends.
-    fn serve(&mut self, input: &mut Input) -> ControlFlow<Ending, Infallible> {
-        self.begin(input)?;
+    fn serve(&mut self, input: &mut Input, come: &[u8]) -> ControlFlow<Ending, Infallible> {
+        self.begin(input, come)?;
         let mut buffer = vec![0; SMALL_READ];
         let mut reads = 0;
         loop {
-            let timeout = self.timeout(input);
+            let waited = mem::take(&mut self.greeting.waited);
+            let timeout = self.timeout(input).map(|timeout| timeout.saturating_sub(waited));
             match self.connection.receive(&mut buffer, timeout) {
-                Ok(0) => return ControlFlow::Break(Ending::InputOver),
-                Ok(n) => {
+                Ok(Received::End) => return ControlFlow::Break(Ending::InputOver),
+                Ok(Received::Cut) => return ControlFlow::Break(Ending::CutOff),
+                Ok(Received::Bytes(n)) => {
+                    self.look_at_first_byte(&buffer[..n])?;
                     let n = self.take_in(&mut buffer, n, reads);
                     reads += 1;
                     self.chunk(input, &buffer[..n])?;
@@ -196,9 +220,9 @@ impl Session {
     }
 
     /// Called when the client is gone, or sends nothing more, or the server has hung up.
-    fn end_of_input(mut self: Box<Self>, input: &mut Input) {
+    fn end_of_input(mut self: Box<Self>, input: &mut Input, may_be_cut: bool) {
         let how = match self.connection.close_reason() {
-            None => self.finish_input(input),
+            None => self.finish_input(input, may_be_cut),
             Some(CloseReason::TooSlow) => LeaveReason::TooSlow,
             Some(CloseReason::Broken | CloseReason::ShuttingDown | CloseReason::TakenOver) => {
                 LeaveReason::ConnectionLost

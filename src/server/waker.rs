@@ -90,7 +90,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::server::socket::timespec;
+    use crate::server::net::socket::timespec;
     use crate::server::system::poll;
 
     #[test]

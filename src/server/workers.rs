@@ -28,6 +28,8 @@ const SPARE: usize = 8;
 pub(super) struct Workers {
     /// The state that the threads share.
     shared: Arc<Shared>,
+    /// How many connections there may be.
+    most_connections: usize,
     /// How many threads there may be.
     most: usize,
     /// Tells whether the address space is enough for another thread.
@@ -91,16 +93,23 @@ impl std::fmt::Debug for Work {
 }
 
 impl Workers {
-    /// No threads yet, and `most` at most. The caller takes no more connections in than that at a time.
-    pub(super) fn new(most: usize) -> Workers {
+    /// No threads yet, for so many connections at most.
+    pub(super) fn new(most_connections: usize) -> Workers {
         let headroom = Headroom::new();
-        let most = most.min(headroom.most_threads());
+        let most = most_connections.min(headroom.most_threads());
         let shared = Shared {
             state: Mutex::new(State::default()),
             work: Condvar::new(),
             begun: Condvar::new(),
         };
-        Workers { shared: Arc::new(shared), most, headroom }
+        Workers { shared: Arc::new(shared), most_connections, most, headroom }
+    }
+
+    /// Whether there are as many connections as there may be, served or waiting.
+    pub(super) fn are_taken(&self) -> bool {
+        let state = self.shared.lock();
+        let served = state.workers.len().saturating_sub(state.idle);
+        served + state.waiting.len() >= self.most_connections
     }
 
     /// Has a connection served by the next thread that is free. `serve` does not panic.

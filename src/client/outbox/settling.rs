@@ -51,6 +51,7 @@ impl Outbox {
             ReadRefusal::Whisper => self.settle(Entry::is_whisper),
             ReadRefusal::NameTaken(_) | ReadRefusal::Name => self.settle(Entry::is_for_a_name),
             ReadRefusal::RoomFull
+            | ReadRefusal::Unencrypted
             | ReadRefusal::Tags
             | ReadRefusal::Resume
             | ReadRefusal::Other => None,

@@ -27,6 +27,10 @@ enum Stage {
     Asked,
     /// A part of the answer has come.
     Answering,
+    /// All names have come; what may follow at once is on whose connections others can read along.
+    Answered,
+    /// A part of that has come.
+    Following,
     /// All of it has come, or there is nothing to ask.
     Done,
 }
@@ -53,6 +57,7 @@ impl RollCall {
             // The answer may be lost, or be of members who are here no more.
             Stage::Asked | Stage::Answering => Stage::ToBeMade,
             _ if is_new_session => first(self.reader),
+            Stage::Answered | Stage::Following => Stage::Done,
             stage @ (Stage::ToBeMade | Stage::Done) => stage,
         };
     }
@@ -64,7 +69,7 @@ impl RollCall {
 
     /// Called when members came or went without being named.
     pub(super) fn on_unnamed_members(&mut self) {
-        if self.stage == Stage::Done {
+        if self.knows_names() {
             self.stage = first(self.reader);
         }
     }
@@ -89,21 +94,36 @@ impl RollCall {
 
     /// Takes a line, and says whether it belongs to the answer.
     pub(super) fn take(&mut self, line: &Line<'_>) -> bool {
-        let belongs = match self.stage {
-            Stage::Asked => matches!(line.says.notice(), Some(ReadNotice::Here(_))),
-            Stage::Answering => true,
-            Stage::ToBeMade | Stage::Done => false,
+        let goes_on = who_goes_on(&line.text);
+        let next = match (self.stage, line.says.notice()) {
+            (Stage::Asked, Some(ReadNotice::Here(_))) | (Stage::Answering, _) => {
+                if goes_on {
+                    Stage::Answering
+                } else {
+                    Stage::Answered
+                }
+            }
+            (Stage::Answered, Some(ReadNotice::NotEncrypted)) | (Stage::Following, _) => {
+                if goes_on { Stage::Following } else { Stage::Done }
+            }
+            (Stage::Answered, _) => {
+                self.stage = Stage::Done;
+                return false;
+            }
+            (Stage::ToBeMade | Stage::Asked | Stage::Done, _) => return false,
         };
-        if belongs {
-            let goes_on = who_goes_on(&line.text);
-            self.stage = if goes_on { Stage::Answering } else { Stage::Done };
-        }
-        belongs
+        self.stage = next;
+        true
+    }
+
+    /// Whether all names have come that were asked for.
+    fn knows_names(&self) -> bool {
+        matches!(self.stage, Stage::Answered | Stage::Following | Stage::Done)
     }
 
     /// Called when what has come is shown. Whether that is all that was missed, and lines wait for it.
     pub(super) fn has_caught_up(&mut self) -> bool {
-        let has = self.purpose == Purpose::CatchingUp && self.stage == Stage::Done;
+        let has = self.purpose == Purpose::CatchingUp && self.knows_names();
         if has {
             self.purpose = Purpose::Names;
         }
@@ -141,6 +161,23 @@ mod tests {
         call.mark_asked();
         call.begin_again(false);
         assert!(call.is_to_be_made(), "the answer may be lost");
+    }
+
+    #[test]
+    fn whose_connections_can_be_read_along_belongs_to_the_answer() {
+        let mut call = RollCall::new(Reader::Person);
+        call.mark_asked();
+        let lines = [
+            "-- 3 here: alice, bob, carol",
+            "-- not encrypted: alice,",
+            "-- bob",
+            "-- not encrypted: everyone",
+        ];
+        assert_eq!(lines.map(|line| call.takes(line)), [true, true, true, false]);
+        call.on_new_session();
+        call.mark_asked();
+        let lines = ["-- 1 here: alice", "<alice> hi", "-- not encrypted: everyone"];
+        assert_eq!(lines.map(|line| call.takes(line)), [true, false, false]);
     }
 
     #[test]

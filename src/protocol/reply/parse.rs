@@ -176,6 +176,12 @@ impl<'a> ServerLine<'a> {
         self.notice() == Some(ReadNotice::Banner { version: VERSION, offer: Offer::Tls })
     }
 
+    /// Whether it says that the server takes encrypted connections alone.
+    #[must_use]
+    pub fn is_for_encrypted_clients(self) -> bool {
+        self.refusal() == Some(ReadRefusal::Unencrypted)
+    }
+
     /// Whether it says that the server has no place for another client.
     #[must_use]
     pub fn is_room_full(self) -> bool {

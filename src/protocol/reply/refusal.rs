@@ -33,6 +33,8 @@ pub enum Refusal<'a> {
     AddressFull(usize),
     /// The client speaks another protocol.
     Foreign(Foreign),
+    /// All clients talk encrypted here, and this one does not.
+    Unencrypted,
     /// The connection is a proxy's, and does not begin with its header.
     NoProxyHeader,
     /// `/tags` was not the first line.
@@ -79,6 +81,9 @@ impl fmt::Display for Refusal<'_> {
                 write!(f, "the room is full for your address ({})", Count(*most, "client"))
             }
             Refusal::Foreign(foreign) => write!(f, "{}", foreign.refusal()),
+            Refusal::Unencrypted => {
+                f.write_str("this room is encrypted: use chatclient, or ncat --ssl HOST PORT")
+            }
             Refusal::NoProxyHeader => {
                 write!(
                     f,

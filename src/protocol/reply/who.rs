@@ -1,4 +1,5 @@
-//! The answer to `/who`: a list of names on as many lines as it needs, written and read.
+//! The answer to `/who`: a list of names on as many lines as it needs, written and read; and who among them is not
+//! encrypted.
 
 use crate::protocol::name::Name;
 
@@ -8,6 +9,12 @@ const WHO_LINE: usize = 72;
 /// What stands behind the name of one who is away, in the answer to `/who`.
 const AWAY: &str = " (away)";
 
+/// How the line begins that says on whose connections others can read along.
+pub(super) const NOT_ENCRYPTED: &str = "not encrypted:";
+
+/// What stands there for all members. It is nobody's name.
+const EVERYONE: &str = "everyone";
+
 /// A member in the answer to `/who`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
@@ -15,23 +22,46 @@ pub struct Listed {
     pub name: Name,
     /// Whether its connection is lost, and it may still come back.
     pub is_away: bool,
+    /// Whether anyone on the network can read along on its connection, or could on its last one.
+    pub is_exposed: bool,
 }
 
 /// The answer to `/who`: the members, in the order given, on as many lines as they need.
 #[must_use]
 pub fn who(members: &[Listed]) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = format!("-- {} here:", members.len());
-    for (i, Listed { name, is_away }) in members.iter().enumerate() {
-        let mark = if *is_away { AWAY } else { "" };
+    let marked = |member: &Listed| {
+        let mark = if member.is_away { AWAY } else { "" };
+        format!("{}{mark}", member.name)
+    };
+    broken(format!("-- {} here:", members.len()), members.iter().map(marked))
+}
+
+/// What follows that answer: on whose connections others can read along. Nothing where on nobody's.
+#[must_use]
+pub fn not_encrypted(members: &[Listed]) -> Vec<String> {
+    let exposed = members.iter().filter(|member| member.is_exposed);
+    let names: Vec<_> = exposed.map(|member| member.name.to_string()).collect();
+    let beginning = format!("-- {NOT_ENCRYPTED}");
+    if names.is_empty() {
+        Vec::new()
+    } else if names.len() == members.len() {
+        vec![format!("{beginning} {EVERYONE}")]
+    } else {
+        broken(beginning, names.into_iter())
+    }
+}
+
+/// A list behind its beginning, on as many lines as it needs.
+fn broken(beginning: String, names: impl ExactSizeIterator<Item = String>) -> Vec<String> {
+    let (mut lines, mut line, last) = (Vec::new(), beginning, names.len());
+    for (i, name) in (1..).zip(names) {
         // The first line has one in any case, or nobody would know it for what it is.
-        if i > 0 && line.len() + name.as_str().len() + mark.len() > WHO_LINE {
+        if i > 1 && line.len() + name.len() > WHO_LINE {
             lines.push(std::mem::replace(&mut line, "--".to_owned()));
         }
         line.push(' ');
-        line.push_str(name.as_str());
-        line.push_str(mark);
-        if i + 1 < members.len() {
+        line.push_str(&name);
+        if i < last {
             line.push(',');
         }
     }

@@ -8,6 +8,7 @@ use crate::server::audience::MemberId;
 use crate::server::batch::Batch;
 pub(crate) use crate::server::replay::Gap;
 pub(crate) use crate::server::room::changes::{Counters, KeptMember, KeptWaiting};
+pub(crate) use crate::server::room::entry::Encryption;
 pub(crate) use crate::server::room::token::TokenHash;
 
 /// All that has changed since the last cut. It is kept as a whole or not at all.

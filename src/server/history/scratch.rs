@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::kept::{Counters, Cut, KeptMember, TokenHash};
+use super::kept::{Counters, Cut, Encryption, KeptMember, TokenHash};
 use crate::protocol::name::Name;
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
@@ -97,5 +97,6 @@ pub(crate) fn lines(from: Seq, at: Millis, count: u64, length: usize) -> Cut {
 /// A member of that name.
 pub(crate) fn member(name: &str) -> KeptMember {
     let name = Name::parse(name).expect("a name");
-    KeptMember { name, token: Some(TokenHash([7; 32])), since: 1, taken: 3 }
+    let token = Some(TokenHash([7; 32]));
+    KeptMember { name, token, since: 1, taken: 3, encryption: Encryption::Tls }
 }

@@ -204,7 +204,10 @@ impl Membership {
         let mut members: Vec<(String, Listed)> = self.hub().with(|shared| shared.room.list());
         // Not with the lock held.
         members.sort_by(|(one, _), (other, _)| one.cmp(other));
-        reply::who(&members.into_iter().map(|(_, listed)| listed).collect::<Vec<_>>())
+        let members: Vec<_> = members.into_iter().map(|(_, listed)| listed).collect();
+        let mut lines = reply::who(&members);
+        lines.extend(reply::not_encrypted(&members));
+        lines
     }
 
     /// Has something shown again, once the client has taken what it asked for before: a client that asks

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::membership::Membership;
 use super::resume::{Resume, Resumed};
-use super::visit::Visit;
 use super::{Hub, Shared};
 use crate::protocol::name::Name;
 use crate::protocol::reply::Refusal;
@@ -28,36 +27,13 @@ pub(crate) struct Admitted {
     pub(crate) closing: bool,
 }
 
-/// As what a connection is let in.
-#[derive(Debug)]
-pub(crate) enum Entrance {
-    /// It has a permit.
-    Permit(Permit),
-    /// There is none, and that is why.
-    Visit(Visit, Refusal<'static>),
-}
-
-impl Entrance {
-    /// Lets one more client in from there; `None` is a proxy, which is going to say whose it is.
-    pub(crate) fn take(
-        hub: &Arc<Hub>,
-        from: Option<IpAddr>,
-        connection: &Arc<Connection>,
-    ) -> Entrance {
-        match Permit::take(hub, from) {
-            Ok(permit) => Entrance::Permit(permit),
-            Err(why) => Entrance::Visit(Visit::of_refused(hub, from, connection), why),
-        }
-    }
-}
-
 /// One of the places in the server, for a client whose name is not settled. Dropped, it is free again.
 #[derive(Debug)]
 pub(crate) struct Permit {
     /// Where it is counted.
     hub: Arc<Hub>,
-    /// For which address it counts; `None` for a proxy's, as long as that has not said more.
-    origin: Option<Origin>,
+    /// For which address it counts.
+    origin: Origin,
     /// Whether it has to be given back.
     hold: Hold,
 }
@@ -73,10 +49,9 @@ enum Hold {
 }
 
 impl Permit {
-    /// A permit for one more client from there, if there is one; `None` is a proxy, which is going to say
-    /// whose it is.
-    pub(crate) fn take(hub: &Arc<Hub>, from: Option<IpAddr>) -> Result<Permit, Refusal<'static>> {
-        let origin = from.map(Origin::of);
+    /// A permit for one more client from there, if there is one.
+    pub(crate) fn take(hub: &Arc<Hub>, from: IpAddr) -> Result<Permit, Refusal<'static>> {
+        let origin = Origin::of(from);
         hub.with(|shared| {
             shared.permits.take(origin).inspect_err(|why| {
                 if matches!(why, Refusal::RoomFull(_)) {
@@ -97,8 +72,8 @@ impl Permit {
     }
 
     /// None for a client from there, for this reason.
-    pub(crate) fn missing(hub: &Arc<Hub>, from: Option<IpAddr>, why: Refusal<'static>) -> Permit {
-        let origin = from.map(Origin::of);
+    pub(crate) fn missing(hub: &Arc<Hub>, from: IpAddr, why: Refusal<'static>) -> Permit {
+        let origin = Origin::of(from);
         Permit { hub: Arc::clone(hub), origin, hold: Hold::Missing(why) }
     }
 
@@ -108,26 +83,6 @@ impl Permit {
             Hold::Missing(why) => Some(why),
             Hold::Taken | Hold::GivenBack => None,
         }
-    }
-
-    /// Whether it was taken for a proxy, which has not said whose it is.
-    pub(crate) fn is_proxys(&self) -> bool {
-        self.origin.is_none()
-    }
-
-    /// Counts the permit for the address of the client whom a proxy has named. It is none if there are as
-    /// many from there as may be.
-    pub(crate) fn count_for(&mut self, client: IpAddr) {
-        let origin = Origin::of(client);
-        if self.hold == Hold::Taken {
-            let counted = self.hub.with(|shared| {
-                shared.permits.count(origin).inspect_err(|_| shared.permits.give_back(None))
-            });
-            if let Err(why) = counted {
-                self.hold = Hold::Missing(why);
-            }
-        }
-        self.origin = Some(origin);
     }
 
     pub(super) fn hub(&self) -> &Arc<Hub> {
@@ -168,7 +123,8 @@ impl Permit {
             Format::Plain => None,
             Format::Tagged => random_bits().map(Issued::new),
         };
-        let newcomer = Newcomer { connection: connection.id(), format, taken };
+        let encryption = connection.encryption();
+        let newcomer = Newcomer { connection: connection.id(), format, taken, encryption };
         let entry = Entry::Join { newcomer, wanted: with_likeness, token };
         let (joined, closing) = self.hub.with(|shared| {
             let joined = shared.apply(entry);

@@ -45,7 +45,9 @@ impl Shared {
     ) -> Result<Resumed, Refusal<'static>> {
         let id = connection.id();
         self.connections.insert(id, Arc::clone(connection));
-        match self.apply(Entry::Resume { connection: id, token, seen, instead_of }) {
+        let encryption = connection.encryption();
+        let entry = Entry::Resume { connection: id, encryption, token, seen, instead_of };
+        match self.apply(entry) {
             Outcome::Resumed { member, name, taken } => Ok(Resumed { id: member, name, taken }),
             Outcome::Refused(refusal) => Err(refusal),
             _ => Err(Refusal::UnknownToken),

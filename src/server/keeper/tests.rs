@@ -6,11 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;
 use crate::problem::Problem;
+use crate::server::accept::Acceptor;
 use crate::server::broadcaster::Broadcaster;
 use crate::server::config::{Config, Durability};
 use crate::server::fetcher::Fetcher;
 use crate::server::history::kept::Loaded;
 use crate::server::history::store::fake::Fake;
+use crate::server::reception::Reception;
 use crate::server::room::Keeping;
 use crate::server::room::restore::Restored;
 use crate::server::shutdown::Shutdown;
@@ -97,7 +99,9 @@ impl House {
         let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
         let ours = shutdown.clone();
         let served = Arc::clone(&hub);
-        let server = thread::spawn(move || serve(listener, &config, &ours, &served, broadcaster));
+        let reception = Reception::new(Arc::clone(&hub), &config, None);
+        let acceptor = Acceptor::new(reception, &config);
+        let server = thread::spawn(move || serve(listener, acceptor, &ours, &served, broadcaster));
         House { address, shutdown, marks, server, keeper, fetcher, hub }
     }
 

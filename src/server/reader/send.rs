@@ -52,6 +52,13 @@ impl Reader {
         renderings: &mut Renderings,
         now: Instant,
     ) -> io::Result<()> {
+        if self.connection.owes() {
+            // Nothing else may be due, and nobody else sends it.
+            self.offer(&[], now)?;
+            if self.connection.owes() {
+                return Ok(());
+            }
+        }
         if !self.send_first(hub, now)? {
             match self.fetched() {
                 None => self.send_events(batches, goal, renderings, now)?,
@@ -183,13 +190,13 @@ impl Reader {
         batches.iter().flat_map(of_batch).take(MAX_PIECES)
     }
 
-    /// `None` if the socket takes nothing.
+    /// `None` if the socket takes nothing. To take some of what is owed is progress, too.
     fn offer(&mut self, slices: &[IoSlice<'_>], now: Instant) -> io::Result<Option<usize>> {
         match self.connection.send(slices) {
             Ok(sent) => {
                 self.full_since = None;
                 let offered: usize = slices.iter().map(|slice| slice.len()).sum();
-                self.refused[0] |= sent < offered;
+                self.refused[0] |= self.connection.has_refused(sent, offered);
                 let again = sent.min(self.again);
                 self.again -= again;
                 self.taken += (sent - again) as u64;

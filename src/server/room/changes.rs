@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Room;
+use super::entry::Encryption;
 use super::members::Member;
 use super::token::TokenHash;
 use crate::protocol::name::Name;
@@ -61,6 +62,8 @@ pub(crate) struct KeptMember {
     pub(crate) since: Seq,
     /// How many of its lines were taken.
     pub(crate) taken: u64,
+    /// Who can read along on its connection, or could on its last one.
+    pub(crate) encryption: Encryption,
 }
 
 /// How many private lines of one sender wait for one reader.
@@ -119,5 +122,6 @@ impl Room {
 
 fn row(member: &Member) -> KeptMember {
     let (token, since) = member.resumes_with();
-    KeptMember { name: member.name().clone(), token, since, taken: member.taken }
+    let (name, taken, encryption) = (member.name().clone(), member.taken, member.encryption);
+    KeptMember { name, token, since, taken, encryption }
 }

@@ -37,6 +37,17 @@ pub(crate) struct Author {
     pub(crate) taken: Option<u64>,
 }
 
+/// Who can read along on a member's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    /// Nobody: it speaks TLS.
+    Tls,
+    /// Nobody but who reads the server's machine, which it does not leave.
+    Loopback,
+    /// Anyone on the network.
+    None,
+}
+
 /// A new member's connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Newcomer {
@@ -46,6 +57,8 @@ pub(crate) struct Newcomer {
     pub(crate) format: Format,
     /// How many lines it had sent before it joined.
     pub(crate) taken: u64,
+    /// Who can read along.
+    pub(crate) encryption: Encryption,
 }
 
 /// One change of the room.
@@ -102,6 +115,8 @@ pub(crate) enum Entry<'a> {
     Resume {
         /// Over which the member is served from now on.
         connection: ConnectionId,
+        /// Who can read along there.
+        encryption: Encryption,
         /// What the client has shown.
         token: TokenHash,
         /// The last event that it has.

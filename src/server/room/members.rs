@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::entry::Encryption;
 use super::token::TokenHash;
 use super::waiting_lines::WaitingLines;
 use crate::protocol::name::{Likeness, Name, Wanted};
@@ -24,6 +25,8 @@ pub(super) struct Member {
     pub(super) connection: Option<ConnectionId>,
     /// How many of its lines were taken, over all of its connections.
     pub(super) taken: u64,
+    /// Who can read along on its connection, or could on its last one.
+    pub(super) encryption: Encryption,
     /// How it may resume, if it gets the tagged form.
     resumable: Option<Resumable>,
 }
@@ -44,13 +47,19 @@ impl Member {
         (name, likeness): (Name, Likeness),
         connection: ConnectionId,
         taken: u64,
+        encryption: Encryption,
     ) -> Member {
-        Member { name, likeness, connection: Some(connection), taken, resumable: None }
+        let connection = Some(connection);
+        Member { name, likeness, connection, taken, encryption, resumable: None }
     }
 
     /// A member from before, which has no connection.
-    pub(super) fn restored((name, likeness): (Name, Likeness), taken: u64) -> Member {
-        Member { name, likeness, connection: None, taken, resumable: None }
+    pub(super) fn restored(
+        (name, likeness): (Name, Likeness),
+        taken: u64,
+        encryption: Encryption,
+    ) -> Member {
+        Member { name, likeness, connection: None, taken, encryption, resumable: None }
     }
 
     pub(super) fn name(&self) -> &Name {
@@ -235,7 +244,7 @@ mod tests {
                 prop_assert_eq!(members.find(&wanted), members.by_id.iter().find_map(called));
                 match step {
                     0 if is_free && !members.contains(id) => {
-                        members.insert(id, Member::new((name, likeness), ConnectionId(1), 0));
+                        members.insert(id, Member::new((name, likeness), ConnectionId(1), 0, Encryption::Tls));
                     }
                     1 if is_free => members.rename(id, name, likeness),
                     2 => drop(members.remove(id)),

@@ -100,7 +100,7 @@ impl Room {
 impl Change<'_> {
     fn restore_member(&mut self, id: MemberId, member: Option<KeptMember>) {
         let now: Duration = self.stamp.elapsed;
-        let Some(KeptMember { name, token, since, taken }) = member else {
+        let Some(KeptMember { name, token, since, taken, encryption }) = member else {
             return self.room.on_changed(id);
         };
         let Some(token) = token else {
@@ -119,7 +119,7 @@ impl Change<'_> {
         if !self.room.members.is_free(&likeness, None) {
             return self.room.on_changed(id);
         }
-        self.room.members.insert(id, Member::restored((name, likeness), taken));
+        self.room.members.insert(id, Member::restored((name, likeness), taken, encryption));
         self.room.members.make_resumable(id, Some(token), since);
         self.room.disconnected.restore(id, now);
     }

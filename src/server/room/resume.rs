@@ -5,7 +5,7 @@
 //! events, so the client may say again what was not.
 
 use super::effects;
-use super::entry::{Author, Outcome};
+use super::entry::{Author, Encryption, Outcome};
 use super::token::{Issued, TokenHash};
 use super::waiting_lines::WaitingLines;
 use super::{Change, Room};
@@ -126,7 +126,7 @@ impl Change<'_> {
     /// what that one was due, the client gets as the other member, or not at all.
     pub(super) fn resume(
         &mut self,
-        connection: ConnectionId,
+        (connection, encryption): (ConnectionId, Encryption),
         token: TokenHash,
         seen: Seq,
         instead_of: Option<Author>,
@@ -140,6 +140,7 @@ impl Change<'_> {
         }
         let Some(member) = self.room.members.get_mut(place.member) else { return Outcome::Ignored };
         member.connection = Some(connection);
+        member.encryption = encryption;
         let read = member.waiting_mut().map(std::mem::take).unwrap_or_default();
         let (name, taken) = (member.name().clone(), member.taken);
         read.all_senders().for_each(|sender| self.room.on_waiting_changed(place.member, sender));

@@ -134,7 +134,7 @@ impl Trial {
         let connection = self.connect();
         let token = Issued::new(self.connections.into());
         let joined_at = self.room.transcript.end();
-        let newcomer = Newcomer { connection, format, taken: 0 };
+        let newcomer = Newcomer { connection, format, taken: 0, encryption: Encryption::Tls };
         let entry = Entry::Join { newcomer, wanted, token: Some(token) };
         if let Outcome::Joined { member: id, .. } = self.apply(entry) {
             self.known.push(Known { id, connection, token, sent: 0, joined_at });
@@ -193,7 +193,8 @@ impl Trial {
         }
         self.apply(Entry::Detach(token));
         let connection = self.connect();
-        let entry = Entry::Resume { connection, token, seen, instead_of: None };
+        let encryption = Encryption::Tls;
+        let entry = Entry::Resume { connection, encryption, token, seen, instead_of: None };
         if let Outcome::Resumed { taken, .. } = self.apply(entry) {
             // The client says again what was not taken.
             (self.known[who].connection, self.known[who].sent) = (connection, taken);

@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::farewell::{LINGER, on_refused};
 use super::input::Input;
 use super::{Ending, Next, Phase, Session};
-use crate::protocol::reply::{Notice, Offer, Refusal};
+use crate::protocol::reply::Refusal;
 use crate::protocol::request::{self, Request};
 use crate::protocol::tag::Token;
-use crate::server::hub::visit::Visit;
+use crate::server::net::transport::Received;
 use crate::server::system::instant;
 
 /// How long to wait for the bytes of a client that sends as soon as it is connected.
@@ -41,11 +41,10 @@ impl Session {
         mut bytes: Vec<u8>,
         why: &Refusal<'_>,
     ) -> Next {
-        if self.visit.is_none() {
-            let from = Some(self.connection.peer().ip());
-            self.visit = Some(Visit::of_refused(&self.hub, from, &self.connection));
-        }
         let first = self.read_opening(&mut bytes, WITH_IT);
+        if !bytes.is_empty() {
+            self.look_at_first_byte(&bytes)?;
+        }
         if let Some(next) = self.comes_in(input, &first, &bytes) {
             return next;
         }
@@ -68,7 +67,7 @@ impl Session {
     /// connection. `None` if there is neither.
     fn comes_in(&mut self, input: &mut Input, opening: &Opening, bytes: &[u8]) -> Option<Next> {
         if self.takes_place_late() {
-            self.connection.tell(Notice::Banner(Offer::Nothing));
+            self.greet();
             return Some(self.chunk(input, bytes));
         }
         match *opening {
@@ -91,7 +90,7 @@ impl Session {
 
     /// Lets a member in again, whose first `length` bytes ask for that; `None` if it is too late.
     fn come_back(&mut self, input: &mut Input, bytes: &[u8], length: usize) -> Option<Next> {
-        self.connection.tell(Notice::Banner(Offer::Nothing));
+        self.greet();
         let next = self.chunk(input, &bytes[..length]);
         if !matches!(self.phase, Phase::Joined { .. }) {
             return None;
@@ -110,11 +109,11 @@ impl Session {
             }
             let left = until.saturating_duration_since(instant());
             match self.connection.receive(&mut buffer, Some(left)) {
-                Ok(length @ 1..) => bytes.extend_from_slice(&buffer[..length]),
+                Ok(Received::Bytes(length)) => bytes.extend_from_slice(&buffer[..length]),
                 Err(why) if why.kind() == ErrorKind::TimedOut => {
                     return Opening::Unfinished;
                 }
-                Ok(0) | Err(_) => return Opening::Other,
+                Ok(Received::End | Received::Cut) | Err(_) => return Opening::Other,
             }
         }
     }

@@ -1,12 +1,15 @@
 //! How a client is shown out: it is told why, and may read that before the connection is closed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Session;
 use crate::protocol::reply::{self, Refusal};
 use crate::server::connection::Connection;
+use crate::server::hub::Hub;
 use crate::server::hub::visit::Visit;
 use crate::server::kinds::TURNED_AWAY;
+use crate::server::net::transport::Received;
 use crate::server::system::instant;
 
 /// How long a client that is shown out may take in all to read what it was told, before the connection is closed
@@ -23,13 +26,18 @@ impl Session {
     /// Waits until the client, which has been told all that it is told and has given its place back, has read
     /// that.
     pub(super) fn show_out(self: Box<Self>) {
-        let visit = Visit::of_leaver(&self.hub, self.connection.peer().ip());
-        linger(&self.connection, if visit.is_some() { LINGER } else { Duration::ZERO });
+        show_out(&self.hub, &self.connection);
     }
 }
 
+/// Waits until a client without a place has read what it was told, if there are not too many of those.
+pub(in crate::server) fn show_out(hub: &Arc<Hub>, connection: &Connection) {
+    let visit = Visit::of_leaver(hub, connection.peer().ip());
+    linger(connection, if visit.is_some() { LINGER } else { Duration::ZERO });
+}
+
 /// Tells a client that it is not let in, and that nothing more comes.
-pub(super) fn refuse(connection: &Connection, why: &Refusal<'_>) {
+pub(in crate::server) fn refuse(connection: &Connection, why: &Refusal<'_>) {
     connection.tell(why);
     on_refused(connection, why);
 }
@@ -48,7 +56,7 @@ fn linger(connection: &Connection, timeout: Duration) {
     let mut discarded = [0; LINGER_READ];
     for _ in 0..LINGER_READS {
         let left = until.saturating_duration_since(instant());
-        if !matches!(connection.receive(&mut discarded, Some(left)), Ok(1..)) {
+        if !matches!(connection.receive(&mut discarded, Some(left)), Ok(Received::Bytes(_))) {
             break;
         }
     }

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::input::Input;
-use super::{Limits, Next, Phase, Session};
+use super::{Greeting, Limits, Next, Phase, Session};
 use crate::protocol::name::Name;
+use crate::protocol::reply::Offer;
 use crate::protocol::tag::{Body, Format, Seq, Tag};
 use crate::safety::assert_safe;
 use crate::server::audience::Kind;
@@ -85,12 +86,13 @@ impl Stage {
         let connection = Connection::new(ConnectionId(1), stream, peer, STALL_TIMEOUT);
         let connection = connection.expect("a connection");
         let connection = Arc::new(connection);
-        let permit = || Permit::take(&hub, Some(peer.ip())).expect("there are two places");
+        let permit = || Permit::take(&hub, peer.ip()).expect("there are two places");
         let name = Name::parse("bob").ok();
         let bob = permit().join(name.as_ref(), &connection, Format::Plain, 0).expect("it is free");
         let limits = Limits { line: MAX_LINE, rate: 0, last_words: STALL_TIMEOUT };
-        let session =
-            Session::new(Arc::clone(&connection), Arc::clone(&hub), permit(), None, limits);
+        let greeting = Greeting { offer: Offer::Nothing, waited: Duration::ZERO };
+        let (hers, its) = (Arc::clone(&connection), Arc::clone(&hub));
+        let session = Session::new(hers, its, permit(), None, greeting, limits);
         Stage { session, hub, _bob: bob.membership, _client: client, seen: 1, lines: Vec::new() }
     }
 
@@ -102,6 +104,9 @@ impl Stage {
                 return self.lines;
             }
             for chunk in part.chunks(size) {
+                if self.session.look_at_first_byte(chunk).is_break() {
+                    return self.lines;
+                }
                 // However it is cut, it has come at once.
                 let next = input
                     .read_at_once(chunk, &mut |item| self.do_one(|session| session.item(item)));
@@ -111,7 +116,7 @@ impl Stage {
             }
         }
         let (hub, seen) = (Arc::clone(&self.hub), self.seen);
-        Box::new(self.session).end_of_input(&mut input);
+        Box::new(self.session).end_of_input(&mut input, false);
         look(&hub, seen, &mut self.lines, |_| true);
         self.lines
     }

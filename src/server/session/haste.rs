@@ -5,6 +5,7 @@ use super::input::Input;
 use super::{Phase, Session, grow_if_full};
 use crate::protocol::reply::LeaveReason;
 use crate::server::connection::is_gone;
+use crate::server::net::transport::Received;
 use crate::server::system::{SETTLING, instant};
 
 /// The number of reads after which the session stops acknowledging at once: up to then the client may be one that sends and
@@ -29,13 +30,13 @@ impl Session {
         for _ in 0..if reads == 0 { SETTLING_READS } else { 0 } {
             grow_if_full(buffer, n);
             match self.connection.receive(&mut buffer[n..], Some(SETTLING)) {
-                Ok(more @ 1..) => n += more,
+                Ok(Received::Bytes(more)) => n += more,
                 Err(why) if is_gone(&why) => {
                     self.connection.mark_gone(&why);
                     break;
                 }
                 // The next read finds the reason, when nothing more has come.
-                Ok(0) | Err(_) => break,
+                Ok(Received::End | Received::Cut) | Err(_) => break,
             }
             self.connection.acknowledge();
         }
@@ -65,11 +66,15 @@ impl Session {
     }
 
     /// Called when the client's input has ended, and the server has not hung up. A last line without its end
-    /// counts, except in the tagged form, where the end is a loss, and for a client that ends its lines and was cut
-    /// off.
-    pub(super) fn finish_input(&mut self, input: &mut Input) -> LeaveReason<'static> {
+    /// counts, except in the tagged form, where the end is a loss, for a client that ends its lines and was cut
+    /// off, and where `may_be_cut` says that more of it may have been sent.
+    pub(super) fn finish_input(
+        &mut self,
+        input: &mut Input,
+        may_be_cut: bool,
+    ) -> LeaveReason<'static> {
         let was_reset = self.connection.was_reset();
-        let is_cut = input.has_seen_newline() && was_reset;
+        let is_cut = may_be_cut || input.has_seen_newline() && was_reset;
         if !self.may_resume() && !is_cut {
             // The session ends, whatever the line says.
             let _ = self.finish_line(input);

@@ -1,90 +1,58 @@
-//! All before a name is settled: a proxy's header, the form of the lines, when silence means something, and
-//! joining. The session's thread runs it.
+//! All before a name is settled: the banner, the form of the lines, when silence means something, and joining. The session's thread runs it.
 
 use std::mem;
-use std::net::SocketAddr;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::farewell::refuse;
 use super::input::Input;
 use super::keyboard::Silence;
-use super::{Ending, GO_ON, Next, Phase, Session};
+use super::{GO_ON, Next, Phase, Session};
 use crate::protocol::GRACE;
-use crate::protocol::foreign::Foreign;
+use crate::protocol::foreign::{Foreign, TLS_HANDSHAKE};
 use crate::protocol::name::Name;
-use crate::protocol::proxy;
 use crate::protocol::reply::{Notice, Offer, Refusal};
 use crate::protocol::tag::Format;
-use crate::server::account::Account;
-use crate::server::connection::Connection;
 use crate::server::hub::permit::Admitted;
 use crate::server::kinds::{CAME_OR_WENT, TURNED_AWAY};
 use crate::server::rendering::tag;
-use crate::server::system::{instant, now};
-
-/// How long a proxy may take to send its header. The PROXY protocol asks for 3 s at least, in which a lost packet
-/// comes again.
-const HEADER_WAIT: Duration = Duration::from_secs(5);
-
-/// How much of a header is read at once, in bytes: nearly always all of it.
-const HEADER_READ: usize = 512;
-
-/// The reason why there is no header.
-enum NoHeader {
-    /// The proxy has closed without having sent anything.
-    Gone,
-    /// The proxy has sent something else, or not enough in time.
-    Other,
-}
+use crate::server::system::now;
 
 impl Session {
-    /// Greets the client, once it is known where it is.
-    pub(super) fn begin(&mut self, input: &mut Input) -> Next {
-        let behind = match self.pass_header() {
-            Ok(behind) => behind,
-            Err(ending) => {
-                self.phase = Phase::Gone;
-                return ControlFlow::Break(ending);
-            }
-        };
+    /// Greets the client, of whose input `come` has come already.
+    pub(super) fn begin(&mut self, input: &mut Input, come: &[u8]) -> Next {
         if let Phase::Unnamed { permit, .. } = &self.phase
             && let Some(why) = permit.why_missing().cloned()
         {
-            return self.at_the_door(input, behind, &why);
+            return self.at_the_door(input, come.to_vec(), &why);
         }
-        self.connection.tell(Notice::Banner(Offer::Nothing));
-        if behind.is_empty() { GO_ON } else { self.chunk(input, &behind) }
+        self.greet();
+        if come.is_empty() {
+            return GO_ON;
+        }
+        self.look_at_first_byte(come)?;
+        self.chunk(input, come)
     }
 
-    /// Takes a proxy's header off the front, and counts the client for its own address. Returns the bytes that
-    /// have come behind the header.
-    ///
-    /// # Errors
-    ///
-    /// The client is not let in, and has been told so.
-    fn pass_header(&mut self) -> Result<Vec<u8>, Ending> {
-        let Phase::Unnamed { permit, .. } = &mut self.phase else { return Ok(Vec::new()) };
-        if !permit.is_proxys() {
-            return Ok(Vec::new());
+    /// Sends the banner.
+    pub(super) fn greet(&self) {
+        self.connection.tell(Notice::Banner(self.greeting.offer));
+    }
+
+    /// Looks at the first byte of the client's input, which it has sent as the first of `bytes`. Nothing is said to a
+    /// client that speaks TLS when it is too late for that, or where nobody does, and nothing of what it sends is said.
+    pub(super) fn look_at_first_byte(&mut self, bytes: &[u8]) -> Next {
+        if mem::replace(&mut self.has_begun, true) || bytes.first() != Some(&TLS_HANDSHAKE) {
+            return GO_ON;
         }
-        let by = self.connection.peer();
-        let (client, behind) = read_header(&self.connection).map_err(|why| match why {
-            NoHeader::Gone => Ending::InputOver,
-            NoHeader::Other => {
-                refuse(&self.connection, &Refusal::NoProxyHeader);
-                Ending::Leave
+        let peer = self.connection.peer();
+        match self.greeting.offer {
+            Offer::Tls => {
+                log::debug!(target: TURNED_AWAY, "{peer} was turned away: it began TLS too late");
             }
-        })?;
-        // Without an address, the client is the proxy itself, or the proxy does not know it.
-        if let Some(client) = client {
-            self.connection.set_client(client);
-            log::debug!("{} comes by way of {by}", self.connection.peer());
-            let from = self.connection.peer().ip();
-            permit.count_for(from);
-            self.account = Account::open(&self.hub, from, self.limits.rate);
+            Offer::Nothing => {
+                log::warn!(target: TURNED_AWAY, "{peer} was turned away: it speaks TLS")
+            }
         }
-        Ok(behind)
+        self.quit("")
     }
 
     /// How long to wait for more before that means something; `None` is for ever.
@@ -204,25 +172,6 @@ impl Session {
                     self.refuse_name(&Refusal::NameTaken(name));
                 }
             }
-        }
-    }
-}
-
-/// Reads a proxy's header: the client's address, if the proxy names it, and the bytes behind the header.
-fn read_header(connection: &Connection) -> Result<(Option<SocketAddr>, Vec<u8>), NoHeader> {
-    let until = instant() + HEADER_WAIT;
-    let (mut bytes, mut buffer) = (Vec::new(), vec![0; HEADER_READ]);
-    loop {
-        let left = until.saturating_duration_since(instant());
-        match connection.receive(&mut buffer, Some(left)) {
-            Ok(0) | Err(_) if bytes.is_empty() && instant() < until => return Err(NoHeader::Gone),
-            Ok(0) | Err(_) => return Err(NoHeader::Other),
-            Ok(length) => bytes.extend_from_slice(&buffer[..length]),
-        }
-        match proxy::parse(&bytes) {
-            Ok(None) => {}
-            Ok(Some(header)) => return Ok((header.client, bytes.split_off(header.length))),
-            Err(proxy::NoHeader) => return Err(NoHeader::Other),
         }
     }
 }

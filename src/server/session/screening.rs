@@ -65,9 +65,9 @@ mod tests {
 
     #[test]
     fn a_beginning_is_screened_before_anything_else_has_come_alone() {
-        let tls = b"\x16\x03\x01";
-        assert_eq!(Screening::FirstLine.of_beginning(tls), Some(Foreign::Tls));
-        assert_eq!(Screening::FirstNewline.of_beginning(tls), None);
-        assert_eq!(Screening::Over.of_beginning(tls), None);
+        let mqtt = b"\x10\x10\0";
+        assert_eq!(Screening::FirstLine.of_beginning(mqtt), Some(Foreign::Other));
+        assert_eq!(Screening::FirstNewline.of_beginning(mqtt), None);
+        assert_eq!(Screening::Over.of_beginning(mqtt), None);
     }
 }

@@ -195,6 +195,18 @@ impl TcpStream {
         Ok(None)
     }
 
+    pub(crate) fn peek(&self, into: &mut [u8]) -> io::Result<usize> {
+        kernel().wait(|state| {
+            let channel = &mut state.channels[self.incoming];
+            let is_ready = channel.closed || !channel.bytes.is_empty();
+            is_ready.then(|| {
+                let length = into.len().min(channel.bytes.len());
+                into.iter_mut().zip(&channel.bytes).for_each(|(byte, first)| *byte = *first);
+                Ok(length)
+            })
+        })
+    }
+
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         if how != Shutdown::Write {
             kernel().close(self.incoming);

@@ -28,6 +28,8 @@ fn piped(program: &str) -> Command {
     without_our_variables(&mut command);
     // Or a server at a port that another test has had would go on with that room.
     command.env("CHATROOM_HISTORY", "none");
+    // Or each client that waits for its banner would wait until the server knows that it speaks no TLS.
+    command.env("CHATROOM_TLS", "off");
     command
 }
 

@@ -2,7 +2,7 @@
 
 use crate::protocol::name::Name;
 use crate::protocol::reply::Offer;
-use crate::protocol::reply::who::Names;
+use crate::protocol::reply::who::{NOT_ENCRYPTED, Names};
 use crate::protocol::tag::number;
 
 /// What a notice tells. Each variant stands for one of [`Notice`](crate::protocol::reply::Notice)'s, and
@@ -37,6 +37,8 @@ pub enum ReadNotice<'a> {
     Here(Names<'a>),
     /// `-- carol, dave`: more of that answer, if it was not at its end.
     More(Names<'a>),
+    /// `-- not encrypted: carol, dave`: on whose connections others can read along, behind that answer.
+    NotEncrypted,
     /// `-- /quit [TEXT]      leave, with a farewell`: one line of the answer to `/help`.
     Help,
     /// `-- the last 20 lines:`: they come next.
@@ -89,6 +91,7 @@ impl<'a> ReadNotice<'a> {
             _ if words.starts_with("searched back to ") => Some(ReadNotice::ThatIsAll),
             "chatroom is here" => Some(ReadNotice::SignOfLife),
             "the server is shutting down" => Some(ReadNotice::ShuttingDown),
+            _ if words.starts_with(NOT_ENCRYPTED) => Some(ReadNotice::NotEncrypted),
             _ if is_of_history(words) => Some(ReadNotice::History),
             _ if words.starts_with('/') || words.starts_with("TEXT  ") => Some(ReadNotice::Help),
             _ => None,

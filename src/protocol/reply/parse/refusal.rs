@@ -7,6 +7,8 @@ use crate::protocol::tag::number;
 pub enum ReadRefusal<'a> {
     /// The server has no place for another client, or for another one from the same address.
     RoomFull,
+    /// The server takes encrypted connections alone, and this one is not.
+    Unencrypted,
     /// `/tags` was refused.
     Tags,
     /// `/resume` was refused.
@@ -38,6 +40,9 @@ impl<'a> ReadRefusal<'a> {
         }
         if words.starts_with("/resume") {
             return ReadRefusal::Resume;
+        }
+        if words.starts_with("this room is encrypted:") {
+            return ReadRefusal::Unencrypted;
         }
         let full = words.strip_prefix("the room is full ");
         if full.is_some_and(|rest| rest.starts_with('(') || rest.starts_with("for your address ("))

@@ -153,6 +153,7 @@ fn read_refusal<'a>(refusal: &Refusal<'a>) -> ReadRefusal<'a> {
         }
         Refusal::LineTooLong(most) => ReadRefusal::LineTooLong(most),
         Refusal::RoomFull(_) | Refusal::AddressFull(_) => ReadRefusal::RoomFull,
+        Refusal::Unencrypted => ReadRefusal::Unencrypted,
         Refusal::TagsTooLate => ReadRefusal::Tags,
         Refusal::ResumeTooLate
         | Refusal::UnknownToken
@@ -182,6 +183,7 @@ fn refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusal<'a>> 
         Refusal::AddressFull(few),
         Refusal::NoProxyHeader,
         Refusal::TagsTooLate,
+        Refusal::Unencrypted,
         Refusal::ResumeTooLate,
         Refusal::UnknownToken,
         Refusal::NoSuchEvent(number),
@@ -189,7 +191,7 @@ fn refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusal<'a>> 
     ];
     let commands = Command::ALL.into_iter().chain(Command::FOR_PROGRAMS);
     refusals.extend(commands.map(|command| Refusal::Misuse(Misuse::Arguments(command))));
-    let foreign = [Foreign::Http, Foreign::Tls, Foreign::Proxy, Foreign::Other];
+    let foreign = [Foreign::Http, Foreign::Proxy, Foreign::Other];
     refusals.extend(foreign.map(Refusal::Foreign));
     let bad = [
         BadName::Empty,
@@ -406,8 +408,8 @@ proptest! {
     #[test]
     fn an_answer_to_who_is_read_as_it_was_written(names in vec((name(), any::<bool>()), 1..10)) {
         let mut read = Vec::new();
-        let members: Vec<_> =
-            names.into_iter().map(|(name, is_away)| Listed { name, is_away }).collect();
+        let listed = |(name, is_away)| Listed { name, is_away, is_exposed: false };
+        let members: Vec<_> = names.into_iter().map(listed).collect();
         let lines = who(&members);
         for (i, line) in lines.iter().enumerate() {
             prop_assert_eq!(who_goes_on(line), i + 1 < lines.len());

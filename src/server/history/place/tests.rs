@@ -229,9 +229,9 @@ fn another_rooms_and_a_newer_versions_are_refused_unchanged() {
     change("PRAGMA user_version = 3");
     assert_eq!(
         refused(&folder, "x.db"),
-        "a newer chatserver wrote it (format 3, this one reads 1); update this one"
+        "a newer chatserver wrote it (format 3, this one reads 2); update this one"
     );
-    change("PRAGMA user_version = 1; UPDATE room SET shared = 'another'");
+    change("PRAGMA user_version = 2; UPDATE room SET shared = 'another'");
     assert_eq!(refused(&folder, "x.db"), "it belongs to another room; give another file");
     change("UPDATE room SET shared = NULL");
     open_named(&path).expect("it is ours again");

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rusqlite::{Connection, OptionalExtension, Row as Columns};
 
-use super::super::kept::{Counters, Gap, KeptMember, KeptWaiting, TokenHash};
+use super::super::kept::{Counters, Encryption, Gap, KeptMember, KeptWaiting, TokenHash};
 use super::rows::{Row, cost};
 use crate::protocol::name::Name;
 use crate::protocol::tag::{Millis, Seq};
@@ -96,17 +96,28 @@ pub(super) fn counters(connection: &Connection) -> rusqlite::Result<Counters> {
 pub(super) fn members(
     connection: &Connection,
 ) -> rusqlite::Result<Vec<(MemberId, Option<KeptMember>)>> {
-    let mut statement = connection
-        .prepare_cached("SELECT id, name, token, since, taken FROM member ORDER BY id")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT id, name, token, since, taken, encryption FROM member ORDER BY id",
+    )?;
     let kept = |row: &Columns<'_>| {
         let id = MemberId(seq(row, 0)?);
         let name = row.get_ref(1)?.as_str()?.to_owned();
         let token = row.get::<_, Option<[u8; 32]>>(2)?.map(TokenHash);
         let (since, taken) = (seq(row, 3)?, seq(row, 4)?);
-        let member = |name| KeptMember { name, token, since, taken };
+        let encryption = encryption(row.get(5)?);
+        let member = |name| KeptMember { name, token, since, taken, encryption };
         Ok((id, Name::parse(&name).ok().map(member)))
     };
     statement.query_map([], kept)?.collect()
+}
+
+/// What stands for a member's encryption in its row. Of a number that nobody writes nothing is told.
+fn encryption(number: i64) -> Encryption {
+    match number {
+        0 => Encryption::None,
+        2 => Encryption::Tls,
+        _ => Encryption::Loopback,
+    }
 }
 
 pub(super) fn waiting(connection: &Connection) -> rusqlite::Result<Vec<KeptWaiting>> {

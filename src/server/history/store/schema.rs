@@ -13,10 +13,14 @@ use crate::server::config::Durability;
 pub(crate) const APPLICATION_ID: i64 = 0x6368_6174;
 
 /// The format that this version writes, and the newest that it reads.
-pub(crate) const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 2;
 
 /// How each older format becomes the next one: the statements for format N stand at N - 1.
-const MIGRATIONS: &[&str] = &[];
+///
+/// 2 has whether a member's connection was encrypted. Of members from before nobody is told that it was not: some
+/// were on the server's machine.
+const MIGRATIONS: &[&str] =
+    &["ALTER TABLE member ADD COLUMN encryption INTEGER NOT NULL DEFAULT 1"];
 
 /// How long a statement waits for a lock that another program holds, in milliseconds.
 pub(super) const BUSY_TIMEOUT: u64 = 5_000;
@@ -48,7 +52,7 @@ const READS: &str = "
     PRAGMA trusted_schema = OFF;
     PRAGMA cell_size_check = ON;";
 
-/// The tables of format 1. The index's own, one for each chunk, come with the chunks.
+/// The tables of format 2. The index's own, one for each chunk, come with the chunks.
 const TABLES: &str = "
 CREATE TABLE event(
   seq    INTEGER PRIMARY KEY,    -- its number in the one order
@@ -65,7 +69,8 @@ CREATE TABLE member(             -- who is a member, connected or not
   id INTEGER PRIMARY KEY, name TEXT NOT NULL,
   token BLOB,                    -- its SHA-256; NULL: cannot come back
   since INTEGER NOT NULL,        -- the first event that it may get
-  taken INTEGER NOT NULL);       -- how many of its lines were taken
+  taken INTEGER NOT NULL,        -- how many of its lines were taken
+  encryption INTEGER NOT NULL DEFAULT 1);  -- of its last connection: 0 none, 1 none and on the server's machine, 2 TLS
 CREATE TABLE waiting(            -- how many private lines of a sender wait for a reader who is away
   reader INTEGER, sender INTEGER, lines INTEGER NOT NULL, PRIMARY KEY(reader, sender)) WITHOUT ROWID;
 CREATE TABLE gap(                -- said, and not here
@@ -167,6 +172,7 @@ mod tests {
         let path = folder.file("5000.db");
         let mut connection = Connection::open(&path).expect("a file");
         create(&mut connection).expect("a history");
+        connection.pragma_update(None, "user_version", 1).expect("an older file");
         let steps = ["CREATE TABLE second(a)", "CREATE TABLE third(a)"];
         migrate_by(&mut connection, &path, &steps).expect("two steps");
         let has = |connection: &Connection, table| {
@@ -190,10 +196,30 @@ mod tests {
         let path = folder.file("5000.db");
         let mut connection = Connection::open(&path).expect("a file");
         create(&mut connection).expect("a history");
+        connection.pragma_update(None, "user_version", 1).expect("an older file");
         let steps = ["CREATE TABLE second(a); CREATE TABLE event(a)"];
         assert!(migrate_by(&mut connection, &path, &steps).is_err());
         assert!(!connection.table_exists(None, "second").expect("a schema"));
         assert_eq!(connection.pragma_query_value(None, "user_version", |row| row.get(0)), Ok(1));
+    }
+
+    #[test]
+    fn of_members_from_before_tls_nobody_is_told_that_they_are_not_encrypted() {
+        let folder = Folder::new("first-format");
+        let path = folder.file("5000.db");
+        let mut connection = Connection::open(&path).expect("a file");
+        create(&mut connection).expect("a history");
+        connection
+            .execute_batch(
+                "ALTER TABLE member DROP COLUMN encryption; PRAGMA user_version = 1;
+                 INSERT INTO member VALUES(7, 'alice', NULL, 1, 2)",
+            )
+            .expect("a file of the first format");
+        migrate(&mut connection, &path).expect("it becomes one of this format");
+        let encryption = "SELECT encryption FROM member WHERE id = 7";
+        assert_eq!(connection.query_row(encryption, [], |row| row.get(0)), Ok(1));
+        let format = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+        assert_eq!(format, Ok(FORMAT));
     }
 
     #[test]

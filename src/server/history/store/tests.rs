@@ -6,7 +6,7 @@ use proptest::prelude::{
     Just, ProptestConfig, Strategy, any, prop_assert_eq, prop_oneof, proptest,
 };
 
-use super::super::kept::{Counters, Gap, KeptMember, KeptWaiting};
+use super::super::kept::{Counters, Encryption, Gap, KeptMember, KeptWaiting};
 use super::super::retention::{Retention, Step};
 use super::super::scratch::{Folder, cut, lines, member, passing, private, said};
 use super::fake::Fake;
@@ -58,7 +58,8 @@ fn a_cut_comes_back_as_it_was_kept() {
             (private(1, 2, 2), "[alice -> you] psst"),
         ],
     );
-    let kept_guest = KeptMember { token: None, ..member("guest1") };
+    let encryption = Encryption::None;
+    let kept_guest = KeptMember { token: None, encryption, ..member("guest1") };
     first.members =
         vec![(alice, Some(member("alice"))), (guest, Some(kept_guest)), (MemberId(3), None)];
     let waiting = |reader, sender, lines| KeptWaiting { reader, sender, lines };

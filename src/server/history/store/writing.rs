@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::super::kept::{Counters, Cut, Gap, KeptMember, KeptWaiting, TokenHash};
+use super::super::kept::{Counters, Cut, Encryption, Gap, KeptMember, KeptWaiting, TokenHash};
 use super::rows::rows_of;
 use crate::server::audience::MemberId;
 
@@ -29,14 +29,15 @@ pub(super) fn keep_events(connection: &Connection, cut: &Cut) -> rusqlite::Resul
 pub(super) fn keep_members(connection: &Connection, cut: &Cut) -> rusqlite::Result<()> {
     for (member, kept) in &cut.members {
         match kept {
-            Some(KeptMember { name, token, since, taken }) => {
+            Some(KeptMember { name, token, since, taken, encryption }) => {
                 let mut statement = connection.prepare_cached(
-                    "INSERT OR REPLACE INTO member(id, name, token, since, taken)
-                       VALUES(?1, ?2, ?3, ?4, ?5)",
+                    "INSERT OR REPLACE INTO member(id, name, token, since, taken, encryption)
+                       VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
                 )?;
                 let (since, taken) = (since.cast_signed(), taken.cast_signed());
                 let token = token.as_ref().map(|TokenHash(hash)| hash);
-                statement.execute(params![id(*member), name.as_str(), token, since, taken])?;
+                let (id, encryption) = (id(*member), number_of(*encryption));
+                statement.execute(params![id, name.as_str(), token, since, taken, encryption])?;
             }
             None => {
                 let member = [id(*member)];
@@ -48,6 +49,15 @@ pub(super) fn keep_members(connection: &Connection, cut: &Cut) -> rusqlite::Resu
         }
     }
     Ok(())
+}
+
+/// What stands for a member's encryption in its row.
+fn number_of(encryption: Encryption) -> i64 {
+    match encryption {
+        Encryption::None => 0,
+        Encryption::Loopback => 1,
+        Encryption::Tls => 2,
+    }
 }
 
 pub(super) fn keep_waiting(connection: &Connection, cut: &Cut) -> rusqlite::Result<()> {

@@ -1,6 +1,6 @@
 //! A client's socket, which one thread reads and another writes. A send takes as many bytes as fit now and never
 //! waits; a receive waits for bytes; hanging up wakes the thread that receives. The contract is the same on every
-//! system.
+//! system. It knows nothing of what the bytes are wrapped in (`transport`).
 //!
 //! On Unix the socket blocks, so that a receive is one system call, and each send has the flag not to wait.
 //! Windows has no such flag, and a send that ran into a timeout would not tell how many bytes it has sent. So the
@@ -13,13 +13,12 @@ use std::time::Duration;
 
 use rustix::event::{PollFlags, Timespec};
 
-use super::system::{self, PollFd, TcpStream, poll};
-#[cfg(windows)]
-use super::waker::Waker;
+use crate::server::system::{self, PollFd, TcpStream, poll};
+use crate::server::waker::Waker;
 
 /// A client's socket.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(crate) struct Socket {
     /// The system's socket.
     stream: TcpStream,
     /// Woken, and never put to rest, once this side has hung up.
@@ -28,7 +27,7 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, timeout: Duration) -> io::Result<Socket> {
+    pub(crate) fn new(stream: TcpStream, timeout: Duration) -> io::Result<Socket> {
         system::prepare(&stream, timeout)?;
         Ok(Socket {
             stream,
@@ -77,6 +76,18 @@ impl Socket {
             }
         }
         Ok(0)
+    }
+
+    /// Waits for the first byte that is to be received, for `timeout` at most or until `interrupt` wakes, and leaves
+    /// it where it is; `None` if there is none, or if the peer sends nothing more.
+    pub(super) fn peek(&self, timeout: Duration, interrupt: Option<&Waker>) -> Option<u8> {
+        let timeout = timespec(timeout);
+        let interrupt = interrupt.map(Waker::as_poll);
+        let mut polled: Vec<_> = self.as_poll_for_input().into_iter().chain(interrupt).collect();
+        while poll(&mut polled, Some(&timeout)) == Err(rustix::io::Errno::INTR) {}
+        let mut first = [0];
+        let is_ready = !polled[0].revents().is_empty();
+        (is_ready && matches!(self.stream.peek(&mut first), Ok(1))).then_some(first[0])
     }
 
     /// Waits for the peer, and returns the socket's state; nothing is set if this side has hung up.
@@ -139,7 +150,7 @@ impl Socket {
 }
 
 /// A time as `poll` takes it.
-pub(super) fn timespec(duration: Duration) -> Timespec {
+pub(in crate::server) fn timespec(duration: Duration) -> Timespec {
     duration.try_into().unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 })
 }
 
@@ -286,6 +297,26 @@ mod tests {
         peer.read_exact(&mut question).expect("it was sent");
         peer.write_all(b"answer").expect("ours is there");
         assert_eq!(in_time(move || receiving.join()).expect("it receives"), b"answer");
+    }
+
+    #[test]
+    fn a_look_at_the_first_byte_takes_nothing_and_ends_when_it_is_interrupted() {
+        let (ours, mut peer) = pair();
+        let ours = Arc::new(ours);
+        let waker = Arc::new(Waker::new().expect("the system has one to spare"));
+        assert_eq!(ours.peek(Duration::from_millis(20), Some(&waker)), None);
+        let (second, interrupt) = (Arc::clone(&ours), Arc::clone(&waker));
+        let looking = thread::spawn(move || second.peek(10 * DEADLINE, Some(&interrupt)));
+        waker.wake();
+        assert_eq!(in_time(move || looking.join()).expect("it looks"), None);
+        peer.write_all(b"first").expect("ours is there");
+        in_time(move || {
+            assert_eq!(ours.peek(DEADLINE, None), Some(b'f'));
+            let mut bytes = [0; 8];
+            assert_eq!(ours.receive(&mut bytes, Some(DEADLINE)).ok(), Some(5));
+            drop(peer);
+            assert_eq!(ours.peek(DEADLINE, None), None);
+        });
     }
 
     #[test]
