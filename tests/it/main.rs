@@ -34,5 +34,6 @@ mod signals;
 mod soak;
 mod strangers;
 mod system;
+mod tls;
 mod together;
 mod troubles;

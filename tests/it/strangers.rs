@@ -225,16 +225,11 @@ fn an_endless_line_is_read_no_faster_than_others() {
 #[test]
 fn what_speaks_another_protocol_is_turned_away_and_nothing_of_it_is_said() {
     const HTTP: &str = "!! this is a chat room, not a web server";
-    const TLS: &str = "!! this room speaks plain text, not TLS";
     const PROXY: &str = "!! this room takes no PROXY header from your address";
     const OTHER: &str = "!! this is a chat room: it takes lines of text, and no other protocol";
     let mut house = House::open(&[]);
     let every_byte: Vec<u8> = (0..=255).collect();
-    let hello =
-        b"\x16\x03\x01\x00\xf8\x01\x00\x00\xf4\x03\x03\x8a\n/nick x\nexample.org\x00\x9b31m";
-    let cases: [(&[u8], &str); 15] = [
-        (hello, TLS),
-        (&hello[..3], TLS),
+    let cases: [(&[u8], &str); 13] = [
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", HTTP),
         (b"patch /nick HTTP/1.1\r\nHost: x\r\n\r\nsay this\r\n", HTTP),
         (b"\r\n \tP*ST\t/\tHTTP/1.1\r\n\r\nsay this\r\n", HTTP),
@@ -259,6 +254,23 @@ fn what_speaks_another_protocol_is_turned_away_and_nothing_of_it_is_said() {
         client.expect(told);
         client.expect_end();
     }
+    house.is_as_before();
+    let said: Vec<_> = house.heard.iter().filter(|line| !line.starts_with("-- ")).collect();
+    assert_eq!(said, [""; 0]);
+    assert_eq!(house.heard, [""; 0]);
+}
+
+#[test]
+fn a_client_that_speaks_tls_where_it_is_too_late_is_closed_without_a_word() {
+    let hello =
+        b"\x16\x03\x01\x00\xf8\x01\x00\x00\xf4\x03\x03\x8a\n/nick x\nexample.org\x00\x9b31m";
+    let mut house = House::open(&[]);
+    for length in [hello.len(), 1] {
+        let mut client = house.server.connect();
+        client.send(&hello[..length]);
+        client.expect(BANNER);
+        client.expect_end();
+    }
     // In parts, with pauses: also once it is a guest.
     for guest in [false, true] {
         let mut client = house.server.connect();
@@ -270,7 +282,6 @@ fn what_speaks_another_protocol_is_turned_away_and_nothing_of_it_is_said() {
             // It may have been hung up on.
             (&client.stream).write_all(&[*byte]).ok();
         }
-        client.expect(TLS);
         client.expect_end();
     }
     house.is_as_before();

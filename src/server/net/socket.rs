@@ -24,6 +24,9 @@ pub(crate) struct Socket {
     /// Woken, and never put to rest, once this side has hung up.
     #[cfg(windows)]
     hung_up: Waker,
+    /// Set for a socket that takes one byte at a time, and each second time nothing: whether it takes one next.
+    #[cfg(test)]
+    reluctance: std::sync::OnceLock<std::sync::atomic::AtomicBool>,
 }
 
 impl Socket {
@@ -33,6 +36,8 @@ impl Socket {
             stream,
             #[cfg(windows)]
             hung_up: Waker::new()?,
+            #[cfg(test)]
+            reluctance: std::sync::OnceLock::new(),
         })
     }
 
@@ -42,7 +47,30 @@ impl Socket {
     ///
     /// `WouldBlock` if that is nothing; otherwise the connection is over.
     pub(super) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        #[cfg(test)]
+        if let Some(takes_one) = self.reluctance.get() {
+            return self.send_one_byte(slices, takes_one);
+        }
         system::send(&self.stream, slices)
+    }
+
+    /// From now on it takes one byte at a time, and each second time nothing.
+    #[cfg(test)]
+    pub(super) fn make_reluctant(&self) {
+        self.reluctance.get_or_init(Default::default);
+    }
+
+    #[cfg(test)]
+    fn send_one_byte(
+        &self,
+        slices: &[IoSlice<'_>],
+        takes_one: &std::sync::atomic::AtomicBool,
+    ) -> io::Result<usize> {
+        if !takes_one.fetch_not(std::sync::atomic::Ordering::Relaxed) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let slice = slices.iter().find(|slice| !slice.is_empty());
+        slice.map_or(Ok(0), |slice| system::send(&self.stream, &[IoSlice::new(&slice[..1])]))
     }
 
     /// Has the system acknowledge at once what has come, if it can: the peer's system may wait for that before it

@@ -157,6 +157,12 @@ impl Tls {
         Ok((length > 0).then_some(Received::Bytes(length)))
     }
 
+    /// Encrypts with other keys from now on, and asks the client to do so too.
+    #[cfg(test)]
+    pub(super) fn refresh_keys(&self) {
+        self.lock().refresh_traffic_keys().expect("it is connected");
+    }
+
     /// Sends what is encrypted, as far as the socket takes it, and returns how many bytes that was.
     fn flush(&self, connection: &mut ServerConnection, socket: &Socket) -> io::Result<usize> {
         let flushed = flush(connection, socket);

@@ -41,6 +41,9 @@ pub(crate) enum Received {
     Cut,
 }
 
+#[cfg(all(test, not(shuttle)))]
+mod tests;
+
 impl Transport {
     /// A plain one.
     pub(crate) fn new(socket: Socket) -> Transport {

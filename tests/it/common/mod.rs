@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub mod alice;
+pub mod anyone;
 #[cfg(target_os = "linux")]
 pub mod network;
 pub mod peer;
@@ -17,6 +18,7 @@ pub mod proxy;
 pub mod resources;
 pub mod server;
 pub mod terminal;
+pub mod tls;
 
 /// How long anything may take before a test fails: far longer than it does on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);

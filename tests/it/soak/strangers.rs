@@ -34,7 +34,7 @@ const KINDS: [(&str, Kind); 24] = [
     ("a byte at a time", byte_by_byte),
     ("an endless line", endless),
     ("binary", binary),
-    ("TLS", |it| say(it, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x0a\x0d\x0a\x00\x13\x01")),
+    ("late TLS", late_tls),
     ("HTTP", http),
     ("telnet", |it| say(it, b"\xff\xfd\x18\xff\xfa\x18\x01\xff\xf0hello\xff\xfb\r\n\xff\xf4")),
     ("escapes", |it| {
@@ -198,6 +198,19 @@ fn http(mut it: Stranger<'_>) {
     it.wire.send("POST /room HTTP/1.1\r\nHost: here\r\n\r\nchecked by nobody\r\n");
     let told = it.listen_to_the_end();
     assert_eq!(told.last().map(String::as_str), Some("!! this is a chat room, not a web server"));
+}
+
+/// Begins TLS after any time, in any pieces: it is told nothing but what there was before.
+fn late_tls(mut it: Stranger<'_>) {
+    std::thread::sleep(Duration::from_millis(it.random.next(600)));
+    let piece = 1 + it.random.next(20) as usize;
+    for piece in
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x0a\x0d\x0a\x00\x13\x01".chunks(piece)
+    {
+        it.wire.send(piece);
+    }
+    let told = it.listen_to_the_end();
+    assert!(!told.iter().any(|line| line.starts_with("!! ")), "{told:?}");
 }
 
 fn say(mut it: Stranger<'_>, bytes: &[u8]) {
