@@ -38,9 +38,11 @@ What else to put the same load on, as a list with commas. The server itself:
   history         with a new history, in TMPDIR; otherwise it has none
   filled          with a history of 300,000 lines
   searched        the same, while one more client searches it without a pause
+  tls             over TLS
   before          another build of it, as chatserver-before in the path
 Programs in the path:
   ncat, nats (nats-server), redis (redis-server)
+  nats-tls, redis-tls
   tokio           tokio's chat, as tokio-chat
 Those that keep a line before they deliver it, in TMPDIR:
   jetstream       nats-server with a stream in files

@@ -88,10 +88,13 @@ pub fn of_load(rows: &[Row]) -> String {
         )
         .expect("a String takes all");
     }
-    if let Some(own) = ours.median(|outcome| outcome.own_cpu) {
-        writeln!(table, "the load itself used {} of one processor", shown(Some(own)))
-            .expect("a String takes all");
-    }
+    let own = rows.iter().filter_map(|row| {
+        let own = row.median(|outcome| outcome.own_cpu)?;
+        Some(format!("{} beside {}", shown(Some(own)), row.target.name()))
+    });
+    let own: Vec<String> = own.collect();
+    writeln!(table, "the load itself used of one processor: {}", own.join(", "))
+        .expect("a String takes all");
     table
 }
 

@@ -2,11 +2,13 @@
 
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::dialect::Dialect;
 use crate::jetstream;
+use crate::link::tls::Opening;
 use crate::supplies::{Folder, Supplies};
 use crate::target::Target;
 
@@ -19,6 +21,8 @@ pub struct Running {
     process: Child,
     /// Where it listens.
     pub address: SocketAddr,
+    /// How TLS connections to it are opened; `None` if it is spoken to in plain.
+    pub tls: Option<Opening>,
     /// Where it has its files. It goes after the process.
     _folder: Folder,
 }
@@ -30,10 +34,11 @@ impl Running {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let folder = Folder::new(&format!("{}-{port}", target.name()))?;
         let mut command = Command::new(target.program());
-        command.args(arguments(target, port, clients, &folder));
+        command.args(arguments(target, port, clients, &folder, supplies));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         prepare(target, &mut command, &folder, supplies)?;
-        let running = Running { process: command.spawn()?, address, _folder: folder };
+        let running =
+            Running { process: command.spawn()?, address, tls: target.tls(), _folder: folder };
         let deadline = Instant::now() + START;
         loop {
             match TcpStream::connect(address) {
@@ -65,36 +70,80 @@ impl Drop for Running {
 }
 
 /// Without limits of rate on any side.
-fn arguments(target: Target, port: u16, clients: usize, folder: &Folder) -> Vec<String> {
+fn arguments(
+    target: Target,
+    port: u16,
+    clients: usize,
+    folder: &Folder,
+    supplies: &Supplies,
+) -> Vec<String> {
     let (port, clients) = (port.to_string(), (clients + 8).to_string());
     let address = format!("127.0.0.1:{port}");
-    let folder = folder.path().display().to_string();
-    let mut arguments: Vec<&str> = match target {
+    let arguments: Vec<&str> = match target {
         Target::Chatroom
         | Target::Tagged
         | Target::History
         | Target::Filled
         | Target::Searched
+        | Target::Tls
         | Target::Before => {
             vec!["127.0.0.1", &port, "--max-clients", &clients, "--rate-limit", "0"]
         }
         Target::Ncat => vec!["-l", "--chat", "--max-conns", &clients, "127.0.0.1", &port],
-        Target::Nats => vec!["-a", "127.0.0.1", "-p", &port],
-        Target::JetStream => vec!["-a", "127.0.0.1", "-p", &port, "-js", "-sd", &folder],
-        Target::Tokio => vec![&address],
-        Target::Redis | Target::RedisEverysec | Target::RedisAlways => {
-            let mut common = vec!["--bind", "127.0.0.1", "--port", &port, "--save", ""];
-            common.extend(["--dir", &folder, "--maxclients", &clients]);
-            // Or it would drop subscribers that lag.
-            common.extend(["--client-output-buffer-limit", "pubsub 0 0 0"]);
-            common
+        Target::Nats | Target::NatsTls | Target::JetStream => {
+            return nats_arguments(target, &port, folder, supplies);
         }
+        Target::Redis | Target::RedisTls | Target::RedisEverysec | Target::RedisAlways => {
+            return redis_arguments(target, &port, &clients, folder, supplies);
+        }
+        Target::Tokio => vec![&address],
     };
+    owned(&arguments)
+}
+
+fn nats_arguments(target: Target, port: &str, folder: &Folder, supplies: &Supplies) -> Vec<String> {
+    let mut arguments = owned(&["-a", "127.0.0.1", "-p", port]);
+    if target == Target::JetStream {
+        arguments.extend(owned(&["-js", "-sd", &shown(folder.path())]));
+    }
+    if target.tls().is_some() {
+        let (certificate, key) = (shown(&supplies.certificate()), shown(&supplies.key()));
+        arguments.extend(owned(&["--tls", "--tlscert", &certificate, "--tlskey", &key]));
+    }
+    arguments
+}
+
+fn redis_arguments(
+    target: Target,
+    port: &str,
+    clients: &str,
+    folder: &Folder,
+    supplies: &Supplies,
+) -> Vec<String> {
+    let mut arguments = owned(&["--bind", "127.0.0.1", "--dir", &shown(folder.path())]);
+    arguments.extend(owned(&["--save", "", "--maxclients", clients]));
+    // Or it would drop subscribers that lag.
+    arguments.extend(owned(&["--client-output-buffer-limit", "pubsub 0 0 0"]));
     if target.dialect() == Dialect::RedisStream {
         let sync = if target == Target::RedisAlways { "always" } else { "everysec" };
-        arguments.extend(["--appendonly", "yes", "--appendfsync", sync]);
+        arguments.extend(owned(&["--appendonly", "yes", "--appendfsync", sync]));
     }
+    if target.tls().is_some() {
+        let (certificate, key) = (shown(&supplies.certificate()), shown(&supplies.key()));
+        arguments.extend(owned(&["--port", "0", "--tls-port", port, "--tls-auth-clients", "no"]));
+        arguments.extend(owned(&["--tls-cert-file", &certificate, "--tls-key-file", &key]));
+    } else {
+        arguments.extend(owned(&["--port", port]));
+    }
+    arguments
+}
+
+fn owned(arguments: &[&str]) -> Vec<String> {
     arguments.iter().map(ToString::to_string).collect()
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
 /// The environment, which only the server looks at. An older build would not take all of its options.
@@ -112,6 +161,9 @@ fn prepare(
     command.env("CHATROOM_HISTORY", if keeps { history } else { "none".into() });
     // What the file has in it has been said long ago.
     command.env("CHATROOM_KEEP", "forever");
+    // Who connects decides whether a connection is encrypted. The server's key goes with its folder.
+    command.env_remove("CHATROOM_TLS").env_remove("STATE_DIRECTORY");
+    command.env("XDG_STATE_HOME", folder.path());
     Ok(())
 }
 

@@ -63,7 +63,11 @@ impl Scenario {
     pub fn all(quick: bool) -> Vec<Scenario> {
         let (lines, time) = if quick { (2_000, 1) } else { (10_000, 5) };
         let stalled = Scenario::flood("stalled", lines);
-        let churn = Scenario::paced("churn", 100, 100, 20, time);
+        let visited = |name, churn| {
+            let paced = Scenario::paced(name, 100, 100, 20, time);
+            let what = format!("{}; {churn} a second join, say a line and leave", paced.what);
+            Scenario { what, churn, ..paced }
+        };
         vec![
             Scenario::flood("flood", lines),
             Scenario::paced("paced-20", 100, 100, 20, time),
@@ -74,11 +78,8 @@ impl Scenario {
                 stalled: true,
                 ..stalled
             },
-            Scenario {
-                what: format!("{}; 50 a second join, say a line and leave", churn.what),
-                churn: 50,
-                ..churn
-            },
+            visited("churn", 50),
+            visited("visitors", 300),
             Scenario::idle("idle-100", 100, Duration::from_secs(time.into())),
             Scenario::idle("idle-1000", 1000, Duration::from_secs(time.into())),
         ]

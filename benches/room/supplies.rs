@@ -1,9 +1,11 @@
 //! What programs need before they start: made once, and in a folder for temporary files, of which nothing stays.
 
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use chatroom::server::history::trial;
+use rcgen::CertifiedKey;
 use rusqlite::Connection;
 
 use crate::talk;
@@ -24,7 +26,29 @@ impl Supplies {
             println!("fills a history with {LINES} lines");
             fill(&supplies.filled()).map_err(io::Error::other)?;
         }
+        if targets.iter().any(|target| target.tls().is_some()) {
+            supplies.certify().map_err(io::Error::other)?;
+        }
         Ok(supplies)
+    }
+
+    /// Makes a certificate for those who have none of their own, of the same kind of key as the server's: P-256.
+    fn certify(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["chatroom".to_owned()])?;
+        std::fs::write(self.certificate(), cert.pem())?;
+        std::fs::write(self.key(), signing_key.serialize_pem())?;
+        Ok(())
+    }
+
+    /// The certificate's file.
+    pub fn certificate(&self) -> PathBuf {
+        self.0.path().join("certificate.pem")
+    }
+
+    /// The file of the certificate's key.
+    pub fn key(&self) -> PathBuf {
+        self.0.path().join("key.pem")
     }
 
     /// A history with `LINES` lines and their index.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::dialect::Dialect;
+use crate::link::tls::Opening;
 
 /// A program that passes lines on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,20 +18,26 @@ pub enum Target {
     Filled,
     /// The same, and one more client searches it without a pause.
     Searched,
+    /// The server over TLS.
+    Tls,
     /// Another build of it, `chatserver-before` in the path.
     Before,
     /// `ncat --chat`.
     Ncat,
     /// NATS, which keeps nothing.
     Nats,
+    /// The same over TLS.
+    NatsTls,
     /// NATS with a stream in files: a line is kept before it is delivered.
     JetStream,
     /// Redis, which keeps nothing.
     Redis,
+    /// The same over TLS.
+    RedisTls,
     /// Redis with an append-only file that is synced once a second: as `--durability crash`, but for the last second
     /// of a machine that fails.
     RedisEverysec,
-    /// The same, synced before anybody gets a line: as `--durability power`.
+    /// Redis with such a file, synced before anybody gets a line: as `--durability power`.
     RedisAlways,
     /// Tokio's chat example, a queue for each client.
     Tokio,
@@ -38,16 +45,19 @@ pub enum Target {
 
 impl Target {
     /// What the server can be compared with.
-    pub const OTHERS: [Target; 12] = [
+    pub const OTHERS: [Target; 15] = [
         Target::Tagged,
         Target::History,
         Target::Filled,
         Target::Searched,
+        Target::Tls,
         Target::Before,
         Target::Ncat,
         Target::Nats,
+        Target::NatsTls,
         Target::JetStream,
         Target::Redis,
+        Target::RedisTls,
         Target::RedisEverysec,
         Target::RedisAlways,
         Target::Tokio,
@@ -61,11 +71,14 @@ impl Target {
             Target::History => "history",
             Target::Filled => "filled",
             Target::Searched => "searched",
+            Target::Tls => "tls",
             Target::Before => "before",
             Target::Ncat => "ncat",
             Target::Nats => "nats",
+            Target::NatsTls => "nats-tls",
             Target::JetStream => "jetstream",
             Target::Redis => "redis",
+            Target::RedisTls => "redis-tls",
             Target::RedisEverysec => "redis-everysec",
             Target::RedisAlways => "redis-always",
             Target::Tokio => "tokio",
@@ -79,11 +92,14 @@ impl Target {
             | Target::Tagged
             | Target::History
             | Target::Filled
-            | Target::Searched => env!("CARGO_BIN_EXE_chatserver"),
+            | Target::Searched
+            | Target::Tls => env!("CARGO_BIN_EXE_chatserver"),
             Target::Before => "chatserver-before",
             Target::Ncat => "ncat",
-            Target::Nats | Target::JetStream => "nats-server",
-            Target::Redis | Target::RedisEverysec | Target::RedisAlways => "redis-server",
+            Target::Nats | Target::NatsTls | Target::JetStream => "nats-server",
+            Target::Redis | Target::RedisTls | Target::RedisEverysec | Target::RedisAlways => {
+                "redis-server"
+            }
             // It has no name of its own: that of its binary is `chat`.
             Target::Tokio => "tokio-chat",
         }
@@ -103,12 +119,15 @@ impl Target {
             | Target::Tagged
             | Target::History
             | Target::Filled
-            | Target::Searched => true,
+            | Target::Searched
+            | Target::Tls => true,
             Target::Before
             | Target::Ncat
             | Target::Nats
+            | Target::NatsTls
             | Target::JetStream
             | Target::Redis
+            | Target::RedisTls
             | Target::RedisEverysec
             | Target::RedisAlways
             | Target::Tokio => false,
@@ -122,14 +141,36 @@ impl Target {
             | Target::History
             | Target::Filled
             | Target::Searched
+            | Target::Tls
             | Target::Before => Dialect::Room,
             Target::Tagged => Dialect::HalfTagged,
             Target::Ncat => Dialect::Ncat,
-            Target::Nats => Dialect::Nats,
+            Target::Nats | Target::NatsTls => Dialect::Nats,
             Target::JetStream => Dialect::JetStream,
-            Target::Redis => Dialect::Redis,
+            Target::Redis | Target::RedisTls => Dialect::Redis,
             Target::RedisEverysec | Target::RedisAlways => Dialect::RedisStream,
             Target::Tokio => Dialect::Tokio,
+        }
+    }
+
+    /// How its clients open TLS connections; `None` if they do not.
+    pub fn tls(self) -> Option<Opening> {
+        match self {
+            Target::Tls | Target::RedisTls => Some(Opening::new(false)),
+            Target::NatsTls => Some(Opening::new(true)),
+            Target::Chatroom
+            | Target::Tagged
+            | Target::History
+            | Target::Filled
+            | Target::Searched
+            | Target::Before
+            | Target::Ncat
+            | Target::Nats
+            | Target::JetStream
+            | Target::Redis
+            | Target::RedisEverysec
+            | Target::RedisAlways
+            | Target::Tokio => None,
         }
     }
 

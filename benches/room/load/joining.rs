@@ -68,8 +68,8 @@ impl<'a> Load<'a> {
         if self.scenario.stalled {
             let mut stalled = self.connect(clients)?;
             let mut slow = self.connect(clients + 1)?;
-            stalled.settle(PATIENCE)?;
-            slow.settle(PATIENCE)?;
+            stalled.settle(&mut self.buffer, PATIENCE)?;
+            slow.settle(&mut self.buffer, PATIENCE)?;
             (self.stalled, self.slow) = (Some(stalled), Some(slow));
         }
         if self.target == Target::Searched {
@@ -80,7 +80,7 @@ impl<'a> Load<'a> {
     }
 
     fn connect(&self, number: usize) -> io::Result<Link> {
-        Link::connect(self.server.address, &self.target.dialect().hello(number))
+        Link::connect(self.server, &self.target.dialect().hello(number))
     }
 
     /// Waits until each client from that number on is there.

@@ -38,7 +38,7 @@ pub struct Searcher {
 impl Searcher {
     /// It is welcome when the others are.
     pub fn new(server: &Running, hello: &str, registry: &Registry) -> io::Result<Searcher> {
-        let mut link = Link::connect(server.address, hello)?;
+        let mut link = Link::connect(server, hello)?;
         link.register(registry, SEARCHER)?;
         let words = [word(0), word(2000), word(VOCABULARY - 100), "nosuchword".to_owned()];
         let times = outcome::histogram();

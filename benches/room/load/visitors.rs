@@ -52,7 +52,7 @@ impl Visitors {
             // An odd one: who ends its input in the tagged form does not leave.
             let number = 2 * (self.first + 2 + self.links.len()) + 1;
             let dialect = target.dialect();
-            let mut link = Link::connect(server.address, &dialect.hello(number))?;
+            let mut link = Link::connect(server, &dialect.hello(number))?;
             let line = Line { sender: NOBODY, number: 0, sent_at: 0 };
             dialect.publish(&line.bytes(length), &mut link.out);
             link.leave()?;
