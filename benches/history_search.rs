@@ -46,6 +46,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// A connection like the server's.
 fn open(file: &Path) -> Result<Connection> {
     let db = Connection::open(file)?;
     db.execute_batch(
@@ -54,6 +55,7 @@ fn open(file: &Path) -> Result<Connection> {
     Ok(db)
 }
 
+/// Fills the history, and says how long that took.
 fn make(db: &Connection, lines: i64) -> Result<()> {
     let begun = Instant::now();
     talk::fill(db, lines)?;
@@ -126,10 +128,12 @@ fn end(mut server: Child) -> io::Result<()> {
     server.wait().map(drop)
 }
 
+/// In milliseconds.
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
+/// Asks each query in turn.
 fn measure(db: &mut Connection, lines: i64) -> Result<()> {
     let [common, second, third] = [0, 1, 2].map(word);
     let (medium, rare) = (word(2000), word(VOCABULARY - 100));
@@ -167,6 +171,7 @@ fn measure(db: &mut Connection, lines: i64) -> Result<()> {
     db.execute("UPDATE room SET indexed = ?1", [indexed]).map(drop)
 }
 
+/// Asks one query some times, and prints how long that took.
 fn report(
     name: &str,
     db: &mut Connection,

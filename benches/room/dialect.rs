@@ -80,6 +80,7 @@ impl Dialect {
     }
 }
 
+/// Appends `line` between two texts.
 fn enclose(before: &str, line: &[u8], after: &str, to: &mut Vec<u8>) {
     to.extend_from_slice(before.as_bytes());
     to.extend_from_slice(line);

@@ -38,6 +38,7 @@ enum Stay {
 /// A connection of the load's.
 #[derive(Debug)]
 pub struct Link {
+    /// Never waits.
     stream: TcpStream,
     /// `None` on a plain one.
     tls: Option<Box<Tls>>,
@@ -47,6 +48,7 @@ pub struct Link {
     out_at: usize,
     /// Whether the socket takes more, as far as is known.
     writable: bool,
+    /// Whether the client means to stay, and how far it is with leaving.
     stay: Stay,
 }
 

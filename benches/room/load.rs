@@ -68,21 +68,35 @@ pub fn run(target: Target, scenario: &Scenario, supplies: &Supplies) -> io::Resu
     })
 }
 
+/// The clients of a scenario, and what they have seen so far.
 struct Load<'a> {
+    /// What is measured.
     target: Target,
+    /// What is done with it.
     scenario: &'a Scenario,
+    /// The program itself.
     server: &'a Running,
+    /// Tells what happens to all connections.
     poll: Poll,
+    /// Wakes the poll when a line is due.
     alarm: Alarm,
+    /// The clients that are counted, the senders first. A member's place is its token.
     members: Vec<Member>,
     /// Takes nothing.
     stalled: Option<Link>,
+    /// Takes `SLOW_BYTES` each `SLOW_EVERY`.
     slow: Option<Link>,
+    /// Searches as long as somebody speaks.
     searcher: Option<Searcher>,
+    /// Come as long as somebody speaks.
     visitors: Visitors,
+    /// When the first line was due.
     start: Instant,
+    /// When the last counted line came.
     last_receipt: Instant,
+    /// In nanoseconds, from when a line was due to its receipt.
     latency: Histogram<u32>,
+    /// What was read last; no client has it between two reads.
     buffer: Vec<u8>,
 }
 
@@ -131,6 +145,7 @@ impl Load<'_> {
         }
     }
 
+    /// Whether a sender has lines left.
     fn is_speaking(&self) -> bool {
         self.members[..self.scenario.senders].iter().any(|member| member.sent < self.scenario.lines)
     }
@@ -168,6 +183,7 @@ impl Load<'_> {
         self.start + every * due / self.scenario.senders as u32
     }
 
+    /// Sends the lines that are due; there is never more to do at once.
     fn pace(&mut self, due: &mut u32, every: Duration, now: Instant) -> io::Result<bool> {
         let senders = self.scenario.senders as u32;
         while *due < self.scenario.lines * senders && self.due_at(*due, every) <= now {
@@ -185,15 +201,18 @@ impl Load<'_> {
         Ok(false)
     }
 
+    /// How many lines that member is to get.
     fn expected(&self, i: usize) -> u64 {
         let own = usize::from(i < self.scenario.senders && !self.target.dialect().echoes());
         (self.scenario.senders - own) as u64 * u64::from(self.scenario.lines)
     }
 
+    /// Whether everyone has got everything.
     fn is_complete(&self) -> bool {
         self.members.iter().enumerate().all(|(i, member)| member.received >= self.expected(i))
     }
 
+    /// What the clients have seen; the server's own figures are left out.
     fn outcome(&self) -> Outcome {
         let lost = self
             .members

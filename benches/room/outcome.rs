@@ -10,6 +10,7 @@ const LONGEST: u64 = 100_000_000_000;
 /// What a run has shown.
 #[derive(Debug)]
 pub struct Outcome {
+    /// How many lines of the senders the members have got, all together.
     pub deliveries: u64,
     /// From the first line sent to the last one received.
     pub time: Duration,
@@ -27,6 +28,7 @@ pub struct Outcome {
     pub memory_per_client: Option<u64>,
     /// How often the server was woken while nobody spoke.
     pub wakeups: Option<u64>,
+    /// Lines that were to come and did not.
     pub lost: u64,
     /// Lines that came again, or after a later one of the same sender.
     pub again: u64,

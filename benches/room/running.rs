@@ -18,6 +18,7 @@ const START: Duration = Duration::from_secs(10);
 /// A started program; dropped, it is ended.
 #[derive(Debug)]
 pub struct Running {
+    /// It ends when this is dropped.
     process: Child,
     /// Where it listens.
     pub address: SocketAddr,
@@ -101,6 +102,7 @@ fn arguments(
     owned(&arguments)
 }
 
+/// Those of NATS.
 fn nats_arguments(target: Target, port: &str, folder: &Folder, supplies: &Supplies) -> Vec<String> {
     let mut arguments = owned(&["-a", "127.0.0.1", "-p", port]);
     if target == Target::JetStream {
@@ -113,6 +115,7 @@ fn nats_arguments(target: Target, port: &str, folder: &Folder, supplies: &Suppli
     arguments
 }
 
+/// Those of Redis.
 fn redis_arguments(
     target: Target,
     port: &str,
@@ -138,10 +141,12 @@ fn redis_arguments(
     arguments
 }
 
+/// As a command takes them.
 fn owned(arguments: &[&str]) -> Vec<String> {
     arguments.iter().map(ToString::to_string).collect()
 }
 
+/// A path as an argument.
 fn shown(path: &Path) -> String {
     path.display().to_string()
 }
@@ -167,6 +172,7 @@ fn prepare(
     Ok(())
 }
 
+/// A port at which nobody listens.
 fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -57,6 +57,7 @@ impl Supplies {
     }
 }
 
+/// Makes a history there.
 fn fill(file: &Path) -> rusqlite::Result<()> {
     trial::create(file).expect("the file can be made");
     let db = Connection::open(file)?;

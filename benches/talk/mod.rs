@@ -83,6 +83,7 @@ pub(crate) fn word(number: u64) -> String {
 struct Random(u64);
 
 impl Random {
+    /// The next one, below `end`.
     fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (self.0 >> 33) % end

@@ -18,6 +18,7 @@ pub const RECORD: usize = 17 * 1024;
 /// How clients open TLS connections to a program.
 #[derive(Debug, Clone)]
 pub struct Opening {
+    /// The same for all connections to the program.
     config: Arc<ClientConfig>,
     /// Whether the program says a plain line first.
     after_line: bool,
@@ -42,6 +43,7 @@ impl Opening {
 /// TLS on one connection.
 #[derive(Debug)]
 pub struct Tls {
+    /// Has no plaintext between two calls of `decrypt`.
     session: ClientConnection,
     /// Whether a plain line is to come, before which nothing is sent.
     awaits_line: bool,

@@ -79,6 +79,7 @@ impl<'a> Load<'a> {
         Ok(())
     }
 
+    /// Begins to connect the client with that number.
     fn connect(&self, number: usize) -> io::Result<Link> {
         Link::connect(self.server, &self.target.dialect().hello(number))
     }
@@ -115,6 +116,7 @@ impl<'a> Load<'a> {
         Ok(())
     }
 
+    /// Waits until the room has come to rest.
     fn rest(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         loop {

@@ -8,6 +8,7 @@ pub const NOBODY: usize = 0xffff;
 
 /// A client that stays.
 pub struct Member {
+    /// Its connection.
     pub link: Link,
     /// How many lines it has sent.
     pub sent: u32,
@@ -26,6 +27,7 @@ pub struct Member {
 }
 
 impl Member {
+    /// One that has got nothing.
     pub fn new(link: Link, senders: usize) -> Member {
         Member {
             link,
@@ -67,6 +69,7 @@ impl Member {
         self.carry.extend_from_slice(&bytes[bytes.len() - left..]);
     }
 
+    /// Counts a line.
     fn take(&mut self, line: Line) {
         self.received += 1;
         let next = &mut self.next[line.sender];

@@ -12,6 +12,7 @@ use crate::alarm::ALARM;
 use crate::link::Received;
 
 impl Load<'_> {
+    /// Attends to all events.
     pub fn receive(&mut self, events: &Events) -> io::Result<()> {
         events.iter().try_for_each(|event| self.attend(event))
     }
@@ -35,6 +36,7 @@ impl Load<'_> {
         }
     }
 
+    /// Reads all that has come for a member.
     fn read(&mut self, i: usize) -> io::Result<()> {
         let member = &mut self.members[i];
         loop {

@@ -24,6 +24,7 @@ const TAIL: usize = 32;
 
 /// A member that searches.
 pub struct Searcher {
+    /// Its connection.
     link: Link,
     /// What it looks for in turn: a common word, a medium one, a rare one and none.
     words: [String; 4],

@@ -26,6 +26,7 @@ pub struct Visitors {
 }
 
 impl Visitors {
+    /// Those of the scenario; nobody has come yet.
     pub fn new(scenario: &Scenario) -> Visitors {
         Visitors { rate: scenario.churn, due: None, links: Vec::new(), first: scenario.clients }
     }
