@@ -1,4 +1,4 @@
-//! Private files, which their owner alone may read and write: the logs and the input history.
+//! Private files, which their owner alone may read and write: the logs, the histories and the server's key.
 //!
 //! A stranger, or an archive that was unpacked, may have put something at such a path: a link that leads
 //! elsewhere, or a file that others can read. So a file that is there already is opened without following links,
@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How often a file may vanish between the two ways of opening it before that is an error.
 const TRIES: usize = 8;
@@ -80,6 +80,22 @@ pub(crate) fn open(options: &OpenOptions, path: &Path, takes: Takes) -> io::Resu
         opened = system::open(options, path, takes);
     }
     opened
+}
+
+/// Opens the file at the path in the way that `options` say, if there is one. It is private from then on.
+///
+/// # Errors
+///
+/// There is none, it is [`Unfit`], or the operating system's reason.
+pub(crate) fn open_existing(options: &OpenOptions, path: &Path, takes: Takes) -> io::Result<File> {
+    system::open(options, path, takes)
+}
+
+/// The path of a file that lies beside this one, under the same name with a suffix.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(suffix);
+    beside.into()
 }
 
 /// Makes a file at the path, for its owner alone, and opens it in the way that `options` say.

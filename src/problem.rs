@@ -105,6 +105,8 @@ pub enum Problem {
     },
     /// The room's history cannot be used, so the server does not begin.
     History(Box<dyn std::error::Error + Send + Sync>),
+    /// The server's key or certificate cannot be used, so the server does not begin.
+    Identity(Box<dyn std::error::Error + Send + Sync>),
     /// The input history cannot be kept for the next run, and the program goes on.
     HistoryLost {
         /// The file's path.
@@ -191,7 +193,7 @@ impl Problem {
             Problem::HistoryLost { path, why } => {
                 format!("cannot keep what you send in {path}: {}", reason(why))
             }
-            Problem::History(refusal) => refusal.to_string(),
+            Problem::History(refusal) | Problem::Identity(refusal) => refusal.to_string(),
             Problem::TimeIsUp(signal) => format!("ended by {signal}: its time is up"),
             Problem::System(what, why) => format!("cannot {what}: {}", reason(why)),
             Problem::Bug => "ended by an internal error, which is a bug".to_owned(),
@@ -218,6 +220,7 @@ impl Problem {
             | Problem::LinesRefused { .. }
             | Problem::LogBack { .. }
             | Problem::History(_)
+            | Problem::Identity(_)
             | Problem::TimeIsUp(_)
             | Problem::NoChatroom { .. } => "",
             Problem::Bug => "; the log says where",

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::problem::Problem;
+use crate::state_folder::Environment;
+use crate::tls::ServerKey;
 use accept::Acceptor;
 use broadcaster::Broadcaster;
 use hub::Hub;
 use keeping::{Kept, Threads};
-use net::tls::identity::Identity;
+use net::tls::identity::{self, Identity};
 #[cfg(unix)]
 use open_files::TooFew;
 use reception::Reception;
@@ -115,18 +117,26 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads the room's history.
+    /// Reads the server's key, and makes it if there is none, and then the room's history.
     ///
     /// # Errors
     ///
-    /// The history was asked for, or is there, and cannot be used. Nothing in it was changed then.
+    /// The key, the certificate or the history was asked for, or is there, and cannot be used. Nothing in it was
+    /// changed then.
     pub fn open(listener: TcpListener, config: Config) -> Result<Server, Problem> {
         log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
         let at =
             listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
-        let identity = open_identity(&config)?;
+        // Before the history, which counts as in use from then on.
+        let identity = identity_of(&config.tls)?;
         let history = Kept::open(&config)?;
         Ok(Server { listener, at, config, history, identity })
+    }
+
+    /// The key that clients know the server by; `None` where nobody talks encrypted.
+    #[must_use]
+    pub fn key(&self) -> Option<ServerKey> {
+        self.identity.as_ref().map(|identity| identity.key())
     }
 
     /// Serves clients until the shutdown. Then everyone is told, what is due is delivered, for a second
@@ -138,7 +148,7 @@ impl Server {
     /// sends or the one that keeps, and with it the room, rather than leave a silent one behind.
     pub fn run(self, shutdown: &Shutdown, status: &Status) -> Result<(), Problem> {
         let Server { listener, at, config, history, identity } = self;
-        log_addresses(at, history.as_ref());
+        log_addresses(at, config.tls.encryption, history.as_ref());
         #[cfg(unix)]
         log_lack_of_files(config.max_clients);
         let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
@@ -153,14 +163,23 @@ impl Server {
     }
 }
 
-/// The identity of a server that talks encrypted.
-fn open_identity(config: &Config) -> Result<Option<Arc<Identity>>, Problem> {
-    if config.tls.encryption == Encryption::Off {
-        return Ok(None);
+/// The key that a server with this configuration is known by. A key that is not there yet is made and kept.
+///
+/// # Errors
+///
+/// The key or the certificate cannot be used, or the key cannot be kept, so that the next server has another one.
+pub fn key_of(tls: &TlsConfig) -> Result<ServerKey, Problem> {
+    identity::key(&tls.key, &Environment::of_process())
+}
+
+fn identity_of(tls: &TlsConfig) -> Result<Option<Arc<Identity>>, Problem> {
+    match tls.encryption {
+        Encryption::Off => Ok(None),
+        Encryption::Optional | Encryption::Required => {
+            let identity = Identity::open(&tls.key, &Environment::of_process())?;
+            Ok(Some(Arc::new(identity)))
+        }
     }
-    let identity = Identity::of_one_run()
-        .map_err(|why| Problem::System("make a key", io::Error::other(why)))?;
-    Ok(Some(Arc::new(identity)))
 }
 
 /// Opens a server and runs it.
@@ -177,15 +196,19 @@ pub fn run(
     Server::open(listener, config.clone())?.run(shutdown, status)
 }
 
-fn log_addresses(at: SocketAddr, history: Option<&Kept>) {
+fn log_addresses(at: SocketAddr, encryption: Encryption, history: Option<&Kept>) {
     log::info!("listening on {at}");
     for address in reachable(at) {
         log::info!("others join with: chatclient {address} {}", at.port());
     }
-    if at.ip().is_unspecified() {
+    if !at.ip().to_canonical().is_loopback() {
+        let unencrypted = match encryption {
+            Encryption::Off => " and no encryption",
+            Encryption::Optional | Encryption::Required => "",
+        };
         log::warn!(
-            "everyone who can reach this machine can join, read and write: there are no passwords \
-             and no encryption"
+            "everyone who can reach this machine can join, read and write: there are no \
+             passwords{unencrypted}"
         );
         if let Some(history) = history {
             let since = history.since().format("%Y-%m-%d");

@@ -48,25 +48,30 @@ pub(crate) const CHATSERVER: About = About {
          by an interrupt (Ctrl+C) or SIGTERM. Then everyone is told, and what is due is \
          delivered, within a second.",
         "The first line on its standard output is listening on ADDRESS:PORT, once clients can \
-         come. Its log goes to standard error. Private lines are never logged.",
+         come, and the second one key FINGERPRINT, unless nobody talks encrypted. Its log goes to \
+         standard error. Private lines are never logged.",
         "What is said, and who is in the room, is kept in a file (see FILES), from which the room \
          comes back when the server is started again. Whoever joins is told so. Private lines are \
          kept while their reader is a member. --history none keeps nothing.",
-        "It knows neither passwords nor encryption: whoever reaches its address is in the room. \
-         By default that is this machine alone.",
+        "Clients that begin with TLS talk encrypted, on the same port, and know the server again by \
+         its key (see FILES), of which the fingerprint is shown. Keep a copy of it: a server that \
+         moves or is installed anew takes it along. --tls-cert and --tls-key name a certificate that \
+         somebody else has made; both are read again when they change, and on SIGHUP.",
+        "It knows no passwords: whoever reaches its address is in the room. By default that is this \
+         machine alone.",
     ],
     typed: || vec![room()],
     status: &[
         ("0", "a clean end"),
-        ("1", "it could not do its work: the port is taken, say"),
+        ("1", "it could not do its work: the port is taken, say, or the key cannot be used"),
         ("2", "wrong usage, on the command line or in the environment"),
         ("130", "a second interrupt has ended it at once"),
     ],
     variables: &[
-        ("STATE_DIRECTORY", "the folder of the history; systemd sets it for the service"),
+        ("STATE_DIRECTORY", "the folder of the history and the key; systemd sets it for the service"),
         (
             "XDG_STATE_HOME",
-            "where the folder chatroom with the history is, in place of ~/.local/state",
+            "where the folder chatroom with the history and the key is, in place of ~/.local/state",
         ),
         ("LOCALAPPDATA", "the same, on Windows"),
     ],
@@ -77,6 +82,11 @@ pub(crate) const CHATSERVER: About = About {
              has it in /var/lib/chatroom. Beside it are PORT.db-wal and PORT.db-shm, which belong to \
              it, and PORT.db-lock, the lock of the server that runs. To read it: sqlite3 -readonly \
              PORT.db 'SELECT time, name, text FROM said'",
+        ),
+        (
+            "~/.local/state/chatroom/server-key.pem",
+            "the server's key, for its owner alone, unless --key names another file; all servers of \
+             one user share it. It is made if it is not there, and never written again",
         ),
         ("/etc/default/chatserver", "the variables above, for the service in the Debian package"),
     ],

@@ -23,7 +23,7 @@ _chatserver() {
 
     case "${cmd}" in
         chatserver)
-            opts="-v -h -V --max-clients --max-per-address --proxy --max-line --rate-limit --replay --memory --stall-timeout --away-timeout --history --keep --keep-size --durability --export --since --verbose --log-level --health-check --log-file --help --version"
+            opts="-v -h -V --max-clients --max-per-address --proxy --max-line --rate-limit --replay --memory --stall-timeout --away-timeout --history --keep --keep-size --durability --tls --key --fingerprint --tls-cert --tls-key --export --since --verbose --log-level --health-check --log-file --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -79,6 +79,22 @@ _chatserver() {
                     ;;
                 --durability)
                     COMPREPLY=($(compgen -W "crash power" -- "${cur}"))
+                    return 0
+                    ;;
+                --tls)
+                    COMPREPLY=($(compgen -W "optional required off" -- "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --export)

@@ -12,6 +12,12 @@ complete -c chatserver -l keep -d 'For how long: 12h, 90d, 2y or forever' -r
 complete -c chatserver -l keep-size -d 'How large the history may become; the oldest goes first' -r
 complete -c chatserver -l durability -d 'What a line survives once it was sent: crash or power' -r -f -a "crash\t'The end of the server, however sudden'
 power\t'The end of the machine, too'"
+complete -c chatserver -l tls -d 'Encryption: optional, required (plain clients are turned away) or off' -r -f -a "optional\t''
+required\t''
+off\t''"
+complete -c chatserver -l key -d 'The server\'s key, made if it is not there' -r -F
+complete -c chatserver -l tls-cert -d 'A certificate chain to use instead of the key, PEM' -r -F
+complete -c chatserver -l tls-key -d 'Its private key, PEM' -r -F
 complete -c chatserver -l export -d 'Write the public conversation to FILE and end: text, or JSON lines for .jsonl or .json' -r -F
 complete -c chatserver -l since -d 'Export only from then on, as 2026-11-28 or 2026-11-28T14:05' -r
 complete -c chatserver -l log-level -d 'How much to log: off, error, warn, info, debug or trace' -r -f -a "off\t''
@@ -21,6 +27,7 @@ info\t''
 debug\t''
 trace\t''"
 complete -c chatserver -l log-file -d 'Append the log to this file, too' -r -F
+complete -c chatserver -l fingerprint -d 'Print the key\'s fingerprint and end; makes the key if there is none'
 complete -c chatserver -s v -l verbose -d 'Log what is said, too, whatever else is logged; private lines never are'
 complete -c chatserver -l health-check -d 'Ask the server that runs there whether it answers, and end: 0 if it does, 1 if not'
 complete -c chatserver -s h -l help -d 'Print help'

@@ -121,6 +121,25 @@ pub struct Arguments {
     #[arg(env = "CHATROOM_TLS", hide_env_values = true)]
     tls: Tls,
 
+    /// The server's key, made if it is not there
+    #[arg(long, value_name = "FILE", env = "CHATROOM_KEY", hide_env_values = true)]
+    #[arg(conflicts_with_all = ["tls_cert", "tls_key"])]
+    key: Option<PathBuf>,
+
+    /// Print the key's fingerprint and end; makes the key if there is none
+    #[arg(long, conflicts_with_all = ["export", "health_check"])]
+    pub fingerprint: bool,
+
+    /// A certificate chain to use instead of the key, PEM
+    #[arg(long, value_name = "FILE", env = "CHATROOM_TLS_CERT", hide_env_values = true)]
+    #[arg(requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// Its private key, PEM
+    #[arg(long, value_name = "FILE", env = "CHATROOM_TLS_KEY", hide_env_values = true)]
+    #[arg(requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
     /// Write the public conversation to FILE and end: text, or JSON lines for .jsonl or .json
     #[arg(long, value_name = "FILE", conflicts_with = "health_check")]
     export: Option<PathBuf>,
@@ -180,15 +199,26 @@ impl Arguments {
                     Survives::Power => Durability::Power,
                 },
             },
-            tls: TlsConfig {
-                encryption: match self.tls {
-                    Tls::Optional => Encryption::Optional,
-                    Tls::Required => Encryption::Required,
-                    Tls::Off => Encryption::Off,
-                },
-                key: KeySource::OneRun,
-            },
+            tls: self.tls(),
         }
+    }
+
+    /// Who talks encrypted, and with which key.
+    #[must_use]
+    pub fn tls(&self) -> TlsConfig {
+        let encryption = match self.tls {
+            Tls::Optional => Encryption::Optional,
+            Tls::Required => Encryption::Required,
+            Tls::Off => Encryption::Off,
+        };
+        let key = match (&self.tls_cert, &self.tls_key, &self.key) {
+            (Some(chain), Some(key), _) => {
+                KeySource::Certificate { chain: chain.clone(), key: key.clone() }
+            }
+            (_, _, Some(path)) => KeySource::Named(path.clone()),
+            (_, _, None) => KeySource::Default,
+        };
+        TlsConfig { encryption, key }
     }
 
     /// The export that is asked for instead of a room.
@@ -312,13 +342,16 @@ mod tests {
     }
 
     #[test]
-    fn a_server_without_options_is_the_one_that_a_program_gets_by_default_but_for_its_history() {
+    fn a_server_without_options_is_the_default_one_with_a_history_and_encryption() {
         let arguments = Arguments::try_parse_from(["chatserver"]).expect("no option is required");
         let config = arguments.config();
         let file = HistoryFile::Default;
         let history = HistoryConfig { file, port: DEFAULT_PORT, ..HistoryConfig::default() };
         assert_eq!(config.history, history);
-        assert_eq!(Config { history: HistoryConfig::default(), ..config }, Config::default());
+        let tls = TlsConfig { encryption: Encryption::Optional, key: KeySource::Default };
+        assert_eq!(config.tls, tls);
+        let (history, tls) = (HistoryConfig::default(), TlsConfig::default());
+        assert_eq!(Config { history, tls, ..config }, Config::default());
     }
 
     #[test]
@@ -403,6 +436,27 @@ mod tests {
         assert_eq!(file(&[]), HistoryFile::Default);
         assert_eq!(file(&["--history", "none"]), HistoryFile::None);
         assert_eq!(file(&["--history", "./none"]), HistoryFile::Named("./none".into()));
+    }
+
+    #[test]
+    fn a_key_is_at_its_place_in_a_file_or_that_of_a_certificate() {
+        let parse =
+            |arguments: &[&str]| Arguments::try_parse_from(["chatserver"].iter().chain(arguments));
+        let key = |arguments: &[&str]| parse(arguments).expect("they are right").tls().key;
+        assert_eq!(key(&[]), KeySource::Default);
+        assert_eq!(key(&["--key", "k.pem"]), KeySource::Named("k.pem".into()));
+        let certificate = ["--tls-cert", "c.pem", "--tls-key", "k.pem"];
+        let (chain, its_key) = ("c.pem".into(), "k.pem".into());
+        assert_eq!(key(&certificate), KeySource::Certificate { chain, key: its_key });
+        for wrong in [
+            &certificate[..2],
+            &certificate[2..],
+            &[&certificate[..], &["--key", "k.pem"]].concat(),
+            &["--fingerprint", "--health-check"],
+            &["--fingerprint", "--export", "talk.txt"],
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use chatroom::logging::{self, LogFile, OnTrouble, Writers};
 use chatroom::problem::{self, Problem};
 use chatroom::server::history::export::Export;
 use chatroom::server::{self, Controls, Server, Shutdown, health};
+use chatroom::tls::ServerKey;
 
 fn main() -> ExitCode {
     let Parsed { arguments, set_aside } = match arguments::parse::<Arguments>() {
@@ -20,8 +21,13 @@ fn main() -> ExitCode {
     if let Some(export) = arguments.export() {
         return write(&export);
     }
-    let outcome =
-        if arguments.health_check { check(&arguments) } else { serve(&arguments, &set_aside) };
+    let outcome = if arguments.health_check {
+        check(&arguments)
+    } else if arguments.fingerprint {
+        print_fingerprint(&arguments)
+    } else {
+        serve(&arguments, &set_aside)
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
@@ -44,6 +50,12 @@ fn check(arguments: &Arguments) -> Result<(), Problem> {
     // A closed standard output makes no server ill.
     writeln!(io::stdout(), "{said}").ok();
     Ok(())
+}
+
+/// Prints what others know this server by, alone.
+fn print_fingerprint(arguments: &Arguments) -> Result<(), Problem> {
+    let key = server::key_of(&arguments.tls())?;
+    writeln!(io::stdout(), "{key}").map_err(|why| Problem::System("print the fingerprint", why))
 }
 
 fn serve(arguments: &Arguments, set_aside: &[String]) -> Result<(), Problem> {
@@ -69,8 +81,9 @@ fn hold_room(arguments: &Arguments, controls: &Controls) -> Result<(), Problem> 
     controls.heed()?;
     let at = listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
     let server = Server::open(listener, arguments.config())?;
+    controls.serve(&server);
     // A closed standard output is no reason not to serve.
-    print_addresses(at).ok();
+    print_addresses(at, server.key()).ok();
     let ended = server.run(&controls.shutdown, &controls.status);
     // So that the last line is the last one.
     log::logger().flush();
@@ -83,9 +96,12 @@ fn hold_room(arguments: &Arguments, controls: &Controls) -> Result<(), Problem> 
 }
 
 /// The first line is for scripts, too.
-fn print_addresses(at: SocketAddr) -> io::Result<()> {
+fn print_addresses(at: SocketAddr, key: Option<ServerKey>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "listening on {at}")?;
+    if let Some(key) = key {
+        writeln!(out, "key {key}")?;
+    }
     for address in server::reachable(at) {
         writeln!(out, "others join with: chatclient {address} {}", at.port())?;
     }

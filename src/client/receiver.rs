@@ -138,6 +138,7 @@ impl<'a> Receiver<'a> {
             | Problem::LogLost { .. }
             | Problem::HistoryLost { .. }
             | Problem::History(_)
+            | Problem::Identity(_)
             | Problem::System(..)
             | Problem::NoChatroom { .. }
             | Problem::LinesRefused { .. }

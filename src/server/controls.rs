@@ -1,10 +1,15 @@
-//! The controls: a signal asks the server to end, for its figures, or for a new log file. A thread of its own
+//! The controls: a signal asks the server to end, for its figures, or to read its certificate and open its log
+//! file again. A thread of its own
 //! waits for the signals.
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+#[cfg(not(shuttle))]
+use super::Server;
+#[cfg(not(shuttle))]
+use super::net::tls::identity::Identity;
 use super::shutdown::Shutdown;
 use super::status::Status;
 use crate::logging::Writers;
@@ -25,6 +30,9 @@ pub struct Controls {
     pub status: Status,
     /// The threads that write the log, to be flushed or to open its file again.
     log: Arc<Writers>,
+    /// The identity whose certificate is read again; none before there is a server.
+    #[cfg(not(shuttle))]
+    identity: Arc<OnceLock<Arc<Identity>>>,
     /// When the server was asked to end for the first time; `None` before.
     first: Arc<Mutex<Option<Instant>>>,
     /// The name of the signal of a time limit that has ended the server; empty unless one has.
@@ -42,6 +50,8 @@ impl Controls {
             shutdown,
             status: Status::default(),
             log,
+            #[cfg(not(shuttle))]
+            identity: Arc::default(),
             first: Arc::default(),
             time_is_up: Arc::default(),
             #[cfg(unix)]
@@ -53,6 +63,14 @@ impl Controls {
     #[must_use]
     pub fn time_is_up(&self) -> Option<Problem> {
         self.time_is_up.get().cloned().map(Problem::TimeIsUp)
+    }
+
+    /// Begins to have this server's certificate read again when that is asked for.
+    #[cfg(not(shuttle))]
+    pub fn serve(&self, server: &Server) {
+        if let Some(identity) = &server.identity {
+            self.identity.get_or_init(|| Arc::clone(identity));
+        }
     }
 
     /// Asks the server to end. The second call ends the process at once.
@@ -109,7 +127,7 @@ impl Controls {
             Signal::End => self.end(),
             Signal::HangUp if terminal.is_gone() => self.end_without_terminal(),
             Signal::HangUp => {
-                self.reopen_log();
+                self.read_again();
                 if terminal.goes() {
                     self.end_without_terminal();
                 }
@@ -121,7 +139,7 @@ impl Controls {
             }
             Signal::FileTooLarge => {}
             Signal::Other(signal) => log::info!(
-                "{} means nothing here: SIGUSR1 asks for figures, SIGHUP for a new log file",
+                "{} means nothing here: SIGUSR1 asks for figures, SIGHUP for a new log file and certificate",
                 signals::name(signal)
             ),
         }
@@ -132,10 +150,17 @@ impl Controls {
         self.end();
     }
 
-    fn reopen_log(&self) {
-        if self.log.reopen() {
+    /// Opens the log file again, and has the certificate read again.
+    fn read_again(&self) {
+        let is_reopened = self.log.reopen();
+        if is_reopened {
             log::info!("SIGHUP: the log file is opened again");
-        } else {
+        }
+        #[cfg(not(shuttle))]
+        let has_certificate = self.identity.get().and_then(|identity| identity.reload()).is_some();
+        #[cfg(shuttle)]
+        let has_certificate = false;
+        if !is_reopened && !has_certificate {
             log::info!("SIGHUP: there is no log file to open again");
         }
     }

@@ -30,6 +30,7 @@ mod recall;
 mod reliability;
 mod resume;
 mod room;
+mod server_key;
 mod signals;
 mod soak;
 mod strangers;

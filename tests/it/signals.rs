@@ -45,7 +45,8 @@ fn what_was_ignored_at_the_start_stays_ignored() {
 #[test]
 fn what_was_ignored_is_known_to_a_shell_where_the_system_does_not_tell_it() {
     let hides = "mount -t tmpfs none /proc";
-    let serves = format!("{hides} && trap '' HUP && exec '{}' 127.0.0.1 0", server_program());
+    let serves =
+        format!("{hides} && trap '' HUP && exec '{}' 127.0.0.1 0 --tls off", server_program());
     let unshare = |script: &str| {
         let mut command = Command::new("unshare");
         command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
@@ -142,7 +143,7 @@ fn hang_ups_open_the_log_again_unless_the_terminal_is_gone() {
     let folder = crate::common::folder("signals", "terminal");
     let log = folder.join("log");
     let mut command = CommandBuilder::new(server_program());
-    command.args(["127.0.0.1", "0", "--log-file", "log"]);
+    command.args(["127.0.0.1", "0", "--tls", "off", "--log-file", "log"]);
     command.cwd(&folder);
     our_variables().for_each(|name| command.env_remove(name));
     let window = native_pty_system().openpty(PtySize::default()).expect("a pseudo-terminal");

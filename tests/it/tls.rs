@@ -264,7 +264,7 @@ fn a_slow_reader_stays_and_one_that_takes_nothing_goes() {
         client.expect_start("-- you are ");
         client
     };
-    let (mut slow, stalled) = (narrow("slow"), narrow("stalled"));
+    let (slow, stalled) = (narrow("slow"), narrow("stalled"));
     let mut slow_stream = slow.stream.try_clone().expect("a second handle");
     let address = server.address;
     let reading = thread::spawn(move || {

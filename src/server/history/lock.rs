@@ -10,8 +10,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::refusal::Unusable;
-use super::store::file::beside;
-use crate::private_file::{self, Takes};
+use crate::private_file::{self, Takes, beside};
 use crate::protocol::reply::Notice;
 use crate::protocol::tag::Seq;
 use crate::server::config::Durability;

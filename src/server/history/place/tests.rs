@@ -5,11 +5,11 @@ use rusqlite::Connection;
 use super::super::lock::Marker;
 use super::super::scratch::{Folder, lines, member};
 use super::super::store::Checkpoint;
-use super::super::store::file::beside;
 use super::open as open_place;
 use std::ffi::OsString;
 
 use super::*;
+use crate::private_file::beside;
 use crate::server::audience::MemberId;
 
 const MEMORY: usize = 1 << 20;

@@ -1,7 +1,7 @@
 //! The history's file, as SQLite and the system have it: how it is connected to, what lies beside it, what
 //! its errors mean, and whether it is still the same.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -24,13 +24,6 @@ pub(super) fn connect(path: &Path, how: OpenFlags) -> Result<Connection, Failure
     // Whoever closes a file that cannot be used changes nothing in it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(connection)
-}
-
-/// The path of a file of SQLite's beside the file.
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(suffix);
-    beside.into()
 }
 
 impl From<rusqlite::Error> for Failure {

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::refusal::Unusable;
-use super::file::{beside, connect};
+use super::file::connect;
 use super::sqlite::SqliteStore;
 use super::{Failure, schema};
-use crate::private_file::{self, Unfit};
+use crate::private_file::{self, Unfit, beside};
 use crate::server::config::Durability;
 
 /// The first bytes of every SQLite file.

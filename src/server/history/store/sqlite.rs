@@ -8,13 +8,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::super::index::drop_chunk;
 use super::super::kept::{Cut, Loaded, Portion, Size};
-use super::file::{FileId, beside, connect};
+use super::file::{FileId, connect};
 use super::reading::{
     counters, first_within, for_rows, gaps, gone_reader, members, oldest, seq, waiting,
 };
 use super::rows::Builder;
 use super::writing::{keep_counters, keep_events, keep_gap, keep_members, keep_waiting};
 use super::{Checkpoint, Failure, PORTION_BYTES, PORTION_ROWS, Store, Wal, schema};
+use crate::private_file::beside;
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::MemberId;
 use crate::server::config::Durability;
