@@ -68,7 +68,10 @@ pub(crate) const CHATSERVER: About = About {
         ("130", "a second interrupt has ended it at once"),
     ],
     variables: &[
-        ("STATE_DIRECTORY", "the folder of the history and the key; systemd sets it for the service"),
+        (
+            "STATE_DIRECTORY",
+            "the folder of the history and the key; systemd sets it for the service",
+        ),
         (
             "XDG_STATE_HOME",
             "where the folder chatroom with the history and the key is, in place of ~/.local/state",
