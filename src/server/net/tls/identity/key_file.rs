@@ -61,9 +61,12 @@ pub(super) fn open(path: &Path) -> Result<KeyPair, Refusal> {
     if let Some(key) = read(path).map_err(refused)? {
         return Ok(key);
     }
-    let is_ours = make(path)?;
-    let key = read(path).and_then(|key| key.ok_or_else(gone)).map_err(refused)?;
-    if is_ours {
+    let made = make(path);
+    // Where this one could make none, as while Windows deletes the lock, another server may have made it.
+    let Some(key) = read(path).map_err(refused)? else {
+        return Err(made.err().unwrap_or_else(|| refused(Unusable::NoFolder)));
+    };
+    if made.is_ok_and(|is_ours| is_ours) {
         let (shown, path) = (ServerKey::of_spki(&key.subject_public_key_info()), path.display());
         log::info!("made the key {shown} in {path}; keep a copy, so that the server can move");
     }
@@ -78,10 +81,6 @@ fn read(path: &Path) -> Result<Option<KeyPair>, Unusable> {
         Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(why) => Err(why.into()),
     }
-}
-
-fn gone() -> Unusable {
-    Unusable::from(io::Error::from(io::ErrorKind::NotFound))
 }
 
 /// All of a file, as far as one of keys or certificates goes.
