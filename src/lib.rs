@@ -20,7 +20,8 @@
 //!
 //! In [`server`], which binds, accepts and shuts down (`accept`, `workers`, `shutdown`):
 //!
-//! - `connection`, `socket`: one client's socket; `admission`, `headroom`, `open_files`: how many there
+//! - `connection`: one client's; `net`: its socket, what its bytes are wrapped in (TLS or nothing), and how that is found
+//!   out; `reception`: what it passes before it has a session; `admission`, `headroom`, `open_files`: how many there
 //!   may be
 //! - `session`: one client's thread, from its socket to the hub; `chunk`: what it appends; `account`,
 //!   `token_bucket`, `arrears`: what it may bring

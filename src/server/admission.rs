@@ -49,34 +49,46 @@ impl Admission {
         self.taken > 0
     }
 
-    /// Takes a place for a client from that origin.
+    /// Takes a place for a client from that origin; `None` is one of whom a proxy says nothing, which is not counted
+    /// by address.
     ///
     /// # Errors
     ///
     /// There is no place, or none for that origin.
-    pub(super) fn take(&mut self, from: Origin) -> Result<(), Refusal<'static>> {
+    pub(super) fn take(&mut self, from: Option<Origin>) -> Result<(), Refusal<'static>> {
         if self.taken >= self.most {
             return Err(Refusal::RoomFull(self.most));
         }
+        if let Some(from) = from {
+            self.count(from)?;
+        }
+        self.taken += 1;
+        Ok(())
+    }
+
+    /// Counts a place for that origin, if it may have one more.
+    fn count(&mut self, from: Origin) -> Result<(), Refusal<'static>> {
         let of_origin = self.by_origin.get(&from).copied().unwrap_or(0);
         if self.most_per_address > 0 && of_origin >= self.most_per_address {
             return Err(Refusal::AddressFull(self.most_per_address));
         }
         self.by_origin.insert(from, of_origin + 1);
-        self.taken += 1;
         Ok(())
     }
 
     /// Takes a place beyond the limits for a member whose other connection still has one, and gives that back in
     /// a moment.
-    pub(super) fn take_over(&mut self, from: Origin) {
+    pub(super) fn take_over(&mut self, from: Option<Origin>) {
         self.taken += 1;
-        *self.by_origin.entry(from).or_default() += 1;
+        if let Some(from) = from {
+            *self.by_origin.entry(from).or_default() += 1;
+        }
     }
 
     /// Gives back a place that counts for that origin.
-    pub(super) fn give_back(&mut self, from: Origin) {
+    pub(super) fn give_back(&mut self, from: Option<Origin>) {
         self.taken -= 1;
+        let Some(from) = from else { return };
         if let Some(of_origin) = self.by_origin.get_mut(&from) {
             *of_origin -= 1;
             if *of_origin == 0 {
@@ -124,17 +136,17 @@ mod tests {
     #[test]
     fn one_address_does_not_take_all_places() {
         let mut seats = Admission::new(4, 2);
-        let mut take = |address: &str| seats.take(origin(address));
+        let mut take = |address: &str| seats.take(Some(origin(address)));
         assert_eq!(take("192.0.2.1"), Ok(()));
         assert_eq!(take("::ffff:192.0.2.1"), Ok(()));
         assert_eq!(take("192.0.2.1"), Err(Refusal::AddressFull(2)));
         assert_eq!(take("2001:db8::1"), Ok(()));
         assert_eq!(take("2001:db8::2:1"), Ok(()));
         assert_eq!(take("192.0.2.2"), Err(Refusal::RoomFull(4)));
-        seats.give_back(origin("2001:db8::3"));
-        assert_eq!(seats.take(origin("2001:db8:0:1::1")), Ok(()));
+        seats.give_back(Some(origin("2001:db8::3")));
+        assert_eq!(seats.take(Some(origin("2001:db8:0:1::1"))), Ok(()));
         for address in ["192.0.2.1", "192.0.2.1", "2001:db8::1", "2001:db8:0:1::"] {
-            seats.give_back(origin(address));
+            seats.give_back(Some(origin(address)));
         }
         assert!(!seats.are_taken() && seats.by_origin.is_empty());
     }
@@ -142,13 +154,29 @@ mod tests {
     #[test]
     fn a_member_takes_its_own_place_over_where_there_is_no_other() {
         let mut seats = Admission::new(1, 1);
-        let (before, after) = (origin("192.0.2.1"), origin("192.0.2.2"));
+        let (before, after) = (Some(origin("192.0.2.1")), Some(origin("192.0.2.2")));
         assert_eq!(seats.take(before), Ok(()));
         seats.take_over(after);
         assert_eq!(seats.take(before), Err(Refusal::RoomFull(1)));
         seats.give_back(before);
         assert_eq!(seats.take(before), Err(Refusal::RoomFull(1)));
         seats.give_back(after);
+        assert!(!seats.are_taken() && seats.by_origin.is_empty());
+    }
+
+    #[test]
+    fn those_of_whom_a_proxy_says_nothing_count_for_no_address() {
+        let mut seats = Admission::new(4, 1);
+        for _ in 0..2 {
+            assert_eq!(seats.take(None), Ok(()));
+        }
+        assert_eq!(seats.take(Some(origin("192.0.2.1"))), Ok(()));
+        assert_eq!(seats.take(Some(origin("192.0.2.1"))), Err(Refusal::AddressFull(1)));
+        assert_eq!(seats.take(None), Ok(()));
+        assert_eq!(seats.take(None), Err(Refusal::RoomFull(4)));
+        for from in [Some(origin("192.0.2.1")), None, None, None] {
+            seats.give_back(from);
+        }
         assert!(!seats.are_taken() && seats.by_origin.is_empty());
     }
 }

@@ -82,7 +82,7 @@ impl Reception {
         let encryption = connection.encryption();
         if self.is_encryption_required && encryption == entry::Encryption::None {
             // Those are bounded, as all are that have no place.
-            let _visit = Visit::of_refused(&self.hub, &connection);
+            let _visit = Visit::of_refused(&self.hub, self.origin(&connection), &connection);
             return self.turn_away(&connection, &Refusal::Unencrypted);
         }
         let is_plain = encryption != entry::Encryption::Tls;
@@ -92,16 +92,21 @@ impl Reception {
 
     /// The session of a client that has a permit, or is told why there is none.
     fn open_session(&self, connection: Arc<Connection>, greeting: Greeting) -> Box<Session> {
-        let from = connection.peer().ip();
+        let from = self.origin(&connection);
         let hub = Arc::clone(&self.hub);
         let (permit, visit) = match Permit::take(&hub, from) {
             Ok(permit) => (permit, None),
             Err(why) => {
-                let visit = Visit::of_refused(&hub, &connection);
+                let visit = Visit::of_refused(&hub, from, &connection);
                 (Permit::missing(&hub, from, why), Some(visit))
             }
         };
         Box::new(Session::new(connection, hub, permit, visit, greeting, self.limits))
+    }
+
+    /// The address that a client counts for; `None` for one of whom a proxy says nothing.
+    fn origin(&self, connection: &Connection) -> Option<IpAddr> {
+        Some(connection.peer().ip()).filter(|from| !self.proxies.contains(from))
     }
 
     /// Takes a proxy's header off the front, and notes the address of the client. Returns the bytes that have come

@@ -301,11 +301,11 @@ fn a_slow_reader_stays_and_one_that_takes_nothing_goes() {
 fn flood_at(address: SocketAddr, lines: usize) {
     let mut stream = TcpStream::connect(address).expect("the server accepts");
     let text = "x".repeat(4000);
-    write!(stream, "/nick flooder\n").expect("the server takes it");
+    writeln!(stream, "/nick flooder").expect("the server takes it");
     for number in 0..lines {
-        write!(stream, "{number} {text}\n").expect("the server takes it");
+        writeln!(stream, "{number} {text}").expect("the server takes it");
     }
-    write!(stream, "/quit\n").expect("the server takes it");
+    writeln!(stream, "/quit").expect("the server takes it");
     rest(&stream);
 }
 

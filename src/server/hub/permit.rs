@@ -32,8 +32,8 @@ pub(crate) struct Admitted {
 pub(crate) struct Permit {
     /// Where it is counted.
     hub: Arc<Hub>,
-    /// For which address it counts.
-    origin: Origin,
+    /// For which address it counts; `None` for a client of whom a proxy says nothing.
+    origin: Option<Origin>,
     /// Whether it has to be given back.
     hold: Hold,
 }
@@ -49,9 +49,9 @@ enum Hold {
 }
 
 impl Permit {
-    /// A permit for one more client from there, if there is one.
-    pub(crate) fn take(hub: &Arc<Hub>, from: IpAddr) -> Result<Permit, Refusal<'static>> {
-        let origin = Origin::of(from);
+    /// A permit for one more client from there, if there is one; `None` is a client of whom a proxy says nothing.
+    pub(crate) fn take(hub: &Arc<Hub>, from: Option<IpAddr>) -> Result<Permit, Refusal<'static>> {
+        let origin = from.map(Origin::of);
         hub.with(|shared| {
             shared.permits.take(origin).inspect_err(|why| {
                 if matches!(why, Refusal::RoomFull(_)) {
@@ -72,8 +72,8 @@ impl Permit {
     }
 
     /// None for a client from there, for this reason.
-    pub(crate) fn missing(hub: &Arc<Hub>, from: IpAddr, why: Refusal<'static>) -> Permit {
-        let origin = Origin::of(from);
+    pub(crate) fn missing(hub: &Arc<Hub>, from: Option<IpAddr>, why: Refusal<'static>) -> Permit {
+        let origin = from.map(Origin::of);
         Permit { hub: Arc::clone(hub), origin, hold: Hold::Missing(why) }
     }
 

@@ -29,8 +29,8 @@ pub(super) struct Visits {
 struct Visitor {
     /// Which connection it is.
     id: ConnectionId,
-    /// For which address it counts.
-    origin: Origin,
+    /// For which address it counts; `None` for one of whom a proxy says nothing.
+    origin: Option<Origin>,
     /// To hang up on it, while its session lives.
     connection: Weak<Connection>,
 }
@@ -44,7 +44,7 @@ impl Visits {
     fn add(&mut self, visitor: Visitor) -> Option<Visitor> {
         let origin = visitor.origin;
         self.visitors.push(visitor);
-        let same = |visitor: &&Visitor| visitor.origin == origin;
+        let same = |visitor: &&Visitor| origin.is_some() && visitor.origin == origin;
         let first = if self.visitors.iter().filter(same).count() > VISITORS_PER_ADDRESS {
             self.visitors.iter().position(|visitor| visitor.origin == origin)
         } else {
@@ -73,9 +73,13 @@ enum Kind {
 }
 
 impl Visit {
-    /// Lets somebody in who is refused a place.
-    pub(crate) fn of_refused(hub: &Arc<Hub>, connection: &Arc<Connection>) -> Visit {
-        let (id, origin) = (connection.id(), Origin::of(connection.peer().ip()));
+    /// Lets somebody in from there, or of whom a proxy says nothing, who is refused a place.
+    pub(crate) fn of_refused(
+        hub: &Arc<Hub>,
+        from: Option<IpAddr>,
+        connection: &Arc<Connection>,
+    ) -> Visit {
+        let (id, origin) = (connection.id(), from.map(Origin::of));
         let visitor = Visitor { id, origin, connection: Arc::downgrade(connection) };
         let first = hub.with(|shared| shared.visits.add(visitor));
         if let Some(first) = first.and_then(|first| first.connection.upgrade()) {
@@ -87,7 +91,7 @@ impl Visit {
     /// Lets somebody from there stay who has given its place back; `None` if there are too many.
     pub(crate) fn of_leaver(hub: &Arc<Hub>, from: IpAddr) -> Option<Visit> {
         let origin = Origin::of(from);
-        hub.with(|shared| shared.visits.leavers.take(origin)).ok()?;
+        hub.with(|shared| shared.visits.leavers.take(Some(origin))).ok()?;
         Some(Visit { hub: Arc::clone(hub), kind: Kind::Leaver(origin) })
     }
 }
@@ -96,7 +100,7 @@ impl Drop for Visit {
     fn drop(&mut self) {
         self.hub.with(|shared| match self.kind {
             Kind::Visitor(id) => shared.visits.visitors.retain(|visitor| visitor.id != id),
-            Kind::Leaver(origin) => shared.visits.leavers.give_back(origin),
+            Kind::Leaver(origin) => shared.visits.leavers.give_back(Some(origin)),
         });
     }
 }
@@ -111,7 +115,7 @@ mod tests {
     fn who_has_come_first_goes_first_for_one_of_its_address_or_of_too_many() {
         let mut visits = Visits::new();
         let mut add = |id: usize, host: u8| {
-            let origin = Origin::of(Ipv4Addr::new(192, 0, 2, host).into());
+            let origin = Some(Origin::of(Ipv4Addr::new(192, 0, 2, host).into()));
             let visitor = Visitor { id: ConnectionId(id as u64), origin, connection: Weak::new() };
             visits.add(visitor).map(|first| first.id.0)
         };

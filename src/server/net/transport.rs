@@ -141,10 +141,7 @@ impl Transport {
 
     /// What binds a proof to this connection; `None` for a plain one.
     pub(crate) fn exporter(&self) -> Option<Exporter> {
-        match self.framing.get() {
-            None => None,
-            Some(Framing::Tls(tls)) => Some(tls.exporter()),
-        }
+        self.framing.get().map(|Framing::Tls(tls)| tls.exporter())
     }
 
     /// What to poll until the socket takes more.

@@ -86,7 +86,7 @@ impl Stage {
         let connection = Connection::new(ConnectionId(1), stream, peer, STALL_TIMEOUT);
         let connection = connection.expect("a connection");
         let connection = Arc::new(connection);
-        let permit = || Permit::take(&hub, peer.ip()).expect("there are two places");
+        let permit = || Permit::take(&hub, Some(peer.ip())).expect("there are two places");
         let name = Name::parse("bob").ok();
         let bob = permit().join(name.as_ref(), &connection, Format::Plain, 0).expect("it is free");
         let limits = Limits { line: MAX_LINE, rate: 0, last_words: STALL_TIMEOUT };

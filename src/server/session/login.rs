@@ -49,7 +49,7 @@ impl Session {
                 log::debug!(target: TURNED_AWAY, "{peer} was turned away: it began TLS too late");
             }
             Offer::Nothing => {
-                log::warn!(target: TURNED_AWAY, "{peer} was turned away: it speaks TLS")
+                log::warn!(target: TURNED_AWAY, "{peer} was turned away: it speaks TLS");
             }
         }
         self.quit("")

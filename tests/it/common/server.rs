@@ -22,14 +22,19 @@ pub fn chatserver_by(script: &str) -> Command {
     command
 }
 
+/// Unless its options say something else: or each client that waits for its banner would wait until the server knows
+/// that it speaks no TLS.
+pub fn without_tls(command: &mut Command) {
+    command.env("CHATROOM_TLS", "off");
+}
+
 fn piped(program: &str) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     without_our_variables(&mut command);
     // Or a server at a port that another test has had would go on with that room.
     command.env("CHATROOM_HISTORY", "none");
-    // Or each client that waits for its banner would wait until the server knows that it speaks no TLS.
-    command.env("CHATROOM_TLS", "off");
+    without_tls(&mut command);
     command
 }
 
@@ -48,6 +53,7 @@ impl TestServer {
 
     /// Starts the server as `command` says.
     pub fn run(command: &mut Command) -> TestServer {
+        without_tls(command);
         let mut process = spawn(command);
         let mut line = String::new();
         let stdout = process.stdout.take().expect("it is piped");

@@ -74,6 +74,8 @@ impl<'a> Handshake<'a> {
     }
 
     /// Shakes hands as the server with that identity.
+    // Inlined, what it takes of the stack would lie below each session for as long as that runs: 8 KB a client.
+    #[inline(never)]
     pub(in crate::server::net) fn run(mut self, identity: &Identity) -> Result<Tls, Failure> {
         let accepted = self.hello()?;
         let mut connection = self.answer(accepted, identity)?;
