@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::common::DEADLINE;
+use crate::common::bridge;
 use crate::common::process::resident;
 use crate::common::server::{TestClient, TestServer};
 use crate::common::tls::TlsClient;
@@ -531,4 +532,59 @@ for line in sys.stdin.buffer:
 reader.join()
 ";
     is_a_member("python", Command::new("python3").args(["-c", CLIENT]));
+}
+
+/// Runs the tests of one file once more, with every server of theirs behind a bridge to its TLS. Those in `but` are
+/// about how a client's system ends a connection, what it holds, or in which order clients come, and would try the
+/// bridge's.
+fn pass_over_tls(file: &str, but: &[&str]) {
+    if bridge::is_everywhere() {
+        return;
+    }
+    let mut tests = Command::new(std::env::current_exe().expect("it runs"));
+    tests.args([&format!("{file}::"), "--test-threads", "4"]).env(bridge::VARIABLE, "1");
+    but.iter().for_each(|test| drop(tests.args(["--skip", test])));
+    let done = tests.output().expect("it starts");
+    let told = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && told.contains("test result: ok."), "{told}");
+}
+
+#[test]
+fn what_is_true_of_the_room_is_true_over_tls() {
+    pass_over_tls(
+        "room",
+        &[
+            "a_client_that_breaks_off_is_told_apart_from_one_that_ends",
+            "what_has_arrived_of_a_client_that_closes_at_once_is_said_before_it_has_left",
+            "one_who_is_gone_holds_its_place_for_as_long_as_a_stalled_one_at_most",
+        ],
+    );
+}
+
+#[test]
+fn what_is_true_of_resuming_is_true_over_tls() {
+    pass_over_tls(
+        "resume",
+        &[
+            "who_comes_back_takes_its_own_place_where_there_is_no_other",
+            "those_who_wait_before_a_full_room_keep_nobody_out_who_comes_back",
+        ],
+    );
+}
+
+#[test]
+fn what_is_true_of_cut_connections_is_true_over_tls() {
+    pass_over_tls("cuts", &[]);
+}
+
+#[test]
+fn what_is_true_of_the_limits_is_true_over_tls() {
+    let stalled =
+        "one_who_takes_a_little_within_the_stall_timeout_stays_and_one_who_takes_nothing_goes";
+    pass_over_tls("limits", &[stalled]);
+}
+
+#[test]
+fn what_is_true_of_forged_lines_is_true_over_tls() {
+    pass_over_tls("forgery", &[]);
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 pub mod alice;
 pub mod anyone;
+pub mod bridge;
 #[cfg(target_os = "linux")]
 pub mod network;
 pub mod peer;

@@ -7,6 +7,7 @@ use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use super::DEADLINE;
+use super::bridge;
 use super::process::{Running, server_program, spawn, wait, without_our_variables};
 
 /// The program, with its standard streams piped.
@@ -25,7 +26,7 @@ pub fn chatserver_by(script: &str) -> Command {
 /// Unless its options say something else: or each client that waits for its banner would wait until the server knows
 /// that it speaks no TLS.
 pub fn without_tls(command: &mut Command) {
-    command.env("CHATROOM_TLS", "off");
+    command.env("CHATROOM_TLS", if bridge::is_everywhere() { "optional" } else { "off" });
 }
 
 fn piped(program: &str) -> Command {
@@ -61,6 +62,7 @@ impl TestServer {
         let address = line.strip_suffix('\n').and_then(|line| line.strip_prefix("listening on "));
         let address = address.and_then(|address| address.parse().ok());
         let address = address.unwrap_or_else(|| panic!("it says {line:?}"));
+        let address = if bridge::is_everywhere() { bridge::open(address) } else { address };
         let (lines, log) = mpsc::channel();
         if let Some(stderr) = process.stderr.take() {
             std::thread::spawn(move || {
