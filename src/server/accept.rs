@@ -75,9 +75,13 @@ impl Acceptor {
         self.workers.close();
     }
 
-    /// Takes the next client in; false if there is none. A client that waits for a thread comes first.
+    /// Takes the next client in; false if there is none. A client that waits for a thread comes first, and where too
+    /// many of those are here, the next ones wait in the system.
     fn admit_next(&mut self, listener: &TcpListener) -> io::Result<bool> {
         self.workers.start_missing()?;
+        if !self.workers.wait_for_room(BACK_OFF) {
+            return Ok(true);
+        }
         let Some(connection) = self.next(listener)? else { return Ok(false) };
         self.admit(connection)?;
         Ok(true)
@@ -113,18 +117,14 @@ impl Acceptor {
         self.in_trouble = why.is_some();
     }
 
-    /// Has a thread serve a client. One that finds all of them taken is gone: nobody could tell it so.
+    /// Has a thread serve a client.
     fn admit(&mut self, connection: Arc<Connection>) -> io::Result<()> {
-        if self.workers.are_taken() {
-            log::debug!(target: TURNED_AWAY, "{} was not let in: too many are here", connection.peer());
-            return Ok(());
-        }
         let reception = Arc::clone(&self.reception);
         self.workers.serve(connection, move |connection| catch(|| reception.serve(connection)))
     }
 }
 
-/// The most connections at a time, in a server for so many clients.
+/// The most connections that are served at a time, in a server for so many clients.
 fn most_at_once(max_clients: usize) -> usize {
     (2 * max_clients).max(max_clients + VISITORS + LEAVERS + most_unsettled(max_clients))
 }

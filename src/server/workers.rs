@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
 
 use super::connection::{CloseReason, Connection};
 use super::headroom::Headroom;
@@ -28,7 +29,7 @@ const SPARE: usize = 8;
 pub(super) struct Workers {
     /// The state that the threads share.
     shared: Arc<Shared>,
-    /// How many connections there may be.
+    /// How many connections may be served at a time, where the system has the threads, and how many may wait.
     most_connections: usize,
     /// How many threads there may be.
     most: usize,
@@ -43,6 +44,8 @@ struct Shared {
     state: Mutex<State>,
     /// Notified when a connection waits for a thread, and at the end. Idle threads wait for it.
     work: Condvar,
+    /// Notified when a thread has taken a connection. The thread that accepts waits for it, where too many wait.
+    taken: Condvar,
     /// Notified when a thread has begun. The thread that starts them waits for it.
     begun: Condvar,
 }
@@ -93,23 +96,29 @@ impl std::fmt::Debug for Work {
 }
 
 impl Workers {
-    /// No threads yet, for so many connections at most.
+    /// No threads yet, for so many connections at a time.
     pub(super) fn new(most_connections: usize) -> Workers {
         let headroom = Headroom::new();
         let most = most_connections.min(headroom.most_threads());
         let shared = Shared {
             state: Mutex::new(State::default()),
             work: Condvar::new(),
+            taken: Condvar::new(),
             begun: Condvar::new(),
         };
         Workers { shared: Arc::new(shared), most_connections, most, headroom }
     }
 
-    /// Whether there are as many connections as there may be, served or waiting.
-    pub(super) fn are_taken(&self) -> bool {
-        let state = self.shared.lock();
-        let served = state.workers.len().saturating_sub(state.idle);
-        served + state.waiting.len() >= self.most_connections
+    /// Waits, for `timeout` at most, while as many connections wait for a thread as may be served at a time. Whether
+    /// there is room for another one.
+    pub(super) fn wait_for_room(&self, timeout: Duration) -> bool {
+        let is_full = |state: &mut State| state.waiting.len() >= self.most_connections;
+        let mut state = self.shared.lock();
+        if is_full(&mut state) {
+            let waited = self.shared.taken.wait_timeout_while(state, timeout, is_full);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        !is_full(&mut state)
     }
 
     /// Has a connection served by the next thread that is free. `serve` does not panic.
@@ -223,6 +232,9 @@ impl Shared {
                 work.as_ref().map_or_else(Weak::new, |work| Arc::downgrade(&work.connection));
             if let Some(worker) = state.workers.get_mut(&id) {
                 worker.serving = serving;
+            }
+            if work.is_some() {
+                self.taken.notify_one();
             }
             if work.is_some() || state.idle >= SPARE {
                 return work;

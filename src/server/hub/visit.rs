@@ -40,10 +40,12 @@ impl Visits {
         Visits { visitors: Vec::new(), leavers: Admission::new(LEAVERS, 0) }
     }
 
-    /// Adds one, and takes out the one that has to go for it.
+    /// Adds one, and takes out the one that has to go for it. Their threads may add them in another order than that in
+    /// which they have come, so the one that goes may be the same.
     fn add(&mut self, visitor: Visitor) -> Option<Visitor> {
-        let origin = visitor.origin;
-        self.visitors.push(visitor);
+        let (id, origin) = (visitor.id.0, visitor.origin);
+        let place = self.visitors.partition_point(|before| before.id.0 < id);
+        self.visitors.insert(place, visitor);
         let same = |visitor: &&Visitor| origin.is_some() && visitor.origin == origin;
         let first = if self.visitors.iter().filter(same).count() > VISITORS_PER_ADDRESS {
             self.visitors.iter().position(|visitor| visitor.origin == origin)
@@ -125,5 +127,7 @@ mod tests {
         assert_eq!(add(101, 200), Some(1));
         assert_eq!(add(102, 1), Some(2));
         assert_eq!(add(103, 1), Some(3));
+        // It has come before the others, and is late.
+        assert_eq!(add(2, 1), Some(2));
     }
 }
