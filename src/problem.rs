@@ -10,6 +10,10 @@ use std::net::SocketAddr;
 use crate::protocol::reply::{Count, were};
 use crate::protocol::text;
 
+pub use wrong_server::{Wrong, WrongServer};
+
+mod wrong_server;
+
 /// A problem that keeps a program from its work. It is displayed without the program's name.
 #[derive(Debug)]
 pub enum Problem {
@@ -66,6 +70,17 @@ pub enum Problem {
         server: SocketAddr,
         /// What it has said.
         why: String,
+    },
+    /// The server is not the one that it should be, or not encrypted as it should be.
+    WrongServer(Box<WrongServer>),
+    /// Nothing is known of the server at this address, so there is nothing to forget.
+    UnknownServer(String),
+    /// Which servers are known cannot be kept, and the program goes on.
+    ServersLost {
+        /// The file's path.
+        path: String,
+        /// The operating system's reason.
+        why: io::Error,
     },
     /// What listens there is no chat room.
     NoChatroom {
@@ -127,6 +142,10 @@ pub enum Problem {
 pub enum Lost {
     /// The other side closed it.
     Closed,
+    /// It was encrypted, and has ended without the other side's word: somebody between us may have cut it.
+    Cut,
+    /// It was to be encrypted, and the other side never waited for the beginning of that.
+    Late,
     /// It broke.
     Broken(io::Error),
     /// The other side has never said anything, nor closed it.
@@ -159,6 +178,14 @@ impl Problem {
             Problem::ConnectionLost { to, why: Lost::Closed } => {
                 format!("lost the connection to {to}: the server closed it")
             }
+            Problem::ConnectionLost { to, why: Lost::Cut } => {
+                format!("lost the connection to {to}: it was cut")
+            }
+            Problem::ConnectionLost { to, why: Lost::Late } => {
+                format!(
+                    "lost the connection to {to}: it is too slow for the beginning of encryption"
+                )
+            }
             Problem::ConnectionLost { to, why: Lost::Broken(why) } => {
                 format!("lost the connection to {to}: {}", reason(why))
             }
@@ -175,6 +202,11 @@ impl Problem {
                 format!("{} {} not said", Count(*lines, "line"), were(*lines as u64))
             }
             Problem::Refused { server, why } => format!("{server} does not let us in: {why}"),
+            Problem::WrongServer(wrong) => wrong.to_string(),
+            Problem::UnknownServer(address) => format!("no server is known at {address}"),
+            Problem::ServersLost { path, why } => {
+                format!("cannot remember servers in {path}: {}", reason(why))
+            }
             Problem::NoChatroom { server, said } if said.is_empty() => {
                 format!("{server} is no chat room: it says nothing")
             }
@@ -200,6 +232,19 @@ impl Problem {
         }
     }
 
+    /// The lines below the first, where one does not say it.
+    #[must_use]
+    pub fn details(&self) -> Vec<String> {
+        let Problem::WrongServer(wrong) = self else { return Vec::new() };
+        wrong.details()
+    }
+
+    /// The exit status of a program that it ends.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        if let Problem::WrongServer(_) = self { 3 } else { 1 }
+    }
+
     /// The second part of the line, behind the cause: what to do. It may be empty.
     fn advice(&self) -> &'static str {
         match self {
@@ -209,10 +254,14 @@ impl Problem {
             Problem::ConnectionLost { why: Lost::Closed, .. } | Problem::Refused { .. } => {
                 "; try again later"
             }
-            Problem::ConnectionLost { why: Lost::Broken(_), .. } => "; try again",
+            Problem::ConnectionLost { why: Lost::Broken(_) | Lost::Cut | Lost::Late, .. } => {
+                "; try again"
+            }
             Problem::ConnectionLost { why: Lost::Silent, .. } => "; is that server all right?",
             Problem::Log { why, .. } => log_advice(why.kind()),
-            Problem::LogLost { .. } | Problem::HistoryLost { .. } => "; going on without it",
+            Problem::LogLost { .. } | Problem::HistoryLost { .. } | Problem::ServersLost { .. } => {
+                "; going on without it"
+            }
             Problem::LogStays { .. } => "; going on in the old file",
             Problem::System(..)
             | Problem::NameForHost { .. }
@@ -222,6 +271,8 @@ impl Problem {
             | Problem::History(_)
             | Problem::Identity(_)
             | Problem::TimeIsUp(_)
+            | Problem::WrongServer(_)
+            | Problem::UnknownServer(_)
             | Problem::NoChatroom { .. } => "",
             Problem::Bug => "; the log says where",
         }
@@ -235,6 +286,14 @@ impl std::error::Error for Problem {}
 pub fn complain(program: &str, what: impl fmt::Display) {
     let line = format!("{program}: {what}");
     writeln!(io::stderr(), "{}", text::make_safe(line.as_bytes())).ok();
+}
+
+/// The same for a problem that one line does not say.
+pub fn complain_in_full(program: &str, problem: &Problem) {
+    complain(program, problem);
+    for line in problem.details() {
+        writeln!(io::stderr(), "{}", text::make_safe(line.as_bytes())).ok();
+    }
 }
 
 fn log_advice(kind: io::ErrorKind) -> &'static str {

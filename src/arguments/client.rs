@@ -8,11 +8,14 @@ use log::LevelFilter;
 
 use super::{self as arguments, LogLevels, Place};
 use crate::client::{
-    self, BellChoice, ColorChoice, Config, Input, JoinsChoice, OnLoss, TimeFormat, WrapChoice,
+    self, BellChoice, ColorChoice, Config, Encryption, Errand, Input, JoinsChoice, OnLoss,
+    TimeFormat, WrapChoice,
 };
 use crate::protocol::name::Name;
 use crate::protocol::text::make_safe;
 use crate::protocol::{DEFAULT_ADDRESS, DEFAULT_PORT};
+use crate::state_folder::Environment;
+use crate::tls::Fingerprint;
 
 /// What the program is called.
 pub const PROGRAM: &str = "chatclient";
@@ -28,7 +31,10 @@ Examples:
   chatclient --listen --quiet host        print what is said from now on
 
 In the room, /help lists the commands, and Ctrl+C leaves.
-Exit status: 0 a clean end, 1 no connection or a lost one, 2 wrong usage.";
+A server on this machine is talked to in plain; any other one encrypted, if it can, and known by its
+key from then on.
+Exit status: 0 a clean end, 1 no connection or a lost one, 2 wrong usage, 3 not the server that it
+should be.";
 
 /// Join a chat room.
 ///
@@ -50,6 +56,26 @@ pub struct Arguments {
     #[arg(long, env = "CHATROOM_NAME", hide_env_values = true, value_parser = name)]
     #[arg(allow_hyphen_values = true)]
     name: Option<Name>,
+
+    /// Never talk unencrypted, not even on this machine
+    #[arg(long)]
+    tls: bool,
+
+    /// Never talk encrypted
+    #[arg(long, conflicts_with_all = ["tls", "fingerprint"])]
+    plain: bool,
+
+    /// Talk only to the server with this key, as its fingerprint
+    #[arg(long, value_name = "KEY", env = "CHATROOM_FINGERPRINT", hide_env_values = true)]
+    fingerprint: Option<Fingerprint>,
+
+    /// Forget the server at this address, and end
+    #[arg(long, conflicts_with = "known")]
+    forget: bool,
+
+    /// List the servers that are known, and end
+    #[arg(long)]
+    known: bool,
 
     /// Use colours in a terminal: auto (where it has them, and NO_COLOR is not set), always or never
     #[arg(long, value_name = "WHEN", default_value = "auto")]
@@ -144,6 +170,26 @@ enum Wrap {
 }
 
 impl Arguments {
+    /// What is to be done in place of joining a room, if anything is.
+    #[must_use]
+    pub fn errand(&self) -> Option<Errand> {
+        let forget = || Errand::Forget(self.host.host.clone(), self.port());
+        if self.known { Some(Errand::List) } else { self.forget.then(forget) }
+    }
+
+    fn port(&self) -> u16 {
+        self.host.port.or(self.port).unwrap_or(DEFAULT_PORT)
+    }
+
+    fn encryption(&self) -> Encryption {
+        match &self.fingerprint {
+            Some(fingerprint) => Encryption::Only(fingerprint.clone()),
+            None if self.tls => Encryption::Always,
+            None if self.plain => Encryption::Never,
+            None => Encryption::WherePossible,
+        }
+    }
+
     /// What cannot be done, if two arguments do not go together.
     #[must_use]
     pub fn contradiction(&self) -> Option<String> {
@@ -158,8 +204,11 @@ impl Arguments {
 impl From<Arguments> for Config {
     fn from(arguments: Arguments) -> Config {
         Config {
+            encryption: arguments.encryption(),
+            known_servers: known_servers(),
+            learns_servers: !arguments.no_history,
+            port: arguments.port(),
             host: arguments.host.host,
-            port: arguments.host.port.or(arguments.port).unwrap_or(DEFAULT_PORT),
             name: arguments.name.or_else(client::login_name),
             log_file: arguments.log_file,
             log_level: arguments.log_level,
@@ -207,6 +256,12 @@ fn highlight(text: &str) -> Result<String, String> {
     let words = make_safe(text.trim().as_bytes()).into_owned();
     let has_some = words.chars().any(char::is_alphanumeric);
     if has_some { Ok(words) } else { Err("it must be a word, or several with commas".to_owned()) }
+}
+
+/// The file of the servers that are known, if the environment names a place for it.
+#[must_use]
+pub fn known_servers() -> Option<PathBuf> {
+    Environment::of_process().state_folder().map(|folder| folder.join("known_servers"))
 }
 
 fn name(text: &str) -> Result<Name, String> {

@@ -276,6 +276,7 @@ impl Keyboard<'_> {
             }
             Action::Tell(line) => self.terminal.tell([line.as_str()]),
             Action::Clear => self.terminal.clear()?,
+            Action::TellSecrecy => self.terminal.notice(&self.link.secrecy()),
         }
         Ok(ControlFlow::Continue(()))
     }

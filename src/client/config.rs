@@ -7,6 +7,7 @@ use log::LevelFilter;
 use super::colours::ColorChoice;
 use super::time_format::TimeFormat;
 use crate::protocol::name::Name;
+use crate::tls::Fingerprint;
 
 /// What the client is to do, checked.
 #[derive(Debug, Clone)]
@@ -15,6 +16,12 @@ pub struct Config {
     pub host: String,
     /// The server's port.
     pub port: u16,
+    /// Whether it is talked to encrypted.
+    pub encryption: Encryption,
+    /// Where the keys of servers are kept, if there is a place for that.
+    pub known_servers: Option<PathBuf>,
+    /// Whether new servers are added there.
+    pub learns_servers: bool,
     /// The name to ask for, if any; without one the server gives us one.
     pub name: Option<Name>,
     /// The file that the log is appended to.
@@ -46,6 +53,19 @@ pub struct Config {
     /// What to do when the connection is lost. Without a choice, it is made again in a terminal, and
     /// is the end of a filter.
     pub on_loss: Option<OnLoss>,
+}
+
+/// Whether the server is talked to encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encryption {
+    /// Yes, where it speaks TLS and is not on this machine; and for ever, once it has.
+    WherePossible,
+    /// Yes, or not at all.
+    Always,
+    /// No.
+    Never,
+    /// Yes, and only with the server that has this key.
+    Only(Fingerprint),
 }
 
 /// What standard input is to a client without a terminal.

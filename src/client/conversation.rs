@@ -145,6 +145,12 @@ impl Conversation {
         self.tell(&format!("-- {text}"), at, shown);
     }
 
+    /// Adds something that the client itself has to say, and that is to be looked at.
+    pub(super) fn bold_notice(&mut self, text: &str, at: Moment, shown: &mut Shown) {
+        let stamp = self.begin(at, shown);
+        self.painter.bold_notice(stamp, text, shown);
+    }
+
     /// Called when the terminal says whether anybody is looking.
     pub(super) fn focus(&mut self, focus: Focus) {
         self.unread.focus(focus);

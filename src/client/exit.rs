@@ -143,18 +143,33 @@ impl Exit {
 
 /// Says it on standard error and in the log, and gives the exit status.
 fn tell(reason: ExitReason) -> i32 {
-    let (line, status) = match reason {
-        ExitReason::Clean => (None, 0),
-        ExitReason::Failed(problem) => (Some(problem.to_string()), 1),
-        ExitReason::Panicked(why) => (Some(format!("internal error: {why} (this is a bug)")), 1),
+    let status = match reason {
+        ExitReason::Clean => 0,
+        ExitReason::Failed(problem) => tell_problem(&problem),
+        ExitReason::WrongServer { server, unconfirmed } => {
+            let status = tell_problem(&server);
+            if let Some(problem) = unconfirmed {
+                tell_problem(&problem);
+            }
+            status
+        }
+        ExitReason::Panicked(why) => {
+            let line = format!("internal error: {why} (this is a bug)");
+            error!("{line}");
+            complain(&line);
+            1
+        }
     };
-    if let Some(line) = line {
-        error!("{line}");
-        complain(&line);
-    }
     info!("leaving with status {status}");
     log::logger().flush();
     status
+}
+
+fn tell_problem(problem: &Problem) -> i32 {
+    error!("{problem}");
+    problem.details().iter().for_each(|line| error!("{line}"));
+    problem::complain_in_full("chatclient", problem);
+    problem.status().into()
 }
 
 /// Writes one line to standard error.

@@ -9,6 +9,13 @@ pub(super) enum ExitReason {
     Clean,
     /// It could not do its work.
     Failed(Problem),
+    /// It has come upon a server that is not the right one, after it was connected to that one.
+    WrongServer {
+        /// What is wrong with it.
+        server: Box<Problem>,
+        /// That lines of the user's are not confirmed, if some are not.
+        unconfirmed: Option<Box<Problem>>,
+    },
     /// A thread panicked, with this to say.
     Panicked(String),
 }

@@ -16,14 +16,14 @@ use std::time::Duration;
 use log::{info, warn};
 
 use super::config::{Input, OnLoss};
-use super::connection::Connection;
 use super::conversation::{Conversation, Looks, Medium};
 use super::exit::wait_for_the_end;
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::link::Watch;
 use super::mutex::lock;
-use super::receiver::end_with_refused;
+use super::net::Connection;
+use super::receiver::{end_with_refused, tell_of_connection};
 use super::run::Run;
 use super::sender::Sender;
 use super::typed::Typed;
@@ -134,6 +134,7 @@ fn begin(run: &Run<'_, Filter>, on_loss: OnLoss) -> Result<Server, ExitReason> {
     }
     let (connection, format) = run.link.wait_for_greeting();
     let server = run.link.server_as_known();
+    tell_of_connection(&run.link, &*run.output);
     match format {
         Format::Tagged => return send_lines(run, on_loss).map(|()| Server::Ours),
         // One that has not said a word yet may still turn out to be ours.
@@ -141,7 +142,8 @@ fn begin(run: &Run<'_, Filter>, on_loss: OnLoss) -> Result<Server, ExitReason> {
             send_plain_lines(run, &connection)?;
             if run.link.server() == Some(Server::Ours) {
                 // It may have given us the tagged form since: then the end of the input does not say that we leave.
-                connection.send_last(Command::Quit.word());
+                // If it fails, the receiver is about to learn why.
+                connection.send(format!("{}\n", Command::Quit.word()).as_bytes()).ok();
             }
         }
         Format::Plain => send_bytes(run, &connection)?,

@@ -194,7 +194,7 @@ impl Client {
     fn come_back(&mut self) {
         self.finish();
         self.session.lose();
-        self.session.begin_again(Instant::now());
+        self.session.begin_again(Instant::now(), true);
         self.telnet = Decoder::default();
         self.splitter = LineSplitter::new(MAX_LINE);
     }

@@ -38,6 +38,17 @@ pub(super) struct Ticket {
     pub(super) seen: Seq,
 }
 
+/// What becomes of the session of the connection before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Former {
+    /// There was none.
+    None,
+    /// It is to go on, with this.
+    GoesOn(Ticket),
+    /// It is over: the server is not known to be the same, so it must not see the token.
+    Barred,
+}
+
 /// The first words, as far as they have come.
 #[derive(Debug)]
 pub(super) struct Handshake {
@@ -48,6 +59,8 @@ pub(super) struct Handshake {
     had: Option<Name>,
     /// With what to take up the session that we had, if we had one.
     ticket: Option<Ticket>,
+    /// The session that we had cannot go on over this connection, whatever the server says.
+    is_barred: bool,
     /// How far it is.
     stage: Stage,
     /// The server was asked to take up our session although it has no place.
@@ -92,6 +105,7 @@ impl Handshake {
             wanted,
             had: None,
             ticket,
+            is_barred: false,
             stage: Stage::Banner,
             has_knocked: false,
             is_guest: false,
@@ -99,15 +113,16 @@ impl Handshake {
     }
 
     /// The first words over another connection, of one who was called so.
-    pub(super) fn again(
-        wanted: Option<Name>,
-        called: Option<&str>,
-        ticket: Option<Ticket>,
-    ) -> Handshake {
+    pub(super) fn again(wanted: Option<Name>, called: Option<&str>, session: Former) -> Handshake {
         let had = called.and_then(|name| Name::parse(name).ok());
         // The server alone gives those of guests.
         let had = had.filter(|had| !had.likeness().is_guests() && Some(had) != wanted.as_ref());
-        Handshake { had, ..Handshake::new(wanted, ticket) }
+        let (ticket, is_barred) = match session {
+            Former::None => (None, false),
+            Former::GoesOn(ticket) => (Some(ticket), false),
+            Former::Barred => (None, true),
+        };
+        Handshake { had, is_barred, ..Handshake::new(wanted, ticket) }
     }
 
     /// Takes the server's next line, which came in this form.
@@ -157,6 +172,11 @@ impl Handshake {
         is_first.then(|| asks_to_resume(ticket))
     }
 
+    /// Whether nothing has come, and nothing was sent for want of it.
+    pub(super) fn awaits_first_line(&self) -> bool {
+        matches!(self.stage, Stage::Banner)
+    }
+
     /// Whether the next line is the first one.
     pub(super) fn expects_banner(&self) -> bool {
         matches!(self.stage, Stage::Banner | Stage::Silence)
@@ -165,7 +185,7 @@ impl Handshake {
     pub(super) fn progress(&self) -> Progress {
         match self.stage {
             // Ours was there before, so its banner is late, and not missing.
-            Stage::Banner if self.ticket.is_some() => Progress::Resuming,
+            Stage::Banner if self.had_session() => Progress::Resuming,
             Stage::Banner => Progress::Nowhere,
             Stage::Resuming => Progress::Resuming,
             Stage::Asking(..) | Stage::Unnamed => Progress::Asking,
@@ -183,9 +203,13 @@ impl Handshake {
         }
     }
 
+    fn had_session(&self) -> bool {
+        self.ticket.is_some() || self.is_barred
+    }
+
     /// The first line has come.
     fn meet(&mut self, line: ServerLine<'_>) -> Reaction {
-        let turn = if self.ticket.is_some() { Turn::Anew } else { Turn::None };
+        let turn = if self.had_session() { Turn::Anew } else { Turn::None };
         if !line.is_our_banner() {
             return Reaction { turn, ..self.settle(Server::Foreign) };
         }
@@ -552,7 +576,7 @@ mod tests {
     #[test]
     fn the_name_that_we_had_is_asked_for_before_the_one_that_was_wanted() {
         let asks = |called: &str, taken: &[&str]| {
-            let mut handshake = Handshake::again(Some(name("alice")), Some(called), None);
+            let mut handshake = Handshake::again(Some(name("alice")), Some(called), Former::None);
             let mut asks = handshake.receive(reply::parse(BANNER), Format::Plain).asks;
             for taken in taken {
                 let line = Refusal::NameTaken(&name(taken)).to_string();

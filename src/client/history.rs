@@ -101,7 +101,7 @@ fn read(file: &mut File) -> io::Result<Vec<Memorable>> {
 fn cut(path: &Path, entries: &mut Vec<Memorable>) -> io::Result<File> {
     entries.drain(..entries.len().saturating_sub(KEPT));
     let lines: String = entries.iter().map(|entry| escape(entry.as_str())).collect();
-    replace(path, &lines)?;
+    replace(path, lines.as_bytes())?;
     open(path)
 }
 
@@ -110,17 +110,17 @@ fn cut(path: &Path, entries: &mut Vec<Memorable>) -> io::Result<File> {
 /// # Errors
 ///
 /// It cannot be written; the old one is still there.
-pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension(format!("{}.new", std::process::id()));
-    write_new(&new, text)
+    write_new(&new, bytes)
         .and_then(|()| fs::rename(&new, path))
         .inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
 /// Writes a file that was not there, and closes it: Windows may neither move nor replace a file that
 /// is open.
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    private_file::create(OpenOptions::new().write(true), path)?.write_all(text.as_bytes())
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    private_file::create(OpenOptions::new().write(true), path)?.write_all(bytes)
 }
 
 fn escape(entry: &str) -> String {

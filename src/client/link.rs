@@ -6,21 +6,19 @@
 //! the main thread is the sender.
 
 use std::io;
-use std::net::Shutdown;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::info;
 
 use super::clock;
-use super::connection::Connection;
 use super::exit_reason::ExitReason;
 use super::handshake::{Progress, Server};
 use super::mutex::lock;
+use super::net::{Connection, Opened, Openness, Route, Told, offers_tls};
 use super::session::{ClientSession, Heard, News};
 use super::typed::Typed;
 use crate::problem::{Lost, Problem};
-use crate::protocol::name::Name;
 use crate::protocol::tag::Format;
 
 pub(super) use sending::{Entered, Task};
@@ -32,13 +30,20 @@ mod sending;
 mod state;
 mod watch;
 
+/// What the user has to know of a connection, and was not told.
+#[derive(Debug)]
+pub(super) struct Untold {
+    /// What has not worked, and does not keep the connection from being used.
+    pub(super) trouble: Option<Problem>,
+    /// Who can read along, if that is news.
+    pub(super) secrecy: Option<Told>,
+}
+
 /// The way to one server.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// The server's name or address, as the user gave it.
-    host: String,
-    /// Its port.
-    port: u16,
+    /// How each connection is made.
+    route: Route,
     /// How long the banner may take. A server without a banner is another one, and is spoken to as it is.
     greeting_wait: Duration,
     /// Held for a moment only: no more is done under it than to say the first words, into a socket
@@ -50,19 +55,21 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Connects to the first of the host's addresses that answers. If that takes a while, `tell` is given
-    /// to which one.
+    /// Connects by this route, for this session. If that takes a while, `tell` is given to which address.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no connection.
     pub(super) fn connect(
-        host: &str,
-        port: u16,
-        name: Option<Name>,
+        route: Route,
+        session: ClientSession,
         greeting_wait: Duration,
-        tell: impl FnOnce(&str),
+        tell: impl Fn(&str),
     ) -> Result<Link, Problem> {
-        let connection = Connection::open(host, port, tell)?;
-        let state = State::new(connection, ClientSession::new(name));
+        let Opened { connection, trouble, .. } = route.open(tell)?;
+        let state = State::new(connection, trouble, session);
         let (state, changed) = (Mutex::new(state), Condvar::new());
-        Ok(Link { host: host.to_owned(), port, greeting_wait, state, changed })
+        Ok(Link { route, greeting_wait, state, changed })
     }
 
     /// Called by the receiver when the connection has ended. Until there is another one, the threads
@@ -70,7 +77,7 @@ impl Link {
     pub(super) fn lose(&self) {
         let mut state = self.state();
         // A sender that is still writing must not wait for a server that takes nothing any more.
-        state.connection.shut_down(Shutdown::Both).ok();
+        state.connection.hang_up();
         state.contact = Contact::Lost(Attempts::Pending);
         self.changed.notify_all();
         // So that it is known how much of it was written.
@@ -87,16 +94,53 @@ impl Link {
     ///
     /// Why there is no connection.
     pub(super) fn reconnect(&self) -> Result<(), Problem> {
-        let connection = Connection::open(&self.host, self.port, |_| ()).inspect_err(|_| {
+        let opened = self.route.open(|_| ()).inspect_err(|_| {
             self.state().contact = Contact::Lost(Attempts::Failed);
             self.changed.notify_all();
         })?;
         let mut state = self.state();
-        state.session.begin_again(Instant::now());
+        state.session.begin_again(Instant::now(), opened.may_resume);
         state.contact = Contact::new(state.session.handshake.progress());
-        state.connection = connection;
+        state.connection = opened.connection;
+        state.trouble = opened.trouble.or(state.trouble.take());
         self.changed.notify_all();
         Ok(())
+    }
+
+    /// Whether the first line of a plain connection asks us to talk encrypted. Then nothing more is sent over it,
+    /// and the next one is over TLS. Nothing was sent before; one that comes too late is none.
+    pub(super) fn takes_offer(&self, line: &str) -> bool {
+        let mut state = self.state();
+        let is_open = state.connection.openness() == Openness::Open && !state.is_lost();
+        if !(is_open && state.session.handshake.awaits_first_line() && offers_tls(line)) {
+            return false;
+        }
+        self.route.take_offer();
+        state.contact = Contact::Lost(Attempts::Pending);
+        true
+    }
+
+    /// What the user is to be told of the present connection, once.
+    pub(super) fn untold(&self) -> Untold {
+        let mut state = self.state();
+        let trouble = state.trouble.take();
+        let server = state.session.handshake.server().filter(|_| !state.is_lost());
+        let told = state.connection.secrecy().told(server);
+        // The same is not told again with each connection.
+        let secrecy = told.filter(|told| told.is_news_after(state.told.as_ref()));
+        if secrecy.is_some() {
+            state.told.clone_from(&secrecy);
+        }
+        Untold { trouble, secrecy }
+    }
+
+    /// Who can read along, for a user who asks.
+    pub(super) fn secrecy(&self) -> String {
+        let state = self.state();
+        match state.is_lost() {
+            true => "there is no connection now".to_owned(),
+            false => state.connection.secrecy().answer(),
+        }
     }
 
     /// The connection as it is.
@@ -211,8 +255,8 @@ impl Link {
         info!("nothing more to send");
         // Under the lock, so that the end that follows from it is judged after it.
         let mut state = self.state();
-        let shut_down = state.connection.shut_down(Shutdown::Write);
-        shut_down.map_err(|why| state.connection.lost(Lost::Broken(why)))?;
+        let finished = state.connection.finish();
+        finished.map_err(|why| state.connection.lost(Lost::Broken(why)))?;
         if state.parting == Parting::Staying {
             state.parting = Parting::InputEnded;
         }
@@ -224,8 +268,8 @@ impl Link {
     pub(super) fn stop_receiving(&self) {
         let mut state = self.state();
         state.expect_end(ExpectedEnd::Stopped);
-        // It fails if the connection has ended already, which is as well.
-        state.connection.shut_down(Shutdown::Both).ok();
+        state.connection.take_leave(None);
+        state.connection.hang_up();
     }
 
     /// Whether receiving was ended on this side.

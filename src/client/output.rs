@@ -3,6 +3,7 @@
 
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
+use super::net::Told;
 use super::session::Line;
 use super::typed::Typed;
 
@@ -31,6 +32,9 @@ pub(super) trait Output: Send + Sync {
     /// Tells the user something that does not come from the server. Not to be called with any lock
     /// of the output held, so never from within the output.
     fn notice(&self, text: &str);
+
+    /// Tells the user who can read along.
+    fn tell_of_secrecy(&self, told: &Told);
 
     /// Called for each error from a server of ours, before it is shown, with the line of the
     /// user's that it refuses, if that is known.

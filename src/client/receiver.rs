@@ -14,6 +14,7 @@ use super::config::OnLoss;
 use super::exit_reason::ExitReason;
 use super::handshake::{Progress, Server};
 use super::link::Link;
+use super::net::Openness;
 use super::output::{Output, Reader};
 use super::reconnect::Comeback;
 use crate::problem::{Lost, Problem};
@@ -48,6 +49,22 @@ pub(super) struct Receiver<'a> {
     listener: Listener<'a>,
     /// The furthest that we have come with the server, over all connections.
     standing: Standing,
+    /// Whether the next line may be an offer of TLS that is taken up: the first one of a plain connection.
+    openness: Openness,
+}
+
+/// Why no more lines are taken from a connection that has not ended.
+enum Stop {
+    /// The program ends.
+    Exit(ExitReason),
+    /// The server offers TLS, over another connection.
+    Offer,
+}
+
+impl From<ExitReason> for Stop {
+    fn from(reason: ExitReason) -> Stop {
+        Stop::Exit(reason)
+    }
 }
 
 /// How far we have come with the server. A lost connection is worth another once the server has been ours
@@ -68,30 +85,65 @@ impl<'a> Receiver<'a> {
     pub(super) fn new(link: &'a Link, output: &'a dyn Output, on_loss: OnLoss) -> Receiver<'a> {
         let reading = Reading::new(link.connection());
         let listener = Listener::new(link, output, reading.peer());
-        Receiver { link, output, on_loss, reading, listener, standing: Standing::Unknown }
+        let (standing, openness) = (Standing::Unknown, reading.openness());
+        Receiver { link, output, on_loss, reading, listener, standing, openness }
     }
 
     /// Receives until there is nothing more, and says what that means.
     pub(super) fn run(mut self) -> ExitReason {
         let mut comeback = Comeback::default();
+        tell_of_connection(self.link, self.output);
         loop {
             let end = match self.receive() {
                 Ok(lost) => {
                     info!("the connection has ended: {lost:?}");
                     self.with_what_is_unsaid(self.link.judge(lost))
                 }
-                Err(end) => end,
+                Err(Stop::Exit(end)) => end,
+                Err(Stop::Offer) => match self.encrypt() {
+                    Ok(()) => continue,
+                    Err(problem) => ExitReason::Failed(problem),
+                },
             };
             self.standing = self.standing.max(self.present_standing());
             match end {
                 ExitReason::Failed(ref problem) if self.comes_back_from(problem) => {
-                    comeback.reconnect(self.link, self.output, problem);
-                    self.reading = Reading::new(self.link.connection());
-                    self.listener.begin_again(self.reading.peer());
+                    match comeback.reconnect(self.link, self.output, problem) {
+                        Ok(()) => self.begin_again(),
+                        Err(problem) => return self.wrong_server(problem),
+                    }
                 }
                 end => return end,
             }
         }
+    }
+
+    /// Connects again, over TLS, as the server has offered.
+    fn encrypt(&mut self) -> Result<(), Problem> {
+        info!("the server offers TLS");
+        self.standing = self.standing.max(Standing::Ours);
+        self.link.lose();
+        self.link.reconnect()?;
+        self.begin_again();
+        // The user knows nothing of another one.
+        self.listener.mark_told();
+        Ok(())
+    }
+
+    /// Called when there is another connection.
+    fn begin_again(&mut self) {
+        self.reading = Reading::new(self.link.connection());
+        self.openness = self.reading.openness();
+        self.listener.begin_again(self.reading.peer());
+        tell_of_connection(self.link, self.output);
+    }
+
+    /// The end, because another connection leads to a server that is not the right one. What was sent over the
+    /// others may be unconfirmed.
+    fn wrong_server(&self, server: Problem) -> ExitReason {
+        let lines = self.link.unsaid();
+        let unconfirmed = (lines > 0).then(|| Box::new(self.link.unconfirmed(lines)));
+        ExitReason::WrongServer { server: Box::new(server), unconfirmed }
     }
 
     fn present_standing(&self) -> Standing {
@@ -141,6 +193,9 @@ impl<'a> Receiver<'a> {
             | Problem::Identity(_)
             | Problem::System(..)
             | Problem::NoChatroom { .. }
+            | Problem::WrongServer(_)
+            | Problem::UnknownServer(_)
+            | Problem::ServersLost { .. }
             | Problem::LinesRefused { .. }
             | Problem::LogBack { .. }
             | Problem::LogStays { .. }
@@ -154,7 +209,7 @@ impl<'a> Receiver<'a> {
         may_return && may_go_on && self.on_loss == OnLoss::ComesBack
     }
 
-    fn receive(&mut self) -> Result<Lost, ExitReason> {
+    fn receive(&mut self) -> Result<Lost, Stop> {
         let mut buffer = vec![0; CHUNK];
         loop {
             let timeout = self.timeout();
@@ -164,8 +219,7 @@ impl<'a> Receiver<'a> {
             {
                 Brought::Bytes(length) => {
                     self.link.mark_heard();
-                    let listener = &mut self.listener;
-                    self.reading.each_line(&buffer[..length], |line| listener.on_line(line))?;
+                    self.take_lines(&buffer[..length])?;
                     self.listener.show()?;
                 }
                 Brought::Silence => {
@@ -173,9 +227,28 @@ impl<'a> Receiver<'a> {
                         return Ok(lost);
                     }
                 }
-                Brought::End(lost) => return self.finish().map(|()| lost),
+                Brought::End(lost) => {
+                    if self.reading.keeps_unfinished(&lost) {
+                        self.finish()?;
+                    }
+                    return Ok(lost);
+                }
             }
         }
+    }
+
+    fn take_lines(&mut self, chunk: &[u8]) -> Result<(), Stop> {
+        let (link, listener, openness) = (self.link, &mut self.listener, &mut self.openness);
+        self.reading.each_line(chunk, |line| {
+            let openness = std::mem::replace(openness, Openness::Closed);
+            if openness == Openness::Open
+                && let Arrived::Line(line) = &line
+                && link.takes_offer(line)
+            {
+                return Err(Stop::Offer);
+            }
+            listener.on_line(line).map_err(Stop::Exit)
+        })
     }
 
     /// Nothing has come for a while. If a line is unfinished, it is one now to a person, and to a program
@@ -219,6 +292,18 @@ impl<'a> Receiver<'a> {
             self.listener.on_line(Arrived::Line(line))?;
         }
         self.listener.show()
+    }
+}
+
+/// Tells the user what is to be known of the present connection, and was not told.
+pub(super) fn tell_of_connection(link: &Link, output: &dyn Output) {
+    let untold = link.untold();
+    if let Some(trouble) = untold.trouble {
+        output.notice(&trouble.to_string());
+    }
+    if let Some(told) = untold.secrecy {
+        info!("{told}");
+        output.tell_of_secrecy(&told);
     }
 }
 

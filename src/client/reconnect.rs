@@ -31,7 +31,16 @@ pub(super) struct Comeback {
 impl Comeback {
     /// Makes the next connection, however long that takes. After one that was good, the first attempt
     /// is made at once; and one that got our session any further was good, however short it was.
-    pub(super) fn reconnect(&mut self, link: &Link, output: &dyn Output, lost: &Problem) {
+    ///
+    /// # Errors
+    ///
+    /// It leads to a server that is not the right one.
+    pub(super) fn reconnect(
+        &mut self,
+        link: &Link,
+        output: &dyn Output,
+        lost: &Problem,
+    ) -> Result<(), Problem> {
         let steady = self.connected.is_none_or(|since| since.elapsed() >= STEADY);
         if link.has_got_further() || (link.is_settled() && steady) {
             *self = Comeback::default();
@@ -45,6 +54,7 @@ impl Comeback {
             wait(self.next_wait(RandomState::new().hash_one(())), output);
             match link.reconnect() {
                 Ok(()) => break,
+                Err(why @ Problem::WrongServer(_)) => return Err(why),
                 Err(why) => self.tell(output, &why),
             }
         }
@@ -53,6 +63,7 @@ impl Comeback {
             output.set_presence(Presence::Here);
         }
         info!("connected again");
+        Ok(())
     }
 
     /// How long to wait before the next attempt: not at all before the first, then 1, 2, 4 … 30 s,

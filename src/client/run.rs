@@ -10,8 +10,10 @@ use super::config::{Config, OnLoss};
 use super::exit::{self, Exit};
 use super::exit_reason::ExitReason;
 use super::link::Link;
+use super::net::Route;
 use super::output::{Output, Reader};
 use super::receiver::Receiver;
+use super::session::ClientSession;
 use crate::logging::{self, LogFile};
 use crate::problem::Problem;
 #[cfg(unix)]
@@ -76,8 +78,8 @@ fn connect<'a, O: Output + 'static>(
             writeln!(io::stdout(), "-- connecting to {to} …").ok();
         }
     };
-    let link = Link::connect(&config.host, config.port, config.name.clone(), wait, tell)?;
-    let link = Arc::new(link);
+    let session = ClientSession::new(config.name.clone());
+    let link = Arc::new(Link::connect(Route::new(config), session, wait, tell)?);
     exit.leads_away_from(&link);
     Ok(Run {
         config,

@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use log::{info, warn};
 
-use super::connection::Connection;
 use super::exit::wait_for_the_end;
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::link::{Link, Task, Watch, Watched};
+use super::net::Connection;
 use super::outbox::Batch;
 use super::output::Output;
+use super::receiver::tell_of_connection;
 
 /// The work of the thread that sends.
 pub(super) struct Sender<O> {
@@ -54,6 +55,10 @@ impl<O: Output> Sender<O> {
     }
 
     fn write(&mut self, to: &Connection, server: Server, batch: &Batch) -> Result<(), ExitReason> {
+        // One that has not said a word: the receiver has had nothing to tell it with.
+        if server == Server::Foreign {
+            tell_of_connection(&self.link, &*self.output);
+        }
         let unseen: Vec<_> = batch.unseen.iter().map(|&place| &*batch.lines[place]).collect();
         if !unseen.is_empty() {
             self.output.show_own(server, &unseen)?;

@@ -35,7 +35,7 @@ pub(super) fn remember(path: &Path, host: &str, port: u16) -> io::Result<()> {
     }
     servers.drain(..servers.len().saturating_sub(MOST - 1));
     servers.push(&server);
-    replace(path, &(servers.join("\n") + "\n"))
+    replace(path, (servers.join("\n") + "\n").as_bytes())
 }
 
 fn as_argument(host: &str, port: u16) -> String {

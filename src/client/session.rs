@@ -11,7 +11,7 @@ use std::time::Instant;
 use log::debug;
 
 use super::clock::Clock;
-use super::handshake::{Handshake, Interest, Progress, Reaction, Server, Ticket, Turn};
+use super::handshake::{Former, Handshake, Interest, Progress, Reaction, Server, Ticket, Turn};
 use super::outbox::{Outbox, Outcome};
 use super::typed::Typed;
 use crate::protocol::name::Name;
@@ -86,13 +86,18 @@ impl ClientSession {
     }
 
     /// There is another connection, and the first words begin anew.
-    pub(super) fn begin_again(&mut self, now: Instant) {
-        let ticket = self.token.map(|token| Ticket { token, seen: self.seen });
-        self.handshake = Handshake::again(self.name.clone(), self.called.as_deref(), ticket);
+    /// Without `may_resume`, the server must not see the token.
+    pub(super) fn begin_again(&mut self, now: Instant, may_resume: bool) {
+        let former = match self.token {
+            None => Former::None,
+            Some(token) if may_resume => Former::GoesOn(Ticket { token, seen: self.seen }),
+            Some(_) => Former::Barred,
+        };
+        self.handshake = Handshake::again(self.name.clone(), self.called.as_deref(), former);
         self.format = Format::Plain;
         self.clock = Clock::default();
         self.course = Course::Fresh;
-        if ticket.is_none() {
+        if former == Former::None {
             self.outbox.begin_anew(now);
         }
     }
@@ -332,7 +337,7 @@ mod tests {
 
         fn comes_back(&mut self) -> Vec<String> {
             self.lose();
-            self.begin_again(Instant::now());
+            self.begin_again(Instant::now(), true);
             self.hears(&[BANNER])
         }
     }
@@ -389,7 +394,7 @@ mod tests {
         ];
         let again = |session: &mut ClientSession| {
             session.lose();
-            session.begin_again(Instant::now());
+            session.begin_again(Instant::now(), true);
             session.hears(&replay)
         };
         let mut session = alice();
@@ -421,7 +426,7 @@ mod tests {
         session.hears(&["@- 1 -- you are now bob", "@- 1 = nick bob"]);
         session.lose();
         session.token = None;
-        session.begin_again(Instant::now());
+        session.begin_again(Instant::now(), true);
         assert_eq!(session.hears(&[BANNER])[2], "(/nick bob)");
     }
 

@@ -23,6 +23,7 @@ use super::editor::{Direction, Editor, Outcome};
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::mutex::lock;
+use super::net::Told;
 use super::output::{Output, Presence, Reader};
 use super::prompt::Label;
 use super::screen::{Screen, Size};
@@ -236,6 +237,17 @@ impl Output for Terminal {
     fn notice(&self, text: &str) {
         let mut face = self.face();
         face.show(|conversation, at, shown| conversation.notice(text, at, shown));
+        // If it fails, so does the next repaint.
+        face.repaint().ok();
+    }
+
+    fn tell_of_secrecy(&self, told: &Told) {
+        if !told.is_first_contact() {
+            return self.notice(&told.to_string());
+        }
+        let mut face = self.face();
+        let text = told.to_string();
+        face.show(|conversation, at, shown| conversation.bold_notice(&text, at, shown));
         // If it fails, so does the next repaint.
         face.repaint().ok();
     }

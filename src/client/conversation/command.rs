@@ -20,12 +20,14 @@ pub(super) enum Command {
     Unignore,
     /// `/clear`
     Clear,
+    /// `/server`
+    Server,
 }
 
 impl Command {
     /// Every command, in the order in which `/help` lists them.
-    pub(super) const ALL: [Command; 4] =
-        [Command::Reply, Command::Ignore, Command::Unignore, Command::Clear];
+    pub(super) const ALL: [Command; 5] =
+        [Command::Reply, Command::Ignore, Command::Unignore, Command::Clear, Command::Server];
 
     /// The word that stands at the beginning of the line.
     pub(super) fn word(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Command {
             Command::Ignore => "/ignore",
             Command::Unignore => "/unignore",
             Command::Clear => "/clear",
+            Command::Server => "/server",
         }
     }
 
@@ -44,6 +47,7 @@ impl Command {
             Command::Ignore => "/ignore [NAME]",
             Command::Unignore => "/unignore NAME",
             Command::Clear => "/clear",
+            Command::Server => "/server",
         }
     }
 
@@ -54,6 +58,7 @@ impl Command {
             Command::Ignore => "show nothing of NAME's, or who is ignored",
             Command::Unignore => "show NAME's lines again",
             Command::Clear => "clear the screen",
+            Command::Server => "whether the server is encrypted, and its key",
         }
     }
 
@@ -89,6 +94,8 @@ pub(super) enum Own<'a> {
     Unignore(Name),
     /// `/clear`: an empty screen.
     Clear,
+    /// `/server`: who can read along?
+    Server,
 }
 
 /// Why a line that begins like a command of the client's is none.
@@ -113,7 +120,10 @@ pub(super) fn parse(typed: &Typed) -> Result<Own<'_>, Misuse> {
         Some(Command::Ignore) => name(Command::Ignore, arguments).map(Own::Ignore),
         Some(Command::Unignore) => name(Command::Unignore, arguments).map(Own::Unignore),
         Some(Command::Clear) if arguments.is_empty() => Ok(Own::Clear),
-        Some(command @ (Command::Reply | Command::Clear)) => Err(Misuse::Arguments(command)),
+        Some(Command::Server) if arguments.is_empty() => Ok(Own::Server),
+        Some(command @ (Command::Reply | Command::Clear | Command::Server)) => {
+            Err(Misuse::Arguments(command))
+        }
     }
 }
 
@@ -209,6 +219,8 @@ mod tests {
             ("/clear", Ok(Own::Clear)),
             ("/clear ", Ok(Own::Clear)),
             ("/clear all", Err(Misuse::Arguments(Command::Clear))),
+            ("/Server ", Ok(Own::Server)),
+            ("/server x", Err(Misuse::Arguments(Command::Server))),
         ];
         for (line, expected) in cases {
             assert_eq!(parse(&Typed::new(line)), expected, "{line:?}");

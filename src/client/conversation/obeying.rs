@@ -19,6 +19,8 @@ pub(in crate::client) enum Action {
     Tell(String),
     /// Clear the screen.
     Clear,
+    /// Show who can read along.
+    TellSecrecy,
 }
 
 impl Conversation {
@@ -29,6 +31,7 @@ impl Conversation {
             Ok(Own::ForServer) => return Action::Send,
             Ok(Own::Help) => return Action::SendAndHelp,
             Ok(Own::Clear) => return Action::Clear,
+            Ok(Own::Server) => return Action::TellSecrecy,
             Ok(Own::Reply(text)) => match self.correspondent.name() {
                 Some(name) => return Action::SendInstead(format!("/msg {name} {text}")),
                 None => Answer::NoPrivateLine,

@@ -220,6 +220,15 @@ impl Painter {
         self.text(text, start, [stamp, mark.len()], dim, shown);
     }
 
+    /// Writes `-- ` and a text that is to be looked at.
+    pub(super) fn bold_notice(&self, stamp: Stamp<'_>, text: &str, shown: &mut Shown) {
+        let start = shown.text.len();
+        let stamp = self.stamp(stamp, &mut shown.text);
+        let bold = self.colours.sequence(Style::Bold);
+        shown.text.extend([bold, MARK]);
+        self.text(text, start, [stamp, MARK.len()], bold, shown);
+    }
+
     fn write(&self, style: Style, out: &mut String) {
         self.colours.write(style, out);
     }
@@ -279,6 +288,19 @@ mod tests {
         for (line, expected) in cases {
             assert_eq!(painted(line, Stress::ForUs), expected);
         }
+    }
+
+    #[test]
+    fn a_notice_to_be_looked_at_is_bold_in_all_its_rows() {
+        let painter = Painter { colours: Colours::Many, time: TimeFormat::default() };
+        let stamp = Stamp::Now(NaiveDate::default().and_hms_opt(9, 2, 59).unwrap());
+        let (mut shown, mut rows) = (Shown::default(), String::new());
+        painter.bold_notice(stamp, "one two three four", &mut shown);
+        for paragraph in shown.paragraphs() {
+            paragraph.lay_out(WrapChoice::Words, 24, &mut rows);
+        }
+        let expected = "{dim}09:02{plain} {bold}-- one two three{/}\r\n         {bold}four{/}\r\n";
+        assert_eq!(picture(&rows), expected);
     }
 
     #[test]

@@ -37,6 +37,7 @@ impl Conversation {
             Action::Tell(line) => line,
             Action::SendAndHelp => "(help)".to_owned(),
             Action::Clear => "(clear)".to_owned(),
+            Action::TellSecrecy => "(server)".to_owned(),
         }
     }
 }

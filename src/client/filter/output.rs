@@ -11,6 +11,7 @@ use crate::client::exit::complain;
 use crate::client::exit_reason::ExitReason;
 use crate::client::handshake::Server;
 use crate::client::mutex::lock;
+use crate::client::net::Told;
 use crate::client::output::{Output, Presence, Reader};
 use crate::client::session::Line;
 use crate::client::typed::Typed;
@@ -68,6 +69,13 @@ impl Output for Filter {
     fn notice(&self, text: &str) {
         if !self.is_closed.load(Ordering::Relaxed) {
             complain(text);
+        }
+    }
+
+    /// A program has nothing to do with what is as it should be.
+    fn tell_of_secrecy(&self, told: &Told) {
+        if self.conversation.is_some() || !told.is_usual() {
+            self.notice(&told.to_string());
         }
     }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::Link;
 use super::state::State;
-use crate::client::connection::Connection;
 use crate::client::handshake::{Progress, Server};
+use crate::client::net::Connection;
 use crate::protocol::tag::Format;
 
 /// How long a server of ours may take for an answer. It may have to keep what it answers first, and its disk may be

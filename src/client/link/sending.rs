@@ -6,8 +6,8 @@ use std::time::Instant;
 use super::greeting::{GreetingTimer, Readiness};
 use super::state::{Attempts, Contact, Input, Parting, Sending, State};
 use super::{Link, Watch, Watched};
-use crate::client::connection::Connection;
 use crate::client::handshake::Server;
+use crate::client::net::Connection;
 use crate::client::outbox::{Asker, Batch};
 use crate::client::session::News;
 use crate::client::typed::Typed;
@@ -123,8 +123,9 @@ impl Link {
         let is_told = state.session.outbox.has_written_quit();
         let is_free = !state.is_lost() && state.sending != Sending::Writing;
         let may_be_told = state.session.format() == Format::Tagged && is_free;
-        if may_be_told && !is_told {
-            state.connection.send_last(Command::Quit.word());
+        let quit = (may_be_told && !is_told).then(|| Command::Quit.word());
+        if !state.is_lost() {
+            state.connection.take_leave(quit);
         }
     }
 

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::client::connection::Connection;
 use crate::client::exit_reason::ExitReason;
 use crate::client::handshake::{Progress, Server};
+use crate::client::net::{Connection, Told};
 use crate::client::session::ClientSession;
 use crate::problem::Problem;
 use crate::protocol::tag::Format;
@@ -17,6 +17,10 @@ use crate::protocol::tag::Format;
 pub(super) struct State {
     /// The present connection, or the last one. The receiver replaces it.
     pub(super) connection: Arc<Connection>,
+    /// What has not worked with it, until the user is told.
+    pub(super) trouble: Option<Problem>,
+    /// What the user was told last of who can read along.
+    pub(super) told: Option<Told>,
     /// How that connection stands.
     pub(super) contact: Contact,
     /// What we are to the server. The receiver feeds it, the main thread and the sender use its outbox.
@@ -114,9 +118,15 @@ impl Contact {
 }
 
 impl State {
-    pub(super) fn new(connection: Arc<Connection>, session: ClientSession) -> State {
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        trouble: Option<Problem>,
+        session: ClientSession,
+    ) -> State {
         State {
             connection,
+            trouble,
+            told: None,
             contact: Contact::new(Progress::Nowhere),
             session,
             parting: Parting::Staying,

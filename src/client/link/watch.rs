@@ -1,7 +1,6 @@
 //! The lines of ours that are not confirmed in time, and the connection that is dead therefore. The sender
 //! watches for both: while it waits for something to send, and while the server takes nothing.
 
-use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use super::Link;
@@ -53,8 +52,7 @@ impl State {
         let dead_at = self.dead_at();
         if dead_at.is_some_and(|at| at <= now) {
             self.expect_end(ExpectedEnd::GivenUp);
-            // It fails if the connection has ended already, which is as well.
-            self.connection.shut_down(Shutdown::Both).ok();
+            self.connection.hang_up();
             return Watched::Until(next);
         }
         Watched::Until(next.into_iter().chain(dead_at).min())

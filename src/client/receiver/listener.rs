@@ -9,6 +9,7 @@ use log::{info, warn};
 
 use super::reading::{Arrived, MAX_LINE};
 use super::roll_call::RollCall;
+use super::tell_of_connection;
 use crate::client::exit_reason::ExitReason;
 use crate::client::handshake::{Progress, Server};
 use crate::client::link::Link;
@@ -28,6 +29,8 @@ pub(super) struct Listener<'a> {
     roll_call: RollCall,
     /// What the user knows of the present connection.
     acquaintance: Acquaintance,
+    /// Whether it is clear what kind of server it leads to, and so whether anybody can read along.
+    is_server_clear: bool,
 }
 
 /// What the user knows of a connection.
@@ -42,15 +45,22 @@ enum Acquaintance {
 impl<'a> Listener<'a> {
     pub(super) fn new(link: &'a Link, output: &'a dyn Output, peer: SocketAddr) -> Listener<'a> {
         let roll_call = RollCall::new(output.reader());
-        Listener { link, output, peer, roll_call, acquaintance: Acquaintance::Told }
+        let acquaintance = Acquaintance::Told;
+        Listener { link, output, peer, roll_call, acquaintance, is_server_clear: false }
     }
 
     /// Called when there is another connection.
     pub(super) fn begin_again(&mut self, peer: SocketAddr) {
         let is_new_session = !self.link.is_resumable();
         self.peer = peer;
+        self.is_server_clear = false;
         self.roll_call.begin_again(is_new_session);
         self.acquaintance = if is_new_session { Acquaintance::Untold } else { Acquaintance::Told };
+    }
+
+    /// Called when the user is not to be told that there is another connection.
+    pub(super) fn mark_told(&mut self) {
+        self.acquaintance = Acquaintance::Told;
     }
 
     /// Takes a line, to be shown with others by [`show`](Listener::show).
@@ -88,6 +98,10 @@ impl<'a> Listener<'a> {
         let heard = self.link.hear(line)?;
         if std::mem::replace(&mut self.acquaintance, Acquaintance::Told) == Acquaintance::Untold {
             self.output.notice(&format!("connected again to {}", self.peer));
+        }
+        if !self.is_server_clear {
+            self.is_server_clear = self.link.server().is_some();
+            tell_of_connection(self.link, self.output);
         }
         if let Some(line) = heard.line {
             info!("received: {}", line.text);

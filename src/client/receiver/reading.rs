@@ -5,14 +5,14 @@
 //! not know what a line means. The receiver's thread runs it.
 
 use std::borrow::Cow;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use log::debug;
 
-use crate::client::connection::Connection;
+use crate::client::net::{Connection, Openness, Received};
 use crate::problem::Lost;
 use crate::protocol::lines::{Line, LineSplitter};
 use crate::protocol::telnet::{Decoder, Piece};
@@ -77,13 +77,14 @@ impl Reading {
         timeout: Option<Duration>,
     ) -> io::Result<Brought> {
         if timeout != self.timeout {
-            self.connection.stream().set_read_timeout(timeout)?;
+            self.connection.set_read_timeout(timeout)?;
             self.timeout = timeout;
         }
         loop {
-            return Ok(match self.connection.stream().read(buffer) {
-                Ok(0) => Brought::End(Lost::Closed),
-                Ok(length) => Brought::Bytes(length),
+            return Ok(match self.connection.receive(buffer) {
+                Ok(Received::Bytes(length)) => Brought::Bytes(length),
+                Ok(Received::End) => Brought::End(Lost::Closed),
+                Ok(Received::Cut) => Brought::End(Lost::Cut),
                 Err(why) => match why.kind() {
                     ErrorKind::Interrupted => continue,
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => Brought::Silence,
@@ -115,6 +116,16 @@ impl Reading {
             }
         }
         Ok(())
+    }
+
+    /// Whether an offer of TLS in the first line is taken up.
+    pub(super) fn openness(&self) -> Openness {
+        self.connection.openness()
+    }
+
+    /// Whether a line that is unfinished at this end of the connection is one.
+    pub(super) fn keeps_unfinished(&self, end: &Lost) -> bool {
+        self.connection.keeps_unfinished(end)
     }
 
     /// Whether a line has begun and has not ended.

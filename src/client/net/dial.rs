@@ -27,6 +27,15 @@ pub(super) enum NoAnswer {
     Unreachable(io::Error),
 }
 
+/// A connection, and where it could have led.
+#[derive(Debug)]
+pub(super) struct Dialed {
+    /// The connection.
+    pub(super) stream: TcpStream,
+    /// All of the host's addresses.
+    pub(super) addresses: Vec<SocketAddr>,
+}
+
 /// What the threads have found, which wait in our place.
 enum Found {
     /// The addresses of the host.
@@ -41,7 +50,7 @@ pub(super) fn dial(
     host: &str,
     port: u16,
     on_slow: impl FnOnce(Option<SocketAddr>),
-) -> Result<TcpStream, NoAnswer> {
+) -> Result<Dialed, NoAnswer> {
     let place = (host.to_owned(), port);
     dial_any(move || place.to_socket_addrs().map(Iterator::collect), on_slow)
 }
@@ -50,13 +59,13 @@ pub(super) fn dial(
 fn dial_any(
     resolve: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
     on_slow: impl FnOnce(Option<SocketAddr>),
-) -> Result<TcpStream, NoAnswer> {
+) -> Result<Dialed, NoAnswer> {
     let (sender, found) = mpsc::channel();
     begin(&sender, move || Found::Addresses(resolve())).map_err(NoAnswer::UnknownHost)?;
     let begun = Instant::now();
     let mut on_slow = Some(on_slow);
     let mut attempts = Attempts { sender, waiting: VecDeque::new(), open: 0, last: None };
-    let mut next = None;
+    let (mut next, mut all) = (None, Vec::new());
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     loop {
         let slow = on_slow.is_some().then_some(begun + SLOW);
@@ -67,13 +76,14 @@ fn dial_any(
             None => found.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match news {
-            Ok(Found::Answer(Ok(stream))) => return Ok(stream),
+            Ok(Found::Answer(Ok(stream))) => return Ok(Dialed { stream, addresses: all }),
             Ok(Found::Answer(Err(why))) => {
                 (failure, next) = (why, Some(Instant::now()));
                 attempts.open -= 1;
             }
             Ok(Found::Addresses(addresses)) => {
-                attempts.waiting = by_turns(addresses.map_err(NoAnswer::UnknownHost)?);
+                all = addresses.map_err(NoAnswer::UnknownHost)?;
+                attempts.waiting = by_turns(all.clone());
                 next = Some(Instant::now());
             }
             Err(_) => {}
@@ -188,7 +198,8 @@ mod tests {
                 assert!(tried == Some(silent) || tried == Some(there), "{tried:?}");
             },
         );
-        let stream = stream.expect("one of them answers");
+        let Dialed { stream, addresses } = stream.expect("one of them answers");
+        assert_eq!(addresses, [silent, silent, there]);
         assert_eq!(stream.peer_addr().expect("it is open"), there);
     }
 
@@ -213,7 +224,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let never = |_| panic!("it is not slow");
-        let stream = dial("127.0.0.1", port, never).expect("it listens");
+        let Dialed { stream, .. } = dial("127.0.0.1", port, never).expect("it listens");
         assert_eq!(stream.peer_addr().expect("it is open").port(), port);
         drop(listener);
         let refused = dial("127.0.0.1", port, never).map(|_| ());

@@ -1,0 +1,117 @@
+//! What is done with the known servers in place of joining a room: listing them, and forgetting one.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use super::known_servers::file::KnownServersFile;
+use super::known_servers::{Address, Known, Trust};
+use crate::problem::Problem;
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Errand {
+    /// Forget the server at this host and port.
+    Forget(String, u16),
+    /// List the servers that are known.
+    List,
+}
+
+impl Errand {
+    /// Does it to the file at this path, if there is a place for one, and writes what it says to `out`.
+    ///
+    /// # Errors
+    ///
+    /// No server is known at that address, or the file cannot be read or written.
+    pub fn run(&self, path: Option<PathBuf>, out: &mut impl Write) -> Result<(), Problem> {
+        let file = path.map(KnownServersFile::new);
+        match self {
+            Errand::List => list(file.as_ref(), out),
+            Errand::Forget(host, port) => forget(file.as_ref(), &Address::new(host, *port), out),
+        }
+    }
+}
+
+fn list(file: Option<&KnownServersFile>, out: &mut impl Write) -> Result<(), Problem> {
+    let Some(file) = file else { return Ok(()) };
+    let known = file.read().map_err(|why| Problem::System("read which servers are known", why))?;
+    let width = known.all().map(|it| it.address.to_string().chars().count()).max().unwrap_or(0);
+    for Known { address, trust, since } in known.all() {
+        let trust = match trust {
+            Trust::Key(key) => key.to_string(),
+            Trust::Ca => "certificate authority".to_owned(),
+        };
+        let line = format!("{:<width$}   {trust:<23}   {since}", address.to_string());
+        if let Err(why) = writeln!(out, "{line}") {
+            // Whoever reads it has had enough, as `head` does.
+            let is_over = why.kind() == io::ErrorKind::BrokenPipe;
+            return if is_over { Ok(()) } else { Err(Problem::System("write the list", why)) };
+        }
+    }
+    Ok(())
+}
+
+fn forget(
+    file: Option<&KnownServersFile>,
+    address: &Address,
+    out: &mut impl Write,
+) -> Result<(), Problem> {
+    let unknown = || Problem::UnknownServer(address.to_string());
+    let file = file.ok_or_else(unknown)?;
+    let cannot = |why| Problem::System("forget the server", why);
+    // Nothing is made where nothing is.
+    if file.read().map_err(cannot)?.at(address).next().is_none() {
+        return Err(unknown());
+    }
+    let mut lines = 0;
+    let changed = file.change(|known| {
+        lines = known.forget(address);
+        lines > 0
+    });
+    changed.map_err(cannot)?;
+    if lines == 0 {
+        return Err(unknown());
+    }
+    // It is done, whether or not somebody reads it.
+    writeln!(out, "the server at {address} is forgotten").ok();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn known_servers_are_listed_and_forgotten() {
+        let name = format!("chatroom-errand-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::remove_dir_all(&folder).ok();
+        let path = folder.join("known_servers");
+        let run = |errand: Errand| {
+            let mut out = Vec::new();
+            let done = errand.run(Some(path.clone()), &mut out).map_err(|why| why.to_string());
+            done.map(|()| String::from_utf8(out).expect("it is text"))
+        };
+        let forget = |host: &str| run(Errand::Forget(host.to_owned(), 5000));
+        assert_eq!(run(Errand::List), Ok(String::new()));
+        assert_eq!(forget("a"), Err("no server is known at a:5000".to_owned()));
+        assert!(!folder.exists(), "nothing is made");
+        fs::create_dir(&folder).expect("ours");
+        let key = crate::tls::ServerKey::of_spki(b"a key");
+        let text = format!(
+            "# mine\na:5000 key:{} 2026-11-28\nchat.example.org:5000 ca 2026-11-27\n",
+            key.whole()
+        );
+        fs::write(&path, text).expect("ours");
+        let listed = format!(
+            "a:5000                  {key}   2026-11-28\n\
+             chat.example.org:5000   certificate authority     2026-11-27\n"
+        );
+        assert_eq!(run(Errand::List), Ok(listed));
+        assert_eq!(forget("A"), Ok("the server at a:5000 is forgotten\n".to_owned()));
+        assert_eq!(forget("a"), Err("no server is known at a:5000".to_owned()));
+        let left = fs::read_to_string(&path).expect("it is there");
+        assert_eq!(left, "# mine\nchat.example.org:5000 ca 2026-11-27\n");
+        fs::remove_dir_all(&folder).expect("ours");
+    }
+}
