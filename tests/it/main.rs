@@ -14,6 +14,8 @@ mod client_keys;
 mod client_looks;
 mod client_reconnect;
 mod client_terminal;
+mod client_tls;
+mod client_tls_far;
 mod crashes;
 mod cuts;
 mod forgery;

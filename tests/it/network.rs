@@ -66,6 +66,9 @@ fn a_network_that_loses_delays_and_reorders_packets_loses_no_line_and_doubles_no
     dave.expect_end();
 }
 
+/// What a client tells of a connection that it was to make in plain.
+const PLAIN: &str = "chatclient: not encrypted: anyone on the network can read along\n";
+
 /// A client on the far host, which says these lines and ends.
 fn far_client(mut command: Command, line: &str) -> Running {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -83,30 +86,31 @@ fn from_half_a_second_away_a_client_has_its_name_and_is_sure_that_its_lines_were
     network.be(Weather { delay: 250, ..FAIR });
     let [host, port] = [server.address.ip().to_string(), server.address.port().to_string()];
     let mut ours = network.far_program(Path::new(CLIENT));
-    ours.args(["--name", "alice", "--commands", &host, &port]);
+    ours.args(["--plain", "--name", "alice", "--commands", &host, &port]);
     let mut example = network.far_program(Path::new("python3"));
     example.args([concat!(env!("CARGO_MANIFEST_DIR"), "/examples/python/chat.py"), &host, &port]);
     example.arg("alice");
     // The example does not wait for the banner.
     let late = &["-- guest1 joined", "-- guest1 is now alice"][..];
-    for (comes, program) in [(late, ours), (&["-- alice joined"], example)] {
+    let programs = [(late, ours, PLAIN), (&["-- alice joined"], example, "")];
+    for (comes, program, told) in programs {
         let client = far_client(program, "hi\n/me waves\n");
         for line in comes.iter().chain(&["<alice> hi", "* alice waves", "-- alice left"]) {
             bob.expect(line);
         }
         let (status, out, err) = end(client);
-        assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
+        assert_eq!((status, err.as_str()), (Some(0), told), "{out}");
     }
     // One who wants no name is a guest, and as sure.
     let mut nameless = network.far_program(Path::new(CLIENT));
-    nameless.args(["--commands", &host, &port]);
+    nameless.args(["--plain", "--commands", &host, &port]);
     nameless.env_remove("USER").env_remove("LOGNAME").env_remove("USERNAME");
     let client = far_client(nameless, "hi\n/me waves\n");
     for line in ["-- guest2 joined", "<guest2> hi", "* guest2 waves", "-- guest2 left"] {
         bob.expect(line);
     }
     let (status, out, err) = end(client);
-    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
+    assert_eq!((status, err.as_str()), (Some(0), PLAIN), "{out}");
 }
 
 #[test]
@@ -121,7 +125,7 @@ fn a_client_that_is_cut_off_again_and_again_from_far_away_says_each_line_once() 
     network.be(Weather { delay: 170, ..FAIR });
     let [host, port] = [proxy.address.ip().to_string(), proxy.address.port().to_string()];
     let mut program = network.far_program(Path::new(CLIENT));
-    program.args(["--reconnect", "--name", "alice", &host, &port]);
+    program.args(["--plain", "--reconnect", "--name", "alice", &host, &port]);
     let lines: Vec<String> =
         (0..LINES).map(|number| format!("{number} {}", "x".repeat(40))).collect();
     let client = far_client(program, &(lines.join("\n") + "\n"));

@@ -20,6 +20,7 @@ pub mod resources;
 pub mod server;
 pub mod terminal;
 pub mod tls;
+pub mod terminator;
 
 /// How long anything may take before a test fails: far longer than it does on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);

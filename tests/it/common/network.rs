@@ -148,6 +148,58 @@ impl Network {
     }
 }
 
+/// One host without a wire, whose own address is none of this machine's to its programs: they take what they say to
+/// it for something that leaves the machine. Gone when dropped.
+pub struct Host(String);
+
+impl Host {
+    /// Makes it; `None` where that cannot be done, and then it has said why.
+    pub fn make() -> Option<Host> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let host = Host(format!("chatroom-{}-host-{number}", std::process::id()));
+        match host.build() {
+            Ok(()) => Some(host),
+            Err(why) => {
+                eprintln!("skipped: {why}");
+                None
+            }
+        }
+    }
+
+    fn build(&self) -> Result<(), String> {
+        ip(&["netns", "add", &self.0])?;
+        ip(&["-n", &self.0, "link", "set", "lo", "up"])?;
+        ip(&["-n", &self.0, "addr", "add", ADDRESSES[0], "dev", "lo"])
+    }
+
+    /// Gives it this address besides.
+    pub fn add(&self, address: &str) {
+        ip(&["-n", &self.0, "addr", "add", address, "dev", "lo"]).expect("it can have it");
+    }
+
+    /// Its address.
+    pub fn address(&self) -> &'static str {
+        ADDRESSES[0]
+    }
+
+    /// What stands before a program that runs there.
+    pub fn prefix(&self) -> [&str; 4] {
+        ["ip", "netns", "exec", &self.0]
+    }
+
+    /// Does something there: its sockets stay there.
+    pub fn on<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        on(&self.0, work)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        ip(&["netns", "del", &self.0]).ok();
+    }
+}
+
 impl Drop for Network {
     fn drop(&mut self) {
         if let Some((wire, stdin, _)) = self.wire.take() {

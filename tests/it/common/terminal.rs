@@ -202,6 +202,20 @@ impl Terminal {
         }
     }
 
+    /// Whether this text stands on it, all of it bold.
+    pub fn is_bold(&self, text: &str) -> bool {
+        let emulator = self.picture.emulator.lock().unwrap();
+        let screen = emulator.screen();
+        let rows = raw_rows(screen);
+        let found = rows.lines().enumerate().find_map(|(row, line)| Some((row, line.find(text)?)));
+        let Some((row, column)) = found else { return false };
+        let cells = column..column + text.len();
+        cells.into_iter().all(|column| {
+            let cell = screen.cell(row as u16, column as u16);
+            cell.is_some_and(vt100::Cell::bold)
+        })
+    }
+
     pub fn process_id(&self) -> u32 {
         self.child.process_id().expect("it has been started")
     }
