@@ -6,7 +6,7 @@
 //! - the main thread reads keys, or standard input
 //! - `dial`, one for each address of the host's, connects
 //! - `receiver` reads from the socket and shows what comes
-//! - `sender` writes to the socket what the main thread has put into the outbox, and watches for lines
+//! - `sender` encrypts, if the connection is encrypted, and writes to the socket what the main thread has put into the outbox, and watches for lines
 //!   that are not confirmed in time; to a server without our tagged form, a filter's main thread writes
 //! - `keyboard`, in a terminal on Unix, reads its bytes, of which the main thread makes keys, until it
 //!   is gone
@@ -22,7 +22,8 @@
 //!
 //! The locks: the terminal's face (`terminal`: the screen and the conversation on it), the state of the connection (`link`), and the log's
 //! own, inside of which a failing log takes the face's to say so. Nothing else is done with one of
-//! them held that takes another, so nothing is logged while the face is held.
+//! them held that takes another, so nothing is logged while the face is held. An encrypted connection
+//! has locks of its own (`net::tls`), which the link's may be held around and which take no other.
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;

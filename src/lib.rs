@@ -14,8 +14,9 @@
 //!   own editor
 //! - `chat`: the main thread in a terminal; `filter`: the same in a pipe
 //! - `outbox`: what was entered, until its receipt comes, pure; `sender`: the thread that writes it
-//! - `link`: the way to the server, over all connections; `connection`: one of them; `dial`: how it is
-//!   made; `reconnect`: again
+//! - `link`: the way to the server, over all connections; `reconnect`: another one
+//! - `net::route`: whether a connection is encrypted, and which key the server must have; `net::known_servers`: the
+//!   keys that are kept; `net::dial`: how it is made; `net::connection`: one of them; `net::tls`: its encryption
 //! - `session`: what we are to the server, pure; `handshake`: the first words; `clock`: both clocks
 //!
 //! In [`server`], which binds, accepts and shuts down (`accept`, `workers`, `shutdown`):

@@ -105,12 +105,21 @@ pub(crate) const CHATCLIENT: About = About {
         "Where standard input or output is no terminal, it is a filter: it says each line of its \
          input, prints each line that comes, and ends when its input has ended and everything has \
          been delivered.",
+        "A server on this machine is talked to in plain, any other one over TLS, if it speaks TLS. Its \
+         key is told and remembered at the first contact, and a server that has another key after \
+         that, or does not encrypt any more, is not talked to: the program ends with status 3 and says \
+         what to do. --fingerprint asks for one key from the beginning. Where the system accepts a \
+         server's certificate for its name, the name is remembered in place of the key.",
     ],
     typed: terminal,
     status: &[
         ("0", "a clean end"),
         ("1", "there was no connection, or it was lost for good"),
         ("2", "wrong usage, on the command line or in the environment"),
+        (
+            "3",
+            "the server is not the one that it should be, or does not encrypt; nothing was sent to it",
+        ),
     ],
     variables: &[
         (
@@ -122,7 +131,10 @@ pub(crate) const CHATCLIENT: About = About {
             "if it is dumb, empty or not set, lines come one after the other and nothing is painted \
              anew: TERM=dumb is the mode for screen readers",
         ),
-        ("XDG_STATE_HOME", "where history and servers are kept, in place of ~/.local/state"),
+        (
+            "XDG_STATE_HOME",
+            "where history, servers and their keys are kept, in place of ~/.local/state",
+        ),
     ],
     files: &[
         ("client.log", "the log, in the folder that it runs in: the whole conversation"),
@@ -130,6 +142,11 @@ pub(crate) const CHATCLIENT: About = About {
         (
             "~/.local/state/chatroom/servers",
             "which servers were joined in a terminal, for the completions of the shells",
+        ),
+        (
+            "~/.local/state/chatroom/known_servers",
+            "which servers are known, and by which key; a line that is deleted is a server that is \
+             forgotten",
         ),
     ],
     see_also: "chatserver(1)",

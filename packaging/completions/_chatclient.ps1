@@ -22,6 +22,7 @@ Register-ArgumentCompleter -Native -CommandName 'chatclient' -ScriptBlock {
     $completions = @(switch ($command) {
         'chatclient' {
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Your name in the room; your login name if you give none')
+            [CompletionResult]::new('--fingerprint', '--fingerprint', [CompletionResultType]::ParameterName, 'Talk only to the server with this key, as its fingerprint')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colours in a terminal: auto (where it has them, and NO_COLOR is not set), always or never')
             [CompletionResult]::new('--bell', '--bell', [CompletionResultType]::ParameterName, 'What rings the terminal''s bell: off, mentions (your name, and private lines) or all (lines)')
             [CompletionResult]::new('--highlight', '--highlight', [CompletionResultType]::ParameterName, 'Words besides your name that stand out and ring, with commas between them')
@@ -30,6 +31,10 @@ Register-ArgumentCompleter -Native -CommandName 'chatclient' -ScriptBlock {
             [CompletionResult]::new('--time', '--time', [CompletionResultType]::ParameterName, 'How a terminal shows times: none, or as strftime has it')
             [CompletionResult]::new('--log-file', '--log-file', [CompletionResultType]::ParameterName, 'Append the log to this file; at 10 MB it becomes FILE.1, of which one is kept')
             [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'How much to log: off, error, warn, info, debug or trace')
+            [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'Never talk unencrypted, not even on this machine')
+            [CompletionResult]::new('--plain', '--plain', [CompletionResultType]::ParameterName, 'Never talk encrypted')
+            [CompletionResult]::new('--forget', '--forget', [CompletionResultType]::ParameterName, 'Forget the server at this address, and end')
+            [CompletionResult]::new('--known', '--known', [CompletionResultType]::ParameterName, 'List the servers that are known, and end')
             [CompletionResult]::new('--notify', '--notify', [CompletionResultType]::ParameterName, 'While its window is not in focus, a terminal notifies you of mentions, and its title counts lines')
             [CompletionResult]::new('--no-history', '--no-history', [CompletionResultType]::ParameterName, 'Neither read nor keep what you send across runs, nor which servers you join')
             [CompletionResult]::new('--reconnect', '--reconnect', [CompletionResultType]::ParameterName, 'Come back when the connection is lost, and miss and lose nothing; a terminal does so anyway')

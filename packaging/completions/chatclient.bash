@@ -23,13 +23,17 @@ _chatclient() {
 
     case "${cmd}" in
         chatclient)
-            opts="-q -h -V --name --color --bell --highlight --notify --wrap --joins --time --no-history --reconnect --no-reconnect --commands --quiet --listen --log-file --log-level --help --version"
+            opts="-q -h -V --name --tls --plain --fingerprint --forget --known --color --bell --highlight --notify --wrap --joins --time --no-history --reconnect --no-reconnect --commands --quiet --listen --log-file --log-level --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fingerprint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -79,7 +83,7 @@ _chatclient_and_servers() {
     _chatclient "$@"
     local cur="${COMP_WORDS[COMP_CWORD]}"
     case "${COMP_WORDS[COMP_CWORD-1]}" in
-        --name|--color|--bell|--highlight|--wrap|--joins|--time|--log-file|--log-level|:|=) return 0 ;;
+        --name|--fingerprint|--color|--bell|--highlight|--wrap|--joins|--time|--log-file|--log-level|:|=) return 0 ;;
     esac
     if [[ "$cur" != -* && "$cur" != : && "$cur" != = ]]; then
         COMPREPLY=( $(compgen -W "$(cat "${XDG_STATE_HOME:-$HOME/.local/state}/chatroom/servers" 2>/dev/null)" -- "$cur") $(compgen -A hostname -- "$cur") )

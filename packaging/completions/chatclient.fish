@@ -1,4 +1,5 @@
 complete -c chatclient -l name -d 'Your name in the room; your login name if you give none' -r
+complete -c chatclient -l fingerprint -d 'Talk only to the server with this key, as its fingerprint' -r
 complete -c chatclient -l color -d 'Use colours in a terminal: auto (where it has them, and NO_COLOR is not set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -19,6 +20,10 @@ warn\t''
 info\t''
 debug\t''
 trace\t''"
+complete -c chatclient -l tls -d 'Never talk unencrypted, not even on this machine'
+complete -c chatclient -l plain -d 'Never talk encrypted'
+complete -c chatclient -l forget -d 'Forget the server at this address, and end'
+complete -c chatclient -l known -d 'List the servers that are known, and end'
 complete -c chatclient -l notify -d 'While its window is not in focus, a terminal notifies you of mentions, and its title counts lines'
 complete -c chatclient -l no-history -d 'Neither read nor keep what you send across runs, nor which servers you join'
 complete -c chatclient -l reconnect -d 'Come back when the connection is lost, and miss and lose nothing; a terminal does so anyway'

@@ -102,6 +102,7 @@ impl<'a> Receiver<'a> {
                 Err(Stop::Exit(end)) => end,
                 Err(Stop::Offer) => match self.encrypt() {
                     Ok(()) => continue,
+                    Err(problem @ Problem::WrongServer(_)) => return self.wrong_server(problem),
                     Err(problem) => ExitReason::Failed(problem),
                 },
             };

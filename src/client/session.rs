@@ -448,6 +448,25 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_may_be_another_one_does_not_see_the_token_and_the_session_begins_anew() {
+        let mut session = alice();
+        session.says("hi");
+        session.lose();
+        session.begin_again(Instant::now(), false);
+        // What was sent is not sent again before the server has shown that it is a room.
+        assert_eq!(session.handshake.progress(), Progress::Resuming);
+        let told = session.hears(&[BANNER]);
+        assert_eq!(told, [BANNER, "(/tags)", "(/nick alice)", "Anew(1)"]);
+        assert!(!session.is_resumable());
+        // Nor is it knocked with where the room is full.
+        let mut session = alice();
+        session.lose();
+        session.begin_again(Instant::now(), false);
+        let heard = session.hear("!! the room is full (100 clients)", Instant::now(), NOW);
+        assert!(heard.turned_away.is_some() && heard.asks.is_empty(), "{heard:?}");
+    }
+
+    #[test]
     fn after_the_word_to_leave_no_other_session_is_wanted() {
         let mut session = alice();
         session.says("hi");

@@ -1,4 +1,4 @@
-//! The servers that the client knows, and by what: the text of the file, and what it says. Pure; [`file`] reads
+//! The servers that the client knows, and by what: the text of the file, and what it says. Pure; [`mod@file`] reads
 //! and writes it.
 //!
 //! Each line has three words: the address as the user typed it, the key or `ca`, and the day since when. The user

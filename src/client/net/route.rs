@@ -5,13 +5,12 @@
 //! is done with it.
 
 use std::io;
-use std::net::{IpAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::NaiveDate;
 use log::{info, warn};
-use rustls::CertificateError;
 
 use super::connection::{Connection, Openness};
 use super::dial::{Dialed, NoAnswer, dial};
@@ -27,6 +26,11 @@ use crate::client::mutex::lock;
 use crate::problem::{Lost, Problem, Wrong, WrongServer};
 use crate::protocol::name::Name;
 use crate::tls::ServerKey;
+use plan::{Aim, Bond, Hold, Plan};
+use verdict::{unencrypted, wrong_tls};
+
+mod plan;
+mod verdict;
 
 /// How many connections are made, at most, to a server that takes us for a plain client each time.
 const TRIES: usize = 4;
@@ -65,82 +69,13 @@ pub(in crate::client) struct Opened {
     pub(in crate::client) may_resume: bool,
 }
 
-/// What the run has seen of the server so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bond {
-    /// Nothing that binds it: it was not reached, or talked to in plain.
-    Free,
-    /// It has offered TLS, so nothing is said to it in plain any more.
-    Offered,
-    /// It was talked to over TLS, with this key. The session goes to no other.
-    Encrypted {
-        /// The key.
-        key: ServerKey,
-        /// Since when it is known.
-        since: NaiveDate,
-        /// Why it was trusted.
-        hold: Hold,
-    },
-}
-
-/// Why a key was trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hold {
-    /// For itself: it is the server's from then on.
-    Key,
-    /// The system accepts its certificate: another one may be as good.
-    Vouched,
-    /// For want of anything better: it ends with the server's process.
-    OneRun,
-}
-
-/// How a connection is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Plan {
-    /// Plain.
-    Plain(Secrecy, Openness),
-    /// Over TLS.
-    Tls(Aim),
-}
-
-/// Which server a connection over TLS has to lead to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Aim {
-    /// The right one.
-    expected: Expected,
-    /// What is known of it: the key and since when, the newest last. None for `ca`.
-    keys: Vec<(ServerKey, NaiveDate)>,
-    /// Whether it was encrypted before.
-    was_encrypted: bool,
-}
-
-impl Aim {
-    /// A server of which nothing is known.
-    fn unknown(was_encrypted: bool) -> Aim {
-        Aim { expected: Expected::Any, keys: Vec::new(), was_encrypted }
-    }
-
-    /// The server with one of these keys.
-    fn with_keys(keys: Vec<(ServerKey, NaiveDate)>) -> Aim {
-        let expected = Expected::Keys(keys.iter().map(|(key, _)| *key).collect());
-        Aim { expected, keys, was_encrypted: true }
-    }
-
-    /// The server whose certificate the system accepts.
-    fn vouched() -> Aim {
-        Aim { expected: Expected::Vouched, keys: Vec::new(), was_encrypted: true }
-    }
-
-    /// The server that is known at this address, if one is.
-    fn of(known: &KnownServers, address: &Address) -> Option<Aim> {
-        let keys = known.at(address).filter_map(|it| Some((it.trust.key()?, it.since)));
-        let keys: Vec<_> = keys.collect();
-        // A key is never overruled by an authority.
-        match keys.is_empty() {
-            false => Some(Aim::with_keys(keys)),
-            true => known.at(address).next().map(|_| Aim::vouched()),
-        }
-    }
+/// What a handshake has come to, if the server may be the right one.
+enum Met {
+    /// It is, and the same as before if this is true.
+    Server(Arc<Connection>, bool),
+    /// It is to be tried once more, over another connection: it has not waited for the beginning of TLS, or another
+    /// client has remembered another server meanwhile.
+    Again(SocketAddr),
 }
 
 /// What has become of remembering a server.
@@ -175,40 +110,62 @@ impl Route {
     ///
     /// Why there is no connection, or none to the right server. Nothing was sent then.
     pub(in crate::client) fn open(&self, tell: impl Fn(&str)) -> Result<Opened, Problem> {
-        let bond = *lock(&self.bond);
-        let (mut late, mut trouble) = (None, None);
-        for _ in 0..TRIES {
+        let (mut trouble, mut tries) = (None, 0);
+        loop {
+            tries += 1;
             let Dialed { stream, addresses } = self.dial(&tell)?;
             let is_here = addresses.iter().all(|address| (self.is_here)(address.ip()));
-            let aim = match self.plan(is_here, bond, &mut trouble) {
+            let aim = match self.plan(is_here, &mut trouble) {
                 Plan::Plain(secrecy, openness) => {
                     return self.open_plain(stream, secrecy, openness);
                 }
                 Plan::Tls(aim) => aim,
             };
-            let peer = stream.peer_addr().map_err(|why| self.unreachable(why))?;
-            let lost = |why| Problem::ConnectionLost { to: peer, why };
-            match shake_hands(&stream, &self.host, aim.expected.clone()) {
-                Ok((tls, shown)) => match self.learn(&aim, &shown, &mut trouble) {
-                    Learned::As(acquaintance) => {
-                        let connection = self.encrypted(stream, tls, shown.key, acquaintance)?;
-                        let may_resume = self.bind(bond, &aim, &connection);
-                        return Ok(Opened { connection, trouble, may_resume });
-                    }
-                    Learned::AnotherMeanwhile => {}
-                },
-                Err(Failure::Late) => info!("{peer} has not waited for the beginning of TLS"),
-                Err(Failure::Lost(why)) => return Err(lost(Lost::Broken(why))),
-                Err(Failure::Closed) => return Err(lost(Lost::Closed)),
-                Err(Failure::Plain) => return Err(self.wrong(unencrypted(&aim))),
-                Err(Failure::Wrong(why, shown)) => {
-                    info!("{peer}: {why}");
-                    return Err(self.wrong(self.judge(&aim, shown)));
+            match self.open_tls(stream, &aim, &mut trouble)? {
+                Met::Server(connection, may_resume) => {
+                    return Ok(Opened { connection, trouble, may_resume });
                 }
+                Met::Again(peer) if tries == TRIES => {
+                    return Err(Problem::ConnectionLost { to: peer, why: Lost::Late });
+                }
+                Met::Again(_) => {}
             }
-            late = Some(lost(Lost::Late));
         }
-        Err(late.unwrap_or(Problem::Bug))
+    }
+
+    /// Makes TLS of a connection.
+    fn open_tls(
+        &self,
+        stream: TcpStream,
+        aim: &Aim,
+        trouble: &mut Option<Problem>,
+    ) -> Result<Met, Problem> {
+        let peer = stream.peer_addr().map_err(|why| self.unreachable(why))?;
+        let lost = |why| Problem::ConnectionLost { to: peer, why };
+        let (tls, shown) = match shake_hands(&stream, &self.host, aim.expected.clone()) {
+            Ok(done) => done,
+            Err(Failure::Late) => {
+                info!("{peer} has not waited for the beginning of TLS");
+                return Ok(Met::Again(peer));
+            }
+            Err(Failure::Lost(why)) => return Err(lost(Lost::Broken(why))),
+            Err(Failure::Closed) => return Err(lost(Lost::Closed)),
+            Err(Failure::Plain) => return Err(self.wrong(unencrypted(aim))),
+            Err(Failure::Wrong(why, shown)) => {
+                info!("{peer}: {why}");
+                let elsewhere = |key: &ServerKey| {
+                    let known = self.known(&mut None);
+                    known.elsewhere(key, &self.address).map(ToString::to_string)
+                };
+                return Err(self.wrong(wrong_tls(aim, shown.as_deref(), elsewhere)));
+            }
+        };
+        let Learned::As(acquaintance) = self.learn(aim, &shown, trouble) else {
+            return Ok(Met::Again(peer));
+        };
+        let connection = self.encrypted(stream, tls, shown.key, acquaintance)?;
+        let is_same = self.bind(aim, &connection);
+        Ok(Met::Server(connection, is_same))
     }
 
     /// Called when the server has offered TLS in plain: from now on it is talked to over TLS alone.
@@ -222,9 +179,9 @@ impl Route {
     fn dial(&self, tell: impl Fn(&str)) -> Result<Dialed, Problem> {
         let to = self.to();
         info!("connecting to {to}");
-        let on_slow = |tried: Option<std::net::SocketAddr>| match tried {
+        let on_slow = |tried: Option<SocketAddr>| match tried {
             Some(address) if address.to_string() != to => {
-                tell(&format!("{} ({address})", self.host))
+                tell(&format!("{} ({address})", self.host));
             }
             Some(_) | None => tell(&to),
         };
@@ -235,7 +192,8 @@ impl Route {
     }
 
     /// How the next connection is made.
-    fn plan(&self, is_here: bool, bond: Bond, trouble: &mut Option<Problem>) -> Plan {
+    fn plan(&self, is_here: bool, trouble: &mut Option<Problem>) -> Plan {
+        let bond = *lock(&self.bond);
         match (&self.encryption, bond) {
             (Encryption::Never, _) if is_here => Plan::Plain(Secrecy::Here, Openness::Closed),
             (Encryption::Never, _) => Plan::Plain(Secrecy::Plain, Openness::Closed),
@@ -360,7 +318,7 @@ impl Route {
     }
 
     /// Binds the run to the server of this connection, and says whether it is the same as before.
-    fn bind(&self, before: Bond, aim: &Aim, connection: &Connection) -> bool {
+    fn bind(&self, aim: &Aim, connection: &Connection) -> bool {
         let Secrecy::Tls(key, acquaintance) = connection.secrecy() else { return true };
         let known_since = aim.keys.iter().find(|(known, _)| known == key).map(|(_, since)| *since);
         let hold = match acquaintance {
@@ -369,40 +327,11 @@ impl Route {
             Acquaintance::OneRun => Hold::OneRun,
         };
         let since = known_since.unwrap_or_else(today);
-        *lock(&self.bond) = Bond::Encrypted { key: *key, since, hold };
+        let bond = Bond::Encrypted { key: *key, since, hold };
+        let before = std::mem::replace(&mut *lock(&self.bond), bond);
         match before {
             Bond::Encrypted { key: before, .. } => before == *key,
             Bond::Free | Bond::Offered => true,
-        }
-    }
-
-    /// What it means that TLS failed with a server that has shown this, or nothing.
-    fn judge(&self, aim: &Aim, shown: Option<Shown>) -> Wrong {
-        let Some(Shown { key: now, vouched, .. }) = shown else { return unencrypted(aim) };
-        match &aim.expected {
-            Expected::Any => unencrypted(aim),
-            Expected::Fingerprint(wanted) => {
-                let now = Some(now).filter(|now| !wanted.fits(now));
-                Wrong::NotTheKey { wanted: wanted.clone(), now }
-            }
-            Expected::Vouched => Wrong::BadCertificate(match vouched {
-                Some(Err(why)) => in_words(&why),
-                Some(Ok(())) | None => "nothing proves that the key is its own".to_owned(),
-            }),
-            Expected::Keys(_) => {
-                let is_shown = |known: &&(ServerKey, NaiveDate)| known.0 == now;
-                let known = aim.keys.iter().find(is_shown).or(aim.keys.last());
-                match known {
-                    Some(&(before, since)) if before == now => Wrong::Unproven { before, since },
-                    Some(&(before, since)) => {
-                        let known = self.known(&mut None);
-                        let known_as =
-                            known.elsewhere(&now, &self.address).map(ToString::to_string);
-                        Wrong::OtherKey { before, since, now, known_as }
-                    }
-                    None => Wrong::UnencryptedNow,
-                }
-            }
         }
     }
 
@@ -431,38 +360,8 @@ fn is_this_machine(address: IpAddr) -> bool {
     address.is_loopback() || address.is_unspecified()
 }
 
-/// What it means that the server does not speak our TLS.
-fn unencrypted(aim: &Aim) -> Wrong {
-    if aim.was_encrypted { Wrong::UnencryptedNow } else { Wrong::Unencrypted }
-}
-
 fn today() -> NaiveDate {
     clock::local_now().date()
-}
-
-/// Why the system does not accept a certificate.
-fn in_words(why: &rustls::Error) -> String {
-    use CertificateError as Bad;
-    let why = match why {
-        rustls::Error::InvalidCertificate(why) => why,
-        rustls::Error::General(why) => return lower(why),
-        other => return lower(&other.to_string()),
-    };
-    match why {
-        Bad::Expired | Bad::ExpiredContext { .. } => "it has expired".to_owned(),
-        Bad::NotValidYet | Bad::NotValidYetContext { .. } => "it is not valid yet".to_owned(),
-        Bad::Revoked => "it was revoked".to_owned(),
-        Bad::UnknownIssuer => "no authority that this system knows vouches for it".to_owned(),
-        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
-            "it is for another name".to_owned()
-        }
-        other => lower(&other.to_string()),
-    }
-}
-
-fn lower(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 /// What it means that a host is not known.

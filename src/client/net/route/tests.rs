@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::thread;
 
+use super::verdict::in_words;
 use super::*;
 use crate::client::net::testing::{Act, BANNER, Identity, OFFER, Server};
 use crate::tls::{COMMON_NAME_OF_ONE_RUN, Fingerprint};
@@ -52,7 +53,7 @@ impl Home {
     }
 
     /// Has it known that a server there has this key, or a good certificate.
-    fn learn(&self, address: impl ToString, trust: Trust) {
+    fn learn(&self, address: &dyn ToString, trust: Trust) {
         let (host, port) = split(&address.to_string());
         let known = Known { address: Address::new(&host, port), trust, since: since() };
         let file = KnownServersFile::new(self.path());
@@ -205,7 +206,7 @@ fn a_known_server_is_talked_to_over_tls_at_once_whatever_else_it_shows() {
     let server = Server::start(vec![Act::Tls(one.clone()), Act::Tls(other.clone())]);
     // It may have several keys; and a good certificate is no better than a key.
     for trust in [Trust::Ca, key(&one), key(&other)] {
-        home.learn(server.address, trust);
+        home.learn(&server.address, trust);
     }
     for identity in [one, other] {
         let route = home.route(auto(), server.address);
@@ -220,13 +221,13 @@ fn another_key_than_the_known_one_is_refused_and_told_whose_it_is() {
     let home = Home::new("other_key");
     let [before, now] = [Identity::usual(), Identity::usual()];
     let server = Server::start(vec![Act::Tls(now.clone()), Act::Tls(now.clone())]);
-    home.learn(server.address, key(&before));
+    home.learn(&server.address, key(&before));
     let expected = |known_as| {
         let (before, now) = (before.key, now.key);
         Wrong::OtherKey { before, since: since(), now, known_as }
     };
     assert_eq!(wrong(&home.route(auto(), server.address)), expected(None));
-    home.learn("192.168.1.9:5000", key(&now));
+    home.learn(&"192.168.1.9:5000", key(&now));
     let known_as = Some("192.168.1.9:5000".to_owned());
     assert_eq!(wrong(&home.route(Encryption::Always, server.address)), expected(known_as));
     assert_eq!(home.known().len(), 2, "nothing is added");
@@ -243,7 +244,7 @@ fn a_known_server_that_answers_without_our_tls_is_refused() {
             Act::Answer(TLS_1_2_ALONE),
             Act::Answer(b"\x16\x03\x03\x00\x04\x02\x00\x00\x00"),
         ]);
-        home.learn(server.address, trust);
+        home.learn(&server.address, trust);
         for _ in 0..4 {
             assert_eq!(wrong(&home.route(auto(), server.address)), Wrong::UnencryptedNow);
         }
@@ -257,7 +258,7 @@ fn a_connection_that_is_closed_or_reset_says_nothing_about_the_key() {
     let identity = Identity::usual();
     let acts = vec![Act::Close, Act::Reset, Act::Tls(identity.clone())];
     let server = Server::start(acts);
-    home.learn(server.address, key(&identity));
+    home.learn(&server.address, key(&identity));
     let route = home.route(auto(), server.address);
     assert!(matches!(lost(&route), Lost::Closed));
     assert!(matches!(lost(&route), Lost::Broken(_)));
@@ -270,7 +271,7 @@ fn a_certificate_without_its_key_proves_nothing() {
     let home = Home::new("stolen");
     let identity = Identity::usual();
     let server = Server::start((0..3).map(|_| Act::Tls(identity.stolen())).collect());
-    home.learn(server.address, key(&identity));
+    home.learn(&server.address, key(&identity));
     let unproven = Wrong::Unproven { before: identity.key, since: since() };
     assert_eq!(wrong(&home.route(auto(), server.address)), unproven);
     let wanted: Fingerprint = identity.key.to_string().parse().expect("a fingerprint");
@@ -293,7 +294,7 @@ fn a_key_of_one_run_is_used_and_not_remembered_and_refused_where_a_key_is_known(
     // The server was started again, or is another one: it does not get the token.
     assert_eq!(open(&route).expect("it is TLS"), (one_run(&second), false));
     assert!(home.known().is_empty());
-    home.learn(server.address, key(&first));
+    home.learn(&server.address, key(&first));
     assert!(matches!(wrong(&home.route(auto(), server.address)), Wrong::OtherKey { .. }));
     assert_nothing_said(server);
 }
@@ -303,7 +304,7 @@ fn a_key_that_is_known_from_another_address_is_known() {
     let home = Home::new("elsewhere");
     let identity = Identity::usual();
     let server = Server::start(vec![Act::Tls(identity.clone())]);
-    home.learn("192.168.1.7:5000", key(&identity));
+    home.learn(&"192.168.1.7:5000", key(&identity));
     let known_as = Acquaintance::KnownAs("192.168.1.7:5000".to_owned());
     let route = home.route(Encryption::Always, server.address);
     assert_eq!(secrecy(&route), Secrecy::Tls(identity.key, known_as));
@@ -317,11 +318,11 @@ fn a_server_that_took_us_for_a_plain_client_is_tried_three_times_again_over_tls_
     let identity = Identity::usual();
     let full = b"!! the room is full (100 clients)\n";
     let required = b"!! this room is encrypted: use chatclient, or ncat --ssl HOST PORT\n";
-    let late = || [OFFER.as_bytes(), full, required].map(|line| Act::Answer(line));
+    let late = || [OFFER.as_bytes(), full, required].map(Act::Answer);
     let mut acts: Vec<Act> = late().into();
     acts.push(Act::Tls(identity.clone()));
     let server = Server::start(acts);
-    home.learn(server.address, key(&identity));
+    home.learn(&server.address, key(&identity));
     let route = home.route(auto(), server.address);
     assert_eq!(secrecy(&route), Secrecy::Tls(identity.key, Acquaintance::Known));
     assert_nothing_said(server);
@@ -361,7 +362,7 @@ fn with_a_fingerprint_nothing_else_counts_and_the_file_is_neither_read_nor_writt
 fn plain_is_plain_to_a_known_server_too_and_takes_no_offer() {
     let home = Home::new("plain");
     let server = Server::start(vec![Act::Plain(OFFER)]);
-    home.learn(server.address, key(&Identity::usual()));
+    home.learn(&server.address, key(&Identity::usual()));
     let opened = home.route(Encryption::Never, server.address).open(|_| ()).expect("it listens");
     assert_eq!(*opened.connection.secrecy(), Secrecy::Plain);
     assert_eq!(opened.connection.openness(), Openness::Closed);
@@ -379,7 +380,7 @@ fn a_session_goes_to_the_key_that_it_began_with_and_to_no_other() {
     assert_eq!(secrecy(&route), Secrecy::Tls(one.key, Acquaintance::New));
     // What the file says meanwhile is for other sessions.
     fs::remove_file(home.path()).expect("ours");
-    home.learn(server.address, key(&other));
+    home.learn(&server.address, key(&other));
     assert_eq!(
         open(&route).expect("it is TLS"),
         (Secrecy::Tls(one.key, Acquaintance::Known), true)
@@ -434,7 +435,7 @@ fn a_client_that_keeps_nothing_adds_nothing_and_checks_all_the_same() {
     let route = || Route { learns: false, ..home.route(Encryption::Always, server.address) };
     assert_eq!(secrecy(&route()), Secrecy::Tls(one.key, Acquaintance::New));
     assert!(home.known().is_empty());
-    home.learn(server.address, key(&one));
+    home.learn(&server.address, key(&one));
     assert!(matches!(wrong(&route()), Wrong::OtherKey { .. }));
     assert_nothing_said(server);
 }
@@ -490,7 +491,7 @@ fn clients_that_meet_a_server_at_once_remember_it_once() {
 
 #[test]
 fn why_a_certificate_is_not_valid_is_told_in_plain_words() {
-    use rustls::Error;
+    use rustls::{CertificateError, Error};
     let bad = |why: CertificateError| in_words(&Error::InvalidCertificate(why));
     assert_eq!(bad(CertificateError::Expired), "it has expired");
     assert_eq!(bad(CertificateError::NotValidForName), "it is for another name");

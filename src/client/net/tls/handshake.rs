@@ -41,7 +41,7 @@ pub(in crate::client::net) enum Failure {
     /// The server has closed it.
     Closed,
     /// It is TLS, and not ours: another version, another key, no proof of the key. With what was shown until then.
-    Wrong(rustls::Error, Option<Shown>),
+    Wrong(Box<rustls::Error>, Option<Box<Shown>>),
 }
 
 /// Makes TLS of a new connection to this host, with a server that is as expected. Nothing of the user's was sent when
@@ -56,13 +56,13 @@ pub(in crate::client::net) fn shake_hands(
     expected: Expected,
 ) -> Result<(Tls, Shown), Failure> {
     let verifier = Arc::new(Verifier::new(expected, tls::provider()));
-    let wrong = |why| Failure::Wrong(why, verifier.shown());
+    let wrong = |why| Failure::Wrong(Box::new(why), verifier.shown().map(Box::new));
     let mut state = begin(host, &verifier).map_err(wrong)?;
     let mut begun = Begun { socket, deadline: Instant::now() + HANDSHAKE, has_heard: false };
     let done = begun.go_on(&mut state);
     socket.set_read_timeout(None).and_then(|()| socket.set_write_timeout(None))?;
     done.map_err(|failure| match failure {
-        Failure::Wrong(why, _) => wrong(why),
+        Failure::Wrong(why, _) => wrong(*why),
         failure => failure,
     })?;
     let tls = Tls::new(state).map_err(wrong)?;
@@ -135,7 +135,7 @@ impl Begun<'_> {
             if let Err(why) = state.process_new_packets() {
                 // The server is told, if it listens.
                 self.write(state).ok();
-                return Err(Failure::Wrong(why, None));
+                return Err(Failure::Wrong(Box::new(why), None));
             }
         }
         Ok(())
