@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::protocol::text::{is_blank, make_safe};
+use crate::protocol::text::{is_blank, is_dangerous, make_safe};
 use buffer::Buffer;
 use completion::Completion;
 use input_history::{InputHistory, Search};
@@ -178,7 +178,8 @@ impl Editor {
         let last_cut = self.last_cut.take();
         let (cursor, end) = (self.buffer.cursor, self.buffer.text.len());
         match key {
-            Key::Char(c) if c.is_control() && c != '\t' => {}
+            // Nobody would get them; and a text of such characters alone would be none.
+            Key::Char(c) if is_dangerous(c) => {}
             Key::Char(c) => return self.insert(c.encode_utf8(&mut [0; 4]), Kind::Typing),
             Key::Enter => return self.submit(),
             Key::Left => self.buffer.cursor = self.buffer.left(),

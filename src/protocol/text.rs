@@ -213,7 +213,7 @@ fn take_last_word(text: &mut String) {
 
 /// Whether `c` never passes: it moves the cursor, begins an escape sequence, ends a line to whoever
 /// goes by Unicode, or reorders the text.
-fn is_dangerous(c: char) -> bool {
+pub(crate) fn is_dangerous(c: char) -> bool {
     (c.is_control() && c != '\t') || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -457,3 +457,18 @@ proptest! {
         prop_assert_eq!(repeat(Key::Redo), after);
     }
 }
+
+#[test]
+fn characters_that_nobody_would_get_are_not_written() {
+    let mut editor = Editor::new(100, Vec::new());
+    for c in ['\u{2066}', '\u{202e}', '\u{7}', '\u{9b}'] {
+        assert_eq!(editor.press(Key::Char(c)), Outcome::Edited);
+    }
+    assert_eq!(editor.text(), "");
+    assert_eq!(editor.press(Key::Enter), Outcome::Edited, "there is nothing to send");
+    // Joiners and selectors act on what is written around them.
+    for c in ['a', '\t', '\u{1f469}', '\u{200d}', '\u{1f4bb}', '\u{fe0f}'] {
+        editor.press(Key::Char(c));
+    }
+    assert_eq!(editor.text(), "a\t\u{1f469}\u{200d}\u{1f4bb}\u{fe0f}");
+}

@@ -19,8 +19,8 @@ pub mod proxy;
 pub mod resources;
 pub mod server;
 pub mod terminal;
-pub mod tls;
 pub mod terminator;
+pub mod tls;
 
 /// How long anything may take before a test fails: far longer than it does on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);
