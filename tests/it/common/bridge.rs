@@ -14,6 +14,9 @@ use super::anyone::trusting;
 /// Set for a run of the tests in which every server is behind a bridge.
 pub const VARIABLE: &str = "CHATROOM_TESTS_OVER_TLS";
 
+/// How long a client may take to say what it says before it has heard anything.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
 /// Whether it is such a run.
 pub fn is_everywhere() -> bool {
     std::env::var_os(VARIABLE).is_some()
@@ -33,6 +36,10 @@ pub fn open(server: SocketAddr) -> SocketAddr {
 
 /// Serves one connection.
 fn cross(plain: TcpStream, server: SocketAddr) -> Option<()> {
+    // What a client says at once follows the handshake at once: the server waits for it from then on.
+    plain.set_read_timeout(Some(AT_ONCE)).ok()?;
+    plain.peek(&mut [0]).ok();
+    plain.set_read_timeout(None).ok()?;
     let mut wire = TcpStream::connect(server).ok()?;
     wire.set_nodelay(true).ok()?;
     plain.set_nodelay(true).ok()?;
@@ -43,9 +50,9 @@ fn cross(plain: TcpStream, server: SocketAddr) -> Option<()> {
     let tls = Arc::new(Mutex::new(tls));
     let (their_tls, their_plain, their_wire) =
         (Arc::clone(&tls), plain.try_clone().ok()?, wire.try_clone().ok()?);
-    let up = thread::spawn(move || go_up(&their_tls, their_plain, their_wire));
-    go_down(&tls, plain, wire);
-    up.join().ok().flatten()
+    let down = thread::spawn(move || go_down(&their_tls, their_plain, their_wire));
+    go_up(&tls, plain, wire);
+    down.join().ok().flatten()
 }
 
 /// From the client to the server, until either ends.
