@@ -1,7 +1,7 @@
 //! A chat room on your own network, in one pair of programs.
 //!
 //! `chatserver` holds one room; `chatclient`, `nc` and `telnet` are its members. The wire is lines
-//! of UTF-8 text. There are no accounts, no rooms besides the one, no encryption and no async
+//! of UTF-8 text, over TLS or in plain. There are no accounts, no rooms besides the one, and no async
 //! runtime: one blocking thread a client, and one thread that sends.
 //!
 //! # The way of a line

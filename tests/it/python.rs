@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::common::process::{Running, end, spawn};
+use crate::common::process::{Running, end, run, spawn};
 use crate::common::proxy::{Budget, Proxy};
-use crate::common::server::{TestClient, TestServer};
+use crate::common::server::{TestClient, TestServer, chatserver};
 
 /// Whether there is a Python; without one, a test is skipped.
 fn has_python() -> bool {
@@ -158,4 +158,38 @@ fn a_bot_answers_each_line_once_in_public_and_in_private_over_lost_connections_t
     alice.expect_start("-- 2 here: alice, bot");
     assert!(proxy.cuts() >= 2, "only {} cuts", proxy.cuts());
     drop(bot);
+}
+
+#[test]
+fn it_talks_encrypted_to_the_server_with_that_key_alone() {
+    if !has_python() {
+        return;
+    }
+    let state = crate::common::folder("python", "key");
+    let mut command = chatserver();
+    command.env("CHATROOM_TLS", "required").env("STATE_DIRECTORY", &state);
+    let server = TestServer::run(command.args(["127.0.0.1", "0"]));
+    let (_, key, _) = run(chatserver()
+        .env("CHATROOM_TLS", "required")
+        .env("STATE_DIRECTORY", &state)
+        .arg("--fingerprint"));
+    let mut watcher = server.join("watcher");
+    let place = [server.address.ip().to_string(), server.address.port().to_string()];
+    let lines: Vec<_> = (0..100).map(|number| format!("{number} {}", "é".repeat(200))).collect();
+    let mut client =
+        spawn(program("chat.py").args(["--key", key.trim()]).args(&place).arg("alice"));
+    let mut stdin = client.stdin.take().expect("it is piped");
+    stdin.write_all(format!("{}\n", lines.join("\n")).as_bytes()).expect("a pipe holds that much");
+    drop(stdin);
+    assert_eq!(said(&mut watcher, &lines[99]), lines);
+    let (status, _, err) = end(client);
+    assert_eq!(status, Some(0), "{err}");
+    let other = "aaaaa-aaaaa-aaaaa-aaaaa";
+    let mut client = spawn(program("chat.py").args(["--key", other]).args(&place).arg("alice"));
+    let mut stdin = client.stdin.take().expect("it is piped");
+    stdin.write_all(b"secret\n").expect("a pipe holds that much");
+    drop(stdin);
+    let (status, out, err) = end(client);
+    assert_eq!((status, out.as_str()), (Some(3), ""), "{err}");
+    assert!(err.ends_with("has another key. Nothing was sent.\n"), "{err}");
 }

@@ -2,13 +2,11 @@
 
 use crate::protocol::reply;
 
-/// How a server turns plain clients away where encryption is required. It stands in place of the banner.
-const REQUIRED: &str = "!! this room is encrypted";
-
 /// Whether the line asks a client that knows TLS to use it: a banner that offers it, or a server that takes nobody
 /// without.
 pub(in crate::client) fn offers_tls(line: &str) -> bool {
-    reply::parse(line).offers_tls() || line.starts_with(REQUIRED)
+    let line = reply::parse(line);
+    line.offers_tls() || line.is_for_encrypted_clients()
 }
 
 /// Whether the line, in answer to the beginning of TLS, only shows that the server took us for a plain client
@@ -20,12 +18,12 @@ pub(super) fn is_late_answer(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::reply::{Notice, Offer};
+    use crate::protocol::reply::{Notice, Offer, Refusal};
 
     #[test]
     fn a_banner_that_offers_tls_and_a_room_that_requires_it_are_offers() {
         assert!(offers_tls(&Notice::Banner(Offer::Tls).to_string()));
-        assert!(offers_tls("!! this room is encrypted: use chatclient, or ncat --ssl HOST PORT"));
+        assert!(offers_tls(&format!("{}", Refusal::Unencrypted)));
         for line in
             ["-- chatroom 1: welcome (/help for the commands)", "<bob> TLS on this port", ""]
         {

@@ -87,7 +87,7 @@ impl TestServer {
     pub fn join(&self, name: &str) -> TestClient {
         let mut client = self.connect();
         client.send(format!("/nick {name}\n"));
-        client.expect("-- chatroom 1: welcome (/help for the commands)");
+        client.expect_start("-- chatroom 1: welcome (/help for the commands");
         client.expect_start(&format!("-- you are {name}, "));
         client
     }
