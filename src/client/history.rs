@@ -113,8 +113,32 @@ fn cut(path: &Path, entries: &mut Vec<Memorable>) -> io::Result<File> {
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension(format!("{}.new", std::process::id()));
     write_new(&new, bytes)
-        .and_then(|()| fs::rename(&new, path))
+        .and_then(|()| rename(&new, path))
         .inspect_err(|_| drop(fs::remove_file(&new)))
+}
+
+#[cfg(unix)]
+fn rename(new: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(new, path)
+}
+
+/// Windows does not replace a file that somebody has open, if only to look at it, so that is waited for.
+#[cfg(windows)]
+fn rename(new: &Path, path: &Path) -> io::Result<()> {
+    const LOOKED_AT: std::time::Duration = std::time::Duration::from_secs(2);
+    const AGAIN: std::time::Duration = std::time::Duration::from_millis(10);
+    let deadline = std::time::Instant::now() + LOOKED_AT;
+    loop {
+        match fs::rename(new, path) {
+            Err(why)
+                if why.kind() == io::ErrorKind::PermissionDenied
+                    && std::time::Instant::now() < deadline =>
+            {
+                std::thread::sleep(AGAIN);
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Writes a file that was not there, and closes it: Windows may neither move nor replace a file that

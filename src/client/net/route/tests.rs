@@ -261,7 +261,9 @@ fn a_connection_that_is_closed_or_reset_says_nothing_about_the_key() {
     home.learn(&server.address, key(&identity));
     let route = home.route(auto(), server.address);
     assert!(matches!(lost(&route), Lost::Closed));
-    assert!(matches!(lost(&route), Lost::Broken(_)));
+    // Windows may tell of a reset as of an end.
+    let second = lost(&route);
+    assert!(matches!(second, Lost::Broken(_)) || cfg!(windows), "{second:?}");
     assert_eq!(secrecy(&route), Secrecy::Tls(identity.key, Acquaintance::Known));
     assert_nothing_said(server);
 }
