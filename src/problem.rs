@@ -251,6 +251,8 @@ impl Problem {
             Problem::UnknownHost { .. } => "; check the name",
             Problem::Listen { why, .. } => listen_advice(why.kind()),
             Problem::Connect { why, .. } => connect_advice(why.kind()),
+            // What it says is the advice.
+            Problem::Refused { why, .. } if why.contains(": use ") => "",
             Problem::ConnectionLost { why: Lost::Closed, .. } | Problem::Refused { .. } => {
                 "; try again later"
             }

@@ -54,7 +54,11 @@ fn check(arguments: &Arguments) -> Result<(), Problem> {
 
 /// Prints what others know this server by, alone.
 fn print_fingerprint(arguments: &Arguments) -> Result<(), Problem> {
-    let key = server::key_of(&arguments.tls())?;
+    // Whoever did not expect a key to be made is told that one was.
+    let log = begin_log(arguments)?;
+    let key = server::key_of(&arguments.tls());
+    log.flush();
+    let key = key?;
     writeln!(io::stdout(), "{key}").map_err(|why| Problem::System("print the fingerprint", why))
 }
 

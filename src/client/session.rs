@@ -105,8 +105,13 @@ impl ClientSession {
     /// Takes a line, which comes now.
     pub(super) fn hear<'a>(&mut self, line: &'a str, now: Instant, millis: Millis) -> Heard<'a> {
         let (tag, text, says) = self.read(line);
-        if says.is_room_full() && self.handshake.expects_banner() {
-            return self.hear_that_it_is_full(text);
+        if self.handshake.expects_banner() {
+            if says.is_room_full() {
+                return self.hear_that_it_is_full(text);
+            }
+            if says.is_for_encrypted_clients() {
+                return Heard { turned_away: Some(reply::words(text)), ..Heard::default() };
+            }
         }
         let at = tag.map(|tag| self.clock.here(tag.at, millis));
         if let Some(tag) = tag {
@@ -301,6 +306,7 @@ fn refused(outcome: Outcome) -> Option<News> {
 mod tests {
     use super::super::outbox::Asker;
     use super::*;
+    use crate::protocol::reply::Refusal;
 
     const BANNER: &str = "-- chatroom 1: welcome (/help for the commands)";
     const TOKEN: &str = "000102030405060708090a0b0c0d0e0f";
@@ -464,6 +470,15 @@ mod tests {
         session.begin_again(Instant::now(), false);
         let heard = session.hear("!! the room is full (100 clients)", Instant::now(), NOW);
         assert!(heard.turned_away.is_some() && heard.asks.is_empty(), "{heard:?}");
+    }
+
+    #[test]
+    fn a_room_that_takes_encrypted_clients_alone_turns_this_one_away() {
+        let mut session = ClientSession::new(None);
+        let line = Refusal::Unencrypted.to_string();
+        let heard = session.hear(&line, Instant::now(), NOW);
+        assert_eq!(heard.turned_away, Some(&line["!! ".len()..]));
+        assert!(heard.asks.is_empty(), "{heard:?}");
     }
 
     #[test]

@@ -175,6 +175,14 @@ impl KnownServers {
         self.lines.iter().filter(|line| line.is_damaged()).count()
     }
 
+    /// Whether there is a line about that address that cannot be read.
+    pub(super) fn is_damaged_at(&self, address: &Address) -> bool {
+        let begins = |line: &&Line| {
+            line.text.split(u8::is_ascii_whitespace).next() == Some(address.0.as_bytes())
+        };
+        self.lines.iter().filter(begins).any(Line::is_damaged)
+    }
+
     /// Adds a line at the end.
     pub(super) fn add(&mut self, known: Known) {
         if self.lines.is_empty() {

@@ -117,7 +117,8 @@ impl Route {
             let is_here = addresses.iter().all(|address| (self.is_here)(address.ip()));
             let aim = match self.plan(is_here, &mut trouble) {
                 Plan::Plain(secrecy, openness) => {
-                    return self.open_plain(stream, secrecy, openness);
+                    let connection = self.open_plain(stream, secrecy, openness)?;
+                    return Ok(Opened { connection, trouble, may_resume: true });
                 }
                 Plan::Tls(aim) => aim,
             };
@@ -224,10 +225,15 @@ impl Route {
     /// Which servers are known, as far as that can be read.
     fn known(&self, trouble: &mut Option<Problem>) -> KnownServers {
         let Some(file) = &self.file else { return KnownServers::default() };
-        file.read().unwrap_or_else(|why| {
+        let known = file.read().unwrap_or_else(|why| {
             self.lose(why, trouble);
             KnownServers::default()
-        })
+        });
+        if known.is_damaged_at(&self.address) {
+            let why = format!("the line of {} cannot be read", self.address);
+            self.lose(io::Error::new(io::ErrorKind::InvalidData, why), trouble);
+        }
+        known
     }
 
     /// Remembers the server, if it is new and is to be known again.
@@ -297,11 +303,11 @@ impl Route {
         stream: TcpStream,
         secrecy: Secrecy,
         openness: Openness,
-    ) -> Result<Opened, Problem> {
+    ) -> Result<Arc<Connection>, Problem> {
         let connection = Connection::plain(stream, secrecy, openness);
         let connection = Arc::new(connection.map_err(|why| self.unreachable(why))?);
         info!("connected to {}", connection.peer());
-        Ok(Opened { connection, trouble: None, may_resume: true })
+        Ok(connection)
     }
 
     fn encrypted(
@@ -317,7 +323,8 @@ impl Route {
         Ok(Arc::new(connection))
     }
 
-    /// Binds the run to the server of this connection, and says whether it is the same as before.
+    /// Binds the run to the server of this connection, and says whether a session goes on with it: whether it is the
+    /// same as before, and was encrypted.
     fn bind(&self, aim: &Aim, connection: &Connection) -> bool {
         let Secrecy::Tls(key, acquaintance) = connection.secrecy() else { return true };
         let known_since = aim.keys.iter().find(|(known, _)| known == key).map(|(_, since)| *since);
@@ -331,7 +338,8 @@ impl Route {
         let before = std::mem::replace(&mut *lock(&self.bond), bond);
         match before {
             Bond::Encrypted { key: before, .. } => before == *key,
-            Bond::Free | Bond::Offered => true,
+            // If there was a session, it was plain: whoever has read its token along must not get at an encrypted one.
+            Bond::Free | Bond::Offered => false,
         }
     }
 

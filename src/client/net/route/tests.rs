@@ -177,7 +177,8 @@ fn an_unknown_server_is_listened_to_first_and_once_it_has_offered_tls_there_is_n
     route.take_offer();
     assert_eq!(
         open(&route).expect("it is TLS"),
-        (Secrecy::Tls(identity.key, Acquaintance::New), true)
+        (Secrecy::Tls(identity.key, Acquaintance::New), false),
+        "a session that was plain does not go on over TLS"
     );
     assert_eq!(home.known(), [(address, key(&identity))]);
     assert_eq!(wrong(&route), Wrong::UnencryptedNow);
@@ -292,7 +293,7 @@ fn a_key_of_one_run_is_used_and_not_remembered_and_refused_where_a_key_is_known(
     let server = Server::start(acts.into());
     let route = home.route(Encryption::Always, server.address);
     let one_run = |it: &Identity| Secrecy::Tls(it.key, Acquaintance::OneRun);
-    assert_eq!(open(&route).expect("it is TLS"), (one_run(&first), true));
+    assert_eq!(open(&route).expect("it is TLS"), (one_run(&first), false));
     // The server was started again, or is another one: it does not get the token.
     assert_eq!(open(&route).expect("it is TLS"), (one_run(&second), false));
     assert!(home.known().is_empty());
@@ -412,6 +413,33 @@ fn a_file_that_cannot_be_used_is_told_once_and_the_run_knows_the_server_all_the_
     assert_eq!(secrecy(&route), Secrecy::Tls(one.key, Acquaintance::Known));
     assert!(matches!(wrong(&route), Wrong::OtherKey { .. }));
     assert_nothing_said(server);
+}
+
+#[test]
+fn a_file_that_cannot_be_used_or_is_damaged_at_that_server_is_told_before_anything_is_said_in_plain()
+ {
+    let unusable: fn(&Home) = |home| fs::create_dir(home.path()).expect("ours");
+    let damaged: fn(&Home) = |home| {
+        let address = home.known().remove(0).0;
+        fs::write(home.path(), format!("{address} key:garbage 2026-11-28\n")).expect("ours");
+    };
+    for (make, learns, why) in
+        [(unusable, false, "it is no regular file"), (damaged, true, "cannot be read")]
+    {
+        let home = Home::new("told");
+        let server = Server::start(vec![Act::Plain(BANNER)]);
+        if learns {
+            home.learn(&server.address, key(&Identity::usual()));
+        }
+        make(&home);
+        let route = home.route(auto(), server.address);
+        let opened = route.open(|_| ()).expect("it listens");
+        assert_eq!(*opened.connection.secrecy(), Secrecy::Plain);
+        let told = opened.trouble.as_ref().map(ToString::to_string).unwrap_or_default();
+        assert!(told.contains(why) && told.ends_with("; going on without it"), "{told}");
+        drop(opened);
+        assert_nothing_said(server);
+    }
 }
 
 #[test]
