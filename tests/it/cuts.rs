@@ -16,7 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A program that says its lines, whatever becomes of its connections.
 struct Program {
+    /// Where its connections are cut.
     server: SocketAddr,
+    /// Where they are not: there it joins, since without its token it could not come back under its name.
+    direct: SocketAddr,
     name: String,
     /// All that it says, from its name on; the first is line 1.
     lines: Vec<String>,
@@ -33,10 +36,15 @@ struct Program {
 }
 
 impl Program {
-    fn new(server: SocketAddr, name: &str, lines: impl IntoIterator<Item = String>) -> Program {
+    fn new(
+        [server, direct]: [SocketAddr; 2],
+        name: &str,
+        lines: impl IntoIterator<Item = String>,
+    ) -> Program {
         let first = format!("/nick {name}");
         Program {
             server,
+            direct,
             name: name.to_owned(),
             lines: [first].into_iter().chain(lines).collect(),
             written: 0,
@@ -53,7 +61,8 @@ impl Program {
         let deadline = Instant::now() + PATIENCE;
         while !self.is_done(others) {
             assert!(Instant::now() < deadline, "{}", self.report());
-            if let Ok(stream) = TcpStream::connect(self.server) {
+            let to = if self.token.is_none() { self.direct } else { self.server };
+            if let Ok(stream) = TcpStream::connect(to) {
                 self.talk(&stream, others, deadline);
                 stream.shutdown(Shutdown::Both).ok();
             }
@@ -90,7 +99,9 @@ impl Program {
             return;
         }
         let mut bytes = [0; 4096];
-        while !self.is_done(others) && Instant::now() < deadline {
+        let joins = self.token.is_none();
+        let has_joined = |program: &Program| joins && program.token.is_some();
+        while !self.is_done(others) && !has_joined(self) && Instant::now() < deadline {
             // A few at a time, so that a cut comes before, in and after each of them.
             let next: Vec<_> = self.lines.iter().skip(self.written).take(3).collect();
             let text: String = next.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
@@ -166,7 +177,11 @@ fn everyone_has_the_same(
             .iter()
             .enumerate()
             .map(|(i, proxy)| {
-                let program = Program::new(proxy.address, &format!("p{i}x"), lines(i, count));
+                let program = Program::new(
+                    [proxy.address, server.address],
+                    &format!("p{i}x"),
+                    lines(i, count),
+                );
                 scope.spawn(move || program.run(programs - 1))
             })
             .collect();
