@@ -10,7 +10,7 @@
 
 use std::io::{self};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ use super::echo::echo;
 use super::editor::{Direction, Editor, Outcome};
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
-use super::mutex::lock;
+use super::mutex::{lock, lock_until};
 use super::net::Told;
 use super::output::{Output, Presence, Reader};
 use super::prompt::Label;
@@ -194,8 +194,8 @@ impl Terminal {
     /// The face, unless a stalled terminal keeps another thread from giving it back.
     fn face_at_last(&self) -> Option<MutexGuard<'_, Face>> {
         let deadline = Instant::now() + STALLED;
-        let _turn = try_until(deadline, &self.turn)?;
-        try_until(deadline, &self.face)
+        let _turn = lock_until(&self.turn, deadline)?;
+        lock_until(&self.face, deadline)
     }
 }
 
@@ -295,18 +295,5 @@ fn size() -> Size {
     match terminal::size() {
         Ok((columns, rows)) if columns > 0 && rows > 0 => Size { columns, rows },
         Ok(_) | Err(_) => USUAL_SIZE,
-    }
-}
-
-fn try_until<T>(deadline: Instant, mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    loop {
-        match mutex.try_lock() {
-            Ok(guard) => return Some(guard),
-            Err(TryLockError::Poisoned(poisoned)) => {
-                return Some(PoisonError::into_inner(poisoned));
-            }
-            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return None,
-            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(5)),
-        }
     }
 }

@@ -11,14 +11,13 @@
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use memchr::memrchr;
 use rustls::ClientConnection;
 
-use crate::client::mutex::lock;
+use crate::client::mutex::{lock, lock_until};
 use crate::tls::Exporter;
 
 pub(super) mod handshake;
@@ -29,9 +28,6 @@ const RECORD: usize = 16 * 1024;
 
 /// How much ciphertext is received at once, in bytes: a whole record and its frame.
 const CHUNK: usize = RECORD + 512;
-
-/// How long to wait before a mutex is tried again.
-const LOCK_RETRY: Duration = Duration::from_millis(2);
 
 /// One connection's TLS.
 pub(super) struct Tls {
@@ -145,7 +141,7 @@ impl Tls {
     /// Sends the last bytes, and that nothing more comes, unless another thread writes for as long as `patience`. The
     /// server may take as long once more, if the socket ends a write by then.
     pub(super) fn send_last(&self, socket: &TcpStream, bytes: &[u8], patience: Duration) {
-        let Some(mut out) = lock_within(&self.writing, patience) else { return };
+        let Some(mut out) = lock_until(&self.writing, Instant::now() + patience) else { return };
         let until = Some(Instant::now() + patience);
         let sent = self.send_locked(&mut out, socket, bytes, until);
         sent.and_then(|()| self.send_end_locked(&mut out, socket, until)).ok();
@@ -281,21 +277,6 @@ fn next_record(bytes: &[u8]) -> &[u8] {
     }
     let most = &bytes[..RECORD];
     memrchr(b'\n', most).map_or(most, |end| &most[..=end])
-}
-
-/// Locks a mutex, unless others hold it for so long.
-fn lock_within<T>(mutex: &Mutex<T>, patience: Duration) -> Option<MutexGuard<'_, T>> {
-    let deadline = Instant::now() + patience;
-    loop {
-        match mutex.try_lock() {
-            Ok(guard) => return Some(guard),
-            Err(TryLockError::Poisoned(poisoned)) => {
-                return Some(PoisonError::into_inner(poisoned));
-            }
-            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return None,
-            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_RETRY),
-        }
-    }
 }
 
 #[cfg(all(test, not(shuttle)))]

@@ -1,6 +1,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
+use std::thread;
 
 use rustls::{ServerConnection, Stream};
 

@@ -2,66 +2,20 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Barrier, OnceLock};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use data_encoding::BASE64;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::verify_tls13_signature;
-use rustls::pki_types::{ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, ServerConnection,
-    SignatureScheme,
-};
+use rustls::{ClientConnection, ServerConnection};
 
 use super::refusal::{NotKept, Role, Unusable};
 use super::*;
 use crate::server::history::scratch::Folder;
+use crate::server::net::anyone::trusting;
 use crate::tls::Fingerprint;
-
-/// A verifier that takes every certificate and keeps it. A signature that does not fit fails the handshake.
-#[derive(Debug, Default)]
-struct Sees(OnceLock<CertificateDer<'static>>);
-
-impl ServerCertVerifier for Sees {
-    fn verify_server_cert(
-        &self,
-        shown: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        self.0.get_or_init(|| shown.clone().into_owned());
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(CertificateError::BadSignature.into())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        shown: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = tls::provider().signature_verification_algorithms;
-        verify_tls13_signature(message, shown, signature, &algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        tls::provider().signature_verification_algorithms.supported_schemes()
-    }
-}
 
 /// A connection in memory, whose handshake is over.
 struct Connection {
@@ -72,21 +26,13 @@ struct Connection {
 
 impl Connection {
     fn to(identity: &Identity) -> Connection {
-        let sees = Arc::new(Sees::default());
-        let config = ClientConfig::builder_with_provider(tls::provider())
-            .with_protocol_versions(tls::VERSIONS)
-            .expect("the provider has them")
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::clone(&sees) as Arc<dyn ServerCertVerifier>)
-            .with_no_client_auth();
-        let name = ServerName::try_from("chatroom").expect("a name");
-        let mut client = ClientConnection::new(Arc::new(config), name).expect("a client");
+        let mut client = trusting(&[]);
         let mut server = ServerConnection::new(identity.config()).expect("a server");
         while client.is_handshaking() || server.is_handshaking() {
             Connection::carry(&mut client, &mut server);
             Connection::carry(&mut server, &mut client);
         }
-        let shown = sees.0.get().expect("it was shown").clone();
+        let shown = client.peer_certificates().expect("it was shown")[0].clone().into_owned();
         Connection { client, server, shown }
     }
 
