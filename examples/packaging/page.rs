@@ -31,7 +31,11 @@ type Table = (&'static str, &'static str, Vec<(&'static str, &'static str)>);
 fn room() -> Table {
     let lead = "A line is said to all, unless it begins with one of these, in capitals or not. What \
                 begins with // is said with one / less.";
-    ("COMMANDS", lead, Command::ALL.map(|command| (command.usage(), command.purpose())).to_vec())
+    (
+        "COMMANDS",
+        lead,
+        Command::for_people().map(|command| (command.usage(), command.purpose())).collect(),
+    )
 }
 
 /// What can be typed in the client besides.

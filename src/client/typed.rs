@@ -173,8 +173,15 @@ impl Asks {
                 | Request::Who
                 | Request::History(_)
                 | Request::Search { .. }
+                | Request::Register(_)
+                | Request::Login { .. }
+                | Request::Unregister
+                | Request::Pass(_)
+                | Request::Invite(_)
+                | Request::Order(_)
                 | Request::Tags
-                | Request::Resume(..),
+                | Request::Resume(..)
+                | Request::Key { .. },
             )
             | Err(Misuse::Unknown(_) | Misuse::Arguments(_) | Misuse::Search(_)) => Asks::Question,
         }

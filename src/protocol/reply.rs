@@ -11,12 +11,16 @@ use std::fmt;
 
 pub use notice::{LeaveReason, Missing, Notice, Offer};
 pub use parse::{Message, ReadNotice, ReadRefusal, ReadSpeech, ServerLine, parse};
+pub use people::{
+    CONSOLE, MAX_TOPIC, NameNotice, NameRefusal, OrderNotice, OrderRefusal, PASSWORD_BYTES,
+};
 pub use refusal::Refusal;
 pub use speech::Speech;
 pub use who::{Listed, Names, not_encrypted, who, who_goes_on};
 
 mod notice;
 mod parse;
+mod people;
 mod refusal;
 mod speech;
 mod who;
@@ -129,8 +133,8 @@ mod tests {
             (&Notice::CameAndWent { joined: 0, left: 890 }, "-- 890 members left"),
             (&Notice::CameAndWent { joined: 1, left: 1 }, "-- 1 joined, 1 left"),
             (&Notice::IsNow { old: alice, new: bob }, "-- alice is now bob"),
-            (&Notice::Help(Command::Quit), "-- /quit [TEXT]       leave, with a farewell"),
-            (&Notice::HelpToSay, "-- TEXT               say TEXT to all; //TEXT says /TEXT"),
+            (&Notice::Help(Command::Quit), "-- /quit [TEXT]            leave, with a farewell"),
+            (&Notice::HelpToSay, "-- TEXT                    say TEXT to all; //TEXT says /TEXT"),
             (&Notice::LastLines(20), "-- the last 20 lines:"),
             (&Notice::LastLines(1), "-- the last line:"),
             (&Notice::LastLines(0), "-- nothing has been said"),

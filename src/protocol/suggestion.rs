@@ -65,7 +65,8 @@ fn suggestion(word: &str) -> Option<Command> {
 
 /// The command whose word, without its slash, fits, if no other's does.
 fn only_one(fits: impl Fn(&str) -> bool) -> Option<Command> {
-    let mut fitting = Command::ALL.into_iter().filter(|command| fits(&command.word()[1..]));
+    let mut fitting =
+        Command::FOR_EVERYBODY.into_iter().filter(|command| fits(&command.word()[1..]));
     fitting.next().filter(|_| fitting.next().is_none())
 }
 

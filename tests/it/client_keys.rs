@@ -177,12 +177,12 @@ fn clear_empties_the_terminal_and_the_own_commands_go_nowhere() {
     terminal.shows(&["<bob> hello", "alice> |"]);
     terminal.press("/clear\r/ignore bob\r/help\r");
     server.hear("/help\n");
-    server.say("-- /who            list who is here\n<bob> nobody hears this\n-- bob left\n");
+    server.say("-- /who                 list who is here\n<bob> nobody hears this\n-- bob left\n");
     terminal.shows_what("the own help before the server's", |rows| {
         !rows.contains("hello")
             && rows.contains("/ignore")
             && rows.contains("Ctrl+A")
-            && rows.contains("-- /who            list who is here\nalice> |")
+            && rows.contains("-- /who                 list who is here\nalice> |")
     });
 }
 

@@ -63,7 +63,7 @@ fn in_command(before_cursor: &str, start: usize) -> (Place, usize) {
     let Some(end) = before_cursor.find(char::is_whitespace) else { return (Place::Command, 0) };
     let (word, arguments) = before_cursor.split_at(end);
     let is_first = !arguments.trim_start().contains(char::is_whitespace);
-    let theirs = Theirs::ALL.into_iter().find(|c| c.word().eq_ignore_ascii_case(word));
+    let theirs = Theirs::all().find(|c| c.word().eq_ignore_ascii_case(word));
     let ours = Ours::ALL.into_iter().find(|c| c.word().eq_ignore_ascii_case(word));
     let place = match (theirs, ours, is_first) {
         (Some(Theirs::Msg), _, true) => Place::Recipient,
@@ -96,7 +96,7 @@ fn is_of_name(c: char) -> bool {
 
 /// A blank stands after a command that takes something.
 fn commands(beginning: &str) -> Vec<String> {
-    let theirs = Theirs::ALL.into_iter().map(|command| (command.word(), command.usage()));
+    let theirs = Theirs::for_people().map(|command| (command.word(), command.usage()));
     let ours = Ours::ALL.into_iter().map(|command| (command.word(), command.usage()));
     let fits = |word: &str| {
         word.get(..beginning.len()).is_some_and(|head| head.eq_ignore_ascii_case(beginning))
@@ -152,19 +152,19 @@ mod tests {
     fn tab_completes_what_can_stand_there() {
         let cases: &[(&str, &[&str])] = &[
             // Commands.
-            ("/m|", &["/me |", "/msg |"]),
+            ("/m|", &["/me |", "/msg |", "/mute |"]),
             ("/MS|", &["/msg |"]),
             ("/w|", &["/who|"]),
             ("/q|", &["/quit |"]),
             ("/he|", &["/help|"]),
-            ("/r|", &["/r |"]),
-            ("/i|", &["/ignore |"]),
+            ("/r|", &["/register |", "/r |"]),
+            ("/i|", &["/invite |", "/ignore |"]),
             ("/c|", &["/clear|"]),
             ("/me|", &["/me |"]),
             ("/frob|", &[]),
             ("/日本|", &[]),
             (" /m|", &[]),
-            ("/m| x", &["/me | x", "/msg | x"]),
+            ("/m| x", &["/me | x", "/msg | x", "/mute | x"]),
             // What they take.
             ("/msg |", &["/msg Bob |", "/msg bert |", "/msg eve |", "/msg 李雷 |"]),
             ("/msg b|", &["/msg Bob |", "/msg bert |"]),

@@ -54,6 +54,13 @@ impl Outbox {
             | ReadRefusal::Unencrypted
             | ReadRefusal::Tags
             | ReadRefusal::Resume
+            | ReadRefusal::InPlain
+            | ReadRefusal::WrongSecret
+            | ReadRefusal::NoPasswordInTime
+            | ReadRefusal::Key
+            | ReadRefusal::Banned
+            | ReadRefusal::Removed
+            | ReadRefusal::Muted
             | ReadRefusal::Other => None,
         }
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 
-use super::{Count, were};
+use super::{Count, NameNotice, OrderNotice, were};
 use crate::protocol::VERSION;
 use crate::protocol::name::Name;
 use crate::protocol::request::Command;
+use crate::protocol::span::Span;
 
 /// What the server tells. Others may rely on these lines, word for word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +95,10 @@ pub enum Notice<'a> {
     MachineFailed,
     /// What was not kept, or is not in a copy that was put back, may be missing.
     MayBeMissing,
+    /// Whose a name is, and who may come in.
+    Name(NameNotice<'a>),
+    /// Who keeps order.
+    Order(OrderNotice<'a>),
     /// A sign of life, for a client that asks for one.
     Here,
     /// The room closes.
@@ -171,10 +176,10 @@ impl fmt::Display for Notice<'_> {
             Notice::CameAndWent { joined, left } => write!(f, "-- {joined} joined, {left} left"),
             Notice::IsNow { old, new } => write!(f, "-- {old} is now {new}"),
             Notice::Help(command) => {
-                write!(f, "-- {:<18} {}", command.usage(), command.purpose())
+                write!(f, "-- {:<23} {}", command.usage(), command.purpose())
             }
             Notice::HelpToSay => {
-                write!(f, "-- {:<18} say TEXT to all; //TEXT says /TEXT", "TEXT")
+                write!(f, "-- {:<23} say TEXT to all; //TEXT says /TEXT", "TEXT")
             }
             Notice::LastLines(0) => write!(f, "-- nothing has been said"),
             Notice::LastLines(1) => write!(f, "-- the last line:"),
@@ -238,27 +243,11 @@ impl fmt::Display for Notice<'_> {
             Notice::MayBeMissing => {
                 write!(f, "-- lines of the server's last moments may be missing")
             }
+            Notice::Name(notice) => write!(f, "{notice}"),
+            Notice::Order(notice) => write!(f, "{notice}"),
             Notice::Here => write!(f, "-- chatroom is here"),
             Notice::ShuttingDown => write!(f, "-- the server is shutting down"),
         }
-    }
-}
-
-/// A time in the largest unit that it is a multiple of: `12 hours`, `1 day`, `2 years`.
-struct Span(Duration);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const HOURS_A_DAY: u64 = 24;
-        const HOURS_A_YEAR: u64 = 365 * HOURS_A_DAY;
-        let hours = self.0.as_secs() / 3600;
-        let (count, unit) = match hours {
-            0 => (hours, "hour"),
-            _ if hours.is_multiple_of(HOURS_A_YEAR) => (hours / HOURS_A_YEAR, "year"),
-            _ if hours.is_multiple_of(HOURS_A_DAY) => (hours / HOURS_A_DAY, "day"),
-            _ => (hours, "hour"),
-        };
-        write!(f, "{}", Count(count, unit))
     }
 }
 

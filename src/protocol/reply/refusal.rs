@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Count;
+use super::{Count, NameRefusal, OrderRefusal};
 use crate::protocol::foreign::Foreign;
 use crate::protocol::name::{BadName, Name};
 use crate::protocol::request::Misuse;
@@ -47,6 +47,10 @@ pub enum Refusal<'a> {
     NoSuchEvent(Seq),
     /// It is no longer known what there was after that event.
     Forgotten(Seq),
+    /// It is about whose a name is, or who may come in.
+    Name(NameRefusal<'a>),
+    /// It is about order.
+    Order(OrderRefusal<'a>),
 }
 
 impl fmt::Display for Refusal<'_> {
@@ -101,6 +105,8 @@ impl fmt::Display for Refusal<'_> {
             Refusal::Forgotten(seq) => {
                 write!(f, "/resume: nobody remembers what there was after event {seq}")
             }
+            Refusal::Name(refusal) => write!(f, "{refusal}"),
+            Refusal::Order(refusal) => write!(f, "{refusal}"),
         }
     }
 }

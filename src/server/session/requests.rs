@@ -9,7 +9,7 @@ use super::{Ending, GO_ON, Next, Phase, Session};
 use crate::logging::SAID;
 use crate::protocol::MAX_FAREWELL;
 use crate::protocol::name::Name;
-use crate::protocol::reply::{LeaveReason, Notice, Refusal, Speech};
+use crate::protocol::reply::{LeaveReason, NameRefusal, Notice, OrderRefusal, Refusal, Speech};
 use crate::protocol::request::{Command, Misuse, Request};
 use crate::protocol::tag::{Format, Seq, Token};
 use crate::protocol::telnet;
@@ -43,6 +43,15 @@ impl Session {
             Ok(Request::Help) => self.help(),
             Ok(Request::Quit(farewell)) => return self.quit(farewell),
             Ok(Request::Tags) => self.answer(&Refusal::TagsTooLate),
+            Ok(Request::Key { .. }) => self.answer(&Refusal::Name(NameRefusal::KeyTooLate)),
+            Ok(
+                Request::Register(_)
+                | Request::Login { .. }
+                | Request::Unregister
+                | Request::Pass(_)
+                | Request::Invite(_)
+                | Request::Order(_),
+            ) => self.answer(&Refusal::Order(OrderRefusal::OperatorsOnly)),
             Ok(Request::Resume(token, seen)) => self.resume(token, seen),
             Err(
                 misuse @ (Misuse::Name(_) | Misuse::Arguments(Command::Nick | Command::Resume)),
@@ -152,7 +161,7 @@ impl Session {
         self.with_member(|member, gathered| {
             let (format, now) = (member.format(), now());
             gathered.answer(format, Notice::HelpToSay, now);
-            for command in Command::ALL {
+            for command in Command::FOR_EVERYBODY {
                 gathered.answer(format, Notice::Help(command), now);
             }
         });
@@ -207,8 +216,12 @@ impl Session {
 /// Whether a line is one that receipts count, as [`request::is_counted`](crate::protocol::request::is_counted) says
 /// of the line itself.
 pub(super) fn is_counted(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
-    let is_tags = matches!(request, Ok(Request::Tags) | Err(Misuse::Arguments(Command::Tags)));
-    !is_tags && !is_resume(request)
+    use Command::{Key, Tags};
+    let is_other = matches!(
+        request,
+        Ok(Request::Tags | Request::Key { .. }) | Err(Misuse::Arguments(Tags | Key))
+    );
+    !is_other && !is_resume(request)
 }
 
 /// Whether a line is `/resume`, however that goes on.

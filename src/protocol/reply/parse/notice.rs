@@ -1,7 +1,9 @@
 //! A notice of the server's, read: what stands behind `-- `.
 
 use crate::protocol::name::Name;
+use crate::protocol::network::Network;
 use crate::protocol::reply::Offer;
+use crate::protocol::reply::people::CONSOLE;
 use crate::protocol::reply::who::{NOT_ENCRYPTED, Names};
 use crate::protocol::tag::number;
 
@@ -63,6 +65,22 @@ pub enum ReadNotice<'a> {
     DidNotComeBack(&'a str),
     /// `-- what is said here is kept for up to 90 days; …`, and what else is told of the history.
     History,
+    /// `-- alice is yours now, …`: a name is the reader's own.
+    Owned(&'a str),
+    /// `-- this room wants a password: /pass PASSWORD`
+    RoomPassword,
+    /// `-- this room is for invited people: /pass CODE`
+    ForInvited,
+    /// `-- you may come in`
+    LetIn,
+    /// `-- 3 private lines came while you were away:`: they come next.
+    PrivateLines,
+    /// What else is told of whose a name is and who may come in, and what is told of order: `-- bob cannot speak …`.
+    Order,
+    /// `-- topic: TEXT`, or that somebody has set it.
+    Topic,
+    /// `-- operator: TEXT`: from the server's own keyboard.
+    Announcement,
     /// `-- chatroom is here`: a sign of life.
     SignOfLife,
     /// `-- the server is shutting down`
@@ -89,8 +107,14 @@ impl<'a> ReadNotice<'a> {
             "you are up to date" => Some(ReadNotice::UpToDate),
             "that is all" => Some(ReadNotice::ThatIsAll),
             _ if words.starts_with("searched back to ") => Some(ReadNotice::ThatIsAll),
+            "this room wants a password: /pass PASSWORD" => Some(ReadNotice::RoomPassword),
+            "this room is for invited people: /pass CODE" => Some(ReadNotice::ForInvited),
+            "you may come in" => Some(ReadNotice::LetIn),
             "chatroom is here" => Some(ReadNotice::SignOfLife),
             "the server is shutting down" => Some(ReadNotice::ShuttingDown),
+            _ if is_of_order(words) => Some(ReadNotice::Order),
+            _ if words.starts_with("topic: ") => Some(ReadNotice::Topic),
+            _ if words.starts_with("operator: ") => Some(ReadNotice::Announcement),
             _ if words.starts_with(NOT_ENCRYPTED) => Some(ReadNotice::NotEncrypted),
             _ if is_of_history(words) => Some(ReadNotice::History),
             _ if words.starts_with('/') || words.starts_with("TEXT  ") => Some(ReadNotice::Help),
@@ -129,6 +153,12 @@ impl<'a> ReadNotice<'a> {
         if words.starts_with("slow down: you are read at ") {
             return Some(ReadNotice::SlowDown);
         }
+        if is_of_private_lines(words) {
+            return Some(ReadNotice::PrivateLines);
+        }
+        if is_of_erased(words) {
+            return Some(ReadNotice::Order);
+        }
         let (lines, rest) = words.strip_prefix("you missed ")?.split_once(' ')?;
         let is_known = rest.starts_with("line (") || rest.starts_with("lines (");
         is_known.then(|| number(lines).map(ReadNotice::Missed)).flatten()
@@ -136,6 +166,9 @@ impl<'a> ReadNotice<'a> {
 
     /// What is told of a member.
     fn of_someone(words: &'a str) -> Option<ReadNotice<'a>> {
+        if let Some(news) = words.strip_prefix(CONSOLE) {
+            return of_operator(news.strip_prefix(' ')?);
+        }
         let (name, news) = words.split_once(' ')?;
         let notice = match news {
             "joined" => ReadNotice::Joined(name),
@@ -145,12 +178,24 @@ impl<'a> ReadNotice<'a> {
             _ if news.starts_with("left: ") => ReadNotice::Left(name),
             _ if news.starts_with("is away: ") => ReadNotice::IsAway(name),
             _ if news.starts_with("did not come back: ") => ReadNotice::DidNotComeBack(name),
+            _ if news.starts_with("was removed by ") => ReadNotice::Left(name),
+            _ if news.starts_with("is yours now, ") => ReadNotice::Owned(name),
+            _ if news.starts_with("was banned by ") => return Some(ReadNotice::of_ban(name)),
             _ => match news.strip_prefix("is now ") {
                 Some(new) if Name::is_valid(new) => ReadNotice::IsNow { old: name, new },
-                Some(_) | None => return None,
+                Some(_) => return None,
+                None => of_member(news).or_else(|| of_operator(news))?,
             },
         };
         Name::is_valid(name).then_some(notice)
+    }
+
+    /// Who is banned by the name has left; an address or a network is nobody.
+    fn of_ban(whom: &'a str) -> ReadNotice<'a> {
+        match Network::parse(whom) {
+            None if Name::is_valid(whom) => ReadNotice::Left(whom),
+            Some(_) | None => ReadNotice::Order,
+        }
     }
 
     /// How many are here, or came and went; and the names of those who are here.
@@ -167,6 +212,68 @@ impl<'a> ReadNotice<'a> {
     }
 }
 
+/// What is told of a member's name and of what was done to the member, who is here still.
+fn of_member(news: &str) -> Option<ReadNotice<'static>> {
+    const FIXED: [&str; 5] = [
+        "is protected by your password now",
+        "is free again",
+        "may come in",
+        "may come back",
+        "can speak again",
+    ];
+    const BEGINNINGS: [&str; 4] =
+        ["is not here: ", "has read your line of ", "cannot speak for ", "is banned by the name "];
+    let is_known = FIXED.contains(&news) || BEGINNINGS.iter().any(|it| news.starts_with(it));
+    is_known.then_some(ReadNotice::Order)
+}
+
+/// What is told of an operator.
+fn of_operator(news: &str) -> Option<ReadNotice<'static>> {
+    if news.starts_with("set the topic: ") || news == "removed the topic" {
+        return Some(ReadNotice::Topic);
+    }
+    let changed = news.strip_prefix("made ")?;
+    let ends = [" an operator", " an ordinary member"];
+    ends.iter().any(|end| changed.ends_with(end)).then_some(ReadNotice::Order)
+}
+
+/// What is told of order, and not of a member.
+fn is_of_order(words: &str) -> bool {
+    words == "not encrypted: whoever reads along can take this connection over"
+        || words == "nobody is banned"
+        || ["the code ", "banned: ", "stats: "].iter().any(|it| words.starts_with(it))
+        || count_before(words, &[" ban:", " bans:"])
+        || words.split_once(' ').is_some_and(|(whom, news)| {
+            let is_network = Network::parse(whom).is_some() && !Name::is_valid(whom);
+            is_network && (news.starts_with("was banned by ") || news == "may come back")
+        })
+}
+
+fn is_of_private_lines(words: &str) -> bool {
+    let ends =
+        [" private line came while you were away:", " private lines came while you were away:"];
+    count_before(words, &ends)
+}
+
+/// `12 lines of bob were erased by alice`
+fn is_of_erased(words: &str) -> bool {
+    let Some((count, rest)) = words.split_once(' ') else { return false };
+    let is_erased = |rest: &str, were: &str| {
+        rest.split_once(' ').is_some_and(|(name, rest)| {
+            Name::is_valid(name)
+                && rest.strip_prefix(were).is_some_and(|it| it.starts_with(" erased by "))
+        })
+    };
+    number(count).is_some()
+        && (rest.strip_prefix("line of ").is_some_and(|it| is_erased(it, "was"))
+            || rest.strip_prefix("lines of ").is_some_and(|it| is_erased(it, "were")))
+}
+
+/// Whether a number stands before one of these ends, and nothing else.
+fn count_before(words: &str, ends: &[&str]) -> bool {
+    ends.iter().any(|end| words.strip_suffix(end).is_some_and(|count| number(count).is_some()))
+}
+
 fn is_of_history(words: &str) -> bool {
     [
         "what is said here is ",
@@ -180,12 +287,12 @@ fn is_of_history(words: &str) -> bool {
 }
 
 fn is_came_and_went(words: &str) -> bool {
-    let is_count = |words: &str, unit: &str| {
-        words.strip_suffix(unit).is_some_and(|count| number(count).is_some())
-    };
-    let are_both = words
-        .split_once(", ")
-        .is_some_and(|(joined, left)| is_count(joined, " joined") && is_count(left, " left"));
-    let ends = [" member joined", " members joined", " member left", " members left"];
-    are_both || ends.iter().any(|end| is_count(words, end))
+    let are_both = words.split_once(", ").is_some_and(|(joined, left)| {
+        count_before(joined, &[" joined"]) && count_before(left, &[" left"])
+    });
+    are_both
+        || count_before(
+            words,
+            &[" member joined", " members joined", " member left", " members left"],
+        )
 }

@@ -1,5 +1,6 @@
 //! An error of the server's, read: what stands behind `!! `.
 
+use crate::protocol::name::Name;
 use crate::protocol::tag::number;
 
 /// What an error says, as far as a client has something to do with it.
@@ -13,12 +14,26 @@ pub enum ReadRefusal<'a> {
     Tags,
     /// `/resume` was refused.
     Resume,
-    /// This name is taken, or one that looks like it.
+    /// This name is taken or somebody's own, or one that looks like it.
     NameTaken(&'a str),
     /// `/nick` was refused for another reason.
     Name,
     /// `/msg` was refused.
     Whisper,
+    /// A password is wanted, and this connection is one that others can read along.
+    InPlain,
+    /// The password, or the code, is another one.
+    WrongSecret,
+    /// The room's password was not given in time.
+    NoPasswordInTime,
+    /// `/key` was refused, or its signature is wrong.
+    Key,
+    /// The reader is kept out.
+    Banned,
+    /// The reader was removed by an operator.
+    Removed,
+    /// The reader cannot speak.
+    Muted,
     /// A line was longer than this many bytes.
     LineTooLong(usize),
     /// Anything else.
@@ -26,11 +41,39 @@ pub enum ReadRefusal<'a> {
 }
 
 impl<'a> ReadRefusal<'a> {
+    /// What is said of passwords, keys and order.
+    fn of_people(words: &str) -> Option<ReadRefusal<'a>> {
+        match words {
+            "that is not it" => Some(ReadRefusal::WrongSecret),
+            "no password in time" => Some(ReadRefusal::NoPasswordInTime),
+            "the signature does not fit" => Some(ReadRefusal::Key),
+            _ if words.starts_with("/key") => Some(ReadRefusal::Key),
+            _ if words.starts_with("not over an unencrypted connection: ") => {
+                Some(ReadRefusal::InPlain)
+            }
+            "you are banned" => Some(ReadRefusal::Banned),
+            _ if words.starts_with("you are banned until ")
+                || words.starts_with("you are banned: ") =>
+            {
+                Some(ReadRefusal::Banned)
+            }
+            _ if words.starts_with("you were removed by ") => Some(ReadRefusal::Removed),
+            _ if words.starts_with("you cannot speak for ") => Some(ReadRefusal::Muted),
+            _ => None,
+        }
+    }
+
     /// Reads what stands behind `!! `.
     pub(super) fn parse(words: &'a str) -> ReadRefusal<'a> {
         if let Some(why) = words.strip_prefix("/nick: ") {
             let taken = why.strip_prefix("the name ").and_then(|it| it.strip_suffix(" is taken"));
             return taken.map_or(ReadRefusal::Name, ReadRefusal::NameTaken);
+        }
+        if let Some(name) = owned(words) {
+            return ReadRefusal::NameTaken(name);
+        }
+        if let Some(refusal) = ReadRefusal::of_people(words) {
+            return refusal;
         }
         if words.starts_with("/msg: ") {
             return ReadRefusal::Whisper;
@@ -51,6 +94,14 @@ impl<'a> ReadRefusal<'a> {
         }
         most_bytes(words).map_or(ReadRefusal::Other, ReadRefusal::LineTooLong)
     }
+}
+
+/// The name that is somebody's own.
+fn owned(words: &str) -> Option<&str> {
+    let (name, rest) = words.split_once(' ')?;
+    let is_owned = rest.starts_with("belongs to somebody else;")
+        || rest.starts_with("is kept for an operator;");
+    (is_owned && Name::is_valid(name)).then_some(name)
 }
 
 /// How many bytes a line may have, where the error says that one had more.

@@ -8,8 +8,10 @@ use super::*;
 use crate::protocol::arbitrary::{name, text};
 use crate::protocol::foreign::Foreign;
 use crate::protocol::name::BadName;
+use crate::protocol::network::Network;
 use crate::protocol::reply::{
-    LeaveReason, Listed, Missing, Names, Notice, Refusal, Speech, who, who_goes_on,
+    CONSOLE, LeaveReason, Listed, Missing, NameNotice, NameRefusal, Names, Notice, OrderNotice,
+    OrderRefusal, Refusal, Speech, who, who_goes_on,
 };
 use crate::protocol::request::{Command, Misuse};
 use crate::protocol::words::BadQuery;
@@ -54,9 +56,103 @@ fn read<'a>(notice: &Notice<'a>) -> ReadNotice<'a> {
         | Notice::NotInHistory(_)
         | Notice::MachineFailed
         | Notice::MayBeMissing => ReadNotice::History,
+        Notice::Name(ref notice) => read_name(notice),
+        Notice::Order(ref notice) => read_order(notice),
         Notice::Here => ReadNotice::SignOfLife,
         Notice::ShuttingDown => ReadNotice::ShuttingDown,
     }
+}
+
+fn read_name<'a>(notice: &NameNotice<'a>) -> ReadNotice<'a> {
+    match *notice {
+        NameNotice::Owned { name, .. } => ReadNotice::Owned(name.as_str()),
+        NameNotice::RoomPassword => ReadNotice::RoomPassword,
+        NameNotice::ForInvited => ReadNotice::ForInvited,
+        NameNotice::LetIn => ReadNotice::LetIn,
+        NameNotice::PrivateLines(_) => ReadNotice::PrivateLines,
+        NameNotice::Protected(_)
+        | NameNotice::FreeAgain(_)
+        | NameNotice::ProvedInPlain
+        | NameNotice::Code { .. }
+        | NameNotice::MayComeIn(_)
+        | NameNotice::Waits { .. }
+        | NameNotice::HasRead { .. } => ReadNotice::Order,
+    }
+}
+
+fn read_order<'a>(notice: &OrderNotice<'a>) -> ReadNotice<'a> {
+    match *notice {
+        OrderNotice::Removed { name, .. } => ReadNotice::Left(name.as_str()),
+        OrderNotice::Banned { whom, .. } if Network::parse(whom).is_none() => {
+            ReadNotice::Left(whom)
+        }
+        OrderNotice::Topic(_) | OrderNotice::TopicSet { .. } => ReadNotice::Topic,
+        OrderNotice::Says(_) => ReadNotice::Announcement,
+        OrderNotice::Muted { .. }
+        | OrderNotice::Unmuted(_)
+        | OrderNotice::Banned { .. }
+        | OrderNotice::NameAlone(_)
+        | OrderNotice::MayComeBack(_)
+        | OrderNotice::Bans(_)
+        | OrderNotice::Ban { .. }
+        | OrderNotice::Operator { .. }
+        | OrderNotice::NoOperator { .. }
+        | OrderNotice::Erased { .. }
+        | OrderNotice::Stats(_) => ReadNotice::Order,
+    }
+}
+
+fn name_notices<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<NameNotice<'a>> {
+    let (owner, time) = (name.as_str(), Duration::from_secs(number / 2));
+    vec![
+        NameNotice::Owned { name, keep: Some(time) },
+        NameNotice::Owned { name, keep: None },
+        NameNotice::Protected(name),
+        NameNotice::FreeAgain(name),
+        NameNotice::ProvedInPlain,
+        NameNotice::RoomPassword,
+        NameNotice::ForInvited,
+        NameNotice::LetIn,
+        NameNotice::Code { code: text, within: time },
+        NameNotice::Code { code: "7q4k-2mpx", within: Duration::from_secs(86_400) },
+        NameNotice::MayComeIn(owner),
+        NameNotice::Waits { name: owner, time },
+        NameNotice::PrivateLines(number),
+        NameNotice::HasRead { name: owner, at: 1_790_000_000_000 },
+    ]
+}
+
+fn order_notices<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<OrderNotice<'a>> {
+    let (whom, time) = (name.as_str(), Duration::from_secs(number / 2));
+    let mut notices = vec![
+        OrderNotice::Unmuted(name),
+        OrderNotice::NameAlone(whom),
+        OrderNotice::MayComeBack(whom),
+        OrderNotice::MayComeBack("192.0.2.0/24"),
+        OrderNotice::Bans(0),
+        OrderNotice::Bans(1),
+        OrderNotice::Bans((number % 1000) as usize),
+        OrderNotice::Topic(text),
+        OrderNotice::Says(text),
+        OrderNotice::Stats(text),
+    ];
+    for (by, why) in [(whom, ""), (whom, text), (CONSOLE, text)] {
+        notices.extend([
+            OrderNotice::Removed { name, by, why },
+            OrderNotice::Muted { name, time, by, why },
+            OrderNotice::Banned { whom, by, time: Some(time), why },
+            OrderNotice::Banned { whom: "192.0.2.0/24", by, time: None, why },
+            OrderNotice::Banned { whom: "2001:db8::7", by, time: None, why },
+            OrderNotice::Ban { whom, until: None, by, why },
+            OrderNotice::Ban { whom: "192.0.2.0/24", until: Some(1_790_000_000_000), by, why },
+            OrderNotice::Operator { name: whom, by },
+            OrderNotice::NoOperator { name: whom, by },
+            OrderNotice::Erased { lines: 1, name: whom, by },
+            OrderNotice::Erased { lines: number, name: whom, by },
+            OrderNotice::TopicSet { by, topic: why },
+        ]);
+    }
+    notices
 }
 
 /// The place of a notice in the list of all, so that [`notices`] can be seen to have each.
@@ -90,6 +186,45 @@ fn place(notice: &Notice<'_>) -> usize {
         Notice::MachineFailed => 25,
         Notice::SearchedBackTo(_) => 26,
         Notice::MayBeMissing => 27,
+        Notice::Name(notice) => 28 + name_place(notice),
+        Notice::Order(notice) => 40 + order_place(notice),
+    }
+}
+
+fn name_place(notice: &NameNotice<'_>) -> usize {
+    match notice {
+        NameNotice::Owned { .. } => 0,
+        NameNotice::Protected(_) => 1,
+        NameNotice::FreeAgain(_) => 2,
+        NameNotice::ProvedInPlain => 3,
+        NameNotice::RoomPassword => 4,
+        NameNotice::ForInvited => 5,
+        NameNotice::LetIn => 6,
+        NameNotice::Code { .. } => 7,
+        NameNotice::MayComeIn(_) => 8,
+        NameNotice::Waits { .. } => 9,
+        NameNotice::PrivateLines(_) => 10,
+        NameNotice::HasRead { .. } => 11,
+    }
+}
+
+fn order_place(notice: &OrderNotice<'_>) -> usize {
+    match notice {
+        OrderNotice::Removed { .. } => 0,
+        OrderNotice::Muted { .. } => 1,
+        OrderNotice::Unmuted(_) => 2,
+        OrderNotice::Banned { .. } => 3,
+        OrderNotice::NameAlone(_) => 4,
+        OrderNotice::MayComeBack(_) => 5,
+        OrderNotice::Bans(_) => 6,
+        OrderNotice::Ban { .. } => 7,
+        OrderNotice::Operator { .. } => 8,
+        OrderNotice::NoOperator { .. } => 9,
+        OrderNotice::Erased { .. } => 10,
+        OrderNotice::Topic(_) => 11,
+        OrderNotice::TopicSet { .. } => 12,
+        OrderNotice::Says(_) => 13,
+        OrderNotice::Stats(_) => 14,
     }
 }
 
@@ -139,7 +274,9 @@ fn notices<'a>(name: &'a Name, other: &'a Name, text: &'a str, number: u64) -> V
         Notice::MachineFailed,
         Notice::MayBeMissing,
     ];
-    notices.extend(Command::ALL.map(Notice::Help));
+    notices.extend(Command::all().map(Notice::Help));
+    notices.extend(name_notices(name, text, number).into_iter().map(Notice::Name));
+    notices.extend(order_notices(name, text, number).into_iter().map(Notice::Order));
     notices
 }
 
@@ -161,10 +298,89 @@ fn read_refusal<'a>(refusal: &Refusal<'a>) -> ReadRefusal<'a> {
         | Refusal::Forgotten(_) => ReadRefusal::Resume,
         Refusal::Misuse(Misuse::Arguments(Command::Tags)) => ReadRefusal::Tags,
         Refusal::Misuse(Misuse::Arguments(Command::Resume)) => ReadRefusal::Resume,
+        Refusal::Misuse(Misuse::Arguments(Command::Key)) => ReadRefusal::Key,
+        Refusal::Name(ref refusal) => read_name_refusal(refusal),
+        Refusal::Order(ref refusal) => read_order_refusal(refusal),
         Refusal::Misuse(Misuse::Unknown(_) | Misuse::Arguments(_) | Misuse::Search(_))
         | Refusal::Foreign(_)
         | Refusal::NoProxyHeader => ReadRefusal::Other,
     }
+}
+
+fn read_name_refusal<'a>(refusal: &NameRefusal<'a>) -> ReadRefusal<'a> {
+    match *refusal {
+        NameRefusal::Owned(name) | NameRefusal::ForOperator(name) => {
+            ReadRefusal::NameTaken(name.as_str())
+        }
+        NameRefusal::WrongSignature | NameRefusal::KeyTooLate => ReadRefusal::Key,
+        NameRefusal::InPlain => ReadRefusal::InPlain,
+        NameRefusal::WrongSecret => ReadRefusal::WrongSecret,
+        NameRefusal::NoPasswordInTime => ReadRefusal::NoPasswordInTime,
+        NameRefusal::NotYours(_)
+        | NameRefusal::Guest(_)
+        | NameRefusal::PasswordLength
+        | NameRefusal::OpenToAll
+        | NameRefusal::OwnersInvite
+        | NameRefusal::YoursWait { .. }
+        | NameRefusal::LinesWait { .. } => ReadRefusal::Other,
+    }
+}
+
+fn read_order_refusal<'a>(refusal: &OrderRefusal<'a>) -> ReadRefusal<'a> {
+    match *refusal {
+        OrderRefusal::Muted { .. } => ReadRefusal::Muted,
+        OrderRefusal::Banned { .. } => ReadRefusal::Banned,
+        OrderRefusal::Removed { .. } => ReadRefusal::Removed,
+        OrderRefusal::OperatorsOnly
+        | OrderRefusal::IsOperator(_)
+        | OrderRefusal::NobodyHere(_)
+        | OrderRefusal::NobodyOwns(_)
+        | OrderRefusal::NoBan(_)
+        | OrderRefusal::Loopback(_)
+        | OrderRefusal::NotMuted(_)
+        | OrderRefusal::NoOperator(_)
+        | OrderRefusal::TopicTooLong => ReadRefusal::Other,
+    }
+}
+
+fn people_refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusal<'a>> {
+    let (whom, few) = (name.as_str(), (number % 1000) as usize);
+    let names = [
+        NameRefusal::Owned(name),
+        NameRefusal::ForOperator(name),
+        NameRefusal::NotYours(name),
+        NameRefusal::Guest(name),
+        NameRefusal::WrongSignature,
+        NameRefusal::KeyTooLate,
+        NameRefusal::InPlain,
+        NameRefusal::PasswordLength,
+        NameRefusal::WrongSecret,
+        NameRefusal::NoPasswordInTime,
+        NameRefusal::OpenToAll,
+        NameRefusal::OwnersInvite,
+        NameRefusal::YoursWait { most: few, name: whom },
+        NameRefusal::LinesWait { most: few, name: whom },
+    ];
+    let (left, until) = (few as u32, Some(1_790_000_000_000));
+    let orders = [
+        OrderRefusal::OperatorsOnly,
+        OrderRefusal::IsOperator(whom),
+        OrderRefusal::NobodyHere(whom),
+        OrderRefusal::NobodyOwns(whom),
+        OrderRefusal::NoBan(whom),
+        OrderRefusal::Loopback(Network::of(std::net::Ipv4Addr::LOCALHOST.into())),
+        OrderRefusal::NotMuted(whom),
+        OrderRefusal::NoOperator(whom),
+        OrderRefusal::TopicTooLong,
+        OrderRefusal::Muted { left, by: whom, why: text },
+        OrderRefusal::Muted { left, by: CONSOLE, why: "" },
+        OrderRefusal::Banned { until, why: text.into() },
+        OrderRefusal::Banned { until: None, why: text.into() },
+        OrderRefusal::Banned { until: None, why: "".into() },
+        OrderRefusal::Removed { by: CONSOLE, why: text },
+        OrderRefusal::Removed { by: whom, why: "" },
+    ];
+    names.map(Refusal::Name).into_iter().chain(orders.map(Refusal::Order)).collect()
 }
 
 fn refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusal<'a>> {
@@ -189,8 +405,7 @@ fn refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusal<'a>> 
         Refusal::NoSuchEvent(number),
         Refusal::Forgotten(number),
     ];
-    let commands = Command::ALL.into_iter().chain(Command::FOR_PROGRAMS);
-    refusals.extend(commands.map(|command| Refusal::Misuse(Misuse::Arguments(command))));
+    refusals.extend(Command::all().map(|command| Refusal::Misuse(Misuse::Arguments(command))));
     let foreign = [Foreign::Http, Foreign::Proxy, Foreign::Other];
     refusals.extend(foreign.map(Refusal::Foreign));
     let bad = [
@@ -204,6 +419,7 @@ fn refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusal<'a>> 
         BadName::Reserved("you"),
     ];
     refusals.extend(bad.map(Refusal::from));
+    refusals.extend(people_refusals(name, text, number));
     refusals
 }
 
@@ -213,7 +429,7 @@ fn every_notice_is_among_those_that_are_read_back() {
     let mut places: Vec<usize> = notices(&alice, &bob, "x", 3).iter().map(place).collect();
     places.sort_unstable();
     places.dedup();
-    assert_eq!(places, (0..28).collect::<Vec<_>>());
+    assert_eq!(places, (0..55).collect::<Vec<_>>());
     for notice in notices(&alice, &bob, "x", 3) {
         let line = notice.to_string();
         assert_eq!(parse(&line), told(read(&notice)), "{line}");

@@ -1,0 +1,432 @@
+//! What the server tells of whose a name is, of who may come in, and of who keeps order. Pure.
+//!
+//! The name of whoever has given an order is a text: the operator at the server's own keyboard is
+//! [`CONSOLE`], which is no member's name.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::Count;
+use crate::protocol::moment::Moment;
+use crate::protocol::name::Name;
+use crate::protocol::network::Network;
+use crate::protocol::span::Span;
+use crate::protocol::tag::Millis;
+
+/// Who gives orders at the server's own keyboard.
+pub const CONSOLE: &str = "the operator";
+
+/// The most bytes that a topic may have.
+pub const MAX_TOPIC: usize = 300;
+
+/// The bytes that a password may have.
+pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=128;
+
+/// What is told of whose a name is, and of who may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameNotice<'a> {
+    /// Your name is your own from now on.
+    Owned {
+        /// The name.
+        name: &'a Name,
+        /// For how long you may be away; `None` is until the server ends.
+        keep: Option<Duration>,
+    },
+    /// Your name has a password from now on.
+    Protected(&'a Name),
+    /// Your name is nobody's any more.
+    FreeAgain(&'a Name),
+    /// You have proved to own a key on a connection on which others can read along.
+    ProvedInPlain,
+    /// The room's password is to be given.
+    RoomPassword,
+    /// A code is to be given.
+    ForInvited,
+    /// You may come in.
+    LetIn,
+    /// This code lets one person in.
+    Code {
+        /// The code.
+        code: &'a str,
+        /// For how long.
+        within: Duration,
+    },
+    /// Who owns that name may come in.
+    MayComeIn(&'a str),
+    /// Your private line waits for somebody who is not here.
+    Waits {
+        /// Who that is.
+        name: &'a str,
+        /// For how long it waits.
+        time: Duration,
+    },
+    /// So many private lines were said to you while you were not here; they come next.
+    PrivateLines(u64),
+    /// Somebody has read a private line that waited.
+    HasRead {
+        /// Who that is.
+        name: &'a str,
+        /// When you said it.
+        at: Millis,
+    },
+}
+
+/// What is told of order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderNotice<'a> {
+    /// A member was removed.
+    Removed {
+        /// Who that was.
+        name: &'a Name,
+        /// Who has done it.
+        by: &'a str,
+        /// Why; it may be empty.
+        why: &'a str,
+    },
+    /// A member cannot speak.
+    Muted {
+        /// Who that is.
+        name: &'a Name,
+        /// For how long.
+        time: Duration,
+        /// Who has done it.
+        by: &'a str,
+        /// Why; it may be empty.
+        why: &'a str,
+    },
+    /// A member can speak again.
+    Unmuted(&'a Name),
+    /// Somebody is kept out.
+    Banned {
+        /// A name, an address or a network.
+        whom: &'a str,
+        /// Who has done it.
+        by: &'a str,
+        /// For how long; `None` is for ever.
+        time: Option<Duration>,
+        /// Why; it may be empty.
+        why: &'a str,
+    },
+    /// A ban was by the name alone, for the member's address is nobody's own.
+    NameAlone(&'a str),
+    /// A ban was lifted.
+    MayComeBack(&'a str),
+    /// The answer to `/bans` begins: so many.
+    Bans(usize),
+    /// One ban.
+    Ban {
+        /// Whom it keeps out, as `/unban` takes it.
+        whom: &'a str,
+        /// Until when; `None` is for ever.
+        until: Option<Millis>,
+        /// Who has set it.
+        by: &'a str,
+        /// Why; it may be empty.
+        why: &'a str,
+    },
+    /// Somebody is an operator.
+    Operator {
+        /// Who that is.
+        name: &'a str,
+        /// Who has done it.
+        by: &'a str,
+    },
+    /// Somebody is an operator no more.
+    NoOperator {
+        /// Who that is.
+        name: &'a str,
+        /// Who has done it.
+        by: &'a str,
+    },
+    /// Lines were erased.
+    Erased {
+        /// How many.
+        lines: u64,
+        /// Whose.
+        name: &'a str,
+        /// Who has done it.
+        by: &'a str,
+    },
+    /// What newcomers see first.
+    Topic(&'a str),
+    /// Somebody has set that; empty: there is none any more.
+    TopicSet {
+        /// Who has set it.
+        by: &'a str,
+        /// The topic.
+        topic: &'a str,
+    },
+    /// What the operator at the server's keyboard says to all.
+    Says(&'a str),
+    /// One line of the answer to `/stats`.
+    Stats(&'a str),
+}
+
+/// Why something about names and the door was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameRefusal<'a> {
+    /// The name, or one that looks like it, is somebody else's own.
+    Owned(&'a Name),
+    /// The name is an operator's, whom nobody has proved to be yet.
+    ForOperator(&'a Name),
+    /// You do not own that name.
+    NotYours(&'a Name),
+    /// The server gives that name, and nobody owns it.
+    Guest(&'a Name),
+    /// The signature is not the key's, or not of what was to be signed.
+    WrongSignature,
+    /// `/key` in the usual form, after the name was settled, or for the second time.
+    KeyTooLate,
+    /// Somebody could read the password along.
+    InPlain,
+    /// The password is too short or too long.
+    PasswordLength,
+    /// The password, or the code, is another one.
+    WrongSecret,
+    /// Nobody gave the room's password in time.
+    NoPasswordInTime,
+    /// There is nothing to be let in by: everybody may come in.
+    OpenToAll,
+    /// Who does not own a name invites nobody.
+    OwnersInvite,
+    /// As many of your lines as may wait for that one do.
+    YoursWait {
+        /// How many that is.
+        most: usize,
+        /// For whom.
+        name: &'a str,
+    },
+    /// As many lines as may wait for that one do.
+    LinesWait {
+        /// How many that is.
+        most: usize,
+        /// For whom.
+        name: &'a str,
+    },
+}
+
+/// Why something about order was refused, or what an order does to you.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderRefusal<'a> {
+    /// Only operators can do that.
+    OperatorsOnly,
+    /// Only the operator at the server's keyboard can do that to an operator.
+    IsOperator(&'a str),
+    /// Nobody here is called so.
+    NobodyHere(&'a str),
+    /// Nobody owns that name.
+    NobodyOwns(&'a str),
+    /// Nobody is kept out by that.
+    NoBan(&'a str),
+    /// That would keep out the machine itself.
+    Loopback(Network),
+    /// That one could speak all the time.
+    NotMuted(&'a str),
+    /// That one is no operator.
+    NoOperator(&'a str),
+    /// The topic is too long.
+    TopicTooLong,
+    /// You cannot speak.
+    Muted {
+        /// For how many seconds.
+        left: u32,
+        /// Who has done it.
+        by: &'a str,
+        /// Why; it may be empty.
+        why: &'a str,
+    },
+    /// You are kept out.
+    Banned {
+        /// Until when; `None` is for ever.
+        until: Option<Millis>,
+        /// Why; it may be empty.
+        why: Box<str>,
+    },
+    /// You were removed.
+    Removed {
+        /// Who has done it.
+        by: &'a str,
+        /// Why; it may be empty.
+        why: &'a str,
+    },
+}
+
+/// A reason behind a colon, if there is one.
+struct Because<'a>(&'a str);
+
+impl fmt::Display for Because<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }
+    }
+}
+
+impl fmt::Display for NameNotice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            NameNotice::Owned { name, keep: Some(keep) } => write!(
+                f,
+                "-- {name} is yours now, for as long as you come back within {}",
+                Span(keep)
+            ),
+            NameNotice::Owned { name, keep: None } => {
+                write!(f, "-- {name} is yours now, until the server ends")
+            }
+            NameNotice::Protected(name) => {
+                write!(f, "-- {name} is protected by your password now")
+            }
+            NameNotice::FreeAgain(name) => write!(f, "-- {name} is free again"),
+            NameNotice::ProvedInPlain => {
+                f.write_str("-- not encrypted: whoever reads along can take this connection over")
+            }
+            NameNotice::RoomPassword => {
+                f.write_str("-- this room wants a password: /pass PASSWORD")
+            }
+            NameNotice::ForInvited => f.write_str("-- this room is for invited people: /pass CODE"),
+            NameNotice::LetIn => f.write_str("-- you may come in"),
+            NameNotice::Code { code, within } => {
+                let a_day = Duration::from_secs(24 * 60 * 60);
+                write!(f, "-- the code {code} lets one person in, within ")?;
+                if within == a_day { f.write_str("a day") } else { write!(f, "{}", Span(within)) }
+            }
+            NameNotice::MayComeIn(name) => write!(f, "-- {name} may come in"),
+            NameNotice::Waits { name, time } => {
+                write!(f, "-- {name} is not here: your line waits for {}", Span(time))
+            }
+            NameNotice::PrivateLines(lines) => {
+                let lines = Count(lines, "private line");
+                write!(f, "-- {lines} came while you were away:")
+            }
+            NameNotice::HasRead { name, at } => {
+                write!(f, "-- {name} has read your line of {}", Moment(at))
+            }
+        }
+    }
+}
+
+impl fmt::Display for OrderNotice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            OrderNotice::Removed { name, by, why } => {
+                write!(f, "-- {name} was removed by {by}{}", Because(why))
+            }
+            OrderNotice::Muted { name, time, by, why } => {
+                write!(f, "-- {name} cannot speak for {} ({by}{})", Span(time), Because(why))
+            }
+            OrderNotice::Unmuted(name) => write!(f, "-- {name} can speak again"),
+            OrderNotice::Banned { whom, by, time, why } => {
+                write!(f, "-- {whom} was banned by {by}")?;
+                if let Some(time) = time {
+                    write!(f, " for {}", Span(time))?;
+                }
+                write!(f, "{}", Because(why))
+            }
+            OrderNotice::NameAlone(name) => {
+                write!(f, "-- {name} is banned by the name alone: the address is nobody's own")
+            }
+            OrderNotice::MayComeBack(whom) => write!(f, "-- {whom} may come back"),
+            OrderNotice::Bans(0) => f.write_str("-- nobody is banned"),
+            OrderNotice::Bans(bans) => write!(f, "-- {}:", Count(bans as u64, "ban")),
+            OrderNotice::Ban { whom, until, by, why } => {
+                write!(f, "-- banned: {whom}")?;
+                if let Some(until) = until {
+                    write!(f, " until {}", Moment(until))?;
+                }
+                write!(f, " ({by}{})", Because(why))
+            }
+            OrderNotice::Operator { name, by } => write!(f, "-- {by} made {name} an operator"),
+            OrderNotice::NoOperator { name, by } => {
+                write!(f, "-- {by} made {name} an ordinary member")
+            }
+            OrderNotice::Erased { lines, name, by } => {
+                let were = super::were(lines);
+                write!(f, "-- {} of {name} {were} erased by {by}", Count(lines, "line"))
+            }
+            OrderNotice::Topic(topic) => write!(f, "-- topic: {topic}"),
+            OrderNotice::TopicSet { by, topic: "" } => write!(f, "-- {by} removed the topic"),
+            OrderNotice::TopicSet { by, topic } => write!(f, "-- {by} set the topic: {topic}"),
+            OrderNotice::Says(text) => write!(f, "-- operator: {text}"),
+            OrderNotice::Stats(line) => write!(f, "-- stats: {line}"),
+        }
+    }
+}
+
+impl fmt::Display for NameRefusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NameRefusal::Owned(name) => {
+                write!(f, "{name} belongs to somebody else; if it is yours: /login {name} PASSWORD")
+            }
+            NameRefusal::ForOperator(name) => write!(
+                f,
+                "{name} is kept for an operator; if that is you: /pass with the code in the server's log"
+            ),
+            NameRefusal::NotYours(name) => write!(f, "{name} is not yours"),
+            NameRefusal::Guest(name) => {
+                write!(f, "nobody owns a name like {name}: take another one with /nick first")
+            }
+            NameRefusal::WrongSignature => f.write_str("the signature does not fit"),
+            NameRefusal::KeyTooLate => {
+                f.write_str("/key: that is for right after /tags, before there is a name, and once")
+            }
+            NameRefusal::InPlain => f.write_str(
+                "not over an unencrypted connection: use chatclient, or ncat --ssl HOST PORT",
+            ),
+            NameRefusal::PasswordLength => {
+                let (least, most) = (PASSWORD_BYTES.start(), PASSWORD_BYTES.end());
+                write!(f, "a password has {least} to {most} bytes")
+            }
+            NameRefusal::WrongSecret => f.write_str("that is not it"),
+            NameRefusal::NoPasswordInTime => f.write_str("no password in time"),
+            NameRefusal::OpenToAll => f.write_str("everybody may come in here"),
+            NameRefusal::OwnersInvite => {
+                f.write_str("/invite: that is for members who own their names")
+            }
+            NameRefusal::YoursWait { most, name } => {
+                write!(f, "{most} lines of yours wait for {name} already")
+            }
+            NameRefusal::LinesWait { most, name } => {
+                write!(f, "{most} lines wait for {name} already")
+            }
+        }
+    }
+}
+
+impl fmt::Display for OrderRefusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OrderRefusal::OperatorsOnly => f.write_str("only operators can do that"),
+            OrderRefusal::IsOperator(name) => {
+                write!(f, "{name} is an operator: only the server's own keyboard can do that")
+            }
+            OrderRefusal::NobodyHere(name) => write!(f, "nobody here is called {name}"),
+            OrderRefusal::NobodyOwns(name) => write!(f, "nobody owns the name {name}"),
+            OrderRefusal::NoBan(whom) => {
+                write!(f, "/unban: {whom} is not banned; /bans lists who is")
+            }
+            OrderRefusal::Loopback(network) => {
+                write!(f, "/ban: {network} is the server's own machine")
+            }
+            OrderRefusal::NotMuted(name) => write!(f, "{name} can speak"),
+            OrderRefusal::NoOperator(name) => write!(f, "{name} is no operator"),
+            OrderRefusal::TopicTooLong => write!(f, "/topic: at most {MAX_TOPIC} bytes"),
+            OrderRefusal::Muted { left, by, why } => {
+                write!(
+                    f,
+                    "you cannot speak for {} more ({by}{})",
+                    Span::about(Duration::from_secs((*left).into())),
+                    Because(why)
+                )
+            }
+            OrderRefusal::Banned { until, why } => {
+                f.write_str("you are banned")?;
+                if let Some(until) = until {
+                    write!(f, " until {}", Moment(*until))?;
+                }
+                write!(f, "{}", Because(why))
+            }
+            OrderRefusal::Removed { by, why } => {
+                write!(f, "you were removed by {by}{}", Because(why))
+            }
+        }
+    }
+}
