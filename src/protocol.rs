@@ -13,6 +13,7 @@
 //! - [`name`]: what a member may be called, and when two names are the same
 //! - [`reply`]: the lines that the server sends
 //! - [`tag`]: what a program gets before and besides them
+//! - [`proof`]: how a program proves that it has a key
 //!
 //! `docs/PROTOCOL.md` describes the wire for those who write a client in another language.
 
@@ -26,6 +27,7 @@ pub mod lines;
 pub mod moment;
 pub mod name;
 pub mod network;
+pub mod proof;
 pub mod proxy;
 pub mod reply;
 pub mod request;

@@ -238,6 +238,8 @@ impl ClientSession {
                 }
             }
             ServerLine::Resumed(lines) => debug!("received that {lines} lines of ours were taken"),
+            ServerLine::Nonce(_) => debug!("received a nonce"),
+            ServerLine::KeyOk => debug!("received that our key is proved"),
             ServerLine::UnknownFact => debug!("received something for other programs"),
         }
     }

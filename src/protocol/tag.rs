@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use super::proof::Nonce;
+
 /// The number of an event in the room's one order. The first is 1, and each has one more than the
 /// one before it; 0 is before them all.
 pub type Seq = u64;
@@ -62,6 +64,10 @@ pub enum Body<'a> {
     Nick(&'a str),
     /// `= resumed N`: so many of your lines were taken; send those after them again.
     Resumed(u64),
+    /// `= nonce B32`: sign this to prove that you have a key.
+    Nonce(Nonce),
+    /// `= key ok`: you have proved it.
+    KeyOk,
     /// A fact that this version does not know.
     UnknownFact,
     /// A line as everyone gets it.
@@ -75,6 +81,8 @@ impl fmt::Display for Body<'_> {
             Body::Token(token) => write!(f, "= token {token}"),
             Body::Nick(name) => write!(f, "= nick {name}"),
             Body::Resumed(lines) => write!(f, "= resumed {lines}"),
+            Body::Nonce(nonce) => write!(f, "= nonce {nonce}"),
+            Body::KeyOk => f.write_str("= key ok"),
             Body::UnknownFact => f.write_str("="),
             Body::Line(line) => f.write_str(line),
         }
@@ -94,6 +102,8 @@ impl<'a> Body<'a> {
             "token" => Token::parse(value).map(Body::Token),
             "nick" => Some(Body::Nick(value)),
             "resumed" => number(value).map(Body::Resumed),
+            "nonce" => Nonce::parse(value).map(Body::Nonce),
+            "key" => (value == "ok").then_some(Body::KeyOk),
             _ => None,
         };
         known.unwrap_or(Body::UnknownFact)
@@ -195,6 +205,8 @@ mod tests {
             (Body::Token(token), "= token 000000000000000000000000000000ab"),
             (Body::Nick("alice"), "= nick alice"),
             (Body::Resumed(0), "= resumed 0"),
+            (Body::Nonce(Nonce::new([0; 32])), &format!("= nonce {}", "a".repeat(52))),
+            (Body::KeyOk, "= key ok"),
             (Body::Line("<alice> + 17"), "<alice> + 17"),
             (Body::Line(""), ""),
         ] {
@@ -205,7 +217,15 @@ mod tests {
 
     #[test]
     fn what_a_program_does_not_know_is_no_line() {
-        for body in ["= color red", "= ", "= token 12", "= resumed -1", "= resumed"] {
+        for body in [
+            "= color red",
+            "= ",
+            "= token 12",
+            "= resumed -1",
+            "= resumed",
+            "= nonce a",
+            "= key no",
+        ] {
             assert_eq!(Body::parse(body), Body::UnknownFact, "{body}");
         }
         for body in ["+ x", "+", "+ -1", "=", "=token"] {
@@ -232,13 +252,15 @@ mod tests {
             at in 0..=Millis::MAX,
             number in any::<u64>(),
             bits in any::<u128>(),
+            random: [u8; 32],
             text in text(),
         ) {
             let tag = Tag { seq, at };
             let line = format!("{tag}{text}");
             prop_assert_eq!(Tag::split(&line), Some((tag, &*text)));
             let facts = [Body::Receipt(number), Body::Token(Token::new(bits)), Body::Nick(&text)];
-            for body in facts.into_iter().chain([Body::Resumed(number)]) {
+            let more = [Body::Resumed(number), Body::Nonce(Nonce::new(random)), Body::KeyOk];
+            for body in facts.into_iter().chain(more) {
                 let written = body.to_string();
                 prop_assert_eq!(Body::parse(&written), body);
             }

@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 
 use crate::protocol::VERSION;
 use crate::protocol::name::Name;
+use crate::protocol::proof::Nonce;
 use crate::protocol::reply::Offer;
 use crate::protocol::tag::{Body, Tag, Token};
 
@@ -46,6 +47,10 @@ pub enum ServerLine<'a> {
     Nick(&'a str),
     /// `= resumed N`, tagged: so many of the client's lines were taken.
     Resumed(u64),
+    /// `= nonce B32`, tagged: the client may prove with this that it has a key.
+    Nonce(Nonce),
+    /// `= key ok`, tagged: it has.
+    KeyOk,
     /// `= …`, tagged: a fact that this version does not know.
     UnknownFact,
 }
@@ -106,6 +111,8 @@ impl<'a> ServerLine<'a> {
             Body::Token(token) => ServerLine::Token(token),
             Body::Nick(name) => ServerLine::Nick(name),
             Body::Resumed(lines) => ServerLine::Resumed(lines),
+            Body::Nonce(nonce) => ServerLine::Nonce(nonce),
+            Body::KeyOk => ServerLine::KeyOk,
             Body::UnknownFact => ServerLine::UnknownFact,
             Body::Line(line) => parse(line),
         };
@@ -120,6 +127,8 @@ impl<'a> ServerLine<'a> {
             | ServerLine::Token(_)
             | ServerLine::Nick(_)
             | ServerLine::Resumed(_)
+            | ServerLine::Nonce(_)
+            | ServerLine::KeyOk
             | ServerLine::UnknownFact => true,
             ServerLine::Message(_)
             | ServerLine::Earlier { .. }

@@ -557,6 +557,8 @@ fn a_fact_is_one_in_the_tagged_form_alone() {
         ("@7 5 + 17", Some(("+ 17", ServerLine::Receipt(17)))),
         ("@- 5 = nick alice", Some(("= nick alice", ServerLine::Nick("alice")))),
         ("@- 5 = resumed 0", Some(("= resumed 0", ServerLine::Resumed(0)))),
+        ("@- 5 = key ok", Some(("= key ok", ServerLine::KeyOk))),
+        ("@- 5 = key", Some(("= key", ServerLine::UnknownFact))),
         ("@- 5 = colour red", Some(("= colour red", ServerLine::UnknownFact))),
         ("@7 5 <bob> + 17", Some(("<bob> + 17", said(ReadSpeech::Said("bob", "+ 17"))))),
         ("= nick alice", None),
@@ -605,13 +607,20 @@ proptest! {
     }
 
     #[test]
-    fn facts_are_read_as_they_are_written(number in any::<u64>(), bits in any::<u128>(), name in text()) {
-        let token = Token::new(bits);
+    fn facts_are_read_as_they_are_written(
+        number in any::<u64>(),
+        bits in any::<u128>(),
+        random: [u8; 32],
+        name in text(),
+    ) {
+        let (token, nonce) = (Token::new(bits), Nonce::new(random));
         let cases = [
             (Body::Receipt(number), ServerLine::Receipt(number)),
             (Body::Token(token), ServerLine::Token(token)),
             (Body::Nick(&name), ServerLine::Nick(&name)),
             (Body::Resumed(number), ServerLine::Resumed(number)),
+            (Body::Nonce(nonce), ServerLine::Nonce(nonce)),
+            (Body::KeyOk, ServerLine::KeyOk),
         ];
         for (body, expected) in cases {
             let line = format!("{}{body}", Tag { seq: None, at: 5 });
