@@ -70,7 +70,8 @@ mod workers;
 
 pub use addresses::reachable;
 pub use config::{
-    Config, Durability, Encryption, HistoryConfig, HistoryFile, KeySource, TlsConfig,
+    Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, KeySource,
+    TlsConfig,
 };
 pub use controls::Controls;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]

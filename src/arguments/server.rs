@@ -9,11 +9,13 @@ use clap::{Parser, ValueEnum, ValueHint};
 use log::LevelFilter;
 
 use super::{self as arguments, LogLevels};
+use crate::protocol::name::Name;
 use crate::protocol::tag::Millis;
 use crate::protocol::{DEFAULT_ADDRESS, DEFAULT_MAX_LINE, DEFAULT_PORT};
 use crate::server::history::export::Export;
 use crate::server::{
-    Config, Durability, Encryption, HistoryConfig, HistoryFile, KeySource, TlsConfig,
+    Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, KeySource,
+    TlsConfig,
 };
 
 /// What the program is called.
@@ -140,6 +142,16 @@ pub struct Arguments {
     #[arg(requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
+    /// Whose owner is an operator; may be repeated, and have several names with commas
+    #[arg(long = "operator", value_name = "NAME", value_delimiter = ',', value_parser = name)]
+    #[arg(env = "CHATROOM_OPERATORS", hide_env_values = true)]
+    operators: Vec<Name>,
+
+    /// For how long a name stays one's own after the last visit: 12h, 90d, 2y or forever
+    #[arg(long, value_name = "TIME", default_value = "90d", value_parser = keep)]
+    #[arg(env = "CHATROOM_KEEP_NAMES", hide_env_values = true)]
+    keep_names: Keep,
+
     /// Write the public conversation to FILE and end: text, or JSON lines for .jsonl or .json
     #[arg(long, value_name = "FILE", conflicts_with = "health_check")]
     export: Option<PathBuf>,
@@ -200,6 +212,9 @@ impl Arguments {
                 },
             },
             tls: self.tls(),
+            entrance: EntranceConfig::default(),
+            operators: self.operators.clone(),
+            keep_names: self.keep_names.0,
         }
     }
 
@@ -308,6 +323,15 @@ fn bytes(text: &str) -> Option<u64> {
         _ => (text, 1),
     };
     arguments::digits(number)?.checked_mul(unit)
+}
+
+/// A name that somebody may own.
+fn name(text: &str) -> Result<Name, String> {
+    let name = Name::parse(text.trim()).map_err(|why| why.to_string())?;
+    if name.likeness().is_guests() {
+        return Err(format!("nobody owns a name like {name}"));
+    }
+    Ok(name)
 }
 
 /// A day, from its beginning on, or a time, by the clock on the wall.

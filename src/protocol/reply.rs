@@ -12,11 +12,11 @@ use std::fmt;
 pub use notice::{LeaveReason, Missing, Notice, Offer};
 pub use parse::{Message, ReadNotice, ReadRefusal, ReadSpeech, ServerLine, parse};
 pub use people::{
-    CONSOLE, MAX_TOPIC, NameNotice, NameRefusal, OrderNotice, OrderRefusal, PASSWORD_BYTES,
+    CONSOLE, MAX_TOPIC, NameNotice, NameRefusal, OrderNotice, OrderRefusal, PASSWORD_BYTES, Tenure,
 };
 pub use refusal::Refusal;
 pub use speech::Speech;
-pub use who::{Listed, Names, not_encrypted, who, who_goes_on};
+pub use who::{Listed, Names, addresses, not_encrypted, who, who_goes_on};
 
 mod notice;
 mod parse;
@@ -248,7 +248,7 @@ mod tests {
     fn the_list_of_names_is_broken_into_lines_that_fit_a_terminal() {
         let listed = |name: &str, is_away| {
             let name = Name::parse(name).expect("a good name");
-            Listed { name, is_away, is_exposed: false }
+            Listed { is_away, ..Listed::new(name) }
         };
         let members: Vec<Listed> =
             (1..=100).map(|number| listed(&format!("guest{number}"), number % 3 == 0)).collect();
@@ -276,7 +276,7 @@ mod tests {
     fn it_is_told_on_whose_connections_others_can_read_along() {
         let listed = |name: &str, is_exposed| {
             let name = Name::parse(name).expect("a good name");
-            Listed { name, is_away: false, is_exposed }
+            Listed { is_exposed, ..Listed::new(name) }
         };
         let members = |exposed: &[&str]| {
             ["alice", "carol", "dave"].map(|name| listed(name, exposed.contains(&name)))

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::protocol::DEFAULT_MAX_LINE;
+use crate::protocol::name::Name;
 
 /// The limits of a server and of its room. The values are not checked here: the command line does that.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,12 @@ pub struct Config {
     pub history: HistoryConfig,
     /// Who may or must talk encrypted, and with which key.
     pub tls: TlsConfig,
+    /// Who may come in.
+    pub entrance: EntranceConfig,
+    /// The names whose owners are operators.
+    pub operators: Vec<Name>,
+    /// For how long a name stays one's own after the last visit; `None` is for ever.
+    pub keep_names: Option<Duration>,
 }
 
 impl Default for Config {
@@ -49,6 +56,42 @@ impl Default for Config {
             away_timeout: Duration::from_secs(60),
             history: HistoryConfig::default(),
             tls: TlsConfig::default(),
+            entrance: EntranceConfig::default(),
+            operators: Vec::new(),
+            keep_names: Some(Duration::from_secs(90 * 24 * 60 * 60)),
+        }
+    }
+}
+
+/// Who may come into the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntranceConfig {
+    /// The file whose first line is the room's password, if it has one.
+    pub password_file: Option<PathBuf>,
+    /// Whether only those may come in whom somebody has invited.
+    pub invited: bool,
+    /// Whether operators alone may invite.
+    pub operators_invite: bool,
+    /// How long a client may take to show what lets it in.
+    pub patience: Duration,
+}
+
+impl EntranceConfig {
+    /// Whether everybody may come in.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.password_file.is_none() && !self.invited
+    }
+}
+
+impl Default for EntranceConfig {
+    /// Everybody may come in.
+    fn default() -> EntranceConfig {
+        EntranceConfig {
+            password_file: None,
+            invited: false,
+            operators_invite: false,
+            patience: Duration::from_secs(30),
         }
     }
 }

@@ -163,6 +163,11 @@ impl Connection {
         self.transport.hang_up();
     }
 
+    /// Reads nothing more of the client, which is still sent what it is due. The session finds the end.
+    pub(crate) fn end_input(&self) {
+        self.transport.end_input();
+    }
+
     /// Called when the client was found to be gone. Nothing more is sent to it; its session reads
     /// what there is, and finds the end.
     pub(crate) fn mark_gone(&self, why: &io::Error) {

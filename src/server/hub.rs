@@ -45,6 +45,7 @@ pub(crate) mod cut;
 pub(crate) mod fetch;
 mod guard;
 pub(crate) mod membership;
+mod orders;
 pub(crate) mod permit;
 mod resume;
 pub(crate) mod round;
@@ -100,6 +101,8 @@ struct Shared {
     fetches: Fetches,
     /// How far the history has come; `None` without one, where all is settled that is applied.
     settled: Option<Settled>,
+    /// Connections of members that an order has removed, until their sessions are told.
+    removed: Vec<Arc<Connection>>,
     /// The connections over which members are served, until the broadcaster knows that they are no more.
     connections: HashMap<ConnectionId, Arc<Connection>>,
     /// When the room was opened: its entries' times count from there.
@@ -144,6 +147,10 @@ impl Shared {
         for (connection, _, aside) in &self.effects.asides[before..] {
             self.backpressure.on_aside(*connection, aside);
         }
+        if let Outcome::Ordered(ordered) = &outcome {
+            let connections = ordered.hang_up.iter().filter_map(|id| self.connections.get(id));
+            self.removed.extend(connections.cloned());
+        }
         outcome
     }
 
@@ -167,6 +174,7 @@ impl Hub {
             is_closing_new: false,
             fetches: Fetches::new(),
             settled: None,
+            removed: Vec::new(),
             connections: HashMap::new(),
             opened: instant(),
             permits: Admission::new(config.max_clients, config.max_per_address),

@@ -174,6 +174,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
             gap: None,
             members: changes.members,
             waiting: changes.waiting,
+            facts: changes.facts,
             counters: changes.counters,
         };
         self.untidied += cut.counters.next_seq.saturating_sub(from);

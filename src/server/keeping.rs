@@ -134,12 +134,12 @@ impl Kept {
         shutdown: &Shutdown,
     ) -> Result<Threads, Problem> {
         let Kept { store, lock, others, path, running, loaded, doubt } = self;
-        let Loaded { members, waiting, counters, batches, gaps, oldest } = loaded;
+        let Loaded { members, facts, waiting, counters, batches, gaps, oldest } = loaded;
         let oldest = oldest.map(|(oldest, _)| oldest);
         let kept = (counters.next_seq, counters.said);
         let keeping = Keeping { time: config.history.keep, not_now: None };
         let restored =
-            Restored { batches, members, waiting, oldest, gaps, counters, keeping, doubt };
+            Restored { batches, members, facts, waiting, oldest, gaps, counters, keeping, doubt };
         hub.restore(config, restored, Some(Readers::new(path)));
         let turns = Arc::new(Turns::new());
         let (written, feed) = (Arc::new(Written::new()), Arc::new(Feed::new()));

@@ -10,5 +10,8 @@ pub(super) const RENAMED: &str = "took another name";
 /// Clients are not let in, or speak another protocol.
 pub(super) const TURNED_AWAY: &str = "were turned away";
 
+/// Operators keep order.
+pub(super) const ORDERED: &str = "were ordered";
+
 /// Clients bring more than they may.
 pub(super) const HELD_BACK: &str = "were held back";

@@ -85,6 +85,10 @@ impl Reception {
             let _visit = Visit::of_refused(&self.hub, self.origin(&connection), &connection);
             return self.turn_away(&connection, &Refusal::Unencrypted);
         }
+        if let Some(banned) = self.hub.ban_of(self.address(&connection), None, None) {
+            let _visit = Visit::of_refused(&self.hub, self.origin(&connection), &connection);
+            return self.turn_away(&connection, &banned);
+        }
         let is_plain = encryption != entry::Encryption::Tls;
         let offer = if is_plain && self.detector.encrypts() { Offer::Tls } else { Offer::Nothing };
         self.open_session(connection, Greeting { offer, waited }).run(&come);
@@ -107,6 +111,11 @@ impl Reception {
     /// The address that a client counts for; `None` for one of whom a proxy says nothing.
     fn origin(&self, connection: &Connection) -> Option<IpAddr> {
         Some(connection.peer().ip()).filter(|from| !self.proxies.contains(from))
+    }
+
+    /// The address by which a client may be kept out: the machine's own says nothing of whoever uses it.
+    fn address(&self, connection: &Connection) -> Option<IpAddr> {
+        self.origin(connection).filter(|address| !address.is_loopback())
     }
 
     /// Takes a proxy's header off the front, and notes the address of the client. Returns the bytes that have come

@@ -9,36 +9,48 @@
 //! wait for them meanwhile (`waiting_lines`), guests' numbers, and how often joins and leaves are told
 //! (`join_notices`).
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::audience::{Audience, Envelope, Kind, MemberId, Receipt, Recipient};
 use super::chunk::Chunk;
-use super::config::Config;
+use super::config::{Config, EntranceConfig};
 use super::connection::ConnectionId;
 use super::figures::{Said, Throughput};
 use super::replay::{Gap, Replay};
 use super::transcript::Transcript;
 use crate::protocol::name::{Likeness, Name, Wanted};
-use crate::protocol::reply::{LeaveReason, Listed, Notice, Refusal, Speech};
+use crate::protocol::proof::KeyHash;
+use crate::protocol::reply::{
+    LeaveReason, Listed, Notice, OrderNotice, OrderRefusal, Refusal, Speech,
+};
 use crate::protocol::tag::{Body, Format, Millis, Seq};
 use changes::Changed;
 use disconnected::Disconnected;
 use effects::{Aside, Attach, Effects};
-use entry::{Author, Encryption, Entry, Newcomer, Outcome, Stamp};
+use entry::{Author, Credentials, Encryption, Entry, Newcomer, NoName, Orderer, Outcome, Stamp};
 use guest_numbers::GuestNumbers;
 use join_notices::{JoinNotices, Move, Sum};
 use members::{Member, Members};
+use people::People;
+use people::invitations::CodeHash;
+use people::sanctions::{Person, Sanction};
 use token::{Issued, TokenHash};
 
 pub(crate) mod changes;
+mod delivery;
 mod disconnected;
 pub(crate) mod effects;
 pub(crate) mod entry;
+mod ghost;
 mod guest_numbers;
 mod join_notices;
 mod members;
+mod names;
+mod order;
+pub(crate) mod people;
 pub(crate) mod restore;
 mod resume;
 #[cfg(test)]
@@ -60,8 +72,14 @@ pub(crate) struct Room {
     max_disconnected: usize,
     /// How many joins and leaves were told one by one of late.
     join_notices: JoinNotices,
-    /// The names of the last to leave, newest last; at most [`MOST_GONE`].
-    gone: VecDeque<Likeness>,
+    /// The last to leave, newest last; at most [`MOST_GONE`].
+    gone: VecDeque<Gone>,
+    /// What is known of people, here or not.
+    people: People,
+    /// By which codes operators' names may be claimed that nobody owns: the names without case.
+    operator_codes: HashMap<CodeHash, String>,
+    /// Who may come in.
+    entrance: EntranceConfig,
     /// The numbers in guests' names that are taken.
     guest_numbers: GuestNumbers,
     /// The next member's number.
@@ -97,6 +115,9 @@ impl Room {
             max_disconnected: config.max_clients,
             join_notices: JoinNotices::default(),
             gone: VecDeque::new(),
+            people: People::new(config),
+            operator_codes: HashMap::new(),
+            entrance: config.entrance.clone(),
             guest_numbers: GuestNumbers::default(),
             next_id: 1,
             replay: config.replay,
@@ -127,13 +148,27 @@ impl Room {
             Entry::Whisper { by, to, wanted, text } => {
                 change.by(by, |change| change.whisper(by, (to, wanted), text))
             }
-            Entry::Rename { by, name, likeness } => {
-                change.by(by, |change| change.rename(by, name, likeness))
+            Entry::Rename { by, name, likeness, credentials } => {
+                change.by(by, |change| change.rename(by, (name, likeness), credentials))
             }
-            Entry::Tag { by, token } => change.by(by, |change| change.tag(by, token)),
+            Entry::Register { by, password } => {
+                change.by(by, |change| change.register(by, password))
+            }
+            Entry::RenewPassword { word, password } => change.renew_password(word, password),
+            Entry::Unregister { by } => change.by(by, |change| change.unregister(by)),
+            Entry::Pass { code, key } => change.pass(code, key),
+            Entry::Invite { by, code, time } => {
+                change.by(by, |change| change.invite(by, code, time))
+            }
+            Entry::OfferName { word, code } => change.offer_name(word, code),
+            Entry::Order { by: Orderer::Member(by), order } => {
+                change.by(by, |change| change.order(Orderer::Member(by), order))
+            }
+            Entry::Order { by: Orderer::Console, order } => change.order(Orderer::Console, order),
+            Entry::Tag { by, token, key } => change.by(by, |change| change.tag(by, token, key)),
             Entry::Detach(token) => change.detach(token),
-            Entry::Resume { connection, encryption, token, seen, instead_of } => {
-                change.resume((connection, encryption), token, seen, instead_of)
+            Entry::Resume { connection, encryption, address, token, seen, instead_of } => {
+                change.resume((connection, encryption, address), token, seen, instead_of)
             }
             Entry::Lost { by, from } => change.by(by, |change| change.lose(by, from)),
             Entry::Unclaimed { member, from } => change.mark_disconnected(member, from),
@@ -198,6 +233,9 @@ impl Room {
                 name: member.name().clone(),
                 is_away: member.is_disconnected(),
                 is_exposed: member.encryption == Encryption::None,
+                is_owner: member.standing.is_owner,
+                is_operator: member.standing.is_operator,
+                address: member.address,
             };
             (member.likeness().folded().to_owned(), listed)
         };
@@ -225,6 +263,19 @@ pub(crate) struct Keeping {
     pub(crate) not_now: Option<&'static str>,
 }
 
+/// A member that has left.
+#[derive(Debug)]
+struct Gone {
+    /// The name that it had.
+    name: Name,
+    /// What that looks like.
+    likeness: Likeness,
+    /// The key that it had proved to own.
+    key: Option<KeyHash>,
+    /// Where it was from, if that says anything.
+    address: Option<IpAddr>,
+}
+
 /// One entry while it is applied: the room, the entry's time, and where its effects go.
 struct Change<'a> {
     /// What is changed.
@@ -233,6 +284,11 @@ struct Change<'a> {
     stamp: Stamp,
     /// What follows from it besides events.
     effects: &'a mut Effects,
+}
+
+/// That a member cannot speak.
+fn muted(left: u32, mute: &Sanction) -> Refusal<'_> {
+    Refusal::Order(OrderRefusal::Muted { left, by: &mute.by, why: &mute.why })
 }
 
 impl Keeping {
@@ -264,53 +320,91 @@ impl Change<'_> {
         wanted: Option<(Name, Likeness)>,
         token: Option<Issued>,
     ) -> Outcome {
-        let is_free = |(_, likeness): &(_, Likeness)| self.room.members.is_free(likeness, None);
-        let (named, taken) = match wanted {
-            Some(wanted) if is_free(&wanted) => (wanted, None),
-            Some(_) if newcomer.format == Format::Tagged => return Outcome::Ignored,
-            Some((taken, _)) => (self.room.guest(), Some(taken)),
-            None => (self.room.guest(), None),
+        let person = Person {
+            likeness: wanted.as_ref().map(|(_, likeness)| likeness),
+            key: newcomer.credentials.key,
+            address: newcomer.address,
         };
-        let name = named.0.clone();
-        let member = MemberId(self.room.next_id);
-        self.room.next_id += 1;
-        self.admit(member, newcomer, named, taken.as_ref(), token);
-        Outcome::Joined { member, name, here: self.room.members.count() }
+        if let Some(banned) = self.room.ban(&person, self.stamp.at) {
+            return Outcome::Refused(banned);
+        }
+        let Some(wanted) = wanted else { return self.join_as_guest(newcomer, token, None) };
+        let (name, likeness) = &wanted;
+        let (credentials, encryption) = (&newcomer.credentials, newcomer.encryption);
+        let why = match self.why_not(likeness, credentials, encryption) {
+            Some(why) => why,
+            None if self.room.members.is_free(likeness, None) => {
+                return self.admit(newcomer, wanted, token, None);
+            }
+            None => match self.ghost_of(likeness, credentials) {
+                Some(ghost) => return self.take_over_ghost(ghost, newcomer, token),
+                None => NoName::Taken,
+            },
+        };
+        match newcomer.format {
+            Format::Plain => self.join_as_guest(newcomer, token, Some(&why.refusal(name))),
+            Format::Tagged => Outcome::NoName(why),
+        }
     }
 
+    fn join_as_guest(
+        &mut self,
+        newcomer: Newcomer,
+        token: Option<Issued>,
+        refusal: Option<&Refusal<'_>>,
+    ) -> Outcome {
+        let named = self.room.guest();
+        self.admit(newcomer, named, token, refusal)
+    }
+
+    /// Takes a member in under a name that is free. It may have been refused another one.
     fn admit(
         &mut self,
-        id: MemberId,
         newcomer: Newcomer,
         named: (Name, Likeness),
-        taken_name: Option<&Name>,
         token: Option<Issued>,
-    ) {
-        let Newcomer { connection, format, taken, encryption } = newcomer;
+        refusal: Option<&Refusal<'_>>,
+    ) -> Outcome {
+        let id = MemberId(self.room.next_id);
+        self.room.next_id += 1;
+        let Newcomer { connection, format, .. } = newcomer;
         let (others, away) = self.room.count();
         let name = named.0.clone();
         self.tell_move(Move::Join, id, Notice::Joined(&name));
         let newest = self.room.transcript.newest(id, self.room.replay);
         let replay = Replay::newest(format, newest, self.room.gaps.clone());
         self.answer(connection, format, Notice::YouAre { name: &name, others, away });
-        self.room.members.insert(id, Member::new(named, connection, taken, encryption));
+        self.room.members.insert(id, Member::new(named, &newcomer));
         self.room.on_changed(id);
+        self.room.judge(id);
+        self.judge_mute(id);
+        self.note_visit(id);
         match format {
             Format::Plain => {}
             Format::Tagged => self.make_resumable(id, &name, connection, token),
         }
-        if let Some(taken) = taken_name {
-            self.answer(connection, format, Refusal::NameTaken(taken));
+        if let Some(refusal) = refusal {
+            self.answer(connection, format, refusal);
         }
-        if let Some(keeping) = self.room.keeping {
-            self.answer(connection, format, keeping.notice());
-        }
+        self.tell_of_room(connection, format);
         let from = self.room.transcript.end();
         if !replay.is_empty() && !self.room.is_closed {
             self.effects.asides.push((connection, from, Aside::Replay(replay)));
         }
-        let recipient = Recipient { member: id, format };
-        self.attach(recipient, connection, String::new(), from);
+        self.attach(Recipient { member: id, format }, connection, String::new(), from);
+        self.deliver(id);
+        Outcome::Joined { member: id, name, here: self.room.members.count() }
+    }
+
+    /// Tells a newcomer what holds for the room.
+    fn tell_of_room(&mut self, connection: ConnectionId, format: Format) {
+        if let Some(keeping) = self.room.keeping {
+            self.answer(connection, format, keeping.notice());
+        }
+        if !self.room.people.topic.is_empty() {
+            let topic = self.room.people.topic.clone();
+            self.answer(connection, format, Notice::Order(OrderNotice::Topic(&topic)));
+        }
     }
 
     /// Serves a member over this connection, from that event on.
@@ -330,6 +424,9 @@ impl Change<'_> {
         if self.room.is_closed {
             return Outcome::Ignored;
         }
+        if let Some(muted) = self.why_muted(by.member) {
+            return self.refuse_chunk(by, chunk, &muted);
+        }
         let first = self.room.transcript.end();
         let (events, said) = chunk.events();
         if !events.is_empty() {
@@ -340,13 +437,45 @@ impl Change<'_> {
         for (index, lines) in chunk.take_answers() {
             self.effects.tell(by.connection, first + Seq::from(index), lines);
         }
+        if said != Said::default()
+            && self.room.members.get(by.member).is_some_and(|it| it.may_claim)
+        {
+            self.claim(by.member);
+        }
+        Outcome::Done
+    }
+
+    /// Answers each line of a member that cannot speak with that, and all else as usual.
+    fn refuse_chunk(
+        &mut self,
+        by: Author,
+        chunk: &mut Chunk,
+        (left, mute): &(u32, Sanction),
+    ) -> Outcome {
+        let refused = chunk.events().0.index().count();
+        for _ in 0..refused {
+            self.refuse(by, &muted(*left, mute));
+        }
+        let end = self.room.transcript.end();
+        for (_, lines) in chunk.take_answers() {
+            self.effects.tell(by.connection, end, lines);
+        }
         Outcome::Done
     }
 
     fn whisper(&mut self, by: Author, to: (&str, &Wanted), text: &str) -> Outcome {
+        if let Some((left, mute)) = self.why_muted(by.member) {
+            self.refuse(by, &muted(left, &mute));
+            return Outcome::Done;
+        }
         match self.reader_of(by.member, to) {
             Ok(reader) => self.say_to(by, reader, text),
-            Err(refusal) => self.refuse(by, &refusal),
+            Err(refusal) => match self.room.absent_owner(to.1) {
+                Some(owner) if refusal != Refusal::WhisperToSelf => {
+                    return self.send_letter(by, &owner, text);
+                }
+                _ => self.refuse(by, &refusal),
+            },
         }
         Outcome::Done
     }
@@ -357,7 +486,7 @@ impl Change<'_> {
         from: MemberId,
         (to, wanted): (&'a str, &Wanted),
     ) -> Result<MemberId, Refusal<'a>> {
-        let has_left = || self.room.gone.iter().any(|gone| gone.is_called(wanted));
+        let has_left = || self.room.gone.iter().any(|gone| gone.likeness.is_called(wanted));
         match self.room.members.find(wanted) {
             Some(reader) if reader == from => Err(Refusal::WhisperToSelf),
             Some(reader) => Ok(reader),
@@ -387,18 +516,39 @@ impl Change<'_> {
         Envelope { receipt, ..Envelope::new(Audience::AllBut(by.member), Kind::Said) }
     }
 
-    fn rename(&mut self, by: Author, new: &Name, likeness: Likeness) -> Outcome {
+    fn rename(
+        &mut self,
+        by: Author,
+        (new, likeness): (&Name, Likeness),
+        credentials: Credentials,
+    ) -> Outcome {
         if self.room.is_closed {
             return Outcome::Ignored;
         }
-        if !self.room.members.is_free(&likeness, Some(by.member)) {
-            self.refuse(by, &Refusal::NameTaken(new));
+        if let Some((left, mute)) = self.why_muted(by.member) {
+            self.refuse(by, &muted(left, &mute));
             return Outcome::Ignored;
         }
-        let Some(member) = self.room.members.get(by.member) else { return Outcome::Ignored };
+        let person = Person { likeness: Some(&likeness), ..Person::default() };
+        if let Some(banned) = self.room.ban(&person, self.stamp.at) {
+            self.refuse(by, &banned);
+            return Outcome::Ignored;
+        }
+        if let Some(why) = self.why_not_renamed(by, &likeness, &credentials) {
+            self.refuse(by, &why.refusal(new));
+            return Outcome::Ignored;
+        }
+        let Some(member) = self.room.members.get_mut(by.member) else { return Outcome::Ignored };
         let (old, format) = (member.name().clone(), member.format());
+        if credentials.has_password {
+            member.login = Some(likeness.folded().to_owned());
+        }
+        member.may_claim = credentials.may_claim && member.key.is_some() && old != *new;
+        self.note_visit(by.member);
         self.room.members.rename(by.member, new.clone(), likeness);
         self.room.on_changed(by.member);
+        self.room.judge(by.member);
+        self.note_visit(by.member);
         if old != *new {
             self.room.on_name_given_up(&old);
             self.push(self.said(by), Notice::IsNow { old: &old, new });
@@ -408,7 +558,31 @@ impl Change<'_> {
         if format == Format::Tagged {
             self.answer(by.connection, format, Body::Nick(new.as_str()));
         }
+        self.deliver(by.member);
         Outcome::Done
+    }
+
+    /// Why a member cannot have another name; `None` if nothing is against it. A disconnected session of the same
+    /// owner, which has it, leaves.
+    fn why_not_renamed(
+        &mut self,
+        by: Author,
+        likeness: &Likeness,
+        credentials: &Credentials,
+    ) -> Option<NoName> {
+        let member = self.room.members.get(by.member)?;
+        let (encryption, key) = (member.encryption, member.key);
+        let credentials = Credentials { key, ..*credentials };
+        let why = self.why_not(likeness, &credentials, encryption);
+        if why.is_some() || self.room.members.is_free(likeness, Some(by.member)) {
+            return why;
+        }
+        let Some(ghost) = self.ghost_of(likeness, &credentials) else {
+            return Some(NoName::Taken);
+        };
+        self.room.disconnected.remove(ghost);
+        self.part_with(ghost);
+        None
     }
 
     /// Takes a member out that leaves. Its connection is served what was appended until now.
@@ -420,6 +594,7 @@ impl Change<'_> {
 
     /// Takes a member out, and tells the others.
     fn part(&mut self, id: MemberId, how: LeaveReason<'_>) -> Option<Member> {
+        self.note_visit(id);
         let member = self.room.members.remove(id)?;
         self.room.on_changed(id);
         self.room.on_left(&member);
@@ -512,7 +687,12 @@ impl Room {
         if self.gone.len() == MOST_GONE {
             self.gone.pop_front();
         }
-        self.gone.push_back(member.likeness().clone());
+        self.gone.push_back(Gone {
+            name: member.name().clone(),
+            likeness: member.likeness().clone(),
+            key: member.key,
+            address: member.address,
+        });
     }
 
     /// Nobody has that name any more.

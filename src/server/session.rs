@@ -19,6 +19,7 @@ use super::hub::membership::Membership;
 use super::hub::permit::Permit;
 use super::hub::visit::Visit;
 use super::net::transport::Received;
+use crate::protocol::name::Name;
 use crate::protocol::reply::{LeaveReason, Offer};
 use crate::protocol::tag::Format;
 use input::Input;
@@ -69,6 +70,8 @@ pub(crate) struct Session {
     screening: Screening,
     /// Whether the first byte of the client's input has come, and was looked at.
     has_begun: bool,
+    /// The last name that the client was refused.
+    refused: Option<Name>,
     /// How the client is greeted.
     greeting: Greeting,
     /// What the client may bring.
@@ -159,6 +162,7 @@ impl Session {
             lines_read: 0,
             screening: Screening::FirstLine,
             has_begun: false,
+            refused: None,
             greeting,
             limits,
             account,

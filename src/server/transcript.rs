@@ -100,8 +100,14 @@ impl Transcript {
 
     /// The numbers of the newest `most` events that `member` is shown again.
     pub(crate) fn newest(&self, member: MemberId, most: usize) -> Numbers {
+        self.newest_before(Seq::MAX, member, most)
+    }
+
+    /// The same of those before that event.
+    pub(crate) fn newest_before(&self, end: Seq, member: MemberId, most: usize) -> Numbers {
         let batches = self.sealed.iter().map(|batch| &**batch).chain([&self.open]);
-        batches.rev().flat_map(|batch| batch.replayed_to(member)).take(most).collect()
+        let shown = batches.rev().flat_map(|batch| batch.replayed_to(member));
+        shown.filter(|event| *event < end).take(most).collect()
     }
 
     /// What it takes of the memory, in bytes, and how much that may be.

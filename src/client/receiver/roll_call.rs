@@ -103,8 +103,13 @@ impl RollCall {
                     Stage::Answered
                 }
             }
-            (Stage::Answered, Some(ReadNotice::NotEncrypted)) | (Stage::Following, _) => {
-                if goes_on { Stage::Following } else { Stage::Done }
+            (Stage::Answered, Some(ReadNotice::NotEncrypted | ReadNotice::From))
+            | (Stage::Following, _) => {
+                if goes_on {
+                    Stage::Following
+                } else {
+                    Stage::Answered
+                }
             }
             (Stage::Answered, _) => {
                 self.stage = Stage::Done;
@@ -171,9 +176,12 @@ mod tests {
             "-- 3 here: alice, bob, carol",
             "-- not encrypted: alice,",
             "-- bob",
+            "-- from: alice 192.0.2.7",
+            "<bob> hi",
             "-- not encrypted: everyone",
         ];
-        assert_eq!(lines.map(|line| call.takes(line)), [true, true, true, false]);
+        let taken = lines.map(|line| call.takes(line));
+        assert_eq!(taken, [true, true, true, true, false, false]);
         call.on_new_session();
         call.mark_asked();
         let lines = ["-- 1 here: alice", "<alice> hi", "-- not encrypted: everyone"];

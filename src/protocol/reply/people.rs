@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Count;
+use super::refusal::Short;
 use crate::protocol::moment::Moment;
 use crate::protocol::name::Name;
 use crate::protocol::network::Network;
@@ -22,6 +23,29 @@ pub const MAX_TOPIC: usize = 300;
 /// The bytes that a password may have.
 pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=128;
 
+/// For how long a name is one's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tenure {
+    /// As long as no two visits lie further apart than this.
+    WhileVisiting(Duration),
+    /// As long as the server runs, which keeps nothing.
+    UntilTheEnd,
+    /// For ever.
+    ForEver,
+}
+
+impl fmt::Display for Tenure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Tenure::WhileVisiting(time) => {
+                write!(f, "for as long as you come back within {}", Span(time))
+            }
+            Tenure::UntilTheEnd => f.write_str("until the server ends"),
+            Tenure::ForEver => f.write_str("for ever"),
+        }
+    }
+}
+
 /// What is told of whose a name is, and of who may come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameNotice<'a> {
@@ -29,8 +53,8 @@ pub enum NameNotice<'a> {
     Owned {
         /// The name.
         name: &'a Name,
-        /// For how long you may be away; `None` is until the server ends.
-        keep: Option<Duration>,
+        /// For how long.
+        tenure: Tenure,
     },
     /// Your name has a password from now on.
     Protected(&'a Name),
@@ -196,6 +220,10 @@ pub enum NameRefusal<'a> {
         /// For whom.
         name: &'a str,
     },
+    /// As many names are owned as may be.
+    NoMoreNames,
+    /// As many private lines wait as may, for all together.
+    TooManyWait,
     /// As many lines as may wait for that one do.
     LinesWait {
         /// How many that is.
@@ -218,10 +246,14 @@ pub enum OrderRefusal<'a> {
     NobodyOwns(&'a str),
     /// Nobody is kept out by that.
     NoBan(&'a str),
+    /// The same of a network.
+    NoNetworkBan(Network),
     /// That would keep out the machine itself.
     Loopback(Network),
     /// That one could speak all the time.
     NotMuted(&'a str),
+    /// That one is an operator by the server's options.
+    ByOption(&'a str),
     /// That one is no operator.
     NoOperator(&'a str),
     /// The topic is too long.
@@ -263,14 +295,7 @@ impl fmt::Display for Because<'_> {
 impl fmt::Display for NameNotice<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            NameNotice::Owned { name, keep: Some(keep) } => write!(
-                f,
-                "-- {name} is yours now, for as long as you come back within {}",
-                Span(keep)
-            ),
-            NameNotice::Owned { name, keep: None } => {
-                write!(f, "-- {name} is yours now, until the server ends")
-            }
+            NameNotice::Owned { name, tenure } => write!(f, "-- {name} is yours now, {tenure}"),
             NameNotice::Protected(name) => {
                 write!(f, "-- {name} is protected by your password now")
             }
@@ -341,6 +366,7 @@ impl fmt::Display for OrderNotice<'_> {
                 let were = super::were(lines);
                 write!(f, "-- {} of {name} {were} erased by {by}", Count(lines, "line"))
             }
+            OrderNotice::Topic("") => f.write_str("-- there is no topic"),
             OrderNotice::Topic(topic) => write!(f, "-- topic: {topic}"),
             OrderNotice::TopicSet { by, topic: "" } => write!(f, "-- {by} removed the topic"),
             OrderNotice::TopicSet { by, topic } => write!(f, "-- {by} set the topic: {topic}"),
@@ -381,6 +407,10 @@ impl fmt::Display for NameRefusal<'_> {
             NameRefusal::OwnersInvite => {
                 f.write_str("/invite: that is for members who own their names")
             }
+            NameRefusal::NoMoreNames => f.write_str("no more names can be owned in this room"),
+            NameRefusal::TooManyWait => {
+                f.write_str("too many private lines wait in this room already")
+            }
             NameRefusal::YoursWait { most, name } => {
                 write!(f, "{most} lines of yours wait for {name} already")
             }
@@ -396,18 +426,28 @@ impl fmt::Display for OrderRefusal<'_> {
         match self {
             OrderRefusal::OperatorsOnly => f.write_str("only operators can do that"),
             OrderRefusal::IsOperator(name) => {
-                write!(f, "{name} is an operator: only the server's own keyboard can do that")
+                write!(
+                    f,
+                    "{} is an operator: only the server's own keyboard can do that",
+                    Short(name)
+                )
             }
-            OrderRefusal::NobodyHere(name) => write!(f, "nobody here is called {name}"),
-            OrderRefusal::NobodyOwns(name) => write!(f, "nobody owns the name {name}"),
+            OrderRefusal::NobodyHere(name) => write!(f, "nobody here is called {}", Short(name)),
+            OrderRefusal::NobodyOwns(name) => write!(f, "nobody owns the name {}", Short(name)),
             OrderRefusal::NoBan(whom) => {
-                write!(f, "/unban: {whom} is not banned; /bans lists who is")
+                write!(f, "/unban: {} is not banned; /bans lists who is", Short(whom))
+            }
+            OrderRefusal::NoNetworkBan(network) => {
+                write!(f, "/unban: {network} is not banned; /bans lists who is")
+            }
+            OrderRefusal::ByOption(name) => {
+                write!(f, "{} is an operator by the server's options", Short(name))
             }
             OrderRefusal::Loopback(network) => {
                 write!(f, "/ban: {network} is the server's own machine")
             }
-            OrderRefusal::NotMuted(name) => write!(f, "{name} can speak"),
-            OrderRefusal::NoOperator(name) => write!(f, "{name} is no operator"),
+            OrderRefusal::NotMuted(name) => write!(f, "{} can speak", Short(name)),
+            OrderRefusal::NoOperator(name) => write!(f, "{} is no operator", Short(name)),
             OrderRefusal::TopicTooLong => write!(f, "/topic: at most {MAX_TOPIC} bytes"),
             OrderRefusal::Muted { left, by, why } => {
                 write!(

@@ -118,7 +118,7 @@ impl From<BadName> for Refusal<'_> {
 }
 
 /// Something that a client sent, repeated to it, but not at any length.
-struct Short<'a>(&'a str);
+pub(super) struct Short<'a>(pub(super) &'a str);
 
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,8 @@
 //! The answer to `/who`: a list of names on as many lines as it needs, written and read; and who among them is not
 //! encrypted.
 
+use std::net::IpAddr;
+
 use crate::protocol::name::Name;
 
 /// A list of names is broken into lines of about this many bytes, so that each fits a terminal.
@@ -9,8 +11,17 @@ const WHO_LINE: usize = 72;
 /// What stands behind the name of one who is away, in the answer to `/who`.
 const AWAY: &str = " (away)";
 
+/// What stands before an operator's name there.
+const OPERATOR: &str = "@";
+
+/// What stands behind the name of one who owns it, and has proved that.
+const OWNER: &str = "*";
+
 /// How the line begins that says on whose connections others can read along.
 pub(super) const NOT_ENCRYPTED: &str = "not encrypted:";
+
+/// How the line begins that says where members are from.
+pub(super) const FROM: &str = "from:";
 
 /// What stands there for all members. It is nobody's name.
 const EVERYONE: &str = "everyone";
@@ -24,14 +35,37 @@ pub struct Listed {
     pub is_away: bool,
     /// Whether anyone on the network can read along on its connection, or could on its last one.
     pub is_exposed: bool,
+    /// Whether it owns its name, and has proved that.
+    pub is_owner: bool,
+    /// Whether it is an operator.
+    pub is_operator: bool,
+    /// Where it is from, for readers who may know; `None` too if that says nothing.
+    pub address: Option<IpAddr>,
+}
+
+impl Listed {
+    /// A member of that name of whom nothing is to be said.
+    #[must_use]
+    pub fn new(name: Name) -> Listed {
+        Listed {
+            name,
+            is_away: false,
+            is_exposed: false,
+            is_owner: false,
+            is_operator: false,
+            address: None,
+        }
+    }
 }
 
 /// The answer to `/who`: the members, in the order given, on as many lines as they need.
 #[must_use]
 pub fn who(members: &[Listed]) -> Vec<String> {
     let marked = |member: &Listed| {
-        let mark = if member.is_away { AWAY } else { "" };
-        format!("{}{mark}", member.name)
+        let operator = if member.is_operator { OPERATOR } else { "" };
+        let owner = if member.is_owner { OWNER } else { "" };
+        let away = if member.is_away { AWAY } else { "" };
+        format!("{operator}{}{owner}{away}", member.name)
     };
     broken(format!("-- {} here:", members.len()), members.iter().map(marked))
 }
@@ -49,6 +83,14 @@ pub fn not_encrypted(members: &[Listed]) -> Vec<String> {
     } else {
         broken(beginning, names.into_iter())
     }
+}
+
+/// What follows for operators: where members are from, as far as that says anything. Nothing where nobody is.
+#[must_use]
+pub fn addresses(members: &[Listed]) -> Vec<String> {
+    let from = |member: &Listed| Some(format!("{} {}", member.name, member.address?));
+    let from: Vec<_> = members.iter().filter_map(from).collect();
+    if from.is_empty() { Vec::new() } else { broken(format!("-- {FROM}"), from.into_iter()) }
 }
 
 /// A list behind its beginning, on as many lines as it needs.
@@ -110,5 +152,9 @@ pub fn who_goes_on(line: &str) -> bool {
 
 fn parts(list: &str) -> impl Iterator<Item = &str> {
     let listed = list.strip_suffix(',').unwrap_or(list).split(", ");
-    listed.map(|name| name.strip_suffix(AWAY).unwrap_or(name))
+    listed.map(|name| {
+        let name = name.strip_suffix(AWAY).unwrap_or(name);
+        let name = name.strip_suffix(OWNER).unwrap_or(name);
+        name.strip_prefix(OPERATOR).unwrap_or(name)
+    })
 }

@@ -63,13 +63,14 @@ pub enum Command {
 
 impl Command {
     /// Those for everybody, in the order in which `/help` lists them.
-    pub const FOR_EVERYBODY: [Command; 11] = [
+    pub const FOR_EVERYBODY: [Command; 12] = [
         Command::Me,
         Command::Msg,
         Command::Nick,
         Command::Who,
         Command::History,
         Command::Search,
+        Command::Topic,
         Command::Register,
         Command::Login,
         Command::Unregister,
@@ -81,7 +82,7 @@ impl Command {
     pub const FOR_CLOSED_ROOMS: [Command; 2] = [Command::Pass, Command::Invite];
 
     /// Those for operators, in the order in which `/help` lists them.
-    pub const FOR_OPERATORS: [Command; 12] = [
+    pub const FOR_OPERATORS: [Command; 11] = [
         Command::Kick,
         Command::Mute,
         Command::Unmute,
@@ -92,7 +93,6 @@ impl Command {
         Command::Op,
         Command::Deop,
         Command::Allow,
-        Command::Topic,
         Command::Stats,
     ];
 
@@ -181,7 +181,7 @@ impl Command {
             Command::Deop => "make an operator a member",
             Command::Allow => "let in who owns NAME",
             Command::Erase => "remove what NAME said in the last 10m, or FOR",
-            Command::Topic => "set what newcomers see first, or nothing",
+            Command::Topic => "show the topic; operators set it (- for none)",
             Command::Stats => "show how the server is",
             Command::Tags => "get lines in the tagged form",
             Command::Resume => "come back after a lost connection",

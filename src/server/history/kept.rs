@@ -9,6 +9,7 @@ use crate::server::batch::Batch;
 pub(crate) use crate::server::replay::Gap;
 pub(crate) use crate::server::room::changes::{Counters, KeptMember, KeptWaiting};
 pub(crate) use crate::server::room::entry::Encryption;
+pub(crate) use crate::server::room::people::facts::{Fact, FactKey};
 pub(crate) use crate::server::room::token::TokenHash;
 
 /// All that has changed since the last cut. It is kept as a whole or not at all.
@@ -24,6 +25,8 @@ pub(crate) struct Cut {
     pub(crate) members: Vec<(MemberId, Option<KeptMember>)>,
     /// The counts of waiting lines that have changed.
     pub(crate) waiting: Vec<KeptWaiting>,
+    /// What is known of people, if it has changed; `None` for what is no more.
+    pub(crate) facts: Vec<(FactKey, Option<Fact>)>,
     /// The room's counters, as they are at the end of the cut.
     pub(crate) counters: Counters,
 }
@@ -33,6 +36,8 @@ pub(crate) struct Cut {
 pub(crate) struct Loaded {
     /// The members; `None` for one whose name is none by the rules of this version, so that it must go.
     pub(crate) members: Vec<(MemberId, Option<KeptMember>)>,
+    /// What is known of people.
+    pub(crate) facts: Vec<(FactKey, Fact)>,
     /// Private lines that wait.
     pub(crate) waiting: Vec<KeptWaiting>,
     /// The room's counters.

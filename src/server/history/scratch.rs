@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::kept::{Counters, Cut, Encryption, KeptMember, TokenHash};
 use crate::protocol::name::Name;
+use crate::protocol::proof::KeyHash;
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
 use crate::server::batch::Batch;
@@ -83,6 +84,7 @@ pub(crate) fn cut(from: Seq, at: Millis, events: &[(Envelope, &str)]) -> Cut {
         gap: None,
         members: Vec::new(),
         waiting: Vec::new(),
+        facts: Vec::new(),
         counters: Counters { next_seq, ..Counters::NEW },
     }
 }
@@ -98,5 +100,15 @@ pub(crate) fn lines(from: Seq, at: Millis, count: u64, length: usize) -> Cut {
 pub(crate) fn member(name: &str) -> KeptMember {
     let name = Name::parse(name).expect("a name");
     let token = Some(TokenHash([7; 32]));
-    KeptMember { name, token, since: 1, taken: 3, encryption: Encryption::Tls }
+    KeptMember {
+        name,
+        token,
+        since: 1,
+        taken: 3,
+        encryption: Encryption::Tls,
+        key: Some(KeyHash::from_bytes([9; 32])),
+        login: None,
+        address: Some([192, 0, 2, 7].into()),
+        lost_at: 2,
+    }
 }

@@ -16,6 +16,7 @@ use crate::server::audience::MemberId;
 pub(crate) mod fake;
 pub(super) mod file;
 pub(super) mod opening;
+mod people;
 pub(in crate::server) mod readers;
 pub(super) mod reading;
 pub(super) mod rows;

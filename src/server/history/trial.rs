@@ -90,5 +90,13 @@ fn cut(from: u64, lines: u64) -> Cut {
     }
     let counters = Counters { next_seq: from + lines, ..Counters::NEW };
     let batches = vec![Arc::new(batch)];
-    Cut { from, batches, gap: None, members: Vec::new(), waiting: Vec::new(), counters }
+    Cut {
+        from,
+        batches,
+        gap: None,
+        members: Vec::new(),
+        waiting: Vec::new(),
+        facts: Vec::new(),
+        counters,
+    }
 }

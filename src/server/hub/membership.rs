@@ -11,7 +11,9 @@ use super::permit::Permit;
 use super::resume::{Resume, Resumed};
 use super::{Hub, Shared};
 use crate::protocol::name::{Name, Wanted};
+use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{self, LeaveReason, Listed, Notice, Refusal};
+use crate::protocol::request::Order;
 use crate::protocol::tag::{Format, Seq, Token};
 use crate::server::admission::Origin;
 use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
@@ -20,7 +22,7 @@ use crate::server::connection::Connection;
 use crate::server::kinds::{CAME_OR_WENT, RENAMED};
 use crate::server::replay::Replay;
 use crate::server::room::effects::Aside;
-use crate::server::room::entry::{Author, Entry, Outcome};
+use crate::server::room::entry::{Author, Credentials, Entry, Orderer, Outcome};
 use crate::server::room::token::{Issued, TokenHash};
 use crate::server::system::{instant, random_bits};
 
@@ -139,7 +141,7 @@ impl Membership {
         let outcome =
             hub.with_room(weight, self.id, &self.connection, |shared| shared.apply(entry(by)));
         match outcome {
-            Some(outcome @ Outcome::Done) => {
+            Some(outcome @ (Outcome::Done | Outcome::Ordered(_))) => {
                 self.told = lines;
                 outcome
             }
@@ -173,16 +175,41 @@ impl Membership {
     }
 
     /// Takes another name with the member's line of that number, and tells everyone; or answers why not.
-    pub(crate) fn rename(&mut self, name: &Name, line: u64) {
+    pub(crate) fn rename(&mut self, name: &Name, credentials: Credentials, line: u64) {
         let bytes = RENAMING + 2 * (self.name.as_str().len() + name.as_str().len());
         let likeness = name.likeness();
-        let renamed = self.submit(bytes, line, |by| Entry::Rename { by, name, likeness });
+        let renamed =
+            self.submit(bytes, line, |by| Entry::Rename { by, name, likeness, credentials });
         if !matches!(renamed, Outcome::Done) {
             return;
         }
         let old = std::mem::replace(&mut self.name, name.clone());
         if old != *name {
             log::info!(target: RENAMED, "{old} is now {name}");
+        }
+    }
+
+    /// Makes its name its own by a password with that hash, with the member's line of that number; or answers why not.
+    pub(crate) fn register(&mut self, password: &str, line: u64) {
+        self.submit(RENAMING, line, |by| Entry::Register { by, password });
+    }
+
+    /// Gives up the name that it has and owns, with the member's line of that number; or answers why not.
+    pub(crate) fn unregister(&mut self, line: u64) {
+        self.submit(RENAMING, line, |by| Entry::Unregister { by });
+    }
+
+    /// Gets a code that lets one person in for so long, with the member's line of that number; or answers why not.
+    pub(crate) fn invite(&mut self, code: &str, time: Duration, line: u64) {
+        self.submit(RENAMING, line, |by| Entry::Invite { by, code, time });
+    }
+
+    /// Gives an order with the member's line of that number, or answers why not. Whether it may give orders.
+    pub(crate) fn order(&mut self, order: &Order<'_>, line: u64) -> bool {
+        let by = |by| Entry::Order { by: Orderer::Member(by), order };
+        match self.submit(RENAMING, line, by) {
+            Outcome::Ordered(ordered) => self.hub().carry_out(ordered).is_by_operator,
+            _ => false,
         }
     }
 
@@ -201,12 +228,16 @@ impl Membership {
 
     /// The answer to `/who`.
     pub(crate) fn who(&self) -> Vec<String> {
-        let mut members: Vec<(String, Listed)> = self.hub().with(|shared| shared.room.list());
+        let (mut members, is_operator): (Vec<(String, Listed)>, bool) =
+            self.hub().with(|shared| (shared.room.list(), shared.room.is_operator(self.id)));
         // Not with the lock held.
         members.sort_by(|(one, _), (other, _)| one.cmp(other));
         let members: Vec<_> = members.into_iter().map(|(_, listed)| listed).collect();
         let mut lines = reply::who(&members);
         lines.extend(reply::not_encrypted(&members));
+        if is_operator {
+            lines.extend(reply::addresses(&members));
+        }
         lines
     }
 
@@ -232,9 +263,9 @@ impl Membership {
     }
 
     /// Gets the tagged form from now on, and may resume.
-    pub(crate) fn tag(&mut self, lines: u64) {
+    pub(crate) fn tag(&mut self, lines: u64, key: Option<KeyHash>) {
         let (by, token) = (self.author(lines), random_bits().map(Issued::new));
-        self.hub().with(|shared| shared.apply(Entry::Tag { by, token }));
+        self.hub().with(|shared| shared.apply(Entry::Tag { by, token, key }));
         (self.format, self.told) = (Format::Tagged, lines);
     }
 
@@ -243,7 +274,8 @@ impl Membership {
     /// other's lines were taken.
     pub(crate) fn resume(&mut self, token: Token, seen: Seq) -> Result<u64, Refusal<'static>> {
         let instead_of = Some(self.author(self.told));
-        let resume = Resume { token: TokenHash::of(token), seen, instead_of };
+        let address = self.permit.address(&self.connection);
+        let resume = Resume { token: TokenHash::of(token), seen, address, instead_of };
         let Resumed { id, name, taken } = self.hub().resume(&self.connection, resume, None)?;
         let (was, peer) = (std::mem::replace(&mut self.name, name), self.connection.peer());
         log::info!(target: CAME_OR_WENT, "{was} is {}, who is back, from {peer}", self.name);

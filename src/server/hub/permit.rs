@@ -12,7 +12,7 @@ use crate::protocol::tag::{Format, Seq, Token};
 use crate::server::admission::Origin;
 use crate::server::connection::Connection;
 use crate::server::kinds::CAME_OR_WENT;
-use crate::server::room::entry::{Entry, Newcomer, Outcome};
+use crate::server::room::entry::{Credentials, Entry, Newcomer, NoName, Outcome};
 use crate::server::room::token::{Issued, TokenHash};
 use crate::server::system::{instant, random_bits};
 
@@ -25,6 +25,24 @@ pub(crate) struct Admitted {
     pub(crate) here: usize,
     /// The room closes: nobody is told of it any more.
     pub(crate) closing: bool,
+}
+
+/// What a client has shown before it joins.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Shown {
+    /// What it has shown to have a name of its own.
+    pub(crate) credentials: Credentials,
+    /// Whether it was let in by a code.
+    pub(crate) is_let_in: bool,
+}
+
+/// Why a client has not joined.
+#[derive(Debug)]
+pub(crate) enum Denied {
+    /// It does not get the name that it wants, and may ask for another one.
+    Name(NoName),
+    /// It is not let in.
+    Entry(Refusal<'static>),
 }
 
 /// One of the places in the server, for a client whose name is not settled. Dropped, it is free again.
@@ -89,6 +107,13 @@ impl Permit {
         &self.hub
     }
 
+    /// Where a client is from, if that says anything: the server's own machine does not, nor a proxy that says
+    /// nothing of the client.
+    pub(super) fn address(&self, connection: &Connection) -> Option<IpAddr> {
+        let address = connection.peer().ip();
+        (self.origin.is_some() && !address.is_loopback()).then_some(address)
+    }
+
     /// Gives the permit back, under the lock.
     pub(super) fn give_back(&mut self, shared: &mut Shared) {
         if std::mem::replace(&mut self.hold, Hold::GivenBack) == Hold::Taken {
@@ -117,14 +142,24 @@ impl Permit {
         connection: &Arc<Connection>,
         format: Format,
         taken: u64,
-    ) -> Result<Admitted, Permit> {
+        shown: Shown,
+    ) -> Result<Admitted, (Permit, Denied)> {
         let with_likeness = wanted.map(|name| (name.clone(), name.likeness()));
         let token = match format {
             Format::Plain => None,
             Format::Tagged => random_bits().map(Issued::new),
         };
         let encryption = connection.encryption();
-        let newcomer = Newcomer { connection: connection.id(), format, taken, encryption };
+        let Shown { credentials, is_let_in } = shown;
+        let newcomer = Newcomer {
+            connection: connection.id(),
+            format,
+            taken,
+            encryption,
+            address: self.address(connection),
+            credentials,
+            is_let_in,
+        };
         let entry = Entry::Join { newcomer, wanted: with_likeness, token };
         let (joined, closing) = self.hub.with(|shared| {
             let joined = shared.apply(entry);
@@ -133,7 +168,12 @@ impl Permit {
             }
             (joined, shared.room.is_closed())
         });
-        let Outcome::Joined { member: id, name, here } = joined else { return Err(self) };
+        let (id, name, here) = match joined {
+            Outcome::Joined { member, name, here } => (member, name, here),
+            Outcome::NoName(why) => return Err((self, Denied::Name(why))),
+            Outcome::Refused(refusal) => return Err((self, Denied::Entry(refusal))),
+            _ => return Err((self, Denied::Name(NoName::Taken))),
+        };
         let member = Resumed { id, name, taken };
         let membership = Membership::new(self, connection, format, member);
         Ok(Admitted { membership, here, closing })
@@ -148,7 +188,8 @@ impl Permit {
         connection: &Arc<Connection>,
     ) -> Result<(Membership, u64), (Permit, Refusal<'static>)> {
         let hub = Arc::clone(&self.hub);
-        let resume = Resume { token: TokenHash::of(token), seen, instead_of: None };
+        let address = self.address(connection);
+        let resume = Resume { token: TokenHash::of(token), seen, address, instead_of: None };
         let member = match hub.resume(connection, resume, Some(&mut self)) {
             Ok(member) => member,
             Err(refusal) => return Err((self, refusal)),

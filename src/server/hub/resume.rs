@@ -1,6 +1,7 @@
 //! A client that goes on as a member: the member's old connection is closed first, and nothing speaks for it
 //! any more.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::permit::Permit;
@@ -21,6 +22,8 @@ pub(super) struct Resume {
     pub(super) token: TokenHash,
     /// The last event that the client has.
     pub(super) seen: Seq,
+    /// Where the client is from, if that says anything.
+    pub(super) address: Option<IpAddr>,
     /// The guest that the client was until now.
     pub(super) instead_of: Option<Author>,
 }
@@ -41,12 +44,12 @@ impl Shared {
     fn readmit(
         &mut self,
         connection: &Arc<Connection>,
-        Resume { token, seen, instead_of }: Resume,
+        Resume { token, seen, address, instead_of }: Resume,
     ) -> Result<Resumed, Refusal<'static>> {
         let id = connection.id();
         self.connections.insert(id, Arc::clone(connection));
         let encryption = connection.encryption();
-        let entry = Entry::Resume { connection: id, encryption, token, seen, instead_of };
+        let entry = Entry::Resume { connection: id, encryption, address, token, seen, instead_of };
         match self.apply(entry) {
             Outcome::Resumed { member, name, taken } => Ok(Resumed { id: member, name, taken }),
             Outcome::Refused(refusal) => Err(refusal),

@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::{Envelope, Kind, MemberId};
 use crate::server::batch::Batch;
-use crate::server::history::kept::{Counters, Cut, Gap, KeptMember, KeptWaiting};
+use crate::server::history::kept::{Counters, Cut, Fact, FactKey, Gap, KeptMember, KeptWaiting};
 
 /// All that has changed since the last cut that was written.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(super) struct Backlog {
     members: BTreeMap<MemberId, Option<KeptMember>>,
     /// How many lines of a sender wait for a reader, where that has changed.
     waiting: BTreeMap<(MemberId, MemberId), u64>,
+    /// What is known of people, where that has changed.
+    facts: BTreeMap<FactKey, Option<Fact>>,
     /// The counters as they are by now.
     counters: Counters,
     /// The first member of whom the history has not heard.
@@ -40,6 +42,7 @@ impl Backlog {
             retry_at,
             members: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            facts: BTreeMap::new(),
             counters: Counters { next_seq: from, said, ..Counters::NEW },
             unknown: None,
         }
@@ -74,6 +77,7 @@ impl Backlog {
         for KeptWaiting { reader, sender, lines } in cut.waiting {
             self.waiting.insert((reader, sender), lines);
         }
+        self.facts.extend(cut.facts);
         self.unknown.get_or_insert(MemberId(cut.counters.next_member));
         self.counters = cut.counters;
     }
@@ -92,6 +96,7 @@ impl Backlog {
             gap: (lines > 0).then_some(Gap { after: self.from.saturating_sub(1), at: now, lines }),
             members: self.members.iter().map(|(id, member)| (*id, member.clone())).collect(),
             waiting: self.waiting.iter().map(waiting).collect(),
+            facts: self.facts.iter().map(|(key, fact)| (key.clone(), fact.clone())).collect(),
             counters: self.counters,
         }
     }

@@ -74,13 +74,13 @@ impl House {
         let shutdown = Shutdown::new().expect("a pipe");
         let hub = Arc::new(Hub::new(Waker::new().expect("a pipe"), &config));
         let loaded = store.another().load(config.memory).expect("it does not fail");
-        let Loaded { members, waiting, counters, batches, gaps, oldest } = loaded;
+        let Loaded { members, facts, waiting, counters, batches, gaps, oldest } = loaded;
         let oldest = oldest.map(|(oldest, _)| oldest);
         let keeping = Keeping { time: None, not_now: None };
         let kept = (counters.next_seq, counters.said);
         let doubt = None;
         let restored =
-            Restored { batches, members, waiting, oldest, gaps, counters, keeping, doubt };
+            Restored { batches, members, facts, waiting, oldest, gaps, counters, keeping, doubt };
         hub.restore(&config, restored, None);
         let marks = Marks::default();
         let shared = (Arc::new(Turns::new()), Arc::new(Written::new()), Arc::new(Feed::new()));

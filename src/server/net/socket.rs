@@ -169,6 +169,13 @@ impl Socket {
         self.stream.shutdown(Shutdown::Write).ok();
     }
 
+    /// Receives nothing more, and wakes the thread that receives.
+    pub(super) fn end_input(&self) {
+        self.stream.shutdown(Shutdown::Read).ok();
+        #[cfg(windows)]
+        self.hung_up.wake();
+    }
+
     /// Ends the connection both ways, and wakes the thread that receives.
     pub(super) fn hang_up(&self) {
         self.stream.shutdown(Shutdown::Both).ok();

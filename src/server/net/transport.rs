@@ -134,6 +134,11 @@ impl Transport {
         self.socket.finish();
     }
 
+    /// Receives nothing more, and wakes the thread that receives; what is due is still sent.
+    pub(crate) fn end_input(&self) {
+        self.socket.end_input();
+    }
+
     /// Ends the connection both ways, and wakes the thread that receives, also one that shakes hands.
     pub(crate) fn hang_up(&self) {
         self.socket.hang_up();

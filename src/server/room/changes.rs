@@ -1,12 +1,15 @@
 //! What a history has to be told of besides events: members that have changed, and the room's counters. Pure.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use super::Room;
 use super::entry::Encryption;
 use super::members::Member;
+use super::people::facts::{Fact, FactKey};
 use super::token::TokenHash;
 use crate::protocol::name::Name;
+use crate::protocol::proof::KeyHash;
 use crate::protocol::tag::Seq;
 use crate::server::audience::MemberId;
 
@@ -26,6 +29,8 @@ pub(crate) struct Changes {
     pub(crate) members: Vec<(MemberId, Option<KeptMember>)>,
     /// For a reader and a sender, how many private lines wait, if that has changed.
     pub(crate) waiting: Vec<KeptWaiting>,
+    /// What is known of people, if it has changed; `None` for what is no more.
+    pub(crate) facts: Vec<(FactKey, Option<Fact>)>,
     /// The room's counters.
     pub(crate) counters: Counters,
 }
@@ -64,6 +69,14 @@ pub(crate) struct KeptMember {
     pub(crate) taken: u64,
     /// Who can read along on its connection, or could on its last one.
     pub(crate) encryption: Encryption,
+    /// The key that it has proved to own.
+    pub(crate) key: Option<KeyHash>,
+    /// The name, without case, whose password it has given.
+    pub(crate) login: Option<String>,
+    /// Where its connection is from, or its last one was, if that says anything.
+    pub(crate) address: Option<IpAddr>,
+    /// The first event that it may not have got, if it is disconnected; the largest number if it is not.
+    pub(crate) lost_at: Seq,
 }
 
 /// How many private lines of one sender wait for one reader.
@@ -89,6 +102,7 @@ impl Room {
                 .into_iter()
                 .map(|(reader, sender)| self.waiting_row(reader, sender))
                 .collect(),
+            facts: self.people.take_changed(),
             counters: Counters {
                 next_seq: self.transcript.end(),
                 next_member: self.next_id,
@@ -122,6 +136,15 @@ impl Room {
 
 fn row(member: &Member) -> KeptMember {
     let (token, since) = member.resumes_with();
-    let (name, taken, encryption) = (member.name().clone(), member.taken, member.encryption);
-    KeptMember { name, token, since, taken, encryption }
+    KeptMember {
+        name: member.name().clone(),
+        token,
+        since,
+        taken: member.taken,
+        encryption: member.encryption,
+        key: member.key,
+        login: member.login.clone(),
+        address: member.address,
+        lost_at: member.lost_at,
+    }
 }

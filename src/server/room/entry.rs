@@ -3,11 +3,15 @@
 //! A room is changed by entries alone (`Room::apply`), and all that it needs of the world comes with
 //! them: the time, random numbers, and the number of the connection that speaks.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use super::people::invitations::CodeHash;
 use super::token::{Issued, TokenHash};
 use crate::protocol::name::{Likeness, Name, Wanted};
-use crate::protocol::reply::{LeaveReason, Refusal};
+use crate::protocol::proof::KeyHash;
+use crate::protocol::reply::{LeaveReason, NameRefusal, Refusal};
+use crate::protocol::request::Order;
 use crate::protocol::tag::{Format, Millis, Seq};
 use crate::server::admission::Origin;
 use crate::server::audience::MemberId;
@@ -48,6 +52,41 @@ pub(crate) enum Encryption {
     None,
 }
 
+/// What somebody has shown to have a name of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Credentials {
+    /// The key that it has proved to own.
+    pub(crate) key: Option<KeyHash>,
+    /// Whether it has given the password of the name that it asks for.
+    pub(crate) has_password: bool,
+    /// A code that it has given, by which an operator's name may be claimed.
+    pub(crate) code: Option<CodeHash>,
+    /// Whether the name may become its own: it was not made of one that was refused.
+    pub(crate) may_claim: bool,
+}
+
+/// Who gives an order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Orderer {
+    /// A member, who has to be an operator.
+    Member(Author),
+    /// Whoever is at the server's own keyboard.
+    Console,
+}
+
+/// What has come of an order.
+#[derive(Debug, Default)]
+pub(crate) struct Ordered {
+    /// The answers to the server's own keyboard, line by line; a member has been answered.
+    pub(crate) answers: Vec<String>,
+    /// What is to be logged, line by line.
+    pub(crate) log: Vec<String>,
+    /// Connections that are served no more and to be closed.
+    pub(crate) hang_up: Vec<ConnectionId>,
+    /// Whether whoever gave it may give orders.
+    pub(crate) is_by_operator: bool,
+}
+
 /// A new member's connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Newcomer {
@@ -59,6 +98,12 @@ pub(crate) struct Newcomer {
     pub(crate) taken: u64,
     /// Who can read along.
     pub(crate) encryption: Encryption,
+    /// Where it is from, if that says anything.
+    pub(crate) address: Option<IpAddr>,
+    /// What it has shown.
+    pub(crate) credentials: Credentials,
+    /// Whether it was let in by a code.
+    pub(crate) is_let_in: bool,
 }
 
 /// One change of the room.
@@ -101,6 +146,57 @@ pub(crate) enum Entry<'a> {
         name: &'a Name,
         /// What it looks like.
         likeness: Likeness,
+        /// What it has shown for that.
+        credentials: Credentials,
+    },
+    /// A member makes its name its own by a password, or adds one.
+    Register {
+        /// The member.
+        by: Author,
+        /// The password's hash, a PHC string.
+        password: &'a str,
+    },
+    /// A password's hash was made anew, with other parameters.
+    RenewPassword {
+        /// Whose it is: the name without case.
+        word: &'a str,
+        /// The new hash.
+        password: &'a str,
+    },
+    /// A member gives up the name that it has and owns.
+    Unregister {
+        /// The member.
+        by: Author,
+    },
+    /// Somebody, who need not be a member yet, gives a code.
+    Pass {
+        /// The code's hash.
+        code: CodeHash,
+        /// The key that it has proved to own.
+        key: Option<KeyHash>,
+    },
+    /// A member asks for a code that lets one person in.
+    Invite {
+        /// The member.
+        by: Author,
+        /// The code that it is to get, which nobody may be able to guess.
+        code: &'a str,
+        /// For how long it lets somebody in.
+        time: Duration,
+    },
+    /// Whoever gives this code may claim an operator's name that nobody owns.
+    OfferName {
+        /// The name without case.
+        word: String,
+        /// The code's hash.
+        code: CodeHash,
+    },
+    /// An operator orders something.
+    Order {
+        /// Who that is.
+        by: Orderer,
+        /// What it orders.
+        order: &'a Order<'a>,
     },
     /// A plain member gets the tagged form from now on, and may resume.
     Tag {
@@ -108,6 +204,8 @@ pub(crate) enum Entry<'a> {
         by: Author,
         /// What it resumes with.
         token: Option<Issued>,
+        /// The key that it has proved to own.
+        key: Option<KeyHash>,
     },
     /// The member with this token loses the connection that it still has to one that shows the token.
     Detach(TokenHash),
@@ -117,6 +215,8 @@ pub(crate) enum Entry<'a> {
         connection: ConnectionId,
         /// Who can read along there.
         encryption: Encryption,
+        /// Where it is from, if that says anything.
+        address: Option<IpAddr>,
         /// What the client has shown.
         token: TokenHash,
         /// The last event that it has.
@@ -156,6 +256,28 @@ pub(crate) enum Entry<'a> {
     Close,
 }
 
+/// Why somebody does not get a name that it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoName {
+    /// A member has it, or one that looks like it.
+    Taken,
+    /// It, or one that looks like it, is somebody else's own.
+    Owned,
+    /// It is an operator's, whom nobody has proved to be yet.
+    ForOperator,
+}
+
+impl NoName {
+    /// What somebody is told who has asked for this name.
+    pub(crate) fn refusal(self, name: &Name) -> Refusal<'_> {
+        match self {
+            NoName::Taken => Refusal::NameTaken(name),
+            NoName::Owned => Refusal::Name(NameRefusal::Owned(name)),
+            NoName::ForOperator => Refusal::Name(NameRefusal::ForOperator(name)),
+        }
+    }
+}
+
 /// What has become of an entry, for the one who brought it.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -188,6 +310,10 @@ pub(crate) enum Outcome {
         /// How many of its lines were taken, over all of its connections.
         taken: u64,
     },
+    /// A program does not get the name that it has asked for. It is not answered.
+    NoName(NoName),
+    /// The answer to [`Entry::Order`].
+    Ordered(Ordered),
     /// These members left because their time was over, or because there were too many like them.
     Expired(Vec<Name>),
     /// It is refused. A member has been answered; a client that is none has to be told.

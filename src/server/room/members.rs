@@ -4,11 +4,15 @@
 //! Each way is a map, so that a join costs the same among ten members and among thousands.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 
-use super::entry::Encryption;
+use super::changes::KeptMember;
+use super::entry::{Encryption, Newcomer};
+use super::names::Standing;
 use super::token::TokenHash;
 use super::waiting_lines::WaitingLines;
 use crate::protocol::name::{Likeness, Name, Wanted};
+use crate::protocol::proof::KeyHash;
 use crate::protocol::tag::{Format, Seq};
 use crate::server::audience::MemberId;
 use crate::server::connection::ConnectionId;
@@ -27,6 +31,22 @@ pub(super) struct Member {
     pub(super) taken: u64,
     /// Who can read along on its connection, or could on its last one.
     pub(super) encryption: Encryption,
+    /// Where its connection is from, or its last one was, if that says anything.
+    pub(super) address: Option<IpAddr>,
+    /// The key that it has proved to own.
+    pub(super) key: Option<KeyHash>,
+    /// The name, without case, whose password it has given.
+    pub(super) login: Option<String>,
+    /// Whether it was let in by a code.
+    pub(super) is_let_in: bool,
+    /// Whether its name becomes its own with its next line, if nobody owns it.
+    pub(super) may_claim: bool,
+    /// Whether it cannot speak, as far as is known: a mute ends by itself.
+    pub(super) is_muted: bool,
+    /// Whose name it has.
+    pub(super) standing: Standing,
+    /// The first event that it may not have got, once it is disconnected.
+    pub(super) lost_at: Seq,
     /// How it may resume, if it gets the tagged form.
     resumable: Option<Resumable>,
 }
@@ -43,23 +63,49 @@ pub(super) struct Resumable {
 }
 
 impl Member {
-    pub(super) fn new(
-        (name, likeness): (Name, Likeness),
-        connection: ConnectionId,
-        taken: u64,
-        encryption: Encryption,
-    ) -> Member {
-        let connection = Some(connection);
-        Member { name, likeness, connection, taken, encryption, resumable: None }
+    /// A member that has just come.
+    pub(super) fn new((name, likeness): (Name, Likeness), newcomer: &Newcomer) -> Member {
+        let Newcomer { connection, taken, encryption, address, credentials, is_let_in, .. } =
+            *newcomer;
+        let login = credentials.has_password.then(|| likeness.folded().to_owned());
+        Member {
+            name,
+            likeness,
+            connection: Some(connection),
+            taken,
+            encryption,
+            address,
+            key: credentials.key,
+            login,
+            is_let_in,
+            may_claim: credentials.may_claim && credentials.key.is_some(),
+            is_muted: false,
+            standing: Standing::default(),
+            lost_at: Seq::MAX,
+            resumable: None,
+        }
     }
 
     /// A member from before, which has no connection.
-    pub(super) fn restored(
-        (name, likeness): (Name, Likeness),
-        taken: u64,
-        encryption: Encryption,
-    ) -> Member {
-        Member { name, likeness, connection: None, taken, encryption, resumable: None }
+    pub(super) fn restored(kept: KeptMember) -> Member {
+        let KeptMember { name, taken, encryption, key, login, address, lost_at, .. } = kept;
+        let likeness = name.likeness();
+        Member {
+            name,
+            likeness,
+            connection: None,
+            taken,
+            encryption,
+            address,
+            key,
+            login,
+            is_let_in: false,
+            may_claim: false,
+            is_muted: false,
+            standing: Standing::default(),
+            lost_at,
+            resumable: None,
+        }
     }
 
     pub(super) fn name(&self) -> &Name {
@@ -136,6 +182,16 @@ impl Members {
         self.by_id.get_mut(&id)
     }
 
+    /// Each, with its number.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (MemberId, &Member)> {
+        self.by_id.iter().map(|(id, member)| (*id, member))
+    }
+
+    /// The member that has this very name, in any case.
+    pub(super) fn holder_of(&self, likeness: &Likeness) -> Option<MemberId> {
+        self.by_word.get(likeness.folded()).copied()
+    }
+
     /// The member that is called so.
     pub(super) fn find(&self, wanted: &Wanted) -> Option<MemberId> {
         self.by_word.get(wanted.folded()).copied()
@@ -181,11 +237,19 @@ impl Members {
 
     /// Lets a member resume from now on.
     pub(super) fn make_resumable(&mut self, id: MemberId, token: Option<TokenHash>, since: Seq) {
+        self.make_plain(id);
         let Some(member) = self.by_id.get_mut(&id) else { return };
         member.resumable = Some(Resumable { token, since, waiting: WaitingLines::default() });
         if let Some(token) = token {
             self.by_token.insert(token, id);
         }
+    }
+
+    /// Lets a member resume no more.
+    pub(super) fn make_plain(&mut self, id: MemberId) {
+        let resumable = self.by_id.get_mut(&id).and_then(|member| member.resumable.take());
+        let token = resumable.and_then(|resumable| resumable.token);
+        token.and_then(|token| self.by_token.remove(&token));
     }
 
     fn index_name(&mut self, id: MemberId) {
@@ -211,6 +275,7 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
+    use crate::server::room::entry::Credentials;
 
     const NAMES: [&str; 10] = [
         "will",
@@ -224,6 +289,18 @@ mod tests {
         "strasse",
         "straße",
     ];
+
+    fn newcomer() -> Newcomer {
+        Newcomer {
+            connection: ConnectionId(1),
+            format: Format::Plain,
+            taken: 0,
+            encryption: Encryption::Tls,
+            address: None,
+            credentials: Credentials::default(),
+            is_let_in: false,
+        }
+    }
 
     proptest! {
         /// The maps say what walking through all members would.
@@ -244,7 +321,7 @@ mod tests {
                 prop_assert_eq!(members.find(&wanted), members.by_id.iter().find_map(called));
                 match step {
                     0 if is_free && !members.contains(id) => {
-                        members.insert(id, Member::new((name, likeness), ConnectionId(1), 0, Encryption::Tls));
+                        members.insert(id, Member::new((name, likeness), &newcomer()));
                     }
                     1 if is_free => members.rename(id, name, likeness),
                     2 => drop(members.remove(id)),

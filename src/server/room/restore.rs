@@ -8,6 +8,7 @@ use super::effects::Effects;
 use super::entry::Stamp;
 use super::join_notices::{Move, Sum};
 use super::members::Member;
+use super::people::facts::{Fact, FactKey};
 use super::{Change, Keeping, Room};
 use crate::protocol::reply::{LeaveReason, Notice};
 use crate::protocol::tag::Seq;
@@ -24,6 +25,8 @@ pub(crate) struct Restored {
     pub(crate) batches: Vec<Batch>,
     /// The members; `None` for one that cannot come back under its name.
     pub(crate) members: Vec<(MemberId, Option<KeptMember>)>,
+    /// What is known of people.
+    pub(crate) facts: Vec<(FactKey, Fact)>,
     /// The private lines that wait.
     pub(crate) waiting: Vec<KeptWaiting>,
     /// The oldest event that the history has, if it has one.
@@ -45,6 +48,7 @@ impl Restored {
         Restored {
             batches: Vec::new(),
             members: Vec::new(),
+            facts: Vec::new(),
             waiting: Vec::new(),
             oldest: None,
             gaps: Vec::new(),
@@ -64,7 +68,7 @@ impl Room {
         stamp: Stamp,
         effects: &mut Effects,
     ) -> Room {
-        let Restored { batches, members, waiting, oldest, gaps, counters, keeping, doubt } =
+        let Restored { batches, members, facts, waiting, oldest, gaps, counters, keeping, doubt } =
             restored;
         let Counters { next_seq, next_member, said, joined, left } = counters;
         let mut room = Room {
@@ -79,6 +83,8 @@ impl Room {
         };
         room.changed.get_or_insert_default();
         room.join_notices.restore(Sum { joined, left });
+        facts.into_iter().for_each(|(key, fact)| room.people.restore(key, fact));
+        room.people.expire(stamp.at);
         let mut change = Change { room: &mut room, stamp, effects };
         for (id, member) in members {
             change.restore_member(id, member);
@@ -100,10 +106,11 @@ impl Room {
 impl Change<'_> {
     fn restore_member(&mut self, id: MemberId, member: Option<KeptMember>) {
         let now: Duration = self.stamp.elapsed;
-        let Some(KeptMember { name, token, since, taken, encryption }) = member else {
+        let Some(member) = member else {
             return self.room.on_changed(id);
         };
-        let Some(token) = token else {
+        let (name, since) = (member.name.clone(), member.since);
+        let Some(token) = member.token else {
             self.room.on_changed(id);
             return self.tell_move(
                 Move::Leave,
@@ -119,8 +126,11 @@ impl Change<'_> {
         if !self.room.members.is_free(&likeness, None) {
             return self.room.on_changed(id);
         }
-        self.room.members.insert(id, Member::restored((name, likeness), taken, encryption));
+        let lost_at = member.lost_at.min(self.room.transcript.end());
+        self.room.members.insert(id, Member::restored(KeptMember { lost_at, ..member }));
         self.room.members.make_resumable(id, Some(token), since);
+        self.room.judge(id);
+        self.judge_mute(id);
         self.room.disconnected.restore(id, now);
     }
 }

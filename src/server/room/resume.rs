@@ -4,12 +4,15 @@
 //! that shows its token takes it over. Each of its lines is taken or not taken at one place in the order of
 //! events, so the client may say again what was not.
 
+use std::net::IpAddr;
+
 use super::effects;
 use super::entry::{Author, Encryption, Outcome};
 use super::token::{Issued, TokenHash};
 use super::waiting_lines::WaitingLines;
 use super::{Change, Room};
 use crate::protocol::name::Name;
+use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{LeaveReason, Missing, Notice, Refusal};
 use crate::protocol::tag::{Body, Format, Seq};
 use crate::server::admission::Origin;
@@ -17,13 +20,13 @@ use crate::server::audience::{Audience, MemberId, Recipient};
 use crate::server::connection::ConnectionId;
 
 /// Where a member goes on that resumes.
-struct Place {
+pub(super) struct Place {
     /// Which member it is.
     member: MemberId,
     /// The first event that it gets.
-    next: Seq,
+    pub(super) next: Seq,
     /// How many lines before that are forgotten that were for it.
-    missed: u64,
+    pub(super) missed: u64,
 }
 
 impl Room {
@@ -37,17 +40,20 @@ impl Room {
         if seen >= self.transcript.end() {
             return Err(Refusal::NoSuchEvent(seen));
         }
-        let next = since.max(seen + 1);
+        self.place_from(member, since.max(seen + 1)).ok_or(Refusal::Forgotten(seen))
+    }
+
+    /// Where a member goes on that is to get the event `next`; `None` if nobody knows what it has missed.
+    pub(super) fn place_from(&self, member: MemberId, next: Seq) -> Option<Place> {
         let oldest = self.transcript.oldest();
         // What the room remembers no more is in the history, as far back as that goes.
         if let Some(kept_from) = self.kept_from.filter(|_| next < oldest) {
             let first = kept_from.clamp(next, oldest);
-            let missed = self.forgotten_between(member, next, first);
-            let missed = missed.ok_or(Refusal::Forgotten(seen))?;
-            return Ok(Place { member, next: first, missed });
+            let missed = self.forgotten_between(member, next, first)?;
+            return Some(Place { member, next: first, missed });
         }
-        let missed = self.transcript.evicted(member, next).ok_or(Refusal::Forgotten(seen))?;
-        Ok(Place { member, next: next.max(oldest), missed })
+        let missed = self.transcript.evicted(member, next)?;
+        Some(Place { member, next: next.max(oldest), missed })
     }
 }
 
@@ -83,8 +89,15 @@ impl Change<'_> {
     }
 
     /// Gives a member the tagged form from now on.
-    pub(super) fn tag(&mut self, by: Author, token: Option<Issued>) -> Outcome {
-        let Some(name) = self.room.name_of(by.member).cloned() else { return Outcome::Ignored };
+    pub(super) fn tag(
+        &mut self,
+        by: Author,
+        token: Option<Issued>,
+        key: Option<KeyHash>,
+    ) -> Outcome {
+        let Some(member) = self.room.members.get_mut(by.member) else { return Outcome::Ignored };
+        member.key = key;
+        let name = member.name().clone();
         self.effects.tagged.push((by.connection, self.room.transcript.end()));
         self.make_resumable(by.member, &name, by.connection, token);
         Outcome::Done
@@ -99,8 +112,13 @@ impl Change<'_> {
     }
 
     fn detach_member(&mut self, member: MemberId) -> Option<ConnectionId> {
-        let connection = self.room.members.get_mut(member)?.connection.take()?;
-        self.effects.detached.push((connection, self.room.transcript.end()));
+        self.note_visit(member);
+        let end = self.room.transcript.end();
+        let lost = self.room.members.get_mut(member)?;
+        let connection = lost.connection.take()?;
+        lost.lost_at = end;
+        self.room.on_changed(member);
+        self.effects.detached.push((connection, end));
         Some(connection)
     }
 
@@ -126,7 +144,7 @@ impl Change<'_> {
     /// what that one was due, the client gets as the other member, or not at all.
     pub(super) fn resume(
         &mut self,
-        (connection, encryption): (ConnectionId, Encryption),
+        (connection, encryption, address): (ConnectionId, Encryption, Option<IpAddr>),
         token: TokenHash,
         seen: Seq,
         instead_of: Option<Author>,
@@ -140,7 +158,7 @@ impl Change<'_> {
         }
         let Some(member) = self.room.members.get_mut(place.member) else { return Outcome::Ignored };
         member.connection = Some(connection);
-        member.encryption = encryption;
+        (member.encryption, member.address, member.lost_at) = (encryption, address, Seq::MAX);
         let read = member.waiting_mut().map(std::mem::take).unwrap_or_default();
         let (name, taken) = (member.name().clone(), member.taken);
         read.all_senders().for_each(|sender| self.room.on_waiting_changed(place.member, sender));
@@ -151,6 +169,7 @@ impl Change<'_> {
             greeting += &effects::line(Format::Tagged, doubt, self.stamp.at);
         }
         self.attach(recipient, connection, greeting, place.next);
+        self.note_visit(place.member);
         Outcome::Resumed { member: place.member, name, taken }
     }
 
@@ -172,14 +191,18 @@ impl Change<'_> {
         let mut expired = Vec::new();
         let most = self.room.max_disconnected;
         while let Some(id) = self.room.disconnected.take(self.stamp.elapsed, most) {
-            if let Some(mut member) = self.part(id, LeaveReason::ConnectionLost) {
-                let waiting = member.waiting_mut().map(std::mem::take).unwrap_or_default();
-                waiting.all_senders().for_each(|it| self.room.on_waiting_changed(id, it));
-                self.tell_senders(member.name(), waiting);
-                expired.push(member.name().clone());
-            }
+            expired.extend(self.part_with(id));
         }
         expired
+    }
+
+    /// Parts with a member that does not come back. Its name.
+    pub(super) fn part_with(&mut self, id: MemberId) -> Option<Name> {
+        let mut member = self.part(id, LeaveReason::ConnectionLost)?;
+        let waiting = member.waiting_mut().map(std::mem::take).unwrap_or_default();
+        waiting.all_senders().for_each(|it| self.room.on_waiting_changed(id, it));
+        self.tell_senders(member.name(), waiting);
+        Some(member.name().clone())
     }
 
     /// Counts a private line to a member that may be disconnected. Whether it is the sender's first since
@@ -214,7 +237,7 @@ impl Change<'_> {
     }
 
     /// Tells each member who said something to one that did not come back.
-    fn tell_senders(&mut self, reader: &Name, waiting: WaitingLines) {
+    pub(super) fn tell_senders(&mut self, reader: &Name, waiting: WaitingLines) {
         for (sender, lines) in waiting.by_sender() {
             if self.room.members.contains(sender) {
                 self.tell(Audience::Only(sender), Notice::DidNotComeBack { name: reader, lines });

@@ -134,7 +134,15 @@ impl Trial {
         let connection = self.connect();
         let token = Issued::new(self.connections.into());
         let joined_at = self.room.transcript.end();
-        let newcomer = Newcomer { connection, format, taken: 0, encryption: Encryption::Tls };
+        let newcomer = Newcomer {
+            connection,
+            format,
+            taken: 0,
+            encryption: Encryption::Tls,
+            address: None,
+            credentials: Credentials::default(),
+            is_let_in: false,
+        };
         let entry = Entry::Join { newcomer, wanted, token: Some(token) };
         if let Outcome::Joined { member: id, .. } = self.apply(entry) {
             self.known.push(Known { id, connection, token, sent: 0, joined_at });
@@ -170,10 +178,15 @@ impl Trial {
             }
             Step::Rename { name, .. } => {
                 let (by, name) = (send(self), Name::parse(NAMES[name]).expect("a name"));
-                self.apply(Entry::Rename { by, name: &name, likeness: name.likeness() });
+                self.apply(Entry::Rename {
+                    by,
+                    name: &name,
+                    likeness: name.likeness(),
+                    credentials: Credentials::default(),
+                });
             }
             Step::Tag { .. } if !self.is_tagged(member) => {
-                self.apply(Entry::Tag { by, token: Some(token) });
+                self.apply(Entry::Tag { by, token: Some(token), key: None });
             }
             Step::Detach { .. } => drop(self.apply(Entry::Detach(token.hash))),
             Step::Resume { back, .. } => self.resume(who, back),
@@ -194,7 +207,8 @@ impl Trial {
         self.apply(Entry::Detach(token));
         let connection = self.connect();
         let encryption = Encryption::Tls;
-        let entry = Entry::Resume { connection, encryption, token, seen, instead_of: None };
+        let entry =
+            Entry::Resume { connection, encryption, address: None, token, seen, instead_of: None };
         if let Outcome::Resumed { taken, .. } = self.apply(entry) {
             // The client says again what was not taken.
             (self.known[who].connection, self.known[who].sent) = (connection, taken);

@@ -20,7 +20,7 @@ use crate::server::config::Config;
 use crate::server::connection::{Connection, ConnectionId};
 use crate::server::hub::Hub;
 use crate::server::hub::membership::Membership;
-use crate::server::hub::permit::Permit;
+use crate::server::hub::permit::{Permit, Shown};
 use crate::server::replay::Made;
 use crate::server::room::effects::Aside;
 use crate::server::waker::Waker;
@@ -88,7 +88,9 @@ impl Stage {
         let connection = Arc::new(connection);
         let permit = || Permit::take(&hub, Some(peer.ip())).expect("there are two places");
         let name = Name::parse("bob").ok();
-        let bob = permit().join(name.as_ref(), &connection, Format::Plain, 0).expect("it is free");
+        let bob = permit()
+            .join(name.as_ref(), &connection, Format::Plain, 0, Shown::default())
+            .expect("it is free");
         let limits = Limits { line: MAX_LINE, rate: 0, last_words: STALL_TIMEOUT };
         let greeting = Greeting { offer: Offer::Nothing, waited: Duration::ZERO };
         let (hers, its) = (Arc::clone(&connection), Arc::clone(&hub));

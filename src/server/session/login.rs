@@ -3,6 +3,7 @@
 use std::mem;
 use std::time::Duration;
 
+use super::farewell::on_refused;
 use super::input::Input;
 use super::keyboard::Silence;
 use super::{GO_ON, Next, Phase, Session};
@@ -11,9 +12,11 @@ use crate::protocol::foreign::{Foreign, TLS_HANDSHAKE};
 use crate::protocol::name::Name;
 use crate::protocol::reply::{Notice, Offer, Refusal};
 use crate::protocol::tag::Format;
-use crate::server::hub::permit::Admitted;
+use crate::server::hub::permit::Shown;
+use crate::server::hub::permit::{Admitted, Denied};
 use crate::server::kinds::{CAME_OR_WENT, TURNED_AWAY};
 use crate::server::rendering::tag;
+use crate::server::room::entry::Credentials;
 use crate::server::system::now;
 
 impl Session {
@@ -114,7 +117,7 @@ impl Session {
         self.append();
         if let Phase::Joined { member, is_late } = &mut self.phase {
             *is_late = false;
-            member.tag(self.lines_read);
+            member.tag(self.lines_read, None);
         }
     }
 
@@ -151,6 +154,29 @@ impl Session {
         }
     }
 
+    /// Tells a client that it is not let in, and lets it know that nothing more comes.
+    fn refuse_entry(&mut self, refusal: &Refusal<'_>) {
+        let Phase::Unnamed { format, .. } = self.phase else { return };
+        let line = format_args!("{}{refusal}", tag(format, None, now())).to_string();
+        self.connection.tell(&line);
+        on_refused(&self.connection, refusal);
+        self.phase = Phase::Gone;
+    }
+
+    /// What the client has shown for a name that it wants.
+    pub(super) fn shown_for(&self, wanted: Option<&Name>) -> Shown {
+        let may_claim = wanted.is_some_and(|name| !self.is_made_of_refused(name));
+        let credentials = Credentials { may_claim, ..Credentials::default() };
+        Shown { credentials, is_let_in: false }
+    }
+
+    /// Whether a name is one that was refused, with a number behind it: such a name does not become the client's own.
+    fn is_made_of_refused(&self, name: &Name) -> bool {
+        let refused = self.refused.as_ref().map(Name::as_str);
+        let number = refused.and_then(|refused| name.as_str().strip_prefix(refused));
+        number.is_some_and(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
     /// Joins, as a guest unless the client has `wanted` a name; `taken` of its lines count as taken.
     pub(super) fn join(&mut self, wanted: Option<&Name>, taken: u64) {
         let phase = mem::replace(&mut self.phase, Phase::Gone);
@@ -158,7 +184,8 @@ impl Session {
             self.phase = phase;
             return;
         };
-        match permit.join(wanted, &self.connection, format, taken) {
+        let shown = self.shown_for(wanted);
+        match permit.join(wanted, &self.connection, format, taken, shown) {
             Ok(Admitted { membership, here, closing }) => {
                 let (name, peer) = (membership.name(), self.connection.peer());
                 if !closing {
@@ -166,10 +193,15 @@ impl Session {
                 }
                 self.phase = Phase::Joined { member: membership, is_late: false };
             }
-            Err(permit) => {
+            Err((permit, denied)) => {
                 self.phase = Phase::Unnamed { permit, format };
-                if let Some(name) = wanted {
-                    self.refuse_name(&Refusal::NameTaken(name));
+                match (denied, wanted) {
+                    (Denied::Name(why), Some(name)) => {
+                        self.refused = Some(name.clone());
+                        self.refuse_name(&why.refusal(name));
+                    }
+                    (Denied::Name(_), None) => {}
+                    (Denied::Entry(refusal), _) => self.refuse_entry(&refusal),
                 }
             }
         }

@@ -10,7 +10,7 @@ use crate::logging::SAID;
 use crate::protocol::MAX_FAREWELL;
 use crate::protocol::name::Name;
 use crate::protocol::reply::{LeaveReason, NameRefusal, Notice, OrderRefusal, Refusal, Speech};
-use crate::protocol::request::{Command, Misuse, Request};
+use crate::protocol::request::{Command, Misuse, Order, Request};
 use crate::protocol::tag::{Format, Seq, Token};
 use crate::protocol::telnet;
 use crate::protocol::text::shortened;
@@ -44,13 +44,13 @@ impl Session {
             Ok(Request::Quit(farewell)) => return self.quit(farewell),
             Ok(Request::Tags) => self.answer(&Refusal::TagsTooLate),
             Ok(Request::Key { .. }) => self.answer(&Refusal::Name(NameRefusal::KeyTooLate)),
+            Ok(Request::Unregister) => self.with_joined(Membership::unregister),
+            Ok(Request::Order(order)) => self.order(&order),
             Ok(
                 Request::Register(_)
                 | Request::Login { .. }
-                | Request::Unregister
                 | Request::Pass(_)
-                | Request::Invite(_)
-                | Request::Order(_),
+                | Request::Invite(_),
             ) => self.answer(&Refusal::Order(OrderRefusal::OperatorsOnly)),
             Ok(Request::Resume(token, seen)) => self.resume(token, seen),
             Err(
@@ -82,10 +82,7 @@ impl Session {
     }
 
     fn whisper(&mut self, to: &str, text: &str) {
-        self.member();
-        if let Phase::Joined { member, .. } = &mut self.phase {
-            member.whisper(to, text, self.lines_read);
-        }
+        self.with_joined(|member, line| member.whisper(to, text, line));
     }
 
     fn rename(&mut self, name: &Name) {
@@ -96,8 +93,23 @@ impl Session {
             return self.join(Some(name), self.lines_read);
         }
         self.account.bucket.charge(RENAME_COST);
+        let credentials = self.shown_for(Some(name)).credentials;
         if let Phase::Joined { member, .. } = &mut self.phase {
-            member.rename(name, self.lines_read);
+            member.rename(name, credentials, self.lines_read);
+        }
+    }
+
+    fn order(&mut self, order: &Order<'_>) {
+        self.with_joined(|member, line| {
+            member.order(order, line);
+        });
+    }
+
+    /// Does something under the room's lock with the line that was read last.
+    fn with_joined(&mut self, act: impl FnOnce(&mut Membership, u64)) {
+        self.member();
+        if let Phase::Joined { member, .. } = &mut self.phase {
+            act(member, self.lines_read);
         }
     }
 
@@ -231,8 +243,18 @@ pub(super) fn is_resume(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
 
 /// Whether a line is done under the room's lock at once, and not appended with the rest of the chunk.
 pub(super) fn acts_by_itself(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
-    use Request::{Quit, Rename, Whisper};
-    matches!(request, Ok(Whisper { .. } | Rename(_) | Quit(_)))
+    use Request::{Invite, Login, Order, Quit, Register, Rename, Unregister, Whisper};
+    matches!(
+        request,
+        Ok(Whisper { .. }
+            | Rename(_)
+            | Quit(_)
+            | Register(_)
+            | Login { .. }
+            | Unregister
+            | Invite(_)
+            | Order(_))
+    )
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::protocol::name::Name;
 use crate::protocol::network::Network;
 use crate::protocol::reply::Offer;
 use crate::protocol::reply::people::CONSOLE;
-use crate::protocol::reply::who::{NOT_ENCRYPTED, Names};
+use crate::protocol::reply::who::{FROM, NOT_ENCRYPTED, Names};
 use crate::protocol::tag::number;
 
 /// What a notice tells. Each variant stands for one of [`Notice`](crate::protocol::reply::Notice)'s, and
@@ -41,6 +41,8 @@ pub enum ReadNotice<'a> {
     More(Names<'a>),
     /// `-- not encrypted: carol, dave`: on whose connections others can read along, behind that answer.
     NotEncrypted,
+    /// `-- from: carol 192.0.2.7, dave 192.0.2.9`: where members are from, behind that one, for operators.
+    From,
     /// `-- /quit [TEXT]      leave, with a farewell`: one line of the answer to `/help`.
     Help,
     /// `-- the last 20 lines:`: they come next.
@@ -109,9 +111,11 @@ impl<'a> ReadNotice<'a> {
             _ if words.starts_with("searched back to ") => Some(ReadNotice::ThatIsAll),
             "this room wants a password: /pass PASSWORD" => Some(ReadNotice::RoomPassword),
             "this room is for invited people: /pass CODE" => Some(ReadNotice::ForInvited),
+            "there is no topic" => Some(ReadNotice::Topic),
             "you may come in" => Some(ReadNotice::LetIn),
             "chatroom is here" => Some(ReadNotice::SignOfLife),
             "the server is shutting down" => Some(ReadNotice::ShuttingDown),
+            _ if words.starts_with(FROM) => Some(ReadNotice::From),
             _ if is_of_order(words) => Some(ReadNotice::Order),
             _ if words.starts_with("topic: ") => Some(ReadNotice::Topic),
             _ if words.starts_with("operator: ") => Some(ReadNotice::Announcement),

@@ -11,7 +11,7 @@ use crate::protocol::name::BadName;
 use crate::protocol::network::Network;
 use crate::protocol::reply::{
     CONSOLE, LeaveReason, Listed, Missing, NameNotice, NameRefusal, Names, Notice, OrderNotice,
-    OrderRefusal, Refusal, Speech, who, who_goes_on,
+    OrderRefusal, Refusal, Speech, Tenure, who, who_goes_on,
 };
 use crate::protocol::request::{Command, Misuse};
 use crate::protocol::words::BadQuery;
@@ -105,8 +105,9 @@ fn read_order<'a>(notice: &OrderNotice<'a>) -> ReadNotice<'a> {
 fn name_notices<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<NameNotice<'a>> {
     let (owner, time) = (name.as_str(), Duration::from_secs(number / 2));
     vec![
-        NameNotice::Owned { name, keep: Some(time) },
-        NameNotice::Owned { name, keep: None },
+        NameNotice::Owned { name, tenure: Tenure::WhileVisiting(time) },
+        NameNotice::Owned { name, tenure: Tenure::UntilTheEnd },
+        NameNotice::Owned { name, tenure: Tenure::ForEver },
         NameNotice::Protected(name),
         NameNotice::FreeAgain(name),
         NameNotice::ProvedInPlain,
@@ -133,6 +134,7 @@ fn order_notices<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<OrderNot
         OrderNotice::Bans(1),
         OrderNotice::Bans((number % 1000) as usize),
         OrderNotice::Topic(text),
+        OrderNotice::Topic(""),
         OrderNotice::Says(text),
         OrderNotice::Stats(text),
     ];
@@ -321,6 +323,8 @@ fn read_name_refusal<'a>(refusal: &NameRefusal<'a>) -> ReadRefusal<'a> {
         | NameRefusal::PasswordLength
         | NameRefusal::OpenToAll
         | NameRefusal::OwnersInvite
+        | NameRefusal::NoMoreNames
+        | NameRefusal::TooManyWait
         | NameRefusal::YoursWait { .. }
         | NameRefusal::LinesWait { .. } => ReadRefusal::Other,
     }
@@ -336,6 +340,8 @@ fn read_order_refusal<'a>(refusal: &OrderRefusal<'a>) -> ReadRefusal<'a> {
         | OrderRefusal::NobodyHere(_)
         | OrderRefusal::NobodyOwns(_)
         | OrderRefusal::NoBan(_)
+        | OrderRefusal::NoNetworkBan(_)
+        | OrderRefusal::ByOption(_)
         | OrderRefusal::Loopback(_)
         | OrderRefusal::NotMuted(_)
         | OrderRefusal::NoOperator(_)
@@ -358,6 +364,8 @@ fn people_refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusa
         NameRefusal::NoPasswordInTime,
         NameRefusal::OpenToAll,
         NameRefusal::OwnersInvite,
+        NameRefusal::NoMoreNames,
+        NameRefusal::TooManyWait,
         NameRefusal::YoursWait { most: few, name: whom },
         NameRefusal::LinesWait { most: few, name: whom },
     ];
@@ -368,6 +376,8 @@ fn people_refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusa
         OrderRefusal::NobodyHere(whom),
         OrderRefusal::NobodyOwns(whom),
         OrderRefusal::NoBan(whom),
+        OrderRefusal::NoNetworkBan(Network::of(std::net::Ipv4Addr::BROADCAST.into())),
+        OrderRefusal::ByOption(whom),
         OrderRefusal::Loopback(Network::of(std::net::Ipv4Addr::LOCALHOST.into())),
         OrderRefusal::NotMuted(whom),
         OrderRefusal::NoOperator(whom),
@@ -633,7 +643,12 @@ proptest! {
     #[test]
     fn an_answer_to_who_is_read_as_it_was_written(names in vec((name(), any::<bool>()), 1..10)) {
         let mut read = Vec::new();
-        let listed = |(name, is_away)| Listed { name, is_away, is_exposed: false };
+        let listed = |(name, is_away): (Name, bool)| Listed {
+            is_away,
+            is_owner: name.as_str().len().is_multiple_of(2),
+            is_operator: name.as_str().len().is_multiple_of(3),
+            ..Listed::new(name)
+        };
         let members: Vec<_> = names.into_iter().map(listed).collect();
         let lines = who(&members);
         for (i, line) in lines.iter().enumerate() {

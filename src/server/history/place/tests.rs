@@ -226,12 +226,12 @@ fn another_rooms_and_a_newer_versions_are_refused_unchanged() {
         let connection = Connection::open(&path).expect("ours");
         connection.execute_batch(statement).expect("ours");
     };
-    change("PRAGMA user_version = 3");
+    change("PRAGMA user_version = 4");
     assert_eq!(
         refused(&folder, "x.db"),
-        "a newer chatserver wrote it (format 3, this one reads 2); update this one"
+        "a newer chatserver wrote it (format 4, this one reads 3); update this one"
     );
-    change("PRAGMA user_version = 2; UPDATE room SET shared = 'another'");
+    change("PRAGMA user_version = 3; UPDATE room SET shared = 'another'");
     assert_eq!(refused(&folder, "x.db"), "it belongs to another room; give another file");
     change("UPDATE room SET shared = NULL");
     open_named(&path).expect("it is ours again");

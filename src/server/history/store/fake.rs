@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::super::kept::{Counters, Cut, Gap, KeptMember, KeptWaiting, Loaded, Portion, Size};
+use super::super::kept::{
+    Counters, Cut, Fact, FactKey, Gap, KeptMember, KeptWaiting, Loaded, Portion, Size,
+};
 use super::rows::{Builder, PASSING, Row, cost, rows_of};
 use super::{Checkpoint, Failure, PORTION_BYTES, PORTION_ROWS, Store, Wal};
 use crate::protocol::tag::{Millis, Seq};
@@ -39,6 +41,7 @@ struct Kept {
     /// By id.
     members: BTreeMap<MemberId, KeptMember>,
     /// By reader and sender.
+    facts: BTreeMap<FactKey, Fact>,
     waiting: BTreeMap<(MemberId, MemberId), u64>,
     /// By the event before them.
     gaps: BTreeMap<Seq, Gap>,
@@ -83,6 +86,7 @@ impl Fake {
             events: BTreeMap::new(),
             members: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            facts: BTreeMap::new(),
             gaps: BTreeMap::new(),
             counters: Counters::NEW,
             wal: 0,
@@ -194,6 +198,7 @@ impl Store for Fake {
         };
         Ok(Loaded {
             members: kept.members.iter().map(member).collect(),
+            facts: kept.facts.iter().map(|(key, fact)| (key.clone(), fact.clone())).collect(),
             waiting: kept.waiting.iter().map(waiting).collect(),
             counters: kept.counters,
             batches: builder.finish(),
@@ -210,6 +215,12 @@ impl Store for Fake {
             let event = Event { at, kind, author, n, only, line: line.map(str::to_owned) };
             kept.wal += event.bytes();
             kept.events.entry(seq).or_insert(event);
+        }
+        for (key, fact) in &cut.facts {
+            match fact {
+                Some(fact) => drop(kept.facts.insert(key.clone(), fact.clone())),
+                None => drop(kept.facts.remove(key)),
+            }
         }
         for (id, member) in &cut.members {
             match member {

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row as Columns};
 use super::super::kept::{Counters, Encryption, Gap, KeptMember, KeptWaiting, TokenHash};
 use super::rows::{Row, cost};
 use crate::protocol::name::Name;
+use crate::protocol::proof::KeyHash;
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::MemberId;
 
@@ -97,7 +98,8 @@ pub(super) fn members(
     connection: &Connection,
 ) -> rusqlite::Result<Vec<(MemberId, Option<KeptMember>)>> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, name, token, since, taken, encryption FROM member ORDER BY id",
+        "SELECT id, name, token, since, taken, encryption, key, login, address, lost_at
+           FROM member ORDER BY id",
     )?;
     let kept = |row: &Columns<'_>| {
         let id = MemberId(seq(row, 0)?);
@@ -105,7 +107,21 @@ pub(super) fn members(
         let token = row.get::<_, Option<[u8; 32]>>(2)?.map(TokenHash);
         let (since, taken) = (seq(row, 3)?, seq(row, 4)?);
         let encryption = encryption(row.get(5)?);
-        let member = |name| KeptMember { name, token, since, taken, encryption };
+        let key = row.get::<_, Option<[u8; 32]>>(6)?.map(KeyHash::from_bytes);
+        let (login, address) = (row.get(7)?, row.get::<_, Option<String>>(8)?);
+        let address = address.and_then(|address| address.parse().ok());
+        let lost_at = row.get::<_, Option<i64>>(9)?.map_or(Seq::MAX, i64::cast_unsigned);
+        let member = |name| KeptMember {
+            name,
+            token,
+            since,
+            taken,
+            encryption,
+            key,
+            login,
+            address,
+            lost_at,
+        };
         Ok((id, Name::parse(&name).ok().map(member)))
     };
     statement.query_map([], kept)?.collect()

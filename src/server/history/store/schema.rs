@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::Failure;
+use super::{Failure, people};
 use crate::private_file;
 use crate::server::config::Durability;
 
@@ -13,14 +13,22 @@ use crate::server::config::Durability;
 pub(crate) const APPLICATION_ID: i64 = 0x6368_6174;
 
 /// The format that this version writes, and the newest that it reads.
-pub(crate) const FORMAT: i64 = 2;
+pub(crate) const FORMAT: i64 = 3;
 
 /// How each older format becomes the next one: the statements for format N stand at N - 1.
 ///
 /// 2 has whether a member's connection was encrypted. Of members from before nobody is told that it was not: some
 /// were on the server's machine.
-const MIGRATIONS: &[&str] =
-    &["ALTER TABLE member ADD COLUMN encryption INTEGER NOT NULL DEFAULT 1"];
+///
+/// 3 has what is known of people ([`people::TABLES`]), and of members what they have shown.
+const MIGRATIONS: &[&[&str]] = &[
+    &["ALTER TABLE member ADD COLUMN encryption INTEGER NOT NULL DEFAULT 1"],
+    &[
+        "ALTER TABLE member ADD COLUMN key BLOB; ALTER TABLE member ADD COLUMN login TEXT;
+         ALTER TABLE member ADD COLUMN address TEXT; ALTER TABLE member ADD COLUMN lost_at INTEGER;",
+        people::TABLES,
+    ],
+];
 
 /// How long a statement waits for a lock that another program holds, in milliseconds.
 pub(super) const BUSY_TIMEOUT: u64 = 5_000;
@@ -52,7 +60,7 @@ const READS: &str = "
     PRAGMA trusted_schema = OFF;
     PRAGMA cell_size_check = ON;";
 
-/// The tables of format 2. The index's own, one for each chunk, come with the chunks.
+/// The tables of format 3, but for those of people. The index's own, one for each chunk, come with the chunks.
 const TABLES: &str = "
 CREATE TABLE event(
   seq    INTEGER PRIMARY KEY,    -- its number in the one order
@@ -70,7 +78,11 @@ CREATE TABLE member(             -- who is a member, connected or not
   token BLOB,                    -- its SHA-256; NULL: cannot come back
   since INTEGER NOT NULL,        -- the first event that it may get
   taken INTEGER NOT NULL,        -- how many of its lines were taken
-  encryption INTEGER NOT NULL DEFAULT 1);  -- of its last connection: 0 none, 1 none and on the server's machine, 2 TLS
+  encryption INTEGER NOT NULL DEFAULT 1,  -- of its last connection: 0 none, 1 none and on the server's machine, 2 TLS
+  key BLOB,                      -- the SHA-256 of the public key that it has proved to own
+  login TEXT,                    -- the name, without case, whose password it has given
+  address TEXT,                  -- where its last connection was from, if that says anything
+  lost_at INTEGER);              -- the first event that it may not have got; NULL: it has a connection
 CREATE TABLE waiting(            -- how many private lines of a sender wait for a reader who is away
   reader INTEGER, sender INTEGER, lines INTEGER NOT NULL, PRIMARY KEY(reader, sender)) WITHOUT ROWID;
 CREATE TABLE gap(                -- said, and not here
@@ -98,6 +110,7 @@ pub(in crate::server::history) fn create(connection: &mut Connection) -> Result<
     connection.execute_batch(FIRST)?;
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(people::TABLES)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()?;
@@ -128,13 +141,13 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Fa
     migrate_by(connection, path, MIGRATIONS)
 }
 
-fn migrate_by(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), Failure> {
+fn migrate_by(connection: &mut Connection, path: &Path, steps: &[&[&str]]) -> Result<(), Failure> {
     let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let first = usize::try_from(format - 1).map_err(|_| no_format(format))?;
     for (step, format) in steps.iter().skip(first).zip(format..) {
         copy(connection, path, format)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(step)?;
+        step.iter().try_for_each(|statements| transaction.execute_batch(statements))?;
         transaction.pragma_update(None, "user_version", format + 1)?;
         transaction.commit()?;
     }
@@ -173,7 +186,7 @@ mod tests {
         let mut connection = Connection::open(&path).expect("a file");
         create(&mut connection).expect("a history");
         connection.pragma_update(None, "user_version", 1).expect("an older file");
-        let steps = ["CREATE TABLE second(a)", "CREATE TABLE third(a)"];
+        let steps: [&[&str]; 2] = [&["CREATE TABLE second(a)"], &["CREATE TABLE third(a)"]];
         migrate_by(&mut connection, &path, &steps).expect("two steps");
         let has = |connection: &Connection, table| {
             connection.table_exists(None, table).expect("a schema")
@@ -197,7 +210,7 @@ mod tests {
         let mut connection = Connection::open(&path).expect("a file");
         create(&mut connection).expect("a history");
         connection.pragma_update(None, "user_version", 1).expect("an older file");
-        let steps = ["CREATE TABLE second(a); CREATE TABLE event(a)"];
+        let steps: [&[&str]; 1] = [&["CREATE TABLE second(a); CREATE TABLE event(a)"]];
         assert!(migrate_by(&mut connection, &path, &steps).is_err());
         assert!(!connection.table_exists(None, "second").expect("a schema"));
         assert_eq!(connection.pragma_query_value(None, "user_version", |row| row.get(0)), Ok(1));
@@ -211,7 +224,11 @@ mod tests {
         create(&mut connection).expect("a history");
         connection
             .execute_batch(
-                "ALTER TABLE member DROP COLUMN encryption; PRAGMA user_version = 1;
+                "ALTER TABLE member DROP COLUMN encryption; ALTER TABLE member DROP COLUMN key;
+                 ALTER TABLE member DROP COLUMN login; ALTER TABLE member DROP COLUMN address;
+                 ALTER TABLE member DROP COLUMN lost_at; DROP TABLE owner; DROP TABLE ban;
+                 DROP TABLE mute; DROP TABLE invitation; DROP TABLE invited; DROP TABLE letter;
+                 DROP TABLE topic; PRAGMA user_version = 1;
                  INSERT INTO member VALUES(7, 'alice', NULL, 1, 2)",
             )
             .expect("a file of the first format");

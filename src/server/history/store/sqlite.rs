@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use super::super::index::drop_chunk;
 use super::super::kept::{Cut, Loaded, Portion, Size};
 use super::file::{FileId, connect};
+use super::people::{facts, keep_facts};
 use super::reading::{
     counters, first_within, for_rows, gaps, gone_reader, members, oldest, seq, waiting,
 };
@@ -122,6 +123,7 @@ impl Store for SqliteStore {
             })?;
             Ok(Loaded {
                 members: members(connection)?,
+                facts: facts(connection)?,
                 waiting: waiting(connection)?,
                 counters,
                 batches: builder.finish(),
@@ -136,6 +138,7 @@ impl Store for SqliteStore {
             keep_events(connection, cut)?;
             keep_members(connection, cut)?;
             keep_waiting(connection, cut)?;
+            keep_facts(connection, cut)?;
             if let Some(gap) = &cut.gap {
                 keep_gap(connection, gap)?;
             }

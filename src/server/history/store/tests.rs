@@ -33,10 +33,10 @@ fn shown(batches: &[Batch]) -> Vec<String> {
 }
 
 fn loaded(store: &mut impl Store) -> String {
-    let Loaded { members, waiting, counters, batches, oldest, gaps } =
+    let Loaded { members, waiting, facts, counters, batches, oldest, gaps } =
         store.load(usize::MAX).expect("it is whole");
     let rows = shown(&batches).join("\n");
-    format!("{members:?}\n{waiting:?}\n{counters:?}\n{oldest:?}\n{gaps:?}\n{rows}")
+    format!("{members:?}\n{waiting:?}\n{facts:?}\n{counters:?}\n{oldest:?}\n{gaps:?}\n{rows}")
 }
 
 fn counted(store: &SqliteStore, query: &str) -> i64 {

@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::super::kept::{Counters, Cut, Encryption, Gap, KeptMember, KeptWaiting, TokenHash};
 use super::rows::rows_of;
+use crate::protocol::proof::KeyHash;
 use crate::server::audience::MemberId;
 
 pub(super) fn keep_events(connection: &Connection, cut: &Cut) -> rusqlite::Result<()> {
@@ -29,16 +30,7 @@ pub(super) fn keep_events(connection: &Connection, cut: &Cut) -> rusqlite::Resul
 pub(super) fn keep_members(connection: &Connection, cut: &Cut) -> rusqlite::Result<()> {
     for (member, kept) in &cut.members {
         match kept {
-            Some(KeptMember { name, token, since, taken, encryption }) => {
-                let mut statement = connection.prepare_cached(
-                    "INSERT OR REPLACE INTO member(id, name, token, since, taken, encryption)
-                       VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-                )?;
-                let (since, taken) = (since.cast_signed(), taken.cast_signed());
-                let token = token.as_ref().map(|TokenHash(hash)| hash);
-                let (id, encryption) = (id(*member), number_of(*encryption));
-                statement.execute(params![id, name.as_str(), token, since, taken, encryption])?;
-            }
+            Some(kept) => keep_member(connection, *member, kept)?,
             None => {
                 let member = [id(*member)];
                 connection.prepare_cached("DELETE FROM member WHERE id = ?1")?.execute(member)?;
@@ -48,6 +40,29 @@ pub(super) fn keep_members(connection: &Connection, cut: &Cut) -> rusqlite::Resu
             }
         }
     }
+    Ok(())
+}
+
+fn keep_member(
+    connection: &Connection,
+    member: MemberId,
+    kept: &KeptMember,
+) -> rusqlite::Result<()> {
+    let KeptMember { name, token, since, taken, encryption, key, login, address, lost_at } = kept;
+    let mut statement = connection.prepare_cached(
+        "INSERT OR REPLACE INTO
+             member(id, name, token, since, taken, encryption, key, login, address, lost_at)
+           VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?;
+    let (id, name) = (id(member), name.as_str());
+    let (since, taken) = (since.cast_signed(), taken.cast_signed());
+    let token = token.as_ref().map(|TokenHash(hash)| hash);
+    let (encryption, key) = (number_of(*encryption), key.as_ref().map(KeyHash::as_bytes));
+    let address = address.map(|address| address.to_string());
+    let lost_at = i64::try_from(*lost_at).ok();
+    statement.execute(params![
+        id, name, token, since, taken, encryption, key, login, address, lost_at
+    ])?;
     Ok(())
 }
 

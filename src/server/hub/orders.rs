@@ -1,0 +1,90 @@
+//! Orders and what keeps people out, at the border of the room: what is logged, and whose connections are closed.
+
+use std::net::IpAddr;
+
+use super::Hub;
+use crate::protocol::name::{Likeness, Name};
+use crate::protocol::proof::KeyHash;
+use crate::protocol::reply::Refusal;
+use crate::protocol::request::Order;
+use crate::server::kinds::ORDERED;
+use crate::server::room::entry::{Entry, Ordered, Orderer, Outcome};
+use crate::server::room::people::invitations::CodeHash;
+use crate::server::room::people::sanctions::Person;
+use crate::server::system::now;
+
+impl Hub {
+    /// Carries out an order of whoever is at the server's own keyboard. The answers, line by line.
+    pub(crate) fn order(&self, order: &Order<'_>) -> Vec<String> {
+        let outcome =
+            self.with(|shared| shared.apply(Entry::Order { by: Orderer::Console, order }));
+        match outcome {
+            Outcome::Ordered(ordered) => self.carry_out(ordered).answers,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Logs an order, and has the sessions end whose members it has removed. They are sent what they are due.
+    pub(super) fn carry_out(&self, ordered: Ordered) -> Ordered {
+        for line in &ordered.log {
+            log::info!(target: ORDERED, "{line}");
+        }
+        let removed = self.with(|shared| std::mem::take(&mut shared.removed));
+        removed.iter().for_each(|connection| connection.end_input());
+        ordered
+    }
+
+    /// What somebody is told who is kept out, by the address, the key or the name.
+    pub(crate) fn ban_of(
+        &self,
+        address: Option<IpAddr>,
+        key: Option<KeyHash>,
+        likeness: Option<&Likeness>,
+    ) -> Option<Refusal<'static>> {
+        let now = now();
+        self.with(|shared| shared.room.ban(&Person { likeness, key, address }, now))
+    }
+
+    /// The hash of the password by which one owns this name, if it has one.
+    pub(crate) fn password_of(&self, likeness: &Likeness) -> Option<Box<str>> {
+        self.with(|shared| shared.room.password_of(likeness))
+    }
+
+    /// Takes a password's hash for one that was made with older parameters.
+    pub(crate) fn renew_password(&self, likeness: &Likeness, password: &str) {
+        let word = likeness.folded();
+        self.with(|shared| shared.apply(Entry::RenewPassword { word, password }));
+    }
+
+    /// Whether the owner of a key was let in before, with a code or by name.
+    pub(crate) fn has_let_in(&self, key: KeyHash) -> bool {
+        self.with(|shared| shared.room.has_let_in(key))
+    }
+
+    /// Whether the owner of a name was let in before.
+    pub(crate) fn has_let_in_owner_of(&self, likeness: &Likeness) -> bool {
+        self.with(|shared| shared.room.has_let_in_owner_of(likeness))
+    }
+
+    /// Uses up a code of somebody who has proved to own that key, if any. Whether the code is good for something.
+    pub(crate) fn use_code(&self, code: CodeHash, key: Option<KeyHash>) -> bool {
+        let passed = self.with(|shared| shared.apply(Entry::Pass { code, key }));
+        matches!(passed, Outcome::Done)
+    }
+
+    /// Whether a code is one by which an operator's name may be claimed.
+    pub(crate) fn claims_name(&self, code: CodeHash) -> bool {
+        self.with(|shared| shared.room.claims_name(code))
+    }
+
+    /// The operators' names of the options that nobody owns.
+    pub(crate) fn unclaimed(&self) -> Vec<Name> {
+        self.with(|shared| shared.room.unclaimed())
+    }
+
+    /// Lets whoever gives this code claim an operator's name.
+    pub(crate) fn offer_name(&self, name: &Name, code: CodeHash) {
+        let word = name.likeness().folded().to_owned();
+        self.with(|shared| shared.apply(Entry::OfferName { word, code }));
+    }
+}
