@@ -138,6 +138,9 @@ impl Change<'_> {
         let (name, likeness, format) =
             (member.name().clone(), member.likeness().clone(), member.format());
         let is_let_in = member.is_let_in;
+        if likeness.is_guests() {
+            return;
+        }
         self.release_stale(&likeness);
         if self.room.people.owners.alike(&likeness).is_some() || !self.has_room_for_name(key) {
             return;

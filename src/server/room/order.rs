@@ -250,6 +250,7 @@ impl Change<'_> {
 
     /// Lifts all mutes that hold for a member.
     fn forget_mutes(&mut self, id: MemberId) -> bool {
+        self.expire_facts();
         let Some(member) = self.room.members.get(id) else { return false };
         let lifted = self.room.people.mutes.lift_of(&person_of(member));
         for mute in &lifted {

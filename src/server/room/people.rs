@@ -24,6 +24,8 @@ pub(crate) mod invitations;
 pub(crate) mod letters;
 pub(crate) mod owners;
 pub(crate) mod sanctions;
+#[cfg(test)]
+mod tests;
 
 /// What the room knows of people.
 #[derive(Debug)]
