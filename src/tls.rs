@@ -17,6 +17,14 @@ pub(crate) const VERSIONS: &[&SupportedProtocolVersion] = &[&TLS13];
 /// The name of the protocol over TLS (ALPN, RFC 7301), which both programs offer and neither requires.
 pub(crate) const ALPN: &[u8] = b"chatroom/1";
 
+/// How many bytes the first records of a connection hold at most, either way: less than one packet. Nothing of a record
+/// can be read before all of it has come. So over a connection that is cut again and again after some kilobytes, full
+/// records would bring no line at all to whoever is far behind, and over a slow one the first line late.
+pub(crate) const FIRST_RECORD: usize = 1200;
+
+/// How many bytes go in such records, either way. From then on records are full: those cost less.
+pub(crate) const IN_FIRST_RECORDS: usize = 16 * 1024;
+
 /// The common name of a certificate whose key is kept.
 pub(crate) const COMMON_NAME: &str = "chatroom";
 

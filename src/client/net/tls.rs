@@ -18,7 +18,7 @@ use memchr::memrchr;
 use rustls::ClientConnection;
 
 use crate::client::mutex::{lock, lock_until};
-use crate::tls::Exporter;
+use crate::tls::{Exporter, FIRST_RECORD, IN_FIRST_RECORDS};
 
 pub(super) mod handshake;
 pub(super) mod verifier;
@@ -50,6 +50,8 @@ struct Outgoing {
     written: usize,
     /// How many bytes of what was given to `send_some` they stand for.
     plain: usize,
+    /// How many bytes of lines became records on this connection.
+    recorded: usize,
 }
 
 /// Ciphertext that has come.
@@ -119,7 +121,7 @@ impl Tls {
     pub(super) fn send_some(&self, socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
         let mut out = lock(&self.writing);
         if out.plain == 0 {
-            let record = next_record(bytes);
+            let record = next_record(bytes, out.record_size());
             self.encrypt(&mut out, record)?;
             out.plain = record.len();
         }
@@ -196,7 +198,7 @@ impl Tls {
     ) -> io::Result<()> {
         out.write_all(socket, until)?;
         while !bytes.is_empty() {
-            let record = next_record(bytes);
+            let record = next_record(bytes, out.record_size());
             self.encrypt(out, record)?;
             out.write_all(socket, until)?;
             bytes = &bytes[record.len()..];
@@ -219,6 +221,7 @@ impl Tls {
     fn encrypt(&self, out: &mut Outgoing, record: &[u8]) -> io::Result<()> {
         let mut state = lock(&self.state);
         state.writer().write_all(record)?;
+        out.recorded = out.recorded.saturating_add(record.len());
         while state.wants_write() {
             state.write_tls(&mut out.records)?;
         }
@@ -227,6 +230,11 @@ impl Tls {
 }
 
 impl Outgoing {
+    /// How many bytes the next record has at most.
+    fn record_size(&self) -> usize {
+        if self.recorded < IN_FIRST_RECORDS { FIRST_RECORD } else { RECORD }
+    }
+
     fn is_written(&self) -> bool {
         self.records.is_empty()
     }
@@ -270,12 +278,12 @@ impl Incoming {
     }
 }
 
-/// The beginning that becomes one record: whole lines, as far as they fit.
-fn next_record(bytes: &[u8]) -> &[u8] {
-    if bytes.len() <= RECORD {
+/// The beginning that becomes one record of that size at most: whole lines, as far as they fit.
+fn next_record(bytes: &[u8], size: usize) -> &[u8] {
+    if bytes.len() <= size {
         return bytes;
     }
-    let most = &bytes[..RECORD];
+    let most = &bytes[..size];
     memrchr(b'\n', most).map_or(most, |end| &most[..=end])
 }
 

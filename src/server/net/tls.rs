@@ -6,7 +6,7 @@
 //! take it: the session's, to decrypt what it has received without it, and the one that sends.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use rustls::ServerConnection;
 use super::socket::Socket;
 use super::transport::Received;
 use crate::server::system::instant;
-use crate::tls::Exporter;
+use crate::tls::{Exporter, FIRST_RECORD, IN_FIRST_RECORDS};
 
 pub(crate) mod handshake;
 pub(crate) mod identity;
@@ -36,6 +36,8 @@ pub(super) struct Tls {
     connection: Mutex<ServerConnection>,
     /// Whether something that is encrypted waits for the socket. It is changed under the lock of `connection`.
     owes: AtomicBool,
+    /// How many bytes went in small records, up to [`IN_FIRST_RECORDS`]. It is changed under the lock of `connection`.
+    in_first_records: AtomicUsize,
     /// What has come and was not decrypted. It is locked by the session's thread alone, before `connection`.
     incoming: Mutex<Incoming>,
     /// What binds a proof to this connection.
@@ -65,7 +67,8 @@ impl Tls {
         let exporter = Exporter::of(&connection).map_err(io::Error::other)?;
         let owes = AtomicBool::new(connection.wants_write());
         let (connection, incoming) = (Mutex::new(connection), Mutex::new(incoming));
-        Ok(Tls { connection, owes, incoming, exporter })
+        let in_first_records = AtomicUsize::new(0);
+        Ok(Tls { connection, owes, in_first_records, incoming, exporter })
     }
 
     /// As [`Transport::send`](super::transport::Transport::send).
@@ -79,8 +82,23 @@ impl Tls {
         if slices.is_empty() {
             return Ok(0);
         }
-        let taken = connection.writer().write_vectored(slices)?;
+        let taken = self.encrypt(&mut connection, slices)?;
         self.flush(&mut connection, socket)?;
+        Ok(taken)
+    }
+
+    /// Encrypts a beginning of the bytes in `slices`, and returns its length.
+    fn encrypt(
+        &self,
+        connection: &mut ServerConnection,
+        slices: &[IoSlice<'_>],
+    ) -> io::Result<usize> {
+        let before = self.in_first_records.load(Ordering::Relaxed);
+        if before >= IN_FIRST_RECORDS {
+            return connection.writer().write_vectored(slices);
+        }
+        let taken = connection.writer().write(&beginning(slices, FIRST_RECORD))?;
+        self.in_first_records.store(before + taken, Ordering::Relaxed);
         Ok(taken)
     }
 
@@ -173,6 +191,16 @@ impl Tls {
     fn lock(&self) -> MutexGuard<'_, ServerConnection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The first bytes of `slices`, `most` at most.
+fn beginning(slices: &[IoSlice<'_>], most: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(most);
+    for slice in slices {
+        let left = most - bytes.len();
+        bytes.extend_from_slice(&slice[..slice.len().min(left)]);
+    }
+    bytes
 }
 
 /// So many bytes, or that if there are none.

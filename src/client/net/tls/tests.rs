@@ -110,12 +110,23 @@ fn what_comes_with_the_end_of_the_handshake_is_received_without_waiting_for_more
     assert_eq!(pair.receives(), Ok(b"-- welcome\n".to_vec()));
 }
 
+/// Or what waits to be sent would never get over a connection that is always cut after some kilobytes.
+#[test]
+fn the_first_records_of_a_connection_are_small() {
+    let mut out = Outgoing::default();
+    let text = lines(200_000);
+    assert_eq!(out.record_size(), FIRST_RECORD);
+    assert!((1..=FIRST_RECORD).contains(&next_record(&text, out.record_size()).len()));
+    out.recorded = IN_FIRST_RECORDS;
+    assert_eq!(out.record_size(), RECORD);
+}
+
 #[test]
 fn records_are_whole_lines_as_far_as_they_fit() {
     let text = lines(200_000);
     let mut rest = &text[..];
     while !rest.is_empty() {
-        let record = next_record(rest);
+        let record = next_record(rest, RECORD);
         assert!((1..=RECORD).contains(&record.len()));
         let has_line_end = rest[..RECORD.min(rest.len())].contains(&b'\n');
         assert!(record.ends_with(b"\n") || !has_line_end);

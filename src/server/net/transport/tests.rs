@@ -189,6 +189,23 @@ fn a_socket_that_takes_one_byte_at_a_time_loses_nothing() {
     });
 }
 
+/// Or one who comes back over a connection that is always cut after some kilobytes would never get on.
+#[test]
+fn a_few_kilobytes_of_a_connection_are_enough_to_read_a_beginning() {
+    let (transport, mut peer) = pair(true);
+    let (all, mut wire) = (numbers(40_000), vec![0; 4000]);
+    let sent = all.clone();
+    let sending = thread::spawn(move || send_all(&transport, &sent));
+    peer.stream.read_exact(&mut wire).expect("ours sends");
+    let mut tls = peer.tls.take().expect("it has TLS");
+    tls.read_tls(&mut &wire[..]).expect("memory takes it");
+    tls.process_new_packets().expect("ours speaks TLS");
+    let mut read = vec![0; 2000];
+    tls.reader().read_exact(&mut read).expect("so much of it is whole");
+    assert!(read == all[..read.len()]);
+    in_time(move || sending.join()).expect("the sockets take all of it");
+}
+
 #[test]
 fn a_peer_that_reads_nothing_makes_sends_end_and_what_is_owed_is_bounded() {
     with_each(|transport, mut peer| {
