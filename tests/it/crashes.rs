@@ -2,8 +2,9 @@
 //! said twice, there is one order for everyone, no number is used twice, and everyone keeps their name.
 //!
 //! Programs in the tagged form, `chatclient` in pipes and in a terminal, the client in Python and plain
-//! sockets talk in public and in private, change their names and ask who is here, some of them through
-//! proxies that cut connections besides. The server gets SIGKILL 5 to 500 ms after it has begun to listen.
+//! sockets talk in public and in private, change their names and ask who is here, some of them over TLS,
+//! some through proxies that cut connections besides, and some both. The server has one key for all its lives. It
+//! gets SIGKILL 5 to 500 ms after it has begun to listen.
 //! In the end, what each of them has heard and said is compared with the file.
 //!
 //!     cargo test --test it crashes                                          # 20 kills for each test
@@ -23,6 +24,7 @@ use program::Program;
 use rows::Rows;
 use talker::Talker;
 use trial::Trial;
+use wire::Way;
 
 mod house;
 mod others;
@@ -30,6 +32,7 @@ mod program;
 mod rows;
 mod talker;
 mod trial;
+mod wire;
 
 /// How many kills there are unless `CRASHES_KILLS` says so.
 const KILLS: u64 = 20;
@@ -64,15 +67,22 @@ fn nothing_is_lost(test: &str, options: &[&str], flood: u64) {
     let began = Instant::now();
     let house = House::open(test, options);
     let most = if flood > 0 { CUT_AFTER_IN_A_FLOOD } else { CUT_AFTER };
-    let proxy = |n| Proxy::start(house.address, Budget::new(seed.wrapping_add(n)), most);
-    let proxies: Vec<_> = (0..3).map(proxy).collect();
-    let shells = Shell::all(&house, &proxies[2], seed);
+    let budget = |n| Budget::new(seed.wrapping_add(n));
+    let proxies = [
+        Proxy::start(house.address, budget(0), most),
+        Proxy::start_for_tls(house.address, budget(1), most),
+        Proxy::start_for_tls(house.address, budget(2), most),
+    ];
+    let in_terminal = if flood > 0 { Way::Plain } else { Way::Tls };
+    let shells = Shell::all(&house, &proxies[2], in_terminal, seed);
     let targets = Arc::new(Shell::targets(&shells));
     let programs: Vec<_> = (0..4u64)
         .map(|n| {
             let address = if n % 2 == 0 { house.address } else { proxies[n as usize / 2].address };
             let name = format!("p{n}x");
-            Program::new(address, Talker::new(&name, n < 2, &targets, seed + n))
+            // One goes straight to the server, and one through a proxy.
+            let way = if n < 2 { Way::Plain } else { Way::Tls };
+            Program::new(address, way, Talker::new(&name, n < 2, &targets, seed + n))
         })
         .collect();
     let trial = Trial::new(programs.len() + shells.len());

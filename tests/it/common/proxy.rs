@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-/// Within so many bytes a client has been told its name and its token.
+/// Within so many bytes a client has been told its name and its token, and within so many over TLS.
 const GREETING: u64 = 400;
+const GREETING_OVER_TLS: u64 = 2000;
 
 /// A proxy on a free port, for as long as the test runs.
 pub struct Proxy {
@@ -45,7 +46,16 @@ impl Budget {
 impl Proxy {
     /// Passes on to `server`. Each connection is cut after so many bytes either way, `most` at most;
     /// the first one only when the client has been told its token.
-    pub fn start(server: SocketAddr, mut budget: Budget, most: u64) -> Proxy {
+    pub fn start(server: SocketAddr, budget: Budget, most: u64) -> Proxy {
+        Proxy::start_after(server, budget, most, GREETING)
+    }
+
+    /// The same for a client over TLS.
+    pub fn start_for_tls(server: SocketAddr, budget: Budget, most: u64) -> Proxy {
+        Proxy::start_after(server, budget, most, GREETING_OVER_TLS)
+    }
+
+    fn start_after(server: SocketAddr, mut budget: Budget, most: u64, greeting: u64) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let cutting = AtomicBool::new(true);
@@ -55,7 +65,7 @@ impl Proxy {
             // One that is gone already is an error on some systems.
             for (number, client) in listener.incoming().filter_map(Result::ok).enumerate() {
                 let limits = [budget.next(most), budget.next(most)];
-                let limits = if number == 0 { [u64::MAX, GREETING] } else { limits };
+                let limits = if number == 0 { [u64::MAX, greeting] } else { limits };
                 let reset = budget.next(2) == 0;
                 ours.pass(client, limits, reset);
             }

@@ -30,7 +30,10 @@ impl House {
     pub(super) fn open(test: &str, options: &[&str]) -> House {
         let folder = folder("crashes", test);
         let file = folder.join("room.db");
-        let options = [&["--rate-limit", "0"], options].concat();
+        // One key for all its lives: those who talk encrypted go on with no other.
+        let key = folder.join("server-key.pem").display().to_string();
+        let always = ["--rate-limit", "0", "--tls", "optional", "--key", &key];
+        let options = [&always, options].concat();
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
         let server = start(&file, port(), &options);
         let address = server.address;

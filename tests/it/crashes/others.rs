@@ -1,5 +1,5 @@
-//! Members that are no programs of the test's: `chatclient` in pipes and in a terminal, the client in Python, and
-//! plain sockets.
+//! Members that are no programs of the test's: `chatclient` in pipes and in a terminal, over TLS and without, the client
+//! in Python, and plain sockets.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,6 +13,7 @@ use super::house::House;
 use super::rows::{Row, Rows, assert_same};
 use super::talker::{Line, Talker, is_end};
 use super::trial::{PATIENCE, Trial};
+use super::wire::Way;
 use crate::common::process::{Running, client_program, spawn, wait, without_our_variables};
 use crate::common::proxy::Proxy;
 use crate::common::read_in_time;
@@ -73,8 +74,8 @@ impl Kind {
 }
 
 impl Shell {
-    /// One of each, and those that there are.
-    pub(super) fn all(house: &House, proxy: &Proxy, seed: u64) -> Vec<Shell> {
+    /// One of each, and those that there are; the one in a terminal talks in that way.
+    pub(super) fn all(house: &House, proxy: &Proxy, way: Way, seed: u64) -> Vec<Shell> {
         let shell = |name, renames, kind| Shell {
             name,
             renames,
@@ -84,11 +85,10 @@ impl Shell {
             heard: Vec::new(),
             last_name: String::new(),
         };
-        let client = |name, address| chatclient(house, name, address);
         let mut all = vec![
-            shell("pipe0x", false, client("pipe0x", house.address)),
-            shell("pipe1x", true, client("pipe1x", proxy.address)),
-            shell("termx", false, terminal(house, "termx")),
+            shell("pipe0x", false, chatclient(house, "pipe0x", house.address, Way::Plain)),
+            shell("pipe1x", true, chatclient(house, "pipe1x", proxy.address, Way::Tls)),
+            shell("termx", false, terminal(house, "termx", way)),
         ];
         if has_python() {
             all.push(shell("py0x", false, python(house, "py0x")));
@@ -204,11 +204,14 @@ fn has_python() -> bool {
     Command::new("python3").arg("--version").output().is_ok()
 }
 
-fn chatclient(house: &House, name: &str, address: SocketAddr) -> Kind {
+fn chatclient(house: &House, name: &str, address: SocketAddr, way: Way) -> Kind {
     let mut command = Command::new(client_program());
     without_our_variables(&mut command);
     command.args([&address.ip().to_string(), &address.port().to_string(), "--name", name]);
     command.args(["--reconnect", "--commands", "--log-file", &format!("{name}.log")]);
+    command.args(way.argument());
+    // Which servers it knows stays in the test's folder.
+    command.env("XDG_STATE_HOME", &house.folder);
     pipe(house, command, name)
 }
 
@@ -236,10 +239,11 @@ fn pipe(house: &House, mut command: Command, name: &str) -> Kind {
     Kind::Pipe { child, stdin, out }
 }
 
-fn terminal(house: &House, name: &str) -> Kind {
+fn terminal(house: &House, name: &str, way: Way) -> Kind {
     let (host, port) = (house.address.ip().to_string(), house.address.port().to_string());
     let client = client_program();
     let program = [&client, &host, &port, "--name", name, "--no-history", "--color", "never"];
+    let program = [&program, way.argument().as_slice()].concat();
     Kind::Terminal(Box::new(Terminal::start(SIZE.0, SIZE.1, &house.folder, &program)))
 }
 

@@ -1,13 +1,13 @@
 //! A program in the tagged form that says its lines, whatever becomes of its connections and of the server.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::rows::{Rows, assert_same};
 use super::talker::{Line, Talker, is_end};
 use super::trial::{PATIENCE, Trial};
+use super::wire::{Way, Wire};
 use crate::common::program::split;
 use crate::common::read_in_time;
 
@@ -16,6 +16,8 @@ const ON_THE_WAY: usize = 20;
 
 pub(super) struct Program {
     server: SocketAddr,
+    /// How it gets there.
+    way: Way,
     talker: Talker,
     /// All that it says, from its name on, with the name that it has then; the first is line 1.
     lines: Vec<(Line, String)>,
@@ -38,10 +40,11 @@ pub(super) struct Program {
 }
 
 impl Program {
-    pub(super) fn new(server: SocketAddr, talker: Talker) -> Program {
+    pub(super) fn new(server: SocketAddr, way: Way, talker: Talker) -> Program {
         let name = talker.name.clone();
         Program {
             server,
+            way,
             lines: vec![(Line::Rename { to: name.clone() }, name)],
             talker,
             written: None,
@@ -59,25 +62,26 @@ impl Program {
     /// Takes part until all is said and heard, and then until it is released.
     pub(super) fn run(mut self, trial: &Trial) -> Program {
         let _ends_all = trial.ends_all();
-        let mut deadline = None;
+        let (mut deadline, mut last) = (None, None);
         while !self.is_done(trial) {
             if trial.is_over() {
                 let deadline = *deadline.get_or_insert_with(|| Instant::now() + PATIENCE);
                 assert!(Instant::now() < deadline, "{}", self.report());
             }
-            match TcpStream::connect(self.server) {
-                Ok(stream) => {
-                    self.talk(&stream, trial);
+            match Wire::connect(self.server, self.way) {
+                Some(mut wire) => {
+                    self.talk(&mut wire, trial);
                     // At its end it stays a member.
-                    if !self.is_done(trial) {
-                        stream.shutdown(Shutdown::Both).ok();
+                    if self.is_done(trial) {
+                        last = Some(wire);
                     }
                 }
-                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+                None => std::thread::sleep(Duration::from_millis(1)),
             }
         }
         trial.mark_done();
         trial.wait_for_release();
+        drop(last);
         self
     }
 
@@ -98,9 +102,7 @@ impl Program {
     }
 
     /// Goes on over this connection, until that is lost or all is done.
-    fn talk(&mut self, mut stream: &TcpStream, trial: &Trial) {
-        stream.set_read_timeout(Some(Duration::from_millis(1))).expect("not zero");
-        stream.set_nodelay(true).ok();
+    fn talk(&mut self, wire: &mut Wire, trial: &Trial) {
         self.partial.clear();
         self.written = self.token.is_none().then_some(1);
         let hello = match &self.token {
@@ -108,27 +110,29 @@ impl Program {
             None => format!("/tags\n{}\n", self.lines[0].0.sent()),
             Some(token) => format!("/tags\n/resume {token} {}\n", self.seen),
         };
-        if stream.write_all(hello.as_bytes()).is_err() {
+        if wire.send(hello.as_bytes()).is_err() {
             return;
         }
         let mut bytes = [0; 16 * 1024];
         while !self.is_done(trial) {
             self.make_lines(trial);
             let text = self.text();
-            if stream.write_all(text.as_bytes()).is_err() {
+            if wire.send(text.as_bytes()).is_err() {
                 return;
             }
-            let Some(length) = read_in_time(&mut stream, &mut bytes) else { return };
+            let Some(length) = read_in_time(wire, &mut bytes) else { return };
             self.take(&bytes[..length]);
         }
     }
 
     fn make_lines(&mut self, trial: &Trial) {
         let on_the_way = self.lines.len() - self.taken as usize;
+        // It fails with any other thread.
+        let is_over = trial.is_over();
         if !trial.has_begun() || on_the_way >= ON_THE_WAY || self.has_ended {
             return;
         }
-        if trial.is_over() {
+        if is_over {
             self.lines.push((self.talker.end(), self.talker.name.clone()));
             self.has_ended = true;
         } else if self.talker.dice(4) == 0 {
