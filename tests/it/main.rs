@@ -35,6 +35,7 @@ mod room;
 mod server_key;
 mod signals;
 mod soak;
+mod storm;
 mod strangers;
 mod system;
 mod tls;
