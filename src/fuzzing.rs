@@ -3,8 +3,10 @@
 //!
 //! They are in this crate, and not in `fuzz/`, because most of the code that they call is private.
 
-pub use crate::client::fuzzing::{from_server as client, from_terminal as input, keys as editor};
-pub use crate::server::fuzzing::input as server;
+pub use crate::client::fuzzing::{
+    from_server as client, from_terminal as input, keys as editor, records as client_tls,
+};
+pub use crate::server::fuzzing::{input as server, records as server_tls};
 
 #[cfg(test)]
 mod tests {
@@ -15,6 +17,20 @@ mod tests {
     use proptest::sample::select;
 
     use crate::protocol::arbitrary::{bytes, some_of_a_few};
+
+    /// Bytes that say which records a peer over TLS sends, many of them of a known kind.
+    fn records() -> impl Strategy<Value = Vec<u8>> {
+        let step = |what: u8, text: Vec<u8>| {
+            let text = &text[..text.len().min(255)];
+            let length = u8::try_from(text.len()).expect("it was cut");
+            [&[what, length], text].concat()
+        };
+        let good = (0..8_u8, 0..16_u8, bytes());
+        let good = good.prop_map(move |(what, extra, text)| step(16 * extra + what, text));
+        let other = (any::<u8>(), bytes()).prop_map(move |(what, text)| step(what, text));
+        (any::<u8>(), vec(prop_oneof![6 => good, 1 => other], 0..12))
+            .prop_map(|(size, steps)| [vec![size], steps.concat()].concat())
+    }
 
     /// Goes through all seeds of that target.
     fn go_through(target: &str, way: fn(&[u8])) {
@@ -38,6 +54,12 @@ mod tests {
     #[test]
     fn no_seed_from_a_server_makes_trouble() {
         go_through("client", super::client);
+    }
+
+    #[test]
+    fn no_seed_of_records_makes_trouble_at_either_end() {
+        go_through("tls", super::server_tls);
+        go_through("tls", super::client_tls);
     }
 
     #[test]
@@ -79,6 +101,22 @@ mod tests {
         fn no_bytes_from_a_server_make_trouble(bytes in bytes(), lines in lines()) {
             super::client(&bytes);
             super::client(&lines);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn no_records_from_a_client_make_trouble_and_what_they_say_is_what_plain_bytes_would(
+            records in records(),
+        ) {
+            super::server_tls(&records);
+        }
+
+        #[test]
+        fn no_records_from_a_server_make_trouble(records in records()) {
+            super::client_tls(&records);
         }
     }
 

@@ -11,6 +11,12 @@ use rustls::crypto::CryptoProvider;
 use rustls::version::TLS13;
 use rustls::{SupportedProtocolVersion, crypto};
 
+#[cfg(any(test, fuzzing))]
+#[path = "../tests/it/common/anyone.rs"]
+pub(crate) mod anyone;
+#[cfg(any(all(test, not(shuttle)), fuzzing))]
+pub(crate) mod fuzzing;
+
 /// The only version: both ends are ours or as new.
 pub(crate) const VERSIONS: &[&SupportedProtocolVersion] = &[&TLS13];
 

@@ -12,6 +12,8 @@ use super::config::WrapChoice;
 use super::conversation::{Conversation, Medium, Moment, Shown};
 use super::echo::echo;
 use super::handshake::{Progress, Server};
+#[cfg(any(all(test, not(shuttle)), fuzzing))]
+pub use super::net::records;
 use super::outbox::Asker;
 use super::prompt::{Label, Status};
 use super::screen::{Screen, Size};

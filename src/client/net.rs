@@ -10,6 +10,8 @@ pub(super) use offer::offers_tls;
 pub(super) use route::{Opened, Route};
 pub(super) use secrecy::Told;
 pub(super) use tls::Received;
+#[cfg(any(all(test, not(shuttle)), fuzzing))]
+pub use tls::fuzzing::records;
 
 mod connection;
 mod dial;

@@ -4,9 +4,6 @@
 //! Sessions, hub and broadcaster know the contract alone (`transport`); whether a connection is plain or speaks TLS
 //! is decided once (`detect`), before its client is let in.
 
-#[cfg(test)]
-#[path = "../../tests/it/common/anyone.rs"]
-mod anyone;
 pub(crate) mod detect;
 pub(crate) mod socket;
 pub(crate) mod tls;

@@ -20,6 +20,8 @@ use rustls::ClientConnection;
 use crate::client::mutex::{lock, lock_until};
 use crate::tls::{Exporter, FIRST_RECORD, IN_FIRST_RECORDS};
 
+#[cfg(any(all(test, not(shuttle)), fuzzing))]
+pub(in crate::client) mod fuzzing;
 pub(super) mod handshake;
 pub(super) mod verifier;
 

@@ -17,6 +17,8 @@ use super::transport::Received;
 use crate::server::system::instant;
 use crate::tls::{Exporter, FIRST_RECORD, IN_FIRST_RECORDS};
 
+#[cfg(any(all(test, not(shuttle)), fuzzing))]
+pub(crate) mod fuzzing;
 pub(crate) mod handshake;
 pub(crate) mod identity;
 

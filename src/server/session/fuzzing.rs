@@ -1,5 +1,5 @@
 //! Fuzzing of a session: any bytes of a client go through it into the room, and the lines that come out are safe,
-//! bounded, and nobody else's.
+//! bounded, and nobody else's. So do any records of a client over TLS, and what they say is what plain bytes would.
 //!
 //! There is no broadcaster: the lines that the room has for it are checked and thrown away, one by one.
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::input::Input;
 use super::{Greeting, Limits, Next, Phase, Session};
 use crate::protocol::name::Name;
-use crate::protocol::reply::Offer;
+use crate::protocol::reply::{LeaveReason, Offer};
 use crate::protocol::tag::{Body, Format, Seq, Tag};
 use crate::safety::assert_safe;
 use crate::server::audience::Kind;
@@ -21,9 +21,11 @@ use crate::server::connection::{Connection, ConnectionId};
 use crate::server::hub::Hub;
 use crate::server::hub::membership::Membership;
 use crate::server::hub::permit::{Permit, Shown};
+use crate::server::net::tls::fuzzing as tls;
 use crate::server::replay::Made;
 use crate::server::room::effects::Aside;
 use crate::server::waker::Waker;
+use crate::tls::fuzzing::Over;
 
 /// The byte that stands for a while in which nothing comes. As a character, it is a control character, which is
 /// removed as all of them are.
@@ -51,6 +53,31 @@ pub fn input(data: &[u8]) {
     let Some((&size, bytes)) = data.split_first() else { return };
     let in_chunks = Stage::new().play(bytes, usize::from(size) + 1);
     assert_eq!(in_chunks, Stage::new().play(bytes, usize::MAX), "chunks make a difference");
+}
+
+/// A script of a client's over TLS, of which the first byte says into how large pieces its records are cut.
+///
+/// # Panics
+///
+/// Something is wrong with the framing or the session, or TLS makes a difference.
+pub fn records(data: &[u8]) {
+    let Some((&size, data)) = data.split_first() else { return };
+    let (stream, _client) = pair();
+    let (script, chunks, over) = tls::receive(data, usize::from(size) + 1, stream);
+    let over_tls = Stage::new().play_chunks(chunks.iter().map(Vec::as_slice), over);
+    let plain = &script.plain;
+    let as_plain = Stage::new().play_chunks([&plain[..]], over);
+    assert_eq!(over_tls, as_plain, "TLS makes a difference");
+    if over != Over::Told {
+        let end = plain.iter().rposition(|byte| b"\r\n".contains(byte)).map_or(0, |at| at + 1);
+        let whole = Stage::new().play_chunks([&plain[..end]], over);
+        assert_eq!(said(&over_tls), said(&whole), "half a line was said");
+    }
+}
+
+/// The lines that somebody has said.
+fn said(lines: &[String]) -> Vec<&String> {
+    lines.iter().filter(|line| ["<", "* ", "["].iter().any(|it| line.starts_with(it))).collect()
 }
 
 /// A session in a room with another member.
@@ -119,6 +146,33 @@ impl Stage {
         }
         let (hub, seen) = (Arc::clone(&self.hub), self.seen);
         Box::new(self.session).end_of_input(&mut input, false);
+        look(&hub, seen, &mut self.lines, |_| true);
+        self.lines
+    }
+
+    /// All that becomes of bytes that come so, without a pause, and of their end.
+    fn play_chunks<'a>(
+        mut self,
+        chunks: impl IntoIterator<Item = &'a [u8]>,
+        over: Over,
+    ) -> Vec<String> {
+        let mut input = Input::new(MAX_LINE);
+        for chunk in chunks {
+            if self.session.look_at_first_byte(chunk).is_break() {
+                return self.lines;
+            }
+            let next =
+                input.read_at_once(chunk, &mut |item| self.do_one(|session| session.item(item)));
+            if next.is_break() {
+                return self.lines;
+            }
+        }
+        let (hub, seen, session) = (Arc::clone(&self.hub), self.seen, Box::new(self.session));
+        match over {
+            Over::Told => session.end_of_input(&mut input, false),
+            Over::Cut => session.end_of_input(&mut input, true),
+            Over::Broken => session.lose(LeaveReason::ConnectionLost),
+        }
         look(&hub, seen, &mut self.lines, |_| true);
         self.lines
     }

@@ -47,7 +47,16 @@ impl ServerCertVerifier for Anyone {
 }
 
 /// A connection's TLS, which offers these protocols, before the handshake.
+#[cfg_attr(all(fuzzing, not(test)), expect(dead_code, reason = "what is fuzzed has more to say"))]
 pub(crate) fn trusting(protocols: &[&[u8]]) -> ClientConnection {
+    trusting_with(protocols, |_| {})
+}
+
+/// The same, with something else in its configuration.
+pub(crate) fn trusting_with(
+    protocols: &[&[u8]],
+    configure: impl FnOnce(&mut ClientConfig),
+) -> ClientConnection {
     let provider = Arc::new(ring::default_provider());
     let anyone = Anyone(provider.signature_verification_algorithms);
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -57,6 +66,7 @@ pub(crate) fn trusting(protocols: &[&[u8]]) -> ClientConnection {
         .with_custom_certificate_verifier(Arc::new(anyone))
         .with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    configure(&mut config);
     let name = ServerName::try_from("chatroom").expect("it is a name");
     ClientConnection::new(Arc::new(config), name).expect("it can be configured so")
 }

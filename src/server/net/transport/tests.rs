@@ -9,10 +9,10 @@ use std::time::Instant;
 use rustls::ClientConnection;
 
 use super::*;
-use crate::server::net::anyone;
 use crate::server::net::tls::handshake::{Failure, Handshake};
 use crate::server::net::tls::identity::Identity;
 use crate::server::system::{Mutex, poll};
+use crate::tls::anyone;
 
 /// How long anything may take before a test fails.
 const DEADLINE: Duration = Duration::from_secs(20);

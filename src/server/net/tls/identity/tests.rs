@@ -14,8 +14,8 @@ use rustls::{ClientConnection, ServerConnection};
 use super::refusal::{NotKept, Role, Unusable};
 use super::*;
 use crate::server::history::scratch::Folder;
-use crate::server::net::anyone::trusting;
 use crate::tls::Fingerprint;
+use crate::tls::anyone::trusting;
 
 /// A connection in memory, whose handshake is over.
 struct Connection {
