@@ -61,6 +61,7 @@ mod reconnect;
 mod row;
 mod run;
 pub mod screen;
+mod secret;
 mod sender;
 mod servers;
 mod session;

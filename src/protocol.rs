@@ -32,7 +32,7 @@ pub mod proxy;
 pub mod reply;
 pub mod request;
 pub mod span;
-mod suggestion;
+pub(crate) mod suggestion;
 pub mod tag;
 pub mod telnet;
 pub mod text;

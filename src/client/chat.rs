@@ -222,6 +222,11 @@ impl Keyboard<'_> {
 
     /// Has the text written in the user's own editor. What comes meanwhile is shown afterwards.
     fn compose(&mut self) -> Result<(), ExitReason> {
+        if self.editor.has_secret() {
+            self.terminal
+                .notice("a password is not given to another program: no editor for this line");
+            return Ok(());
+        }
         self.events.pause();
         self.terminal.lend();
         let composed = compose(self.editor.text());
@@ -295,7 +300,7 @@ impl Keyboard<'_> {
             return ControlFlow::Break(());
         }
         let line = Arc::new(line);
-        let shown = line.for_log();
+        let shown = line.for_notice();
         match self.link.enter(Arc::clone(&line), MOST_WAITING) {
             Entered::Yes if away => self.terminal.notice(&format!("waiting to be sent: {shown}")),
             Entered::Yes => {}

@@ -11,7 +11,7 @@ const UNNAMED: &str = "you";
 pub(super) fn echo(server: Server, name: Option<&str>, line: &Typed) -> Option<String> {
     let name = name.unwrap_or(UNNAMED);
     match (server, line.asks()) {
-        (Server::Foreign, _) => Some(format!("<{name}> {}", line.text())),
+        (Server::Foreign, _) => Some(format!("<{name}> {}", line.for_notice())),
         (Server::Ours, Asks::Say(words)) => Some(format!("<{name}> {}", line.words(words))),
         (Server::Ours, Asks::Act(words)) => Some(format!("* {name} {}", line.words(words))),
         (Server::Ours, _) => None,
@@ -37,6 +37,8 @@ mod tests {
             (Server::Ours, None, "hi", Some("<you> hi")),
             (Server::Foreign, None, "/who", Some("<you> /who")),
             (Server::Foreign, None, "//x", Some("<you> //x")),
+            (Server::Foreign, None, "/pass hunter2", Some("<you> /pass •••")),
+            (Server::Ours, Some("alice"), "/pass hunter2", None),
         ];
         for (server, name, line, expected) in cases {
             assert_eq!(

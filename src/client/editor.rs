@@ -3,9 +3,13 @@
 //! A pure state machine. It knows no terminal, no socket and no width of anything; the main thread
 //! owns it. Pasted text may have several lines: they stand in the one text with newlines between
 //! them, and are sent one by one.
+//!
+//! What is hidden in the text, such as a password (`secret`), stays so: no key shows it, or has it said
+//! to all, short of taking it away.
 
 use std::ops::Range;
 
+use super::secret;
 use crate::protocol::text::{is_blank, is_dangerous, make_safe};
 use buffer::Buffer;
 use completion::Completion;
@@ -97,6 +101,12 @@ impl Editor {
         self.buffer.cursor
     }
 
+    /// Whether there is a secret in the text, so that it must not get into a file.
+    #[must_use]
+    pub fn has_secret(&self) -> bool {
+        secret::is_in_any(&self.buffer.text)
+    }
+
     /// By how many bytes the longest line is too long to be sent.
     #[must_use]
     pub fn over(&self) -> usize {
@@ -147,10 +157,8 @@ impl Editor {
             return Outcome::Full;
         }
         self.last_cut = None;
-        if text != self.buffer.text {
-            self.change(0..self.buffer.text.len(), &text, Kind::Whole);
-        }
-        Outcome::Edited
+        let is_new = text != self.buffer.text;
+        full_unless(!is_new || self.change(0..self.buffer.text.len(), &text, Kind::Whole))
     }
 
     /// Gives the line up, and leaves if there is none.
@@ -177,20 +185,20 @@ impl Editor {
     fn edit(&mut self, key: Key) -> Outcome {
         let last_cut = self.last_cut.take();
         let (cursor, end) = (self.buffer.cursor, self.buffer.text.len());
-        match key {
+        full_unless(match key {
             // Nobody would get them; and a text of such characters alone would be none.
-            Key::Char(c) if is_dangerous(c) => {}
+            Key::Char(c) if is_dangerous(c) => true,
             Key::Char(c) => return self.insert(c.encode_utf8(&mut [0; 4]), Kind::Typing),
             Key::Enter => return self.submit(),
-            Key::Left => self.buffer.cursor = self.buffer.left(),
-            Key::Right => self.buffer.cursor = self.buffer.right(),
-            Key::WordLeft => self.buffer.cursor = self.buffer.word_left(),
-            Key::WordRight => self.buffer.cursor = self.buffer.word_right(),
-            Key::Home => self.buffer.cursor = 0,
-            Key::End => self.buffer.cursor = end,
+            Key::Left => self.move_to(self.buffer.left()),
+            Key::Right => self.move_to(self.buffer.right()),
+            Key::WordLeft => self.move_to(self.buffer.word_left()),
+            Key::WordRight => self.move_to(self.buffer.word_right()),
+            Key::Home => self.move_to(0),
+            Key::End => self.move_to(end),
             Key::EndOfInput if self.buffer.text.is_empty() => return Outcome::Quit,
             Key::EndOfInput | Key::Delete => {
-                self.change(cursor..self.buffer.right(), "", Kind::Whole);
+                self.change(cursor..self.buffer.right(), "", Kind::Whole)
             }
             Key::Backspace => self.change(self.buffer.last_typed()..cursor, "", Kind::Whole),
             Key::CutToBlank => self.cut(self.buffer.blank_left()..cursor, Side::Before, last_cut),
@@ -199,58 +207,75 @@ impl Editor {
             Key::CutToStart => self.cut(0..cursor, Side::Before, last_cut),
             Key::CutToEnd => self.cut(cursor..end, Side::After, last_cut),
             Key::Yank => return self.insert(&self.cut.clone(), Kind::Whole),
-            Key::Transpose => {
-                if let Some((range, other_way_round)) = self.buffer.transposed() {
-                    self.change(range, &other_way_round, Kind::Whole);
-                }
-            }
-            Key::Undo => return full_unless(self.undo.undo(&mut self.buffer)),
-            Key::Redo => return full_unless(self.undo.redo(&mut self.buffer)),
-            Key::Up => return self.go(InputHistory::back),
-            Key::Down => return self.go(InputHistory::forward),
+            Key::Transpose => self.transpose(),
+            Key::Undo => self.undo.undo(&mut self.buffer),
+            Key::Redo => self.undo.redo(&mut self.buffer),
+            Key::Up => self.go(InputHistory::back),
+            Key::Down => self.go(InputHistory::forward),
             Key::Search => {
                 self.mode = Mode::Searching(Search::new(&self.input_history, &self.buffer));
+                true
             }
             Key::Complete(direction) => return Outcome::Complete(direction),
             Key::Compose => return Outcome::Compose,
             Key::Cancel => return self.cancel(),
             Key::Escape | Key::Repaint | Key::Suspend => return self.edit_nothing(key),
-        }
-        Outcome::Edited
+        })
     }
 
-    fn go(&mut self, step: fn(&mut InputHistory, &mut Buffer) -> bool) -> Outcome {
+    fn move_to(&mut self, position: usize) -> bool {
+        self.buffer.cursor = position;
+        true
+    }
+
+    fn transpose(&mut self) -> bool {
+        let Some((range, other_way_round)) = self.buffer.transposed() else { return true };
+        let is_allowed = !secret::begins_within(&self.buffer.text, &range);
+        is_allowed && self.change(range, &other_way_round, Kind::Whole)
+    }
+
+    fn go(&mut self, step: fn(&mut InputHistory, &mut Buffer) -> bool) -> bool {
         let gone = step(&mut self.input_history, &mut self.buffer);
         if gone {
             self.undo = Undo::default();
         }
-        full_unless(gone)
+        gone
     }
 
     fn insert(&mut self, text: &str, kind: Kind) -> Outcome {
-        if self.buffer.text.len() + text.len() > MOST {
-            return Outcome::Full;
-        }
-        self.change(self.buffer.cursor..self.buffer.cursor, text, kind);
-        Outcome::Edited
+        let has_room = self.buffer.text.len() + text.len() <= MOST;
+        let cursor = self.buffer.cursor;
+        full_unless(has_room && self.change(cursor..cursor, text, kind))
     }
 
-    /// Cuts join with what the key before has cut.
-    fn cut(&mut self, range: Range<usize>, side: Side, last: Option<Side>) {
+    /// Cuts join with what the key before has cut. What is hidden is not kept: it could be put where it is seen.
+    fn cut(&mut self, range: Range<usize>, side: Side, last: Option<Side>) -> bool {
+        let text = self.buffer.text[range.clone()].to_owned();
+        let is_hidden = secret::is_hidden(&self.buffer.text, &range);
+        if !self.change(range, "", Kind::Whole) {
+            return false;
+        }
+        if is_hidden {
+            return true;
+        }
         if last.is_none() {
             self.cut.clear();
         }
-        let text = &self.buffer.text[range.clone()];
         match side {
-            Side::Before => self.cut.insert_str(0, text),
-            Side::After => self.cut.push_str(text),
+            Side::Before => self.cut.insert_str(0, &text),
+            Side::After => self.cut.push_str(&text),
         }
         self.last_cut = Some(side);
-        self.change(range, "", Kind::Whole);
+        true
     }
 
-    fn change(&mut self, range: Range<usize>, with: &str, kind: Kind) {
+    /// Changes the text, unless that would show something that is hidden in it: false then.
+    fn change(&mut self, range: Range<usize>, with: &str, kind: Kind) -> bool {
+        if secret::would_show(&self.buffer.text, &range, with) {
+            return false;
+        }
         self.undo.change(&mut self.buffer, range, with, kind);
+        true
     }
 }
 

@@ -27,6 +27,7 @@ use super::net::Told;
 use super::output::{Output, Presence, Reader};
 use super::prompt::Label;
 use super::screen::{Screen, Size};
+use super::secret;
 use super::session::Line;
 use super::typed::Typed;
 use crate::problem::Problem;
@@ -113,7 +114,8 @@ impl Terminal {
     /// Shows what the editor has come to.
     pub(super) fn edit(&self, editor: &Editor, bell: Bell) -> Result<(), ExitReason> {
         let mut face = self.face();
-        face.screen.set_input(editor.text(), editor.cursor());
+        let (text, cursor) = secret::dotted(editor.text(), editor.cursor());
+        face.screen.set_input(&text, cursor);
         face.over = editor.over();
         face.question = Label::asking(editor.prompt());
         if bell == Bell::Rings {

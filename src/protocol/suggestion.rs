@@ -72,7 +72,7 @@ fn only_one(fits: impl Fn(&str) -> bool) -> Option<Command> {
 
 /// Whether the two differ in one letter that is another, missing or too many, or in two that have
 /// changed places.
-fn is_one_slip(typed: &[u8], meant: &[u8]) -> bool {
+pub(crate) fn is_one_slip(typed: &[u8], meant: &[u8]) -> bool {
     let same = typed.iter().zip(meant).take_while(|(typed, meant)| typed == meant).count();
     let (typed, meant) = (&typed[same..], &meant[same..]);
     let swapped = match (typed, meant) {

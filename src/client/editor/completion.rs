@@ -3,7 +3,8 @@
 //! The editor knows neither names nor commands: its caller finds the [`Candidates`].
 
 use super::undo::Kind;
-use super::{Candidates, Direction, Editor, Key, Mode, Outcome};
+use super::{Candidates, Direction, Editor, Key, Mode, Outcome, full_unless};
+use crate::client::secret;
 
 /// A completion that the next Tab goes on with.
 #[derive(Debug)]
@@ -26,6 +27,10 @@ impl Editor {
         let completion = match std::mem::replace(&mut self.mode, Mode::Writing) {
             Mode::Completing(completion) => completion,
             Mode::Writing | Mode::Leaving => {
+                let cursor = self.buffer.cursor;
+                if secret::is_hidden(&self.buffer.text, &(cursor..cursor)) {
+                    return Outcome::Full;
+                }
                 let Candidates { start, mut options } = find(self.buffer.before());
                 if options.is_empty() {
                     return Outcome::Full;
@@ -54,14 +59,16 @@ impl Editor {
             Direction::Back => ways - 1,
         };
         completion.chosen = (completion.chosen + step) % ways;
-        self.put(&completion);
+        if !self.put(&completion) {
+            return Outcome::Full;
+        }
         self.mode = Mode::Completing(completion);
         Outcome::Edited
     }
 
-    fn put(&mut self, completion: &Completion) {
+    fn put(&mut self, completion: &Completion) -> bool {
         let range = completion.start..self.buffer.cursor;
-        self.change(range, &completion.options[completion.chosen], Kind::Whole);
+        self.change(range, &completion.options[completion.chosen], Kind::Whole)
     }
 
     pub(super) fn go_on_completing(&mut self, mut completion: Completion, key: Key) -> Outcome {
@@ -72,8 +79,7 @@ impl Editor {
             }
             Key::Escape => {
                 completion.chosen = completion.options.len() - 1;
-                self.put(&completion);
-                Outcome::Edited
+                full_unless(self.put(&completion))
             }
             key => self.edit(key),
         }

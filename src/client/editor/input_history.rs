@@ -1,7 +1,8 @@
 //! What was sent, to be called back and searched.
 
 use super::buffer::Buffer;
-use crate::client::typed::{Typed, is_secret};
+use crate::client::secret;
+use crate::client::typed::Typed;
 use crate::protocol::text::is_blank;
 
 /// How many entries can be called back. More than anyone steps through with a key.
@@ -10,7 +11,7 @@ pub(crate) const MOST: usize = 1000;
 /// The longest entry that is remembered, in bytes: several lines that were pasted are one.
 const LONGEST: usize = 64 * 1024;
 
-/// Something that may be remembered: no line of it may have a password in it.
+/// Something that may be remembered: no line of it may have a secret in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Memorable(String);
 
@@ -24,7 +25,7 @@ impl Memorable {
     /// The same for a text of any lines, which is safe.
     #[must_use]
     pub fn of_text(text: &str) -> Option<Memorable> {
-        (!text.lines().any(is_secret)).then(|| text.to_owned()).and_then(Memorable::bounded)
+        (!secret::is_in_any(text)).then(|| text.to_owned()).and_then(Memorable::bounded)
     }
 
     fn bounded(text: String) -> Option<Memorable> {

@@ -1,9 +1,10 @@
-//! From the text to the lines that are sent: how long each is, and the question before many. Pure.
+//! From the text to the lines that are sent: how long each is, and the question before many, or before a secret
+//! among several. Pure.
 
 use super::buffer::Buffer;
 use super::input_history::Memorable;
 use super::undo::Undo;
-use super::{Editor, Key, Mode, Outcome, Side, Submission};
+use super::{Editor, Key, Mode, Outcome, Side, Submission, full_unless};
 use crate::client::typed::Typed;
 use crate::protocol::request::saying;
 use crate::protocol::text::is_blank;
@@ -18,7 +19,8 @@ impl Editor {
             return Outcome::TooLong(self.longest_line());
         }
         let lines = self.lines().count();
-        if lines > MANY_LINES {
+        // Among several lines, a password is said to all like the rest.
+        if lines > MANY_LINES || (self.is_text() && self.has_secret()) {
             self.mode = Mode::Asking(lines);
             return Outcome::Edited;
         }
@@ -38,9 +40,10 @@ impl Editor {
         Outcome::Submit(Submission { lines, entry, are_text })
     }
 
-    /// Whether these are lines of a paste of several.
+    /// Whether these are lines of a paste of several. A password with blank lines around it is none.
     fn is_text(&self) -> bool {
-        self.buffer.text.contains('\n')
+        let has_several = || self.lines().nth(1).is_some();
+        self.buffer.text.contains('\n') && (has_several() || !self.has_secret())
     }
 
     fn lines(&self) -> impl Iterator<Item = &str> {
@@ -59,10 +62,7 @@ impl Editor {
         match key {
             Key::Char('y' | 'Y') | Key::Enter => self.send(),
             Key::Char('n' | 'N') => Outcome::Edited,
-            Key::CutToStart => {
-                self.cut(0..self.buffer.text.len(), Side::Before, None);
-                Outcome::Edited
-            }
+            Key::CutToStart => full_unless(self.cut(0..self.buffer.text.len(), Side::Before, None)),
             key => self.edit(key),
         }
     }

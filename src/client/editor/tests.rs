@@ -1,5 +1,5 @@
 use proptest::collection::vec;
-use proptest::prelude::{Strategy, any, prop_assert_eq, prop_oneof, proptest};
+use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::select;
 
 use super::*;
@@ -386,6 +386,69 @@ fn no_password_is_remembered() {
 }
 
 #[test]
+fn a_secret_is_edited_unseen_and_no_key_shows_it() {
+    let cases = [
+        ("|", "/pass ab", "/pass ••|"),
+        ("/pass a|b", "<left><bs>x", "/pass •|••"),
+        ("/pass ab|", "<left>x<bs><bs>", "/pass |•"),
+        ("/pass ab|", "<blank>x", "/pass •|"),
+        ("/pass ab|", "<start>x", "x|"),
+        ("/pass ab|", "<home><toend>x", "x|"),
+        ("/pass ab|", "<home><del>", "|/pass ••"),
+        ("/pass ab|", "<home>x", "|/pass ••"),
+        ("/pass |ab", "<blank><cutl>", "/pass |••"),
+        ("/pass |ab", "<swap>", "/pass |••"),
+        ("/login alice |ab", "<blank>", "/login alice |••"),
+        ("/login alice| ab", "<bs><bs>obert", "/login aliobert| ••"),
+        ("/pass ab|", "<swap><wleft><wright>", "/pass ••|"),
+        // What was cut is not kept, and what was cut before is.
+        ("/pass ab|", "<start><yank>x", "x|"),
+        ("hi|", "<start>/pass ab<blank><yank>", "/pass ••|"),
+        ("hi|", "<start>/pass ab<start><yank>", "hi|"),
+        // What is taken back comes again.
+        ("|", "/pass ab<start><undo>", "/pass ••|"),
+        ("|", "/pass ab<undo><undo><undo><redo><redo>", "/pass ••|"),
+        ("|", "/pass ab<cancel><undo>", "/pass ••|"),
+        ("|", "hi<enter>/pass ab<up><down>", "/pass ••|"),
+        ("|", "/pass ab<enter><up>", "|"),
+        ("|", "/pass ab<cancel><up>", "|"),
+        ("|", "hi<enter>/pass ab<search>h<esc>", "/pass ••|"),
+        // Nothing is known that could stand there.
+        ("|", "/pass ap<tab>", "/pass ••|"),
+        ("/pass a|", "<home><right><tab>", "/|pass •"),
+    ];
+    for (before, keys, after) in cases {
+        let mut editor = Editor::showing(before);
+        editor.type_keys(keys);
+        let (shown, cursor) = secret::dotted(editor.text(), editor.cursor());
+        let picture = format!("{}|{}", &shown[..cursor], &shown[cursor..]);
+        assert_eq!(picture, after, "{before} {keys}");
+    }
+}
+
+#[test]
+fn a_paste_into_a_secret_is_a_part_of_it_unless_it_would_be_said_to_all() {
+    let mut editor = Editor::showing("/pass |");
+    assert_eq!(editor.paste("a b\n"), Outcome::Edited);
+    assert_eq!(editor.paste("one\ntwo"), Outcome::Full);
+    assert_eq!((editor.picture(), editor.has_secret()), ("/pass a b|".to_owned(), true));
+    assert_eq!(editor.type_keys("<enter>"), ["/pass a b"]);
+}
+
+#[test]
+fn a_secret_among_several_lines_is_not_said_without_a_question() {
+    let mut editor = Editor::new(4096, Vec::new());
+    editor.paste("one\n/login alice ab");
+    assert_eq!(editor.type_keys("<enter>"), [""; 0]);
+    assert_eq!(editor.prompt(), Prompt::Question(2));
+    assert_eq!(editor.type_keys("n<enter>y"), ["one", "/login alice ab"]);
+    // One line is what it would be if it were typed, whatever blanks are around it.
+    editor.paste("\n \n/login alice ab");
+    let Outcome::Submit(submission) = editor.press(Key::Enter) else { panic!("a question") };
+    assert!(!submission.are_text && submission.entry.is_none());
+}
+
+#[test]
 fn what_is_too_long_is_kept_to_be_shortened_and_has_an_end() {
     let mut editor = Editor::new(4, Vec::new());
     assert!(editor.type_keys("éabc<enter>").is_empty());
@@ -455,6 +518,36 @@ proptest! {
         };
         prop_assert_eq!(repeat(Key::Undo), before);
         prop_assert_eq!(repeat(Key::Redo), after);
+    }
+}
+
+/// Any key but those that send, leave or call something else back; or a paste.
+fn edit() -> impl Strategy<Value = Result<Key, String>> {
+    let other =
+        [Key::Undo, Key::Redo, Key::Complete(Direction::Forward), Key::CutToStart, Key::End];
+    prop_oneof![8 => change(), 2 => select(other.to_vec()).prop_map(Ok)]
+}
+
+proptest! {
+    #[test]
+    fn what_was_hidden_is_never_seen(edits in vec(edit(), 0..60), with_name in any::<bool>()) {
+        /// In the secret alone.
+        const SECRET: &str = "§§ §";
+        let mut editor = Editor::new(4096, Vec::new());
+        editor.paste(&format!("{} {SECRET}", if with_name { "/login alice" } else { "/pass" }));
+        editor.undo = Undo::default();
+        for edit in edits {
+            let outcome = match edit {
+                Ok(key) => editor.press(key),
+                Err(text) => editor.paste(&text.replace('§', "")),
+            };
+            if let Outcome::Complete(direction) = outcome {
+                editor.complete(direction, fruit);
+            }
+            let shown = secret::dotted(editor.text(), editor.cursor()).0.into_owned();
+            let is_text = editor.text().contains('\n') && editor.text().contains('§');
+            prop_assert!(!shown.contains('§') && !is_text, "{shown}");
+        }
     }
 }
 

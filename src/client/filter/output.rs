@@ -113,7 +113,7 @@ impl Output for Filter {
 fn beginning(line: &Typed) -> String {
     let text = line.for_log();
     match text.char_indices().nth(BEGINNING) {
-        None => text.to_owned(),
+        None => text.into_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
     }
 }

@@ -13,6 +13,7 @@ use crate::client::handshake::Server;
 use crate::client::prompt::Label;
 use crate::client::row::{Row, View};
 use crate::client::screen::{Screen, Size};
+use crate::client::secret;
 use crate::client::session::Line;
 use crate::client::typed::Typed;
 use crate::protocol::text::is_blank;
@@ -132,16 +133,16 @@ impl Desk {
     }
 
     fn look(&mut self) {
-        let (text, cursor) = (self.editor.text(), self.editor.cursor());
+        let (text, cursor) = secret::dotted(self.editor.text(), self.editor.cursor());
         assert_valid(&self.editor);
         let prompt = Label::asking(self.editor.prompt()).unwrap_or_else(|| "alice".into());
-        self.row.set(text, cursor);
+        self.row.set(&text, cursor);
         let View { before, after, .. } = {
             let columns = usize::from(self.screen.size().columns);
             self.row.view(prompt.within(columns), columns)
         };
         assert!(before.width() + after.width() < usize::from(self.screen.size().columns).max(1));
-        self.screen.set_input(text, cursor);
+        self.screen.set_input(&text, cursor);
         self.screen.set_prompt(prompt);
         assert_commands_are_ours(&mut self.screen, "");
     }

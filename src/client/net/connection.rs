@@ -1,5 +1,6 @@
 //! One connection to a server, encrypted or plain: how it is written to and read from.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use log::info;
 
 use super::secrecy::Secrecy;
 use super::tls::{Received, Tls};
+use crate::client::secret;
 use crate::keepalive;
 use crate::problem::{Lost, Problem};
 use crate::protocol::request::Command;
@@ -190,7 +192,7 @@ impl Connection {
     /// Sends commands of our own, each a line. If that fails, the receiver is about to learn why.
     pub(in crate::client) fn ask(&self, lines: &[String]) {
         if self.send((lines.join("\n") + "\n").as_bytes()).is_ok() {
-            lines.iter().for_each(|line| info!("sent: {}", without_token(line)));
+            lines.iter().for_each(|line| info!("sent: {}", for_log(line)));
         }
     }
 
@@ -240,10 +242,10 @@ impl Connection {
     }
 }
 
-/// Whoever reads the log must not be able to take the session over.
-fn without_token(line: &str) -> &str {
+/// A command of our own without what would let whoever reads the log take the session over, or come in.
+fn for_log(line: &str) -> Cow<'_, str> {
     let resume = Command::Resume.word();
-    if line.starts_with(resume) { resume } else { line }
+    if line.starts_with(resume) { resume.into() } else { secret::censored(line, secret::STARS) }
 }
 
 /// Makes a socket one for lines, and says to whom it leads.
@@ -258,6 +260,18 @@ fn prepare(stream: &TcpStream) -> io::Result<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_in_the_log_lets_its_reader_in() {
+        let cases = [
+            ("/resume 000102030405060708090a0b0c0d0e0f 17", "/resume"),
+            ("/pass hunter2", "/pass ***"),
+            ("/nick alice", "/nick alice"),
+        ];
+        for (line, logged) in cases {
+            assert_eq!(for_log(line), logged);
+        }
+    }
 
     #[cfg(unix)]
     #[test]

@@ -151,7 +151,7 @@ impl<'a> Listener<'a> {
             News::Refused(lines) => {
                 self.output.mark_refused(lines.len());
                 lines.iter().for_each(|line| {
-                    let line = line.for_log();
+                    let line = line.for_notice();
                     self.output.notice(&format!("refused while the connection was lost: {line}"));
                 });
             }
