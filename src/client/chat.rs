@@ -223,8 +223,7 @@ impl Keyboard<'_> {
     /// Has the text written in the user's own editor. What comes meanwhile is shown afterwards.
     fn compose(&mut self) -> Result<(), ExitReason> {
         if self.editor.has_secret() {
-            self.terminal
-                .notice("a password is not given to another program: no editor for this line");
+            self.terminal.notice("a line with a password is not given to an editor");
             return Ok(());
         }
         self.events.pause();

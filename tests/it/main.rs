@@ -13,6 +13,7 @@ mod client_hostile;
 mod client_keys;
 mod client_looks;
 mod client_reconnect;
+mod client_secrets;
 mod client_terminal;
 mod client_tls;
 mod client_tls_far;

@@ -26,6 +26,8 @@ pub struct Terminal {
 
 struct Picture {
     emulator: Mutex<vt100::Parser<Orders>>,
+    /// All bytes that the terminal was ever given.
+    written: Mutex<Vec<u8>>,
     changed: Condvar,
 }
 
@@ -111,8 +113,8 @@ impl Terminal {
             10_000,
             Orders::default(),
         );
-        let picture = Picture { emulator: Mutex::new(emulator), changed: Condvar::new() };
-        let picture = Arc::new(picture);
+        let (emulator, written) = (Mutex::new(emulator), Mutex::default());
+        let picture = Arc::new(Picture { emulator, written, changed: Condvar::new() });
         let (seen, answers) = (Arc::clone(&picture), Arc::clone(&keyboard));
         thread::spawn(move || show(output, &seen, &answers));
         Terminal { master: pty.master, keyboard, picture, child }
@@ -175,6 +177,13 @@ impl Terminal {
         screen.set_scrollback(0);
         all.extend(rows_with(screen, None).lines().map(|row| without_time(row).to_owned()));
         all
+    }
+
+    /// Asserts that this was never written to it, be it for a moment.
+    #[track_caller]
+    pub fn assert_never_wrote(&self, text: &str) {
+        let written = String::from_utf8_lossy(&self.picture.written.lock().unwrap()).into_owned();
+        assert!(!written.contains(text), "{}", self.picture());
     }
 
     /// Waits until the last rows are these, with `|` where the cursor is and without the times.
@@ -251,6 +260,7 @@ fn show(
     while let Ok(length @ 1..) = output.read(&mut bytes) {
         let bytes = &bytes[..length];
         let Ok(mut emulator) = picture.emulator.lock() else { return };
+        picture.written.lock().unwrap().extend_from_slice(bytes);
         emulator.process(bytes);
         let (row, column) = emulator.screen().cursor_position();
         drop(emulator);
