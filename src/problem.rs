@@ -71,6 +71,13 @@ pub enum Problem {
         /// What it has said.
         why: String,
     },
+    /// The server does not want this client, and would not want it a moment later.
+    ShownOut {
+        /// The server.
+        server: SocketAddr,
+        /// Why, and what to do if there is something.
+        why: String,
+    },
     /// The server is not the one that it should be, or not encrypted as it should be.
     WrongServer(Box<WrongServer>),
     /// Nothing is known of the server at this address, so there is nothing to forget.
@@ -202,6 +209,7 @@ impl Problem {
                 format!("{} {} not said", Count(*lines, "line"), were(*lines as u64))
             }
             Problem::Refused { server, why } => format!("{server} does not let us in: {why}"),
+            Problem::ShownOut { server, why } => format!("{server}: {why}"),
             Problem::WrongServer(wrong) => wrong.to_string(),
             Problem::UnknownServer(address) => format!("no server is known at {address}"),
             Problem::ServersLost { path, why } => {
@@ -273,6 +281,7 @@ impl Problem {
             | Problem::History(_)
             | Problem::Identity(_)
             | Problem::TimeIsUp(_)
+            | Problem::ShownOut { .. }
             | Problem::WrongServer(_)
             | Problem::UnknownServer(_)
             | Problem::NoChatroom { .. } => "",

@@ -384,6 +384,25 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_somebodys_own_is_as_good_as_taken() {
+        let owned = |name| {
+            format!("@ !! {name} belongs to somebody else; if it is yours: /login {name} PASSWORD")
+        };
+        let (alice, alice2) = (owned("alice"), owned("alice2"));
+        plays(
+            Some("alice"),
+            None,
+            &[
+                (BANNER, "… -> /tags -> /nick alice"),
+                (&alice, "(…) -> /nick alice2"),
+                (&alice2, "(…) -> /nick alice3"),
+                ("@ = nick alice3", "…"),
+                (&alice, "…"),
+            ],
+        );
+    }
+
+    #[test]
     fn a_name_is_asked_for_until_one_is_free() {
         let handshake = plays(
             Some("alice"),

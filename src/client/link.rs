@@ -158,7 +158,7 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// The server does not let us in, or it knows us no more after we said that we leave.
+    /// The server does not let us in or removes us, or it knows us no more after we said that we leave.
     pub(super) fn hear<'a>(&self, line: &'a str) -> Result<Heard<'a>, ExitReason> {
         let mut state = self.state();
         let heard = state.session.hear(line, Instant::now(), clock::now());
@@ -169,6 +169,9 @@ impl Link {
             {
                 return Err(end);
             }
+        }
+        if let Some(why) = heard.shown_out {
+            return Err(ExitReason::Failed(state.connection.shown_out(why)));
         }
         if heard.news.contains(&News::TooLate) {
             return Err(ExitReason::Clean);

@@ -194,6 +194,7 @@ impl<'a> Receiver<'a> {
             | Problem::Identity(_)
             | Problem::System(..)
             | Problem::NoChatroom { .. }
+            | Problem::ShownOut { .. }
             | Problem::WrongServer(_)
             | Problem::UnknownServer(_)
             | Problem::ServersLost { .. }

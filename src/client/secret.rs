@@ -16,8 +16,10 @@ use crate::protocol::text::{from_first_shown, make_safe};
 
 /// Commands behind which a secret stands, without their slashes. A server of ours knows the first three; people
 /// type the others, which they know from elsewhere.
-const COMMANDS: [&str; 9] =
-    ["login", "register", "pass", "reg", "password", "passwd", "identify", "auth", "oper"];
+const COMMANDS: [&str; 13] = [
+    "login", "register", "pass", "reg", "password", "passwd", "identify", "auth", "oper", "logon",
+    "signin", "signup", "enroll",
+];
 
 /// How many of these are ours.
 const OURS: usize = 3;

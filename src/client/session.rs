@@ -15,7 +15,7 @@ use super::handshake::{Former, Handshake, Interest, Progress, Reaction, Server, 
 use super::outbox::{Outbox, Outcome};
 use super::typed::Typed;
 use crate::protocol::name::Name;
-use crate::protocol::reply::{self, Message, ReadNotice, ServerLine};
+use crate::protocol::reply::{self, Message, ReadNotice, ReadRefusal, ServerLine};
 use crate::protocol::request;
 use crate::protocol::tag::{Format, Millis, Seq, Tag, Token};
 
@@ -113,6 +113,9 @@ impl ClientSession {
                 return Heard { turned_away: Some(reply::words(text)), ..Heard::default() };
             }
         }
+        if self.is_shown_out_by(says) {
+            return Heard { shown_out: Some(reply::words(text)), ..Heard::default() };
+        }
         let at = tag.map(|tag| self.clock.here(tag.at, millis));
         if let Some(tag) = tag {
             self.format = Format::Tagged;
@@ -145,6 +148,13 @@ impl ClientSession {
             Some((tag, text, says)) => (Some(tag), text, says),
             None => (None, line, reply::parse(line)),
         }
+    }
+
+    /// Whether the server does not want us any more: we are banned, in place of its banner or later, or were
+    /// removed.
+    fn is_shown_out_by(&self, says: ServerLine<'_>) -> bool {
+        let is_ours = self.handshake.server() != Some(Server::Foreign);
+        is_ours && matches!(says.refusal(), Some(ReadRefusal::Banned | ReadRefusal::Removed))
     }
 
     /// The server has no place for us, but our own lost connection may still have one there.
@@ -481,6 +491,29 @@ mod tests {
         let heard = session.hear(&line, Instant::now(), NOW);
         assert_eq!(heard.turned_away, Some(&line["!! ".len()..]));
         assert!(heard.asks.is_empty(), "{heard:?}");
+    }
+
+    #[test]
+    fn who_is_banned_or_removed_is_told_so_and_shown_out() {
+        let lines = ["!! you are banned", "!! you are banned until 2026-12-05 14:00: flooding"];
+        for line in lines {
+            let mut session = ClientSession::new(None);
+            let heard = session.hear(line, Instant::now(), NOW);
+            assert_eq!(heard.shown_out, Some(&line[3..]));
+        }
+        for line in ["!! you were removed by alice: flooding", lines[1]] {
+            let tagged = format!("@- 1 {line}");
+            let heard = alice().hear(&tagged, Instant::now(), NOW).shown_out.map(str::to_owned);
+            assert_eq!(heard.as_deref(), Some(&line[3..]));
+        }
+        let mut foreign = ClientSession::new(None);
+        foreign.hears(&["Welcome"]);
+        assert_eq!(foreign.hear(lines[0], Instant::now(), NOW).shown_out, None);
+        for line in
+            ["@- 1 <bob> !! you are banned", "@- 1 !! you cannot speak for 9 min more (alice)"]
+        {
+            assert_eq!(alice().hear(line, Instant::now(), NOW).shown_out, None, "{line}");
+        }
     }
 
     #[test]

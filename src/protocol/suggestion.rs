@@ -5,7 +5,7 @@ use std::fmt;
 use super::request::Command;
 
 /// What our commands are called elsewhere, in IRC and in other chats.
-const ELSEWHERE: [(Command, &[&str]); 8] = [
+const ELSEWHERE: [(Command, &[&str]); 10] = [
     (Command::Me, &["action", "do", "emote"]),
     (
         Command::Msg,
@@ -18,6 +18,8 @@ const ELSEWHERE: [(Command, &[&str]); 8] = [
     (Command::Who, &["list", "members", "names", "online", "users", "whois"]),
     (Command::History, &["backlog", "last", "log", "recall", "replay", "scrollback"]),
     (Command::Search, &["find", "grep", "lastlog"]),
+    (Command::Register, &["enroll", "signup"]),
+    (Command::Login, &["auth", "identify", "logon", "oper", "signin"]),
     (Command::Help, &["?", "commands", "h", "man", "usage"]),
     (
         Command::Quit,
@@ -94,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_command_is_found_by_its_other_names_its_beginning_and_after_a_slip() {
-        use Command::{Help, History, Me, Msg, Nick, Quit, Search, Who};
+        use Command::{Help, History, Login, Me, Msg, Nick, Quit, Register, Search, Who};
         let cases = [
             ("/exit", Some(Quit)),
             ("/EXIT", Some(Quit)),
@@ -110,6 +112,10 @@ mod tests {
             ("/w", Some(Msg)),
             ("/tell", Some(Msg)),
             ("/name", Some(Nick)),
+            ("/identify", Some(Login)),
+            ("/signup", Some(Register)),
+            ("/reg", Some(Register)),
+            ("/lgoin", Some(Login)),
             ("/?", Some(Help)),
             // Beginnings.
             ("/hist", Some(History)),

@@ -17,10 +17,14 @@ use crate::protocol::request::Command as Theirs;
 enum Place {
     /// A command's word.
     Command,
-    /// The member whom a private line is for.
+    /// The member whom a private line is for, or what an operator does, before more.
     Recipient,
+    /// A member, with whom the line is at its end.
+    Member,
     /// A name to be called by.
     NewName,
+    /// The name that is one's own, before its password.
+    OwnName,
     /// A member to ignore.
     ToIgnore,
     /// One who is ignored.
@@ -50,7 +54,9 @@ pub(super) fn candidates(before_cursor: &str, roster: &Roster, ignored: &Ignored
         Place::Address if word.is_empty() => names(roster.names(Who::Speakers), word, ": "),
         Place::Address => names(roster.names(Who::Others), word, ": "),
         Place::Recipient | Place::Text => names(roster.names(Who::Others), word, " "),
+        Place::Member => names(roster.names(Who::Others), word, ""),
         Place::NewName => names(roster.me().into_iter().collect(), word, ""),
+        Place::OwnName => names(roster.me().into_iter().collect(), word, " "),
         Place::ToIgnore => names(heeded(roster, ignored), word, ""),
         Place::ToUnignore => names(ignored.names().collect(), word, ""),
         Place::Unknown => Vec::new(),
@@ -66,11 +72,19 @@ fn in_command(before_cursor: &str, start: usize) -> (Place, usize) {
     let theirs = Theirs::all().find(|c| c.word().eq_ignore_ascii_case(word));
     let ours = Ours::ALL.into_iter().find(|c| c.word().eq_ignore_ascii_case(word));
     let place = match (theirs, ours, is_first) {
-        (Some(Theirs::Msg), _, true) => Place::Recipient,
-        (Some(Theirs::Msg), _, false)
-        | (Some(Theirs::Me | Theirs::Search | Theirs::Quit), _, _)
+        (
+            Some(Theirs::Msg | Theirs::Kick | Theirs::Mute | Theirs::Ban | Theirs::Erase),
+            _,
+            true,
+        ) => Place::Recipient,
+        (Some(Theirs::Unmute | Theirs::Op | Theirs::Deop | Theirs::Allow), _, true) => {
+            Place::Member
+        }
+        (Some(Theirs::Msg | Theirs::Kick | Theirs::Mute | Theirs::Ban), _, false)
+        | (Some(Theirs::Me | Theirs::Search | Theirs::Quit | Theirs::Topic), _, _)
         | (_, Some(Ours::Reply), _) => Place::Text,
         (Some(Theirs::Nick), _, true) => Place::NewName,
+        (Some(Theirs::Login), _, true) => Place::OwnName,
         (_, Some(Ours::Ignore), true) => Place::ToIgnore,
         (_, Some(Ours::Unignore), true) => Place::ToUnignore,
         (Some(_), _, _) | (_, Some(_), _) | (None, None, _) => Place::Unknown,
@@ -189,6 +203,22 @@ mod tests {
             ("/who b|", &[]),
             ("/frob b|", &[]),
             ("/clear b|", &[]),
+            ("/log|", &["/login |"]),
+            ("/pa|", &["/pass |"]),
+            ("/un|", &["/unregister|", "/unmute |", "/unban |", "/unignore |"]),
+            ("/login |", &["/login alice |"]),
+            ("/login b|", &[]),
+            ("/login bob b|", &[]),
+            ("/register b|", &[]),
+            ("/pass b|", &[]),
+            ("/kick b|", &["/kick Bob |", "/kick bert |"]),
+            ("/kick bert as Bo|", &["/kick bert as Bob |"]),
+            ("/ban ev|", &["/ban eve |"]),
+            ("/erase ev|", &["/erase eve |"]),
+            ("/erase eve b|", &[]),
+            ("/op b|", &["/op Bob|", "/op bert|"]),
+            ("/op bob b|", &[]),
+            ("/topic ask bo|", &["/topic ask Bob |"]),
             // Names.
             ("|", &["Bob: |", "bert: |"]),
             ("b|", &["Bob: |", "bert: |"]),

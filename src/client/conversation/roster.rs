@@ -216,6 +216,12 @@ mod tests {
                 "(alice) bob",
             ),
             (&[ME, "<bob> hi", ME], "(alice)"),
+            (
+                &["<bob> hi", ME, "-- 3 here: @alice*, bob*,", "-- @carol* (away)"],
+                "(alice) bob carol",
+            ),
+            (&[ME, "-- bob joined", "-- bob was removed by alice: flooding"], "(alice)"),
+            (&[ME, "-- bob joined", "-- bob was banned by alice for 7 days"], "(alice)"),
         ];
         for (lines, expected) in cases {
             assert_eq!(after(lines), *expected, "{lines:?}");

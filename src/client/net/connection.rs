@@ -236,6 +236,11 @@ impl Connection {
         Problem::ConnectionLost { to: self.peer, why }
     }
 
+    /// What it means that the server does not want this client any more.
+    pub(in crate::client) fn shown_out(&self, why: &str) -> Problem {
+        Problem::ShownOut { server: self.peer, why: why.to_owned() }
+    }
+
     /// What it means that it is over, and nothing shows that so many lines were taken.
     pub(in crate::client) fn unconfirmed(&self, lines: usize) -> Problem {
         Problem::Unconfirmed { to: self.peer, lines }

@@ -95,7 +95,14 @@ impl<'a> Listener<'a> {
     }
 
     fn read(&mut self, line: &str) -> Result<(), ExitReason> {
-        let heard = self.link.hear(line)?;
+        let heard = match self.link.hear(line) {
+            Ok(heard) => heard,
+            Err(end) => {
+                // What has come before is still to be seen.
+                self.show()?;
+                return Err(end);
+            }
+        };
         if std::mem::replace(&mut self.acquaintance, Acquaintance::Told) == Acquaintance::Untold {
             self.output.notice(&format!("connected again to {}", self.peer));
         }

@@ -189,6 +189,14 @@ mod tests {
     }
 
     #[test]
+    fn marks_around_names_do_not_end_the_answer() {
+        let mut call = RollCall::new(Reader::Person);
+        call.mark_asked();
+        let lines = ["-- 3 here: @alice*, bob*,", "-- @carol* (away)", "-- bob left"];
+        assert_eq!(lines.map(|line| call.takes(line)), [true, true, false]);
+    }
+
+    #[test]
     fn a_program_asks_only_when_it_was_away() {
         let mut call = RollCall::new(Reader::Program);
         call.on_unnamed_members();

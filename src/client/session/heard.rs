@@ -19,6 +19,8 @@ pub(in crate::client) struct Heard<'a> {
     pub(in crate::client) refused: Option<Arc<Typed>>,
     /// Why the server has no place for us, if it says so.
     pub(in crate::client) turned_away: Option<&'a str>,
+    /// Why the server does not want this client any more, if it says so: the token is void.
+    pub(in crate::client) shown_out: Option<&'a str>,
     /// What to send, line by line.
     pub(in crate::client) asks: Vec<String>,
     /// What the user has to know besides.

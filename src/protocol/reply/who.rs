@@ -150,6 +150,7 @@ pub fn who_goes_on(line: &str) -> bool {
     line.ends_with(',')
 }
 
+/// The names in a list, without the marks around them.
 fn parts(list: &str) -> impl Iterator<Item = &str> {
     let listed = list.strip_suffix(',').unwrap_or(list).split(", ");
     listed.map(|name| {
@@ -157,4 +158,25 @@ fn parts(list: &str) -> impl Iterator<Item = &str> {
         let name = name.strip_suffix(OWNER).unwrap_or(name);
         name.strip_prefix(OPERATOR).unwrap_or(name)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_without_what_marks_them() {
+        let cases: [(&str, Option<&[&str]>); 5] = [
+            ("@alice*, bob*, carol", Some(&["alice", "bob", "carol"])),
+            ("@alice, bob* (away),", Some(&["alice", "bob"])),
+            ("@@alice", None),
+            ("alice**", None),
+            ("@, bob", None),
+        ];
+        for (list, expected) in cases {
+            let names = Names::parse(list);
+            let read = names.is_readable().then(|| names.iter().collect::<Vec<_>>());
+            assert_eq!(read.as_deref(), expected, "{list}");
+        }
+    }
 }

@@ -63,6 +63,19 @@ impl Peer {
         }
     }
 
+    /// Whether a client comes within that time.
+    pub fn has_somebody_within(&self, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        self.listener.set_nonblocking(true).expect("a socket can be");
+        while Instant::now() < deadline {
+            if self.listener.accept().is_ok() {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
     /// Waits for a client, greets it as our server does, and grants it its name. From then on it
     /// gets the tagged form, and receipts for what is [heard](Conversation::hear).
     pub fn accept_as(&self, name: &str) -> Conversation {
