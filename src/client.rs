@@ -28,6 +28,7 @@
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
+mod answer;
 mod attention;
 mod chat;
 mod clock;
@@ -36,6 +37,7 @@ mod columns;
 mod compose;
 mod config;
 mod conversation;
+mod door;
 mod echo;
 pub mod editor;
 mod exit;
@@ -70,7 +72,11 @@ mod time_format;
 pub mod typed;
 
 pub use colours::ColorChoice;
-pub use config::{BellChoice, Config, Encryption, Input, JoinsChoice, OnLoss, WrapChoice};
+pub use config::{
+    BellChoice, Config, Encryption, Input, JoinsChoice, OnLoss, PASSWORD_VARIABLE, PasswordSource,
+    WrapChoice,
+};
+pub use door::Secret;
 pub use history::history_path;
 pub use keys::manual as keys;
 pub use login_name::login_name;

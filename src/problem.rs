@@ -136,6 +136,13 @@ pub enum Problem {
         /// The operating system's reason.
         why: io::Error,
     },
+    /// What lets the client into a room cannot be read.
+    PasswordFile {
+        /// The file's path.
+        path: String,
+        /// The operating system's reason, or what is wrong with the first line.
+        why: io::Error,
+    },
     /// A time limit that somebody has set has ended the program, by the signal of this name.
     TimeIsUp(String),
     /// The operating system refused anything else: the attempt, as it goes on after `cannot`, and the reason.
@@ -234,6 +241,9 @@ impl Problem {
                 format!("cannot keep what you send in {path}: {}", reason(why))
             }
             Problem::History(refusal) | Problem::Identity(refusal) => refusal.to_string(),
+            Problem::PasswordFile { path, why } => {
+                format!("cannot read the password in {path}: {}", reason(why))
+            }
             Problem::TimeIsUp(signal) => format!("ended by {signal}: its time is up"),
             Problem::System(what, why) => format!("cannot {what}: {}", reason(why)),
             Problem::Bug => "ended by an internal error, which is a bug".to_owned(),
@@ -281,6 +291,7 @@ impl Problem {
             | Problem::History(_)
             | Problem::Identity(_)
             | Problem::TimeIsUp(_)
+            | Problem::PasswordFile { .. }
             | Problem::ShownOut { .. }
             | Problem::WrongServer(_)
             | Problem::UnknownServer(_)

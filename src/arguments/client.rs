@@ -9,7 +9,7 @@ use log::LevelFilter;
 use super::{self as arguments, LogLevels, Place};
 use crate::client::{
     self, BellChoice, ColorChoice, Config, Encryption, Errand, Input, JoinsChoice, OnLoss,
-    TimeFormat, WrapChoice,
+    PasswordSource, Secret, TimeFormat, WrapChoice,
 };
 use crate::protocol::name::Name;
 use crate::protocol::text::make_safe;
@@ -68,6 +68,12 @@ pub struct Arguments {
     /// Talk only to the server with this key, as its fingerprint
     #[arg(long, value_name = "KEY", env = "CHATROOM_FINGERPRINT", hide_env_values = true)]
     fingerprint: Option<Fingerprint>,
+
+    /// The file whose first line is the room's password, or a code that lets you in
+    ///
+    /// CHATROOM_PASSWORD is the password itself. Without either, a terminal asks.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    password_file: Option<PathBuf>,
 
     /// Forget the server at this address, and end
     #[arg(long, conflicts_with = "known")]
@@ -190,6 +196,15 @@ impl Arguments {
         }
     }
 
+    /// A file that is named counts more than a variable that may be set for every room.
+    fn password(&self) -> Option<PasswordSource> {
+        let given = || {
+            let password = std::env::var(client::PASSWORD_VARIABLE).ok()?;
+            Secret::on_first_line(&password).map(PasswordSource::Given)
+        };
+        self.password_file.clone().map(PasswordSource::File).or_else(given)
+    }
+
     /// What cannot be done, if two arguments do not go together.
     #[must_use]
     pub fn contradiction(&self) -> Option<String> {
@@ -205,6 +220,7 @@ impl From<Arguments> for Config {
     fn from(arguments: Arguments) -> Config {
         Config {
             encryption: arguments.encryption(),
+            password: arguments.password(),
             known_servers: known_servers(),
             learns_servers: !arguments.no_history,
             port: arguments.port(),

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use log::info;
 
+use super::answer::{Answer, Typing};
 use super::compose::compose;
 use super::config::OnLoss;
 use super::conversation::{self, Action};
@@ -87,8 +88,8 @@ fn begin<'a>(run: &'a Run<'_, Terminal>) -> Result<Keyboard<'a>, ExitReason> {
     let sender = Sender { link: Arc::clone(link), output, watch };
     run.exit.spawn("sender", move || sender.run()).map_err(ExitReason::Failed)?;
     let editor = Editor::new(DEFAULT_MAX_LINE, sent);
-    let keymap = Keymap::default();
-    Ok(Keyboard { events, editor, keymap, history, terminal, link })
+    let (keymap, answer) = (Keymap::default(), Answer::new());
+    Ok(Keyboard { events, editor, answer, keymap, history, terminal, link })
 }
 
 #[cfg(unix)]
@@ -109,6 +110,8 @@ struct Keyboard<'a> {
     events: Events,
     /// What is being written.
     editor: Editor,
+    /// What is typed where a password or a code is asked for.
+    answer: Answer,
     /// What the chords mean.
     keymap: Keymap,
     /// Where what is sent is kept, as long as that works.
@@ -139,7 +142,7 @@ impl Keyboard<'_> {
             }
             timeout = Some(MORE_KEYS);
         }
-        self.terminal.edit(&self.editor, bell)?;
+        self.terminal.edit(&self.editor, &self.answer, bell)?;
         Ok(ControlFlow::Continue(()))
     }
 
@@ -152,7 +155,7 @@ impl Keyboard<'_> {
             }
             Event::Paste(text) => {
                 self.terminal.set_pasting(false);
-                self.editor.paste(&text)
+                if self.is_asked() { self.answer.paste(&text) } else { self.editor.paste(&text) }
             }
             Event::PasteTooLong => {
                 self.terminal.set_pasting(false);
@@ -211,12 +214,34 @@ impl Keyboard<'_> {
             Pressed::Nothing => return Outcome::Edited,
             Pressed::Unbound => return Outcome::Full,
         };
+        if self.is_asked() {
+            return self.press_for_answer(key);
+        }
         if key == Key::Escape && self.editor.can_give_up() {
             self.events.on_escape_answered();
         }
         match self.editor.press(key) {
             Outcome::Complete(direction) => self.terminal.complete(&mut self.editor, direction),
             outcome => outcome,
+        }
+    }
+
+    /// Whether keys are for the answer to what is asked. What was typed of another one is forgotten.
+    fn is_asked(&mut self) -> bool {
+        let is_asked = self.terminal.is_asking();
+        if !is_asked && !self.answer.is_empty() {
+            self.answer = Answer::new();
+        }
+        is_asked
+    }
+
+    fn press_for_answer(&mut self, key: Key) -> Outcome {
+        match self.answer.press(key) {
+            Typing::Given(secret) => {
+                self.link.give(secret);
+                Outcome::Edited
+            }
+            Typing::GoesOn(outcome) => outcome,
         }
     }
 
@@ -234,7 +259,7 @@ impl Keyboard<'_> {
             Ok(_) => None,
             Err(why) => Some(why.to_string()),
         };
-        self.terminal.take_back(&self.editor)?;
+        self.terminal.take_back(&self.editor, &self.answer)?;
         self.events.resume();
         if let Some(told) = told {
             self.terminal.notice(&told);

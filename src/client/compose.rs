@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
+use super::config::PASSWORD_VARIABLE;
 use crate::private_file;
 use crate::problem::reason;
 
@@ -94,11 +95,22 @@ fn write(text: &str) -> io::Result<Draft> {
     Ok(draft)
 }
 
+/// A program that does not get the room's password, which may be in this one's environment.
+fn without_password(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env_remove(PASSWORD_VARIABLE);
+    command
+}
+
 /// Runs the editor as others do that read these variables: a shell does, so it may have arguments.
 #[cfg(unix)]
 fn run(editor: &str, file: &Path) -> Result<ExitStatus, NoText> {
-    let status =
-        Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(file).status();
+    let status = without_password("sh")
+        .arg("-c")
+        .arg(format!("{editor} \"$1\""))
+        .arg("sh")
+        .arg(file)
+        .status();
     match status {
         Ok(status) if status.code() == Some(NOT_FOUND) => Err(NoText::NoEditor(editor.to_owned())),
         Ok(status) => Ok(status),
@@ -111,6 +123,6 @@ fn run(editor: &str, file: &Path) -> Result<ExitStatus, NoText> {
 fn run(editor: &str, file: &Path) -> Result<ExitStatus, NoText> {
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or(USUAL);
-    let status = Command::new(program).args(words).arg(file).status();
+    let status = without_password(program).args(words).arg(file).status();
     status.map_err(|_| NoText::NoEditor(editor.to_owned()))
 }

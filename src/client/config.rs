@@ -1,13 +1,21 @@
 //! What the client is to do.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
 
 use super::colours::ColorChoice;
+use super::door::Secret;
 use super::time_format::TimeFormat;
+use crate::problem::Problem;
+use crate::protocol::DEFAULT_MAX_LINE;
 use crate::protocol::name::Name;
 use crate::tls::Fingerprint;
+
+/// The variable of the environment that has the room's password. An argument could be seen by everybody on the machine.
+pub const PASSWORD_VARIABLE: &str = "CHATROOM_PASSWORD";
 
 /// What the client is to do, checked.
 #[derive(Debug, Clone)]
@@ -24,6 +32,8 @@ pub struct Config {
     pub learns_servers: bool,
     /// The name to ask for, if any; without one the server gives us one.
     pub name: Option<Name>,
+    /// What lets the user into a room that not everybody may come into, if that is known before it asks.
+    pub password: Option<PasswordSource>,
     /// The file that the log is appended to.
     pub log_file: PathBuf,
     /// How much is logged.
@@ -53,6 +63,40 @@ pub struct Config {
     /// What to do when the connection is lost. Without a choice, it is made again in a terminal, and
     /// is the end of a filter.
     pub on_loss: Option<OnLoss>,
+}
+
+/// Where the room's password is, or a code that lets the user in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordSource {
+    /// On the first line of this file.
+    File(PathBuf),
+    /// Here.
+    Given(Secret),
+}
+
+impl PasswordSource {
+    /// The password.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or there is nothing on its first line.
+    pub(super) fn read(&self) -> Result<Secret, Problem> {
+        let path = match self {
+            PasswordSource::Given(secret) => return Ok(secret.clone()),
+            PasswordSource::File(path) => path,
+        };
+        let nothing = || io::Error::new(io::ErrorKind::InvalidData, "its first line is empty");
+        let line = first_line(path);
+        line.and_then(|line| Secret::on_first_line(&line).ok_or_else(nothing))
+            .map_err(|why| Problem::PasswordFile { path: path.display().to_string(), why })
+    }
+}
+
+fn first_line(path: &Path) -> io::Result<String> {
+    let mut line = String::new();
+    let most = DEFAULT_MAX_LINE as u64;
+    BufReader::new(File::open(path)?.take(most)).read_line(&mut line)?;
+    Ok(line)
 }
 
 /// Whether the server is talked to encrypted.

@@ -7,6 +7,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::door::Door;
 use crate::protocol::name::{MAX_CHARACTERS, Name};
 use crate::protocol::reply::{ReadRefusal, ServerLine};
 use crate::protocol::request::Command;
@@ -67,6 +68,8 @@ pub(super) struct Handshake {
     has_knocked: bool,
     /// The server has given us another name than the one that we ask for.
     is_guest: bool,
+    /// What the server asks for before it lets us in.
+    pub(super) door: Door,
 }
 
 #[derive(Debug)]
@@ -95,6 +98,8 @@ pub(super) enum Progress {
     Resuming,
     /// It is ours, but our name is not settled.
     Asking,
+    /// It is ours, but it lets us in only for a password or a code, however long the user takes for that.
+    AtDoor,
     /// Everything is settled.
     Done(Server),
 }
@@ -109,6 +114,7 @@ impl Handshake {
             stage: Stage::Banner,
             has_knocked: false,
             is_guest: false,
+            door: Door::default(),
         }
     }
 
@@ -127,6 +133,11 @@ impl Handshake {
 
     /// Takes the server's next line, which came in this form.
     pub(super) fn receive(&mut self, line: ServerLine<'_>, format: Format) -> Reaction {
+        if let Stage::Asking(..) | Stage::Unnamed = self.stage
+            && let Some(reaction) = self.door.hear(line)
+        {
+            return reaction;
+        }
         match (&self.stage, line) {
             (Stage::Resuming, ServerLine::Resumed(lines)) => {
                 self.stage = Stage::Done(Server::Ours);
@@ -188,6 +199,7 @@ impl Handshake {
             Stage::Banner if self.had_session() => Progress::Resuming,
             Stage::Banner => Progress::Nowhere,
             Stage::Resuming => Progress::Resuming,
+            Stage::Asking(..) | Stage::Unnamed if self.door.is_shut() => Progress::AtDoor,
             Stage::Asking(..) | Stage::Unnamed => Progress::Asking,
             Stage::Silence => Progress::Done(Server::Foreign),
             Stage::Done(server) => Progress::Done(server),
@@ -198,7 +210,7 @@ impl Handshake {
     pub(super) fn server(&self) -> Option<Server> {
         match self.progress() {
             Progress::Nowhere => None,
-            Progress::Resuming | Progress::Asking => Some(Server::Ours),
+            Progress::Resuming | Progress::Asking | Progress::AtDoor => Some(Server::Ours),
             Progress::Done(server) => Some(server),
         }
     }
@@ -321,6 +333,7 @@ fn numbered(name: &Name, number: usize) -> Option<Name> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::door::Secret;
     use crate::protocol::reply::{self, Refusal};
 
     const BANNER: &str = "-- chatroom 1: welcome (/help for the commands)";
@@ -366,6 +379,8 @@ mod tests {
                 Turn::None => "",
                 Turn::Resumed(_) => " resumed",
                 Turn::Anew => " anew",
+                Turn::Asked(_) => " asked",
+                Turn::LetIn => " in",
             };
             played.push(told);
         }
@@ -450,6 +465,32 @@ mod tests {
                 ("-- you are now alice2", "…"),
             ],
         );
+        assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
+    }
+
+    #[test]
+    fn the_name_is_granted_once_the_server_has_let_us_in() {
+        let door = "@ -- this room wants a password: /pass PASSWORD";
+        let mut handshake = plays(
+            Some("alice"),
+            None,
+            &[(BANNER, "… -> /tags -> /nick alice"), (door, "(…) asked"), (door, "(…)")],
+        );
+        assert_eq!(handshake.progress(), Progress::AtDoor);
+        let secret = Secret::on_first_line("open sesame").expect("not blank");
+        assert_eq!(handshake.door.give(secret, true).as_deref(), Some("/pass open sesame"));
+        let turns = |lines: &[&str], handshake: &mut Handshake| {
+            let reaction = |line: &&str| handshake.receives_tagged(line);
+            lines.iter().map(reaction).collect::<Vec<_>>()
+        };
+        let [Reaction { turn: Turn::LetIn, .. }, Reaction { asks, .. }] = &turns(
+            &["-- you may come in", "!! /nick: the name alice is taken"],
+            &mut handshake,
+        )[..] else {
+            panic!("it is not let in");
+        };
+        assert_eq!(asks, &["/nick alice2"]);
+        turns(&["-- you are alice2, alone here", "= nick alice2"], &mut handshake);
         assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
     }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use log::info;
 
 use super::clock;
+use super::door::Secret;
 use super::exit_reason::ExitReason;
 use super::handshake::{Progress, Server};
 use super::mutex::lock;
@@ -29,6 +30,10 @@ mod greeting;
 mod sending;
 mod state;
 mod watch;
+
+/// Why nothing is shown to a server that asks for a password.
+const READABLE: &str =
+    "this room wants a password, and others could read it along: the connection is not encrypted";
 
 /// What the user has to know of a connection, and was not told.
 #[derive(Debug)]
@@ -173,6 +178,9 @@ impl Link {
         if let Some(why) = heard.shown_out {
             return Err(ExitReason::Failed(state.connection.shown_out(why)));
         }
+        if heard.wants_secret() && state.connection.secrecy().is_open_to_others() {
+            return Err(ExitReason::Failed(state.connection.shown_out(READABLE)));
+        }
         if heard.news.contains(&News::TooLate) {
             return Err(ExitReason::Clean);
         }
@@ -183,6 +191,15 @@ impl Link {
             self.changed.notify_all();
         }
         Ok(heard)
+    }
+
+    /// Shows the server what the user gives to be let in, or keeps it for the next connection.
+    pub(super) fn give(&self, secret: Secret) {
+        let mut state = self.state();
+        let is_connected = !state.is_lost();
+        if let Some(line) = state.session.give(secret, is_connected) {
+            state.connection.ask(&[line]);
+        }
     }
 
     /// How far the first words have come, whether or not the user has been shown them.

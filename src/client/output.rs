@@ -60,6 +60,15 @@ pub(super) trait Output: Send + Sync {
     /// Lets the user see whether there is a connection.
     fn set_presence(&self, presence: Presence);
 
+    /// Asks the user for a password or a code, which is typed unseen, until [`stop_asking`](Output::stop_asking).
+    /// False where nobody can be asked.
+    fn ask(&self, _question: &str) -> bool {
+        false
+    }
+
+    /// The user is asked no more.
+    fn stop_asking(&self) {}
+
     /// Whether another program has the terminal for now.
     fn is_lent(&self) -> bool {
         false

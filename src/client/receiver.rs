@@ -190,6 +190,7 @@ impl<'a> Receiver<'a> {
             | Problem::Log { .. }
             | Problem::LogLost { .. }
             | Problem::HistoryLost { .. }
+            | Problem::PasswordFile { .. }
             | Problem::History(_)
             | Problem::Identity(_)
             | Problem::System(..)
@@ -278,15 +279,19 @@ impl<'a> Receiver<'a> {
             reader_waits && self.reading.is_mid_line() && self.link.server() != Some(Server::Ours);
         match self.link.progress() {
             Progress::Resuming => Some(UNANSWERED),
-            Progress::Nowhere | Progress::Asking | Progress::Done(_) => waits.then_some(GRACE),
+            Progress::Nowhere | Progress::Asking | Progress::AtDoor | Progress::Done(_) => {
+                waits.then_some(GRACE)
+            }
         }
     }
 
     /// Takes what stands unfinished for a line; but in the tagged form, which begins among the first
     /// words, it is none, and comes again, and half a banner is not another server's word.
     fn finish(&mut self) -> Result<(), ExitReason> {
-        let is_among_first_words =
-            matches!(self.link.progress(), Progress::Resuming | Progress::Asking);
+        let is_among_first_words = matches!(
+            self.link.progress(),
+            Progress::Resuming | Progress::Asking | Progress::AtDoor
+        );
         if let Some(line) = self.reading.finish()
             && self.link.format() == Format::Plain
             && !is_among_first_words

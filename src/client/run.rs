@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use log::{LevelFilter, info};
 
-use super::config::{Config, OnLoss};
+use super::config::{Config, OnLoss, PasswordSource};
 use super::exit::{self, Exit};
 use super::exit_reason::ExitReason;
 use super::link::Link;
@@ -78,7 +78,8 @@ fn connect<'a, O: Output + 'static>(
             writeln!(io::stdout(), "-- connecting to {to} …").ok();
         }
     };
-    let session = ClientSession::new(config.name.clone());
+    let secret = config.password.as_ref().map(PasswordSource::read).transpose()?;
+    let session = ClientSession::new(config.name.clone()).knowing(secret);
     let link = Arc::new(Link::connect(Route::new(config), session, wait, tell)?);
     exit.leads_away_from(&link);
     Ok(Run {

@@ -98,6 +98,13 @@ pub(super) fn dotted(text: &str, cursor: usize) -> (Cow<'_, str>, usize) {
     (Cow::Owned(shown), shown_cursor)
 }
 
+/// As many dots as the text has characters, and where its cursor stands among them, in bytes.
+pub(super) fn all_dotted(text: &str, cursor: usize) -> (String, usize) {
+    let dots = |text: &str| DOT.repeat(text.graphemes(true).count());
+    let before = dots(&text[..cursor]);
+    (format!("{before}{}", dots(&text[cursor..])), before.len())
+}
+
 /// Whether a part of `range` belongs to the secret of a row.
 pub(super) fn is_hidden(row: &str, range: &Range<usize>) -> bool {
     start_in_row(row).is_some_and(|secret| range.end > secret)

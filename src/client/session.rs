@@ -11,6 +11,7 @@ use std::time::Instant;
 use log::debug;
 
 use super::clock::Clock;
+use super::door::{Door, Secret};
 use super::handshake::{Former, Handshake, Interest, Progress, Reaction, Server, Ticket, Turn};
 use super::outbox::{Outbox, Outcome};
 use super::typed::Typed;
@@ -64,6 +65,7 @@ enum Course {
 }
 
 impl ClientSession {
+    /// A session of one who wants to be called so.
     pub(super) fn new(name: Option<Name>) -> ClientSession {
         ClientSession {
             handshake: Handshake::new(name.clone(), None),
@@ -80,6 +82,19 @@ impl ClientSession {
         }
     }
 
+    /// The same for one who knows what lets us in, if something does.
+    pub(super) fn knowing(mut self, secret: Option<Secret>) -> ClientSession {
+        self.handshake.door = Door::with(secret);
+        self
+    }
+
+    /// Takes what the user gives to be let in. The value is the line to send, which is counted.
+    pub(super) fn give(&mut self, secret: Secret, is_connected: bool) -> Option<String> {
+        let line = self.handshake.door.give(secret, is_connected)?;
+        self.outbox.count();
+        Some(line)
+    }
+
     /// The connection is lost.
     pub(super) fn lose(&mut self) {
         self.outbox.lose();
@@ -93,7 +108,9 @@ impl ClientSession {
             Some(token) if may_resume => Former::GoesOn(Ticket { token, seen: self.seen }),
             Some(_) => Former::Barred,
         };
+        let door = std::mem::take(&mut self.handshake.door).again();
         self.handshake = Handshake::again(self.name.clone(), self.called.as_deref(), former);
+        self.handshake.door = door;
         self.format = Format::Plain;
         self.clock = Clock::default();
         self.course = Course::Fresh;
@@ -150,11 +167,19 @@ impl ClientSession {
         }
     }
 
-    /// Whether the server does not want us any more: we are banned, in place of its banner or later, or were
-    /// removed.
+    /// Whether the server does not want us any more: we are banned, in place of its banner or later, were removed, or
+    /// cannot be let in.
     fn is_shown_out_by(&self, says: ServerLine<'_>) -> bool {
-        let is_ours = self.handshake.server() != Some(Server::Foreign);
-        is_ours && matches!(says.refusal(), Some(ReadRefusal::Banned | ReadRefusal::Removed))
+        if self.handshake.server() == Some(Server::Foreign) {
+            return false;
+        }
+        match says.refusal() {
+            Some(ReadRefusal::Banned | ReadRefusal::Removed) => true,
+            Some(ReadRefusal::NoPasswordInTime | ReadRefusal::InPlain) => {
+                self.handshake.progress() == Progress::AtDoor
+            }
+            _ => false,
+        }
     }
 
     /// The server has no place for us, but our own lost connection may still have one there.
@@ -303,6 +328,8 @@ impl ClientSession {
                 let again = self.outbox.begin_anew(now);
                 heard.news.push(if too_late { News::TooLate } else { News::Anew(again) });
             }
+            Turn::Asked(question) => heard.news.push(News::Asked(question)),
+            Turn::LetIn => heard.news.push(News::LetIn),
         }
     }
 }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use crossterm::terminal;
 
+use super::answer::Answer;
 use super::config::{BellChoice, WrapChoice};
 use super::conversation::{Action, Alert, Focus, Looks};
 use super::echo::echo;
@@ -32,7 +33,7 @@ use super::session::Line;
 use super::typed::Typed;
 use crate::problem::Problem;
 
-use face::{Face, standard_output};
+use face::{Face, Input, standard_output};
 pub(super) use window::Window;
 
 #[cfg(unix)]
@@ -111,17 +112,30 @@ impl Terminal {
         face.repaint()
     }
 
-    /// Shows what the editor has come to.
-    pub(super) fn edit(&self, editor: &Editor, bell: Bell) -> Result<(), ExitReason> {
+    /// Shows what the editor has come to, or the answer to what is asked.
+    pub(super) fn edit(
+        &self,
+        editor: &Editor,
+        answer: &Answer,
+        bell: Bell,
+    ) -> Result<(), ExitReason> {
         let mut face = self.face();
         let (text, cursor) = secret::dotted(editor.text(), editor.cursor());
-        face.screen.set_input(&text, cursor);
+        let question = Label::asking(editor.prompt());
+        face.draft = Input { text: text.into_owned(), cursor, question };
+        let ((text, cursor), question) = (answer.dotted(), Label::asking(answer.prompt()));
+        face.answer = Input { text, cursor, question };
+        face.place_input();
         face.over = editor.over();
-        face.question = Label::asking(editor.prompt());
         if bell == Bell::Rings {
             face.screen.ring();
         }
         face.repaint()
+    }
+
+    /// Whether the user is asked for a password or a code.
+    pub(super) fn is_asking(&self) -> bool {
+        self.face().asked.is_some()
     }
 
     /// Completes what is being written, from what is known here.
@@ -264,6 +278,24 @@ impl Output for Terminal {
         let mut face = self.face();
         face.presence = presence;
         face.repaint().ok();
+    }
+
+    fn ask(&self, question: &str) -> bool {
+        let mut face = self.face();
+        face.asked = Some(question.into());
+        face.place_input();
+        // If it fails, so does the next repaint.
+        face.repaint().ok();
+        true
+    }
+
+    fn stop_asking(&self) {
+        let mut face = self.face();
+        if face.asked.take().is_some() {
+            face.answer = Input::default();
+            face.place_input();
+            face.repaint().ok();
+        }
     }
 
     fn reader(&self) -> Reader {

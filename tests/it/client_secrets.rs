@@ -142,8 +142,10 @@ fn no_editor_gets_a_password() {
     let folder = folder("compose");
     let peer = Peer::listen();
     let [host, port] = peer.arguments();
-    let kept = format!("VISUAL=cp -t {}", folder.display());
-    let program = ["env", &kept, &client_program(), "--name", "alice", &host, &port];
+    // Nor does it get the room's password from the environment.
+    let kept = format!("VISUAL=env >{0}/environment; cp -t {0}", folder.display());
+    let password = format!("CHATROOM_PASSWORD={SECRET}");
+    let program = ["env", &kept, &password, &client_program(), "--name", "alice", &host, &port];
     let mut terminal = Terminal::start(SIZE.0, SIZE.1, &folder, &program);
     let _server = peer.accept_person("alice", &[]);
     terminal.press("/login alice hunter2\x18\x05");

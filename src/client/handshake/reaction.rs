@@ -1,5 +1,7 @@
 //! What the first words come to, line by line. Pure.
 
+use crate::client::door::Question;
+
 /// What to do with one line of the server's.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::client) struct Reaction {
@@ -29,11 +31,15 @@ pub(in crate::client) enum Turn {
     Resumed(u64),
     /// It is over, and another one begins.
     Anew,
+    /// Nothing new, but the user is to be asked for what lets us in.
+    Asked(Question),
+    /// Nothing new, but the server has let us in.
+    LetIn,
 }
 
 impl Reaction {
     /// Nothing but whether the line is shown.
-    pub(super) fn of(interest: Interest) -> Reaction {
+    pub(in crate::client) fn of(interest: Interest) -> Reaction {
         Reaction { interest, asks: Vec::new(), turn: Turn::None }
     }
 }

@@ -38,7 +38,7 @@ impl GreetingTimer {
         let stage = match state.shown() {
             Progress::Done(server) => return Readiness::Ready(server),
             _ if state.is_lost() => None,
-            Progress::Resuming => None,
+            Progress::Resuming | Progress::AtDoor => None,
             unclear @ (Progress::Nowhere | Progress::Asking) => Some(unclear),
         };
         let now = Instant::now();

@@ -43,6 +43,14 @@ pub(in crate::client) enum Told {
 }
 
 impl Secrecy {
+    /// Whether others on the way can read along.
+    pub(in crate::client) fn is_open_to_others(&self) -> bool {
+        match self {
+            Secrecy::Plain => true,
+            Secrecy::Here | Secrecy::Tls(..) => false,
+        }
+    }
+
     /// What the user is told of it, once it is clear what kind of server it is.
     pub(in crate::client) fn told(&self, server: Option<Server>) -> Option<Told> {
         match self {

@@ -10,11 +10,13 @@ use log::{info, warn};
 use super::reading::{Arrived, MAX_LINE};
 use super::roll_call::RollCall;
 use super::tell_of_connection;
+use crate::client::door::Question;
 use crate::client::exit_reason::ExitReason;
 use crate::client::handshake::{Progress, Server};
 use crate::client::link::Link;
 use crate::client::output::{Output, Presence, Reader};
 use crate::client::session::{Line, News};
+use crate::problem::Problem;
 use crate::protocol::reply::{Count, Message, ReadNotice};
 
 /// Takes the lines of all connections.
@@ -54,6 +56,7 @@ impl<'a> Listener<'a> {
         let is_new_session = !self.link.is_resumable();
         self.peer = peer;
         self.is_server_clear = false;
+        self.output.stop_asking();
         self.roll_call.begin_again(is_new_session);
         self.acquaintance = if is_new_session { Acquaintance::Untold } else { Acquaintance::Told };
     }
@@ -162,9 +165,24 @@ impl<'a> Listener<'a> {
                     self.output.notice(&format!("refused while the connection was lost: {line}"));
                 });
             }
+            News::Asked(question) => return self.ask(question),
+            News::LetIn => self.output.stop_asking(),
             News::TooLate => {}
         }
         Ok(())
+    }
+
+    /// Has the user asked for what lets us in. Where there is nobody to ask, the program ends.
+    fn ask(&self, Question { wanted, is_again }: Question) -> Result<(), ExitReason> {
+        if self.output.ask(&format!("{wanted} for {}", self.peer)) {
+            return Ok(());
+        }
+        let how = "--password-file FILE, or CHATROOM_PASSWORD";
+        let why = match is_again {
+            false => format!("this room wants a {wanted}: give it with {how}"),
+            true => format!("that is not the {wanted}: give another one with {how}"),
+        };
+        Err(ExitReason::Failed(Problem::ShownOut { server: self.peer, why }))
     }
 
     fn tell_that_it_goes_on(&self) {

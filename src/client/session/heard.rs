@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::client::door::Question;
 use crate::client::handshake::Server;
+use crate::client::secret;
 use crate::client::typed::Typed;
 #[cfg(any(test, fuzzing))]
 use crate::protocol::reply;
@@ -37,6 +39,12 @@ impl Heard<'_> {
             matches!(line.says.message(), Some(Message::Notice(_) | Message::Refusal(_)))
         };
         self.is_fact || !self.asks.is_empty() || self.line.as_ref().is_some_and(is_answer)
+    }
+
+    /// Whether a secret is to be shown to the server, now or once the user has given one.
+    pub(in crate::client) fn wants_secret(&self) -> bool {
+        self.asks.iter().any(|ask| secret::is_in(ask))
+            || self.news.iter().any(|news| matches!(news, News::Asked(_)))
     }
 }
 
@@ -73,6 +81,10 @@ pub(in crate::client) enum News {
     Anew(usize),
     /// The session is over after our word to leave was sent in it, which was the last: all is well.
     TooLate,
+    /// The server lets us in only for something that the user is to be asked for.
+    Asked(Question),
+    /// The server has let us in.
+    LetIn,
     /// The server has refused these, and said so on a connection that was lost.
     Refused(Vec<Arc<Typed>>),
 }

@@ -25,8 +25,12 @@ pub(super) struct Face {
     pub(super) presence: Presence,
     /// How many of our lines have waited for their receipts for too long.
     pub(super) waiting: usize,
-    /// What the editor asks in place of the usual prompt.
-    pub(super) question: Option<Label>,
+    /// What the user is asked for, if that is a password or a code: the answer is in the input row then.
+    pub(super) asked: Option<Label>,
+    /// The line being written.
+    pub(super) draft: Input,
+    /// The answer to what is asked.
+    pub(super) answer: Input,
     /// By how many bytes the line being written is too long.
     pub(super) over: usize,
     /// Whether a paste has begun that does not end.
@@ -41,6 +45,17 @@ pub(super) struct Face {
     pub(super) rang: Option<Instant>,
 }
 
+/// What the input row shows of an editor.
+#[derive(Debug, Default)]
+pub(super) struct Input {
+    /// The text, as it may be seen.
+    pub(super) text: String,
+    /// Where the cursor is, in bytes.
+    pub(super) cursor: usize,
+    /// What the editor asks in place of the usual prompt.
+    pub(super) question: Option<Label>,
+}
+
 impl Face {
     /// A face of which nothing is seen, with a conversation that looks so.
     pub(super) fn new(mut screen: Screen<Out>, looks: Looks) -> Face {
@@ -52,7 +67,9 @@ impl Face {
             conversation: Conversation::new(looks, Medium::Screen),
             presence: Presence::Here,
             waiting: 0,
-            question: None,
+            asked: None,
+            draft: Input::default(),
+            answer: Input::default(),
             over: 0,
             is_pasting: false,
             unshown: None,
@@ -78,9 +95,20 @@ impl Face {
     /// Writes everything that has changed.
     pub(super) fn repaint(&mut self) -> Result<(), ExitReason> {
         let usual = || Label::of(self.conversation.name(), self.status());
-        let prompt = self.question.clone().unwrap_or_else(usual);
+        let prompt = self.input().question.as_ref().or(self.asked.as_ref()).cloned();
+        let prompt = prompt.unwrap_or_else(usual);
         self.screen.set_prompt(prompt);
         self.screen.repaint().map_err(broken)
+    }
+
+    /// Has the next repaint show what is written, or the answer to what is asked.
+    pub(super) fn place_input(&mut self) {
+        let input = if self.asked.is_some() { &self.answer } else { &self.draft };
+        self.screen.set_input(&input.text, input.cursor);
+    }
+
+    fn input(&self) -> &Input {
+        if self.asked.is_some() { &self.answer } else { &self.draft }
     }
 
     fn status(&self) -> Status {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use crossterm::terminal;
 
 use super::{Bell, Terminal};
+use crate::client::answer::Answer;
 use crate::client::editor::Editor;
 use crate::client::exit_reason::ExitReason;
 #[cfg(unix)]
@@ -42,10 +43,14 @@ impl Terminal {
     }
 
     /// Takes it over again, with what the editor has come to.
-    pub(in crate::client) fn take_back(&self, editor: &Editor) -> Result<(), ExitReason> {
+    pub(in crate::client) fn take_back(
+        &self,
+        editor: &Editor,
+        answer: &Answer,
+    ) -> Result<(), ExitReason> {
         // What this program believes of the mode may have become wrong.
         terminal::disable_raw_mode().ok();
-        let taken = self.begin().and_then(|()| self.edit(editor, Bell::Silent));
+        let taken = self.begin().and_then(|()| self.edit(editor, answer, Bell::Silent));
         self.is_lent.store(false, Ordering::Release);
         taken
     }
