@@ -21,7 +21,7 @@ use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::history::History;
 use super::keys::{self, Chord, Keymap, Pressed};
-use super::link::{Entered, Link, Watch};
+use super::link::{Entered, Link, NOT_CARRIED, Watch};
 use super::output::Output;
 use super::receiver::tell_of_unsaid;
 use super::run::Run;
@@ -274,6 +274,10 @@ impl Keyboard<'_> {
             info!("input: {}", line.for_log());
             let done = match self.link.server_as_known() {
                 Server::Ours if are_text => self.send(line.into_saying()),
+                Server::Ours if !self.link.may_carry(&line) => {
+                    self.terminal.notice(NOT_CARRIED);
+                    ControlFlow::Continue(())
+                }
                 Server::Ours => self.obey(line)?,
                 Server::Foreign => self.send(line),
             };

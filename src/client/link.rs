@@ -35,6 +35,10 @@ mod watch;
 const READABLE: &str =
     "this room wants a password, and others could read it along: the connection is not encrypted";
 
+/// Why a line with a password is not sent.
+pub(super) const NOT_CARRIED: &str =
+    "not sent: others could read the password along, for the connection is not encrypted";
+
 /// What the user has to know of a connection, and was not told.
 #[derive(Debug)]
 pub(super) struct Untold {
@@ -123,6 +127,12 @@ impl Link {
         self.route.take_offer();
         state.contact = Contact::Lost(Attempts::Pending);
         true
+    }
+
+    /// Whether a line may be sent to a server of ours: a password that others could read along may not. The server
+    /// would not take it anyway.
+    pub(super) fn may_carry(&self, line: &Typed) -> bool {
+        !line.is_secret() || !self.state().connection.secrecy().is_open_to_others()
     }
 
     /// What the user is to be told of the present connection, once.

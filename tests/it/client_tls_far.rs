@@ -184,6 +184,34 @@ fn a_server_that_offers_tls_and_goes_away_is_not_told_a_word_in_plain() {
 }
 
 #[test]
+fn no_password_goes_over_a_connection_that_others_can_read() {
+    const SECRET: &str = "open sesame";
+    let peer = Peer::listen();
+    let Some(far) = Far::make("password", peer.address(), Manner::Plain) else { return };
+    fs::write(far.home.join("secret"), SECRET).expect("the folder is ours");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut server = peer.accept();
+            server.greet("/nick alice");
+            server.say("-- this room wants a password: /pass PASSWORD\n");
+            server.hear_the_end();
+        });
+        let (status, _, err) = far.say(&["--password-file", "secret"], "");
+        let told = ": this room wants a password, and others could read it along: the connection is \
+                    not encrypted\n";
+        assert!(status == Some(1) && err.ends_with(told), "{err}");
+    });
+    let server = TestServer::start(&[]);
+    let Some(far) = Far::make("login", server.address, Manner::Plain) else { return };
+    let (status, _, err) = far.say(&["--commands"], "/login alice open sesame\nhi\n");
+    let told = "chatclient: not sent: others could read the password along, for the connection is \
+                not encrypted\n";
+    assert!(status == Some(1) && err.contains(told), "{err}");
+    assert!(far.terminator.plain().contains("hi\n"));
+    assert!(!far.terminator.plain().contains("sesame"));
+}
+
+#[test]
 fn an_address_with_a_zone_is_known_by_it() {
     let server = TestServer::start(&[]);
     let Some(host) = Host::make() else { return };
@@ -236,4 +264,9 @@ fn a_terminal_shows_the_key_in_bold_and_the_warning_where_there_is_none() {
     });
     terminal.press("/server\r");
     terminal.shows(&[told, "alice> |"]);
+    terminal.press("/login alice open sesame\r");
+    let told =
+        "-- not sent: others could read the password along, for the connection is not encrypted";
+    terminal.shows(&[told, "alice> |"]);
+    assert!(!far.terminator.plain().contains("sesame"));
 }

@@ -12,6 +12,7 @@ use super::decoder::Decoder;
 use crate::client::config::Input;
 use crate::client::exit::complain;
 use crate::client::exit_reason::ExitReason;
+use crate::client::link::NOT_CARRIED;
 use crate::client::output::Output;
 use crate::client::run::Run;
 use crate::client::typed::Typed;
@@ -74,7 +75,9 @@ pub(super) fn read_lines(
             && let Some(line) = splitter.next(&mut chunk)
         {
             match line {
-                Line::Whole(line) => goes_on = take(as_sent(run, line)),
+                Line::Whole(line) => {
+                    goes_on = take_unless_readable(run, as_sent(run, line), &mut take)
+                }
                 Line::TooLong(_) => refuse_long_line(run),
             }
         }
@@ -83,9 +86,22 @@ pub(super) fn read_lines(
     if goes_on.is_continue()
         && let Some(last) = splitter.finish()
     {
-        let _ = take(as_sent(run, last));
+        let _ = take_unless_readable(run, as_sent(run, last), &mut take);
     }
     Ok(())
+}
+
+/// Gives the line to `take`, unless there is a password in it that others could read along.
+fn take_unless_readable(
+    run: &Run<'_, Filter>,
+    line: Typed,
+    take: &mut impl FnMut(Typed) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    if run.link.may_carry(&line) {
+        return take(line);
+    }
+    refuse(run, NOT_CARRIED);
+    ControlFlow::Continue(())
 }
 
 /// A line of the input, as it is sent to a server that knows commands.
@@ -96,8 +112,11 @@ fn as_sent(run: &Run<'_, Filter>, line: &[u8]) -> Typed {
 }
 
 fn refuse_long_line(run: &Run<'_, Filter>) {
-    let text = format!("a line of more than {MAX_LINE} bytes was not sent");
-    warn!("{text}");
-    complain(&text);
+    refuse(run, &format!("a line of more than {MAX_LINE} bytes was not sent"));
+}
+
+fn refuse(run: &Run<'_, Filter>, why: &str) {
+    warn!("{why}");
+    complain(why);
     run.output.mark_refused(1);
 }
