@@ -33,6 +33,8 @@ mod broadcaster;
 mod chunk;
 mod config;
 mod connection;
+#[cfg(not(shuttle))]
+mod console;
 mod controls;
 mod evicted;
 mod fetcher;
@@ -73,6 +75,8 @@ pub use config::{
     Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, KeySource,
     TlsConfig,
 };
+#[cfg(not(shuttle))]
+pub use console::keyboard_commands;
 pub use controls::Controls;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;

@@ -4,6 +4,7 @@ use std::io;
 
 use chatroom::client;
 use chatroom::protocol::request::Command;
+use chatroom::server;
 use clap::{Arg, Command as Program};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
@@ -38,6 +39,13 @@ fn room() -> Table {
     )
 }
 
+/// What can be typed in the server's own terminal besides.
+fn keyboard() -> Vec<Table> {
+    let lead = "In the terminal that the server was started in, with or without a / before them. Nothing is read \
+                there while the server is in the background, nor with </dev/null.";
+    vec![room(), ("KEYBOARD", lead, server::keyboard_commands().collect())]
+}
+
 /// What can be typed in the client besides.
 fn terminal() -> Vec<Table> {
     let (heading, lead, mut commands) = room();
@@ -54,6 +62,7 @@ pub(crate) const CHATSERVER: About = About {
         "The first line on its standard output is listening on ADDRESS:PORT, once clients can \
          come, and the second one key FINGERPRINT, unless nobody talks encrypted. Its log goes to \
          standard error. Private lines are never logged.",
+        "In a terminal, it takes lines from whoever runs it: see KEYBOARD.",
         "What is said, and who is in the room, is kept in a file (see FILES), from which the room \
          comes back when the server is started again. Whoever joins is told so. Private lines are \
          kept while their reader is a member. --history none keeps nothing.",
@@ -64,7 +73,7 @@ pub(crate) const CHATSERVER: About = About {
         "It knows no passwords: whoever reaches its address is in the room. By default that is this \
          machine alone.",
     ],
-    typed: || vec![room()],
+    typed: keyboard,
     status: &[
         ("0", "a clean end"),
         ("1", "it could not do its work: the port is taken, say, or the key cannot be used"),

@@ -88,6 +88,7 @@ fn hold_room(arguments: &Arguments, controls: &Controls) -> Result<(), Problem> 
     controls.serve(&server);
     // A closed standard output is no reason not to serve.
     print_addresses(at, server.key()).ok();
+    controls.attend_keyboard()?;
     let ended = server.run(&controls.shutdown, &controls.status);
     // So that the last line is the last one.
     log::logger().flush();

@@ -54,21 +54,28 @@ fn suggestion(word: &str) -> Option<Command> {
     let word = word.strip_prefix('/').filter(|word| (1..=LONGEST).contains(&word.len()))?;
     let typed = word.to_ascii_lowercase();
     let is_called_so = |(_, names): &&(_, &[&str])| names.contains(&typed.as_str());
-    ELSEWHERE
-        .iter()
-        .find(is_called_so)
-        .map(|(command, _)| *command)
-        .or_else(|| only_one(|meant| meant.starts_with(&typed)))
-        .or_else(|| {
-            let may_slip = typed.len() >= LEAST_LETTERS;
-            only_one(|meant| may_slip && is_one_slip(typed.as_bytes(), meant.as_bytes()))
-        })
+    let words = Command::FOR_EVERYBODY.into_iter().map(|command| (command, &command.word()[1..]));
+    let elsewhere = ELSEWHERE.iter().find(is_called_so).map(|(command, _)| *command);
+    elsewhere.or_else(|| nearest(&typed, words))
 }
 
-/// The command whose word, without its slash, fits, if no other's does.
-fn only_one(fits: impl Fn(&str) -> bool) -> Option<Command> {
-    let mut fitting =
-        Command::FOR_EVERYBODY.into_iter().filter(|command| fits(&command.word()[1..]));
+/// What is meant by `typed`, in small letters: the one whose word begins so, or else the one whose word differs in one
+/// slip of the fingers; `None` if that is no one's or more than one's.
+pub(crate) fn nearest<'w, T>(
+    typed: &str,
+    words: impl Iterator<Item = (T, &'w str)> + Clone,
+) -> Option<T> {
+    let may_slip = typed.len() >= LEAST_LETTERS;
+    let is_slip = |word: &str| may_slip && is_one_slip(typed.as_bytes(), word.as_bytes());
+    only_one(words.clone(), |word| word.starts_with(typed)).or_else(|| only_one(words, is_slip))
+}
+
+/// The one whose word fits, if no other's does.
+fn only_one<'w, T>(
+    words: impl Iterator<Item = (T, &'w str)>,
+    fits: impl Fn(&str) -> bool,
+) -> Option<T> {
+    let mut fitting = words.filter(|(_, word)| fits(word)).map(|(meant, _)| meant);
     fitting.next().filter(|_| fitting.next().is_none())
 }
 

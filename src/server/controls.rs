@@ -1,6 +1,6 @@
 //! The controls: a signal asks the server to end, for its figures, or to read its certificate and open its log
-//! file again. A thread of its own
-//! waits for the signals.
+//! file again; and an operator types at the server's own keyboard. A thread of its own waits for the signals, and
+//! another one for the keyboard (`console`).
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 #[cfg(not(shuttle))]
 use super::Server;
+#[cfg(not(shuttle))]
+use super::console;
 #[cfg(not(shuttle))]
 use super::net::tls::identity::Identity;
 use super::shutdown::Shutdown;
@@ -71,6 +73,16 @@ impl Controls {
         if let Some(identity) = &server.identity {
             self.identity.get_or_init(|| Arc::clone(identity));
         }
+    }
+
+    /// Begins to take lines from the keyboard, where standard input is the terminal that the server was started in.
+    ///
+    /// # Errors
+    ///
+    /// The system has no thread to spare.
+    #[cfg(not(shuttle))]
+    pub fn attend_keyboard(&self) -> Result<(), Problem> {
+        console::begin(self.status.clone(), self.shutdown.clone())
     }
 
     /// Asks the server to end. The second call ends the process at once.

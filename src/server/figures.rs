@@ -1,10 +1,12 @@
 //! The figures that an operator can ask for: how many members there are, how much they say, how much the room
-//! remembers, and which members are held back. Pure, except for [`resident`], which asks the system.
+//! remembers and its history has, which members are held back, and since when the server runs. Pure, except for
+//! [`resident`], which asks the system.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
+use crate::protocol::moment::Moment;
 use crate::protocol::name::Name;
 use crate::protocol::reply::Count;
 use crate::protocol::tag::Millis;
@@ -98,38 +100,97 @@ pub(crate) struct Figures {
     pub(super) memory: usize,
     /// The resident memory of the process, in bytes; `None` where the system does not tell it.
     pub(super) resident: Option<u64>,
+    /// The history; `None` if the room has none.
+    pub(super) history: Option<History>,
     /// The members that are held back: they bring more than they may, or more than the others can take.
     pub(super) held_back: Vec<Name>,
+    /// When the server began.
+    pub(super) since: Millis,
 }
 
-impl fmt::Display for Figures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Figures { members, disconnected, said, .. } = self;
-        let (members, lines) = (Count(*members as u64, "member"), Count(said.lines, "line"));
-        let bytes = Count(said.bytes, "byte");
-        write!(f, "{members}, {disconnected} of them disconnected; {lines}, {bytes} ")?;
-        write!(f, "in the last minute; ")?;
-        let (remembered, memory) = (Megabytes(self.remembered), Megabytes(self.memory));
-        write!(f, "{remembered} of {memory} MB remembered")?;
-        if let Some(resident) = self.resident {
-            write!(f, ", {} MB in all", Megabytes(resident as usize))?;
-        }
-        match &self.held_back[..] {
-            [] => write!(f, "; nobody is held back"),
-            names => write!(f, "; held back: {}", Names(names)),
-        }
+/// The history at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct History {
+    /// The size of its file and of what waits beside it, in bytes; `None` if the system does not tell it.
+    pub(super) bytes: Option<u64>,
+    /// Why what is said is not kept for now; `None` if it is kept.
+    pub(super) not_now: Option<&'static str>,
+}
+
+impl Figures {
+    /// The figures as facts, each of which fits a line.
+    pub(crate) fn facts(&self) -> Vec<String> {
+        vec![
+            format!(
+                "{}, {} of them disconnected",
+                Count(self.members as u64, "member"),
+                self.disconnected
+            ),
+            self.said_of_late(),
+            self.memory_used(),
+            self.kept(),
+            match &self.held_back[..] {
+                [] => "nobody is held back".to_owned(),
+                names => format!("held back: {}", Names(names)),
+            },
+            format!("running since {}", Moment(self.since)),
+        ]
+    }
+
+    fn said_of_late(&self) -> String {
+        let Said { lines, bytes } = self.said;
+        let rate = Tenths::of(lines, 60);
+        format!(
+            "{}, {} in the last minute ({rate} a second)",
+            Count(lines, "line"),
+            Count(bytes, "byte")
+        )
+    }
+
+    fn memory_used(&self) -> String {
+        let (remembered, memory) =
+            (megabytes(self.remembered as u64), megabytes(self.memory as u64));
+        let resident = self.resident.map(|bytes| format!(", {} MB in all", megabytes(bytes)));
+        format!("{remembered} of {memory} MB remembered{}", resident.unwrap_or_default())
+    }
+
+    fn kept(&self) -> String {
+        let Some(History { bytes, not_now }) = self.history else {
+            return "no history".to_owned();
+        };
+        let size = bytes.map(|bytes| format!(": {} MB", megabytes(bytes))).unwrap_or_default();
+        let not_now = not_now.map(|why| format!(", and nothing is kept for now: {why}"));
+        format!("history{size}{}", not_now.unwrap_or_default())
     }
 }
 
-/// Bytes, shown in units of 1024 × 1024.
-struct Megabytes(usize);
-
-impl fmt::Display for Megabytes {
+/// The facts in one line, for the log.
+impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = (self.0 * 10 + (1 << 19)) >> 20;
-        match tenths % 10 {
-            0 => write!(f, "{}", tenths / 10),
-            tenth => write!(f, "{}.{tenth}", tenths / 10),
+        f.write_str(&self.facts().join("; "))
+    }
+}
+
+/// A number in tenths, shown without them where it is whole.
+struct Tenths(u64);
+
+impl Tenths {
+    /// The nearest one to a fraction.
+    fn of(amount: u64, divisor: u64) -> Tenths {
+        Tenths((amount * 10 + divisor / 2) / divisor)
+    }
+}
+
+/// Bytes in units of 1024 × 1024.
+fn megabytes(bytes: u64) -> Tenths {
+    Tenths::of(bytes, 1 << 20)
+}
+
+impl fmt::Display for Tenths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 % 10 {
+            0 => write!(f, "{}", self.0 / 10),
+            tenth => write!(f, "{}.{tenth}", self.0 / 10),
         }
     }
 }
@@ -183,26 +244,53 @@ mod tests {
         assert_eq!(throughput.last_minute(7000).lines, 2);
     }
 
-    #[test]
-    fn they_are_one_line() {
-        let name = |number| Name::guest(number);
-        let mut figures = Figures {
+    fn figures() -> Figures {
+        Figures {
             members: 12,
             disconnected: 2,
             said: Said { lines: 340, bytes: 21_034 },
             remembered: 3 * 1024 * 1024 + 100_000,
             memory: 16 << 20,
             resident: Some(24 << 20),
+            history: Some(History { bytes: Some(12 << 20), not_now: None }),
             held_back: Vec::new(),
-        };
+            since: 1_790_000_000_000,
+        }
+    }
+
+    #[test]
+    fn they_are_facts_of_a_line_each_and_one_line_in_the_log() {
+        let facts = figures().facts();
+        let since = format!("running since {}", Moment(1_790_000_000_000));
         assert_eq!(
-            figures.to_string(),
-            "12 members, 2 of them disconnected; 340 lines, 21034 bytes in the last minute; 3.1 of \
-             16 MB remembered, 24 MB in all; nobody is held back"
+            facts,
+            [
+                "12 members, 2 of them disconnected",
+                "340 lines, 21034 bytes in the last minute (5.7 a second)",
+                "3.1 of 16 MB remembered, 24 MB in all",
+                "history: 12 MB",
+                "nobody is held back",
+                &since,
+            ]
         );
-        figures.held_back = vec![name(1), name(2)];
-        assert!(figures.to_string().ends_with("; held back: guest1, guest2"));
+        let line = figures().to_string();
+        assert!(line.starts_with("12 members, 2 of them disconnected; 340 lines, "), "{line}");
+        assert!(line.ends_with(&format!("; nobody is held back; {since}")), "{line}");
+    }
+
+    #[test]
+    fn members_that_are_held_back_are_named_and_a_history_that_keeps_nothing_says_why() {
+        let name = |number| Name::guest(number);
+        let mut figures = Figures { held_back: vec![name(1), name(2)], ..figures() };
+        assert_eq!(figures.facts()[4], "held back: guest1, guest2");
         figures.held_back = (1..=23).map(name).collect();
-        assert!(figures.to_string().ends_with(", guest20 and 3 more"));
+        assert!(figures.facts()[4].ends_with(", guest20 and 3 more"));
+        figures.history = Some(History { bytes: None, not_now: Some("the server's disk is full") });
+        assert_eq!(
+            figures.facts()[3],
+            "history, and nothing is kept for now: the server's disk is full"
+        );
+        figures.history = None;
+        assert_eq!(figures.facts()[3], "no history");
     }
 }

@@ -10,7 +10,8 @@
 //!
 //! Its parts are what a session holds: a permit to be in the server (`permit`) or to be turned away in it
 //! (`visit`), a place among the members (`membership`), and a turn at searching (`turns`); who is held back
-//! (`backpressure`); and what the broadcaster is handed (`round`), once the history has it (`cut`).
+//! (`backpressure`); what the broadcaster is handed (`round`), once the history has it (`cut`); and what an
+//! operator sees (`overview`, `watch`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError};
@@ -22,7 +23,6 @@ use super::audience::MemberId;
 use super::batch::Batch;
 use super::config::Config;
 use super::connection::{Connection, ConnectionId};
-use super::figures::{Figures, resident};
 use super::history::store::readers::Readers;
 use super::replay::Gap;
 use super::room::Room;
@@ -32,7 +32,7 @@ use super::system::{Condvar, Mutex, instant, now};
 use super::transcript;
 use super::waker::Waker;
 use crate::protocol::name::Name;
-use crate::protocol::tag::Seq;
+use crate::protocol::tag::{Millis, Seq};
 use backpressure::Backpressure;
 use cut::Settled;
 use fetch::Fetches;
@@ -46,11 +46,13 @@ pub(crate) mod fetch;
 mod guard;
 pub(crate) mod membership;
 mod orders;
+pub(crate) mod overview;
 pub(crate) mod permit;
 mod resume;
 pub(crate) mod round;
 pub(crate) mod turns;
 pub(crate) mod visit;
+pub(crate) mod watch;
 
 /// How much may be applied before it is settled, in bytes of lines, and as a part of what the room
 /// remembers.
@@ -74,6 +76,8 @@ pub(crate) struct Hub {
     applied: Condvar,
     /// Notified when a reader asks for something from the history's file, and when nothing more is read.
     asked: Condvar,
+    /// Notified when there may be more for the operator who watches, and when nobody watches any more.
+    watched: Condvar,
     /// Wakes the broadcaster.
     waker: Waker,
     /// Where members look for what the room does not remember, if it has a history. Set once, at the start.
@@ -107,6 +111,8 @@ struct Shared {
     connections: HashMap<ConnectionId, Arc<Connection>>,
     /// When the room was opened: its entries' times count from there.
     opened: Instant,
+    /// The same, as the time of day.
+    since: Millis,
     /// Clients that have a permit, with or without a name.
     permits: Admission,
     /// When somebody came last and there was no permit.
@@ -124,6 +130,8 @@ struct Shared {
     backpressure: Backpressure,
     /// How many threads wait, for `taken` or for their turns.
     waiting: usize,
+    /// Whether a thread waits for `watched`.
+    is_watched: bool,
 }
 
 /// The broadcaster's sleep.
@@ -177,6 +185,7 @@ impl Hub {
             removed: Vec::new(),
             connections: HashMap::new(),
             opened: instant(),
+            since: now(),
             permits: Admission::new(config.max_clients, config.max_per_address),
             lacked_permit: None,
             visits: Visits::new(),
@@ -185,12 +194,14 @@ impl Hub {
             asleep: None,
             backpressure: Backpressure::default(),
             waiting: 0,
+            is_watched: false,
         };
         Hub {
             shared: Mutex::new(shared),
             taken: Condvar::new(),
             applied: Condvar::new(),
             asked: Condvar::new(),
+            watched: Condvar::new(),
             waker,
             file: OnceLock::new(),
             max_unsettled: max_unsettled as u64,
@@ -268,27 +279,6 @@ impl Hub {
     /// How many lines a member should have had from that event on, of those that nobody has any more.
     pub(crate) fn missed(&self, member: MemberId, from: Seq) -> u64 {
         self.with(|shared| shared.room.transcript().evicted(member, from).unwrap_or(0))
-    }
-
-    /// What an operator wants to know.
-    pub(crate) fn figures(&self) -> Figures {
-        // Before the lock: the system is asked for it.
-        let resident = resident();
-        self.with(|shared| {
-            let room = &shared.room;
-            let (remembered, memory) = room.transcript().memory();
-            let (members, disconnected) = room.count();
-            let held = shared.backpressure.held(instant());
-            Figures {
-                members,
-                disconnected,
-                said: room.said_of_late(now()),
-                remembered,
-                memory,
-                resident,
-                held_back: held.into_iter().filter_map(|id| room.name_of(id).cloned()).collect(),
-            }
-        })
     }
 
     /// Panics with the lock held, to see what becomes of the others.

@@ -173,6 +173,7 @@ impl Room {
             Entry::Lost { by, from } => change.by(by, |change| change.lose(by, from)),
             Entry::Unclaimed { member, from } => change.mark_disconnected(member, from),
             Entry::Leave { by, how } => change.by(by, |change| change.leave(by, how)),
+            Entry::Announce { text } => change.tell_all(text),
             Entry::Expire => change.expire(),
             Entry::StopKeeping(why) => change.stop_keeping(why),
             Entry::KeepAgain(gap) => change.keep_again(gap),
@@ -203,6 +204,16 @@ impl Room {
     /// How many members there are, and how many of them have no connection.
     pub(crate) fn count(&self) -> (usize, usize) {
         (self.members.count(), self.disconnected.count())
+    }
+
+    /// What becomes of what is said; `None` without a history.
+    pub(crate) fn keeping(&self) -> Option<Keeping> {
+        self.keeping
+    }
+
+    /// The members that have a connection, each with that.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = (&Name, ConnectionId)> {
+        self.members.iter().filter_map(|member| Some((member.name(), member.connection?)))
     }
 
     /// The history has no event before that one any more.
@@ -600,6 +611,15 @@ impl Change<'_> {
         self.room.on_left(&member);
         self.tell_move(Move::Leave, id, Notice::Left(member.name(), how));
         Some(member)
+    }
+
+    /// Tells all what the operator at the server's keyboard says.
+    fn tell_all(&mut self, text: &str) -> Outcome {
+        if self.room.is_closed {
+            return Outcome::Ignored;
+        }
+        self.tell(Audience::All, Notice::Order(OrderNotice::Says(text)));
+        Outcome::Done
     }
 
     fn expire(&mut self) -> Outcome {

@@ -12,8 +12,13 @@ pub struct Status(Arc<OnceLock<Weak<Hub>>>);
 impl Status {
     /// Logs the server's figures.
     pub fn log(&self) {
-        let Some(hub) = self.0.get().and_then(Weak::upgrade) else { return };
+        let Some(hub) = self.hub() else { return };
         log::info!("{}", hub.figures());
+    }
+
+    /// The hub of the server, while that runs.
+    pub(super) fn hub(&self) -> Option<Arc<Hub>> {
+        self.0.get().and_then(Weak::upgrade)
     }
 
     /// Makes it the status of this server, if it is nobody's yet.

@@ -18,6 +18,7 @@ mod client_secrets;
 mod client_terminal;
 mod client_tls;
 mod client_tls_far;
+mod console;
 mod crashes;
 mod cuts;
 mod forgery;

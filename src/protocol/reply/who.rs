@@ -1,6 +1,7 @@
 //! The answer to `/who`: a list of names on as many lines as it needs, written and read; and who among them is not
 //! encrypted.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use crate::protocol::name::Name;
@@ -58,16 +59,20 @@ impl Listed {
     }
 }
 
+/// The name with its marks.
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operator = if self.is_operator { OPERATOR } else { "" };
+        let owner = if self.is_owner { OWNER } else { "" };
+        let away = if self.is_away { AWAY } else { "" };
+        write!(f, "{operator}{}{owner}{away}", self.name)
+    }
+}
+
 /// The answer to `/who`: the members, in the order given, on as many lines as they need.
 #[must_use]
 pub fn who(members: &[Listed]) -> Vec<String> {
-    let marked = |member: &Listed| {
-        let operator = if member.is_operator { OPERATOR } else { "" };
-        let owner = if member.is_owner { OWNER } else { "" };
-        let away = if member.is_away { AWAY } else { "" };
-        format!("{operator}{}{owner}{away}", member.name)
-    };
-    broken(format!("-- {} here:", members.len()), members.iter().map(marked))
+    broken(format!("-- {} here:", members.len()), members.iter().map(Listed::to_string))
 }
 
 /// What follows that answer: on whose connections others can read along. Nothing where on nobody's.

@@ -194,6 +194,8 @@ impl Hub {
         let arriving = round.following.arrivals.iter().map(|arrival| arrival.from).min();
         shared.fetches.needed = needed.min(arriving.unwrap_or(Seq::MAX));
         self.forget(shared, &mut round);
+        // Whatever is new to be watched has come with a round, and so has the end.
+        self.notify_watcher(shared);
         round
     }
 

@@ -245,6 +245,11 @@ pub(crate) enum Entry<'a> {
         /// Why.
         how: LeaveReason<'a>,
     },
+    /// The operator at the server's keyboard says something to all.
+    Announce {
+        /// The text, safe to be shown.
+        text: &'a str,
+    },
     /// What has become due is done: members whose time is over leave, and joins that were held back are
     /// told.
     Expire,

@@ -1,6 +1,7 @@
 //! Connections to the history's file that only read, for members who look for something that was said.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 use rusqlite::Connection;
@@ -21,6 +22,15 @@ pub(crate) struct Readers {
 impl Readers {
     pub(crate) fn new(path: PathBuf) -> Readers {
         Readers { path, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// The size of the file and of the one beside it whose content waits to be copied there, in bytes; `None` if
+    /// the system does not tell it.
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        let size = |path: &Path| fs::metadata(path).map(|file| file.len()).ok();
+        let mut beside = self.path.clone().into_os_string();
+        beside.push("-wal");
+        Some(size(&self.path)? + size(Path::new(&beside)).unwrap_or(0))
     }
 
     /// Reads in the file, in the caller's thread.
