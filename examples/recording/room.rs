@@ -24,6 +24,8 @@ impl Room {
         let program = folder.join(format!("chatserver{EXE_SUFFIX}"));
         let mut server = Command::new(&program)
             .args(["127.0.0.1", "0"])
+            // Or it would take what is typed in the terminal that this program is run in.
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -16,7 +16,6 @@ impl Keyboard {
     }
 
     /// Windows has no jobs.
-    #[expect(clippy::unused_self, reason = "on Unix it depends on the terminal")]
     pub(in crate::server::console) fn is_in_front(&self) -> bool {
         true
     }
