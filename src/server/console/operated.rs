@@ -68,7 +68,7 @@ impl Operated for RunningServer {
     }
 
     fn order(&self, order: &Order<'_>) -> Vec<String> {
-        self.status.hub().map(|hub| order_in(&hub, order)).unwrap_or_default()
+        self.status.hub().map(|hub| hub.order(order)).unwrap_or_default()
     }
 
     fn watch_from(&self) -> Seq {
@@ -92,14 +92,6 @@ impl Operated for RunningServer {
     fn shut_down(&self) {
         log::info!("shutdown was typed at the keyboard");
         self.shutdown.begin();
-    }
-}
-
-/// The hub's answer to an order.
-fn order_in(hub: &Hub, order: &Order<'_>) -> Vec<String> {
-    match order {
-        Order::Stats => hub.stats(),
-        _ => vec!["!! the room takes no such order".to_owned()],
     }
 }
 

@@ -13,7 +13,7 @@ use super::{Hub, Shared};
 use crate::protocol::name::{Name, Wanted};
 use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{self, LeaveReason, Listed, Notice, Refusal};
-use crate::protocol::request::Order;
+use crate::protocol::request::{Command, Order};
 use crate::protocol::tag::{Format, Seq, Token};
 use crate::server::admission::Origin;
 use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
@@ -224,6 +224,16 @@ impl Membership {
     /// Marks this member as held back, for so long.
     pub(crate) fn mark_held(&self, wait: Duration) {
         self.hub().with(|shared| shared.backpressure.mark_held(self.id, wait, instant()));
+    }
+
+    /// The commands that are of use to it.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = Command> + use<> {
+        let (is_operator, is_closed) = self.hub().with(|shared| {
+            (shared.room.is_operator(self.id), !shared.room.is_open_to_all())
+        });
+        let of_closed_rooms = Command::FOR_CLOSED_ROOMS.into_iter().filter(move |_| is_closed);
+        let of_operators = Command::FOR_OPERATORS.into_iter().filter(move |_| is_operator);
+        Command::FOR_EVERYBODY.into_iter().chain(of_closed_rooms).chain(of_operators)
     }
 
     /// The answer to `/who`.

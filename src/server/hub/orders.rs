@@ -16,6 +16,9 @@ use crate::server::system::now;
 impl Hub {
     /// Carries out an order of whoever is at the server's own keyboard. The answers, line by line.
     pub(crate) fn order(&self, order: &Order<'_>) -> Vec<String> {
+        if let Order::Stats = order {
+            return self.stats();
+        }
         let outcome =
             self.with(|shared| shared.apply(Entry::Order { by: Orderer::Console, order }));
         match outcome {

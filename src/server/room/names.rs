@@ -54,6 +54,11 @@ impl Room {
         self.people.unclaimed()
     }
 
+    /// Whether everybody may come in.
+    pub(crate) fn is_open_to_all(&self) -> bool {
+        self.entrance.is_open()
+    }
+
     /// Whether a member is an operator.
     pub(crate) fn is_operator(&self, id: MemberId) -> bool {
         self.members.get(id).is_some_and(|member| member.standing.is_operator)

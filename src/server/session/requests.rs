@@ -100,9 +100,11 @@ impl Session {
     }
 
     fn order(&mut self, order: &Order<'_>) {
-        self.with_joined(|member, line| {
-            member.order(order, line);
-        });
+        let mut is_operator = false;
+        self.with_joined(|member, line| is_operator = member.order(order, line));
+        if is_operator && *order == Order::Stats {
+            self.hub.stats().iter().for_each(|line| self.answer_with(line));
+        }
     }
 
     /// Does something under the room's lock with the line that was read last.
@@ -173,7 +175,7 @@ impl Session {
         self.with_member(|member, gathered| {
             let (format, now) = (member.format(), now());
             gathered.answer(format, Notice::HelpToSay, now);
-            for command in Command::FOR_EVERYBODY {
+            for command in member.commands() {
                 gathered.answer(format, Notice::Help(command), now);
             }
         });
