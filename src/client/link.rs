@@ -241,8 +241,12 @@ impl Link {
 
     /// Called when something has come from the server, be it no whole line.
     pub(super) fn mark_heard(&self) {
-        if let Some(present) = self.state().present_mut() {
-            present.heard_at = Some(Instant::now());
+        let mut state = self.state();
+        if let Some(present) = state.present_mut()
+            && present.heard_at.replace(Instant::now()).is_none()
+        {
+            // Whoever waits for the first byte waits for less from now on.
+            self.changed.notify_all();
         }
     }
 

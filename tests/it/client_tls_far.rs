@@ -8,6 +8,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::common::network::Host;
 use crate::common::peer::Peer;
@@ -137,6 +138,80 @@ fn a_server_that_is_no_room_is_told_and_spoken_to_as_it_is() {
             assert_eq!(out, format!("{greeting}<10.0.0.2>hi\n"));
         });
     }
+}
+
+#[test]
+fn a_banner_that_comes_late_is_waited_for_and_nothing_crosses_in_plain_before_it() {
+    let identity = usual();
+    for first in ["", "-- chatroom 1: welcome (/help for"] {
+        let peer = Peer::listen();
+        let Some(far) = Far::make("late", peer.address(), Manner::Plain) else { return };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut server = peer.accept();
+                // Longer than a server that says nothing of its own accord was waited for.
+                server.hear_nothing_for(Duration::from_millis(3000));
+                far.terminator.be(Manner::Offers(identity.clone()));
+                server.say(first);
+                let banner = "-- chatroom 1: welcome (/help for the commands; TLS on this port)\n";
+                server.say(&banner[first.len()..]);
+                assert_eq!(server.hear_the_end(), "");
+                let mut server = peer.accept_as("alice");
+                server.hear("secret\n");
+                server.hear_quit();
+                server.close();
+            });
+            let (status, _, err) = far.say(&[], "secret\n");
+            let told = format!("chatclient: encrypted; new server, its key is {}\n", identity.key);
+            assert_eq!((status, err), (Some(0), told));
+        });
+        assert_eq!(far.terminator.plain(), "");
+    }
+}
+
+/// The original server greets without a line end, and a program waits for that for a moment only.
+#[test]
+fn a_server_that_has_said_something_else_is_not_waited_for_any_longer() {
+    let peer = Peer::listen();
+    let Some(far) = Far::make("unfinished", peer.address(), Manner::Plain) else { return };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut server = peer.accept();
+            server.say("Welcome to chatroom");
+            let begun = Instant::now();
+            server.hear("hi\n");
+            assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+            server.hear_the_end();
+            server.say("<10.0.0.2>hi\n");
+            server.close();
+        });
+        let (status, out, err) = far.say(&[], "hi\n");
+        let told = "chatclient: not encrypted: this is not a chatroom server\n";
+        assert_eq!((status, err.as_str()), (Some(0), told));
+        assert_eq!(out, "Welcome to chatroom<10.0.0.2>hi\n");
+    });
+}
+
+#[test]
+fn a_server_that_was_stopped_is_waited_for_and_a_person_may_leave_meanwhile() {
+    let peer = Peer::listen();
+    let Some(far) = Far::make("stopped", peer.address(), Manner::Plain) else { return };
+    let [host, port] = far.arguments();
+    let client = client_program();
+    let script = format!("'{client}' --name alice --log-level off {host} {port}; echo status=$?");
+    let program = [&far.host.prefix()[..], &["sh", "-c", &script]].concat();
+    let mut terminal = Terminal::start(100, 12, &far.home, &program);
+    let mut server = peer.accept();
+    terminal.shows_what("the input row", |rows| rows.contains("> "));
+    terminal.press("secret\r");
+    // That it waits is shown, and whoever does not want to wait leaves.
+    terminal.shows_what("that a line waits", |rows| rows.contains("waiting"));
+    server.hear_nothing_for(Duration::from_millis(1000));
+    let begun = Instant::now();
+    terminal.press("\x03\x03");
+    terminal.shows_what("the end", |rows| rows.contains("status="));
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert_eq!(far.terminator.plain(), "");
 }
 
 #[test]

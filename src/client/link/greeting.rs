@@ -13,11 +13,48 @@ use crate::protocol::tag::Format;
 /// slow; a server of unknown kind has nothing to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// How long a server may take for its first byte where that may be the beginning of an offer to talk encrypted: as long
+/// as for a connection. If the banner is only late, nothing of the user's goes out in plain before it. Another kind of
+/// server that says nothing of its own accord is spoken to after that.
+const FIRST_BYTE: Duration = Duration::from_secs(10);
+
 /// How long the server has been waited for at the present stage of the handshake.
 #[derive(Debug, Default)]
 pub(super) struct GreetingTimer {
     /// The stage, and when it has lasted for too long; `None` while nobody waits.
-    stage: Option<(Progress, Instant)>,
+    stage: Option<(Waiting, Instant)>,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    /// The first byte, behind which an offer to talk encrypted may come.
+    FirstByte,
+    /// The server's banner, or the rest of it.
+    Banner,
+    /// An answer of a server of ours.
+    Answer,
+}
+
+impl Waiting {
+    /// What the handshake waits for, if it has come so far.
+    fn of(progress: Progress, state: &State) -> Option<Waiting> {
+        match progress {
+            Progress::Nowhere if state.may_be_offered_tls() => Some(Waiting::FirstByte),
+            Progress::Nowhere => Some(Waiting::Banner),
+            Progress::Asking => Some(Waiting::Answer),
+            Progress::Resuming | Progress::AtDoor | Progress::Done(_) => None,
+        }
+    }
+
+    /// How long that may take where a banner may take so long.
+    fn patience(self, banner: Duration) -> Duration {
+        match self {
+            Waiting::FirstByte => banner.max(FIRST_BYTE),
+            Waiting::Banner => banner,
+            Waiting::Answer => banner.max(ANSWER),
+        }
+    }
 }
 
 /// Whether the user's lines can be sent.
@@ -38,14 +75,12 @@ impl GreetingTimer {
         let stage = match state.shown() {
             Progress::Done(server) => return Readiness::Ready(server),
             _ if state.is_lost() => None,
-            Progress::Resuming | Progress::AtDoor => None,
-            unclear @ (Progress::Nowhere | Progress::Asking) => Some(unclear),
+            unclear => Waiting::of(unclear, state),
         };
         let now = Instant::now();
         self.stage = stage.map(|stage| match self.stage {
             Some((same, until)) if same == stage => (stage, until),
-            _ if stage == Progress::Asking => (stage, now + patience.max(ANSWER)),
-            _ => (stage, now + patience),
+            _ => (stage, now + stage.patience(patience)),
         });
         match self.stage {
             None => Readiness::Unknown,

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::client::exit_reason::ExitReason;
 use crate::client::handshake::{Progress, Server};
-use crate::client::net::{Connection, Told};
+use crate::client::net::{Connection, Openness, Told};
 use crate::client::session::ClientSession;
 use crate::problem::Problem;
 use crate::protocol::tag::Format;
@@ -159,6 +159,12 @@ impl State {
     /// How far the handshake is as far as the user has been shown.
     pub(super) fn shown(&self) -> Progress {
         self.present().map_or(Progress::Nowhere, |present| present.shown)
+    }
+
+    /// Whether nothing has come yet over a connection that is plain only until the server offers TLS.
+    pub(super) fn may_be_offered_tls(&self) -> bool {
+        let is_silent = self.present().is_some_and(|present| present.heard_at.is_none());
+        is_silent && self.connection.openness() == Openness::Open
     }
 
     /// Notes how the present connection will have ended.

@@ -58,9 +58,14 @@ impl State {
         Watched::Until(next.into_iter().chain(dead_at).min())
     }
 
-    /// Where the server confirms nothing, nothing waits to be confirmed.
+    /// Where the server confirms nothing, nothing waits to be confirmed; but where it has not said a word, what was
+    /// entered may wait to be sent.
     fn overdue(&self, now: Instant) -> (usize, Option<Instant>) {
-        if self.gets_receipts() { self.session.outbox.overdue(now) } else { (0, None) }
+        if self.gets_receipts() || self.may_be_offered_tls() {
+            self.session.outbox.overdue(now)
+        } else {
+            (0, None)
+        }
     }
 
     /// When the connection is to be taken for dead, if nothing comes until then.
