@@ -136,6 +136,10 @@ pub(crate) const CHATCLIENT: About = About {
     ],
     variables: &[
         (
+            "CHATROOM_PASSWORD",
+            "the password of the room, or a code that lets you in; --password-file counts more",
+        ),
+        (
             "NO_COLOR",
             "if it is not empty, there are no colours but with --color always; bold and dim stay",
         ),

@@ -23,6 +23,7 @@ Register-ArgumentCompleter -Native -CommandName 'chatclient' -ScriptBlock {
         'chatclient' {
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Your name in the room; your login name if you give none')
             [CompletionResult]::new('--fingerprint', '--fingerprint', [CompletionResultType]::ParameterName, 'Talk only to the server with this key, as its fingerprint')
+            [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'The file whose first line is the room''s password, or a code that lets you in')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colours in a terminal: auto (where it has them, and NO_COLOR is not set), always or never')
             [CompletionResult]::new('--bell', '--bell', [CompletionResultType]::ParameterName, 'What rings the terminal''s bell: off, mentions (your name, and private lines) or all (lines)')
             [CompletionResult]::new('--highlight', '--highlight', [CompletionResultType]::ParameterName, 'Words besides your name that stand out and ring, with commas between them')

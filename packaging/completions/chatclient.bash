@@ -23,7 +23,7 @@ _chatclient() {
 
     case "${cmd}" in
         chatclient)
-            opts="-q -h -V --name --tls --plain --fingerprint --forget --known --color --bell --highlight --notify --wrap --joins --time --no-history --reconnect --no-reconnect --commands --quiet --listen --log-file --log-level --help --version"
+            opts="-q -h -V --name --tls --plain --fingerprint --password-file --forget --known --color --bell --highlight --notify --wrap --joins --time --no-history --reconnect --no-reconnect --commands --quiet --listen --log-file --log-level --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -35,6 +35,21 @@ _chatclient() {
                     ;;
                 --fingerprint)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --color)
@@ -83,7 +98,7 @@ _chatclient_and_servers() {
     _chatclient "$@"
     local cur="${COMP_WORDS[COMP_CWORD]}"
     case "${COMP_WORDS[COMP_CWORD-1]}" in
-        --name|--fingerprint|--color|--bell|--highlight|--wrap|--joins|--time|--log-file|--log-level|:|=) return 0 ;;
+        --name|--fingerprint|--password-file|--color|--bell|--highlight|--wrap|--joins|--time|--log-file|--log-level|:|=) return 0 ;;
     esac
     if [[ "$cur" != -* && "$cur" != : && "$cur" != = ]]; then
         COMPREPLY=( $(compgen -W "$(cat "${XDG_STATE_HOME:-$HOME/.local/state}/chatroom/servers" 2>/dev/null)" -- "$cur") $(compgen -A hostname -- "$cur") )

@@ -1,5 +1,6 @@
 complete -c chatclient -l name -d 'Your name in the room; your login name if you give none' -r
 complete -c chatclient -l fingerprint -d 'Talk only to the server with this key, as its fingerprint' -r
+complete -c chatclient -l password-file -d 'The file whose first line is the room\'s password, or a code that lets you in' -r -F
 complete -c chatclient -l color -d 'Use colours in a terminal: auto (where it has them, and NO_COLOR is not set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -23,7 +23,7 @@ _chatserver() {
 
     case "${cmd}" in
         chatserver)
-            opts="-v -h -V --max-clients --max-per-address --proxy --max-line --rate-limit --replay --memory --stall-timeout --away-timeout --history --keep --keep-size --durability --tls --key --fingerprint --tls-cert --tls-key --export --since --verbose --log-level --health-check --log-file --help --version"
+            opts="-v -h -V --max-clients --max-per-address --proxy --max-line --rate-limit --replay --memory --stall-timeout --away-timeout --history --keep --keep-size --durability --tls --key --fingerprint --tls-cert --tls-key --operator --keep-names --export --since --verbose --log-level --health-check --log-file --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -94,6 +94,14 @@ _chatserver() {
                     return 0
                     ;;
                 --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --operator)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-names)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -12,15 +12,14 @@ use std::time::{Duration, Instant};
 
 use log::info;
 
-use super::answer::{Answer, Typing};
-use super::compose::compose;
+use super::answer::Answer;
 use super::config::OnLoss;
 use super::conversation::{self, Action};
-use super::editor::{Editor, Key, Memorable, Outcome, Submission};
+use super::editor::{Editor, Memorable, Outcome, Submission};
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::history::History;
-use super::keys::{self, Chord, Keymap, Pressed};
+use super::keys::{self, Keymap};
 use super::link::{Entered, Link, NOT_CARRIED, Watch};
 use super::output::Output;
 use super::receiver::tell_of_unsaid;
@@ -33,6 +32,7 @@ use crate::protocol::DEFAULT_MAX_LINE;
 use remembered::{remember_server, remembered, tell_of_lost_history};
 
 mod remembered;
+mod writing;
 
 /// How long leaving may take: what was typed is still sent, and the server says goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -206,65 +206,6 @@ impl Keyboard<'_> {
             None | Some(Event::Resized) => Ok(ControlFlow::Continue(())),
             Some(event) => self.handle(event, bell),
         }
-    }
-
-    fn press(&mut self, chord: Chord) -> Outcome {
-        let key = match self.keymap.press(chord) {
-            Pressed::Key(key) => key,
-            Pressed::Nothing => return Outcome::Edited,
-            Pressed::Unbound => return Outcome::Full,
-        };
-        if self.is_asked() {
-            return self.press_for_answer(key);
-        }
-        if key == Key::Escape && self.editor.can_give_up() {
-            self.events.on_escape_answered();
-        }
-        match self.editor.press(key) {
-            Outcome::Complete(direction) => self.terminal.complete(&mut self.editor, direction),
-            outcome => outcome,
-        }
-    }
-
-    /// Whether keys are for the answer to what is asked. What was typed of another one is forgotten.
-    fn is_asked(&mut self) -> bool {
-        let is_asked = self.terminal.is_asking();
-        if !is_asked && !self.answer.is_empty() {
-            self.answer = Answer::new();
-        }
-        is_asked
-    }
-
-    fn press_for_answer(&mut self, key: Key) -> Outcome {
-        match self.answer.press(key) {
-            Typing::Given(secret) => {
-                self.link.give(secret);
-                Outcome::Edited
-            }
-            Typing::GoesOn(outcome) => outcome,
-        }
-    }
-
-    /// Has the text written in the user's own editor. What comes meanwhile is shown afterwards.
-    fn compose(&mut self) -> Result<(), ExitReason> {
-        if self.editor.has_secret() {
-            self.terminal.notice("a line with a password is not given to an editor");
-            return Ok(());
-        }
-        self.events.pause();
-        self.terminal.lend();
-        let composed = compose(self.editor.text());
-        let told = match composed.map(|text| self.editor.take_over(&text)) {
-            Ok(Outcome::Full) => Some("that is too long; the text is as it was".to_owned()),
-            Ok(_) => None,
-            Err(why) => Some(why.to_string()),
-        };
-        self.terminal.take_back(&self.editor, &self.answer)?;
-        self.events.resume();
-        if let Some(told) = told {
-            self.terminal.notice(&told);
-        }
-        Ok(())
     }
 
     fn submit(&mut self, submission: Submission) -> Result<ControlFlow<()>, ExitReason> {

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use log::info;
 
 use super::clock;
-use super::door::Secret;
 use super::exit_reason::ExitReason;
 use super::handshake::{Progress, Server};
 use super::mutex::lock;
@@ -22,22 +21,17 @@ use super::typed::Typed;
 use crate::problem::{Lost, Problem};
 use crate::protocol::tag::Format;
 
+pub(super) use secrets::NOT_CARRIED;
+use secrets::READABLE;
 pub(super) use sending::{Entered, Task};
 use state::{Attempts, Contact, ExpectedEnd, Parting, Present, Sending, State};
 pub(super) use watch::{Watch, Watched};
 
 mod greeting;
+mod secrets;
 mod sending;
 mod state;
 mod watch;
-
-/// Why nothing is shown to a server that asks for a password.
-const READABLE: &str =
-    "this room wants a password, and others could read it along: the connection is not encrypted";
-
-/// Why a line with a password is not sent.
-pub(super) const NOT_CARRIED: &str =
-    "not sent: others could read the password along, for the connection is not encrypted";
 
 /// What the user has to know of a connection, and was not told.
 #[derive(Debug)]
@@ -129,12 +123,6 @@ impl Link {
         true
     }
 
-    /// Whether a line may be sent to a server of ours: a password that others could read along may not. The server
-    /// would not take it anyway.
-    pub(super) fn may_carry(&self, line: &Typed) -> bool {
-        !line.is_secret() || !self.state().connection.secrecy().is_open_to_others()
-    }
-
     /// What the user is to be told of the present connection, once.
     pub(super) fn untold(&self) -> Untold {
         let mut state = self.state();
@@ -201,15 +189,6 @@ impl Link {
             self.changed.notify_all();
         }
         Ok(heard)
-    }
-
-    /// Shows the server what the user gives to be let in, or keeps it for the next connection.
-    pub(super) fn give(&self, secret: Secret) {
-        let mut state = self.state();
-        let is_connected = !state.is_lost();
-        if let Some(line) = state.session.give(secret, is_connected) {
-            state.connection.ask(&[line]);
-        }
     }
 
     /// How far the first words have come, whether or not the user has been shown them.

@@ -16,19 +16,15 @@ use std::time::{Duration, Instant};
 
 use crossterm::terminal;
 
-use super::answer::Answer;
 use super::config::{BellChoice, WrapChoice};
 use super::conversation::{Action, Alert, Focus, Looks};
 use super::echo::echo;
-use super::editor::{Direction, Editor, Outcome};
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::mutex::{lock, lock_until};
 use super::net::Told;
 use super::output::{Output, Presence, Reader};
-use super::prompt::Label;
 use super::screen::{Screen, Size};
-use super::secret;
 use super::session::Line;
 use super::typed::Typed;
 use crate::problem::Problem;
@@ -48,6 +44,7 @@ pub(crate) mod fuzzing;
 mod input;
 mod lending;
 mod window;
+mod writing;
 
 /// What a terminal is taken for that does not tell its size.
 const USUAL_SIZE: Size = Size { columns: 80, rows: 24 };
@@ -110,38 +107,6 @@ impl Terminal {
         face.titled = None;
         self.set_title(&mut face);
         face.repaint()
-    }
-
-    /// Shows what the editor has come to, or the answer to what is asked.
-    pub(super) fn edit(
-        &self,
-        editor: &Editor,
-        answer: &Answer,
-        bell: Bell,
-    ) -> Result<(), ExitReason> {
-        let mut face = self.face();
-        let (text, cursor) = secret::dotted(editor.text(), editor.cursor());
-        let question = Label::asking(editor.prompt());
-        face.draft = Input { text: text.into_owned(), cursor, question };
-        let ((text, cursor), question) = (answer.dotted(), Label::asking(answer.prompt()));
-        face.answer = Input { text, cursor, question };
-        face.place_input();
-        face.over = editor.over();
-        if bell == Bell::Rings {
-            face.screen.ring();
-        }
-        face.repaint()
-    }
-
-    /// Whether the user is asked for a password or a code.
-    pub(super) fn is_asking(&self) -> bool {
-        self.face().asked.is_some()
-    }
-
-    /// Completes what is being written, from what is known here.
-    pub(super) fn complete(&self, editor: &mut Editor, direction: Direction) -> Outcome {
-        let face = self.face();
-        editor.complete(direction, |before| face.conversation.candidates(before))
     }
 
     /// Does what a typed line asks of the client itself, and says what else it asks for.

@@ -76,7 +76,7 @@ pub(super) fn read_lines(
         {
             match line {
                 Line::Whole(line) => {
-                    goes_on = take_unless_readable(run, as_sent(run, line), &mut take)
+                    goes_on = take_unless_readable(run, as_sent(run, line), &mut take);
                 }
                 Line::TooLong(_) => refuse_long_line(run),
             }

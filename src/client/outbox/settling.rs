@@ -50,6 +50,7 @@ impl Outbox {
             ReadRefusal::LineTooLong(limit) => self.settle(|entry| entry.length() > limit),
             ReadRefusal::Whisper => self.settle(Entry::is_whisper),
             ReadRefusal::NameTaken(_) | ReadRefusal::Name => self.settle(Entry::is_for_a_name),
+            ReadRefusal::Muted => self.settle(Entry::has_receipt),
             ReadRefusal::RoomFull
             | ReadRefusal::Unencrypted
             | ReadRefusal::Tags
@@ -60,7 +61,6 @@ impl Outbox {
             | ReadRefusal::Key
             | ReadRefusal::Banned
             | ReadRefusal::Removed
-            | ReadRefusal::Muted
             | ReadRefusal::Other => None,
         }
     }
