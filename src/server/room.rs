@@ -541,8 +541,8 @@ impl Change<'_> {
             return Outcome::Ignored;
         }
         let person = Person { likeness: Some(&likeness), ..Person::default() };
-        if let Some(banned) = self.room.ban(&person, self.stamp.at) {
-            self.refuse(by, &banned);
+        if self.room.ban(&person, self.stamp.at).is_some() {
+            self.refuse(by, &Refusal::NameTaken(new));
             return Outcome::Ignored;
         }
         if let Some(why) = self.why_not_renamed(by, &likeness, &credentials) {

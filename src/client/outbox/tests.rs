@@ -135,14 +135,23 @@ fn a_gap_may_have_had_the_receipts_in_it() {
 
 #[test]
 fn a_refusal_settles_the_oldest_line_that_it_may_be_about() {
-    let mut outbox =
-        outbox(&["/msg a x", "/nick bob", "a long line", "/msg b y", "short", "/nick -"]);
+    let mut outbox = outbox(&[
+        "/who",
+        "muted",
+        "/msg a x",
+        "/nick bob",
+        "a long line",
+        "/msg b y",
+        "short",
+        "/nick -",
+    ]);
     written(&mut outbox);
     let refusals = [
+        ("!! you cannot speak for 9 min more (alice)", 5),
         ("!! /msg: nobody here is called a", 4),
         ("!! /nick: the name bob is taken", 3),
         ("!! that line was too long and was not sent: the most is 10 bytes", 2),
-        ("!! /msg: nobody here is called b", 1),
+        ("!! 20 lines of yours wait for b already", 1),
         ("!! /msg: nobody here is called c", 1),
         ("!! /nick: a name cannot start with - or .", 1),
         ("!! unknown command /x; /help lists them; to say it, begin with //", 1),

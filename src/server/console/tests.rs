@@ -56,9 +56,9 @@ impl Operated for Fake {
 
     fn residents(&self) -> Vec<Resident> {
         let listed = |name: &str, is_away| Listed {
-            name: Name::parse(name).expect("a name"),
             is_away,
             is_exposed: !is_away,
+            ..Listed::new(Name::parse(name).expect("a name"))
         };
         let address = "192.0.2.7:4000".parse().ok();
         vec![

@@ -228,9 +228,9 @@ impl Membership {
 
     /// The commands that are of use to it.
     pub(crate) fn commands(&self) -> impl Iterator<Item = Command> + use<> {
-        let (is_operator, is_closed) = self.hub().with(|shared| {
-            (shared.room.is_operator(self.id), !shared.room.is_open_to_all())
-        });
+        let (is_operator, is_closed) = self
+            .hub()
+            .with(|shared| (shared.room.is_operator(self.id), !shared.room.is_open_to_all()));
         let of_closed_rooms = Command::FOR_CLOSED_ROOMS.into_iter().filter(move |_| is_closed);
         let of_operators = Command::FOR_OPERATORS.into_iter().filter(move |_| is_operator);
         Command::FOR_EVERYBODY.into_iter().chain(of_closed_rooms).chain(of_operators)

@@ -75,7 +75,7 @@ impl<'a> ReadRefusal<'a> {
         if let Some(refusal) = ReadRefusal::of_people(words) {
             return refusal;
         }
-        if words.starts_with("/msg: ") {
+        if words.starts_with("/msg: ") || is_of_waiting_lines(words) {
             return ReadRefusal::Whisper;
         }
         if words.starts_with("/tags") {
@@ -94,6 +94,18 @@ impl<'a> ReadRefusal<'a> {
         }
         most_bytes(words).map_or(ReadRefusal::Other, ReadRefusal::LineTooLong)
     }
+}
+
+/// Whether a private line was refused since too many wait.
+fn is_of_waiting_lines(words: &str) -> bool {
+    words == "too many private lines wait in this room already"
+        || words.strip_suffix(" already").and_then(|words| words.split_once(' ')).is_some_and(
+            |(count, rest)| {
+                let is_known = rest.starts_with("lines of yours wait for ")
+                    || rest.starts_with("lines wait for ");
+                number(count).is_some() && is_known
+            },
+        )
 }
 
 /// The name that is somebody's own.

@@ -323,10 +323,10 @@ fn read_name_refusal<'a>(refusal: &NameRefusal<'a>) -> ReadRefusal<'a> {
         | NameRefusal::PasswordLength
         | NameRefusal::OpenToAll
         | NameRefusal::OwnersInvite
-        | NameRefusal::NoMoreNames
-        | NameRefusal::TooManyWait
+        | NameRefusal::NoMoreNames => ReadRefusal::Other,
+        NameRefusal::TooManyWait
         | NameRefusal::YoursWait { .. }
-        | NameRefusal::LinesWait { .. } => ReadRefusal::Other,
+        | NameRefusal::LinesWait { .. } => ReadRefusal::Whisper,
     }
 }
 
