@@ -11,6 +11,8 @@ use rustls::crypto::CryptoProvider;
 use rustls::version::TLS13;
 use rustls::{SupportedProtocolVersion, crypto};
 
+use crate::protocol::proof::Binding;
+
 #[cfg(any(test, fuzzing))]
 #[path = "../tests/it/common/anyone.rs"]
 pub(crate) mod anyone;
@@ -177,6 +179,11 @@ impl Exporter {
     /// The handshake is not over.
     pub(crate) fn of<Data>(connection: &ConnectionCommon<Data>) -> Result<Exporter, rustls::Error> {
         connection.export_keying_material([0; 32], Self::LABEL, None).map(Exporter)
+    }
+
+    /// What a proof over the connection names.
+    pub(crate) fn binding(self) -> Binding {
+        Binding::new(self.0)
     }
 }
 

@@ -187,7 +187,7 @@ impl Asks {
                 | Request::Order(_)
                 | Request::Tags
                 | Request::Resume(..)
-                | Request::Key { .. },
+                | Request::Key(..),
             )
             | Err(Misuse::Unknown(_) | Misuse::Arguments(_) | Misuse::Search(_)) => Asks::Question,
         }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::name::{BadName, Name};
+use super::proof::{PublicKey, Signature};
 use super::span;
 use super::tag::{self, Seq, Token};
 use super::text::from_first_shown;
@@ -76,13 +77,8 @@ pub enum Request<'a> {
     Tags,
     /// `/resume`: be the member again that was given the token, and has all up to the event.
     Resume(Token, Seq),
-    /// `/key`: the owner of a key proves to be that.
-    Key {
-        /// The public key, as it was written.
-        public: &'a str,
-        /// The signature, as it was written.
-        signature: &'a str,
-    },
+    /// `/key`: the owner of a key proves to be that, with this signature.
+    Key(PublicKey, Signature),
 }
 
 /// Why a line that begins like a command is none.
@@ -212,8 +208,7 @@ fn invite(arguments: &str) -> Option<Request<'_>> {
 
 fn key(arguments: &str) -> Option<Request<'_>> {
     let (public, signature) = split_word(arguments.trim_start());
-    let (public, signature) = (secret(public)?, secret(signature)?);
-    Some(Request::Key { public, signature })
+    Some(Request::Key(PublicKey::parse(public)?, Signature::parse(signature.trim())?))
 }
 
 fn history(arguments: &str) -> Option<Request<'_>> {

@@ -11,6 +11,7 @@ use super::net::socket::Socket;
 use super::net::transport::{Received, Transport};
 use super::room::entry::Encryption;
 use super::system::{PollFd, TcpStream, instant};
+use crate::protocol::proof::Binding;
 use crate::tls::Exporter;
 
 /// Why the server itself ended a connection.
@@ -89,6 +90,11 @@ impl Connection {
     /// What binds a proof to this connection; `None` if it is not encrypted.
     pub(crate) fn exporter(&self) -> Option<Exporter> {
         self.transport.exporter()
+    }
+
+    /// What a proof of the client's key names.
+    pub(crate) fn binding(&self) -> Binding {
+        self.exporter().map_or(Binding::PLAIN, Exporter::binding)
     }
 
     /// Who can read along.

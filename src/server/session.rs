@@ -23,6 +23,7 @@ use crate::protocol::name::Name;
 use crate::protocol::reply::{LeaveReason, Offer};
 use crate::protocol::tag::Format;
 use input::Input;
+use proof::Proof;
 use screening::Screening;
 
 mod dispatch;
@@ -34,6 +35,7 @@ mod haste;
 mod input;
 mod keyboard;
 mod login;
+mod proof;
 mod rate_limit;
 mod requests;
 mod screening;
@@ -62,6 +64,8 @@ pub(crate) struct Session {
     hub: Arc<Hub>,
     /// Where the client stands in the room.
     phase: Phase,
+    /// How far the proof of the client's key is; closed as soon as its name is settled.
+    proof: Proof,
     /// The visit of a client that came when there was no place; held until it has one, or is shown out.
     visit: Option<Visit>,
     /// How many of the client's lines have been read, over all of its connections: receipts name them so.
@@ -158,6 +162,7 @@ impl Session {
             connection,
             hub,
             phase: Phase::Unnamed { permit, format: Format::Plain },
+            proof: Proof::Closed,
             visit,
             lines_read: 0,
             screening: Screening::FirstLine,

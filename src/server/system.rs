@@ -41,7 +41,12 @@ pub(super) fn start_thread(
 
 /// 128 random bits; without them, which no system of today refuses, there is no token.
 pub(super) fn random_bits() -> Option<u128> {
-    let mut bits = [0; 16];
-    getrandom::fill(&mut bits).ok()?;
-    Some(u128::from_ne_bytes(bits))
+    random().map(u128::from_ne_bytes)
+}
+
+/// So many random bytes; `None` without them.
+pub(super) fn random<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(bytes)
 }

@@ -28,6 +28,7 @@ mod limits;
 mod logs;
 mod model;
 mod network;
+mod proof;
 mod protocol;
 mod proxy;
 mod python;

@@ -301,6 +301,7 @@ impl Play {
                 self.tokens[who] = body.strip_prefix("= token ").map(str::to_owned);
                 self.tokens[who].as_ref().is_some_and(|token| token.len() == 32)
             }
+            Body::Nonce => body.strip_prefix("= nonce ").is_some_and(|nonce| nonce.len() == 52),
         };
         if !matches!(due.body, Body::Replayed(_)) {
             self.seen[who] = due.event.or(self.seen[who]);

@@ -5,8 +5,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::iter::zip;
 use std::path::{Path, PathBuf};
 
+use data_encoding::BASE32_NOPAD;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+
 use crate::common::folder;
 use crate::common::server::{TestClient, TestServer, chatserver};
+
+/// The private key of the first test vector of RFC 8032 (7.1), which the page proves.
+const SEED: [u8; 32] = [
+    0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4,
+    0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+];
 
 const PAGE: &str = include_str!("../../docs/PROTOCOL.md");
 
@@ -63,8 +72,10 @@ struct Stage<'a> {
     clients: BTreeMap<&'a str, TestClient>,
     /// Those whose connection the server closes in the end.
     leaving: Vec<&'a str>,
-    /// The tokens that the server gave, by those in the page.
+    /// The tokens and nonces that the server gave, by those in the page.
     tokens: HashMap<&'a str, String>,
+    /// The nonce that was shown last in the page.
+    nonce: &'a str,
 }
 
 impl<'a> Stage<'a> {
@@ -75,7 +86,7 @@ impl<'a> Stage<'a> {
             restarts.map(|step| folder("protocol", &step.number.to_string()).join("room.db"));
         let server = start(history.as_deref());
         let (clients, leaving, tokens) = (BTreeMap::new(), Vec::new(), HashMap::new());
-        Stage { server, history, clients, leaving, tokens }
+        Stage { server, history, clients, leaving, tokens, nonce: "" }
     }
 
     fn play(&mut self, step: Step<'a>) {
@@ -86,7 +97,10 @@ impl<'a> Stage<'a> {
                     Some(given) => given.as_str(),
                     None => word,
                 });
-                let line = words.collect::<Vec<_>>().join(" ");
+                let mut line = words.collect::<Vec<_>>().join(" ");
+                if let Some(proof) = text.strip_prefix("/key ") {
+                    line = self.proof(number, proof);
+                }
                 if line.starts_with("/quit") {
                     self.leaving.push(who);
                 }
@@ -113,7 +127,20 @@ impl<'a> Stage<'a> {
         self.clients.entry(who).or_insert_with(|| self.server.connect())
     }
 
-    /// Whether the server's line is the page's, but for the time and the token.
+    /// The proof for the server's nonce, where the page has the one for the nonce that it shows.
+    fn proof(&self, number: usize, shown: &str) -> String {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&SEED).expect("a seed");
+        let public = base32(pair.public_key().as_ref());
+        let proof = |nonce: &str| {
+            let nonce = BASE32_NOPAD.decode(nonce.to_uppercase().as_bytes()).expect("base32");
+            let parts = [b"chatroom 1 key\n", &*nonce, &[0; 32], pair.public_key().as_ref()];
+            format!("{public} {}", base32(pair.sign(&parts.concat()).as_ref()))
+        };
+        assert_eq!(proof(self.nonce), shown, "line {number}");
+        format!("/key {}", proof(&self.tokens[self.nonce]))
+    }
+
+    /// Whether the server's line is the page's, but for the time, the token and the nonce.
     fn agree(&mut self, shown: &'a str, line: &str) -> bool {
         let mut before = "";
         let same = zip(shown.split(' '), line.split(' ')).all(|(shown, word)| {
@@ -122,6 +149,11 @@ impl<'a> Stage<'a> {
                 _ if is_millis(shown) => is_millis(word),
                 _ if is_token(shown) && is_token(word) => {
                     self.tokens.entry(shown).or_insert_with(|| word.to_owned()) == word
+                }
+                _ if is_nonce(shown) && is_nonce(word) => {
+                    self.nonce = shown;
+                    self.tokens.insert(shown, word.to_owned());
+                    true
                 }
                 _ if is_replayed && is_time(shown) => is_time(word),
                 _ => shown == word,
@@ -162,6 +194,14 @@ fn is_millis(word: &str) -> bool {
 
 fn is_token(word: &str) -> bool {
     word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_nonce(word: &str) -> bool {
+    word.len() == 52 && word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
+}
+
+fn base32(bytes: &[u8]) -> String {
+    BASE32_NOPAD.encode(bytes).to_lowercase()
 }
 
 fn is_time(word: &str) -> bool {

@@ -108,6 +108,7 @@ fn a_proxys_client_that_comes_back_takes_its_own_place_too() {
         let mut alice = connect(&server);
         alice.send(format!("{header}/tags\n/resume {token} 0\n"));
         alice.expect(BANNER);
+        assert!(alice.line().is_some_and(|line| line.contains(" = nonce ")));
         assert!(alice.line().is_some_and(|line| line.ends_with("-- welcome back, alice")));
         let mut late = connect(&server);
         late.send(header);

@@ -2,7 +2,8 @@
 
 use crate::common::peer::BANNER;
 use crate::common::program::{
-    Joined, connect, expect_answers, expect_body, expect_events, join, resume, split,
+    Joined, connect, expect_answers, expect_body, expect_events, far_away, join, nonce, resume,
+    split,
 };
 use crate::common::server::{TestClient, TestServer};
 
@@ -121,6 +122,7 @@ fn a_blank_line_before_the_first_one_is_counted_too() {
     let mut alice = server.connect();
     alice.send("\n \n/tags\n/nick alice\nhi\n");
     alice.expect("-- chatroom 1: welcome (/help for the commands)");
+    nonce(&mut alice);
     expect_body(&mut alice, |body| body == "-- you are alice, alone here");
     expect_body(&mut alice, |body| body.starts_with("= token "));
     expect_answers(&mut alice, &["= nick alice"]);
@@ -140,14 +142,6 @@ fn a_program_that_asks_for_no_name_is_a_guest() {
     expect_events(&mut talks, &["+ 1"]);
 }
 
-/// One who is so far away that it is a guest before the server hears from it.
-fn far_away(server: &TestServer, guest: &str) -> TestClient {
-    let mut client = server.connect();
-    client.expect("-- chatroom 1: welcome (/help for the commands)");
-    client.expect_start(&format!("-- you are {guest}, "));
-    client
-}
-
 #[test]
 fn a_guest_for_its_silence_may_still_ask_for_the_tagged_form_and_its_name() {
     let server = TestServer::start(&[]);
@@ -156,6 +150,7 @@ fn a_guest_for_its_silence_may_still_ask_for_the_tagged_form_and_its_name() {
     bob.send("early\n");
     alice.expect("<bob> early");
     alice.send("\n/tags\n/nick Bob\n/nick alice\nhi\n");
+    nonce(&mut alice);
     expect_body(&mut alice, |body| body.starts_with("= token "));
     expect_answers(&mut alice, &["= nick guest1", "!! /nick: the name Bob is taken"]);
     expect_events(&mut alice, &["+ 3"]);
@@ -178,6 +173,7 @@ fn a_guest_that_asks_late_for_the_tagged_form_may_come_back_with_it() {
     let mut bob = server.join("bob");
     let mut silent = far_away(&server, "guest1");
     silent.send("/tags\n");
+    nonce(&mut silent);
     let told = expect_body(&mut silent, |body| body.starts_with("= token "));
     expect_answers(&mut silent, &["= nick guest1"]);
     bob.send("hi\n");
@@ -202,6 +198,7 @@ fn who_comes_back_from_far_away_is_a_guest_only_until_it_has_said_who_it_is() {
     far.expect("-- the last 2 lines:");
     while far.line().is_some_and(|line| line != "-- you are up to date") {}
     far.send(format!("/tags\n/resume {} 0\n", "0".repeat(32)));
+    nonce(&mut far);
     far.expect("!! /resume: nobody here can be resumed with that token");
     far.send(format!("/resume {token} {seen}\ntwo\n"));
     expect_answers(&mut far, &["-- welcome back, alice", "= resumed 2", "= nick alice"]);
@@ -476,6 +473,7 @@ fn who_comes_back_takes_its_own_place_where_there_is_no_other() {
             }
             alice.send(format!("{opening}hello {number}\n"));
             alice.expect(BANNER.trim_end());
+            nonce(&mut alice);
             let taken = format!("= resumed {}", number + 1);
             expect_answers(&mut alice, &["-- welcome back, alice", &taken, "= nick alice"]);
             while bob.line().expect("the room goes on") != format!("<alice> hello {number}") {}
@@ -510,6 +508,7 @@ fn those_who_wait_before_a_full_room_keep_nobody_out_who_comes_back() {
     let opening = format!("/tags\n/resume {token} 0\n");
     let is_let_in = |client: &mut TestClient| {
         assert_eq!(client.line().as_deref(), Some(BANNER.trim_end()));
+        nonce(client);
         expect_answers(client, &["-- welcome back, alice", "= resumed 1", "= nick alice"]);
     };
     let mut alice = server.connect();
@@ -536,6 +535,7 @@ fn those_who_wait_before_a_full_room_keep_nobody_out_who_comes_back() {
         back = comes_back(alice);
     }
     let mut back = back.expect("once it was in time");
+    nonce(&mut back);
     expect_answers(&mut back, &["-- welcome back, alice", "= resumed 1", "= nick alice"]);
 }
 

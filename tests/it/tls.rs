@@ -340,6 +340,7 @@ fn a_member_takes_its_place_over_in_a_full_room_over_tls() {
     let mut after = TlsClient::connect(server.address);
     after.send(format!("/tags\n/resume {token} 0\n"));
     after.expect(BANNER);
+    assert!(after.line().is_some_and(|line| line.contains(" = nonce ")));
     assert!(after.line().is_some_and(|line| line.ends_with("-- welcome back, alice")));
 }
 

@@ -124,8 +124,8 @@ fn a_password_and_a_code_are_all_that_stands_behind_the_command() {
         ("/invite", Ok(Request::Invite(seconds(86_400)))),
         ("/invite 2h", Ok(Request::Invite(seconds(7200)))),
         ("/invite bob", Err(Misuse::Arguments(Command::Invite))),
-        ("/key abc  def ", Ok(Request::Key { public: "abc", signature: "def" })),
         ("/key abc", Err(Misuse::Arguments(Command::Key))),
+        ("/key abc def", Err(Misuse::Arguments(Command::Key))),
     ];
     for (line, expected) in cases {
         assert_eq!(parse(line), expected, "{line}");
@@ -147,6 +147,7 @@ fn written(request: &Request<'_>) -> String {
         Request::Quit(farewell) => format!("/quit {farewell}"),
         Request::Tags => "/tags".to_owned(),
         Request::Resume(token, seq) => format!("/resume {token} {seq}"),
+        Request::Key(public, signature) => format!("/key {public} {signature}"),
         other => panic!("{other:?} has a test of its own"),
     }
 }
@@ -159,11 +160,14 @@ proptest! {
         most in 1..usize::MAX,
         bits in any::<u128>(),
         seq in any::<u64>(),
+        public: [u8; 32],
+        half: [u8; 32],
     ) {
         let said = text.as_str();
         let act = from_first_shown(said);
         let words = act.trim_end();
         let to = name.as_str();
+        let signature = [public, half].concat().try_into().expect("64 bytes");
         let requests = [
             Request::Nothing,
             Request::Say(said.into()),
@@ -177,10 +181,13 @@ proptest! {
             Request::Quit(words),
             Request::Tags,
             Request::Resume(Token::new(bits), seq),
+            Request::Key(PublicKey::new(public), Signature::new(signature)),
         ];
         for request in requests {
             let line = written(&request);
-            prop_assert_eq!(is_counted(&line), !matches!(request, Request::Tags | Request::Resume(..)));
+            let is_for_programs =
+                matches!(request, Request::Tags | Request::Resume(..) | Request::Key(..));
+            prop_assert_eq!(is_counted(&line), !is_for_programs);
             let is_search = matches!(request, Request::Search { .. });
             let expected = match Query::parse(words) {
                 Err(bad) if is_search => Err(Misuse::Search(bad)),

@@ -130,7 +130,8 @@ impl Permit {
         }
     }
 
-    /// Joins under `wanted` if it is free, and else as a guest, when so many of the client's lines are read. A
+    /// Joins under `wanted` if it is free, and else as a guest, when so many of the client's lines are read and it has
+    /// proved to own that key. A
     /// program, which gets the tagged form, does not join under another name than it wanted: the permit is
     /// given back.
     ///

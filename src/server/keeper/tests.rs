@@ -261,6 +261,9 @@ fn how_many_lines_were_taken_is_told_to_who_resumes_only_after_their_commit() {
     alice.stream.shutdown(Half::Both).expect("it is open");
     let mut back = house.connect(&format!("/tags\n/resume {token} 0\n"));
     back.hears(BANNER);
+    // This says nothing of lines.
+    back.hears(" = nonce ");
+    back.hears("\n");
     is_gated(&file, &mut back);
     back.hears("= resumed 3\n");
     house.end();

@@ -91,7 +91,8 @@ impl Session {
             self.on_tags();
             return GO_ON;
         }
-        if !is_resume(&request) {
+        let is_proof = request.as_ref().is_ok_and(|request| self.proof.awaits(request));
+        if !is_resume(&request) && !is_proof {
             self.end_lateness();
         }
         if acts_by_itself(&request) {

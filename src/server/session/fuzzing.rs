@@ -242,8 +242,11 @@ fn look(hub: &Arc<Hub>, from: Seq, lines: &mut Vec<String>, is_own: impl Fn(&str
                 assert_line(line);
                 let line = Tag::split(line).map_or(line, |(_, body)| body);
                 // Each session has another one.
-                let is_token = matches!(Body::parse(line), Body::Token(_));
-                lines.push(if is_token { "= token" } else { line }.to_owned());
+                lines.push(match Body::parse(line) {
+                    Body::Token(_) => "= token".to_owned(),
+                    Body::Nonce(_) => "= nonce".to_owned(),
+                    _ => line.to_owned(),
+                });
             }
         }
     };

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::farewell::on_refused;
 use super::input::Input;
 use super::keyboard::Silence;
+use super::proof::Proof;
 use super::{GO_ON, Next, Phase, Session};
-use crate::protocol::GRACE;
 use crate::protocol::foreign::{Foreign, TLS_HANDSHAKE};
 use crate::protocol::name::Name;
 use crate::protocol::reply::{Notice, Offer, Refusal};
@@ -67,7 +67,7 @@ impl Session {
         };
         match input.arrival() {
             Some(arrival) => arrival.timeout(!is_unnamed),
-            None => (is_unnamed || is_late).then_some(GRACE),
+            None => (is_unnamed || is_late).then_some(self.proof.grace()),
         }
     }
 
@@ -106,6 +106,7 @@ impl Session {
             Phase::Joined { is_late, .. } => *is_late = true,
             Phase::Gone => {}
         }
+        self.ask_for_proof();
     }
 
     /// Makes a guest that asked late for the tagged form a tagged guest, which does not resume any more.
@@ -115,9 +116,10 @@ impl Session {
         }
         // The answers gathered so far are in the plain form.
         self.append();
+        let key = mem::replace(&mut self.proof, Proof::Closed).key();
         if let Phase::Joined { member, is_late } = &mut self.phase {
             *is_late = false;
-            member.tag(self.lines_read, None);
+            member.tag(self.lines_read, key);
         }
     }
 
@@ -166,7 +168,8 @@ impl Session {
     /// What the client has shown for a name that it wants.
     pub(super) fn shown_for(&self, wanted: Option<&Name>) -> Shown {
         let may_claim = wanted.is_some_and(|name| !self.is_made_of_refused(name));
-        let credentials = Credentials { may_claim, ..Credentials::default() };
+        let credentials =
+            Credentials { key: self.proof.key(), may_claim, ..Credentials::default() };
         Shown { credentials, is_let_in: false }
     }
 
@@ -192,6 +195,7 @@ impl Session {
                     log::info!(target: CAME_OR_WENT, "{name} joined from {peer}, {here} here");
                 }
                 self.phase = Phase::Joined { member: membership, is_late: false };
+                self.proof = Proof::Closed;
             }
             Err((permit, denied)) => {
                 self.phase = Phase::Unnamed { permit, format };

@@ -5,11 +5,12 @@ use std::fmt::Display;
 use std::mem;
 use std::ops::ControlFlow;
 
+use super::proof::Proof;
 use super::{Ending, GO_ON, Next, Phase, Session};
 use crate::logging::SAID;
 use crate::protocol::MAX_FAREWELL;
 use crate::protocol::name::Name;
-use crate::protocol::reply::{LeaveReason, NameRefusal, Notice, OrderRefusal, Refusal, Speech};
+use crate::protocol::reply::{LeaveReason, Notice, OrderRefusal, Refusal, Speech};
 use crate::protocol::request::{Command, Misuse, Order, Request};
 use crate::protocol::tag::{Format, Seq, Token};
 use crate::protocol::telnet;
@@ -43,7 +44,7 @@ impl Session {
             Ok(Request::Help) => self.help(),
             Ok(Request::Quit(farewell)) => return self.quit(farewell),
             Ok(Request::Tags) => self.answer(&Refusal::TagsTooLate),
-            Ok(Request::Key { .. }) => self.answer(&Refusal::Name(NameRefusal::KeyTooLate)),
+            Ok(Request::Key(key, signature)) => self.prove(&key, &signature),
             Ok(Request::Unregister) => self.with_joined(Membership::unregister),
             Ok(Request::Order(order)) => self.order(&order),
             Ok(
@@ -54,7 +55,8 @@ impl Session {
             ) => self.answer(&Refusal::Order(OrderRefusal::OperatorsOnly)),
             Ok(Request::Resume(token, seen)) => self.resume(token, seen),
             Err(
-                misuse @ (Misuse::Name(_) | Misuse::Arguments(Command::Nick | Command::Resume)),
+                misuse @ (Misuse::Name(_)
+                | Misuse::Arguments(Command::Nick | Command::Resume | Command::Key)),
             ) => {
                 self.refuse_name(&Refusal::Misuse(misuse));
             }
@@ -136,7 +138,7 @@ impl Session {
         match permit.resume(token, seen, &self.connection) {
             Ok((member, taken)) => {
                 self.phase = Phase::Joined { member, is_late: false };
-                self.lines_read = taken;
+                (self.lines_read, self.proof) = (taken, Proof::Closed);
             }
             Err((permit, refusal)) => {
                 self.phase = Phase::Unnamed { permit, format };
@@ -149,7 +151,9 @@ impl Session {
         self.append();
         let Phase::Joined { member, is_late } = &mut self.phase else { return };
         match member.resume(token, seen) {
-            Ok(taken) => (self.lines_read, *is_late) = (taken, false),
+            Ok(taken) => {
+                (self.lines_read, self.proof, *is_late) = (taken, Proof::Closed, false);
+            }
             Err(refusal) => self.answer(&refusal),
         }
     }
@@ -233,7 +237,7 @@ pub(super) fn is_counted(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
     use Command::{Key, Tags};
     let is_other = matches!(
         request,
-        Ok(Request::Tags | Request::Key { .. }) | Err(Misuse::Arguments(Tags | Key))
+        Ok(Request::Tags | Request::Key(..)) | Err(Misuse::Arguments(Tags | Key))
     );
     !is_other && !is_resume(request)
 }

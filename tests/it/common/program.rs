@@ -18,11 +18,26 @@ pub fn join(server: &TestServer, name: &str) -> Joined {
     Joined { client, token }
 }
 
-/// A connection that has asked for the tagged form.
+/// A connection that has asked for the tagged form, and was told its nonce.
 pub fn connect(server: &TestServer) -> TestClient {
     let mut client = server.connect();
     client.expect("-- chatroom 1: welcome (/help for the commands)");
     client.send("/tags\n");
+    nonce(&mut client);
+    client
+}
+
+/// The nonce that comes next, which a client can prove its key with.
+#[track_caller]
+pub fn nonce(client: &mut TestClient) -> String {
+    fact(client, "nonce")
+}
+
+/// One that is so far away that it is a guest before the server hears from it.
+pub fn far_away(server: &TestServer, guest: &str) -> TestClient {
+    let mut client = server.connect();
+    client.expect_start("-- chatroom 1: welcome (/help for the commands");
+    client.expect_start(&format!("-- you are {guest}, "));
     client
 }
 
@@ -64,6 +79,7 @@ pub fn expect_events(client: &mut TestClient, bodies: &[&str]) -> Vec<u64> {
     bodies.iter().map(&mut event).collect()
 }
 
+#[track_caller]
 fn fact(client: &mut TestClient, name: &str) -> String {
     let begins = format!("= {name} ");
     expect_body(client, |body| body.starts_with(&begins))[begins.len()..].to_owned()

@@ -30,7 +30,12 @@ pub(crate) enum Body {
     Replayed(String),
     /// Some token.
     Token,
+    /// Some nonce.
+    Nonce,
 }
+
+/// What is told of every connection that asks for the tagged form.
+const NONCE: Due = Due { event: None, body: Body::Nonce, tagged: true };
 
 /// A room and those who have something to do with it.
 #[derive(Debug, Default)]
@@ -157,6 +162,7 @@ impl Room {
         if *line == Line::Tags && is_first {
             client.is_late = client.member.is_some();
             client.tagged = client.member.is_none();
+            client.due.push(NONCE);
             return true;
         }
         if !matches!(line, Line::Resume(_) | Line::Blank) {
@@ -241,7 +247,7 @@ impl Room {
             let body = Body::Exactly(it.seen_by(id, true)?);
             Some(Due { event: Some(event), body, tagged: true })
         });
-        let due = greeting.map(fact).into_iter().chain(events).collect();
+        let due = [NONCE].into_iter().chain(greeting.map(fact)).chain(events).collect();
         self.client(who).due = due;
     }
 
