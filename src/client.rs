@@ -47,6 +47,7 @@ mod filter;
 pub(crate) mod fuzzing;
 mod handshake;
 mod history;
+mod identity;
 #[cfg(unix)]
 mod job_control;
 mod keys;
@@ -73,8 +74,8 @@ pub mod typed;
 
 pub use colours::ColorChoice;
 pub use config::{
-    BellChoice, Config, Encryption, Input, JoinsChoice, OnLoss, PASSWORD_VARIABLE, PasswordSource,
-    WrapChoice,
+    BellChoice, Config, Encryption, IdentityChoice, Input, JoinsChoice, OnLoss, PASSWORD_VARIABLE,
+    PasswordSource, WrapChoice,
 };
 pub use door::Secret;
 pub use history::history_path;

@@ -53,13 +53,13 @@
 //! - `conversation`: the server's lines → what is shown of them, pure; `colours`; `time_format`; `paragraph`: → rows;
 //!   `attention`: how a window calls its user
 //! - [`client::screen`]: the input row and the conversation above it; `row`, `prompt`: the input row
-//! - `history`, `servers`: what is kept across runs; `exit`: the one way out
+//! - `history`, `servers`, `identity`: what is kept across runs; `exit`: the one way out
 //!
 //! What both share:
 //!
 //! - [`protocol`]: the wire, pure: bytes → lines → safe text → requests, and the server's lines
 //! - [`arguments`]: the command lines; [`logging`]: the logs; [`problem`]: one line for what went wrong;
-//!   `private_file`: files for their owner alone; [`state_folder`]: where they are; [`tls`]: the encryption; `signals`: what the system tells a program; `keepalive`:
+//!   `private_file`: files for their owner alone; `key_file`: a key in one; [`state_folder`]: where they are; [`tls`]: the encryption; `signals`: what the system tells a program; `keepalive`:
 //!   whether a silent peer is there
 //!
 //! Dependence goes one way: the binaries use `server` and `client`, both of those use `protocol`,
@@ -73,6 +73,7 @@ pub mod client;
 #[doc(hidden)]
 pub mod fuzzing;
 mod keepalive;
+mod key_file;
 pub mod logging;
 mod private_file;
 pub mod problem;

@@ -127,8 +127,11 @@ pub enum Problem {
     },
     /// The room's history cannot be used, so the server does not begin.
     History(Box<dyn std::error::Error + Send + Sync>),
-    /// The server's key or certificate cannot be used, so the server does not begin.
+    /// The server's key or certificate, or the file that was named for the client's key, cannot be used, so the
+    /// program does not begin.
     Identity(Box<dyn std::error::Error + Send + Sync>),
+    /// The client has no key of its user's, and goes on.
+    IdentityLost(Box<dyn std::error::Error + Send + Sync>),
     /// The input history cannot be kept for the next run, and the program goes on.
     HistoryLost {
         /// The file's path.
@@ -240,7 +243,9 @@ impl Problem {
             Problem::HistoryLost { path, why } => {
                 format!("cannot keep what you send in {path}: {}", reason(why))
             }
-            Problem::History(refusal) | Problem::Identity(refusal) => refusal.to_string(),
+            Problem::History(refusal)
+            | Problem::Identity(refusal)
+            | Problem::IdentityLost(refusal) => refusal.to_string(),
             Problem::PasswordFile { path, why } => {
                 format!("cannot read the password in {path}: {}", reason(why))
             }
@@ -279,9 +284,10 @@ impl Problem {
             }
             Problem::ConnectionLost { why: Lost::Silent, .. } => "; is that server all right?",
             Problem::Log { why, .. } => log_advice(why.kind()),
-            Problem::LogLost { .. } | Problem::HistoryLost { .. } | Problem::ServersLost { .. } => {
-                "; going on without it"
-            }
+            Problem::LogLost { .. }
+            | Problem::HistoryLost { .. }
+            | Problem::ServersLost { .. }
+            | Problem::IdentityLost(_) => "; going on without it",
             Problem::LogStays { .. } => "; going on in the old file",
             Problem::System(..)
             | Problem::NameForHost { .. }

@@ -123,6 +123,9 @@ pub(crate) const CHATCLIENT: About = About {
          that, or does not encrypt any more, is not talked to: the program ends with status 3 and says \
          what to do. --fingerprint asks for one key from the beginning. Where the system accepts a \
          server's certificate for its name, the name is remembered in place of the key.",
+        "Your names in a room are known by a key of your own, which is made at the first start (see FILES) \
+         and proved to each server that asks. To be the same person on another machine, copy the file \
+         there. Whoever has it has your names.",
     ],
     typed: terminal,
     status: &[
@@ -150,7 +153,7 @@ pub(crate) const CHATCLIENT: About = About {
         ),
         (
             "XDG_STATE_HOME",
-            "where history, servers and their keys are kept, in place of ~/.local/state",
+            "where history, servers, their keys and your own are kept, in place of ~/.local/state",
         ),
     ],
     files: &[
@@ -164,6 +167,10 @@ pub(crate) const CHATCLIENT: About = About {
             "~/.local/state/chatroom/known_servers",
             "which servers are known, and by which key; a line that is deleted is a server that is \
              forgotten",
+        ),
+        (
+            "~/.local/state/chatroom/identity.pem",
+            "the key by which your names are known (Ed25519, PKCS#8), for you alone",
         ),
     ],
     see_also: "chatserver(1)",

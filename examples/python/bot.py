@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Usage: bot.py [--key KEY] HOST PORT NAME
+"""Usage: bot.py [--key KEY] [--identity FILE] HOST PORT NAME
 
 A member that answers. It comes back over lost connections, and answers each line once.
 
-  --key KEY  talk encrypted, and only to the server with this key, which 'chatserver --fingerprint' prints"""
+  --key KEY        talk encrypted, and only to the server with this key, which 'chatserver --fingerprint' prints
+  --identity FILE  prove to have this key (Ed25519, PKCS#8 in PEM), so that the name is the bot's own; it needs the
+                   package cryptography"""
 import contextlib, random, re
 
 from chat import Client, main

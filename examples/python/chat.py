@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Usage: chat.py [--key KEY] HOST PORT NAME
+"""Usage: chat.py [--key KEY] [--identity FILE] HOST PORT NAME
 
 Says each line of standard input once, and prints what comes, once, over lost connections too.
 Made from docs/PROTOCOL.md alone, to be copied from; bot.py is made of it.
 
-  --key KEY  talk encrypted, and only to the server with this key, which 'chatserver --fingerprint' prints
+  --key KEY        talk encrypted, and only to the server with this key, which 'chatserver --fingerprint' prints
+  --identity FILE  prove to have this key (Ed25519, PKCS#8 in PEM), as chatclient does with its identity.pem, so that
+                   the name is one's own; it needs the package cryptography
 
 Exit status: 0 every line was taken, 1 some were refused, 2 wrong usage, 3 not the server that it should be."""
 import base64, contextlib, hashlib, os, re, select, socket, ssl, sys, threading, time
@@ -12,17 +14,20 @@ import base64, contextlib, hashlib, os, re, select, socket, ssl, sys, threading,
 MOST = 50  # so many lines are on their way at most, few enough that sending them does not block
 LONGEST = 10  # seconds between two attempts to connect
 UNSAFE = re.compile("[\0-\x08\n-\x1f\x7f-\x9f\xad\u200b\u202a-\u202e\u2060-\u206f\ufeff]")  # the server removes it, too
-OURS = re.compile(r"\s*/(tags|resume|quit)(\s|$)", re.IGNORECASE)  # what is not for the user to send
+OWNED = r"!! \S+ (belongs to somebody else|is kept for an operator);"  # somebody's own name
+OURS = re.compile(r"\s*/(tags|resume|key|quit)(\s|$)", re.IGNORECASE)  # what is not for the user to send
 
 
 class Client:
     """A member that is one over all its connections. Override `hear` to do something else with what comes."""
 
-    def __init__(self, host, port, name, key=None):
+    def __init__(self, host, port, name, key=None, identity=None):
         self.address, self.name, self.key = (host, int(port)), name, key and key.replace("-", "").lower()
+        self.identity, self.nonce = identity and self.load(identity), None  # our own key, and what to sign with it
         self.token, self.seen = None, 0  # who we are, and the last event that we have
         self.change = threading.Condition()  # guards all of this
         self.connection, self.settled = None, False  # whether we have our name on this connection
+        self.has_asked = False  # whether we have said there who we are
         self.lines, self.ended = [], False  # those not known to be taken, and whether no more come
         self.taken = self.written = self.asked = 0  # before `lines`; of them sent; before our `/tags`
         self.refused, self.pause = 0, 0.1  # how many lines were; the seconds until the next attempt
@@ -72,24 +77,64 @@ class Client:
         done = max(0, number - self.taken)
         self.lines, self.taken, self.written = self.lines[done:], self.taken + done, self.written - done
 
+    def load(self, path):
+        try:
+            from cryptography.hazmat.primitives.serialization import load_pem_private_key
+        except ImportError:
+            self.complain("there is no package cryptography, so no key is proved")
+            return None
+        try:
+            with open(path, "rb") as file:
+                return load_pem_private_key(file.read(), None)
+        except (OSError, ValueError) as why:
+            self.complain(f"cannot use the identity {path}: {why}")
+            sys.exit(2)
+
+    def binding(self):
+        """What binds a proof to the connection: zeros in plain; None where Python does not tell it of TLS."""
+        if not self.key:
+            return bytes(32)
+        has_exporter = "tls-exporter" in ssl.CHANNEL_BINDING_TYPES
+        return self.connection.get_channel_binding("tls-exporter") if has_exporter else None
+
+    def proof(self):
+        """The command that proves our key, if we have one and were told a nonce, which serves once."""
+        nonce, self.nonce = self.nonce, None
+        if not self.identity or not nonce:
+            return []
+        if not (binding := self.binding()):
+            self.complain("Python tells no exporter of TLS, so no key is proved")
+            return []
+        public = self.identity.public_key().public_bytes_raw()
+        nonce = base64.b32decode(nonce.upper() + "====")
+        signature = self.identity.sign(b"chatroom 1 key\n" + nonce + binding + public)
+        return [f"/key {base32(public)} {base32(signature)}"]
+
     def next_name(self):
         self.taken += 1  # this line counts, too
+        self.has_asked = True
         return f"/nick {self.name}{self.taken if self.taken > 1 else ''}"
 
     def receive(self, body):
         if body.startswith("= token "):
             self.token = body[8:]
+        elif body.startswith("= nonce "):
+            self.nonce = body[8:]
+            if not self.has_asked:
+                self.send(*self.proof(), self.next_name())
+        elif body.startswith("= nick ") and not self.has_asked:
+            self.send(self.next_name())  # an older server waits for no proof
         elif body.startswith("= nick ") and not self.settled:
             self.settled, self.written, self.asked, self.pause = True, 0, 0, 0.1
         elif body.startswith(("= resumed ", "+ ")):
             self.take(int(body.split()[-1]))
         elif body.startswith("!! /tags") and self.asked:
             self.asked = self.take(self.asked)
-        elif not self.settled and re.match("!! /resume|!! /nick.* is taken$", body):
-            if self.token:
+        elif not self.settled and re.match("!! /resume|!! /nick.* is taken$|" + OWNED, body):
+            if self.token and body.startswith("!! /resume"):
                 self.hear(f"-- lines may have been missed, {self.written} of ours said twice")
                 self.token, self.seen, self.taken = None, 0, 0
-            self.send(self.next_name())
+            self.send(*self.proof(), self.next_name())
         elif not self.settled and body.startswith("!! /nick"):
             self.complain(body)
             sys.exit(2)
@@ -134,7 +179,11 @@ class Client:
     def talk(self):
         with self.connect() as self.connection:
             self.taken = self.taken if self.token else 0
-            self.send("/tags", f"/resume {self.token} {self.seen}" if self.token else self.next_name())
+            self.nonce, self.has_asked = None, bool(self.token)
+            if self.token:
+                self.send("/tags", f"/resume {self.token} {self.seen}")
+            else:  # with a key, the name is asked for once we know what to sign
+                self.send("/tags", *([] if self.identity else [self.next_name()]))
             lines = self.lines_that_come()
             if not (banner := next(lines, "no banner")).startswith("-- chatroom 1:"):
                 raise OSError(banner)
@@ -173,18 +222,23 @@ def key_of(certificate):
     at = inside(inside(0)[0])[0]
     for _ in range(6):
         at = inside(at)[1]
-    return base64.b32encode(hashlib.sha256(certificate[at : inside(at)[1]]).digest()).decode().lower()
+    return base32(hashlib.sha256(certificate[at : inside(at)[1]]).digest())
+
+
+def base32(data):
+    return base64.b32encode(data).decode().rstrip("=").lower()
 
 
 def main(kind):
-    arguments = sys.argv[1:]
-    key = arguments[1] if arguments[:1] == ["--key"] and len(arguments) > 1 else None
-    arguments = arguments[2:] if key else arguments
+    arguments, options = sys.argv[1:], {}
+    while arguments[:1] in (["--key"], ["--identity"]) and len(arguments) > 1:
+        options[arguments[0][2:]] = arguments[1]
+        arguments = arguments[2:]
     if len(arguments) != 3 or not arguments[1].isdecimal():
         print(sys.modules["__main__"].__doc__, file=sys.stderr)
         sys.exit(2)
     sys.stdout.reconfigure(encoding="utf-8")
-    return kind(*arguments, key)
+    return kind(*arguments, **options)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ _chatclient() {
 
     case "${cmd}" in
         chatclient)
-            opts="-q -h -V --name --tls --plain --fingerprint --password-file --forget --known --color --bell --highlight --notify --wrap --joins --time --no-history --reconnect --no-reconnect --commands --quiet --listen --log-file --log-level --help --version"
+            opts="-q -h -V --name --tls --plain --fingerprint --password-file --identity --no-identity --forget --known --color --bell --highlight --notify --wrap --joins --time --no-history --reconnect --no-reconnect --commands --quiet --listen --log-file --log-level --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -50,6 +50,10 @@ _chatclient() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --identity)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -98,7 +102,7 @@ _chatclient_and_servers() {
     _chatclient "$@"
     local cur="${COMP_WORDS[COMP_CWORD]}"
     case "${COMP_WORDS[COMP_CWORD-1]}" in
-        --name|--fingerprint|--password-file|--color|--bell|--highlight|--wrap|--joins|--time|--log-file|--log-level|:|=) return 0 ;;
+        --name|--fingerprint|--password-file|--identity|--color|--bell|--highlight|--wrap|--joins|--time|--log-file|--log-level|:|=) return 0 ;;
     esac
     if [[ "$cur" != -* && "$cur" != : && "$cur" != = ]]; then
         COMPREPLY=( $(compgen -W "$(cat "${XDG_STATE_HOME:-$HOME/.local/state}/chatroom/servers" 2>/dev/null)" -- "$cur") $(compgen -A hostname -- "$cur") )

@@ -1,6 +1,7 @@
 complete -c chatclient -l name -d 'Your name in the room; your login name if you give none' -r
 complete -c chatclient -l fingerprint -d 'Talk only to the server with this key, as its fingerprint' -r
 complete -c chatclient -l password-file -d 'The file whose first line is the room\'s password, or a code that lets you in' -r -F
+complete -c chatclient -l identity -d 'The file of the key by which your names are known, made if it is not there' -r -F
 complete -c chatclient -l color -d 'Use colours in a terminal: auto (where it has them, and NO_COLOR is not set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -23,6 +24,7 @@ debug\t''
 trace\t''"
 complete -c chatclient -l tls -d 'Never talk unencrypted, not even on this machine'
 complete -c chatclient -l plain -d 'Never talk encrypted'
+complete -c chatclient -l no-identity -d 'Use no key, so that no name is yours, even where one is named'
 complete -c chatclient -l forget -d 'Forget the server at this address, and end'
 complete -c chatclient -l known -d 'List the servers that are known, and end'
 complete -c chatclient -l notify -d 'While its window is not in focus, a terminal notifies you of mentions, and its title counts lines'

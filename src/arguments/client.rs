@@ -8,8 +8,8 @@ use log::LevelFilter;
 
 use super::{self as arguments, LogLevels, Place};
 use crate::client::{
-    self, BellChoice, ColorChoice, Config, Encryption, Errand, Input, JoinsChoice, OnLoss,
-    PasswordSource, Secret, TimeFormat, WrapChoice,
+    self, BellChoice, ColorChoice, Config, Encryption, Errand, IdentityChoice, Input, JoinsChoice,
+    OnLoss, PasswordSource, Secret, TimeFormat, WrapChoice,
 };
 use crate::protocol::name::Name;
 use crate::protocol::text::make_safe;
@@ -74,6 +74,14 @@ pub struct Arguments {
     /// CHATROOM_PASSWORD is the password itself. Without either, a terminal asks.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     password_file: Option<PathBuf>,
+
+    /// The file of the key by which your names are known, made if it is not there
+    #[arg(long, value_name = "FILE", env = "CHATROOM_IDENTITY", hide_env_values = true)]
+    identity: Option<PathBuf>,
+
+    /// Use no key, so that no name is yours, even where one is named
+    #[arg(long)]
+    no_identity: bool,
 
     /// Forget the server at this address, and end
     #[arg(long, conflicts_with = "known")]
@@ -205,6 +213,15 @@ impl Arguments {
         self.password_file.clone().map(PasswordSource::File).or_else(given)
     }
 
+    fn identity(&self) -> IdentityChoice {
+        match &self.identity {
+            // One that stands in the environment is what is usual.
+            _ if self.no_identity => IdentityChoice::None,
+            Some(path) => IdentityChoice::Named(path.clone()),
+            None => IdentityChoice::InStateFolder,
+        }
+    }
+
     /// What cannot be done, if two arguments do not go together.
     #[must_use]
     pub fn contradiction(&self) -> Option<String> {
@@ -221,6 +238,7 @@ impl From<Arguments> for Config {
         Config {
             encryption: arguments.encryption(),
             password: arguments.password(),
+            identity: arguments.identity(),
             known_servers: known_servers(),
             learns_servers: !arguments.no_history,
             port: arguments.port(),
@@ -288,6 +306,19 @@ fn name(text: &str) -> Result<Name, String> {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn no_identity_is_none_whatever_else_is_said() {
+        let choice = |arguments: &[&str]| {
+            let program = [&[PROGRAM], arguments].concat();
+            Arguments::try_parse_from(program).expect("they are right").identity()
+        };
+        assert_eq!(choice(&[]), IdentityChoice::InStateFolder);
+        let named = IdentityChoice::Named(PathBuf::from("a.pem"));
+        assert_eq!(choice(&["--identity", "a.pem"]), named);
+        assert_eq!(choice(&["--no-identity"]), IdentityChoice::None);
+        assert_eq!(choice(&["--identity", "a.pem", "--no-identity"]), IdentityChoice::None);
+    }
 
     #[test]
     fn the_arguments_are_well_formed() {

@@ -30,6 +30,8 @@ pub struct Config {
     pub known_servers: Option<PathBuf>,
     /// Whether new servers are added there.
     pub learns_servers: bool,
+    /// Where the key by which the user's names are known is.
+    pub identity: IdentityChoice,
     /// The name to ask for, if any; without one the server gives us one.
     pub name: Option<Name>,
     /// What lets the user into a room that not everybody may come into, if that is known before it asks.
@@ -63,6 +65,17 @@ pub struct Config {
     /// What to do when the connection is lost. Without a choice, it is made again in a terminal, and
     /// is the end of a filter.
     pub on_loss: Option<OnLoss>,
+}
+
+/// Where the user's key is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IdentityChoice {
+    /// In the user's state folder, where it is made if it is not there.
+    InStateFolder,
+    /// In this file, which is made if it is not there.
+    Named(PathBuf),
+    /// None is used.
+    None,
 }
 
 /// Where the room's password is, or a code that lets the user in.

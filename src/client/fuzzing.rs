@@ -12,6 +12,7 @@ use super::config::WrapChoice;
 use super::conversation::{Conversation, Medium, Moment, Shown};
 use super::echo::echo;
 use super::handshake::{Progress, Server};
+use super::identity::Identity;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub use super::net::records;
 use super::outbox::Asker;
@@ -22,6 +23,7 @@ pub use super::terminal::fuzzing::input as from_terminal;
 use super::typed::Typed;
 use crate::protocol::lines::{self, LineSplitter};
 use crate::protocol::name::Name;
+use crate::protocol::proof::Binding;
 use crate::protocol::tag::{Format, Millis};
 use crate::protocol::telnet::{Decoder, Piece};
 use crate::protocol::text::make_safe;
@@ -98,8 +100,12 @@ impl Client {
         let size = Size { columns: u16::from(columns % 100) + 1, rows: 9 };
         let mut screen = Screen::new(Vec::new(), size, WrapChoice::Words);
         screen.begin(size).expect("a Vec takes all");
+        // With a key, a server's nonce is waited for.
+        let identity = (columns >= 128).then(|| Identity::of_seed([7; 32]));
+        let mut session = ClientSession::new(Name::parse("alice").ok(), identity);
+        session.begin(Binding::PLAIN);
         Client {
-            session: ClientSession::new(Name::parse("alice").ok()),
+            session,
             telnet: Decoder::default(),
             splitter: LineSplitter::new(MAX_LINE),
             plain: Conversation::new(Colours::None, Medium::Screen),
@@ -196,7 +202,7 @@ impl Client {
     fn come_back(&mut self) {
         self.finish();
         self.session.lose();
-        self.session.begin_again(Instant::now(), true);
+        self.session.begin_again(Instant::now(), true, Binding::PLAIN);
         self.telnet = Decoder::default();
         self.splitter = LineSplitter::new(MAX_LINE);
     }

@@ -28,6 +28,7 @@ use state::{Attempts, Contact, ExpectedEnd, Parting, Present, Sending, State};
 pub(super) use watch::{Watch, Watched};
 
 mod greeting;
+mod proving;
 mod secrets;
 mod sending;
 mod state;
@@ -65,11 +66,12 @@ impl Link {
     /// Why there is no connection.
     pub(super) fn connect(
         route: Route,
-        session: ClientSession,
+        mut session: ClientSession,
         greeting_wait: Duration,
         tell: impl Fn(&str),
     ) -> Result<Link, Problem> {
         let Opened { connection, trouble, .. } = route.open(tell)?;
+        session.begin(connection.binding());
         let state = State::new(connection, trouble, session);
         let (state, changed) = (Mutex::new(state), Condvar::new());
         Ok(Link { route, greeting_wait, state, changed })
@@ -102,7 +104,8 @@ impl Link {
             self.changed.notify_all();
         })?;
         let mut state = self.state();
-        state.session.begin_again(Instant::now(), opened.may_resume);
+        let binding = opened.connection.binding();
+        state.session.begin_again(Instant::now(), opened.may_resume, binding);
         state.contact = Contact::new(state.session.handshake.progress());
         state.connection = opened.connection;
         state.trouble = opened.trouble.or(state.trouble.take());

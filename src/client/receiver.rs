@@ -6,7 +6,7 @@
 //! the next one.
 
 use std::io::ErrorKind;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use log::info;
 
@@ -49,6 +49,8 @@ pub(super) struct Receiver<'a> {
     listener: Listener<'a>,
     /// The furthest that we have come with the server, over all connections.
     standing: Standing,
+    /// Since when the server's nonce is waited for, while it is.
+    nonce_since: Option<Instant>,
     /// Whether the next line may be an offer of TLS that is taken up: the first one of a plain connection.
     openness: Openness,
 }
@@ -86,7 +88,8 @@ impl<'a> Receiver<'a> {
         let reading = Reading::new(link.connection());
         let listener = Listener::new(link, output, reading.peer());
         let (standing, openness) = (Standing::Unknown, reading.openness());
-        Receiver { link, output, on_loss, reading, listener, standing, openness }
+        let nonce_since = None;
+        Receiver { link, output, on_loss, reading, listener, standing, nonce_since, openness }
     }
 
     /// Receives until there is nothing more, and says what that means.
@@ -193,6 +196,7 @@ impl<'a> Receiver<'a> {
             | Problem::PasswordFile { .. }
             | Problem::History(_)
             | Problem::Identity(_)
+            | Problem::IdentityLost(_)
             | Problem::System(..)
             | Problem::NoChatroom { .. }
             | Problem::ShownOut { .. }
@@ -215,7 +219,8 @@ impl<'a> Receiver<'a> {
     fn receive(&mut self) -> Result<Lost, Stop> {
         let mut buffer = vec![0; CHUNK];
         loop {
-            let timeout = self.timeout();
+            let nonce_due = self.look_after_nonce();
+            let timeout = self.timeout(nonce_due);
             let brought = self.reading.read(&mut buffer, timeout);
             match brought
                 .map_err(|why| ExitReason::Failed(Problem::System("use the socket", why)))?
@@ -225,6 +230,7 @@ impl<'a> Receiver<'a> {
                     self.take_lines(&buffer[..length])?;
                     self.listener.show()?;
                 }
+                Brought::Silence if nonce_due.is_some() => {}
                 Brought::Silence => {
                     if let Some(lost) = self.on_silence()? {
                         return Ok(lost);
@@ -238,6 +244,22 @@ impl<'a> Receiver<'a> {
                 }
             }
         }
+    }
+
+    /// Until when the server's nonce is waited for, if it is. Once that is over, goes on without it.
+    fn look_after_nonce(&mut self) -> Option<Instant> {
+        let Some(wait) = self.link.nonce_wait() else {
+            self.nonce_since = None;
+            return None;
+        };
+        let now = Instant::now();
+        let due = *self.nonce_since.get_or_insert(now) + wait;
+        if due <= now {
+            self.nonce_since = None;
+            self.link.go_on_without_nonce();
+            return None;
+        }
+        Some(due)
     }
 
     fn take_lines(&mut self, chunk: &[u8]) -> Result<(), Stop> {
@@ -269,7 +291,12 @@ impl<'a> Receiver<'a> {
 
     /// How long to wait for what comes. Our own server ends its lines, and a slow network must not break
     /// one in two.
-    fn timeout(&self) -> Option<Duration> {
+    fn timeout(&self, nonce_due: Option<Instant>) -> Option<Duration> {
+        // A socket takes no timeout of zero.
+        const LEAST: Duration = Duration::from_millis(1);
+        if let Some(due) = nonce_due {
+            return Some(due.saturating_duration_since(Instant::now()).max(LEAST));
+        }
         let reader_waits = match self.output.reader() {
             Reader::Person => true,
             // Nothing else would tell it that receiving has ended.

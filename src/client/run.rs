@@ -4,11 +4,12 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use log::{LevelFilter, info};
+use log::{LevelFilter, info, warn};
 
 use super::config::{Config, OnLoss, PasswordSource};
 use super::exit::{self, Exit};
 use super::exit_reason::ExitReason;
+use super::identity::{self, Identity, Opened};
 use super::link::Link;
 use super::net::Route;
 use super::output::{Output, Reader};
@@ -18,6 +19,7 @@ use crate::logging::{self, LogFile};
 use crate::problem::Problem;
 #[cfg(unix)]
 use crate::signals::Ignored;
+use crate::state_folder::Environment;
 
 /// How large the log becomes before it begins anew, in bytes. One older one is kept.
 const MOST_LOGGED: u64 = 10 * 1024 * 1024;
@@ -79,7 +81,8 @@ fn connect<'a, O: Output + 'static>(
         }
     };
     let secret = config.password.as_ref().map(PasswordSource::read).transpose()?;
-    let session = ClientSession::new(config.name.clone()).knowing(secret);
+    let identity = open_identity(config, &**output)?;
+    let session = ClientSession::new(config.name.clone(), identity).knowing(secret);
     let link = Arc::new(Link::connect(Route::new(config), session, wait, tell)?);
     exit.leads_away_from(&link);
     Ok(Run {
@@ -99,6 +102,17 @@ fn greeting_wait(reader: Reader, on_loss: Option<OnLoss>) -> Duration {
         (Reader::Program, Some(OnLoss::ComesBack)) => Duration::from_secs(10),
         (Reader::Person | Reader::Program, _) => Duration::from_secs(1),
     }
+}
+
+/// Opens the user's key. Without one the chat goes on, and the user is told once.
+fn open_identity<O: Output>(config: &Config, output: &O) -> Result<Option<Identity>, Problem> {
+    let Opened { identity, trouble } =
+        identity::open(&config.identity, &Environment::of_process())?;
+    if let Some(trouble) = trouble {
+        warn!("{trouble}");
+        output.notice(&trouble.to_string());
+    }
+    Ok(identity)
 }
 
 /// Opens the log. Without one the chat goes on, and the user is told once.

@@ -12,10 +12,14 @@ use log::debug;
 
 use super::clock::Clock;
 use super::door::{Door, Secret};
-use super::handshake::{Former, Handshake, Interest, Progress, Reaction, Server, Ticket, Turn};
+use super::handshake::{
+    Former, Handshake, Interest, Progress, Prover, Reaction, Server, Ticket, Turn,
+};
+use super::identity::Identity;
 use super::outbox::{Outbox, Outcome};
 use super::typed::Typed;
 use crate::protocol::name::Name;
+use crate::protocol::proof::Binding;
 use crate::protocol::reply::{self, Message, ReadNotice, ReadRefusal, ServerLine};
 use crate::protocol::request;
 use crate::protocol::tag::{Format, Millis, Seq, Tag, Token};
@@ -46,6 +50,8 @@ pub(super) struct ClientSession {
     shown: Option<(Seq, Millis)>,
     /// The name that the user wants.
     name: Option<Name>,
+    /// The key by which the user's names are known, if there is one.
+    identity: Option<Arc<Identity>>,
     /// The name that we have, as the server spells it.
     called: Option<String>,
     /// How far the present connection has come.
@@ -65,10 +71,10 @@ enum Course {
 }
 
 impl ClientSession {
-    /// A session of one who wants to be called so.
-    pub(super) fn new(name: Option<Name>) -> ClientSession {
+    /// That of a user with this name and this key, before there is a connection.
+    pub(super) fn new(name: Option<Name>, identity: Option<Identity>) -> ClientSession {
         ClientSession {
-            handshake: Handshake::new(name.clone(), None),
+            handshake: Handshake::new(name.clone(), None, None),
             outbox: Outbox::default(),
             format: Format::Plain,
             clock: Clock::default(),
@@ -77,6 +83,7 @@ impl ClientSession {
             seen_at: Millis::MIN,
             shown: None,
             name,
+            identity: identity.map(Arc::new),
             called: None,
             course: Course::Fresh,
         }
@@ -86,6 +93,18 @@ impl ClientSession {
     pub(super) fn knowing(mut self, secret: Option<Secret>) -> ClientSession {
         self.handshake.door = Door::with(secret);
         self
+    }
+
+    /// There is the first connection, with this binding.
+    pub(super) fn begin(&mut self, binding: Binding) {
+        let door = std::mem::take(&mut self.handshake.door);
+        self.handshake = Handshake::new(self.name.clone(), None, self.prover(binding));
+        self.handshake.door = door;
+    }
+
+    fn prover(&self, binding: Binding) -> Option<Prover> {
+        let identity = self.identity.as_ref().map(Arc::clone)?;
+        Some(Prover { identity, binding })
     }
 
     /// Takes what the user gives to be let in. The value is the line to send, which is counted.
@@ -100,16 +119,17 @@ impl ClientSession {
         self.outbox.lose();
     }
 
-    /// There is another connection, and the first words begin anew.
+    /// There is another connection, with this binding, and the first words begin anew.
     /// Without `may_resume`, the server must not see the token.
-    pub(super) fn begin_again(&mut self, now: Instant, may_resume: bool) {
+    pub(super) fn begin_again(&mut self, now: Instant, may_resume: bool, binding: Binding) {
         let former = match self.token {
             None => Former::None,
             Some(token) if may_resume => Former::GoesOn(Ticket { token, seen: self.seen }),
             Some(_) => Former::Barred,
         };
         let door = std::mem::take(&mut self.handshake.door).again();
-        self.handshake = Handshake::again(self.name.clone(), self.called.as_deref(), former);
+        let (name, called) = (self.name.clone(), self.called.as_deref());
+        self.handshake = Handshake::again(name, called, former, self.prover(binding));
         self.handshake.door = door;
         self.format = Format::Plain;
         self.clock = Clock::default();
@@ -154,8 +174,20 @@ impl ClientSession {
         heard.asks = asks;
         self.turn(turn, now, &mut heard);
         // After the turn, since the numbers may begin anew with it.
-        heard.asks.iter().filter(|ask| request::is_counted(ask)).for_each(|_| self.outbox.count());
+        self.count(&heard.asks);
         heard
+    }
+
+    /// No nonce has come for too long: what to send without it.
+    pub(super) fn go_on_without_nonce(&mut self) -> Vec<String> {
+        let asks = self.handshake.go_on_without_nonce();
+        self.count(&asks);
+        asks
+    }
+
+    /// Counts what is sent in our name.
+    fn count(&mut self, asks: &[String]) {
+        asks.iter().filter(|ask| request::is_counted(ask)).for_each(|_| self.outbox.count());
     }
 
     /// The line without its tag, and what it says: the one place where a line that arrives is parsed.
@@ -355,7 +387,7 @@ mod tests {
 
     /// Alice, as she has just joined.
     fn alice() -> ClientSession {
-        let mut session = ClientSession::new(Name::parse("alice").ok());
+        let mut session = ClientSession::new(Name::parse("alice").ok(), None);
         session.hears(&[BANNER, "@- 1790000010000 -- you are alice, alone here"]);
         session.hears(&[&format!("@- 1790000010000 = token {TOKEN}")]);
         session.hears(&["@- 1790000010000 = nick alice"]);
@@ -382,7 +414,7 @@ mod tests {
 
         fn comes_back(&mut self) -> Vec<String> {
             self.lose();
-            self.begin_again(Instant::now(), true);
+            self.begin_again(Instant::now(), true, Binding::PLAIN);
             self.hears(&[BANNER])
         }
     }
@@ -439,7 +471,7 @@ mod tests {
         ];
         let again = |session: &mut ClientSession| {
             session.lose();
-            session.begin_again(Instant::now(), true);
+            session.begin_again(Instant::now(), true, Binding::PLAIN);
             session.hears(&replay)
         };
         let mut session = alice();
@@ -471,7 +503,7 @@ mod tests {
         session.hears(&["@- 1 -- you are now bob", "@- 1 = nick bob"]);
         session.lose();
         session.token = None;
-        session.begin_again(Instant::now(), true);
+        session.begin_again(Instant::now(), true, Binding::PLAIN);
         assert_eq!(session.hears(&[BANNER])[2], "(/nick bob)");
     }
 
@@ -497,7 +529,7 @@ mod tests {
         let mut session = alice();
         session.says("hi");
         session.lose();
-        session.begin_again(Instant::now(), false);
+        session.begin_again(Instant::now(), false, Binding::PLAIN);
         // What was sent is not sent again before the server has shown that it is a room.
         assert_eq!(session.handshake.progress(), Progress::Resuming);
         let told = session.hears(&[BANNER]);
@@ -506,14 +538,14 @@ mod tests {
         // Nor is it knocked with where the room is full.
         let mut session = alice();
         session.lose();
-        session.begin_again(Instant::now(), false);
+        session.begin_again(Instant::now(), false, Binding::PLAIN);
         let heard = session.hear("!! the room is full (100 clients)", Instant::now(), NOW);
         assert!(heard.turned_away.is_some() && heard.asks.is_empty(), "{heard:?}");
     }
 
     #[test]
     fn a_room_that_takes_encrypted_clients_alone_turns_this_one_away() {
-        let mut session = ClientSession::new(None);
+        let mut session = ClientSession::new(None, None);
         let line = Refusal::Unencrypted.to_string();
         let heard = session.hear(&line, Instant::now(), NOW);
         assert_eq!(heard.turned_away, Some(&line["!! ".len()..]));
@@ -524,7 +556,7 @@ mod tests {
     fn who_is_banned_or_removed_is_told_so_and_shown_out() {
         let lines = ["!! you are banned", "!! you are banned until 2026-12-05 14:00: flooding"];
         for line in lines {
-            let mut session = ClientSession::new(None);
+            let mut session = ClientSession::new(None, None);
             let heard = session.hear(line, Instant::now(), NOW);
             assert_eq!(heard.shown_out, Some(&line[3..]));
         }
@@ -533,7 +565,7 @@ mod tests {
             let heard = alice().hear(&tagged, Instant::now(), NOW).shown_out.map(str::to_owned);
             assert_eq!(heard.as_deref(), Some(&line[3..]));
         }
-        let mut foreign = ClientSession::new(None);
+        let mut foreign = ClientSession::new(None, None);
         foreign.hears(&["Welcome"]);
         assert_eq!(foreign.hear(lines[0], Instant::now(), NOW).shown_out, None);
         for line in

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::common::process::{client_program, spawn};
+use crate::common::process::{at_home, client_program, spawn};
 use crate::common::server::TestServer;
 
 /// The code block of that language.
@@ -33,7 +33,7 @@ fn answers(language: &str, interpreter: &str) {
     let path = std::env::join_paths([ours.to_owned()].into_iter().chain(others)).expect("paths");
     let mut command = Command::new(interpreter);
     command.arg(&file).args([server.address.ip().to_string(), server.address.port().to_string()]);
-    command.env("PATH", path).current_dir(&folder).stdin(Stdio::null());
+    at_home(&mut command, &folder).env("PATH", path).stdin(Stdio::null());
     let mut bot = spawn(&mut command);
     alice.expect("-- bot joined");
     // It hears nothing from before it was there, and answers nobody else.

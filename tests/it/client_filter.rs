@@ -10,13 +10,13 @@ use crate::common::peer::{BANNER, Conversation, Peer};
 #[cfg(unix)]
 use crate::common::process::signal;
 use crate::common::process::{
-    Running, UNKNOWN_HOST, client_program, end, run, spawn, wait, without_our_variables,
+    Running, UNKNOWN_HOST, at_home, client_program, end, run, spawn, wait, without_our_variables,
 };
 
 /// A client in an empty folder for the test of that name.
 fn client(test: &str) -> Command {
     let mut command = Command::new(client_program());
-    command.current_dir(crate::common::folder("client_filter", test));
+    at_home(&mut command, &crate::common::folder("client_filter", test));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     without_our_variables(&mut command);
     command
@@ -102,10 +102,10 @@ fn nothing_is_sent_before_the_server_has_introduced_itself() {
     feed(&mut child, "hi\n");
     let mut server = peer.accept();
     server.hear_nothing_for(Duration::from_millis(100));
-    server.say(BANNER);
-    server.hear("/tags\n/nick alice\n");
+    // It does not say who it is either before it is told what to prove that with.
+    server.greet("/nick alice");
     server.hear_nothing_for(Duration::from_millis(100));
-    server.say("@- 1 = nick alice\n");
+    server.say("= nick alice\n");
     server.hear("hi\n");
     server.say("@1 1 + 2\n");
     server.hear("/quit\n");

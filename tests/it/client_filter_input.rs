@@ -4,13 +4,13 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-use crate::common::process::{Running, client_program, end, spawn, without_our_variables};
+use crate::common::process::{Running, at_home, client_program, end, spawn, without_our_variables};
 use crate::common::server::TestServer;
 
 /// A client in a pipe, with this name.
 fn client(server: &TestServer, name: &str, options: &[&str]) -> Running {
     let mut command = Command::new(client_program());
-    command.current_dir(crate::common::folder("client_filter_input", name));
+    at_home(&mut command, &crate::common::folder("client_filter_input", name));
     without_our_variables(&mut command);
     let address = server.address;
     command.args([address.ip().to_string(), address.port().to_string()]);

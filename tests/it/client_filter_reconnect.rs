@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::common::peer::{BANNER, Conversation, Peer, TOKEN};
-use crate::common::process::{Running, client_program, end, spawn};
+use crate::common::process::{Running, at_home, client_program, end, spawn};
 
 const WELCOME: &str =
     "-- chatroom 1: welcome (/help for the commands)\n-- you are alice, alone here\n";
@@ -30,7 +30,7 @@ fn kill(mut child: Running) {
 fn start(test: &str, options: &[&str]) -> (Running, ChildStdin, Peer) {
     let peer = Peer::listen();
     let mut command = Command::new(client_program());
-    command.current_dir(crate::common::folder("client_filter_reconnect", test));
+    at_home(&mut command, &crate::common::folder("client_filter_reconnect", test));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.args(peer.arguments()).args(["--name", "alice", "--commands"]).args(options);
     let mut child = spawn(&mut command);
@@ -280,7 +280,7 @@ fn one_that_is_to_come_back_has_more_patience_with_the_banner() {
     // Without it, the lines would go out by now, to a server that confirms nothing.
     server.hear_nothing_for(Duration::from_millis(1500));
     server.say_raw(&BANNER[20..]);
-    server.hear("/tags\n/nick alice\n");
+    server.hear("/tags\n");
     kill(child);
 }
 
@@ -304,8 +304,9 @@ fn a_server_of_ours_that_does_not_answer_is_told_that_the_client_leaves_all_the_
     write(&mut stdin, "one\n");
     drop(stdin);
     let mut server = peer.accept();
-    server.greet("/nick alice");
-    server.hear("one\n/quit\n");
+    // It tells no nonce either, as an older one.
+    server.say(BANNER);
+    server.hear("/tags\n/nick alice\none\n/quit\n");
     assert_eq!(server.hear_the_end(), "");
     server.close();
     assert_eq!(end(child).0, Some(0));

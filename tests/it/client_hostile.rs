@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::common::DEADLINE;
 use crate::common::alice::{CLIENT, alice, start};
 use crate::common::peer::{BANNER, Conversation, Peer, TOKEN};
-use crate::common::process::{Running, end, spawn, without_our_variables};
+use crate::common::process::{Running, at_home, end, spawn, without_our_variables};
 use crate::common::terminal::Terminal;
 
 const SIZE: (u16, u16) = (70, 8);
@@ -30,7 +30,7 @@ fn filter(test: &str, peer: &Peer, options: &[&str]) -> Running {
     let mut command = Command::new(CLIENT);
     without_our_variables(&mut command);
     command.args(peer.arguments()).args(["--name", "alice"]).args(options);
-    command.current_dir(folder(test));
+    at_home(&mut command, &folder(test));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     spawn(&mut command)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::common::alice::{CLIENT, alice, start};
 use crate::common::peer::{Conversation, Peer, TOKEN, now};
-use crate::common::process::{end, spawn};
+use crate::common::process::{at_home, end, spawn};
 
 const SIZE: (u16, u16) = (90, 10);
 
@@ -193,7 +193,7 @@ fn a_refusal_that_was_lost_with_the_connection_is_told() {
 fn a_filter_comes_back_when_asked_and_ends_when_all_is_confirmed() {
     let peer = Peer::listen();
     let mut command = Command::new(CLIENT);
-    command.current_dir(folder("filter")).args(peer.arguments());
+    at_home(&mut command, &folder("filter")).args(peer.arguments());
     command.args(["--name", "alice", "--reconnect"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = spawn(&mut command);

@@ -235,10 +235,18 @@ fn a_place_that_cannot_be_written_is_told_and_the_chat_goes_on() {
     assert_eq!(status, Some(0), "{err}");
     let lines: Vec<&str> = err.lines().collect();
     let path = known(&home).display().to_string();
-    let start = format!("chatclient: cannot remember servers in {path}: ");
-    assert!(lines[0].starts_with(&start) && lines[0].ends_with("; going on without it"), "{err}");
+    let starts = [
+        format!(
+            "chatclient: cannot keep a key for your names ({}: ",
+            home.join("chatroom").display()
+        ),
+        format!("chatclient: cannot remember servers in {path}: "),
+    ];
+    for (line, start) in lines.iter().zip(&starts) {
+        assert!(line.starts_with(start) && line.ends_with("; going on without it"), "{err}");
+    }
     let told = format!("chatclient: encrypted; new server, its key is {}", identity.key);
-    assert_eq!(lines[1..], [told]);
+    assert_eq!(lines[2..], [told]);
 }
 
 /// A root that vouches for names, and a certificate of it for this machine's.

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use crate::common::peer::Peer;
-use crate::common::process::{client_program, end, run, signal, spawn};
+use crate::common::process::{at_home, client_program, end, run, signal, spawn};
 use crate::common::program::join;
 use crate::common::server::{TestServer, chatserver};
 use chrono::{DateTime, Datelike};
@@ -104,7 +104,8 @@ fn a_client_writes_what_others_say_to_no_link_and_no_file_that_others_read() {
     let peer = Peer::listen();
     let say = |text: &str| {
         let mut client = Command::new(client_program());
-        client.args(peer.arguments()).args(["--name", "alice", "--listen"]).current_dir(&folder);
+        client.args(peer.arguments()).args(["--name", "alice", "--listen"]);
+        at_home(&mut client, &folder);
         client.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let client = spawn(&mut client);
         let mut server = peer.accept_as("alice");

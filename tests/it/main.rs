@@ -11,6 +11,7 @@ mod client_filter;
 mod client_filter_input;
 mod client_filter_reconnect;
 mod client_hostile;
+mod client_identity;
 mod client_keys;
 mod client_looks;
 mod client_reconnect;

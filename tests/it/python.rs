@@ -4,7 +4,11 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use chatroom::protocol::proof::{Binding, Nonce, PublicKey, Signature, verify};
+
+use crate::common::peer::{BANNER, Peer};
 use crate::common::process::{Running, end, run, spawn};
 use crate::common::proxy::{Budget, Proxy};
 use crate::common::server::{TestClient, TestServer, chatserver};
@@ -105,13 +109,76 @@ fn it_ends_when_its_last_lines_have_no_receipt_and_takes_the_next_name_that_is_f
     }
 }
 
+/// A file with a key, as `chatclient` makes it.
+fn identity(folder: &Path) -> String {
+    let file = folder.join("identity.pem");
+    let pkcs8 = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g";
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{pkcs8}\n-----END PRIVATE KEY-----\n");
+    std::fs::write(&file, pem).expect("ours");
+    file.display().to_string()
+}
+
+#[test]
+fn a_key_is_proved_where_there_is_the_package_for_it_and_else_that_is_told() {
+    if !has_python() {
+        return;
+    }
+    let folder = crate::common::folder("python", "identity");
+    let file = identity(&folder);
+    let has_package = Command::new("python3").args(["-c", "import cryptography"]).output();
+    if has_package.is_ok_and(|it| it.status.success()) {
+        let peer = Peer::listen();
+        let mut command = program("chat.py");
+        command.args(["--identity", &file]).args(peer.arguments()).arg("alice");
+        let _client = spawn(&mut command);
+        let mut server = peer.accept();
+        server.say(BANNER);
+        server.hear("/tags\n");
+        let nonce = "a".repeat(52);
+        server.say_raw(format!("@- 1 = nonce {nonce}\n"));
+        server.hear("/key 25njqamcweflpvkl73j4szahhihoc4xt3ktcgjnpaingr5yhkena ");
+        let rest = server.hear_until_silent_for(Duration::from_millis(500));
+        let signature = rest.strip_suffix("\n/nick alice\n").and_then(Signature::parse);
+        let signature = signature.unwrap_or_else(|| panic!("{rest}"));
+        let key = PublicKey::parse("25njqamcweflpvkl73j4szahhihoc4xt3ktcgjnpaingr5yhkena");
+        let (key, nonce) = (key.expect("a key"), Nonce::parse(&nonce).expect("a nonce"));
+        assert_eq!(verify(&nonce, &Binding::PLAIN, &key, &signature), Ok(key.hash()));
+        // To an older server, which makes a guest of it, it goes on without.
+        let mut command = program("chat.py");
+        command.args(["--identity", &file]).args(peer.arguments()).arg("alice");
+        let _client = spawn(&mut command);
+        let mut server = peer.accept();
+        server.say(BANNER);
+        server.hear("/tags\n");
+        server.say_raw(format!("@- 1 = token {}\n@- 1 = nick guest1\n", "0".repeat(32)));
+        server.hear("/nick alice\n");
+    }
+    // A folder in which there is no such package, whatever this machine has.
+    std::fs::create_dir(folder.join("cryptography")).expect("ours");
+    std::fs::write(folder.join("cryptography/__init__.py"), "raise ImportError\n").expect("ours");
+    let server = TestServer::start(&[]);
+    let place = [server.address.ip().to_string(), server.address.port().to_string()];
+    let mut command = program("chat.py");
+    command.env("PYTHONPATH", &folder).args(["--identity", &file]).args(&place).arg("alice");
+    let mut client = spawn(&mut command);
+    drop(client.stdin.take());
+    let (status, out, err) = end(client);
+    let told = "chat.py: there is no package cryptography, so no key is proved\n";
+    assert_eq!((status, err.as_str()), (Some(0), told), "{out}");
+}
+
 #[test]
 fn wrong_usage_is_told_and_no_traceback() {
     if !has_python() {
         return;
     }
-    for arguments in [&[][..], &["host"], &["host", "port", "alice"], &["--key", "host", "1", "a"]]
-    {
+    for arguments in [
+        &[][..],
+        &["host"],
+        &["host", "port", "alice"],
+        &["--key", "host", "1", "a"],
+        &["--identity"],
+    ] {
         for name in ["chat.py", "bot.py"] {
             let (status, out, err) = end(spawn(program(name).args(arguments)));
             assert_eq!((status, out.as_str()), (Some(2), ""), "{name} {arguments:?}: {err}");

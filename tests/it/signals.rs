@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::common::peer::Peer;
 use crate::common::process::{
-    client_program, end, our_variables, server_program, signal, spawn, wait_for_text,
+    at_home, client_program, end, our_variables, server_program, signal, spawn, wait_for_text,
 };
 use crate::common::resources::await_that;
 use crate::common::server::{TestServer, chatserver_by};
@@ -201,7 +201,7 @@ fn a_client_keeps_ignoring_what_it_was_started_to_ignore_and_nothing_ends_it_sil
         client_program()
     );
     let mut command = Command::new("sh");
-    command.args(["-c", &script]).current_dir(&folder);
+    at_home(&mut command, &folder).args(["-c", &script]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut client = spawn(&mut command);
     let mut server = peer.accept_as("alice");

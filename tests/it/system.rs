@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::DEADLINE;
 use crate::common::peer::Peer;
-use crate::common::process::{assert_never_wakes, end, run, signal, spawn, wait};
+use crate::common::process::{assert_never_wakes, at_home, end, run, signal, spawn, wait};
 use crate::common::proxy::Budget;
 use crate::common::resources::{Process, await_that};
 use crate::common::server::{TestClient, TestServer, chatserver, chatserver_by};
@@ -62,6 +62,7 @@ fn a_log_pipe_that_nobody_reads_is_refused_at_once() {
     assert_eq!(err, format!("chatserver: {why}{advice}"));
     let peer = Peer::listen();
     let mut client = Command::new(CLIENT);
+    at_home(&mut client, &folder("unread_home"));
     client.args(peer.arguments()).args(["--name", "alice", "--log-file", &path]);
     client.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = spawn(&mut client);

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 #[cfg(unix)]
 use crate::common::process::signal;
-use crate::common::process::{Running, client_program, end, spawn};
+use crate::common::process::{Running, at_home, client_program, end, spawn};
 use crate::common::proxy::{Budget, Proxy};
 use crate::common::server::TestServer;
 #[cfg(unix)]
@@ -23,7 +23,7 @@ fn filter(server: &TestServer, test: &str, name: &str) -> Command {
 fn filter_at(server: SocketAddr, test: &str, name: &str) -> Command {
     let mut command = Command::new(client_program());
     command.args([server.ip().to_string(), server.port().to_string()]).args(["--name", name]);
-    command.current_dir(crate::common::folder("together", &format!("{test}_{name}")));
+    at_home(&mut command, &crate::common::folder("together", &format!("{test}_{name}")));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

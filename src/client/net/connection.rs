@@ -12,6 +12,7 @@ use super::tls::{Received, Tls};
 use crate::client::secret;
 use crate::keepalive;
 use crate::problem::{Lost, Problem};
+use crate::protocol::proof::Binding;
 use crate::protocol::request::Command;
 #[cfg(test)]
 use crate::tls::Exporter;
@@ -105,6 +106,14 @@ impl Connection {
         match &self.framing {
             Framing::Plain => None,
             Framing::Tls(tls) => Some(tls.exporter()),
+        }
+    }
+
+    /// What a proof of the user's key names.
+    pub(in crate::client) fn binding(&self) -> Binding {
+        match &self.framing {
+            Framing::Plain => Binding::PLAIN,
+            Framing::Tls(tls) => tls.exporter().binding(),
         }
     }
 
@@ -247,10 +256,14 @@ impl Connection {
     }
 }
 
-/// A command of our own without what would let whoever reads the log take the session over, or come in.
+/// A command of our own without what would let whoever reads the log take the session over, or come in, and without a
+/// signature, which is of no use there.
 fn for_log(line: &str) -> Cow<'_, str> {
-    let resume = Command::Resume.word();
-    if line.starts_with(resume) { resume.into() } else { secret::censored(line, secret::STARS) }
+    let commands = [Command::Resume, Command::Key].map(Command::word);
+    match commands.into_iter().find(|command| line.starts_with(command)) {
+        Some(command) => command.into(),
+        None => secret::censored(line, secret::STARS),
+    }
 }
 
 /// Makes a socket one for lines, and says to whom it leads.

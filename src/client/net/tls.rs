@@ -100,7 +100,6 @@ impl Tls {
     }
 
     /// What binds a proof to this connection.
-    #[cfg_attr(not(test), expect(dead_code, reason = "proofs of a member's key name it"))]
     pub(super) fn exporter(&self) -> Exporter {
         self.exporter
     }

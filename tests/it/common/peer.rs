@@ -12,6 +12,9 @@ use super::DEADLINE;
 /// The first line of a server of ours.
 pub const BANNER: &str = "-- chatroom 1: welcome (/help for the commands)\n";
 
+/// The beginning of a client's proof that it has a key.
+const PROOF: &str = "/key ";
+
 /// What it gives to be known again with.
 pub const TOKEN: &str = "000102030405060708090a0b0c0d0e0f";
 
@@ -156,11 +159,13 @@ impl Conversation {
         format!("@{seq} {} ", now())
     }
 
-    /// Greets the client, which asks for the tagged form and this.
+    /// Greets the client, which asks for the tagged form and this. One that has a key proves it between both.
     #[track_caller]
     pub fn greet(&mut self, ask: &str) {
         self.say(BANNER);
-        self.hear(&format!("/tags\n{ask}\n"));
+        self.hear("/tags\n");
+        self.say_raw(format!("@- {} = nonce {}\n", now(), "a".repeat(52)));
+        self.hear_ask(ask);
         self.form = Form::Tagged;
         self.taken = u64::from(!ask.starts_with("/resume"));
     }
@@ -170,8 +175,21 @@ impl Conversation {
     pub fn refuse(&mut self, why: &str, ask: &str) {
         self.say(&format!("{why}\n"));
         self.form = Form::Silent;
-        self.hear(&format!("{ask}\n"));
+        self.hear_ask(ask);
         self.form = Form::Tagged;
+    }
+
+    /// Waits for this line, which may stand behind the proof of a key.
+    #[track_caller]
+    fn hear_ask(&mut self, ask: &str) {
+        let mut beginning = self.hear_some(PROOF.len());
+        if beginning == PROOF {
+            self.hear_some(52 + " ".len() + 103 + "\n".len());
+            beginning.clear();
+        }
+        let rest = ask.strip_prefix(&*beginning);
+        let rest = rest.unwrap_or_else(|| panic!("{beginning:?} after {:?}", self.since(0)));
+        self.hear(&format!("{rest}\n"));
     }
 
     /// Lets the client join under this name.
@@ -208,16 +226,22 @@ impl Conversation {
     /// Waits for exactly `text` as what comes next.
     #[track_caller]
     pub fn hear(&mut self, text: &str) {
+        let heard = self.hear_some(text.len());
+        assert_eq!(heard, text, "after {:?}", self.since(0));
+    }
+
+    /// Waits for so many bytes, or the end.
+    fn hear_some(&mut self, length: usize) -> String {
         let from = self.heard.len();
         let deadline = Instant::now() + DEADLINE;
-        while self.heard.len() < from + text.len() {
-            let mut bytes = vec![0; from + text.len() - self.heard.len()];
-            let length = self.read(&mut bytes, deadline.saturating_duration_since(Instant::now()));
-            let Ok(length @ 1..) = length else { break };
-            self.heard.extend_from_slice(&bytes[..length]);
+        while self.heard.len() < from + length {
+            let mut bytes = vec![0; from + length - self.heard.len()];
+            let read = self.read(&mut bytes, deadline.saturating_duration_since(Instant::now()));
+            let Ok(read @ 1..) = read else { break };
+            self.heard.extend_from_slice(&bytes[..read]);
         }
-        assert_eq!(self.since(from), text, "after {:?}", self.since(0));
         self.take_lines();
+        self.since(from)
     }
 
     /// Waits for the end of what the client sends, and returns all that came before it.

@@ -30,6 +30,14 @@ fn program(variable: &str, built: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| built.to_owned())
 }
 
+/// Has a client run in that folder, which is also where it keeps what outlives it.
+pub fn at_home<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
+    for name in ["HOME", "XDG_STATE_HOME", "LOCALAPPDATA"] {
+        command.env(name, folder);
+    }
+    command.current_dir(folder)
+}
+
 /// Keeps from a program what the environment of the tests says of the arguments.
 pub fn without_our_variables(command: &mut Command) {
     for variable in our_variables() {

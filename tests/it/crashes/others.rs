@@ -14,7 +14,9 @@ use super::rows::{Row, Rows, assert_same};
 use super::talker::{Line, Talker, is_end};
 use super::trial::{PATIENCE, Trial};
 use super::wire::Way;
-use crate::common::process::{Running, client_program, spawn, wait, without_our_variables};
+use crate::common::process::{
+    Running, at_home, client_program, spawn, wait, without_our_variables,
+};
 use crate::common::proxy::Proxy;
 use crate::common::read_in_time;
 use crate::common::terminal::Terminal;
@@ -225,7 +227,7 @@ fn python(house: &House, name: &str) -> Kind {
 
 fn pipe(house: &House, mut command: Command, name: &str) -> Kind {
     let err = std::fs::File::create(house.folder.join(format!("{name}.err"))).expect("a file");
-    command.current_dir(&house.folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(err);
+    at_home(&mut command, &house.folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(err);
     let mut child = spawn(&mut command);
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let (stdin, stdout) = (stdin.expect("it is piped"), stdout.expect("it is piped"));

@@ -15,16 +15,15 @@ use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
 
+use crate::key_file::Refusal;
 use crate::problem::Problem;
 use crate::server::config::KeySource;
 use crate::state_folder::Environment;
 use crate::tls::{self, ServerKey};
 use certificate::Files;
-use refusal::Refusal;
 
 mod certificate;
 mod key_file;
-mod refusal;
 
 /// The server's identity. All sessions share it.
 #[derive(Debug)]

@@ -14,9 +14,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::server::ParsedCertificate;
 
-use super::key_file::{contents, private_key};
-use super::refusal::{Refusal, Role, Unusable};
+use super::key_file::KINDS;
 use super::{Current, configuration};
+use crate::key_file::{Refusal, Role, Unusable, contents, private_key};
 use crate::private_file::Unfit;
 use crate::tls::ServerKey;
 
@@ -103,7 +103,7 @@ fn load(chain: &Path, key: &Path) -> Result<Current, Refusal> {
     let shown = shown(&certificates[0]).map_err(refused)?;
     let config = configuration(certificates, private).map_err(|why| match why {
         rustls::Error::InconsistentKeys(_) => refused(Unusable::Apart(key.to_owned())),
-        _ => Unusable::OtherKind.at(Role::ItsKey, key),
+        _ => Unusable::OtherKind(KINDS).at(Role::ItsKey, key),
     })?;
     Ok(Current { key: shown, config: Arc::new(config) })
 }

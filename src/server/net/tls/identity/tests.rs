@@ -11,8 +11,9 @@ use data_encoding::BASE64;
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConnection, ServerConnection};
 
-use super::refusal::{NotKept, Role, Unusable};
+use super::key_file::NotKept;
 use super::*;
+use crate::key_file::{NoPlace, Role, Unusable};
 use crate::server::history::scratch::Folder;
 use crate::tls::Fingerprint;
 use crate::tls::anyone::trusting;
@@ -221,7 +222,7 @@ fn a_key_that_cannot_be_kept_is_for_this_run_and_has_no_fingerprint_to_rely_on()
     assert!(told(&below).starts_with(&start) && told(&below).ends_with(end), "{}", told(&below));
     let (folder, why) = (PathBuf::from("/x/chatroom"), "read-only file system".to_owned());
     assert_eq!(
-        NotKept::CannotMake { folder, why }.to_string(),
+        NotKept(NoPlace::Unfit { folder, why }).to_string(),
         format!("the key cannot be kept (/x/chatroom: read-only file system), {end}")
     );
 }

@@ -19,7 +19,7 @@ pub(crate) struct Refusal {
     why: Unusable,
 }
 
-/// What a file is to the server.
+/// What a file is to the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// The server's own key, which the server would have made.
@@ -28,6 +28,8 @@ pub(crate) enum Role {
     Certificate,
     /// The private key of that.
     ItsKey,
+    /// The key by which a client's user is known, which the client would have made.
+    Identity,
 }
 
 /// What is the matter with a file.
@@ -41,8 +43,8 @@ pub(crate) enum Unusable {
     Passphrase,
     /// The key is in a form of its own kind (SEC 1, PKCS#1), where PKCS#8 is taken.
     OtherForm,
-    /// Something in its place that is no key, or one of a kind that nothing here can sign with.
-    OtherKind,
+    /// Something in its place that is no key, or one of another kind than these.
+    OtherKind(&'static str),
     /// It is something else than certificates.
     NoCertificate,
     /// The certificate is another key's than the one in this file.
@@ -59,7 +61,7 @@ pub(crate) enum Unusable {
 
 impl Unusable {
     /// That, with the file.
-    pub(super) fn at(self, role: Role, path: &Path) -> Refusal {
+    pub(crate) fn at(self, role: Role, path: &Path) -> Refusal {
         Refusal { role, path: path.to_owned(), why: self }
     }
 }
@@ -72,7 +74,7 @@ impl From<io::Error> for Unusable {
 
 impl Refusal {
     /// What is the matter, without what it keeps the server from.
-    pub(super) fn brief(&self) -> String {
+    pub(crate) fn brief(&self) -> String {
         match &self.why {
             Unusable::Apart(key) => {
                 format!("{} and {} do not belong together", self.path.display(), key.display())
@@ -90,7 +92,7 @@ impl Refusal {
             | Unusable::NoKey
             | Unusable::Passphrase
             | Unusable::OtherForm
-            | Unusable::OtherKind
+            | Unusable::OtherKind(_)
             | Unusable::NoCertificate
             | Unusable::Apart(_)
             | Unusable::Unfit(_) => None,
@@ -101,9 +103,11 @@ impl Refusal {
     fn advice(&self) -> &'static str {
         match (self.role, &self.why) {
             (Role::Certificate | Role::ItsKey, _) => "",
-            (Role::Key, Unusable::NoFolder) => "; make its folder first, or name another file",
-            (Role::Key, Unusable::Unmade(_)) => "; name another file",
-            (Role::Key, _) => "; move it away, or name another file",
+            (Role::Key | Role::Identity, Unusable::NoFolder) => {
+                "; make its folder first, or name another file"
+            }
+            (Role::Key | Role::Identity, Unusable::Unmade(_)) => "; name another file",
+            (Role::Key | Role::Identity, _) => "; move it away, or name another file",
         }
     }
 }
@@ -113,6 +117,7 @@ impl fmt::Display for Refusal {
         let what = match self.role {
             Role::Certificate => "certificate",
             Role::Key | Role::ItsKey => "key",
+            Role::Identity => "identity",
         };
         let (path, why, advice) = (self.path.display(), &self.why, self.advice());
         write!(f, "cannot use the {what} {path}: {why}{advice}")
@@ -130,10 +135,9 @@ impl fmt::Display for Unusable {
             Unusable::OtherForm => f.write_str(
                 "it is a private key, but not in PKCS#8, as 'openssl pkcs8 -topk8 -nocrypt' makes it",
             ),
-            Unusable::OtherKind => f.write_str(
-                "it is damaged, or of another kind than P-256, P-384, Ed25519 and RSA of 2048 to \
-                 4096 bits",
-            ),
+            Unusable::OtherKind(kinds) => {
+                write!(f, "it is damaged, or of another kind than {kinds}")
+            }
             Unusable::NoCertificate => f.write_str("it is not a certificate in PEM"),
             Unusable::Apart(key) => write!(f, "it does not belong to the key {}", key.display()),
             Unusable::Unfit(unfit) => unfit.fmt(f),
@@ -144,13 +148,13 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// Why the key is for this run alone.
+/// Why there can be no file in the state folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NotKept {
-    /// No variable of the environment says where it could be.
-    NoFolder,
-    /// It is not there and cannot be made.
-    CannotMake {
+pub(crate) enum NoPlace {
+    /// No variable of the environment says where that folder is.
+    Unknown,
+    /// The file is not there and cannot be made.
+    Unfit {
         /// In which folder.
         folder: PathBuf,
         /// Why not.
@@ -158,15 +162,11 @@ pub(crate) enum NotKept {
     },
 }
 
-impl fmt::Display for NotKept {
+impl fmt::Display for NoPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the key cannot be kept (")?;
         match self {
-            NotKept::NoFolder => f.write_str("no folder for it is known"),
-            NotKept::CannotMake { folder, why } => write!(f, "{}: {why}", folder.display()),
-        }?;
-        f.write_str("), so it is new at each start; give --key FILE")
+            NoPlace::Unknown => f.write_str("no folder for it is known"),
+            NoPlace::Unfit { folder, why } => write!(f, "{}: {why}", folder.display()),
+        }
     }
 }
-
-impl Error for NotKept {}
