@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::common::alice::{alice, start};
 use crate::common::peer::{Conversation, Peer, TOKEN};
-use crate::common::process::{client_program, end, run, spawn, without_our_variables};
+use crate::common::process::{at_home, client_program, end, run, spawn, without_our_variables};
 
 const SIZE: (u16, u16) = (80, 12);
 
@@ -24,7 +24,7 @@ fn folder(name: &str) -> PathBuf {
 /// A client in a pipe, which would be called alice and listens.
 fn filter(test: &str, peer: &Peer, options: &[&str]) -> Command {
     let mut command = Command::new(client_program());
-    command.current_dir(folder(test)).args(peer.arguments()).args(["--name", "alice"]);
+    at_home(&mut command, &folder(test)).args(peer.arguments()).args(["--name", "alice"]);
     command.args(["--reconnect", "--listen"]).args(options);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     without_our_variables(&mut command);

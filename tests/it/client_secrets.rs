@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::common::alice::{alice, start};
 use crate::common::peer::{Conversation, Peer};
-use crate::common::process::{client_program, end, spawn, without_our_variables};
+use crate::common::process::{at_home, client_program, end, spawn, without_our_variables};
 use crate::common::terminal::Terminal;
 
 const SIZE: (u16, u16) = (70, 12);
@@ -221,7 +221,7 @@ fn a_password_among_pasted_lines_is_not_said_to_all_without_a_question() {
 /// A client in a pipe, known as alice, with everything in its log.
 fn filter(folder: &Path, peer: &Peer, options: &[&str]) -> Command {
     let mut command = Command::new(client_program());
-    command.current_dir(folder).args(peer.arguments()).args(["--name", "alice"]).args(LOGGED);
+    at_home(&mut command, folder).args(peer.arguments()).args(["--name", "alice"]).args(LOGGED);
     command.args(options).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     without_our_variables(&mut command);
     command
