@@ -36,6 +36,7 @@ mod connection;
 #[cfg(not(shuttle))]
 mod console;
 mod controls;
+mod erasure;
 mod evicted;
 mod fetcher;
 mod figures;

@@ -26,7 +26,7 @@ pub(crate) enum Audience {
     AllBut(MemberId),
     /// This member alone.
     Only(MemberId),
-    /// Nobody any more: it was for one member alone, and its line was withdrawn.
+    /// Nobody any more: its line was withdrawn, as one for one member alone may be, or erased.
     Nobody,
 }
 
@@ -84,6 +84,11 @@ pub(crate) struct Envelope {
 impl Envelope {
     pub(crate) fn new(audience: Audience, kind: Kind) -> Envelope {
         Envelope { audience, kind, receipt: None }
+    }
+
+    /// That of the same event once its line is gone: its author alone gets something in its place, the receipt.
+    pub(crate) fn for_nobody(self) -> Envelope {
+        Envelope { audience: Audience::Nobody, kind: Kind::Passing, ..self }
     }
 }
 
@@ -229,16 +234,37 @@ impl Index {
     pub(crate) fn without_private(&self) -> Index {
         let mut kept = Index { runs: Vec::new(), ..*self };
         for run in &self.runs {
-            let mut envelope = run.envelope();
-            if envelope.audience.is_private() {
-                (envelope.audience, envelope.kind) = (Audience::Nobody, Kind::Passing);
-            }
+            let private = run.audience.is_private();
+            let envelope = if private { run.envelope().for_nobody() } else { run.envelope() };
             if kept.runs.last().is_none_or(|last| !last.goes_on(run.first, envelope)) {
                 kept.runs.push(Run::beginning_at(run.first, envelope));
             }
         }
         kept.shrink();
         kept
+    }
+
+    /// The same events, where those with these indices, which ascend, are for nobody. Their authors still get
+    /// their receipts.
+    pub(crate) fn without(&self, erased: &[u32]) -> Index {
+        let mut kept = Index::beginning_at(self.first);
+        let mut erased = erased.iter().peekable();
+        for (index, envelope) in (0..).zip(self.envelopes(0)) {
+            let is_erased = erased.next_if_eq(&&index).is_some();
+            kept.push(if is_erased { envelope.for_nobody() } else { envelope });
+        }
+        kept.shrink();
+        kept
+    }
+
+    /// Whether the event with that index is for one member alone.
+    pub(crate) fn is_private(&self, index: u32) -> bool {
+        self.run_of(index).audience.is_private()
+    }
+
+    /// Whether the event with that index is for nobody: what it said is gone.
+    pub(crate) fn is_for_nobody(&self, index: u32) -> bool {
+        self.run_of(index).audience == Audience::Nobody
     }
 
     /// Gives back memory that it does not need.

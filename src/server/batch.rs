@@ -8,6 +8,8 @@ use super::audience::{Audience, Envelope, Index, Kind, MemberId, Receipt};
 use super::evicted::Evicted;
 use crate::protocol::tag::{Millis, Seq};
 
+mod erasing;
+
 /// Lines one behind the other, each with its newline, numbered from 0.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Lines {
@@ -257,6 +259,11 @@ impl Batch {
     /// The line of the event with this number, without its newline.
     pub(crate) fn line(&self, event: Seq) -> &str {
         self.lines.line(self.index.position(event))
+    }
+
+    /// Whether the event with this number still says something: its line was not withdrawn or erased.
+    pub(crate) fn has_line(&self, event: Seq) -> bool {
+        !self.index.is_for_nobody(self.index.position(event))
     }
 
     /// When the event with this number happened.

@@ -114,8 +114,16 @@ impl Broadcaster {
 
     /// Takes what has changed since the last round.
     fn take(&mut self, round: Round) {
-        let Following { arrivals, departures, taggings, asides, telnet_answers, expired, closing } =
-            round.following;
+        let Following {
+            arrivals,
+            departures,
+            taggings,
+            asides,
+            telnet_answers,
+            expired,
+            is_erased,
+            closing,
+        } = round.following;
         if closing {
             self.deadline.get_or_insert_with(|| instant() + LAST_MOMENT);
         } else {
@@ -157,6 +165,15 @@ impl Broadcaster {
                 reader.on_fetched(fetched);
             }
         }
+        if is_erased {
+            self.let_go_of_copies();
+        }
+    }
+
+    /// Lets go of all copies of lines, since some of the lines were erased. What is still needed is made again.
+    fn let_go_of_copies(&mut self) {
+        self.renderings = Renderings::default();
+        self.readers.iter_mut().for_each(Reader::forget_fetched);
     }
 
     /// Serves one more reader. Another one of the same member or over the same connection goes.

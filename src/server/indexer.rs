@@ -8,9 +8,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
+
+use super::history::checkpoint::Written;
 use super::history::index::{Indexer, Progress, STEP};
-use super::history::store::Failure;
 use super::history::store::sqlite::SqliteStore;
+use super::history::store::{Checkpoint, Failure, Store};
 use super::history::turn::Turns;
 use super::system::{Condvar, Mutex, instant};
 
@@ -35,6 +38,8 @@ pub(crate) struct Feed {
 struct News {
     /// How many events were kept.
     events: u64,
+    /// Whether the index has words of erased lines.
+    is_outdated: bool,
     /// Whether it is to end.
     is_over: bool,
 }
@@ -46,6 +51,8 @@ enum Next {
     Events(u64),
     /// None were, for a second.
     Quiet,
+    /// Lines were erased of which the index has words.
+    Outdated,
     /// The end. The index may be behind.
     Over,
 }
@@ -58,6 +65,11 @@ impl Feed {
     /// So many events were kept.
     pub(crate) fn add(&self, events: u64) {
         self.tell(|news| news.events += events);
+    }
+
+    /// Lines were erased of which the index has words.
+    pub(crate) fn outdate(&self) {
+        self.tell(|news| news.is_outdated = true);
     }
 
     /// Nothing more is going to be kept.
@@ -74,7 +86,7 @@ impl Feed {
     /// Waits for something to happen; for the quiet only if `is_behind`, so that nothing ticks.
     fn next(&self, is_behind: bool) -> Next {
         let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_nothing = |news: &mut News| news.events == 0 && !news.is_over;
+        let is_nothing = |news: &mut News| !news.is_anything();
         while !is_behind && is_nothing(&mut news) {
             news = self.told.wait(news).unwrap_or_else(PoisonError::into_inner);
         }
@@ -82,11 +94,22 @@ impl Feed {
             .told
             .wait_timeout_while(news, QUIET, is_nothing)
             .unwrap_or_else(PoisonError::into_inner);
-        match (news.is_over, std::mem::take(&mut news.events)) {
-            (true, _) => Next::Over,
-            (false, 0) => Next::Quiet,
-            (false, events) => Next::Events(events),
+        if news.is_over {
+            return Next::Over;
         }
+        if std::mem::take(&mut news.is_outdated) {
+            return Next::Outdated;
+        }
+        match std::mem::take(&mut news.events) {
+            0 => Next::Quiet,
+            events => Next::Events(events),
+        }
+    }
+}
+
+impl News {
+    fn is_anything(&self) -> bool {
+        self.events > 0 || self.is_outdated || self.is_over
     }
 }
 
@@ -114,13 +137,20 @@ pub(crate) struct IndexKeeper {
     turns: Arc<Turns>,
     /// By which it is told.
     feed: Arc<Feed>,
+    /// The checkpointer, which is told that words were erased.
+    written: Arc<Written>,
     /// Makes the index.
     indexer: Indexer,
 }
 
 impl IndexKeeper {
-    pub(crate) fn new(store: SqliteStore, turns: Arc<Turns>, feed: Arc<Feed>) -> IndexKeeper {
-        IndexKeeper { store, turns, feed, indexer: Indexer::default() }
+    pub(crate) fn new(
+        store: SqliteStore,
+        turns: Arc<Turns>,
+        feed: Arc<Feed>,
+        written: Arc<Written>,
+    ) -> IndexKeeper {
+        IndexKeeper { store, turns, feed, written, indexer: Indexer::default() }
     }
 
     /// Fills the index until it is told that it is over.
@@ -136,7 +166,11 @@ impl IndexKeeper {
         let mut behind = 1;
         loop {
             match self.feed.next(behind > 0) {
-                Next::Over => return Ok(()),
+                Next::Over => return self.end(),
+                Next::Outdated => {
+                    self.forget()?;
+                    behind = behind.max(1);
+                }
                 Next::Events(events) => {
                     behind += events;
                     let is_flood = rate.is_flood(events, instant());
@@ -159,14 +193,44 @@ impl IndexKeeper {
         }
     }
 
+    /// Drops the parts of the index that have words of erased lines, whatever is said meanwhile. Whether there
+    /// were any.
+    fn forget(&mut self) -> Result<bool, Failure> {
+        let mut has_dropped = false;
+        while self.write(Indexer::forget)?.unwrap_or(false) {
+            has_dropped = true;
+        }
+        if has_dropped {
+            self.written.mark_erased();
+        }
+        Ok(has_dropped)
+    }
+
+    /// No word of an erased line is left when this ends, wherever the checkpointer is by now.
+    fn end(mut self) -> Result<(), Failure> {
+        if self.forget()? {
+            let _turn = self.turns.of_another();
+            self.store.checkpoint(Checkpoint::Truncate)?;
+        }
+        Ok(())
+    }
+
     /// One step. A failure that may pass counts as one that found nothing to do: the next lines bring another.
     fn step(&mut self) -> Result<Progress, Failure> {
-        let turns = Arc::clone(&self.turns);
-        let _turn = turns.of_another();
-        match self.indexer.step(self.store.connection()).map_err(Failure::from) {
-            Err(failure) if !failure.may_pass() => Err(failure),
-            Err(_) => Ok(Progress::IsUpToDate),
-            Ok(progress) => Ok(progress),
+        let progress = self.write(Indexer::step)?;
+        Ok(progress.unwrap_or(Progress::IsUpToDate))
+    }
+
+    /// Does something to the file, for which it is this thread's turn. `None` if it has failed and that may pass.
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&mut Indexer, &Connection) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Failure> {
+        let _turn = self.turns.of_another();
+        match work(&mut self.indexer, self.store.connection()).map_err(Failure::from) {
+            Ok(done) => Ok(Some(done)),
+            Err(failure) if failure.may_pass() => Ok(None),
+            Err(failure) => Err(failure),
         }
     }
 }
@@ -175,7 +239,7 @@ impl Feed {
     /// Whether nothing has happened that the thread has not taken note of.
     fn is_quiet(&self) -> bool {
         let news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
-        news.events == 0 && !news.is_over
+        !news.is_anything()
     }
 }
 

@@ -26,6 +26,7 @@ use crate::protocol::tag::Seq;
 use backlog::Backlog;
 
 mod backlog;
+mod erasing;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
 
@@ -86,6 +87,8 @@ pub(crate) struct Keeper<S, M> {
     tidy_at: Instant,
     /// How many lines were kept since that was done.
     untidied: u64,
+    /// When it goes on with the orders to erase lines, if there are some.
+    erase_at: Option<Instant>,
     /// What could not be written, while something could not.
     backlog: Option<Backlog>,
     /// The number that the event has which comes next after all that are kept, and how many public lines
@@ -128,6 +131,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
             retry_after,
             tidy_at: instant() + QUIET,
             untidied: 0,
+            erase_at: None,
             backlog: None,
             kept,
         }
@@ -152,13 +156,18 @@ impl<S: Store, M: Mark> Keeper<S, M> {
 
     /// When there is something to do even if nothing is applied.
     fn due(&self) -> Instant {
-        let retry = self.backlog.as_ref().and_then(Backlog::retry_at);
+        let retry = match &self.backlog {
+            Some(backlog) => backlog.retry_at(),
+            None => self.erase_at,
+        };
         retry.into_iter().chain([self.tidy_at]).min().unwrap_or(self.tidy_at)
     }
 
     fn do_what_is_due(&mut self) {
         if self.backlog.as_ref().and_then(Backlog::retry_at).is_some_and(|at| at <= instant()) {
             self.catch_up();
+        } else if self.is_to_erase() {
+            self.erase();
         } else if self.tidy_at <= instant() {
             self.tidy();
         }
@@ -175,6 +184,7 @@ impl<S: Store, M: Mark> Keeper<S, M> {
             members: changes.members,
             waiting: changes.waiting,
             facts: changes.facts,
+            erasures: changes.erasures,
             counters: changes.counters,
         };
         self.untidied += cut.counters.next_seq.saturating_sub(from);
@@ -184,6 +194,9 @@ impl<S: Store, M: Mark> Keeper<S, M> {
         }
         // The batches are let go of before, so that the hub can still add to the last of them.
         self.hub.settle(following, end);
+        if self.is_to_erase() {
+            self.erase();
+        }
         if self.untidied >= MOST_LINES {
             self.tidy();
         } else if next == Next::GoOn {
@@ -203,6 +216,9 @@ impl<S: Store, M: Mark> Keeper<S, M> {
         let Counters { next_seq, said, .. } = cut.counters;
         self.feed.add(next_seq.saturating_sub(cut.from));
         self.kept = (next_seq, said);
+        if !cut.erasures.is_empty() {
+            self.erase_at = Some(instant());
+        }
     }
 
     fn write(&mut self, cut: &Cut) -> Result<(), Failure> {

@@ -16,7 +16,7 @@ use super::config::{Config, Durability};
 use super::fetcher::Fetcher;
 use super::history::Refusal;
 use super::history::checkpoint::{Checkpointer, Written};
-use super::history::kept::{Counters, Loaded};
+use super::history::kept::{Counters, Erased, Loaded};
 use super::history::lock::{self, Lock, Marker, Start};
 use super::history::place::{self, History};
 use super::history::store::readers::Readers;
@@ -35,6 +35,9 @@ use crate::problem::Problem;
 use crate::protocol::reply::Notice;
 use crate::state_folder::Environment;
 
+#[cfg(all(test, not(shuttle)))]
+mod erasing;
+
 /// A history that was read and is not written yet.
 #[derive(Debug)]
 pub(crate) struct Kept {
@@ -50,6 +53,8 @@ pub(crate) struct Kept {
     running: Marker,
     /// What the room comes back from.
     loaded: Loaded,
+    /// The orders to erase lines that the last run has left, and that are carried out by now.
+    erased: Vec<Erased>,
     /// What members are told who resume, if lines may be missing that were sent.
     doubt: Option<Notice<'static>>,
 }
@@ -92,7 +97,7 @@ impl Kept {
         let durability = config.history.durability;
         let (file, port) = (&config.history.file, config.history.port);
         let opened = place::open(file, port, &environment, durability, config.memory);
-        let History { mut store, mut lock, path, is_new, mut loaded } = match opened {
+        let History { mut store, mut lock, path, is_new, mut loaded, erased } = match opened {
             Err(refusal) => return Err(Problem::History(refusal.into())),
             Ok(Err(why)) => {
                 let level = if why.is_chosen() { Level::Info } else { Level::Warn };
@@ -114,7 +119,7 @@ impl Kept {
         let running = Marker::Running { boot, durability, block: lock::block_of(next_seq) };
         let unmarked = |why| Problem::System("write beside the history", why);
         lock.mark(&running).map_err(unmarked)?;
-        Ok(Some(Kept { store, lock, others, path, running, loaded, doubt }))
+        Ok(Some(Kept { store, lock, others, path, running, loaded, erased, doubt }))
     }
 
     /// From when on the history has what was said: the time of its oldest event, or now in an empty one.
@@ -133,7 +138,7 @@ impl Kept {
         config: &Config,
         shutdown: &Shutdown,
     ) -> Result<Threads, Problem> {
-        let Kept { store, lock, others, path, running, loaded, doubt } = self;
+        let Kept { store, lock, others, path, running, loaded, erased, doubt } = self;
         let Loaded { members, facts, waiting, counters, batches, gaps, oldest } = loaded;
         let oldest = oldest.map(|(oldest, _)| oldest);
         let kept = (counters.next_seq, counters.said);
@@ -144,7 +149,13 @@ impl Kept {
         let turns = Arc::new(Turns::new());
         let (written, feed) = (Arc::new(Written::new()), Arc::new(Feed::new()));
         let shared = (Arc::clone(&turns), Arc::clone(&written), Arc::clone(&feed));
-        let indexer = IndexKeeper::new(others.indexer, Arc::clone(&turns), feed);
+        if !erased.is_empty() {
+            written.mark_erased();
+            feed.outdate();
+        }
+        erased.into_iter().for_each(|erased| hub.on_erased(erased));
+        let indexer =
+            IndexKeeper::new(others.indexer, Arc::clone(&turns), feed, Arc::clone(&written));
         let checkpointer = Checkpointer::new(others.checkpointer, written, turns);
         let fetcher = Fetcher::new(Arc::clone(hub), others.fetcher);
         let keeper = Keeper::new(

@@ -151,8 +151,8 @@ impl Replay {
     }
 
     fn show(&mut self, lines: &mut String, event: Seq, batch: &Batch) {
-        // It was withdrawn meanwhile.
-        if batch.line(event).is_empty() {
+        // It was withdrawn or erased meanwhile.
+        if !batch.has_line(event) {
             return;
         }
         let millis = batch.time(event);

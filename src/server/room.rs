@@ -6,8 +6,8 @@
 //!
 //! Its parts: what is applied (`entry`) and what follows besides events (`effects`), the members
 //! (`members`), how they resume (`resume`, `token`) and until when (`disconnected`), the private lines that
-//! wait for them meanwhile (`waiting_lines`), guests' numbers, and how often joins and leaves are told
-//! (`join_notices`).
+//! wait for them meanwhile (`waiting_lines`), guests' numbers, how often joins and leaves are told
+//! (`join_notices`), and how lines are erased (`erase`).
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Display;
@@ -44,6 +44,7 @@ mod delivery;
 mod disconnected;
 pub(crate) mod effects;
 pub(crate) mod entry;
+mod erase;
 mod ghost;
 mod guest_numbers;
 mod join_notices;
@@ -177,6 +178,7 @@ impl Room {
             Entry::Expire => change.expire(),
             Entry::StopKeeping(why) => change.stop_keeping(why),
             Entry::KeepAgain(gap) => change.keep_again(gap),
+            Entry::Erased(erased) => change.tell_erased(&erased),
             Entry::Close => change.close(),
         }
     }

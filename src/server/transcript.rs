@@ -13,6 +13,8 @@ use super::evicted::Evicted;
 use super::replay::numbers::Numbers;
 use crate::protocol::tag::{Millis, Seq};
 
+mod erasing;
+
 /// The number of the first event of all. 0 is before it.
 const FIRST: Seq = 1;
 

@@ -35,6 +35,8 @@ pub(crate) struct Written {
 struct News {
     /// Whether something was written since it looked.
     is_written: bool,
+    /// Whether lines were erased since it looked.
+    is_erased: bool,
     /// Whether it is to end.
     is_over: bool,
 }
@@ -47,6 +49,11 @@ impl Written {
     /// Something was written.
     pub(crate) fn mark(&self) {
         self.tell(|news| news.is_written = true);
+    }
+
+    /// Lines were erased: nothing is to be left of them in the file beside the file, however much is written.
+    pub(crate) fn mark_erased(&self) {
+        self.tell(|news| (news.is_written, news.is_erased) = (true, true));
     }
 
     /// Nothing more is going to be written: the checkpointer does the last of its work and ends.
@@ -70,6 +77,8 @@ pub(crate) struct Checkpointer<S> {
     written: Arc<Written>,
     /// Whose turn it is to write.
     turns: Arc<Turns>,
+    /// Lines were erased, and the file beside the file was not empty since.
+    owes_emptying: bool,
 }
 
 /// What happens next.
@@ -85,7 +94,7 @@ enum Next {
 
 impl<S: Store> Checkpointer<S> {
     pub(crate) fn new(store: S, written: Arc<Written>, turns: Arc<Turns>) -> Checkpointer<S> {
-        Checkpointer { store, written, turns }
+        Checkpointer { store, written, turns, owes_emptying: false }
     }
 
     /// Works until it is told that it is over.
@@ -104,10 +113,11 @@ impl<S: Store> Checkpointer<S> {
         self.empty()
     }
 
-    /// Works as long as something is written. What comes after that: the quiet, or the end.
+    /// Works as long as something is written, or a reader keeps it from removing what was erased. What comes
+    /// after that: the quiet, or the end.
     fn work_until_quiet(&mut self) -> Result<Next, Failure> {
         let mut quiet = 0;
-        while quiet < QUIET_RESTS {
+        while quiet < QUIET_RESTS || self.owes_emptying {
             match self.rest() {
                 Next::Over => return Ok(Next::Over),
                 Next::Rested => quiet += 1,
@@ -115,6 +125,9 @@ impl<S: Store> Checkpointer<S> {
                     quiet = 0;
                     self.checkpoint(Checkpoint::Passive)?;
                 }
+            }
+            if self.owes_emptying {
+                self.empty()?;
             }
         }
         Ok(Next::Rested)
@@ -130,14 +143,15 @@ impl<S: Store> Checkpointer<S> {
     }
 
     /// Rests, unless it is over, and takes note of what was written until then.
-    fn rest(&self) -> Next {
-        let news = self.written.news.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut news, _) = self
-            .written
+    fn rest(&mut self) -> Next {
+        let written = Arc::clone(&self.written);
+        let news = written.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut news, _) = written
             .told
             .wait_timeout_while(news, REST, |news| !news.is_over)
             .unwrap_or_else(PoisonError::into_inner);
         let is_written = std::mem::take(&mut news.is_written);
+        self.owes_emptying |= std::mem::take(&mut news.is_erased);
         match (news.is_over, is_written) {
             (true, _) => Next::Over,
             (false, true) => Next::Written,
@@ -152,13 +166,17 @@ impl<S: Store> Checkpointer<S> {
         self.checkpoint(Checkpoint::Passive)?;
         let turns = Arc::clone(&self.turns);
         let _turn = turns.of_another();
-        self.checkpoint(Checkpoint::Truncate)
+        let is_held = self.checkpoint(Checkpoint::Truncate)?.is_none_or(|wal| wal.is_held);
+        self.owes_emptying &= is_held;
+        Ok(())
     }
 
-    fn checkpoint(&mut self, how: Checkpoint) -> Result<(), Failure> {
+    /// What the checkpoint has left; `None` if it has failed and that may pass.
+    fn checkpoint(&mut self, how: Checkpoint) -> Result<Option<Wal>, Failure> {
         match self.store.checkpoint(how) {
-            Err(failure) if !failure.may_pass() => Err(failure),
-            Ok(_) | Err(_) => Ok(()),
+            Ok(wal) => Ok(Some(wal)),
+            Err(failure) if failure.may_pass() => Ok(None),
+            Err(failure) => Err(failure),
         }
     }
 }
@@ -276,6 +294,38 @@ mod tests {
         assert_eq!(done, Ok(()));
         let bytes = std::fs::metadata(&path).expect("ours").len();
         assert!(bytes > 100_000, "{bytes} bytes are in the file itself");
+    }
+
+    #[test]
+    fn nothing_erased_stays_beside_the_file_though_something_is_always_written() {
+        let file = Fake::new();
+        let done = beside(file.another(), |written, _| {
+            let writing = || {
+                written.mark();
+                file.checkpoints().contains(&Truncate)
+            };
+            let start = Instant::now();
+            while start.elapsed() < REST * QUIET_RESTS * 2 {
+                assert!(!writing(), "it is never quiet");
+                thread::sleep(Duration::from_millis(5));
+            }
+            file.hold(true);
+            written.mark_erased();
+            // Somebody reads there: it tries again.
+            until(|| {
+                written.mark();
+                file.checkpoints().iter().filter(|how| **how == Truncate).count() > 2
+            });
+            file.hold(false);
+            let tried = file.checkpoints().len();
+            until(|| {
+                written.mark();
+                file.checkpoints().len() > tried + 4
+            });
+            let after = &file.checkpoints()[tried + 4..];
+            assert!(after.iter().all(|how| *how == Passive), "it is empty, once: {after:?}");
+        });
+        assert_eq!(done, Ok(()));
     }
 
     #[test]

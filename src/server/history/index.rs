@@ -15,6 +15,10 @@ pub const STEP: u32 = 64;
 /// How many lines a chunk gets, up to a step more.
 pub const CHUNK: u32 = 1 << 20;
 
+/// How many pages of an outdated chunk a step overwrites. A full one has some 2,500: all of them at once would keep
+/// the others who write waiting for 0.15 s.
+const PAGES: u32 = 128;
+
 /// Whether there was something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -54,8 +58,8 @@ impl Indexer {
         Indexer { tokenizer: Tokenizer::default(), step, chunk }
     }
 
-    /// Does one step, in a transaction of its own: the next [`STEP`] events; or, if the index was made of
-    /// tokens of another version, one chunk of it is dropped.
+    /// Does one step, in a transaction of its own: the next [`STEP`] events; or a part of a chunk is dropped that
+    /// has words of erased lines, or a chunk of an index that was made of tokens of another version.
     ///
     /// # Errors
     ///
@@ -63,10 +67,28 @@ impl Indexer {
     pub fn step(&mut self, db: &Connection) -> Result<Progress> {
         let step = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
         let (indexed, version) = state(&step)?;
-        let progress =
-            if version == VERSION { self.extend(&step, indexed)? } else { begin_anew(&step)? };
+        let progress = if drop_outdated(&step)? {
+            Progress::GoesOn
+        } else if version == VERSION {
+            self.extend(&step, indexed)?
+        } else {
+            begin_anew(&step)?
+        };
         step.commit()?;
         Ok(progress)
+    }
+
+    /// Does one step of dropping the chunks that have words of erased lines, in a transaction of its own. Whether
+    /// there was one.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read or written. Nothing is done then.
+    pub fn forget(&mut self, db: &Connection) -> Result<bool> {
+        let step = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+        let has_dropped = drop_outdated(&step)?;
+        step.commit()?;
+        Ok(has_dropped)
     }
 
     /// Adds the next events.
@@ -141,6 +163,35 @@ fn begin_anew(step: &Connection) -> Result<Progress> {
     Ok(Progress::GoesOn)
 }
 
+/// Has the index made anew from that event on, whose line is erased: chunks that may have words of it are outdated,
+/// so no search asks them, and are dropped behind the writer. The caller has a transaction open.
+pub(super) fn outdate(db: &Connection, erased: i64) -> Result<()> {
+    const FIRST: &str = "SELECT min(first) FROM chunk WHERE last >= ?1 AND NOT is_outdated";
+    let first: Option<i64> = db.prepare_cached(FIRST)?.query_row([erased], |row| row.get(0))?;
+    if let Some(first) = first {
+        let outdate = "UPDATE chunk SET is_outdated = 1 WHERE last >= ?1";
+        db.prepare_cached(outdate)?.execute([erased])?;
+        let back = "UPDATE room SET indexed = min(indexed, ?1)";
+        db.prepare_cached(back)?.execute([first - 1])?;
+    }
+    Ok(())
+}
+
+/// Overwrites some pages of the newest chunk that is outdated, or drops it once it has none. Whether there was one.
+fn drop_outdated(step: &Connection) -> Result<bool> {
+    let newest = "SELECT id FROM chunk WHERE is_outdated ORDER BY id DESC LIMIT 1";
+    let newest: Option<i64> =
+        step.prepare_cached(newest)?.query_row([], |row| row.get(0)).optional()?;
+    let Some(chunk) = newest else { return Ok(false) };
+    let pages = format!(
+        "DELETE FROM words_{chunk}_data WHERE id IN (SELECT id FROM words_{chunk}_data LIMIT {PAGES})"
+    );
+    if step.execute(&pages, [])? == 0 {
+        drop_chunk(step, chunk)?;
+    }
+    Ok(true)
+}
+
 /// Drops a chunk, of which no line is left or wanted. The caller has a transaction open.
 ///
 /// # Errors
@@ -213,5 +264,50 @@ mod tests {
         make(&db, &mut indexer);
         assert_eq!(found(&db, 1, "\"one\""), [1]);
         assert_eq!(state(&db), Ok((1, VERSION)));
+    }
+
+    /// A history whose chunks have 40 lines, of which one was erased.
+    fn erased(line: i64) -> (Connection, Indexer) {
+        let rows: Vec<_> = (1..=100).map(|seq| Row::said(seq, &format!("<a> word{seq}"))).collect();
+        let (db, mut indexer) = (sample(&rows), Indexer::small(10, 40));
+        make(&db, &mut indexer);
+        assert_eq!(chunks(&db), [(1, 1, 40, 40), (2, 41, 80, 40), (3, 81, 100, 20)]);
+        db.execute("UPDATE event SET line = NULL WHERE seq = ?1", [line]).expect("a row");
+        outdate(&db, line).expect("a room");
+        (db, indexer)
+    }
+
+    #[test]
+    fn chunks_that_have_words_of_an_erased_line_go_and_are_made_anew() {
+        let (db, mut indexer) = erased(50);
+        assert_eq!(state(&db), Ok((40, VERSION)));
+        while indexer.forget(&db).expect("a step") {}
+        assert_eq!(chunks(&db), [(1, 1, 40, 40)]);
+        make(&db, &mut indexer);
+        assert_eq!(chunks(&db), [(1, 1, 40, 40), (2, 41, 90, 49), (3, 91, 100, 10)]);
+        let all = |words: &str| (1..=3).flat_map(|chunk| found(&db, chunk, words)).count();
+        assert_eq!([all("\"word50\""), all("\"word51\""), all("\"word\"*")], [0, 1, 99]);
+    }
+
+    #[test]
+    fn a_line_that_the_index_does_not_have_yet_outdates_nothing() {
+        let rows: Vec<_> = (1..=20).map(|seq| Row::said(seq, "<a> word")).collect();
+        let (db, mut indexer) = (sample(&rows), Indexer::small(10, 40));
+        indexer.step(&db).expect("a step");
+        outdate(&db, 11).expect("a room");
+        assert_eq!((state(&db), indexer.forget(&db)), (Ok((10, VERSION)), Ok(false)));
+    }
+
+    #[test]
+    fn an_erased_line_goes_on_being_forgotten_in_steps_that_are_made_later() {
+        let (db, mut indexer) = erased(90);
+        // While one is outdated, another line before it is erased.
+        outdate(&db, 3).expect("a room");
+        assert_eq!(state(&db), Ok((0, VERSION)));
+        while !chunks(&db).is_empty() {
+            assert_eq!(indexer.step(&db), Ok(Progress::GoesOn));
+        }
+        make(&db, &mut indexer);
+        assert_eq!(chunks(&db), [(1, 1, 40, 40), (2, 41, 80, 40), (3, 81, 100, 19)]);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::MemberId;
 use crate::server::batch::Batch;
+pub(crate) use crate::server::erasure::{Erased, Erasure, RoomErasure};
 pub(crate) use crate::server::replay::Gap;
 pub(crate) use crate::server::room::changes::{Counters, KeptMember, KeptWaiting};
 pub(crate) use crate::server::room::entry::Encryption;
@@ -27,6 +28,8 @@ pub(crate) struct Cut {
     pub(crate) waiting: Vec<KeptWaiting>,
     /// What is known of people, if it has changed; `None` for what is no more.
     pub(crate) facts: Vec<(FactKey, Option<Fact>)>,
+    /// Orders to erase lines that are not carried out in the file.
+    pub(crate) erasures: Vec<RoomErasure>,
     /// The room's counters, as they are at the end of the cut.
     pub(crate) counters: Counters,
 }
@@ -61,6 +64,15 @@ pub(crate) struct Portion {
     /// What was looked at. The next portion begins where it ends; the last one ends where the range
     /// that was asked for does.
     pub(crate) range: Range<Seq>,
+}
+
+/// What one step has done about the oldest order to erase lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EraseStep {
+    /// Whether a part of the index has words of erased lines, and has to go.
+    pub(crate) outdates_index: bool,
+    /// The order, if nothing of it is left to do.
+    pub(crate) done: Option<Erased>,
 }
 
 /// How large the file is, in bytes.

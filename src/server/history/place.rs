@@ -3,12 +3,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::kept::Loaded;
+use super::kept::{Erased, Loaded};
 use super::lock::Lock;
 use super::refusal::{Refusal, Unusable};
-use super::store::Store;
+use super::retention;
 use super::store::opening::{self, Opened};
 use super::store::sqlite::SqliteStore;
+use super::store::{Failure, Store};
 use crate::problem;
 use crate::server::config::{Durability, HistoryFile};
 use crate::state_folder::{self, Environment};
@@ -72,6 +73,8 @@ pub(crate) struct History {
     pub(crate) is_new: bool,
     /// What the room comes back from.
     pub(crate) loaded: Loaded,
+    /// The orders to erase lines that the last run has left, and that are carried out by now.
+    pub(crate) erased: Vec<Erased>,
 }
 
 /// The history of the room at that port, with events of about `memory` bytes; or why there is none.
@@ -128,16 +131,29 @@ fn try_open(path: &Path, durability: Durability, memory: usize) -> Result<Histor
     opening::look_for_own(&path)?;
     let lock = Lock::take(&path)?;
     let opened = opening::open(&path, durability).and_then(|Opened { mut store, is_new }| {
+        // Before anything is read that was to be erased.
+        let erased = erase(&mut store)?;
         let loaded = store.load(memory)?;
-        Ok((store, is_new, loaded))
+        Ok((store, is_new, loaded, erased))
     });
     match opened {
-        Ok((store, is_new, loaded)) => Ok(History { store, lock, path, is_new, loaded }),
+        Ok((store, is_new, loaded, erased)) => {
+            Ok(History { store, lock, path, is_new, loaded, erased })
+        }
         Err(why) => {
             lock.abandon();
             Err(why)
         }
     }
+}
+
+/// Carries out the orders to erase lines that the last run has left.
+fn erase(store: &mut impl Store) -> Result<Vec<Erased>, Failure> {
+    let mut erased = Vec::new();
+    while let Some(step) = store.erase(retention::STEP)? {
+        erased.extend(step.done);
+    }
+    Ok(erased)
 }
 
 #[cfg(test)]

@@ -202,7 +202,9 @@ impl<'a, W: FnMut(&str) -> bool> Look<'a, W> {
         if version != tokens::VERSION {
             return Ok(Index { indexed: 0, chunks: Vec::new() });
         }
-        let mut chunks = self.db.prepare_cached("SELECT id, first FROM chunk ORDER BY id DESC")?;
+        let mut chunks = self
+            .db
+            .prepare_cached("SELECT id, first FROM chunk WHERE NOT is_outdated ORDER BY id DESC")?;
         let chunks = chunks.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Index { indexed, chunks: chunks.collect::<Result<_>>()? })
     }
@@ -423,6 +425,21 @@ mod tests {
         db
     }
 
+    /// Erases a line, if it is one that the index may have, and makes so many more steps.
+    fn erase(db: &Connection, rows: &mut [Row], line: usize, (steps, chunk): (usize, u32)) {
+        let Some(row) = rows.get_mut(line).filter(|row| row.only.is_none() && row.kind == 0) else {
+            return;
+        };
+        row.line = None;
+        let seq = row.seq.cast_signed();
+        db.execute("UPDATE event SET line = NULL WHERE seq = ?1", [seq]).expect("a row");
+        index::outdate(db, seq).expect("a room");
+        let mut indexer = Indexer::small(7, chunk);
+        for _ in 0..steps {
+            indexer.step(db).expect("a step");
+        }
+    }
+
     proptest! {
         #[test]
         fn the_file_gives_what_the_matcher_finds_among_all_lines(
@@ -433,8 +450,12 @@ mod tests {
             most in select(&[1, 2, 5, 1000][..]),
             before in 0..130_usize,
             times in prop_oneof![3 => 10_000..10_001_u32, 1 => 0..40_u32],
+            erased in option::of((0..120_usize, 0..10_usize)),
         ) {
-            let mut db = history(&rows, steps, chunk);
+            let (mut db, mut rows) = (history(&rows, steps, chunk), rows);
+            if let Some((line, steps)) = erased {
+                erase(&db, &mut rows, line, (steps, chunk));
+            }
             let before = rows.get(before).map_or(Seq::MAX, |row| row.seq);
             let mut matcher = Matcher::new(&words);
             let all = expected(&rows, scope(before, most), |line| matcher.has_all(line));
@@ -504,6 +525,27 @@ mod tests {
         let found = search(&mut db, scope(Seq::MAX, 200), "line", || Verdict::GoOn);
         let found = found.expect("a whole file").expect("somebody waits").events;
         assert_eq!(found, (43..=100).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_search_says_that_it_did_not_look_where_a_chunk_is_made_anew_meanwhile() {
+        let db = history(&said(100), 20, 40);
+        let erases = AtomicU32::new(0);
+        let verdict = || {
+            // Asked before the chunks, and after the first of them.
+            if erases.fetch_add(1, Ordering::Relaxed) == 1 {
+                index::outdate(&db, 50).expect("a room");
+            }
+            Verdict::GoOn
+        };
+        let query = Query::parse("line").expect("a word");
+        let mut matcher = Matcher::of(&query);
+        let mut look = Look::new(&db, scope(Seq::MAX, 200), &verdict, |line| matcher.has_all(line));
+        let index = look.index().expect("a whole file");
+        look.through_chunks(&index.chunks, &tokens::candidates(&query)).expect("a whole file");
+        let found = look.end().expect("a whole file").expect("somebody waits");
+        assert_eq!(found.events, (85..=100).rev().collect::<Vec<_>>());
+        assert_eq!(found.reach, Some(Reach { seq: 85, at: 85_000 }));
     }
 
     /// That of a session is twice as large.

@@ -85,6 +85,7 @@ pub(crate) fn cut(from: Seq, at: Millis, events: &[(Envelope, &str)]) -> Cut {
         members: Vec::new(),
         waiting: Vec::new(),
         facts: Vec::new(),
+        erasures: Vec::new(),
         counters: Counters { next_seq, ..Counters::NEW },
     }
 }

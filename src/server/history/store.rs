@@ -8,10 +8,11 @@ use std::error::Error;
 use std::fmt;
 use std::ops::Range;
 
-use super::kept::{Cut, Loaded, Portion, Size};
+use super::kept::{Cut, EraseStep, Loaded, Portion, Size};
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::MemberId;
 
+mod erasing;
 #[cfg(test)]
 pub(crate) mod fake;
 pub(super) mod file;
@@ -43,6 +44,10 @@ pub(crate) trait Store: Send {
 
     /// Keeps a cut. Events that are kept already stay as they are.
     fn keep(&mut self, cut: &Cut) -> Result<(), Failure>;
+
+    /// Does one step of the oldest order to erase lines: it goes through about `most` events, and blanks those
+    /// that the order is about. `None` if there is no order.
+    fn erase(&mut self, most: u32) -> Result<Option<EraseStep>, Failure>;
 
     /// The first portion of a range: all of its events, or those that `recipient` may get. Of what is
     /// for others, the numbers alone are there.

@@ -97,6 +97,7 @@ fn cut(from: u64, lines: u64) -> Cut {
         members: Vec::new(),
         waiting: Vec::new(),
         facts: Vec::new(),
+        erasures: Vec::new(),
         counters,
     }
 }

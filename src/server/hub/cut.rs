@@ -12,6 +12,7 @@ use super::{Hub, Shared};
 use crate::protocol::tag::Seq;
 use crate::server::batch::Batch;
 use crate::server::config::Config;
+use crate::server::erasure::Erased;
 use crate::server::history::store::readers::Readers;
 use crate::server::replay::Gap;
 use crate::server::room::Room;
@@ -147,6 +148,11 @@ impl Hub {
             shared.settled.iter_mut().for_each(|settled| settled.unkept = None);
             shared.apply(Entry::KeepAgain(gap));
         });
+    }
+
+    /// Tells everyone that an order to erase lines is carried out.
+    pub(crate) fn on_erased(&self, erased: Erased) {
+        self.with(|shared| drop(shared.apply(Entry::Erased(erased))));
     }
 
     /// Nothing is kept any more, since the keeper has ended by a bug: nothing else leaves the server.

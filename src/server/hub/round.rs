@@ -32,6 +32,8 @@ pub(crate) struct Following {
     pub(crate) telnet_answers: Vec<(ConnectionId, [u8; 3])>,
     /// Members that were disconnected for too long.
     pub(crate) expired: Vec<Name>,
+    /// Lines were erased: copies of them are to be let go of.
+    pub(crate) is_erased: bool,
     /// The last word has been said.
     pub(crate) closing: bool,
 }
@@ -45,6 +47,7 @@ impl Following {
         self.asides.append(&mut later.asides);
         self.telnet_answers.append(&mut later.telnet_answers);
         self.expired.append(&mut later.expired);
+        self.is_erased |= later.is_erased;
         self.closing |= later.closing;
     }
 }
@@ -109,6 +112,7 @@ impl Shared {
             || !self.telnet_answers.is_empty()
             || !self.expired.is_empty()
             || self.is_closing_new
+            || self.room.has_erasures()
     }
 
     /// Whether there is something that the broadcaster may take and has not.
@@ -138,7 +142,8 @@ impl Shared {
 
     /// Takes what follows from all that was applied, with the connections that are named there.
     pub(super) fn take_following(&mut self) -> Following {
-        let Effects { attached, detached, tagged, asides } = std::mem::take(&mut self.effects);
+        let Effects { attached, detached, tagged, asides, is_erased } =
+            std::mem::take(&mut self.effects);
         self.is_closing_new = false;
         let arrival = |Attach { recipient, connection, greeting, from, offset }| {
             let connection = Arc::clone(self.connections.get(&connection)?);
@@ -153,6 +158,7 @@ impl Shared {
             asides,
             telnet_answers: std::mem::take(&mut self.telnet_answers),
             expired: std::mem::take(&mut self.expired),
+            is_erased,
             closing: self.room.is_closed(),
         }
     }

@@ -4,13 +4,16 @@
 //! gap. Members and counts are noted as they are by now, so that they take no more memory than there are.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::protocol::tag::{Millis, Seq};
-use crate::server::audience::{Envelope, Kind, MemberId};
+use crate::server::audience::{Audience, Envelope, Kind, MemberId};
 use crate::server::batch::Batch;
-use crate::server::history::kept::{Counters, Cut, Fact, FactKey, Gap, KeptMember, KeptWaiting};
+use crate::server::history::kept::{
+    Counters, Cut, Fact, FactKey, Gap, KeptMember, KeptWaiting, RoomErasure,
+};
 
 /// All that has changed since the last cut that was written.
 #[derive(Debug)]
@@ -27,6 +30,10 @@ pub(super) struct Backlog {
     waiting: BTreeMap<(MemberId, MemberId), u64>,
     /// What is known of people, where that has changed.
     facts: BTreeMap<FactKey, Option<Fact>>,
+    /// Orders to erase lines, in their order.
+    erasures: Vec<RoomErasure>,
+    /// How many public lines were erased that are not kept: they are missing nowhere.
+    erased: u64,
     /// The counters as they are by now.
     counters: Counters,
     /// The first member of whom the history has not heard.
@@ -43,6 +50,8 @@ impl Backlog {
             members: BTreeMap::new(),
             waiting: BTreeMap::new(),
             facts: BTreeMap::new(),
+            erasures: Vec::new(),
+            erased: 0,
             counters: Counters { next_seq: from, said, ..Counters::NEW },
             unknown: None,
         }
@@ -78,6 +87,10 @@ impl Backlog {
             self.waiting.insert((reader, sender), lines);
         }
         self.facts.extend(cut.facts);
+        let erased = cut.erasures.iter().flat_map(|order| &order.public);
+        let unkept = |range: &Range<Seq>| range.end.saturating_sub(range.start.max(self.from));
+        self.erased += erased.map(unkept).sum::<u64>();
+        self.erasures.extend(cut.erasures);
         self.unknown.get_or_insert(MemberId(cut.counters.next_member));
         self.counters = cut.counters;
     }
@@ -88,7 +101,7 @@ impl Backlog {
         let oldest = batches.iter().find(|batch| is_new(batch)).map(|batch| batch.begin());
         let from = oldest.unwrap_or(self.counters.next_seq).max(self.from);
         let there: u64 = batches.iter().map(|batch| public_lines(batch, from)).sum();
-        let lines = (self.counters.said - self.said).saturating_sub(there);
+        let lines = (self.counters.said - self.said).saturating_sub(there + self.erased);
         let waiting = |(&(reader, sender), &lines)| KeptWaiting { reader, sender, lines };
         Cut {
             from,
@@ -97,6 +110,7 @@ impl Backlog {
             members: self.members.iter().map(|(id, member)| (*id, member.clone())).collect(),
             waiting: self.waiting.iter().map(waiting).collect(),
             facts: self.facts.iter().map(|(key, fact)| (key.clone(), fact.clone())).collect(),
+            erasures: self.erasures.clone(),
             counters: self.counters,
         }
     }
@@ -104,7 +118,8 @@ impl Backlog {
 
 /// How many public lines a batch has from that event on.
 fn public_lines(batch: &Batch, from: Seq) -> u64 {
-    let is_public = |it: &Envelope| it.kind == Kind::Said && !it.audience.is_private();
+    let is_to_many = |it: &Envelope| matches!(it.audience, Audience::All | Audience::AllBut(_));
+    let is_public = |it: &Envelope| it.kind == Kind::Said && is_to_many(it);
     let first = batch.index().position(from.max(batch.begin()));
     batch.index().envelopes(first).filter(is_public).count() as u64
 }
@@ -112,6 +127,7 @@ fn public_lines(batch: &Batch, from: Seq) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::erasure::{Erasure, Hit};
     use crate::server::history::scratch::{lines, member, private, said};
 
     #[test]
@@ -132,6 +148,26 @@ mod tests {
         assert_eq!(cut.gap, Some(Gap { after: 10, at: 7, lines: 20 }));
         assert_eq!(cut.members, [(MemberId(2), bob), (MemberId(3), None)]);
         assert_eq!(cut.counters, counters(41, 40));
+    }
+
+    #[test]
+    fn lines_that_were_erased_are_missing_nowhere_whether_memory_has_them_or_not() {
+        let mut backlog = Backlog::new((11, 10), None);
+        let counters = Counters { next_seq: 41, next_member: 4, said: 40, joined: 0, left: 0 };
+        let (name, by) = ("bob".to_owned(), "alice".to_owned());
+        let erasure = Erasure { name, by, author: None, since: 0, before: 41 };
+        let public = vec![2..4, 9..13, 15..18, 40..41];
+        let order = RoomErasure { erasure, lines: 10, remembered_from: 1, public };
+        let applied = Cut { counters, erasures: vec![order.clone()], ..lines(11, 0, 0, 1) };
+        backlog.add(applied);
+        // Of the events 11 to 40, memory has the last ten, and blanks for the last.
+        let kept = lines(31, 0, 10, 5);
+        let hit = Hit { seq: 40, is_public: true, counts: true };
+        let batches = kept.batches.iter().map(|batch| Arc::new(batch.without(&[hit])));
+        let cut = backlog.cut(batches.collect(), 7);
+        // 11 to 30 are 20, of which 11, 12 and 15 to 17 were erased.
+        assert_eq!(cut.gap, Some(Gap { after: 10, at: 7, lines: 15 }));
+        assert_eq!(cut.erasures, [order]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;
 use crate::problem::Problem;
+use crate::protocol::request::Order;
 use crate::server::accept::Acceptor;
 use crate::server::broadcaster::Broadcaster;
 use crate::server::config::{Config, Durability};
@@ -103,6 +104,12 @@ impl House {
         let acceptor = Acceptor::new(reception, &config);
         let server = thread::spawn(move || serve(listener, acceptor, &ours, &served, broadcaster));
         House { address, shutdown, marks, server, keeper, fetcher, hub }
+    }
+
+    /// Orders all that was said under a name to be erased.
+    fn erase(&self, name: &str) {
+        let time = Duration::from_secs(60 * 60);
+        assert_eq!(self.hub.order(&Order::Erase { name, time }), [""; 0]);
     }
 
     fn connect(&self, text: &str) -> Client {
@@ -402,4 +409,67 @@ fn a_file_that_was_taken_away_is_told_and_not_written_again() {
     let marks = house.end();
     assert_eq!(marks.last(), Some(&Marker::Partial { block: 0 }));
     assert_eq!(file.lines(), before);
+}
+
+/// Bob says so many lines, which are erased; alice reads.
+fn erases_while_call_fails(lines: u64, call: u64) {
+    let file = Fake::new();
+    let text = "SECRET".repeat(650);
+    let house = House::open(file.failing(call..call + 1, Failure::Full));
+    let mut alice = house.join("alice");
+    let mut bob = house.connect("/nick bob\n");
+    let mut carol = house.connect("/nick carol\n");
+    for number in 0..lines {
+        bob.say(&format!("{number} {text}\n"));
+        alice.hears(&format!("<bob> {number} "));
+    }
+    carol.say("carol's own\n");
+    alice.hears("<carol> carol's own\n");
+    house.erase("bob");
+    alice.hears(&format!("-- {lines} lines of bob were erased by the operator\n"));
+    assert!(!file.lines().concat().contains("SECRET"), "with call {call}");
+    alice.say("/history 5\n");
+    alice.hears("-- the last line:\n");
+    alice.hears("<carol> carol's own\n");
+    house.end();
+    assert!(file.lines().contains(&"<carol> carol's own".to_owned()));
+    assert_eq!(file.lines_in_gaps(), [0; 0], "with call {call}");
+    assert_eq!(alice.count("were erased"), 1);
+}
+
+#[test]
+fn an_order_to_erase_is_told_once_nothing_is_left_in_memory_and_in_the_file() {
+    // More than the memory holds.
+    erases_while_call_fails(400, u64::MAX - 1);
+}
+
+#[test]
+fn whichever_call_fails_an_order_to_erase_is_carried_out_once() {
+    // The first ones are of the joins, before anybody hears anything.
+    for call in 2..18 {
+        erases_while_call_fails(6, call);
+    }
+}
+
+#[test]
+fn nobody_is_told_that_lines_were_erased_while_the_file_still_has_them() {
+    let file = Fake::new();
+    let house = House::open(file.another());
+    let mut alice = house.join("alice");
+    let mut bob = house.join("bob");
+    bob.say("hello\n");
+    alice.hears("<bob> hello\n");
+    file.gate().fail(Failure::Full);
+    bob.say("SECRET\n");
+    alice.hears("<bob> SECRET\n");
+    alice.hears("-- what is said is not kept for now: the server's disk is full\n");
+    house.erase("bob");
+    alice.hears_nothing();
+    file.gate().open();
+    alice.hears("-- what is said is kept again\n");
+    alice.hears("-- 2 lines of bob were erased by the operator\n");
+    house.end();
+    assert_eq!(file.lines_in_gaps(), [0; 0]);
+    let lines = file.lines();
+    assert!(!lines.iter().any(|line| line.starts_with("<bob>")), "{lines:?}");
 }

@@ -100,6 +100,13 @@ impl Reader {
         }
     }
 
+    /// Forgets what was read for it, since lines were erased: it asks again.
+    pub(in crate::server) fn forget_fetched(&mut self) {
+        if let Fetch::Got(_) = &self.fetch {
+            self.fetch = Fetch::Nothing;
+        }
+    }
+
     /// Whether it waits for something from the history's file.
     pub(in crate::server) fn waits_for_file(&self) -> bool {
         matches!(self.fetch, Fetch::Asked(_))

@@ -12,6 +12,7 @@ use crate::protocol::name::Name;
 use crate::protocol::proof::KeyHash;
 use crate::protocol::tag::Seq;
 use crate::server::audience::MemberId;
+use crate::server::erasure::RoomErasure;
 
 /// Which members have changed since the history was told. A room without a history notes nothing.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(super) struct Changed {
     members: BTreeSet<MemberId>,
     /// Pairs of a disconnected reader and a sender whose number of waiting lines has changed.
     waiting: BTreeSet<(MemberId, MemberId)>,
+    /// Orders to erase lines, with what the room has done about them.
+    pub(super) erasures: Vec<RoomErasure>,
 }
 
 /// What has changed since the last cut, as it is now.
@@ -31,6 +34,8 @@ pub(crate) struct Changes {
     pub(crate) waiting: Vec<KeptWaiting>,
     /// What is known of people, if it has changed; `None` for what is no more.
     pub(crate) facts: Vec<(FactKey, Option<Fact>)>,
+    /// Orders to erase lines, in their order.
+    pub(crate) erasures: Vec<RoomErasure>,
     /// The room's counters.
     pub(crate) counters: Counters,
 }
@@ -93,7 +98,7 @@ pub(crate) struct KeptWaiting {
 impl Room {
     /// Takes what has changed since the last time.
     pub(crate) fn take_changes(&mut self) -> Changes {
-        let Changed { members, waiting } =
+        let Changed { members, waiting, erasures } =
             self.changed.as_mut().map(std::mem::take).unwrap_or_default();
         let untold = self.join_notices.untold();
         Changes {
@@ -103,6 +108,7 @@ impl Room {
                 .map(|(reader, sender)| self.waiting_row(reader, sender))
                 .collect(),
             facts: self.people.take_changed(),
+            erasures,
             counters: Counters {
                 next_seq: self.transcript.end(),
                 next_member: self.next_id,
@@ -111,6 +117,11 @@ impl Room {
                 left: untold.left,
             },
         }
+    }
+
+    /// Whether something is to be erased in the history of which it was not told.
+    pub(crate) fn has_erasures(&self) -> bool {
+        self.changed.as_ref().is_some_and(|changed| !changed.erasures.is_empty())
     }
 
     fn waiting_row(&self, reader: MemberId, sender: MemberId) -> KeptWaiting {

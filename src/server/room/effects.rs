@@ -20,6 +20,8 @@ pub(crate) struct Effects {
     pub(crate) tagged: Vec<(ConnectionId, Seq)>,
     /// What a connection is told, before the event with that number.
     pub(crate) asides: Vec<(ConnectionId, Seq, Aside)>,
+    /// Lines were erased: copies of them are to be let go of.
+    pub(crate) is_erased: bool,
 }
 
 /// A member that is served over a connection from now on.
@@ -54,6 +56,7 @@ impl Effects {
             && self.detached.is_empty()
             && self.tagged.is_empty()
             && self.asides.is_empty()
+            && !self.is_erased
     }
 
     /// Has a connection told lines before the event with that number.

@@ -17,6 +17,7 @@ use crate::server::admission::Origin;
 use crate::server::audience::MemberId;
 use crate::server::chunk::Chunk;
 use crate::server::connection::ConnectionId;
+use crate::server::erasure::Erased;
 use crate::server::replay::Gap;
 
 /// When an entry was ordered, by both clocks.
@@ -257,6 +258,8 @@ pub(crate) enum Entry<'a> {
     StopKeeping(&'static str),
     /// What is said is kept again, but for the lines of this gap; everyone is told.
     KeepAgain(Option<Gap>),
+    /// The history has carried out an order to erase lines; everyone is told.
+    Erased(Erased),
     /// Everyone is told that the server shuts down. Nothing is said after that.
     Close,
 }

@@ -16,7 +16,7 @@ use crate::protocol::reply::{
 use crate::protocol::request::{Order, Target};
 use crate::protocol::span::Span;
 use crate::protocol::tag::{Format, Millis};
-use crate::protocol::text::shortened;
+use crate::protocol::text::{fold, shortened};
 use crate::server::audience::{Audience, MemberId};
 
 /// The most bytes of a reason that are told.
@@ -150,8 +150,9 @@ impl Change<'_> {
             Order::Deop(name) => self.deop(giver, name),
             Order::Allow(name) => self.allow(giver, name),
             Order::Topic(topic) => self.set_topic(giver, topic),
-            // The hub has what these are answered with.
-            Order::Erase { .. } | Order::Stats => Ok(()),
+            Order::Erase { name, time } => self.erase(giver, name, time),
+            // The hub has what this is answered with.
+            Order::Stats => Ok(()),
         }
     }
 
@@ -473,6 +474,34 @@ impl Change<'_> {
         self.tell(Audience::All, Notice::Order(notice));
         giver.log(format_args!("set the topic{}", Reason(topic)));
         Ok(())
+    }
+
+    /// Erases what was said under a name, which may be nobody's by now.
+    fn erase<'o>(
+        &mut self,
+        giver: &mut Giver,
+        wanted: &'o str,
+        time: Duration,
+    ) -> Result<(), OrderRefusal<'o>> {
+        let name = Name::parse(wanted).map_err(|_| OrderRefusal::NobodyHere(wanted))?;
+        let is_own = name.likeness().folded() == fold(&giver.name);
+        if !giver.is_console() && !is_own && self.is_operators(&name) {
+            return Err(OrderRefusal::IsOperator(wanted));
+        }
+        let time_back = time.as_millis().try_into().unwrap_or(Millis::MAX);
+        self.erase_said(&name, self.stamp.at.saturating_sub(time_back), &giver.name);
+        giver.log(format_args!("erased what {name} said in the last {}", Span(time)));
+        Ok(())
+    }
+
+    /// Whether a name is an operator's, who may be here or not.
+    fn is_operators(&self, name: &Name) -> bool {
+        let likeness = name.likeness();
+        let member = Wanted::of(name.as_str()).and_then(|it| self.room.members.find(&it));
+        member
+            .and_then(|id| self.room.members.get(id))
+            .is_some_and(|member| member.standing.is_operator)
+            || self.room.people.is_operator(&likeness)
     }
 
     /// When a time is over that begins now.

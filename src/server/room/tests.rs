@@ -8,6 +8,7 @@ use proptest::prelude::{Just, Strategy, prop_assert, prop_assert_eq, prop_oneof,
 
 use super::*;
 use crate::protocol::name::Wanted;
+use crate::protocol::request::Order;
 use crate::server::admission::Origin;
 use crate::server::audience::Rendition;
 
@@ -27,6 +28,7 @@ enum Step {
     Unclaimed { who: usize },
     Leave { who: usize },
     Expire { seconds: u64 },
+    Erase { name: usize, seconds: u64 },
     Close,
 }
 
@@ -47,6 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => who().prop_map(|who| Step::Unclaimed { who }),
         1 => who().prop_map(|who| Step::Leave { who }),
         2 => (0..90_u64).prop_map(|seconds| Step::Expire { seconds }),
+        1 => (name(), 0..90_u64).prop_map(|(name, seconds)| Step::Erase { name, seconds }),
     ]
 }
 
@@ -110,6 +113,11 @@ impl Trial {
             Step::Expire { seconds } => {
                 self.elapsed += Duration::from_secs(seconds);
                 self.apply(Entry::Expire);
+            }
+            Step::Erase { name, seconds } => {
+                let time = Duration::from_secs(seconds);
+                let order = &Order::Erase { name: NAMES[name], time };
+                self.apply(Entry::Order { by: Orderer::Console, order });
             }
             Step::Close => drop(self.apply(Entry::Close)),
             Step::Speak { who, .. }

@@ -2,8 +2,9 @@
 
 use rusqlite::Connection;
 
+use super::super::kept::{Erasure, RoomErasure};
 use super::super::lock::Marker;
-use super::super::scratch::{Folder, lines, member};
+use super::super::scratch::{Folder, cut, lines, member, said};
 use super::super::store::Checkpoint;
 use super::open as open_place;
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use std::ffi::OsString;
 use super::*;
 use crate::private_file::beside;
 use crate::server::audience::MemberId;
+use crate::server::batch::Batch;
 
 const MEMORY: usize = 1 << 20;
 
@@ -317,4 +319,26 @@ fn a_damaged_file_is_refused_unchanged_or_the_damage_is_elsewhere() {
     assert_eq!(told.iter().filter(is_known).count(), told.len(), "{told:?}");
     let found = told.iter().filter(|told| **told == damaged).count();
     assert!(found > whole.len() / PAGE, "{found} of {} pages", whole.len() / PAGE);
+}
+
+#[test]
+fn an_order_to_erase_that_the_last_run_has_left_is_carried_out_before_anything_is_read() {
+    let folder = Folder::new("left-order");
+    let path = folder.file("x.db");
+    let mut history = open_named(&path).expect("a new one");
+    let events: Vec<_> = (1..=2_500).map(|n| (said(2, n), "<bob> x")).collect();
+    let mut cut = cut(1, 5, &events);
+    let (name, by) = ("bob".to_owned(), "alice".to_owned());
+    let erasure = Erasure { name, by, author: None, since: 0, before: 2_501 };
+    let order = RoomErasure { erasure, lines: 0, remembered_from: 2_501, public: Vec::new() };
+    cut.erasures = vec![order.clone(), RoomErasure { lines: 7, ..order }];
+    cut.erasures[1].erasure.since = 6;
+    history.store.keep(&cut).expect("it takes that");
+    drop(history);
+    let history = open_named(&path).expect("it is there");
+    let lines: Vec<_> = history.erased.iter().map(|erased| erased.lines).collect();
+    assert_eq!(lines, [2_500, 7]);
+    let is_gone = |batch: &Batch| (batch.begin()..batch.end()).all(|event| !batch.has_line(event));
+    assert!(history.loaded.batches.iter().all(is_gone));
+    assert_eq!(history.loaded.counters.next_seq, 2_501);
 }

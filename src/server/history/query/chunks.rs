@@ -51,7 +51,8 @@ impl<W: FnMut(&str) -> bool> Look<'_, W> {
             return Ok(());
         }
         if let Some(chunk) = chunk {
-            self.is_cut = ended_early(self.public(chunk, candidates, &mut range))?;
+            let is_interrupted = ended_early(self.public(chunk, candidates, &mut range))?;
+            self.is_cut |= is_interrupted;
         }
         range.events.retain(|&event| event >= range.floor);
         range.events.sort_unstable_by_key(|&event| Reverse(event));
@@ -83,17 +84,19 @@ impl<W: FnMut(&str) -> bool> Look<'_, W> {
 
     /// Adds the chunk's lines that are wanted, and moves the floor up to where it ended.
     fn public(&mut self, chunk: i64, candidates: &Candidates, range: &mut Range) -> Result<()> {
-        const CHUNK: &str = "SELECT 1 FROM chunk WHERE id = ?1";
+        const CHUNK: &str = "SELECT 1 FROM chunk WHERE id = ?1 AND NOT is_outdated";
         let floor = std::mem::replace(&mut range.floor, range.before);
-        // It may have become too old meanwhile.
-        if self.db.prepare_cached(CHUNK)?.exists([chunk])? {
-            let few = if candidates.cheap == candidates.strict { u32::MAX } else { MOST_CHEAP };
-            for (asked, most) in [(&candidates.cheap, few), (&candidates.strict, u32::MAX)] {
-                match self.ask(chunk, asked, floor, most, range)? {
-                    Asked::Enough => return Ok(()),
-                    Asked::All => break,
-                    Asked::TooMuch => {}
-                }
+        // It may have become too old meanwhile, or a line of it was erased and it is made anew.
+        if !self.db.prepare_cached(CHUNK)?.exists([chunk])? {
+            self.is_cut = true;
+            return Ok(());
+        }
+        let few = if candidates.cheap == candidates.strict { u32::MAX } else { MOST_CHEAP };
+        for (asked, most) in [(&candidates.cheap, few), (&candidates.strict, u32::MAX)] {
+            match self.ask(chunk, asked, floor, most, range)? {
+                Asked::Enough => return Ok(()),
+                Asked::All => break,
+                Asked::TooMuch => {}
             }
         }
         range.floor = floor;

@@ -1,12 +1,14 @@
 //! A store in memory that does what the one in SQLite does, and fails when it is told to.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::super::kept::{
-    Counters, Cut, Fact, FactKey, Gap, KeptMember, KeptWaiting, Loaded, Portion, Size,
+    Counters, Cut, EraseStep, Fact, FactKey, Gap, KeptMember, KeptWaiting, Loaded, Portion, Size,
 };
+use super::erasing::{self, Judged, Pending};
 use super::rows::{Builder, PASSING, Row, cost, rows_of};
 use super::{Checkpoint, Failure, PORTION_BYTES, PORTION_ROWS, Store, Wal};
 use crate::protocol::tag::{Millis, Seq};
@@ -43,6 +45,8 @@ struct Kept {
     /// By reader and sender.
     facts: BTreeMap<FactKey, Fact>,
     waiting: BTreeMap<(MemberId, MemberId), u64>,
+    /// Orders to erase lines, in their order.
+    erasures: Vec<Pending>,
     /// By the event before them.
     gaps: BTreeMap<Seq, Gap>,
     /// The room's.
@@ -87,6 +91,7 @@ impl Fake {
             members: BTreeMap::new(),
             waiting: BTreeMap::new(),
             facts: BTreeMap::new(),
+            erasures: Vec::new(),
             gaps: BTreeMap::new(),
             counters: Counters::NEW,
             wal: 0,
@@ -236,8 +241,33 @@ impl Store for Fake {
         }
         kept.waiting.retain(|_, lines| *lines > 0);
         kept.gaps.extend(cut.gap.map(|gap| (gap.after, gap)));
+        // It has few events: it looks at all of them.
+        for order in &cut.erasures {
+            if !kept.erasures.iter().any(|pending| pending.erasure == order.erasure) {
+                kept.erasures.push(Pending::new(order, 0));
+            }
+        }
         kept.counters = cut.counters;
         Ok(())
+    }
+
+    fn erase(&mut self, most: u32) -> Result<Option<EraseStep>, Failure> {
+        let mut kept = self.call()?;
+        if kept.erasures.is_empty() {
+            return Ok(None);
+        }
+        let pending = kept.erasures.remove(0);
+        let mut rows = kept.events.range(pending.range());
+        let Ok(judged) = erasing::Portion::judge(pending, most, |take| {
+            let _enough = rows.all(|(&seq, event)| take(event.row(seq)));
+            Ok::<_, Infallible>(())
+        });
+        let Judged { hits, rest, step } = judged;
+        for hit in hits {
+            kept.events.get_mut(&hit.seq).into_iter().for_each(|event| event.line = None);
+        }
+        kept.erasures.splice(0..0, rest);
+        Ok(Some(step))
     }
 
     fn rows(&mut self, range: Range<Seq>, recipient: Option<MemberId>) -> Result<Portion, Failure> {

@@ -15,12 +15,12 @@ pub(super) fn seq(row: &Columns<'_>, column: usize) -> rusqlite::Result<Seq> {
     Ok(row.get::<_, i64>(column)?.cast_unsigned())
 }
 
-fn member(row: &Columns<'_>, column: usize) -> rusqlite::Result<Option<MemberId>> {
+pub(super) fn member(row: &Columns<'_>, column: usize) -> rusqlite::Result<Option<MemberId>> {
     Ok(row.get::<_, Option<i64>>(column)?.map(|id| MemberId(id.cast_unsigned())))
 }
 
 /// A bound of a range of numbers. The column has 63 bits.
-fn bound(seq: Seq) -> i64 {
+pub(super) fn bound(seq: Seq) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
 

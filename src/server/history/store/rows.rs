@@ -10,6 +10,7 @@ use std::num::NonZero;
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
 use crate::server::batch::Batch;
+use crate::server::erasure::Event;
 
 /// How many numbers may be missing within a batch. Each takes four bytes there.
 pub(crate) const MOST_FILLED: u64 = 4096;
@@ -87,6 +88,13 @@ fn row(batch: &Batch, index: u32, envelope: Envelope) -> Row<'_> {
 impl Row<'_> {
     fn receipt(&self) -> Option<Receipt> {
         Some(Receipt { author: self.author?, line: NonZero::new(self.n?)? })
+    }
+
+    /// The event, for who judges it; `None` if its line is gone.
+    pub(super) fn event(&self) -> Option<Event<'_>> {
+        let kind = if self.kind == SAID { Kind::Said } else { Kind::Passing };
+        let envelope = Envelope { audience: self.audience(), kind, receipt: self.receipt() };
+        Some(Event { seq: self.seq, at: self.at, envelope, line: self.line? })
     }
 
     fn audience(&self) -> Audience {

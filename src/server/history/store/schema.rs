@@ -20,15 +20,30 @@ pub(crate) const FORMAT: i64 = 3;
 /// 2 has whether a member's connection was encrypted. Of members from before nobody is told that it was not: some
 /// were on the server's machine.
 ///
-/// 3 has what is known of people ([`people::TABLES`]), and of members what they have shown.
+/// 3 has what is known of people ([`people::TABLES`]), of members what they have shown, and
+/// the orders to erase lines ([`ERASURE`]).
 const MIGRATIONS: &[&[&str]] = &[
     &["ALTER TABLE member ADD COLUMN encryption INTEGER NOT NULL DEFAULT 1"],
     &[
         "ALTER TABLE member ADD COLUMN key BLOB; ALTER TABLE member ADD COLUMN login TEXT;
          ALTER TABLE member ADD COLUMN address TEXT; ALTER TABLE member ADD COLUMN lost_at INTEGER;",
         people::TABLES,
+        ERASURE,
     ],
 ];
+
+/// The orders to erase lines that are not carried out, and which parts of the index have words of such lines.
+const ERASURE: &str = "
+CREATE TABLE erasure(
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL, by TEXT NOT NULL,     -- whose lines, and who has ordered it, as people are told
+  author INTEGER,                -- the member that was called so
+  since INTEGER NOT NULL,        -- only what was said then or later, in milliseconds since 1970
+  before INTEGER NOT NULL,       -- only events before that one
+  next INTEGER NOT NULL,         -- the event that is looked at next
+  remembered_from INTEGER NOT NULL,         -- the room has counted the lines from that event on
+  lines INTEGER NOT NULL);       -- how many were erased
+ALTER TABLE chunk ADD COLUMN is_outdated INTEGER NOT NULL DEFAULT 0;  -- 1: it goes, and is made anew";
 
 /// How long a statement waits for a lock that another program holds, in milliseconds.
 pub(super) const BUSY_TIMEOUT: u64 = 5_000;
@@ -60,7 +75,8 @@ const READS: &str = "
     PRAGMA trusted_schema = OFF;
     PRAGMA cell_size_check = ON;";
 
-/// The tables of format 3, but for those of people. The index's own, one for each chunk, come with the chunks.
+/// The tables of format 3, but for those of people and what [`ERASURE`] has. The index's own, one for each chunk,
+/// come with the chunks.
 const TABLES: &str = "
 CREATE TABLE event(
   seq    INTEGER PRIMARY KEY,    -- its number in the one order
@@ -111,6 +127,7 @@ pub(in crate::server::history) fn create(connection: &mut Connection) -> Result<
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
     transaction.execute_batch(people::TABLES)?;
+    transaction.execute_batch(ERASURE)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()?;
@@ -224,7 +241,8 @@ mod tests {
         create(&mut connection).expect("a history");
         connection
             .execute_batch(
-                "ALTER TABLE member DROP COLUMN encryption; ALTER TABLE member DROP COLUMN key;
+                "DROP TABLE erasure; ALTER TABLE chunk DROP COLUMN is_outdated;
+                 ALTER TABLE member DROP COLUMN encryption; ALTER TABLE member DROP COLUMN key;
                  ALTER TABLE member DROP COLUMN login; ALTER TABLE member DROP COLUMN address;
                  ALTER TABLE member DROP COLUMN lost_at; DROP TABLE owner; DROP TABLE ban;
                  DROP TABLE mute; DROP TABLE invitation; DROP TABLE invited; DROP TABLE letter;

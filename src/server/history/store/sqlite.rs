@@ -7,7 +7,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::super::index::drop_chunk;
-use super::super::kept::{Cut, Loaded, Portion, Size};
+use super::super::kept::{Cut, EraseStep, Loaded, Portion, Size};
+use super::erasing;
 use super::file::{FileId, connect};
 use super::people::{facts, keep_facts};
 use super::reading::{
@@ -142,8 +143,17 @@ impl Store for SqliteStore {
             if let Some(gap) = &cut.gap {
                 keep_gap(connection, gap)?;
             }
+            erasing::keep_erasures(connection, cut)?;
             keep_counters(connection, &cut.counters)
         })
+    }
+
+    fn erase(&mut self, most: u32) -> Result<Option<EraseStep>, Failure> {
+        // Mostly there is none, and nobody's lock is needed.
+        if self.read(erasing::oldest_order)?.is_none() {
+            return Ok(None);
+        }
+        self.write(|connection| erasing::erase(connection, most))
     }
 
     fn rows(&mut self, range: Range<Seq>, recipient: Option<MemberId>) -> Result<Portion, Failure> {

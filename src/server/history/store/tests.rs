@@ -6,7 +6,9 @@ use proptest::prelude::{
     Just, ProptestConfig, Strategy, any, prop_assert_eq, prop_oneof, proptest,
 };
 
-use super::super::kept::{Counters, Encryption, Gap, KeptMember, KeptWaiting};
+use super::super::kept::{
+    Counters, Encryption, Erased, Erasure, Gap, KeptMember, KeptWaiting, RoomErasure,
+};
 use super::super::retention::{Retention, Step};
 use super::super::scratch::{Folder, cut, lines, member, passing, private, said};
 use super::fake::Fake;
@@ -14,7 +16,7 @@ use super::opening::{self, Opened};
 use super::rows::rows_of;
 use super::sqlite::SqliteStore;
 use super::*;
-use crate::server::audience::Envelope;
+use crate::server::audience::{Audience, Envelope};
 use crate::server::batch::Batch;
 use crate::server::config::Durability;
 
@@ -300,7 +302,7 @@ fn a_part_of_the_index_goes_with_its_events() {
             "CREATE VIRTUAL TABLE words_{id}
                USING fts5(t, content='', columnsize=0, detail=none, tokenize='ascii');
              INSERT INTO words_{id}(rowid, t) VALUES({first}, 'word');
-             INSERT INTO chunk VALUES({id}, {first}, {last}, 10)"
+             INSERT INTO chunk(id, first, last, lines) VALUES({id}, {first}, {last}, 10)"
         );
         store.connection_for_tests().execute_batch(&made).expect("FTS5 is there");
     }
@@ -407,6 +409,8 @@ enum Deed {
     Blank,
     ForgetBlank,
     ForgetParts,
+    Order(Erasure, Seq),
+    Erase(u32),
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
@@ -432,13 +436,38 @@ fn deed() -> impl Strategy<Value = Deed> {
         2 => Just(Deed::Blank),
         2 => Just(Deed::ForgetBlank),
         1 => Just(Deed::ForgetParts),
+        2 => order(),
+        3 => (1..9_u32).prop_map(Deed::Erase),
     ]
+}
+
+/// An order to erase what `m2` has said, of which some is kept by then.
+fn order() -> impl Strategy<Value = Deed> {
+    let author = option::of((1..4_u64).prop_map(MemberId));
+    (author, 0..20_i64, 0..40_u64, 0..40_u64).prop_map(
+        |(author, since, before, remembered_from)| {
+            let (name, by) = ("m2".to_owned(), "alice".to_owned());
+            Deed::Order(Erasure { name, by, author, since, before }, remembered_from)
+        },
+    )
+}
+
+/// A line as the room renders it.
+fn rendered(envelope: &Envelope, text: &str) -> String {
+    let author = envelope.receipt.map_or(2, |receipt| receipt.author.0);
+    match envelope.audience {
+        Audience::AllBut(MemberId(author)) => format!("<m{author}> {text}"),
+        Audience::Only(_) if text.starts_with('a') => format!("[you -> m1] {text}"),
+        Audience::Only(_) => format!("[m{author} -> you] {text}"),
+        Audience::All | Audience::Nobody => text.to_owned(),
+    }
 }
 
 fn apply(store: &mut impl Store, deed: &Deed, next: &mut Seq) -> Result<u32, Failure> {
     match deed {
         Deed::Keep(events, at, members, waiting, gap) => {
-            let events: Vec<_> = events.iter().map(|(it, line)| (*it, &**line)).collect();
+            let lines: Vec<_> = events.iter().map(|(it, text)| (*it, rendered(it, text))).collect();
+            let events: Vec<_> = lines.iter().map(|(it, line)| (*it, &**line)).collect();
             let mut cut = cut(*next, *at, &events);
             let kept = |here: bool| here.then(|| member("alice"));
             let members = members.iter().map(|&(id, here)| (MemberId(id), kept(here)));
@@ -458,6 +487,20 @@ fn apply(store: &mut impl Store, deed: &Deed, next: &mut Seq) -> Result<u32, Fai
         Deed::Blank => store.blank(1_000),
         Deed::ForgetBlank => store.forget_blank(1_000),
         Deed::ForgetParts => store.forget_parts(),
+        Deed::Order(erasure, remembered_from) => {
+            let mut cut = cut(*next, 0, &[]);
+            cut.erasures = vec![RoomErasure {
+                erasure: Erasure { before: erasure.before.min(*next), ..erasure.clone() },
+                lines: 1,
+                remembered_from: *remembered_from,
+                public: Vec::new(),
+            }];
+            store.keep(&cut).map(|()| 0)
+        }
+        Deed::Erase(most) => {
+            let done = |done: Option<Erased>| done.map_or(1, |done| 2 + done.lines as u32);
+            store.erase(*most).map(|step| step.map_or(0, |step| done(step.done)))
+        }
     }
 }
 
@@ -509,4 +552,97 @@ fn a_store_that_fails_at_any_call_has_done_nothing_and_does_it_the_next_time() {
     let replaced = Fake::new();
     replaced.replace();
     assert_eq!(work(&mut replaced.another()), Err(Failure::Gone));
+}
+
+/// An order to erase what bob has said since that time.
+fn erase_bob(since: Millis, before: Seq, remembered_from: Seq) -> RoomErasure {
+    let (name, by) = ("bob".to_owned(), "alice".to_owned());
+    let erasure = Erasure { name, by, author: Some(MemberId(2)), since, before };
+    RoomErasure { erasure, lines: 5, remembered_from, public: Vec::new() }
+}
+
+/// Carries out the orders in steps of so many events.
+fn carry_out(store: &mut impl Store, most: u32) -> Vec<Erased> {
+    let mut done = Vec::new();
+    while let Some(step) = store.erase(most).expect("it takes that") {
+        done.extend(step.done);
+    }
+    done
+}
+
+#[test]
+fn an_order_blanks_what_one_has_said_since_a_time_and_counts_what_the_room_has_not() {
+    let folder = Folder::new("order");
+    for most in [1, 3, 1_000] {
+        let mut store = store(&folder);
+        let from = store.load(0).expect("it is whole").counters.next_seq;
+        let hour = 60 * 60 * 1_000;
+        let events = [
+            (said(1, 1), "<alice> one"),
+            (said(2, 1), "<bob> two"),
+            (private(1, 2, 2), "[alice -> you] three"),
+            (private(9, 0, 1), "[you -> bob] three"),
+            (private(9, 0, 1), "[robert -> you] four"),
+            (private(9, 0, 2), "[you -> alice] four"),
+            (said(2, 2), "<robert> five"),
+        ];
+        // Long ago; then; an hour before that, by a clock that was set back; and what the room remembers.
+        for (nth, at) in (0..).zip([0, 5 * hour, 4 * hour + 1, 5 * hour]) {
+            store.keep(&cut(from + 7 * nth, at, &events)).expect("it takes that");
+        }
+        let mut order = cut(from + 28, 0, &[]);
+        order.erasures = vec![erase_bob(4 * hour + 1, from + 28, from + 21)];
+        store.keep(&order).expect("it takes that");
+        let done = carry_out(&mut store, most);
+        let told = Erased { name: "bob".to_owned(), by: "alice".to_owned(), lines: 5 + 6 };
+        assert_eq!(done, [told], "in steps of {most}");
+        let mut left = |from: Seq| {
+            let rows = store.rows(from..from + 7, None).expect("it is whole");
+            shown(&rows.batches).iter().filter(|row| !row.contains("line: None")).count()
+        };
+        assert_eq!([0, 7, 14, 21].map(|behind| left(from + behind)), [7, 3, 3, 3]);
+    }
+}
+
+#[test]
+fn an_order_goes_on_after_an_end_in_the_middle() {
+    let folder = Folder::new("order-restart");
+    let mut store = store(&folder);
+    let events: Vec<_> = (1..=100).map(|n| (said(2, n), "<bob> x")).collect();
+    let mut cut = cut(1, 5, &events);
+    cut.erasures = vec![erase_bob(0, 101, 101), erase_bob(0, 51, 1)];
+    store.keep(&cut).expect("it takes that");
+    let step = store.erase(30).expect("it takes that").expect("there is an order");
+    assert_eq!((step.outdates_index, step.done), (true, None));
+    drop(store);
+    let mut store = self::store(&folder);
+    let lines: Vec<_> = carry_out(&mut store, 30).iter().map(|done| done.lines).collect();
+    assert_eq!(lines, [105, 5], "the second one finds nothing more");
+    assert_eq!(counted(&store, "SELECT count(*) FROM event WHERE line IS NOT NULL"), 0);
+    assert_eq!(counted(&store, "SELECT count(*) FROM event WHERE n = seq"), 100);
+}
+
+#[test]
+fn an_order_that_fails_at_any_call_is_carried_out_once_the_next_time() {
+    let events: Vec<_> = (1..=10).map(|n| (said(2, n), "<bob> x")).collect();
+    let mut cut = cut(1, 5, &events);
+    cut.erasures = vec![erase_bob(0, 11, 11)];
+    let work = |store: &mut Fake, told: &mut Vec<u64>| -> Result<(), Failure> {
+        while let Some(step) = store.erase(3)? {
+            told.extend(step.done.map(|done| done.lines));
+        }
+        Ok(())
+    };
+    for call in 0..6 {
+        let file = Fake::new();
+        let (mut failing, mut told) = (file.failing(call..call + 1, Failure::Full), Vec::new());
+        if failing.keep(&cut).is_err() {
+            failing.keep(&cut).expect("it fails once");
+        }
+        // The room does not know that it was kept.
+        failing.another().keep(&cut).expect("it does not fail");
+        assert_eq!(work(&mut failing, &mut told).is_err(), call > 0, "at call {call}");
+        work(&mut failing, &mut told).expect("it fails once");
+        assert_eq!((file.lines(), told), (Vec::new(), vec![15]), "at call {call}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::protocol::name::{Name, Wanted};
 use crate::protocol::tag::Millis;
 
 /// For how long a private line waits.
@@ -84,6 +85,17 @@ impl Letters {
         self.take(reader).into_iter().map(|(id, _)| id).collect()
     }
 
+    /// Forgets the lines that were said under that name at that time or later. The numbers.
+    pub(crate) fn erase(&mut self, name: &Name, since: Millis) -> Vec<u64> {
+        let likeness = name.likeness();
+        let is_its = |other: &str| Wanted::of(other).is_some_and(|it| likeness.is_called(&it));
+        let is_erased = |it: &Letter| it.text.is_some() && it.at >= since && is_its(&it.other);
+        let erased: Vec<_> =
+            self.by_id.iter().filter(|(_, it)| is_erased(it)).map(|(id, _)| *id).collect();
+        erased.iter().for_each(|id| drop(self.by_id.remove(id)));
+        erased
+    }
+
     /// Forgets what has waited for too long. The numbers.
     pub(crate) fn expire(&mut self, now: Millis) -> Vec<u64> {
         let time = LETTER_TIME.as_millis() as Millis;
@@ -98,15 +110,31 @@ impl Letters {
 mod tests {
     use super::*;
 
+    fn letter(reader: &str, other: &str, at: Millis, text: Option<&str>) -> Letter {
+        let text = text.map(Into::into);
+        Letter { reader: reader.to_owned(), other: other.into(), at, text }
+    }
+
+    #[test]
+    fn what_somebody_has_said_since_a_time_is_erased_and_what_was_read_is_told_still() {
+        let mut letters = Letters::default();
+        letters.add(letter("bob", "alice", 1, Some("too early")));
+        letters.add(letter("bob", "Alice", 2, Some("one")));
+        letters.add(letter("eve", "ALICE", 3, Some("two")));
+        letters.add(letter("eve", "alice", 3, None));
+        letters.add(letter("eve", "carol", 3, Some("three")));
+        let alice = Name::parse("alice").expect("a name");
+        assert_eq!(letters.erase(&alice, 2), [2, 3]);
+        assert_eq!(
+            (letters.count("bob", "alice"), letters.count("eve", "carol")),
+            ((1, 1), (1, 1))
+        );
+        assert_eq!(letters.len(), 3);
+    }
+
     #[test]
     fn what_waits_is_counted_by_reader_and_sender_and_taken_in_its_order() {
         let mut letters = Letters::default();
-        let letter = |reader: &str, other: &str, at, text: Option<&str>| Letter {
-            reader: reader.to_owned(),
-            other: other.into(),
-            at,
-            text: text.map(Into::into),
-        };
         letters.add(letter("bob", "alice", 1, Some("one")));
         letters.add(letter("eve", "alice", 2, Some("two")));
         letters.add(letter("bob", "carol", 3, Some("three")));
