@@ -7,7 +7,6 @@ use crate::protocol::request::Order;
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::{Audience, Kind};
 use crate::server::batch::Batch;
-use crate::server::hub::Hub;
 use crate::server::hub::overview::Resident;
 use crate::server::hub::watch::News;
 use crate::server::shutdown::Shutdown;
