@@ -208,7 +208,7 @@ impl Change<'_> {
             waiting.all_senders().for_each(|it| self.room.on_waiting_changed(id, it));
             self.tell_senders(member.name(), waiting);
         }
-        self.tell(Audience::All, Notice::Order(notice));
+        self.tell_everyone(giver, notice);
     }
 
     fn mute<'o>(
@@ -236,7 +236,7 @@ impl Change<'_> {
         self.room.people.note(FactKey::Mute(mute));
         let by = giver.name.clone();
         let notice = OrderNotice::Muted { name: &name, time, by: &by, why };
-        self.tell(Audience::All, Notice::Order(notice));
+        self.tell_everyone(giver, notice);
         giver.log(format_args!("muted {name} for {}{}", Span(time), Reason(why)));
         Ok(())
     }
@@ -266,7 +266,7 @@ impl Change<'_> {
             return Err(OrderRefusal::NotMuted(wanted));
         }
         self.room.judge_mutes(self.stamp.at);
-        self.tell(Audience::All, Notice::Order(OrderNotice::Unmuted(&name)));
+        self.tell_everyone(giver, OrderNotice::Unmuted(&name));
         giver.log(format_args!("let {name} speak again"));
         Ok(())
     }
@@ -306,7 +306,7 @@ impl Change<'_> {
         let notice = OrderNotice::Banned { whom: name.as_str(), by: &by, time, why };
         match member {
             Some(id) => self.remove(giver, id, why, notice),
-            None => self.tell(Audience::All, Notice::Order(notice)),
+            None => self.tell_everyone(giver, notice),
         }
         if is_by_name_alone {
             let notice = OrderNotice::NameAlone(name.as_str());
@@ -374,7 +374,7 @@ impl Change<'_> {
         self.add_ban(giver, sanction, time, why);
         let by = giver.name.clone();
         let notice = OrderNotice::Banned { whom: &whom, by: &by, time, why };
-        self.tell(Audience::All, Notice::Order(notice));
+        self.tell_everyone(giver, notice);
         let is_met = |(id, member): &(MemberId, &Member)| {
             let is_giver = giver.member.as_ref().is_some_and(|(by, _)| by.member == *id);
             member.address.is_some_and(|address| network.contains(address))
@@ -422,7 +422,7 @@ impl Change<'_> {
         self.room.judge_holder(&likeness);
         let by = giver.name.clone();
         let notice = OrderNotice::Operator { name: name.as_str(), by: &by };
-        self.tell(Audience::All, Notice::Order(notice));
+        self.tell_everyone(giver, notice);
         giver.log(format_args!("made {name} an operator"));
         Ok(())
     }
@@ -442,7 +442,7 @@ impl Change<'_> {
         }
         let by = giver.name.clone();
         let notice = OrderNotice::NoOperator { name: name.as_str(), by: &by };
-        self.tell(Audience::All, Notice::Order(notice));
+        self.tell_everyone(giver, notice);
         giver.log(format_args!("made {name} an ordinary member"));
         Ok(())
     }
@@ -471,7 +471,7 @@ impl Change<'_> {
         self.room.people.note(FactKey::Topic);
         let by = giver.name.clone();
         let notice = OrderNotice::TopicSet { by: &by, topic };
-        self.tell(Audience::All, Notice::Order(notice));
+        self.tell_everyone(giver, notice);
         giver.log(format_args!("set the topic{}", Reason(topic)));
         Ok(())
     }
@@ -507,6 +507,14 @@ impl Change<'_> {
     /// When a time is over that begins now.
     fn after(&self, time: Duration) -> Millis {
         self.stamp.at.saturating_add(time.as_millis().try_into().unwrap_or(Millis::MAX))
+    }
+
+    /// Tells everyone of an order; the server's own keyboard is no member, and is told, too.
+    fn tell_everyone(&mut self, giver: &mut Giver, notice: OrderNotice<'_>) {
+        self.tell(Audience::All, Notice::Order(notice));
+        if giver.is_console() {
+            giver.ordered.answers.push(Notice::Order(notice).to_string());
+        }
     }
 
     /// Answers whoever has given the order.

@@ -423,7 +423,8 @@ fn who_cannot_speak_says_nothing_until_the_time_is_over() {
     let mut trial = Trial::open();
     let bob = Comer { name: "bob", key: Some(2), ..Comer::default() };
     let bob_here = trial.join(bob).expect("it is free");
-    assert_eq!(trial.console("/mute bob 10m too loud"), Vec::<String>::new());
+    let told = "-- bob cannot speak for 10 min (the operator: too loud)";
+    assert_eq!(trial.console("/mute bob 10m too loud"), [told]);
     let before = trial.seen_by(bob_here);
     assert!(before.ends_with("-- bob cannot speak for 10 min (the operator: too loud)\n"));
     trial.say(bob_here, "hello");
@@ -457,11 +458,15 @@ fn who_is_banned_goes_and_does_not_come_back() {
     let local = Comer { name: "mallory", ..Comer::default() };
     trial.join(local).expect("it is free");
     for name in ["alice", "eve"] {
-        assert_eq!(trial.console(&format!("/ban {name} 7d spam")), Vec::<String>::new());
+        let told = format!("-- {name} was banned by the operator for 7 days: spam");
+        assert_eq!(trial.console(&format!("/ban {name} 7d spam")), [told]);
     }
     assert_eq!(
         trial.console("/ban mallory"),
-        ["-- mallory is banned by the name alone: the address is nobody's own"]
+        [
+            "-- mallory was banned by the operator",
+            "-- mallory is banned by the name alone: the address is nobody's own"
+        ]
     );
     assert_eq!(trial.room.count(), (0, 0));
     assert!(trial.told.iter().any(|(_, it)| it.starts_with("!! you are banned until ")));
@@ -493,7 +498,14 @@ fn a_network_is_kept_out_and_the_servers_own_machine_is_not() {
     let mut trial = Trial::open();
     trial.join(Comer { name: "eve", address: Some(2), ..Comer::default() }).expect("it is free");
     let bob = trial.join(Comer { name: "bob", ..Comer::default() }).expect("it is free");
-    assert_eq!(trial.console("/ban 192.0.2.0/24 spam"), Vec::<String>::new());
+    let told = trial.console("/ban 192.0.2.0/24 spam");
+    assert_eq!(
+        told,
+        [
+            "-- 192.0.2.0/24 was banned by the operator: spam",
+            "-- eve was banned by the operator: spam"
+        ]
+    );
     assert!(trial.seen_by(bob).contains("-- 192.0.2.0/24 was banned by the operator: spam\n"));
     assert_eq!(trial.room.count(), (1, 0));
     let carol = trial.join(Comer { name: "carol", address: Some(3), ..Comer::default() });
