@@ -132,6 +132,8 @@ pub enum Problem {
     Identity(Box<dyn std::error::Error + Send + Sync>),
     /// The client has no key of its user's, and goes on.
     IdentityLost(Box<dyn std::error::Error + Send + Sync>),
+    /// The room's password cannot be read, so the server does not begin.
+    Entrance(Box<dyn std::error::Error + Send + Sync>),
     /// The input history cannot be kept for the next run, and the program goes on.
     HistoryLost {
         /// The file's path.
@@ -245,6 +247,7 @@ impl Problem {
             }
             Problem::History(refusal)
             | Problem::Identity(refusal)
+            | Problem::Entrance(refusal)
             | Problem::IdentityLost(refusal) => refusal.to_string(),
             Problem::PasswordFile { path, why } => {
                 format!("cannot read the password in {path}: {}", reason(why))
@@ -296,6 +299,7 @@ impl Problem {
             | Problem::LogBack { .. }
             | Problem::History(_)
             | Problem::Identity(_)
+            | Problem::Entrance(_)
             | Problem::TimeIsUp(_)
             | Problem::PasswordFile { .. }
             | Problem::ShownOut { .. }

@@ -17,6 +17,7 @@ use net::tls::identity::{self, Identity};
 #[cfg(unix)]
 use open_files::TooFew;
 use reception::Reception;
+use secrets::Secrets;
 use system::start_thread;
 use system::thread::JoinHandle;
 use system::{TcpListener, listen};
@@ -36,10 +37,12 @@ mod connection;
 #[cfg(not(shuttle))]
 mod console;
 mod controls;
+mod entrance;
 mod erasure;
 mod evicted;
 mod fetcher;
 mod figures;
+mod guesses;
 mod headroom;
 pub mod health;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -55,12 +58,14 @@ mod kinds;
 mod net;
 #[cfg(unix)]
 mod open_files;
+mod passwords;
 mod reader;
 mod reception;
 mod rendering;
 mod replay;
 mod room;
 mod search;
+mod secrets;
 mod session;
 mod shutdown;
 mod status;
@@ -120,23 +125,27 @@ pub struct Server {
     history: Option<Kept>,
     /// What clients that talk encrypted know the server by; `None` if none does.
     identity: Option<Arc<Identity>>,
+    /// What sessions check secrets with.
+    secrets: Arc<Secrets>,
 }
 
 impl Server {
-    /// Reads the server's key, and makes it if there is none, and then the room's history.
+    /// Reads the room's password, if it has one, and the server's key, which it makes if there is none, and then the
+    /// room's history.
     ///
     /// # Errors
     ///
-    /// The key, the certificate or the history was asked for, or is there, and cannot be used. Nothing in it was
+    /// The password, the key, the certificate or the history was asked for, or is there, and cannot be used. Nothing in it was
     /// changed then.
     pub fn open(listener: TcpListener, config: Config) -> Result<Server, Problem> {
         log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
         let at =
             listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
+        let secrets = Secrets::open(&config)?;
         // Before the history, which counts as in use from then on.
         let identity = identity_of(&config.tls)?;
         let history = Kept::open(&config)?;
-        Ok(Server { listener, at, config, history, identity })
+        Ok(Server { listener, at, config, history, identity, secrets })
     }
 
     /// The key that clients know the server by; `None` where nobody talks encrypted.
@@ -153,8 +162,8 @@ impl Server {
     /// The system cannot give what a server needs to begin with; or a bug has ended the thread that
     /// sends or the one that keeps, and with it the room, rather than leave a silent one behind.
     pub fn run(self, shutdown: &Shutdown, status: &Status) -> Result<(), Problem> {
-        let Server { listener, at, config, history, identity } = self;
-        log_addresses(at, config.tls.encryption, history.as_ref());
+        let Server { listener, at, config, history, identity, secrets } = self;
+        log_addresses(at, &config, history.as_ref());
         #[cfg(unix)]
         log_lack_of_files(config.max_clients);
         let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
@@ -162,7 +171,7 @@ impl Server {
         let kept = history.map(|history| history.start(&hub, &config, shutdown)).transpose()?;
         status.is_of(&hub);
         let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
-        let reception = Reception::new(Arc::clone(&hub), &config, identity);
+        let reception = Reception::new(Arc::clone(&hub), secrets, &config, identity);
         let acceptor = Acceptor::new(reception, &config);
         let served = serve(listener, acceptor, shutdown, &hub, broadcaster);
         served.and(kept.map_or(Ok(()), Threads::join))
@@ -202,24 +211,36 @@ pub fn run(
     Server::open(listener, config.clone())?.run(shutdown, status)
 }
 
-fn log_addresses(at: SocketAddr, encryption: Encryption, history: Option<&Kept>) {
+fn log_addresses(at: SocketAddr, config: &Config, history: Option<&Kept>) {
     log::info!("listening on {at}");
     for address in reachable(at) {
         log::info!("others join with: chatclient {address} {}", at.port());
     }
     if !at.ip().to_canonical().is_loopback() {
-        let unencrypted = match encryption {
-            Encryption::Off => " and no encryption",
-            Encryption::Optional | Encryption::Required => "",
-        };
+        log_risks(config, history);
+    }
+}
+
+/// Tells the operator of a server for others who may come in and what they see.
+fn log_risks(config: &Config, history: Option<&Kept>) {
+    let is_closed = !config.entrance.is_open();
+    let is_encrypted = config.tls.encryption != Encryption::Off;
+    if !is_closed {
+        let unencrypted = if is_encrypted { "" } else { " and no encryption" };
         log::warn!(
             "everyone who can reach this machine can join, read and write: there are no \
              passwords{unencrypted}"
         );
-        if let Some(history) = history {
-            let since = history.since().format("%Y-%m-%d");
-            log::warn!("history: everyone who joins can read it from {since} on");
-        }
+    } else if !is_encrypted {
+        log::warn!(
+            "nobody from elsewhere can come in: passwords are taken over encrypted connections alone, \
+             and --tls is off"
+        );
+    }
+    if let Some(history) = history {
+        let since = history.since().format("%Y-%m-%d");
+        let whoever = if is_closed { "everyone who is let in" } else { "everyone who joins" };
+        log::warn!("history: {whoever} can read it from {since} on");
     }
 }
 
@@ -316,7 +337,8 @@ mod tests {
             let mut broadcaster = Broadcaster::new(Arc::clone(&hub), config().stall_timeout);
             prepare(&mut broadcaster);
             let ours = shutdown.clone();
-            let reception = Reception::new(Arc::clone(&hub), &config(), None);
+            let secrets = Secrets::open(&config()).expect("everybody may come in");
+            let reception = Reception::new(Arc::clone(&hub), secrets, &config(), None);
             let acceptor = Acceptor::new(reception, &config());
             let thread = thread::spawn(move || serve(listener, acceptor, &ours, &hub, broadcaster));
             Served { address, shutdown, thread }

@@ -70,8 +70,8 @@ pub(crate) const CHATSERVER: About = About {
          its key (see FILES), of which the fingerprint is shown. Keep a copy of it: a server that \
          moves or is installed anew takes it along. --tls-cert and --tls-key name a certificate that \
          somebody else has made; both are read again when they change, and on SIGHUP.",
-        "It knows no passwords: whoever reaches its address is in the room. By default that is this \
-         machine alone.",
+        "Whoever reaches its address is in the room, unless it has a password (--password-file) or is for \
+         invited people alone (--invited). By default only this machine reaches it.",
     ],
     typed: keyboard,
     status: &[

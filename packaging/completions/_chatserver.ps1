@@ -21,6 +21,8 @@ Register-ArgumentCompleter -Native -CommandName 'chatserver' -ScriptBlock {
 
     $completions = @(switch ($command) {
         'chatserver' {
+            [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'Let in only who gives the password in the first line of FILE, which SIGHUP has read again')
+            [CompletionResult]::new('--invite', '--invite', [CompletionResultType]::ParameterName, 'Whoever may invite: owners of names, or operators alone')
             [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'The most clients at a time, 1 to 100000')
             [CompletionResult]::new('--max-per-address', '--max-per-address', [CompletionResultType]::ParameterName, 'The most clients from one address (of IPv6, from 64 bits of one, but for a LAN''s own), up to 100000; 0 for any')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'A proxy''s address, or several with commas: connections from there begin with a PROXY header')
@@ -44,6 +46,7 @@ Register-ArgumentCompleter -Native -CommandName 'chatserver' -ScriptBlock {
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Export only from then on, as 2026-11-28 or 2026-11-28T14:05')
             [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'How much to log: off, error, warn, info, debug or trace')
             [CompletionResult]::new('--log-file', '--log-file', [CompletionResultType]::ParameterName, 'Append the log to this file, too')
+            [CompletionResult]::new('--invited', '--invited', [CompletionResultType]::ParameterName, 'Let in only whom somebody has invited, by a code of /invite or by /allow')
             [CompletionResult]::new('--fingerprint', '--fingerprint', [CompletionResultType]::ParameterName, 'Print the key''s fingerprint and end; makes the key if there is none')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log what is said, too, whatever else is logged; private lines never are')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log what is said, too, whatever else is logged; private lines never are')

@@ -1,3 +1,6 @@
+complete -c chatserver -l password-file -d 'Let in only who gives the password in the first line of FILE, which SIGHUP has read again' -r -F
+complete -c chatserver -l invite -d 'Whoever may invite: owners of names, or operators alone' -r -f -a "owners\t''
+operators\t''"
 complete -c chatserver -l max-clients -d 'The most clients at a time, 1 to 100000' -r
 complete -c chatserver -l max-per-address -d 'The most clients from one address (of IPv6, from 64 bits of one, but for a LAN\'s own), up to 100000; 0 for any' -r
 complete -c chatserver -l proxy -d 'A proxy\'s address, or several with commas: connections from there begin with a PROXY header' -r
@@ -29,6 +32,7 @@ info\t''
 debug\t''
 trace\t''"
 complete -c chatserver -l log-file -d 'Append the log to this file, too' -r -F
+complete -c chatserver -l invited -d 'Let in only whom somebody has invited, by a code of /invite or by /allow'
 complete -c chatserver -l fingerprint -d 'Print the key\'s fingerprint and end; makes the key if there is none'
 complete -c chatserver -s v -l verbose -d 'Log what is said, too, whatever else is logged; private lines never are'
 complete -c chatserver -l health-check -d 'Ask the server that runs there whether it answers, and end: 0 if it does, 1 if not'

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
+use clap::builder::FalseyValueParser;
 use clap::{Parser, ValueEnum, ValueHint};
 use log::LevelFilter;
 
@@ -44,6 +45,20 @@ pub struct Arguments {
     #[arg(default_value_t = DEFAULT_PORT, env = "CHATROOM_PORT", hide_env_values = true)]
     #[arg(value_parser = arguments::port_or_any, allow_negative_numbers = true)]
     pub port: u16,
+
+    /// Let in only who gives the password in the first line of FILE, which SIGHUP has read again
+    #[arg(long, value_name = "FILE", env = "CHATROOM_PASSWORD_FILE", hide_env_values = true)]
+    password_file: Option<PathBuf>,
+
+    /// Let in only whom somebody has invited, by a code of /invite or by /allow
+    #[arg(long, env = "CHATROOM_INVITED", hide_env_values = true)]
+    #[arg(value_parser = FalseyValueParser::new())]
+    invited: bool,
+
+    /// Whoever may invite: owners of names, or operators alone
+    #[arg(long, value_name = "WHO", default_value = "owners", hide_possible_values = true)]
+    #[arg(env = "CHATROOM_INVITE", hide_env_values = true)]
+    invite: Inviters,
 
     /// The most clients at a time, 1 to 100000
     #[arg(long, value_name = "N", default_value = "100")]
@@ -179,6 +194,13 @@ pub struct Arguments {
     pub log_file: Option<PathBuf>,
 }
 
+/// Whoever may let others in with a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Inviters {
+    Owners,
+    Operators,
+}
+
 /// Whether clients talk encrypted.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Tls {
@@ -212,7 +234,12 @@ impl Arguments {
                 },
             },
             tls: self.tls(),
-            entrance: EntranceConfig::default(),
+            entrance: EntranceConfig {
+                password_file: self.password_file.clone(),
+                invited: self.invited,
+                operators_invite: self.invite == Inviters::Operators,
+                ..EntranceConfig::default()
+            },
             operators: self.operators.clone(),
             keep_names: self.keep_names.0,
         }
@@ -481,6 +508,22 @@ mod tests {
         ] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_room_is_closed_by_a_password_or_to_all_but_invited_people() {
+        let entrance = |arguments: &[&str]| {
+            let words = ["chatserver"].iter().chain(arguments);
+            Arguments::try_parse_from(words).expect("they are right").config().entrance
+        };
+        assert_eq!(entrance(&[]), EntranceConfig::default());
+        let password_file = Some("room".into());
+        let expected = EntranceConfig { password_file, ..EntranceConfig::default() };
+        assert_eq!(entrance(&["--password-file", "room"]), expected);
+        let expected = EntranceConfig { invited: true, ..EntranceConfig::default() };
+        assert_eq!(entrance(&["--invited", "--invite", "owners"]), expected);
+        let expected = EntranceConfig { operators_invite: true, ..EntranceConfig::default() };
+        assert_eq!(entrance(&["--invite", "operators"]), expected);
     }
 
     #[test]

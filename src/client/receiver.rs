@@ -197,6 +197,7 @@ impl<'a> Receiver<'a> {
             | Problem::History(_)
             | Problem::Identity(_)
             | Problem::IdentityLost(_)
+            | Problem::Entrance(_)
             | Problem::System(..)
             | Problem::NoChatroom { .. }
             | Problem::ShownOut { .. }

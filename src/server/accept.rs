@@ -12,6 +12,7 @@ use rustix::event::PollFlags;
 
 use super::config::Config;
 use super::connection::{Connection, ConnectionId};
+use super::entrance::most_waiting;
 use super::hub::visit::{LEAVERS, VISITORS};
 use super::kinds::TURNED_AWAY;
 use super::net::detect::most_unsettled;
@@ -31,8 +32,8 @@ pub(super) struct Acceptor {
     reception: Arc<Reception>,
     /// The longest time for which a client may take nothing of what it is due.
     timeout: Duration,
-    /// The threads that serve the clients: one for each place, for each visitor without one, and for those of whom
-    /// that is not known yet.
+    /// The threads that serve the clients: one for each place, for each visitor without one, for each client that is
+    /// to show first what lets it in, and for those of whom that is not known yet.
     workers: Workers,
     /// How many connections were accepted: the last one's number.
     accepted: u64,
@@ -126,7 +127,8 @@ impl Acceptor {
 
 /// The most connections that are served at a time, in a server for so many clients.
 fn most_at_once(max_clients: usize) -> usize {
-    (2 * max_clients).max(max_clients + VISITORS + LEAVERS + most_unsettled(max_clients))
+    let others = VISITORS + LEAVERS + most_unsettled(max_clients) + most_waiting(max_clients);
+    (2 * max_clients).max(max_clients + others)
 }
 
 /// Whether accepting has failed for this one client, which is gone, and the next may be let in at once.

@@ -201,6 +201,11 @@ impl Connection {
         self.close_reason().is_some() || self.gone_since().is_some()
     }
 
+    /// Whether the client sends nothing more, as far as the system tells that before all is read.
+    pub(crate) fn has_peer_finished(&self) -> bool {
+        self.transport.has_peer_finished()
+    }
+
     /// Why the server ended the connection, if it was the server.
     pub(crate) fn close_reason(&self) -> Option<CloseReason> {
         self.close_reason.get().copied()

@@ -1,6 +1,6 @@
-//! The controls: a signal asks the server to end, for its figures, or to read its certificate and open its log
-//! file again; and an operator types at the server's own keyboard. A thread of its own waits for the signals, and
-//! another one for the keyboard (`console`).
+//! The controls: a signal asks the server to end, for its figures, or to read its certificate and the room's password
+//! and open its log file again; and an operator types at the server's own keyboard. A thread of its own waits for the
+//! signals, and another one for the keyboard (`console`).
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -12,6 +12,8 @@ use super::Server;
 use super::console;
 #[cfg(not(shuttle))]
 use super::net::tls::identity::Identity;
+#[cfg(not(shuttle))]
+use super::secrets::Secrets;
 use super::shutdown::Shutdown;
 use super::status::Status;
 use crate::logging::Writers;
@@ -35,6 +37,9 @@ pub struct Controls {
     /// The identity whose certificate is read again; none before there is a server.
     #[cfg(not(shuttle))]
     identity: Arc<OnceLock<Arc<Identity>>>,
+    /// Where the room's password is read again; none before there is a server.
+    #[cfg(not(shuttle))]
+    secrets: Arc<OnceLock<Arc<Secrets>>>,
     /// When the server was asked to end for the first time; `None` before.
     first: Arc<Mutex<Option<Instant>>>,
     /// The name of the signal of a time limit that has ended the server; empty unless one has.
@@ -54,6 +59,8 @@ impl Controls {
             log,
             #[cfg(not(shuttle))]
             identity: Arc::default(),
+            #[cfg(not(shuttle))]
+            secrets: Arc::default(),
             first: Arc::default(),
             time_is_up: Arc::default(),
             #[cfg(unix)]
@@ -67,12 +74,13 @@ impl Controls {
         self.time_is_up.get().cloned().map(Problem::TimeIsUp)
     }
 
-    /// Begins to have this server's certificate read again when that is asked for.
+    /// Begins to have this server's certificate and password read again when that is asked for.
     #[cfg(not(shuttle))]
     pub fn serve(&self, server: &Server) {
         if let Some(identity) = &server.identity {
             self.identity.get_or_init(|| Arc::clone(identity));
         }
+        self.secrets.get_or_init(|| Arc::clone(&server.secrets));
     }
 
     /// Begins to take lines from the keyboard, where standard input is the terminal that the server was started in.
@@ -151,7 +159,7 @@ impl Controls {
             }
             Signal::FileTooLarge => {}
             Signal::Other(signal) => log::info!(
-                "{} means nothing here: SIGUSR1 asks for figures, SIGHUP for a new log file and certificate",
+                "{} means nothing here: SIGUSR1 asks for figures, SIGHUP for a new log file, certificate and password",
                 signals::name(signal)
             ),
         }
@@ -162,7 +170,7 @@ impl Controls {
         self.end();
     }
 
-    /// Opens the log file again, and has the certificate read again.
+    /// Opens the log file again, and has the room's password and the certificate read again.
     fn read_again(&self) {
         let is_reopened = self.log.reopen();
         if is_reopened {
@@ -170,9 +178,11 @@ impl Controls {
         }
         #[cfg(not(shuttle))]
         let has_certificate = self.identity.get().and_then(|identity| identity.reload()).is_some();
+        #[cfg(not(shuttle))]
+        let has_password = self.secrets.get().is_some_and(|secrets| secrets.entrance.reload());
         #[cfg(shuttle)]
-        let has_certificate = false;
-        if !is_reopened && !has_certificate {
+        let (has_certificate, has_password) = (false, false);
+        if !is_reopened && !has_certificate && !has_password {
             log::info!("SIGHUP: there is no log file to open again");
         }
     }

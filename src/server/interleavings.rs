@@ -29,6 +29,7 @@ use super::hub::Hub;
 use super::hub::fetch::{Fetched, Request};
 use super::reception::Reception;
 use super::room::restore::Restored;
+use super::secrets::Secrets;
 use super::system::model;
 use super::system::{TcpStream, listen};
 use super::waker::Waker;
@@ -112,7 +113,8 @@ impl House {
         let fetcher = thread::spawn(move || fetch(&read, &shelf));
         let server = thread::spawn(move || {
             let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
-            let reception = Reception::new(Arc::clone(&hub), &config, None);
+            let secrets = Secrets::open(&config).expect("everybody may come in");
+            let reception = Reception::new(Arc::clone(&hub), secrets, &config, None);
             let acceptor = Acceptor::new(reception, &config);
             let ended = serve(listener, acceptor, &asked, &hub, broadcaster);
             hub.end_fetches();

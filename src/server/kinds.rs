@@ -13,5 +13,8 @@ pub(super) const TURNED_AWAY: &str = "were turned away";
 /// Operators keep order.
 pub(super) const ORDERED: &str = "were ordered";
 
+/// Clients guess at passwords.
+pub(super) const GUESSED_WRONG: &str = "guessed at passwords";
+
 /// Clients bring more than they may.
 pub(super) const HELD_BACK: &str = "were held back";

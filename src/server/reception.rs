@@ -16,8 +16,10 @@ use super::net::tls::handshake::Failure;
 use super::net::tls::identity::Identity;
 use super::net::transport::Received;
 use super::room::entry;
+use super::secrets::Secrets;
 use super::session::farewell::{refuse, show_out};
-use super::session::{Greeting, Limits, Session};
+use super::session::threshold::Outside;
+use super::session::{Greeting, Limits, Phase, Session};
 use super::system::instant;
 use crate::protocol::proxy;
 use crate::protocol::reply::{Offer, Refusal};
@@ -34,6 +36,8 @@ const HEADER_READ: usize = 512;
 pub(super) struct Reception {
     /// The hub that all sessions share.
     hub: Arc<Hub>,
+    /// What secrets are checked with, which all sessions share.
+    secrets: Arc<Secrets>,
     /// The addresses of the proxies, whose connections begin with a PROXY header; IPv4 ones as such.
     proxies: Vec<IpAddr>,
     /// Finds out which language a client speaks.
@@ -56,11 +60,13 @@ impl Reception {
     /// The reception of a server with that identity, if clients may talk encrypted.
     pub(super) fn new(
         hub: Arc<Hub>,
+        secrets: Arc<Secrets>,
         config: &Config,
         identity: Option<Arc<Identity>>,
     ) -> Reception {
         Reception {
             hub,
+            secrets,
             proxies: config.proxies.iter().map(IpAddr::to_canonical).collect(),
             detector: Detector::new(identity, config.max_clients),
             is_encryption_required: config.tls.encryption == Encryption::Required,
@@ -94,18 +100,23 @@ impl Reception {
         self.open_session(connection, Greeting { offer, waited }).run(&come);
     }
 
-    /// The session of a client that has a permit, or is told why there is none.
+    /// The session of a client that has a permit, or is asked first what lets it in, or is told why there is no place
+    /// for it.
     fn open_session(&self, connection: Arc<Connection>, greeting: Greeting) -> Box<Session> {
         let from = self.origin(&connection);
-        let hub = Arc::clone(&self.hub);
-        let (permit, visit) = match Permit::take(&hub, from) {
-            Ok(permit) => (permit, None),
-            Err(why) => {
-                let visit = Visit::of_refused(&hub, from, &connection);
-                (Permit::missing(&hub, from, why), Some(visit))
+        let (hub, secrets) = (Arc::clone(&self.hub), Arc::clone(&self.secrets));
+        let visit = || Some(Visit::of_refused(&hub, from, &connection));
+        let (phase, visit) = match Outside::new(&secrets.entrance, from) {
+            Some(outside) => {
+                let visit = outside.why_no_place().and_then(|_| visit());
+                (Phase::Outside(outside), visit)
             }
+            None => match Permit::take(&hub, from) {
+                Ok(permit) => (Phase::unnamed(permit), None),
+                Err(why) => (Phase::unnamed(Permit::missing(&hub, from, why)), visit()),
+            },
         };
-        Box::new(Session::new(connection, hub, permit, visit, greeting, self.limits))
+        Box::new(Session::new(connection, hub, secrets, phase, visit, greeting, self.limits))
     }
 
     /// The address that a client counts for; `None` for one of whom a proxy says nothing.

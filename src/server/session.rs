@@ -19,12 +19,15 @@ use super::hub::membership::Membership;
 use super::hub::permit::Permit;
 use super::hub::visit::Visit;
 use super::net::transport::Received;
+use super::secrets::Secrets;
 use crate::protocol::name::Name;
 use crate::protocol::reply::{LeaveReason, Offer};
 use crate::protocol::tag::Format;
 use input::Input;
+use owning::Given;
 use proof::Proof;
 use screening::Screening;
+use threshold::Outside;
 
 mod dispatch;
 mod door;
@@ -35,10 +38,13 @@ mod haste;
 mod input;
 mod keyboard;
 mod login;
+mod owning;
 mod proof;
 mod rate_limit;
 mod requests;
 mod screening;
+mod secrets;
+pub(super) mod threshold;
 
 /// The first size of the buffer that a client is read into, in bytes: more than most lines have, and little for a
 /// thousand clients who only listen. It grows for one that sends a lot.
@@ -62,6 +68,8 @@ pub(crate) struct Session {
     connection: Arc<Connection>,
     /// The hub that all sessions share.
     hub: Arc<Hub>,
+    /// What secrets are checked with, which all sessions share.
+    secrets: Arc<Secrets>,
     /// Where the client stands in the room.
     phase: Phase,
     /// How far the proof of the client's key is; closed as soon as its name is settled.
@@ -82,6 +90,10 @@ pub(crate) struct Session {
     limits: Limits,
     /// How much of that it has used up.
     account: Account,
+    /// What the client has shown to have a name of its own, or to be let in.
+    given: Given,
+    /// How many wrong guesses at a password the client has made.
+    wrong: u32,
     /// Events and answers that are not yet appended to the room.
     gathered: Chunk,
 }
@@ -108,7 +120,9 @@ pub(crate) struct Limits {
 
 /// Where a client stands in the room.
 #[derive(Debug)]
-enum Phase {
+pub(super) enum Phase {
+    /// It is not let in yet: it is to show first that it may come in.
+    Outside(Outside),
     /// It has no name yet.
     Unnamed {
         /// Its place, or the reason why there is none.
@@ -127,6 +141,13 @@ enum Phase {
     },
     /// It has left, or never joined.
     Gone,
+}
+
+impl Phase {
+    /// That of a client with a permit, or without one for the reason in it, which has said nothing yet.
+    pub(super) fn unnamed(permit: Permit) -> Phase {
+        Phase::Unnamed { permit, format: Format::Plain }
+    }
 }
 
 /// How the reading of a client ends.
@@ -152,7 +173,8 @@ impl Session {
     pub(crate) fn new(
         connection: Arc<Connection>,
         hub: Arc<Hub>,
-        permit: Permit,
+        secrets: Arc<Secrets>,
+        phase: Phase,
         visit: Option<Visit>,
         greeting: Greeting,
         limits: Limits,
@@ -161,7 +183,8 @@ impl Session {
         Session {
             connection,
             hub,
-            phase: Phase::Unnamed { permit, format: Format::Plain },
+            secrets,
+            phase,
             proof: Proof::Closed,
             visit,
             lines_read: 0,
@@ -171,6 +194,8 @@ impl Session {
             greeting,
             limits,
             account,
+            given: Given::default(),
+            wrong: 0,
             gathered: Chunk::default(),
         }
     }
@@ -247,6 +272,7 @@ impl Session {
             Phase::Joined { member, .. } => member.lose(how, self.lines_read),
             // Before the connection, so that a client that sees that closed finds the place free.
             Phase::Unnamed { permit, .. } => drop(permit),
+            Phase::Outside(outside) => drop(outside),
             Phase::Gone => {}
         }
     }

@@ -53,13 +53,23 @@ impl Step<'_> {
     }
 }
 
+/// Who may come into a conversation's room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// Everybody.
+    Open,
+    /// Whoever gives the password.
+    WithPassword,
+}
+
 /// The page's blocks of steps.
-fn conversations(page: &str) -> Vec<Vec<Step<'_>>> {
+fn conversations(page: &str) -> Vec<(Room, Vec<Step<'_>>)> {
     let mut blocks = Vec::new();
     let mut lines = zip(1.., page.lines());
-    while lines.any(|(_, line)| line == "```conversation") {
+    while let Some((_, line)) = lines.find(|(_, line)| line.starts_with("```conversation")) {
+        let room = if line.ends_with(" password") { Room::WithPassword } else { Room::Open };
         let block = lines.by_ref().take_while(|(_, line)| *line != "```");
-        blocks.push(block.map(Step::parse).collect());
+        blocks.push((room, block.map(Step::parse).collect()));
     }
     blocks
 }
@@ -69,6 +79,8 @@ struct Stage<'a> {
     server: TestServer,
     /// Where the server keeps its room, in a conversation in which it is started again.
     history: Option<PathBuf>,
+    /// Who may come in.
+    room: Room,
     clients: BTreeMap<&'a str, TestClient>,
     /// Those whose connection the server closes in the end.
     leaving: Vec<&'a str>,
@@ -80,13 +92,13 @@ struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     /// A server as the steps need it: with a history if it is going to be started again.
-    fn of(steps: &[Step<'a>]) -> Stage<'a> {
+    fn of(room: Room, steps: &[Step<'a>]) -> Stage<'a> {
         let restarts = steps.iter().find(|step| matches!(step.what, Action::Restarts));
         let history =
             restarts.map(|step| folder("protocol", &step.number.to_string()).join("room.db"));
-        let server = start(history.as_deref());
+        let server = start(room, history.as_deref());
         let (clients, leaving, tokens) = (BTreeMap::new(), Vec::new(), HashMap::new());
-        Stage { server, history, clients, leaving, tokens, nonce: "" }
+        Stage { server, history, room, clients, leaving, tokens, nonce: "" }
     }
 
     fn play(&mut self, step: Step<'a>) {
@@ -118,7 +130,7 @@ impl<'a> Stage<'a> {
             Action::Restarts => {
                 self.server.kill();
                 self.clients.clear();
-                self.server = start(self.history.as_deref());
+                self.server = start(self.room, self.history.as_deref());
             }
         }
     }
@@ -177,9 +189,14 @@ impl<'a> Stage<'a> {
 }
 
 /// Starts a server, perhaps with a history.
-fn start(history: Option<&Path>) -> TestServer {
+fn start(room: Room, history: Option<&Path>) -> TestServer {
     let mut command = chatserver();
     command.args(["127.0.0.1", "0"]);
+    if room == Room::WithPassword {
+        let file = folder("protocol", "room").join("password");
+        std::fs::write(&file, "open sesame\n").expect("a file");
+        command.arg("--password-file").arg(file);
+    }
     if let Some(history) = history {
         // With `crash`, where the system has no name for the machine's last start, a kill counts as a power
         // failure.
@@ -213,8 +230,8 @@ fn is_time(word: &str) -> bool {
 fn each_conversation_in_the_page_goes_as_it_is_written() {
     let conversations = conversations(PAGE);
     assert!(conversations.len() >= 4, "only {} conversations", conversations.len());
-    for steps in conversations {
-        let mut stage = Stage::of(&steps);
+    for (room, steps) in conversations {
+        let mut stage = Stage::of(room, &steps);
         steps.into_iter().for_each(|step| stage.play(step));
         stage.end();
     }

@@ -207,6 +207,8 @@ pub enum NameRefusal<'a> {
     PasswordLength,
     /// The password, or the code, is another one.
     WrongSecret,
+    /// The server's machine has nothing to spare for a password now.
+    TryLater,
     /// Nobody gave the room's password in time.
     NoPasswordInTime,
     /// There is nothing to be let in by: everybody may come in.
@@ -402,6 +404,9 @@ impl fmt::Display for NameRefusal<'_> {
                 write!(f, "a password has {least} to {most} bytes")
             }
             NameRefusal::WrongSecret => f.write_str("that is not it"),
+            NameRefusal::TryLater => {
+                f.write_str("the server has no memory to spare for that: try again later")
+            }
             NameRefusal::NoPasswordInTime => f.write_str("no password in time"),
             NameRefusal::OpenToAll => f.write_str("everybody may come in here"),
             NameRefusal::OwnersInvite => {

@@ -71,6 +71,16 @@ impl Hub {
         self.with(|shared| shared.room.has_connected_resumable())
     }
 
+    /// Whether the member with this token may resume from that event on.
+    ///
+    /// # Errors
+    ///
+    /// Nobody has the token, or too much was forgotten.
+    pub(crate) fn may_resume(&self, token: Token, seen: Seq) -> Result<(), Refusal<'static>> {
+        let token = TokenHash::of(token);
+        self.with(|shared| shared.room.may_resume(token, seen))
+    }
+
     /// Lets a client go on as the member with the token in `resume`. Nothing speaks for that member any
     /// more before its old connection is closed. A permit that is missing is taken over from that one;
     /// without any, the client does not go on.

@@ -16,6 +16,7 @@ use crate::server::history::store::fake::Fake;
 use crate::server::reception::Reception;
 use crate::server::room::Keeping;
 use crate::server::room::restore::Restored;
+use crate::server::secrets::Secrets;
 use crate::server::shutdown::Shutdown;
 use crate::server::system::thread::{self, JoinHandle};
 use crate::server::waker::Waker;
@@ -100,7 +101,8 @@ impl House {
         let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
         let ours = shutdown.clone();
         let served = Arc::clone(&hub);
-        let reception = Reception::new(Arc::clone(&hub), &config, None);
+        let secrets = Secrets::open(&config).expect("everybody may come in");
+        let reception = Reception::new(Arc::clone(&hub), secrets, &config, None);
         let acceptor = Acceptor::new(reception, &config);
         let server = thread::spawn(move || serve(listener, acceptor, &ours, &served, broadcaster));
         House { address, shutdown, marks, server, keeper, fetcher, hub }

@@ -15,6 +15,7 @@ use crate::server::broadcaster::Broadcaster;
 use crate::server::config::{Encryption, HistoryConfig, HistoryFile, TlsConfig};
 use crate::server::history::scratch::Folder;
 use crate::server::reception::Reception;
+use crate::server::secrets::Secrets;
 use crate::server::waker::Waker;
 use crate::server::{bind, serve};
 
@@ -51,7 +52,9 @@ impl House {
         let hub = Arc::new(Hub::new(Waker::new().expect("a pipe"), &config));
         let threads = kept.start(&hub, &config, &shutdown).expect("threads");
         let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
-        let acceptor = Acceptor::new(Reception::new(Arc::clone(&hub), &config, None), &config);
+        let secrets = Secrets::open(&config).expect("everybody may come in");
+        let reception = Reception::new(Arc::clone(&hub), secrets, &config, None);
+        let acceptor = Acceptor::new(reception, &config);
         let (ours, served) = (shutdown.clone(), Arc::clone(&hub));
         let server = thread::spawn(move || {
             serve(listener, acceptor, &ours, &served, broadcaster).expect("no bug");

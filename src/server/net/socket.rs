@@ -118,6 +118,21 @@ impl Socket {
         (is_ready && matches!(self.stream.peek(&mut first), Ok(1))).then_some(first[0])
     }
 
+    /// Whether the peer sends nothing more. Linux tells that also where something is there to be read before; other
+    /// systems tell it once all is read.
+    pub(super) fn has_peer_finished(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        let mut polled = [PollFd::new(&self.stream, PollFlags::RDHUP)];
+        #[cfg(not(target_os = "linux"))]
+        let mut polled = self.as_poll_for_input();
+        poll(&mut polled, Some(&timespec(Duration::ZERO))).ok();
+        let state = polled[0].revents();
+        #[cfg(target_os = "linux")]
+        return state.contains(PollFlags::RDHUP);
+        #[cfg(not(target_os = "linux"))]
+        return !state.is_empty() && matches!(self.stream.peek(&mut [0]), Ok(0));
+    }
+
     /// Waits for the peer, and returns the socket's state; nothing is set if this side has hung up.
     fn await_input(&self, timeout: Option<Duration>) -> io::Result<PollFlags> {
         let timeout = timeout.map(timespec);

@@ -116,6 +116,11 @@ impl Transport {
         self.socket.peek(timeout, interrupt)
     }
 
+    /// Whether the peer sends nothing more, as [`Socket::has_peer_finished`] tells.
+    pub(crate) fn has_peer_finished(&self) -> bool {
+        self.socket.has_peer_finished()
+    }
+
     /// Has the system acknowledge at once what has come, if it can.
     pub(crate) fn acknowledge(&self) {
         self.socket.acknowledge();

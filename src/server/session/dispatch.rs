@@ -56,6 +56,7 @@ impl Session {
     }
 
     fn line(&mut self, received: &Received<'_>) -> Next {
+        self.heed_time()?;
         if let Some(foreign) = self.screening.of_line(received) {
             return self.turn_away(foreign);
         }
@@ -63,7 +64,7 @@ impl Session {
         let is_whole = matches!(received.line, Line::Whole(_));
         if is_whole && is_blank(&text) {
             self.lines_read += 1;
-            return GO_ON;
+            return self.ask();
         }
         #[cfg(test)]
         self.break_down(&text);
@@ -101,6 +102,9 @@ impl Session {
             self.append();
         }
         self.lines_read += u64::from(is_counted(&request));
-        self.request(request)
+        match self.ask_instead(&request) {
+            Some(next) => next,
+            None => self.request(request),
+        }
     }
 }

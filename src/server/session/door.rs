@@ -49,7 +49,7 @@ impl Session {
             return next;
         }
         self.connection.tell(why);
-        if matches!(first, Opening::Unfinished) && self.hub.may_be_taken_over() {
+        if matches!(first, Opening::Unfinished) && self.may_anybody_come_back() {
             let second = self.read_opening(&mut bytes, LINGER);
             if matches!(second, Opening::Resume(..)) {
                 if let Some(next) = self.comes_in(input, &second, &bytes) {
@@ -71,11 +71,22 @@ impl Session {
             return Some(self.chunk(input, bytes));
         }
         match *opening {
-            Opening::Resume(token, length) if self.hub.may_take_over(token) => {
+            Opening::Resume(token, length) if self.may_come_back(token) => {
                 self.come_back(input, bytes, length)
             }
             Opening::Resume(..) | Opening::Unfinished | Opening::Other => None,
         }
+    }
+
+    /// Whether the member with this token may resume here: where too many wait to be let in, each one may, and where
+    /// the room is full, the one whose other connection has a place.
+    fn may_come_back(&self, token: Token) -> bool {
+        matches!(self.phase, Phase::Outside(_)) || self.hub.may_take_over(token)
+    }
+
+    /// Whether there may be such a member.
+    fn may_anybody_come_back(&self) -> bool {
+        matches!(self.phase, Phase::Outside(_)) || self.hub.may_be_taken_over()
     }
 
     /// Takes a place that has become free, if there is one; whether the client has a place now.

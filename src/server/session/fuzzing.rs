@@ -24,6 +24,7 @@ use crate::server::hub::permit::{Permit, Shown};
 use crate::server::net::tls::fuzzing as tls;
 use crate::server::replay::Made;
 use crate::server::room::effects::Aside;
+use crate::server::secrets::Secrets;
 use crate::server::waker::Waker;
 use crate::tls::fuzzing::Over;
 
@@ -121,7 +122,9 @@ impl Stage {
         let limits = Limits { line: MAX_LINE, rate: 0, last_words: STALL_TIMEOUT };
         let greeting = Greeting { offer: Offer::Nothing, waited: Duration::ZERO };
         let (hers, its) = (Arc::clone(&connection), Arc::clone(&hub));
-        let session = Session::new(hers, its, permit(), None, greeting, limits);
+        let secrets = Secrets::open(&config).expect("everybody may come in");
+        let phase = Phase::unnamed(permit());
+        let session = Session::new(hers, its, secrets, phase, None, greeting, limits);
         Stage { session, hub, _bob: bob.membership, _client: client, seen: 1, lines: Vec::new() }
     }
 
@@ -195,7 +198,7 @@ impl Stage {
     fn name(&self) -> Option<String> {
         match &self.session.phase {
             Phase::Joined { member, .. } => Some(member.name().to_string()),
-            Phase::Unnamed { .. } | Phase::Gone => None,
+            Phase::Outside(_) | Phase::Unnamed { .. } | Phase::Gone => None,
         }
     }
 

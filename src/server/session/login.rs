@@ -15,16 +15,17 @@ use crate::protocol::tag::Format;
 use crate::server::hub::permit::Shown;
 use crate::server::hub::permit::{Admitted, Denied};
 use crate::server::kinds::{CAME_OR_WENT, TURNED_AWAY};
-use crate::server::rendering::tag;
 use crate::server::room::entry::Credentials;
-use crate::server::system::now;
 
 impl Session {
     /// Greets the client, of whose input `come` has come already.
     pub(super) fn begin(&mut self, input: &mut Input, come: &[u8]) -> Next {
-        if let Phase::Unnamed { permit, .. } = &self.phase
-            && let Some(why) = permit.why_missing().cloned()
-        {
+        let why = match &self.phase {
+            Phase::Unnamed { permit, .. } => permit.why_missing(),
+            Phase::Outside(outside) => outside.why_no_place(),
+            Phase::Joined { .. } | Phase::Gone => None,
+        };
+        if let Some(why) = why.cloned() {
             return self.at_the_door(input, come.to_vec(), &why);
         }
         self.greet();
@@ -61,6 +62,9 @@ impl Session {
     /// How long to wait for more before that means something; `None` is for ever.
     pub(super) fn timeout(&self, input: &Input) -> Option<Duration> {
         let (is_unnamed, is_late) = match self.phase {
+            Phase::Outside(ref outside) => {
+                return Some(outside.timeout(input.arrival(), self.proof.grace()));
+            }
             Phase::Unnamed { .. } => (true, false),
             Phase::Joined { is_late, .. } => (false, is_late),
             Phase::Gone => (false, false),
@@ -73,7 +77,13 @@ impl Session {
 
     /// Called when nothing has come for a while: what stands is a line, and a client that says nothing is a guest.
     pub(super) fn on_silence(&mut self, input: &mut Input) -> Next {
-        match input.on_silence() {
+        let silence = input.on_silence();
+        if let Phase::Outside(_) = self.phase
+            && silence != Some(Silence::Message)
+        {
+            return self.on_silence_outside(silence);
+        }
+        match silence {
             Some(Silence::Wait) => return GO_ON,
             Some(Silence::Message) => return self.finish_line(input),
             // The client joins, so that it sees what happens in the room meanwhile.
@@ -91,7 +101,7 @@ impl Session {
         log::warn!(target: TURNED_AWAY, "{peer} was turned away: {why}");
         let refusal = Refusal::Foreign(foreign);
         match self.phase {
-            Phase::Unnamed { .. } => self.connection.tell(refusal),
+            Phase::Outside(_) | Phase::Unnamed { .. } => self.connection.tell(refusal),
             Phase::Joined { .. } | Phase::Gone => self.answer(&refusal),
         }
         self.append();
@@ -102,6 +112,7 @@ impl Session {
     /// away, or waited.
     pub(super) fn on_tags(&mut self) {
         match &mut self.phase {
+            Phase::Outside(outside) => outside.tag(),
             Phase::Unnamed { format, .. } => *format = Format::Tagged,
             Phase::Joined { is_late, .. } => *is_late = true,
             Phase::Gone => {}
@@ -127,6 +138,7 @@ impl Session {
     /// or has asked for it.
     pub(super) fn may_resume(&self) -> bool {
         match &self.phase {
+            Phase::Outside(outside) => outside.format() == Format::Tagged,
             Phase::Unnamed { format, .. } => *format == Format::Tagged,
             Phase::Joined { member, is_late } => *is_late || member.format() == Format::Tagged,
             Phase::Gone => false,
@@ -142,7 +154,7 @@ impl Session {
     /// another one.
     pub(super) fn refuse_name(&mut self, refusal: &Refusal<'_>) {
         if self.has_open_name() {
-            self.connection.tell(format_args!("{}{refusal}", tag(Format::Tagged, None, now())));
+            self.tell_outside(Format::Tagged, refusal);
         } else {
             self.answer(refusal);
         }
@@ -159,8 +171,7 @@ impl Session {
     /// Tells a client that it is not let in, and lets it know that nothing more comes.
     fn refuse_entry(&mut self, refusal: &Refusal<'_>) {
         let Phase::Unnamed { format, .. } = self.phase else { return };
-        let line = format_args!("{}{refusal}", tag(format, None, now())).to_string();
-        self.connection.tell(&line);
+        self.tell_outside(format, refusal);
         on_refused(&self.connection, refusal);
         self.phase = Phase::Gone;
     }
@@ -168,9 +179,9 @@ impl Session {
     /// What the client has shown for a name that it wants.
     pub(super) fn shown_for(&self, wanted: Option<&Name>) -> Shown {
         let may_claim = wanted.is_some_and(|name| !self.is_made_of_refused(name));
-        let credentials =
-            Credentials { key: self.proof.key(), may_claim, ..Credentials::default() };
-        Shown { credentials, is_let_in: false }
+        let given = self.given.credentials_for(wanted);
+        let credentials = Credentials { key: self.proof.key(), may_claim, ..given };
+        Shown { credentials, is_let_in: self.given.has_used_code }
     }
 
     /// Whether a name is one that was refused, with a number behind it: such a name does not become the client's own.

@@ -87,7 +87,7 @@ impl Session {
     /// Tells a client something that has asked for the tagged form, whether it has joined or not.
     fn tell_program(&mut self, line: impl Display) {
         match self.phase {
-            Phase::Unnamed { .. } => {
+            Phase::Outside(_) | Phase::Unnamed { .. } => {
                 self.connection.tell(format_args!("{}{line}", tag(Format::Tagged, None, now())));
             }
             Phase::Joined { .. } => self.gathered.answer(Format::Tagged, line, now()),

@@ -12,7 +12,7 @@ use crate::server::token_bucket::{Pass, lines_in};
 
 /// The longest sleep at once of a session that holds its client back: after it, the session notices that the
 /// connection or the server has ended.
-const NAP: Duration = Duration::from_millis(100);
+pub(super) const NAP: Duration = Duration::from_millis(100);
 
 impl Session {
     /// Has what counts as one line count for all of its bytes.

@@ -10,7 +10,7 @@ use super::{Ending, GO_ON, Next, Phase, Session};
 use crate::logging::SAID;
 use crate::protocol::MAX_FAREWELL;
 use crate::protocol::name::Name;
-use crate::protocol::reply::{LeaveReason, Notice, OrderRefusal, Refusal, Speech};
+use crate::protocol::reply::{LeaveReason, Notice, Refusal, Speech};
 use crate::protocol::request::{Command, Misuse, Order, Request};
 use crate::protocol::tag::{Format, Seq, Token};
 use crate::protocol::telnet;
@@ -43,16 +43,17 @@ impl Session {
             }
             Ok(Request::Help) => self.help(),
             Ok(Request::Quit(farewell)) => return self.quit(farewell),
-            Ok(Request::Tags) => self.answer(&Refusal::TagsTooLate),
-            Ok(Request::Key(key, signature)) => self.prove(&key, &signature),
+            Ok(Request::Pass(secret)) => return self.pass(secret),
+            Ok(Request::Register(password)) => self.register(password),
+            Ok(Request::Login { name, password }) => return self.login(&name, password),
             Ok(Request::Unregister) => self.with_joined(Membership::unregister),
+            Ok(Request::Tags) => self.answer(&Refusal::TagsTooLate),
+            Ok(Request::Key(key, signature)) => {
+                self.prove(&key, &signature);
+                return self.let_in_by_key();
+            }
             Ok(Request::Order(order)) => self.order(&order),
-            Ok(
-                Request::Register(_)
-                | Request::Login { .. }
-                | Request::Pass(_)
-                | Request::Invite(_),
-            ) => self.answer(&Refusal::Order(OrderRefusal::OperatorsOnly)),
+            Ok(Request::Invite(within)) => self.invite(within),
             Ok(Request::Resume(token, seen)) => self.resume(token, seen),
             Err(
                 misuse @ (Misuse::Name(_)
@@ -87,12 +88,15 @@ impl Session {
         self.with_joined(|member, line| member.whisper(to, text, line));
     }
 
-    fn rename(&mut self, name: &Name) {
+    /// Has the client called so from now on, or joins under that name.
+    pub(super) fn rename(&mut self, name: &Name) {
         if name.likeness().is_guests() && !self.is_called(name) {
             return self.refuse_name(&Refusal::GuestName(name));
         }
-        if matches!(self.phase, Phase::Unnamed { .. }) {
-            return self.join(Some(name), self.lines_read);
+        match self.phase {
+            Phase::Outside(_) => return self.want(name),
+            Phase::Unnamed { .. } => return self.join(Some(name), self.lines_read),
+            Phase::Joined { .. } | Phase::Gone => {}
         }
         self.account.bucket.charge(RENAME_COST);
         let credentials = self.shown_for(Some(name)).credentials;
@@ -110,7 +114,7 @@ impl Session {
     }
 
     /// Does something under the room's lock with the line that was read last.
-    fn with_joined(&mut self, act: impl FnOnce(&mut Membership, u64)) {
+    pub(super) fn with_joined(&mut self, act: impl FnOnce(&mut Membership, u64)) {
         self.member();
         if let Phase::Joined { member, .. } = &mut self.phase {
             act(member, self.lines_read);
@@ -124,9 +128,12 @@ impl Session {
     /// Takes up where this client's last connection was lost.
     fn resume(&mut self, token: Token, seen: Seq) {
         match self.phase {
+            Phase::Outside(ref outside) if outside.format() == Format::Tagged => {
+                self.resume_outside(token, seen);
+            }
             Phase::Unnamed { format: Format::Tagged, .. } => self.resume_unnamed(token, seen),
             Phase::Joined { is_late: true, .. } => self.resume_late(token, seen),
-            Phase::Unnamed { .. } | Phase::Joined { .. } | Phase::Gone => {
+            Phase::Outside(_) | Phase::Unnamed { .. } | Phase::Joined { .. } | Phase::Gone => {
                 self.answer(&Refusal::ResumeTooLate);
             }
         }
@@ -176,6 +183,9 @@ impl Session {
     }
 
     fn help(&mut self) {
+        if let Phase::Outside(_) = self.phase {
+            return self.help_outside();
+        }
         self.with_member(|member, gathered| {
             let (format, now) = (member.format(), now());
             gathered.answer(format, Notice::HelpToSay, now);
@@ -188,10 +198,12 @@ impl Session {
     /// Answers one of telnet's commands. A client does not join by that.
     pub(super) fn telnet(&mut self, request: telnet::Request) -> Next {
         match (request.refusal(), &self.phase) {
-            (Some(refusal), Phase::Unnamed { .. }) => self.connection.tell_bytes(&refusal),
+            (Some(refusal), Phase::Outside(_) | Phase::Unnamed { .. }) => {
+                self.connection.tell_bytes(&refusal);
+            }
             (Some(refusal), Phase::Joined { member, .. }) => member.answer_telnet(refusal),
             (None, Phase::Unnamed { .. }) => self.connection.tell(Notice::Here),
-            (None, Phase::Joined { .. }) => self.answer_with(Notice::Here),
+            (None, Phase::Outside(_) | Phase::Joined { .. }) => self.answer_with(Notice::Here),
             (_, Phase::Gone) => {}
         }
         GO_ON
@@ -205,7 +217,11 @@ impl Session {
             Phase::Joined { member, .. } => {
                 member.leave(LeaveReason::Quit(&farewell), self.lines_read);
             }
-            Phase::Unnamed { .. } | Phase::Gone => self.connection.finish(),
+            nobody @ (Phase::Outside(_) | Phase::Unnamed { .. } | Phase::Gone) => {
+                // Its place is free by the time that the client sees the end.
+                drop(nobody);
+                self.connection.finish();
+            }
         }
         ControlFlow::Break(Ending::Leave)
     }
@@ -214,8 +230,11 @@ impl Session {
         self.answer_with(refusal);
     }
 
-    /// Answers with one line.
+    /// Answers with one line, also a client that is not let in yet.
     pub(super) fn answer_with(&mut self, line: impl Display) {
+        if let Phase::Outside(outside) = &self.phase {
+            return self.tell_outside(outside.format(), line);
+        }
         self.with_member(|member, gathered| gathered.answer(member.format(), line, now()));
     }
 

@@ -318,7 +318,8 @@ fn read_name_refusal<'a>(refusal: &NameRefusal<'a>) -> ReadRefusal<'a> {
         NameRefusal::InPlain => ReadRefusal::InPlain,
         NameRefusal::WrongSecret => ReadRefusal::WrongSecret,
         NameRefusal::NoPasswordInTime => ReadRefusal::NoPasswordInTime,
-        NameRefusal::NotYours(_)
+        NameRefusal::TryLater
+        | NameRefusal::NotYours(_)
         | NameRefusal::Guest(_)
         | NameRefusal::PasswordLength
         | NameRefusal::OpenToAll
@@ -361,6 +362,7 @@ fn people_refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusa
         NameRefusal::InPlain,
         NameRefusal::PasswordLength,
         NameRefusal::WrongSecret,
+        NameRefusal::TryLater,
         NameRefusal::NoPasswordInTime,
         NameRefusal::OpenToAll,
         NameRefusal::OwnersInvite,
