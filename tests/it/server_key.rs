@@ -334,3 +334,67 @@ fn a_hang_up_leaves_a_key_of_the_servers_own_as_it_is() {
     );
     assert!(!log.iter().any(|line| line.contains("reloaded")), "{log:#?}");
 }
+
+/// The script for certbot's deploy hooks, as `docs/RUNNING.md` has it, for that folder.
+#[cfg(target_os = "linux")]
+fn hook(folder: &Path) -> PathBuf {
+    let page = include_str!("../../docs/RUNNING.md");
+    let (_, page) =
+        page.split_once("renewal-hooks/deploy/chatroom`, executable:\n\n").expect("it is there");
+    let lines = page.lines().map_while(|line| line.strip_prefix("    "));
+    let text: String = lines.map(|line| format!("{line}\n")).collect();
+    assert!(text.contains("cd /var/lib/chatroom\n"), "{text}");
+    let path = folder.join("hook");
+    let place = folder.join("service").display().to_string();
+    fs::write(&path, text.replace("/var/lib/chatroom", &place)).expect("ours");
+    path
+}
+
+/// As certbot runs it: `live` has links to the files of the last renewal.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_hook_that_the_page_has_for_certbot_brings_the_service_each_new_certificate_of_its_name() {
+    use crate::common::tls::TlsClient;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = folder("certbot");
+    let service = folder.join("service");
+    fs::create_dir(&service).expect("ours");
+    let hook = hook(&folder);
+    let renew = |name: &str, pair: &Pair| {
+        let live = folder.join("live").join(name);
+        let archive = folder.join("archive").join(&pair.shown);
+        [&live, &archive].iter().for_each(|it| fs::create_dir_all(it).expect("ours"));
+        for (name, text) in [("fullchain.pem", &pair.certificate), ("privkey.pem", &pair.key)] {
+            fs::write(archive.join(name), text).expect("ours");
+            fs::remove_file(live.join(name)).ok();
+            symlink(archive.join(name), live.join(name)).expect("ours");
+        }
+        let mut command = Command::new("sh");
+        command.arg(&hook).current_dir("/").env("RENEWED_LINEAGE", &live);
+        command.env("RENEWED_DOMAINS", name).status().expect("there is a shell").success()
+    };
+    let pairs = [Pair::new(), Pair::new(), Pair::new()];
+    assert!(renew("chat.example.org", &pairs[0]));
+    let files = ["fullchain.pem", "privkey.pem"].map(|name| service.join(name));
+    for file in &files {
+        assert_eq!(fs::metadata(file).expect("it is there").permissions().mode() & 0o777, 0o600);
+    }
+    let mut command = server(&folder);
+    command.args(["127.0.0.1", "0", "--tls-cert"]).arg(&files[0]).arg("--tls-key").arg(&files[1]);
+    let server = TestServer::run(&mut command);
+    // Another site's is none of the room's.
+    assert!(renew("www.example.org", &pairs[1]));
+    assert_eq!(fs::read_to_string(&files[0]).expect("it is there"), pairs[0].certificate);
+    assert!(renew("chat.example.org", &pairs[2]));
+    // It looks once a second, when somebody connects.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    TlsClient::join(server.address, "alice");
+    server.logs(&format!("the certificate was reloaded: key {}", pairs[2].shown));
+    // One that cannot be copied is told to certbot, and leaves what there is.
+    fs::remove_file(folder.join("live/chat.example.org/privkey.pem")).expect("ours");
+    let mut command = Command::new("sh");
+    command.arg(&hook).env("RENEWED_LINEAGE", folder.join("live/chat.example.org"));
+    assert!(!command.stderr(std::process::Stdio::null()).status().expect("a shell").success());
+    assert_eq!(fs::read_to_string(&files[1]).expect("it is there"), pairs[2].key);
+    assert_eq!(fs::read_dir(&service).expect("ours").count(), 2);
+}
