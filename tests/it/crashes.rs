@@ -40,7 +40,7 @@ const KILLS: u64 = 20;
 /// After how many milliseconds of listening the server is killed.
 const LIFE: std::ops::Range<u64> = 5..501;
 
-/// How many bytes a cutting proxy lets through at most, and how many in a flood.
+/// How many bytes a cutting proxy lets through at most, and how many in a flood. Over TLS it is twice as many.
 const CUT_AFTER: u64 = 16_000;
 const CUT_AFTER_IN_A_FLOOD: u64 = 2_000_000;
 
@@ -68,10 +68,12 @@ fn nothing_is_lost(test: &str, options: &[&str], flood: u64) {
     let house = House::open(test, options);
     let most = if flood > 0 { CUT_AFTER_IN_A_FLOOD } else { CUT_AFTER };
     let budget = |n| Budget::new(seed.wrapping_add(n));
+    // Handshakes and records take their part.
+    let most_over_tls = 2 * most;
     let proxies = [
         Proxy::start(house.address, budget(0), most),
-        Proxy::start_for_tls(house.address, budget(1), most),
-        Proxy::start_for_tls(house.address, budget(2), most),
+        Proxy::start_for_tls(house.address, budget(1), most_over_tls),
+        Proxy::start_for_tls(house.address, budget(2), most_over_tls),
     ];
     let in_terminal = if flood > 0 { Way::Plain } else { Way::Tls };
     let shells = Shell::all(&house, &proxies[2], in_terminal, seed);
