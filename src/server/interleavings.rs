@@ -27,6 +27,7 @@ use super::batch::Batch;
 use super::broadcaster::Broadcaster;
 use super::hub::Hub;
 use super::hub::fetch::{Fetched, Request};
+use super::hub::watch::News;
 use super::reception::Reception;
 use super::room::restore::Restored;
 use super::secrets::Secrets;
@@ -34,6 +35,7 @@ use super::system::model;
 use super::system::{TcpStream, listen};
 use super::waker::Waker;
 use super::{Config, Problem, Shutdown, Status, run, serve};
+use crate::protocol::tag::Seq;
 
 /// How many orders are tried of each kind, and of a scenario in which much is said.
 /// `INTERLEAVINGS_TIMES` says how many times as many.
@@ -83,6 +85,7 @@ struct House {
     is_kept: bool,
     port: u16,
     shutdown: Shutdown,
+    status: Status,
     server: JoinHandle<Result<(), Problem>>,
 }
 
@@ -92,9 +95,10 @@ impl House {
         let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).expect("there are ports");
         let port = listener.local_addr().expect("it is bound").port();
         let shutdown = Shutdown::new().expect("there are pipes");
-        let asked = shutdown.clone();
-        let server = thread::spawn(move || run(listener, &config, &asked, &Status::default()));
-        House { is_kept: false, port, shutdown, server }
+        let (asked, status) = (shutdown.clone(), Status::default());
+        let told = status.clone();
+        let server = thread::spawn(move || run(listener, &config, &asked, &told));
+        House { is_kept: false, port, shutdown, status, server }
     }
 
     /// The same with a keeper that keeps nothing and settles each cut later than it took it.
@@ -106,6 +110,8 @@ impl House {
         let asked = shutdown.clone();
         let hub = Arc::new(Hub::new(Waker::new().expect("there are pipes"), &config));
         hub.restore(&config, Restored::nothing(), None);
+        let status = Status::default();
+        status.is_of(&hub);
         let shelf = Shelf::default();
         let (kept, to_keep) = (Arc::clone(&hub), Arc::clone(&shelf));
         let keeper = thread::spawn(move || keep(&kept, &to_keep));
@@ -121,7 +127,7 @@ impl House {
             [keeper, fetcher].map(|thread| thread.join().expect("it does not panic"));
             ended
         });
-        House { is_kept: true, port, shutdown, server }
+        House { is_kept: true, port, shutdown, status, server }
     }
 
     /// A client that has said nothing.
@@ -753,6 +759,54 @@ fn who_comes_back_as_a_guest_gets_what_it_missed_once() {
         talker.join().expect("no panic");
         drop(far);
         house.shut_down();
+    });
+}
+
+/// What alice says from that event on, as an operator sees it who watches until it is over, or until so many lines.
+fn watch(hub: &Hub, mut from: Seq, is_over: &AtomicBool, most: usize) -> Vec<String> {
+    let mut seen = Vec::new();
+    while seen.len() < most
+        && let Some(news) = hub.wait_for_news(from, is_over)
+    {
+        let News::Events(batches, range) = news else { panic!("it is not late: {news:?}") };
+        let held = |batch: &Arc<Batch>| {
+            let events = range.clone().filter(|&event| batch.holds(event));
+            events.map(|event| batch.line(event).to_owned()).collect::<Vec<_>>()
+        };
+        let lines = batches.iter().flat_map(held);
+        seen.extend(lines.filter_map(|line| line.strip_prefix("<alice> ").map(str::to_owned)));
+        from = range.end;
+    }
+    seen
+}
+
+#[test]
+fn who_watches_sees_each_line_once_and_that_ends_when_it_is_over_and_with_the_room() {
+    explore(RUNS, |open| {
+        let house = open(1 << 20);
+        let mut alice = house.join("alice");
+        let hub = house.status.hub().expect("it runs");
+        let start = |from: Seq, most: usize| {
+            let is_over = Arc::new(AtomicBool::new(false));
+            let (hub, told) = (Arc::clone(&hub), Arc::clone(&is_over));
+            (is_over, thread::spawn(move || watch(&hub, from, &told, most)))
+        };
+        let (_, watching) = start(hub.watch_from(), 5);
+        for line in lines(5).split_inclusive('\n') {
+            alice.send(line);
+        }
+        assert_eq!(watching.join().expect("no panic"), numbers(5));
+        let (is_over, watching) = start(hub.watch_from(), usize::MAX);
+        is_over.store(true, Ordering::SeqCst);
+        hub.end_watch();
+        watching.join().expect("no panic");
+        let (_, watching) = start(hub.watch_from(), usize::MAX);
+        assert_eq!(hub.announce("the end"), Some(1));
+        house.shutdown.begin();
+        watching.join().expect("no panic");
+        alice.expect("-- operator: the end");
+        drop(alice);
+        house.shut_down_in_time();
     });
 }
 
