@@ -88,6 +88,27 @@ fn an_operator_types_at_the_servers_own_keyboard() {
 }
 
 #[test]
+fn a_member_is_removed_muted_and_kept_out_from_the_keyboard() {
+    let folder = crate::common::folder("console", "orders");
+    let (mut terminal, address) = serve(&folder);
+    let (mut alice, mut bob) = (join(address, "alice"), join(address, "bob"));
+    alice.expect("-- bob joined");
+    terminal.press("mute bob 10m too loud\r");
+    alice.expect("-- bob cannot speak for 10 min (the operator: too loud)");
+    bob.expect("-- bob cannot speak for 10 min (the operator: too loud)");
+    bob.send("hello\n");
+    bob.expect("!! you cannot speak for 10 min more (the operator: too loud)");
+    terminal.press("/kick bob\r");
+    alice.expect("-- bob was removed by the operator");
+    terminal.press("ban bob 7d spam\r");
+    alice.expect("-- bob was banned by the operator for 7 days: spam");
+    terminal.press("bans\r");
+    shows(&mut terminal, "-- 1 ban:\n-- banned: bob until 20");
+    terminal.press("kick carol\r");
+    shows(&mut terminal, "!! nobody here is called carol\n");
+}
+
+#[test]
 fn what_is_watched_is_what_is_said_to_all_and_cannot_control_the_terminal() {
     let folder = crate::common::folder("console", "watch");
     let (mut terminal, address) = serve(&folder);
@@ -183,9 +204,9 @@ fn a_server_in_the_background_is_not_stopped_and_reads_once_it_is_in_front() {
     let mut alice = join(address, "alice");
     // All of this is for the shell.
     shell.press("echo typed-$((1 + 1))\r");
-    shows(&mut shell, "\ntyped-2\n");
+    shows(&mut shell, "typed-2\n");
     shell.press("jobs; echo jobs-$((1 + 1))\r");
-    shows(&mut shell, "\njobs-2\n");
+    shows(&mut shell, "jobs-2\n");
     assert!(shell.picture().contains("Running"), "{}", shell.picture());
     assert_not_told(&mut alice);
     shell.press("fg\r");
@@ -196,7 +217,7 @@ fn a_server_in_the_background_is_not_stopped_and_reads_once_it_is_in_front() {
     shows(&mut shell, "Stopped");
     shell.press("bg\r");
     shell.press("echo typed-$((2 + 2))\r");
-    shows(&mut shell, "\ntyped-4\n");
+    shows(&mut shell, "typed-4\n");
     assert_not_told(&mut alice);
     shell.press("fg\r");
     shell.press("say in front again\r");
