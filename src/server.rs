@@ -17,6 +17,7 @@ use net::tls::identity::{self, Identity};
 #[cfg(unix)]
 use open_files::TooFew;
 use reception::Reception;
+use room::people::invitations::CodeHash;
 use secrets::Secrets;
 use system::start_thread;
 use system::thread::JoinHandle;
@@ -32,6 +33,7 @@ mod audience;
 mod batch;
 mod broadcaster;
 mod chunk;
+mod codes;
 mod config;
 mod connection;
 #[cfg(not(shuttle))]
@@ -169,6 +171,7 @@ impl Server {
         let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
         let hub = Arc::new(Hub::new(waker, &config));
         let kept = history.map(|history| history.start(&hub, &config, shutdown)).transpose()?;
+        offer_names(&hub);
         status.is_of(&hub);
         let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
         let reception = Reception::new(Arc::clone(&hub), secrets, &config, identity);
@@ -241,6 +244,16 @@ fn log_risks(config: &Config, history: Option<&Kept>) {
         let since = history.since().format("%Y-%m-%d");
         let whoever = if is_closed { "everyone who is let in" } else { "everyone who joins" };
         log::warn!("history: {whoever} can read it from {since} on");
+    }
+}
+
+/// Makes a code for each operator's name that nobody owns, and logs it: who came first would be the operator else.
+fn offer_names(hub: &Hub) {
+    for name in hub.unclaimed() {
+        if let Some(code) = codes::new_code() {
+            hub.offer_name(&name, CodeHash::of(&code));
+            log::warn!("operator {name}: claim the name with /pass {code}");
+        }
     }
 }
 

@@ -165,10 +165,10 @@ impl<'a> Judge<'a> {
         }
         let Envelope { audience, kind, .. } = event.envelope;
         match Form::of(event.line) {
-            Some(Form::Delivered(name)) if kind == Kind::Passing && audience.is_private() => {
-                if self.is_called(name) {
-                    self.hit_private(event.seq, true);
-                }
+            Some(Form::Delivered(name))
+                if kind == Kind::Passing && audience.is_private() && self.is_called(name) =>
+            {
+                self.hit_private(event.seq, true);
             }
             _ if kind == Kind::Passing => {}
             Some(Form::Public(name)) if !audience.is_private() => self.look_at_public(&event, name),

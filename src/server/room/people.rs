@@ -5,7 +5,6 @@
 //! follows from the facts for members is decided elsewhere (`names`, `order`, `letters`).
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::protocol::name::{Likeness, Name};
@@ -17,7 +16,7 @@ use facts::{Fact, FactKey};
 use invitations::Invitations;
 use letters::Letters;
 use owners::{Owner, Owners};
-use sanctions::{Person, Sanctions};
+use sanctions::{Person, Sanction, Sanctions};
 
 pub(crate) mod facts;
 pub(crate) mod invitations;
@@ -168,18 +167,8 @@ impl People {
     }
 
     /// The ban that keeps somebody out at that time, if there is one.
-    pub(super) fn ban_of(&self, person: &Person<'_>, now: Millis) -> Option<&sanctions::Sanction> {
+    pub(super) fn ban_of(&self, person: &Person<'_>, now: Millis) -> Option<&Sanction> {
         self.bans.of(person, now)
-    }
-
-    /// The ban that keeps out whoever comes from an address.
-    pub(super) fn ban_of_address(
-        &self,
-        address: IpAddr,
-        now: Millis,
-    ) -> Option<&sanctions::Sanction> {
-        let person = Person { address: Some(address), ..Person::default() };
-        self.bans.of(&person, now)
     }
 
     /// Forgets what has ended by that time.

@@ -3,19 +3,13 @@
 
 use std::time::Duration;
 
-use data_encoding::BASE32_NOPAD;
-
 use super::{GO_ON, Next, Phase, Session};
 use crate::protocol::name::Name;
 use crate::protocol::reply::{NameRefusal, Refusal};
+use crate::server::codes::new_code;
 use crate::server::passwords::{NotComputed, Verdict, has_right_length};
 use crate::server::room::entry::Credentials;
 use crate::server::room::people::invitations::CodeHash;
-use crate::server::system::random_bits;
-
-/// The random bytes of a code, and the letters of each of its halves.
-const CODE_BYTES: usize = 5;
-const HALF: usize = 4;
 
 /// What a client has given.
 #[derive(Debug, Default)]
@@ -35,21 +29,6 @@ impl Given {
         let has_password = self.password_of.is_some() && wanted.is_some_and(is_it);
         Credentials { has_password, code: self.code, ..Credentials::default() }
     }
-}
-
-/// A new code, as people read it to each other; `None` if the system has no random numbers.
-fn new_code() -> Option<String> {
-    let bits = random_bits()?.to_le_bytes();
-    let letters = BASE32_NOPAD.encode(&bits[..CODE_BYTES]).to_ascii_lowercase();
-    let (first, second) = letters.split_at(HALF);
-    Some(format!("{first}-{second}"))
-}
-
-/// Whether a secret can be a code.
-pub(super) fn may_be_code(secret: &str) -> bool {
-    let letters: String = secret.chars().filter(|&c| c != '-').collect();
-    let decoded = BASE32_NOPAD.decode(letters.to_ascii_uppercase().as_bytes());
-    decoded.is_ok_and(|bytes| bytes.len() == CODE_BYTES)
 }
 
 impl Session {
@@ -144,26 +123,6 @@ impl Session {
                 log::error!("a password that the history has is not one of this server's");
                 self.refuse_name(&Refusal::Name(NameRefusal::WrongSecret));
             }
-        }
-    }
-}
-
-#[cfg(all(test, not(shuttle)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_new_code_can_be_one_and_other_secrets_seldom_can() {
-        for _ in 0..100 {
-            let code = new_code().expect("the system has random numbers");
-            assert!(code.len() == 9 && code.as_bytes()[HALF] == b'-', "{code}");
-            assert!(may_be_code(&code) && may_be_code(&code.to_uppercase()), "{code}");
-            assert!(may_be_code(&code.replace('-', "")), "{code}");
-        }
-        for other in
-            ["", "7q4k-2mp", "7q4k-2mpxx", "1q4k-2mpx", "7q4k 2mpx", "open sesame", "日本語"]
-        {
-            assert!(!may_be_code(other), "{other}");
         }
     }
 }

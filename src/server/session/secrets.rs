@@ -4,11 +4,11 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::owning::may_be_code;
 use super::rate_limit::NAP;
 use super::{Ending, GO_ON, Next, Phase, Session};
 use crate::protocol::reply::{NameNotice, NameRefusal, Notice, Refusal};
 use crate::server::admission::Origin;
+use crate::server::codes::may_be_code;
 use crate::server::guesses::Attempt;
 use crate::server::kinds::GUESSED_WRONG;
 use crate::server::room::entry::Encryption;

@@ -689,7 +689,7 @@ impl Trial {
         self.facts.iter().all(|(key, fact)| people.fact(key).as_ref() == Some(fact))
             && people.owners.count() == self.count(|key| matches!(key, FactKey::Owner(_)))
             && people.letters.len() == self.count(|key| matches!(key, FactKey::Letter(_)))
-            && people.topic.is_empty() == !self.facts.contains_key(&FactKey::Topic)
+            && people.topic.is_empty() != self.facts.contains_key(&FactKey::Topic)
     }
 
     fn count(&self, is_so: impl Fn(&FactKey) -> bool) -> usize {
