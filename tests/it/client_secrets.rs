@@ -164,7 +164,7 @@ fn no_editor_gets_a_password() {
 #[test]
 fn a_password_that_waits_for_a_connection_is_told_with_dots_and_sent_once() {
     let folder = folder("waits");
-    let (mut terminal, mut server, peer) = alice(&folder, SIZE, &LOGGED, &[]);
+    let (mut terminal, mut server, peer) = alice(&folder, (70, 20), &LOGGED, &[]);
     terminal.press("first\r");
     server.hear("first\n");
     terminal.shows(&["<alice> first", "alice> |"]);
@@ -183,6 +183,9 @@ fn a_password_that_waits_for_a_connection_is_told_with_dots_and_sent_once() {
     let (seen, taken) = (server.seq(), server.taken());
     server.close();
     let mut server = peer.accept_again("alice", seen, taken);
+    terminal.shows_what("that it has come back twice", |rows| {
+        rows.matches("-- welcome back, alice\n").count() == 2 && rows.ends_with("\nalice> |")
+    });
     terminal.press("second\r");
     server.hear("second\n");
     leave(&mut terminal, server);
