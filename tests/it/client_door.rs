@@ -139,8 +139,7 @@ fn a_terminal_asks_for_the_password_unseen_and_gives_it_again_at_the_next_connec
     server.close();
     let mut server = peer.accept();
     server.greet(&format!("/resume {TOKEN} 1"));
-    server.say("!! /resume: nobody here can be resumed with that token\n");
-    server.hear("/nick alice\n");
+    server.refuse("!! /resume: nobody here can be resumed with that token", "/nick alice");
     server.say(&format!("{PASSWORD}\n"));
     let_in(&mut server, SECRET);
     server.hear("/who\n");
