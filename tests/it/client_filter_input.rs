@@ -14,7 +14,8 @@ fn client(server: &TestServer, name: &str, options: &[&str]) -> Running {
     without_our_variables(&mut command);
     let address = server.address;
     command.args([address.ip().to_string(), address.port().to_string()]);
-    command.args(["--name", name]).args(options);
+    // Whose a name is does not matter here.
+    command.args(["--name", name, "--no-identity"]).args(options);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     spawn(&mut command)
 }

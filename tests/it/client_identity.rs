@@ -178,3 +178,22 @@ fn a_file_that_is_no_key_is_told_and_never_written_over() {
     let (status, _, err) = run(client(&home).arg("--known"));
     assert_eq!((status, err.as_str()), (Some(0), ""));
 }
+
+#[test]
+fn a_name_is_the_users_own_by_the_key_and_nobody_elses() {
+    let server = TestServer::start(&[]);
+    let place = [server.address.ip().to_string(), server.address.port().to_string()];
+    let (home, elsewhere) = (folder("own"), folder("not_own"));
+    let say = |home: &Path| {
+        let mut child = spawn(client(home).args(&place));
+        child.stdin.take().expect("it is piped").write_all(b"hi\n").expect("it reads");
+        end(child).1
+    };
+    let told = "-- alice is yours now, until the server ends\n";
+    assert!(say(&home).contains(told));
+    // Once; and somebody with another key, or none, gets another name.
+    let out = say(&home);
+    assert!(out.contains("-- you are alice, ") && !out.contains("is yours now"), "{out}");
+    let out = say(&elsewhere);
+    assert!(out.contains("-- you are alice2, ") && !out.contains("is yours now"), "{out}");
+}

@@ -32,7 +32,9 @@ fn filter_at(server: SocketAddr, test: &str, name: &str) -> Command {
 fn terminal(server: &TestServer, test: &str, name: &str) -> Terminal {
     let [host, port] = arguments(server);
     let folder = crate::common::folder("together", &format!("{test}_{name}"));
-    Terminal::start(60, 10, &folder, &[&client_program(), &host, &port, "--name", name])
+    // Whose a name is does not matter here.
+    let options = ["--name", name, "--no-identity"];
+    Terminal::start(60, 10, &folder, &[&[&*client_program(), &host, &port], &options[..]].concat())
 }
 
 fn arguments(server: &TestServer) -> [String; 2] {
@@ -142,7 +144,7 @@ fn a_client_whose_dead_connection_holds_the_last_place_comes_back() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("it is bound").port().to_string();
     let folder = crate::common::folder("together", "dead");
-    let command = [&client_program(), "127.0.0.1", &port, "--name", "alice"];
+    let command = [&client_program(), "127.0.0.1", &port, "--name", "alice", "--no-identity"];
     let mut alice = Terminal::start(60, 10, &folder, &command);
     let (near, _dead) = relay(&listener, server.address);
     alice.shows(&["-- you are alice, with 1 other here", "alice> |"]);

@@ -55,6 +55,8 @@ impl Peer {
             }
         };
         stream.set_nonblocking(false).expect("a socket can be");
+        // As our server has it: what is said in two pieces comes at once.
+        stream.set_nodelay(true).expect("a socket can be");
         Conversation {
             stream,
             heard: Vec::new(),
