@@ -175,6 +175,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Why> {
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     /// A file with these bytes, removed again.
@@ -182,7 +184,10 @@ mod tests {
 
     impl Written {
         fn new(name: &str, bytes: &[u8]) -> Written {
-            let name = format!("chatroom-password-{}-{name}", std::process::id());
+            // The tests run side by side, and may give two files one name.
+            static NEXT: AtomicUsize = AtomicUsize::new(0);
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("chatroom-password-{}-{number}-{name}", std::process::id());
             let written = Written(std::env::temp_dir().join(name));
             written.write(bytes);
             written
