@@ -14,7 +14,7 @@ use ring::hmac;
 
 use crate::problem::{Problem, reason};
 use crate::protocol::reply::PASSWORD_BYTES;
-use crate::protocol::text::make_safe;
+use crate::protocol::text::{is_blank, make_safe};
 use crate::server::system::{Mutex, random_bits};
 
 /// The longest password, in bytes. One that everybody shares may be short: failures are delayed.
@@ -146,7 +146,7 @@ impl RoomPassword {
     fn of_line(line: &[u8]) -> Result<RoomPassword, Why> {
         let line = make_safe(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line));
         match line.trim() {
-            "" => Err(Why::Empty),
+            unseen if is_blank(unseen) => Err(Why::Empty),
             long if long.len() > LONGEST => Err(Why::TooLong),
             password => RoomPassword::new(password).ok_or(Why::NoKey),
         }
