@@ -534,7 +534,8 @@ fn who_comes_and_goes_beyond_ten_in_a_second_is_told_together() {
     for number in 0..MOVES {
         let mut passing = server.join(&format!("p{number}x"));
         passing.send("/quit\n");
-        passing.expect_end();
+        // On a slow machine a second is over meanwhile, and it is told of the others, too.
+        while passing.line().is_some() {}
     }
     let (mut joined, mut left, mut lines) = (0, 0, 0);
     while joined < MOVES || left < MOVES {
