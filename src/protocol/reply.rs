@@ -9,18 +9,18 @@
 
 use std::fmt;
 
+pub use names::{NameNotice, NameRefusal, PASSWORD_BYTES, Tenure};
 pub use notice::{LeaveReason, Missing, Notice, Offer};
+pub use orders::{CONSOLE, MAX_TOPIC, OrderNotice, OrderRefusal};
 pub use parse::{Message, ReadNotice, ReadRefusal, ReadSpeech, ServerLine, parse};
-pub use people::{
-    CONSOLE, MAX_TOPIC, NameNotice, NameRefusal, OrderNotice, OrderRefusal, PASSWORD_BYTES, Tenure,
-};
 pub use refusal::Refusal;
 pub use speech::Speech;
 pub use who::{Listed, Names, addresses, not_encrypted, who, who_goes_on};
 
+mod names;
 mod notice;
+mod orders;
 mod parse;
-mod people;
 mod refusal;
 mod speech;
 mod who;

@@ -4,41 +4,40 @@
 //! one [`Entry`] after the other to it, and the same entries with the same stamps give the same room. So
 //! each of them, and what follows from it, happens at one place in the one order of events.
 //!
-//! Its parts: what is applied (`entry`) and what follows besides events (`effects`), the members
-//! (`members`), how they resume (`resume`, `token`) and until when (`disconnected`), the private lines that
-//! wait for them meanwhile (`waiting_lines`), guests' numbers, how often joins and leaves are told
-//! (`join_notices`), and how lines are erased (`erase`).
+//! Its parts: what is applied (`entry`) and what follows besides events (`effects`); the members
+//! (`members`), how they join (`arrival`), talk (`talk`) and take other names (`renaming`), guests' numbers, and how
+//! often joins and leaves are told (`join_notices`); how members resume (`resume`, `token`), until when
+//! (`disconnected`), and the private lines that wait for them meanwhile (`waiting_lines`). What the room knows of
+//! people who may not be here (`people`): whose names are (`names`) and how an owner takes over its own ghost
+//! (`ghost`), private lines for owners (`delivery`), and what operators order (`order`, `erase`).
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::audience::{Audience, Envelope, Kind, MemberId, Receipt, Recipient};
-use super::chunk::Chunk;
+use super::audience::{Audience, Envelope, Kind, MemberId};
 use super::config::{Config, EntranceConfig};
 use super::connection::ConnectionId;
 use super::figures::{Said, Throughput};
-use super::replay::{Gap, Replay};
+use super::replay::Gap;
 use super::transcript::Transcript;
-use crate::protocol::name::{Likeness, Name, Wanted};
+use crate::protocol::name::{Likeness, Name};
 use crate::protocol::proof::KeyHash;
-use crate::protocol::reply::{
-    LeaveReason, Listed, Notice, OrderNotice, OrderRefusal, Refusal, Speech,
-};
-use crate::protocol::tag::{Body, Format, Millis, Seq};
+use crate::protocol::reply::{LeaveReason, Listed, Notice, OrderNotice, Refusal};
+use crate::protocol::tag::{Format, Millis, Seq};
 use changes::Changed;
 use disconnected::Disconnected;
-use effects::{Aside, Attach, Effects};
-use entry::{Author, Credentials, Encryption, Entry, Newcomer, NoName, Orderer, Outcome, Stamp};
+use effects::Effects;
+use entry::{Author, Encryption, Entry, Orderer, Outcome, Stamp};
 use guest_numbers::GuestNumbers;
 use join_notices::{JoinNotices, Move, Sum};
 use members::{Member, Members};
 use people::People;
 use people::invitations::CodeHash;
-use people::sanctions::{Person, Sanction};
-use token::{Issued, TokenHash};
+use token::TokenHash;
 
+mod arrival;
 pub(crate) mod changes;
 mod delivery;
 mod disconnected;
@@ -52,8 +51,10 @@ mod members;
 mod names;
 mod order;
 pub(crate) mod people;
+mod renaming;
 pub(crate) mod restore;
 mod resume;
+mod talk;
 #[cfg(test)]
 mod tests;
 pub(crate) mod token;
@@ -299,11 +300,6 @@ struct Change<'a> {
     effects: &'a mut Effects,
 }
 
-/// That a member cannot speak.
-fn muted(left: u32, mute: &Sanction) -> Refusal<'_> {
-    Refusal::Order(OrderRefusal::Muted { left, by: &mute.by, why: &mute.why })
-}
-
 impl Keeping {
     /// What a newcomer is told of it.
     fn notice(self) -> Notice<'static> {
@@ -325,277 +321,6 @@ impl Change<'_> {
             self.room.on_changed(by.member);
         }
         act(self)
-    }
-
-    fn join(
-        &mut self,
-        newcomer: Newcomer,
-        wanted: Option<(Name, Likeness)>,
-        token: Option<Issued>,
-    ) -> Outcome {
-        let person = Person {
-            likeness: wanted.as_ref().map(|(_, likeness)| likeness),
-            key: newcomer.credentials.key,
-            address: newcomer.address,
-        };
-        if let Some(banned) = self.room.ban(&person, self.stamp.at) {
-            return Outcome::Refused(banned);
-        }
-        let Some(wanted) = wanted else { return self.join_as_guest(newcomer, token, None) };
-        let (name, likeness) = &wanted;
-        let (credentials, encryption) = (&newcomer.credentials, newcomer.encryption);
-        let why = match self.why_not(likeness, credentials, encryption) {
-            Some(why) => why,
-            None if self.room.members.is_free(likeness, None) => {
-                return self.admit(newcomer, wanted, token, None);
-            }
-            None => match self.ghost_of(likeness, credentials) {
-                Some(ghost) => return self.take_over_ghost(ghost, newcomer, token),
-                None => NoName::Taken,
-            },
-        };
-        match newcomer.format {
-            Format::Plain => self.join_as_guest(newcomer, token, Some(&why.refusal(name))),
-            Format::Tagged => Outcome::NoName(why),
-        }
-    }
-
-    fn join_as_guest(
-        &mut self,
-        newcomer: Newcomer,
-        token: Option<Issued>,
-        refusal: Option<&Refusal<'_>>,
-    ) -> Outcome {
-        let named = self.room.guest();
-        self.admit(newcomer, named, token, refusal)
-    }
-
-    /// Takes a member in under a name that is free. It may have been refused another one.
-    fn admit(
-        &mut self,
-        newcomer: Newcomer,
-        named: (Name, Likeness),
-        token: Option<Issued>,
-        refusal: Option<&Refusal<'_>>,
-    ) -> Outcome {
-        let id = MemberId(self.room.next_id);
-        self.room.next_id += 1;
-        let Newcomer { connection, format, .. } = newcomer;
-        let (others, away) = self.room.count();
-        let name = named.0.clone();
-        self.tell_move(Move::Join, id, Notice::Joined(&name));
-        let newest = self.room.transcript.newest(id, self.room.replay);
-        let replay = Replay::newest(format, newest, self.room.gaps.clone());
-        self.answer(connection, format, Notice::YouAre { name: &name, others, away });
-        self.room.members.insert(id, Member::new(named, &newcomer));
-        self.room.on_changed(id);
-        self.room.judge(id);
-        self.judge_mute(id);
-        self.note_visit(id);
-        match format {
-            Format::Plain => {}
-            Format::Tagged => self.make_resumable(id, &name, connection, token),
-        }
-        if let Some(refusal) = refusal {
-            self.answer(connection, format, refusal);
-        }
-        self.tell_of_room(connection, format);
-        let from = self.room.transcript.end();
-        if !replay.is_empty() && !self.room.is_closed {
-            self.effects.asides.push((connection, from, Aside::Replay(replay)));
-        }
-        self.attach(Recipient { member: id, format }, connection, String::new(), from);
-        self.deliver(id);
-        Outcome::Joined { member: id, name, here: self.room.members.count() }
-    }
-
-    /// Tells a newcomer what holds for the room.
-    fn tell_of_room(&mut self, connection: ConnectionId, format: Format) {
-        if let Some(keeping) = self.room.keeping {
-            self.answer(connection, format, keeping.notice());
-        }
-        if !self.room.people.topic.is_empty() {
-            let topic = self.room.people.topic.clone();
-            self.answer(connection, format, Notice::Order(OrderNotice::Topic(&topic)));
-        }
-    }
-
-    /// Serves a member over this connection, from that event on.
-    fn attach(
-        &mut self,
-        recipient: Recipient,
-        connection: ConnectionId,
-        greeting: String,
-        from: Seq,
-    ) {
-        let offset = self.room.transcript.offset(from);
-        let attach = Attach { recipient, connection, greeting, from, offset };
-        self.effects.attached.push(attach);
-    }
-
-    fn speak(&mut self, by: Author, chunk: &mut Chunk) -> Outcome {
-        if self.room.is_closed {
-            return Outcome::Ignored;
-        }
-        if let Some(muted) = self.why_muted(by.member) {
-            return self.refuse_chunk(by, chunk, &muted);
-        }
-        let first = self.room.transcript.end();
-        let (events, said) = chunk.events();
-        if !events.is_empty() {
-            self.room.transcript.append(events, self.stamp.at);
-            self.room.throughput.add(said, self.stamp.at);
-            self.room.said += u64::from(events.index().count());
-        }
-        for (index, lines) in chunk.take_answers() {
-            self.effects.tell(by.connection, first + Seq::from(index), lines);
-        }
-        if said != Said::default()
-            && self.room.members.get(by.member).is_some_and(|it| it.may_claim)
-        {
-            self.claim(by.member);
-        }
-        Outcome::Done
-    }
-
-    /// Answers each line of a member that cannot speak with that, and all else as usual.
-    fn refuse_chunk(
-        &mut self,
-        by: Author,
-        chunk: &mut Chunk,
-        (left, mute): &(u32, Sanction),
-    ) -> Outcome {
-        let refused = chunk.events().0.index().count();
-        for _ in 0..refused {
-            self.refuse(by, &muted(*left, mute));
-        }
-        let end = self.room.transcript.end();
-        for (_, lines) in chunk.take_answers() {
-            self.effects.tell(by.connection, end, lines);
-        }
-        Outcome::Done
-    }
-
-    fn whisper(&mut self, by: Author, to: (&str, &Wanted), text: &str) -> Outcome {
-        if let Some((left, mute)) = self.why_muted(by.member) {
-            self.refuse(by, &muted(left, &mute));
-            return Outcome::Done;
-        }
-        match self.reader_of(by.member, to) {
-            Ok(reader) => self.say_to(by, reader, text),
-            Err(refusal) => match self.room.absent_owner(to.1) {
-                Some(owner) if refusal != Refusal::WhisperToSelf => {
-                    return self.send_letter(by, &owner, text);
-                }
-                _ => self.refuse(by, &refusal),
-            },
-        }
-        Outcome::Done
-    }
-
-    /// Whom a private line is for.
-    fn reader_of<'a>(
-        &self,
-        from: MemberId,
-        (to, wanted): (&'a str, &Wanted),
-    ) -> Result<MemberId, Refusal<'a>> {
-        let has_left = || self.room.gone.iter().any(|gone| gone.likeness.is_called(wanted));
-        match self.room.members.find(wanted) {
-            Some(reader) if reader == from => Err(Refusal::WhisperToSelf),
-            Some(reader) => Ok(reader),
-            None if has_left() => Err(Refusal::HasLeft(to)),
-            None => Err(Refusal::NobodyHere(to)),
-        }
-    }
-
-    fn say_to(&mut self, by: Author, reader: MemberId, text: &str) {
-        let name_of = |member| self.room.name_of(member).cloned();
-        let (Some(from), Some(to)) = (name_of(by.member), name_of(reader)) else { return };
-        let to_reader = Envelope { audience: Audience::Only(reader), ..self.said(by) };
-        let to_author = Envelope::new(Audience::Only(by.member), Kind::Said);
-        self.push(to_reader, Speech::ToYou(&from, text));
-        self.push(to_author, Speech::FromYou(&to, text));
-        self.room.throughput.add(Said::of(text), self.stamp.at);
-        if self.count_waiting(reader, by.member) {
-            self.tell(Audience::Only(by.member), Notice::IsAway(&to));
-        }
-    }
-
-    /// The envelope of what a member says or does with one line, with the receipt for that.
-    fn said(&self, by: Author) -> Envelope {
-        let format = self.room.members.get(by.member).map(Member::format);
-        let line = by.taken.filter(|_| format == Some(Format::Tagged)).unwrap_or(0);
-        let receipt = Receipt::new(by.member, line);
-        Envelope { receipt, ..Envelope::new(Audience::AllBut(by.member), Kind::Said) }
-    }
-
-    fn rename(
-        &mut self,
-        by: Author,
-        (new, likeness): (&Name, Likeness),
-        credentials: Credentials,
-    ) -> Outcome {
-        if self.room.is_closed {
-            return Outcome::Ignored;
-        }
-        if let Some((left, mute)) = self.why_muted(by.member) {
-            self.refuse(by, &muted(left, &mute));
-            return Outcome::Ignored;
-        }
-        let person = Person { likeness: Some(&likeness), ..Person::default() };
-        if self.room.ban(&person, self.stamp.at).is_some() {
-            self.refuse(by, &Refusal::NameTaken(new));
-            return Outcome::Ignored;
-        }
-        if let Some(why) = self.why_not_renamed(by, &likeness, &credentials) {
-            self.refuse(by, &why.refusal(new));
-            return Outcome::Ignored;
-        }
-        let Some(member) = self.room.members.get_mut(by.member) else { return Outcome::Ignored };
-        let (old, format) = (member.name().clone(), member.format());
-        if credentials.has_password {
-            member.login = Some(likeness.folded().to_owned());
-        }
-        member.may_claim = credentials.may_claim && member.key.is_some() && old != *new;
-        self.note_visit(by.member);
-        self.room.members.rename(by.member, new.clone(), likeness);
-        self.room.on_changed(by.member);
-        self.room.judge(by.member);
-        self.note_visit(by.member);
-        if old != *new {
-            self.room.on_name_given_up(&old);
-            self.push(self.said(by), Notice::IsNow { old: &old, new });
-            self.room.said += 1;
-        }
-        self.answer(by.connection, format, Notice::YouAreNow(new));
-        if format == Format::Tagged {
-            self.answer(by.connection, format, Body::Nick(new.as_str()));
-        }
-        self.deliver(by.member);
-        Outcome::Done
-    }
-
-    /// Why a member cannot have another name; `None` if nothing is against it. A disconnected session of the same
-    /// owner, which has it, leaves.
-    fn why_not_renamed(
-        &mut self,
-        by: Author,
-        likeness: &Likeness,
-        credentials: &Credentials,
-    ) -> Option<NoName> {
-        let member = self.room.members.get(by.member)?;
-        let (encryption, key) = (member.encryption, member.key);
-        let credentials = Credentials { key, ..*credentials };
-        let why = self.why_not(likeness, &credentials, encryption);
-        if why.is_some() || self.room.members.is_free(likeness, Some(by.member)) {
-            return why;
-        }
-        let Some(ghost) = self.ghost_of(likeness, &credentials) else {
-            return Some(NoName::Taken);
-        };
-        self.room.disconnected.remove(ghost);
-        self.part_with(ghost);
-        None
     }
 
     /// Takes a member out that leaves. Its connection is served what was appended until now.

@@ -10,7 +10,10 @@ use super::*;
 use crate::protocol::name::Wanted;
 use crate::protocol::request::Order;
 use crate::server::admission::Origin;
-use crate::server::audience::Rendition;
+use crate::server::audience::{Receipt, Recipient, Rendition};
+use crate::server::chunk::Chunk;
+use crate::server::room::entry::{Credentials, Newcomer};
+use crate::server::room::token::Issued;
 
 const NAMES: [&str; 6] = ["alice", "ALICE", "\u{430}lice", "bob", "will", "vvill"];
 

@@ -3,7 +3,7 @@
 use crate::protocol::name::Name;
 use crate::protocol::network::Network;
 use crate::protocol::reply::Offer;
-use crate::protocol::reply::people::CONSOLE;
+use crate::protocol::reply::orders::CONSOLE;
 use crate::protocol::reply::who::{FROM, NOT_ENCRYPTED, Names};
 use crate::protocol::tag::number;
 

@@ -13,7 +13,7 @@ use super::super::entry::{
     Author, Credentials, Encryption, Entry, Newcomer, NoName, Orderer, Outcome, Stamp,
 };
 use super::super::members::Member;
-use super::super::order::person_of;
+use super::super::order::mutes::person_of;
 use super::super::restore::Restored;
 use super::super::token::Issued;
 use super::super::{Keeping, Room};
