@@ -165,7 +165,7 @@ mod tests {
         }
 
         fn file(&self) -> PathBuf {
-            self.0.join("chatroom/identity.pem")
+            self.0.join("chatroom").join("identity.pem")
         }
     }
 

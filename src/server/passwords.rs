@@ -1,7 +1,7 @@
 //! Passwords of names: argon2id hashes as PHC strings, which carry their parameters, so that a hash of today can be
 //! verified when the parameters have changed.
 //!
-//! The session that asks computes, on its own thread and with no lock held. Two compute at a time, and the others
+//! The session that asks has it computed and waits, with no lock held. Two compute at a time, and the others
 //! wait in line: a hundred clients that guess take as much memory as two, and the room's threads find a processor.
 //! The module knows neither names nor failures (`guesses`). Its lock guards the line alone, is held for moments, and
 //! is taken with no other one held.
@@ -215,8 +215,40 @@ fn hash(password: &str, parameters: &Params) -> Result<String, NotComputed> {
     Ok(hash.to_string())
 }
 
-/// Computes argon2id. The memory is given back to the system when it returns.
+/// Computes argon2id, on Linux on a thread of the lowest priority: two of those that compute would keep the room's
+/// threads from two processors. Where the system has no thread to spare, it computes on this one.
 fn compute(
+    password: &str,
+    salt: &[u8],
+    parameters: &Params,
+    length: usize,
+) -> Result<Output, NotComputed> {
+    let computed = || compute_here(password, salt, parameters, length);
+    #[cfg(target_os = "linux")]
+    if let Some(output) = on_patient_thread(computed) {
+        return output;
+    }
+    computed()
+}
+
+/// Runs that on a thread which the others come before; `None` if there is none to spare.
+#[cfg(target_os = "linux")]
+fn on_patient_thread<R: Send>(compute: impl Fn() -> R + Sync) -> Option<R> {
+    /// How much lower than the others' its priority is: as low as there is.
+    const LEAST: i32 = 19;
+    std::thread::scope(|scope| {
+        let patiently = || {
+            // On Linux a priority is a thread's. Where it cannot be lowered, it computes all the same.
+            rustix::process::nice(LEAST).ok();
+            compute()
+        };
+        let thread = std::thread::Builder::new().name("password".to_owned());
+        thread.spawn_scoped(scope, patiently).ok()?.join().ok()
+    })
+}
+
+/// The same on this thread. The memory is given back to the system when it returns.
+fn compute_here(
     password: &str,
     salt: &[u8],
     parameters: &Params,

@@ -173,6 +173,8 @@ impl Session {
         let Phase::Unnamed { format, .. } = self.phase else { return };
         self.tell_outside(format, refusal);
         on_refused(&self.connection, refusal);
+        // A client that stays all the same would keep its thread, and has no place.
+        self.connection.end_input();
         self.phase = Phase::Gone;
     }
 
