@@ -1,14 +1,15 @@
 //! Passwords of names: argon2id hashes as PHC strings, which carry their parameters, so that a hash of today can be
 //! verified when the parameters have changed.
 //!
-//! The session that asks has it computed and waits, with no lock held. Two compute at a time, and the others
+//! The session that asks has it computed and waits, with no lock held. One or two compute at a time, and the others
 //! wait in line: a hundred clients that guess take as much memory as two, and the room's threads find a processor.
 //! The module knows neither names nor failures (`guesses`). Its lock guards the line alone, is held for moments, and
 //! is taken with no other one held.
 
 use std::collections::{TryReserveError, VecDeque};
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::num::NonZero;
+use std::sync::{Arc, LazyLock, PoisonError};
 use std::time::Duration;
 
 use argon2::password_hash::{Output, ParamsString, PasswordHash, SaltString};
@@ -29,8 +30,8 @@ const MOST_MEMORY: u32 = 64 * 1024;
 /// The length of a hash, in bytes.
 const LENGTH: usize = 32;
 
-/// How many compute at a time.
-const AT_ONCE: usize = 2;
+/// How many compute at a time at most: no more than half of the processors, of which the room has the others.
+const MOST_AT_ONCE: usize = 2;
 
 /// The size of an allocation that the GNU C library always maps by itself, and unmaps when it is freed, in bytes;
 /// smaller ones it may keep for the thread, and then each of a hundred threads would keep one. What lies beyond the
@@ -179,7 +180,7 @@ impl Passwords {
 
 impl Line {
     fn is_turn_of(&self, number: u64) -> bool {
-        self.waiting.iter().take(AT_ONCE).any(|(next, _)| *next == number)
+        self.waiting.iter().take(at_once()).any(|(next, _)| *next == number)
     }
 }
 
@@ -187,8 +188,18 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut line = self.passwords.lock();
         line.waiting.retain(|(number, _)| *number != self.number);
-        line.waiting.iter().take(AT_ONCE).for_each(|(_, woken)| woken.notify_all());
+        line.waiting.iter().take(at_once()).for_each(|(_, woken)| woken.notify_all());
     }
+}
+
+/// How many compute at a time here.
+fn at_once() -> usize {
+    /// It is asked of the system once.
+    static AT_ONCE: LazyLock<usize> = LazyLock::new(|| {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        (processors / 2).clamp(1, MOST_AT_ONCE)
+    });
+    *AT_ONCE
 }
 
 fn parameters() -> Params {
@@ -373,19 +384,19 @@ mod tests {
             let all: Vec<_> = (0..20).map(|_| scope.spawn(take)).collect();
             assert!(all.into_iter().all(|one| one.join().expect("it does not panic")));
         });
-        assert_eq!(most.into_inner(), AT_ONCE);
+        assert_eq!(most.into_inner(), at_once());
         assert!(passwords.lock().waiting.is_empty());
     }
 
     #[test]
     fn whoever_is_gone_leaves_the_line_to_the_others() {
         let passwords = Passwords::default();
-        let turns: Vec<_> = (0..AT_ONCE).filter_map(|_| passwords.turn(never).ok()).collect();
-        assert_eq!(turns.len(), AT_ONCE);
+        let turns: Vec<_> = (0..at_once()).filter_map(|_| passwords.turn(never).ok()).collect();
+        assert_eq!(turns.len(), at_once());
         let began = Instant::now();
         assert!(matches!(passwords.turn(|| true), Err(NotComputed::Over)));
         assert!(began.elapsed() < Duration::from_secs(20));
-        assert_eq!(passwords.lock().waiting.len(), AT_ONCE);
+        assert_eq!(passwords.lock().waiting.len(), at_once());
         drop(turns);
         assert!(passwords.turn(|| true).is_ok(), "a turn that is there is taken");
     }
