@@ -325,6 +325,11 @@ impl Change<'_> {
 
     /// Takes a member out that leaves. Its connection is served what was appended until now.
     fn leave(&mut self, by: Author, how: LeaveReason<'_>) -> Outcome {
+        let is_muted = self.why_muted(by.member).is_some();
+        let how = match how {
+            LeaveReason::Quit(_) if is_muted => LeaveReason::Quit(""),
+            how => how,
+        };
         self.effects.detached.push((by.connection, self.room.transcript.end()));
         self.part(by.member, how);
         Outcome::Done

@@ -73,6 +73,17 @@ pub enum OrderNotice<'a> {
         /// Why; it may be empty.
         why: &'a str,
     },
+    /// One mute, behind the bans.
+    Mute {
+        /// Who cannot speak, as `/unmute` takes it.
+        whom: &'a str,
+        /// Until when.
+        until: Option<Millis>,
+        /// Who has set it.
+        by: &'a str,
+        /// Why; it may be empty.
+        why: &'a str,
+    },
     /// Somebody is an operator.
     Operator {
         /// Who that is.
@@ -128,6 +139,8 @@ pub enum OrderRefusal<'a> {
     NoNetworkBan(Network),
     /// That would keep out the machine itself.
     Loopback(Network),
+    /// An operator is connected from there.
+    OperatorFrom(Network),
     /// That one could speak all the time.
     NotMuted(&'a str),
     /// That one is an operator by the server's options.
@@ -159,6 +172,15 @@ pub enum OrderRefusal<'a> {
         /// Why; it may be empty.
         why: &'a str,
     },
+}
+
+/// The end of a time, if it ends.
+struct Until(Option<Millis>);
+
+impl fmt::Display for Until {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |until| write!(f, " until {}", Moment(until)))
+    }
 }
 
 /// A reason behind a colon, if there is one.
@@ -194,11 +216,10 @@ impl fmt::Display for OrderNotice<'_> {
             OrderNotice::Bans(0) => f.write_str("-- nobody is banned"),
             OrderNotice::Bans(bans) => write!(f, "-- {}:", Count(bans as u64, "ban")),
             OrderNotice::Ban { whom, until, by, why } => {
-                write!(f, "-- banned: {whom}")?;
-                if let Some(until) = until {
-                    write!(f, " until {}", Moment(until))?;
-                }
-                write!(f, " ({by}{})", Because(why))
+                write!(f, "-- banned: {whom}{} ({by}{})", Until(until), Because(why))
+            }
+            OrderNotice::Mute { whom, until, by, why } => {
+                write!(f, "-- muted: {whom}{} ({by}{})", Until(until), Because(why))
             }
             OrderNotice::Operator { name, by } => write!(f, "-- {by} made {name} an operator"),
             OrderNotice::NoOperator { name, by } => {
@@ -243,6 +264,10 @@ impl fmt::Display for OrderRefusal<'_> {
             OrderRefusal::Loopback(network) => {
                 write!(f, "/ban: {network} is the server's own machine")
             }
+            OrderRefusal::OperatorFrom(network) => write!(
+                f,
+                "/ban: an operator is here from {network}; only the server's own keyboard can do that"
+            ),
             OrderRefusal::NotMuted(name) => write!(f, "{} can speak", Short(name)),
             OrderRefusal::NoOperator(name) => write!(f, "{} is no operator", Short(name)),
             OrderRefusal::TopicTooLong => write!(f, "/topic: at most {MAX_TOPIC} bytes"),
@@ -255,11 +280,7 @@ impl fmt::Display for OrderRefusal<'_> {
                 )
             }
             OrderRefusal::Banned { until, why } => {
-                f.write_str("you are banned")?;
-                if let Some(until) = until {
-                    write!(f, " until {}", Moment(*until))?;
-                }
-                write!(f, "{}", Because(why))
+                write!(f, "you are banned{}{}", Until(*until), Because(why))
             }
             OrderRefusal::Removed { by, why } => {
                 write!(f, "you were removed by {by}{}", Because(why))

@@ -87,12 +87,12 @@ pub(super) fn parse(command: Command, arguments: &str) -> Option<Order<'_>> {
     match command {
         Command::Kick => Some(Order::Kick { name: whom?, why: reason(rest) }),
         Command::Mute => {
-            let (time, why) = time_and_reason(rest);
+            let (time, why) = time_and_reason(rest)?;
             Some(Order::Mute { name: whom?, time: time.unwrap_or(DEFAULT_TIME), why })
         }
         Command::Unmute => alone().map(Order::Unmute),
         Command::Ban => {
-            let (time, why) = time_and_reason(rest);
+            let (time, why) = time_and_reason(rest)?;
             Some(Order::Ban { whom: Target::parse(whom?), time, why })
         }
         Command::Unban => alone().map(|what| Order::Unban(Target::parse(what))),
@@ -113,13 +113,23 @@ pub(super) fn parse(command: Command, arguments: &str) -> Option<Order<'_>> {
     }
 }
 
-/// A time, if the first word is one, and the reason behind it.
-fn time_and_reason(text: &str) -> (Option<Duration>, &str) {
+/// A time, if the first word is one, and the reason behind it; `None` if the first word is nearly one: it would be a
+/// ban for ever because of `1w`.
+fn time_and_reason(text: &str) -> Option<(Option<Duration>, &str)> {
     let (first, rest) = split_word(text.trim_start());
     match span::parse(first) {
-        Some(time) => (Some(time), reason(rest)),
-        None => (None, reason(text)),
+        Some(time) => Some((Some(time), reason(rest))),
+        None if is_nearly_a_time(first) => None,
+        None => Some((None, reason(text))),
     }
+}
+
+/// Whether a word is a number, with a letter behind it or without.
+fn is_nearly_a_time(word: &str) -> bool {
+    let number = word.strip_suffix(char::is_alphabetic).unwrap_or(word);
+    let number = number.strip_prefix(['-', '+']).unwrap_or(number);
+    number.starts_with(|c: char| c.is_ascii_digit())
+        && number.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ','))
 }
 
 fn reason(text: &str) -> &str {
@@ -187,6 +197,11 @@ mod tests {
             ("/bans x", Command::Bans),
             ("/op a b", Command::Op),
             ("/erase bob soon", Command::Erase),
+            ("/ban bob 1w", Command::Ban),
+            ("/ban bob 99999999999d spam", Command::Ban),
+            ("/mute bob 10", Command::Mute),
+            ("/mute bob 1.5h loud", Command::Mute),
+            ("/mute bob -5m", Command::Mute),
             ("/stats x", Command::Stats),
         ] {
             assert_eq!(parse(line), Err(Misuse::Arguments(command)), "{line}");

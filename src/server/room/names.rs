@@ -42,6 +42,7 @@ impl Room {
     /// Whether the owner of a name has been let in before.
     pub(crate) fn has_let_in_owner_of(&self, likeness: &Likeness) -> bool {
         self.people.owners.get(likeness.folded()).is_some_and(|owner| owner.is_invited)
+            || self.people.is_operator(likeness)
     }
 
     /// Whether a code is one by which an operator's name may be claimed.
@@ -147,9 +148,15 @@ impl Change<'_> {
             return;
         }
         self.release_stale(&likeness);
-        if self.room.people.owners.alike(&likeness).is_some() || !self.has_room_for_name(key) {
+        if self.room.people.owners.alike(&likeness).is_some() || !self.has_room_for_names() {
             return;
         }
+        let Some(freed) = self.make_room_for_name(key) else { return };
+        if let Some(freed) = freed {
+            let notice = Notice::Name(NameNotice::FreeAgain(&freed));
+            self.answer(connection, format, notice);
+        }
+        self.room.operator_codes.retain(|_, word| word != likeness.folded());
         let mut owner = Owner::new(name.clone(), Some(key), None, self.stamp.at);
         owner.is_invited = is_let_in;
         self.room.people.own(owner);
@@ -159,18 +166,19 @@ impl Change<'_> {
         self.answer(connection, format, notice);
     }
 
-    /// Sees to it that a key may own one more name: of too many, the one goes that was unused for longest. No
-    /// name goes whose owner is here under it.
-    fn has_room_for_name(&mut self, key: KeyHash) -> bool {
+    /// Sees to it that a key may own one more name: of too many, the one goes that was unused for longest, which is
+    /// the value. `None` if none can go: no name goes whose owner is here under it.
+    fn make_room_for_name(&mut self, key: KeyHash) -> Option<Option<Name>> {
         let owners = &self.room.people.owners;
         if owners.of_key(key).count() >= MOST_OF_A_KEY {
             let is_away =
                 |owner: &&Owner| self.room.members.holder_of(&owner.name.likeness()).is_none();
             let unused = owners.of_key(key).filter(is_away).min_by_key(|owner| owner.seen);
-            let Some(word) = unused.map(|owner| owner.word().to_owned()) else { return false };
+            let (word, name) = unused.map(|owner| (owner.word().to_owned(), owner.name.clone()))?;
             self.room.people.release(&word);
+            return Some(Some(name));
         }
-        self.has_room_for_names()
+        Some(None)
     }
 
     /// Whether one more name may be owned in the room, once those are free whose owners have not been here for
@@ -210,12 +218,16 @@ impl Change<'_> {
                 return Outcome::Done;
             }
             None => {
-                let key = key.filter(|key| self.has_room_for_name(*key));
+                // A password owns as well as a key: nothing of the key's goes for it.
+                let is_full =
+                    |key: &KeyHash| self.room.people.owners.of_key(*key).count() >= MOST_OF_A_KEY;
+                let key = key.filter(|key| !is_full(key));
                 if !self.has_room_for_names() {
                     self.refuse(by, &Refusal::Name(NameRefusal::NoMoreNames));
                     return Outcome::Done;
                 }
                 let now = self.stamp.at;
+                self.room.operator_codes.retain(|_, claimed| claimed != word);
                 let mut owner = Owner::new(name.clone(), key, Some(password.into()), now);
                 owner.is_invited = is_let_in;
                 self.room.people.own(owner);

@@ -41,6 +41,7 @@ impl Change<'_> {
         self.room.members.rename(by.member, new.clone(), likeness);
         self.room.on_changed(by.member);
         self.room.judge(by.member);
+        self.judge_mute_of_name(by.member);
         self.note_visit(by.member);
         if old != *new {
             self.room.on_name_given_up(&old);

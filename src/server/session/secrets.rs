@@ -50,7 +50,7 @@ impl Session {
 
     /// Lets a client in that has the code of an operator's name, and lets it have that name if it was refused before.
     fn claim(&mut self, code: CodeHash) -> Next {
-        self.given.code = Some(code);
+        (self.given.code, self.given.has_used_code) = (Some(code), true);
         if let Phase::Outside(_) = self.phase {
             return self.let_in();
         }

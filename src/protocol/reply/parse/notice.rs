@@ -245,7 +245,7 @@ fn of_operator(news: &str) -> Option<ReadNotice<'static>> {
 fn is_of_order(words: &str) -> bool {
     words == "not encrypted: whoever reads along can take this connection over"
         || words == "nobody is banned"
-        || ["the code ", "banned: ", "stats: "].iter().any(|it| words.starts_with(it))
+        || ["the code ", "banned: ", "muted: ", "stats: "].iter().any(|it| words.starts_with(it))
         || count_before(words, &[" ban:", " bans:"])
         || words.split_once(' ').is_some_and(|(whom, news)| {
             let is_network = Network::parse(whom).is_some() && !Name::is_valid(whom);

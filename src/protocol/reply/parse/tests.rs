@@ -95,6 +95,7 @@ fn read_order<'a>(notice: &OrderNotice<'a>) -> ReadNotice<'a> {
         | OrderNotice::MayComeBack(_)
         | OrderNotice::Bans(_)
         | OrderNotice::Ban { .. }
+        | OrderNotice::Mute { .. }
         | OrderNotice::Operator { .. }
         | OrderNotice::NoOperator { .. }
         | OrderNotice::Erased { .. }
@@ -147,6 +148,7 @@ fn order_notices<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<OrderNot
             OrderNotice::Banned { whom: "2001:db8::7", by, time: None, why },
             OrderNotice::Ban { whom, until: None, by, why },
             OrderNotice::Ban { whom: "192.0.2.0/24", until: Some(1_790_000_000_000), by, why },
+            OrderNotice::Mute { whom, until: Some(1_790_000_000_000), by, why },
             OrderNotice::Operator { name: whom, by },
             OrderNotice::NoOperator { name: whom, by },
             OrderNotice::Erased { lines: 1, name: whom, by },
@@ -227,6 +229,7 @@ fn order_place(notice: &OrderNotice<'_>) -> usize {
         OrderNotice::TopicSet { .. } => 12,
         OrderNotice::Says(_) => 13,
         OrderNotice::Stats(_) => 14,
+        OrderNotice::Mute { .. } => 15,
     }
 }
 
@@ -343,6 +346,7 @@ fn read_order_refusal<'a>(refusal: &OrderRefusal<'a>) -> ReadRefusal<'a> {
         | OrderRefusal::NoBan(_)
         | OrderRefusal::NoNetworkBan(_)
         | OrderRefusal::ByOption(_)
+        | OrderRefusal::OperatorFrom(_)
         | OrderRefusal::Loopback(_)
         | OrderRefusal::NotMuted(_)
         | OrderRefusal::NoOperator(_)
@@ -380,6 +384,7 @@ fn people_refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusa
         OrderRefusal::NoBan(whom),
         OrderRefusal::NoNetworkBan(Network::of(std::net::Ipv4Addr::BROADCAST.into())),
         OrderRefusal::ByOption(whom),
+        OrderRefusal::OperatorFrom(Network::of(std::net::Ipv4Addr::BROADCAST.into())),
         OrderRefusal::Loopback(Network::of(std::net::Ipv4Addr::LOCALHOST.into())),
         OrderRefusal::NotMuted(whom),
         OrderRefusal::NoOperator(whom),
@@ -441,7 +446,7 @@ fn every_notice_is_among_those_that_are_read_back() {
     let mut places: Vec<usize> = notices(&alice, &bob, "x", 3).iter().map(place).collect();
     places.sort_unstable();
     places.dedup();
-    assert_eq!(places, (0..55).collect::<Vec<_>>());
+    assert_eq!(places, (0..56).collect::<Vec<_>>());
     for notice in notices(&alice, &bob, "x", 3) {
         let line = notice.to_string();
         assert_eq!(parse(&line), told(read(&notice)), "{line}");

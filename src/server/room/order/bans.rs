@@ -103,6 +103,12 @@ impl Change<'_> {
         if network.has_loopback() {
             return Err(OrderRefusal::Loopback(network));
         }
+        let is_operators = |member: &Member| {
+            member.standing.is_operator && member.address.is_some_and(|it| network.contains(it))
+        };
+        if !giver.is_console() && self.room.members.iter().any(is_operators) {
+            return Err(OrderRefusal::OperatorFrom(network));
+        }
         let whom = network.to_string();
         let sanction = Sanction {
             whom: whom.as_str().into(),
@@ -114,14 +120,12 @@ impl Change<'_> {
             why: Box::default(),
         };
         self.add_ban(giver, sanction, time, why);
+        // Nobody but operators is told an address.
         let by = giver.name.clone();
         let notice = OrderNotice::Banned { whom: &whom, by: &by, time, why };
-        self.tell_everyone(giver, notice);
-        let is_met = |(id, member): &(MemberId, &Member)| {
-            let is_giver = giver.member.as_ref().is_some_and(|(by, _)| by.member == *id);
+        self.tell_giver(giver, Notice::Order(notice));
+        let is_met = |(_, member): &(MemberId, &Member)| {
             member.address.is_some_and(|address| network.contains(address))
-                && (giver.is_console() || !member.standing.is_operator)
-                && !is_giver
         };
         let met = self.room.members.entries().filter(is_met);
         let met: Vec<_> = met.map(|(id, member)| (id, member.name().clone())).collect();
@@ -156,6 +160,11 @@ impl Change<'_> {
             let ban = OrderNotice::Ban { whom, until: *until, by, why };
             self.tell_giver(giver, Notice::Order(ban));
         }
+        let mutes: Vec<_> = self.room.people.mutes.iter(self.stamp.at).cloned().collect();
+        for Sanction { whom, until, by, why, .. } in &mutes {
+            let mute = OrderNotice::Mute { whom, until: *until, by, why };
+            self.tell_giver(giver, Notice::Order(mute));
+        }
     }
 }
 
@@ -170,7 +179,13 @@ impl Room {
     fn subject_of(&self, name: &Name, key: Option<KeyHash>, address: Option<IpAddr>) -> Subject {
         let owner = self.people.owners.get(name.likeness().folded());
         let is_owned = owner.is_some();
+        // An address that an operator has, too, would keep out the operator.
+        let is_operators = |network: &Network| {
+            let is_from = |address| network.contains(address);
+            self.members.iter().any(|it| it.standing.is_operator && it.address.is_some_and(is_from))
+        };
         let network = address.filter(|_| !is_owned).and_then(own_network);
+        let network = network.filter(|network| !is_operators(network));
         let is_by_name_alone = !is_owned && network.is_none();
         let key = key.or_else(|| owner.and_then(|owner| owner.key));
         let has_password = owner.is_some_and(|owner| owner.password.is_some());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::bans::own_network;
 use super::{Giver, Reason};
+use crate::protocol::name::{Name, Wanted};
 use crate::protocol::reply::{OrderNotice, OrderRefusal};
 use crate::protocol::span::Span;
 use crate::protocol::tag::Millis;
@@ -28,8 +29,7 @@ impl Change<'_> {
         why: &str,
     ) -> Result<(), OrderRefusal<'o>> {
         let (id, name) = self.target(giver, wanted)?;
-        let Some(member) = self.room.members.get_mut(id) else { return Ok(()) };
-        member.is_muted = true;
+        let Some(member) = self.room.members.get(id) else { return Ok(()) };
         let sanction = Sanction {
             whom: name.as_str().into(),
             key: member.key,
@@ -43,6 +43,8 @@ impl Change<'_> {
         let until = Some(self.after(time));
         let mute = self.room.people.mutes.add(Sanction { until, ..sanction });
         self.room.people.note(FactKey::Mute(mute));
+        let here: Vec<_> = self.room.members.entries().map(|(id, _)| id).collect();
+        here.into_iter().for_each(|id| self.judge_mute_of_name(id));
         let by = giver.name.clone();
         let notice = OrderNotice::Muted { name: &name, time, by: &by, why };
         self.tell_everyone(giver, notice);
@@ -56,6 +58,15 @@ impl Change<'_> {
         let mute = self.room.members.get(id).and_then(|member| self.room.mute_of(member, now));
         let is_muted = mute.is_some();
         self.room.members.get_mut(id).into_iter().for_each(|it| it.is_muted = is_muted);
+    }
+
+    /// The same for a member that is here, or has taken another name: where it is from does not count then.
+    pub(in crate::server::room) fn judge_mute_of_name(&mut self, id: MemberId) {
+        let Some(member) = self.room.members.get(id) else { return };
+        let person = Person { address: None, ..person_of(member) };
+        if self.room.people.mutes.of(&person, self.stamp.at).is_some() {
+            self.room.members.get_mut(id).into_iter().for_each(|it| it.is_muted = true);
+        }
     }
 
     /// Lifts all mutes that hold for a member.
@@ -74,9 +85,21 @@ impl Change<'_> {
         giver: &mut Giver,
         wanted: &'o str,
     ) -> Result<(), OrderRefusal<'o>> {
-        let (id, name) = self.target(giver, wanted)?;
-        if !self.forget_mutes(id) {
-            return Err(OrderRefusal::NotMuted(wanted));
+        let called = Wanted::of(wanted).and_then(|wanted| self.room.members.find(&wanted));
+        let here = called.and_then(|id| Some((id, self.room.members.get(id)?.name().clone())));
+        let (is_lifted, name) = match here {
+            Some((id, name)) => (self.forget_mutes(id), name),
+            None => {
+                let name = Name::parse(wanted).map_err(|_| OrderRefusal::NobodyHere(wanted))?;
+                let lifted = self.room.people.mutes.lift(name.as_str());
+                lifted.iter().for_each(|mute| self.room.people.note(FactKey::Mute(*mute)));
+                (!lifted.is_empty(), name)
+            }
+        };
+        if !is_lifted {
+            let is_here = called.is_some();
+            let (muted, here) = (OrderRefusal::NotMuted(wanted), OrderRefusal::NobodyHere(wanted));
+            return Err(if is_here { muted } else { here });
         }
         self.room.judge_mutes(self.stamp.at);
         self.tell_everyone(giver, OrderNotice::Unmuted(&name));

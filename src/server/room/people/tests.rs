@@ -324,6 +324,7 @@ fn a_name_is_free_again_after_its_time_and_a_fourth_takes_the_place_of_the_oldes
     let dave = trial.join(Comer { name: "dave", ..alice(1) }).expect("it is free");
     trial.say(dave, "hello");
     assert!(trial.owner("alice").is_none() && trial.owner("dave").is_some());
+    assert!(trial.told.iter().any(|(_, lines)| lines == "-- alice is free again\n"));
     trial.leave(dave);
     trial.elapsed += KEEP + Duration::from_secs(1);
     for name in ["bob", "dave"] {
@@ -435,8 +436,9 @@ fn who_cannot_speak_says_nothing_until_the_time_is_over() {
     trial.rename(bob_here, "robert", false);
     trial.whisper(bob_here, "bob", "psst");
     assert_eq!((trial.seen_by(bob_here), trial.name(bob_here)), (before, "bob"));
-    // Neither a new connection, nor another name, nor a restart helps.
-    trial.leave(bob_here);
+    // Neither a new connection, nor another name, nor a restart helps, and what it says last is not told.
+    let by = trial.by(bob_here);
+    trial.apply(Entry::Leave { by, how: LeaveReason::Quit("buy now") });
     trial.restart();
     let again = trial.join(Comer { name: "robert", ..bob }).expect("it is free");
     trial.say(again, "hello");
@@ -446,6 +448,21 @@ fn who_cannot_speak_says_nothing_until_the_time_is_over() {
     trial.say(again, "hello");
     assert!(trial.last_told(again).starts_with("-- robert is yours now"), "{:?}", trial.told);
     assert_eq!(trial.console("/unmute robert"), ["!! robert can speak"]);
+    // One that owns its name by a password has it with a name of its own, too.
+    let eve = trial.join(Comer { name: "eve", ..Comer::default() }).expect("it is free");
+    let by = trial.by(eve);
+    trial.apply(Entry::Register { by, password: "$argon2id$" });
+    trial.console("/mute eve 1h");
+    trial.leave(eve);
+    let bans = trial.console("/bans");
+    assert!(bans[1].starts_with("-- muted: eve until ") && bans[1].ends_with(" (the operator)"));
+    let other = trial.join(Comer { name: "other", ..Comer::default() }).expect("it is free");
+    trial.rename(other, "eve", true);
+    trial.say(other, "hello");
+    assert!(trial.last_told(other).starts_with("!! you cannot speak for "));
+    trial.leave(other);
+    assert_eq!(trial.console("/unmute eve"), ["-- eve can speak again"]);
+    assert_eq!(trial.console("/unmute eve"), ["!! nobody here is called eve"]);
 }
 
 #[test]
@@ -506,7 +523,9 @@ fn a_network_is_kept_out_and_the_servers_own_machine_is_not() {
             "-- eve was banned by the operator: spam"
         ]
     );
-    assert!(trial.seen_by(bob).contains("-- 192.0.2.0/24 was banned by the operator: spam\n"));
+    let seen = trial.seen_by(bob);
+    assert!(seen.ends_with("-- eve was banned by the operator: spam\n"), "{seen}");
+    assert!(!seen.contains("192.0.2"), "nobody is told an address but operators");
     assert_eq!(trial.room.count(), (1, 0));
     let carol = trial.join(Comer { name: "carol", address: Some(3), ..Comer::default() });
     assert!(matches!(carol, Err(Outcome::Refused(_))));
@@ -535,7 +554,8 @@ fn operators_keep_order_and_are_kept_by_the_console_alone() {
         Some("only operators can do that")
     );
     trial.say(operator, "hello");
-    assert!(trial.room.unclaimed().is_empty());
+    assert!(trial.room.unclaimed().is_empty() && !trial.room.claims_name(code));
+    assert!(trial.room.has_let_in(KeyHash::from_bytes([1; 32])), "operators come in");
     let bob = trial.join(Comer { name: "bob", key: Some(2), ..Comer::default() }).expect("free");
     trial.order(bob, "/kick alice");
     assert_eq!(trial.last_told(bob), "!! only operators can do that");
@@ -606,7 +626,7 @@ enum Step {
     Join { name: usize, key: Option<u8>, address: Option<u8>, is_program: bool, knows: bool },
     Say(usize),
     Whisper(usize, usize),
-    Rename(usize, usize),
+    Rename(usize, usize, bool),
     Register(usize),
     Unregister(usize),
     Leave(usize),
@@ -633,7 +653,8 @@ fn step() -> impl Strategy<Value = Step> {
         ),
         8 => who().prop_map(Step::Say),
         2 => (who(), name()).prop_map(|(who, to)| Step::Whisper(who, to)),
-        3 => (who(), name()).prop_map(|(who, name)| Step::Rename(who, name)),
+        3 => (who(), name(), proptest::bool::ANY)
+            .prop_map(|(who, name, knows)| Step::Rename(who, name, knows)),
         1 => who().prop_map(Step::Register),
         1 => who().prop_map(Step::Unregister),
         2 => who().prop_map(Step::Leave),
@@ -667,7 +688,10 @@ impl Trial {
             _ if here == 0 => {}
             Step::Say(it) => self.say(who(it), "hello"),
             Step::Whisper(it, to) => self.whisper(who(it), NAMES[to], "psst"),
-            Step::Rename(it, name) => self.rename(who(it), NAMES[name], false),
+            Step::Rename(it, name, knows) => {
+                let has_one = self.owner(NAMES[name]).is_some_and(|it| it.password.is_some());
+                self.rename(who(it), NAMES[name], knows && has_one);
+            }
             Step::Register(it) => {
                 let by = self.by(who(it));
                 self.apply(Entry::Register { by, password: "$argon2id$" });
@@ -736,6 +760,9 @@ proptest! {
             let room = &trial.room;
             for (id, member) in room.members.entries() {
                 prop_assert_eq!(member.standing, room.standing_of(id), "{:?}", member);
+                let person = super::Person { address: None, ..person_of(member) };
+                let is_muted = room.people.mutes.of(&person, now).is_some();
+                prop_assert!(member.is_muted || !is_muted, "{:?} can speak", member);
                 // Whoever has an owned name, or one that looks like it, is its owner.
                 if let Some(owner) = room.people.owners.alike(member.likeness()) {
                     prop_assert_eq!(owner.word(), member.likeness().folded());
