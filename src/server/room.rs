@@ -318,7 +318,12 @@ impl Change<'_> {
         }
         if let Some(taken) = by.taken.filter(|taken| !is_closed && *taken != member.taken) {
             member.taken = taken;
+            let has_shown = member.shown_letters.as_ref();
+            let has_seen_letters = has_shown.is_some_and(|(_, shown)| taken > *shown);
             self.room.on_changed(by.member);
+            if has_seen_letters {
+                self.letters_are_seen(by.member);
+            }
         }
         act(self)
     }
@@ -330,6 +335,9 @@ impl Change<'_> {
             LeaveReason::Quit(_) if is_muted => LeaveReason::Quit(""),
             how => how,
         };
+        if let LeaveReason::Quit(_) = how {
+            self.letters_are_seen(by.member);
+        }
         self.effects.detached.push((by.connection, self.room.transcript.end()));
         self.part(by.member, how);
         Outcome::Done

@@ -75,12 +75,14 @@ pub enum NameNotice<'a> {
     },
     /// So many private lines were said to you while you were not here; they come next.
     PrivateLines(u64),
-    /// Somebody has read a private line that waited.
+    /// Somebody has read private lines that waited.
     HasRead {
         /// Who that is.
         name: &'a str,
-        /// When you said it.
+        /// When you said the last of them.
         at: Millis,
+        /// How many they were.
+        lines: u64,
     },
 }
 
@@ -162,8 +164,11 @@ impl fmt::Display for NameNotice<'_> {
                 let lines = Count(lines, "private line");
                 write!(f, "-- {lines} came while you were away:")
             }
-            NameNotice::HasRead { name, at } => {
+            NameNotice::HasRead { name, at, lines: 1 } => {
                 write!(f, "-- {name} has read your line of {}", Moment(at))
+            }
+            NameNotice::HasRead { name, at, lines } => {
+                write!(f, "-- {name} has read {lines} lines of yours, up to that of {}", Moment(at))
             }
         }
     }

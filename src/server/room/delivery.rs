@@ -1,6 +1,9 @@
 //! Private lines for owners of names who are not here: they wait, and are delivered when their readers come. Pure.
 //!
-//! What waits becomes an event for its reader alone, so a reader that resumes is not without it.
+//! What waits is shown as events for its reader alone, so a reader that resumes is not without it. It waits on until
+//! the reader has brought another line or has left, so one whose connection is lost before is shown it again.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Local, NaiveDate};
 
@@ -46,7 +49,7 @@ impl Change<'_> {
             return Outcome::Done;
         }
         let (other, at) = (from.as_str().into(), self.stamp.at);
-        self.add_letter(Letter { reader, other, at, text: Some(text.into()) });
+        self.add_letter(Letter { reader, other, at, text: Some(text.into()), lines: 1 });
         // The receipt, for a sender that gets one.
         self.push(Envelope { audience: Audience::Nobody, ..self.said(by) }, "");
         let to_author = Envelope::new(Audience::Only(by.member), Kind::Said);
@@ -64,42 +67,36 @@ impl Change<'_> {
         self.room.people.note(FactKey::Letter(id));
     }
 
-    /// Gives a member what waits for the owner of its name, if it is that, and tells the senders.
+    /// Shows a member what waits for the owner of its name, if it is that. It waits on until the member has seen it: of
+    /// what was sent to one whose connection is lost, nobody knows.
     pub(super) fn deliver(&mut self, id: MemberId) {
         let Some(member) = self.room.members.get(id) else { return };
-        let (reader, is_owner) = (member.name().clone(), member.standing.is_owner);
+        let (is_owner, taken) = (member.standing.is_owner, member.taken);
         let word = member.likeness().folded().to_owned();
         if !is_owner || self.room.is_closed || !self.room.people.letters.has(&word) {
             return;
         }
         self.expire_facts();
-        let letters = self.room.people.letters.take(&word);
-        let lines = letters.iter().filter(|(_, letter)| letter.text.is_some()).count() as u64;
+        let letters = self.room.people.letters.of(&word);
+        let lines = letters.iter().filter(|letter| letter.text.is_some()).count() as u64;
         if lines > 0 {
-            let notice = Notice::Name(NameNotice::PrivateLines(lines));
-            self.tell(Audience::Only(id), notice);
+            self.tell(Audience::Only(id), Notice::Name(NameNotice::PrivateLines(lines)));
         }
         let mut day = date(self.stamp.at);
-        for (number, letter) in letters {
-            self.room.people.note(FactKey::Letter(number));
-            self.deliver_one(id, &reader, &letter, &mut day);
-        }
+        letters.iter().for_each(|letter| self.show_letter(id, letter, &mut day));
         if lines > 0 {
             self.tell(Audience::Only(id), Notice::UpToDate);
+        }
+        if let Some(member) = self.room.members.get_mut(id) {
+            member.shown_letters = Some((word, taken));
         }
     }
 
     /// Shows a reader one line as those that are shown again are, with its time, and on the first of a day the day.
-    fn deliver_one(
-        &mut self,
-        id: MemberId,
-        reader: &Name,
-        letter: &Letter,
-        day: &mut Option<NaiveDate>,
-    ) {
+    fn show_letter(&mut self, id: MemberId, letter: &Letter, day: &mut Option<NaiveDate>) {
         let Letter { other, at, text, .. } = letter;
         let Some(text) = text else {
-            let has_read = NameNotice::HasRead { name: other, at: *at };
+            let has_read = NameNotice::HasRead { name: other, at: *at, lines: letter.lines };
             return self.tell(Audience::Only(id), Notice::Name(has_read));
         };
         let said = date(*at);
@@ -111,11 +108,38 @@ impl Change<'_> {
         }
         let time = local(*at).format("%H:%M");
         self.tell(Audience::Only(id), format_args!("| {time} [{other} -> you] {text}"));
-        self.tell_sender(reader, other, *at);
     }
 
-    /// Tells a sender that its line was read: now, or when it comes, if it is one who owns its name.
-    fn tell_sender(&mut self, reader: &Name, sender: &str, at: Millis) {
+    /// A member that resumes gets the events in which what waits was shown to it, if it has not seen that.
+    pub(super) fn remember_letters(&mut self, id: MemberId) {
+        let Some(member) = self.room.members.get_mut(id) else { return };
+        let word = member.likeness().folded();
+        if member.standing.is_owner && self.room.people.letters.has(word) {
+            member.shown_letters = Some((word.to_owned(), member.taken));
+        }
+    }
+
+    /// A member that was shown what waited has seen it: it waits no more, and the senders are told.
+    pub(super) fn letters_are_seen(&mut self, id: MemberId) {
+        let Some(member) = self.room.members.get_mut(id) else { return };
+        let Some((word, _)) = member.shown_letters.take() else { return };
+        let owner = self.room.people.owners.get(&word);
+        let Some(reader) = owner.map(|owner| owner.name.clone()) else { return };
+        let mut read: BTreeMap<Box<str>, (Millis, u64)> = BTreeMap::new();
+        for (number, Letter { other, at, text, .. }) in self.room.people.letters.take(&word) {
+            self.room.people.note(FactKey::Letter(number));
+            if text.is_some() {
+                let (last, lines) = read.entry(other).or_default();
+                (*last, *lines) = (at, *lines + 1);
+            }
+        }
+        for (sender, (last, lines)) in read {
+            self.tell_sender(&reader, &sender, last, lines);
+        }
+    }
+
+    /// Tells a sender that so many of its lines were read: now, or when it comes, if it is one who owns its name.
+    fn tell_sender(&mut self, reader: &Name, sender: &str, at: Millis, lines: u64) {
         let Some(wanted) = Wanted::of(sender) else { return };
         let is_owned = self.room.people.owners.get(wanted.folded()).is_some();
         let here = self.room.members.find(&wanted).filter(|id| {
@@ -123,12 +147,12 @@ impl Change<'_> {
         });
         match here {
             Some(id) => {
-                let has_read = NameNotice::HasRead { name: reader.as_str(), at };
+                let has_read = NameNotice::HasRead { name: reader.as_str(), at, lines };
                 self.tell(Audience::Only(id), Notice::Name(has_read));
             }
             None if is_owned => {
                 let (word, other) = (wanted.folded().to_owned(), reader.as_str().into());
-                self.add_letter(Letter { reader: word, other, at, text: None });
+                self.add_letter(Letter { reader: word, other, at, text: None, lines });
             }
             None => {}
         }

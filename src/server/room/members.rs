@@ -43,6 +43,9 @@ pub(super) struct Member {
     pub(super) may_claim: bool,
     /// Whether it cannot speak, as far as is known: a mute ends by itself.
     pub(super) is_muted: bool,
+    /// The private lines that waited for it were shown, and how many of its lines had been taken then: whose name they
+    /// waited for, without case. With a later line it has seen them.
+    pub(super) shown_letters: Option<(String, u64)>,
     /// Whose name it has.
     pub(super) standing: Standing,
     /// The first event that it may not have got, once it is disconnected.
@@ -80,6 +83,7 @@ impl Member {
             is_let_in,
             may_claim: credentials.may_claim && credentials.key.is_some(),
             is_muted: false,
+            shown_letters: None,
             standing: Standing::default(),
             lost_at: Seq::MAX,
             resumable: None,
@@ -102,6 +106,7 @@ impl Member {
             is_let_in: false,
             may_claim: false,
             is_muted: false,
+            shown_letters: None,
             standing: Standing::default(),
             lost_at,
             resumable: None,

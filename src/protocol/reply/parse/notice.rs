@@ -226,7 +226,7 @@ fn of_member(news: &str) -> Option<ReadNotice<'static>> {
         "can speak again",
     ];
     const BEGINNINGS: [&str; 4] =
-        ["is not here: ", "has read your line of ", "cannot speak for ", "is banned by the name "];
+        ["is not here: ", "has read ", "cannot speak for ", "is banned by the name "];
     let is_known = FIXED.contains(&news) || BEGINNINGS.iter().any(|it| news.starts_with(it));
     is_known.then_some(ReadNotice::Order)
 }

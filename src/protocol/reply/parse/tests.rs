@@ -120,7 +120,8 @@ fn name_notices<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<NameNotic
         NameNotice::MayComeIn(owner),
         NameNotice::Waits { name: owner, time },
         NameNotice::PrivateLines(number),
-        NameNotice::HasRead { name: owner, at: 1_790_000_000_000 },
+        NameNotice::HasRead { name: owner, at: 1_790_000_000_000, lines: 1 },
+        NameNotice::HasRead { name: owner, at: 1_790_000_000_000, lines: number },
     ]
 }
 

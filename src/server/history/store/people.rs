@@ -43,7 +43,8 @@ CREATE TABLE letter(             -- private lines for owners who are not here
   reader TEXT NOT NULL,          -- the owner's name without case
   other TEXT NOT NULL,           -- who said it, or who has read it
   at INTEGER NOT NULL,           -- when it was said, in milliseconds since 1970
-  line TEXT);                    -- NULL: the other one has read what the reader had said then
+  line TEXT,                     -- NULL: the other one has read what the reader had said then
+  lines INTEGER NOT NULL);       -- how many lines it stands for
 CREATE TABLE topic(one INTEGER PRIMARY KEY CHECK(one = 1), topic TEXT NOT NULL);";
 
 /// Keeps what has changed.
@@ -68,11 +69,11 @@ fn keep(connection: &Connection, key: &FactKey, fact: &Fact) -> rusqlite::Result
             let insert = "INSERT OR REPLACE INTO invited(key) VALUES(?1)";
             run(connection, insert, params![key.as_bytes()])
         }
-        (FactKey::Letter(id), Fact::Letter(Letter { reader, other, at, text })) => run(
+        (FactKey::Letter(id), Fact::Letter(Letter { reader, other, at, text, lines })) => run(
             connection,
-            "INSERT OR REPLACE INTO letter(id, reader, other, at, line)
-               VALUES(?1, ?2, ?3, ?4, ?5)",
-            params![id.cast_signed(), reader, other, at, text],
+            "INSERT OR REPLACE INTO letter(id, reader, other, at, line, lines)
+               VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+            params![id.cast_signed(), reader, other, at, text, lines.cast_signed()],
         ),
         (FactKey::Topic, Fact::Topic(topic)) => {
             let insert = "INSERT OR REPLACE INTO topic(one, topic) VALUES(1, ?1)";
@@ -164,9 +165,15 @@ pub(super) fn facts(connection: &Connection) -> rusqlite::Result<Vec<(FactKey, F
         facts.push((FactKey::LetIn(KeyHash::from_bytes(row.get(0)?)), Fact::LetIn));
         Ok(())
     })?;
-    read(connection, "SELECT id, reader, other, at, line FROM letter ORDER BY id", |row| {
-        let (reader, other, at, text) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
-        facts.push((FactKey::Letter(id(row)?), Fact::Letter(Letter { reader, other, at, text })));
+    read(connection, "SELECT id, reader, other, at, line, lines FROM letter ORDER BY id", |row| {
+        let letter = Letter {
+            reader: row.get(1)?,
+            other: row.get(2)?,
+            at: row.get(3)?,
+            text: row.get(4)?,
+            lines: row.get::<_, i64>(5)?.cast_unsigned(),
+        };
+        facts.push((FactKey::Letter(id(row)?), Fact::Letter(letter)));
         Ok(())
     })?;
     read(connection, "SELECT topic FROM topic WHERE topic != ''", |row| {

@@ -29,6 +29,8 @@ pub(crate) struct Letter {
     pub(crate) at: Millis,
     /// The line; `None` if this says that the other one has read what the reader had said then.
     pub(crate) text: Option<Box<str>>,
+    /// How many lines it stands for: one, or so many that were read.
+    pub(crate) lines: u64,
 }
 
 /// All that waits.
@@ -64,6 +66,11 @@ impl Letters {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()
+    }
+
+    /// What waits for a reader, in its order.
+    pub(crate) fn of(&self, reader: &str) -> Vec<Letter> {
+        self.by_id.values().filter(|letter| letter.reader == reader).cloned().collect()
     }
 
     /// Takes what waits for a reader, in its order, with its numbers.
@@ -112,7 +119,7 @@ mod tests {
 
     fn letter(reader: &str, other: &str, at: Millis, text: Option<&str>) -> Letter {
         let text = text.map(Into::into);
-        Letter { reader: reader.to_owned(), other: other.into(), at, text }
+        Letter { reader: reader.to_owned(), other: other.into(), at, text, lines: 1 }
     }
 
     #[test]
