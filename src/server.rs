@@ -172,6 +172,7 @@ impl Server {
         let hub = Arc::new(Hub::new(waker, &config));
         let kept = history.map(|history| history.start(&hub, &config, shutdown)).transpose()?;
         offer_names(&hub);
+        log_lack_of_way_in(&hub, &config);
         status.is_of(&hub);
         let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
         let reception = Reception::new(Arc::clone(&hub), secrets, &config, identity);
@@ -244,6 +245,17 @@ fn log_risks(config: &Config, history: Option<&Kept>) {
         let since = history.since().format("%Y-%m-%d");
         let whoever = if is_closed { "everyone who is let in" } else { "everyone who joins" };
         log::warn!("history: {whoever} can read it from {since} on");
+    }
+}
+
+/// Warns of a room that nobody can come into.
+fn log_lack_of_way_in(hub: &Hub, config: &Config) {
+    let is_by_invitation = config.entrance.invited && config.entrance.password_file.is_none();
+    if is_by_invitation && config.operators.is_empty() && !hub.has_let_in_anybody() {
+        log::warn!(
+            "nobody can come in yet: type invite in the server's own terminal, or name an operator \
+             (--operator NAME)"
+        );
     }
 }
 

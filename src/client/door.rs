@@ -15,11 +15,14 @@ use crate::protocol::request::Command;
 pub struct Secret(String);
 
 impl Secret {
-    /// What stands on the first line of a text, if there is anything.
+    /// What stands on the first line of a text, if there is anything. Somebody may type the whole command that the server
+    /// has asked for.
     #[must_use]
     pub fn on_first_line(text: &str) -> Option<Secret> {
         let line = text.lines().next().unwrap_or_default().trim();
-        (!line.is_empty()).then(|| Secret(line.to_owned()))
+        let behind = line.strip_prefix(Command::Pass.word()).filter(|it| it.starts_with(' '));
+        let secret = behind.unwrap_or(line).trim();
+        (!secret.is_empty()).then(|| Secret(secret.to_owned()))
     }
 
     /// The line that shows it to the server.
@@ -198,7 +201,7 @@ mod tests {
             ["none", "none", "password?", ""]
         );
         assert!(door.is_shut());
-        assert_eq!(door.give(secret("a"), true).as_deref(), Some("/pass a"));
+        assert_eq!(door.give(secret("/pass a"), true).as_deref(), Some("/pass a"));
         assert_eq!(
             heard(&mut door, &[PASSWORD, WRONG, "<bob> hi"]),
             ["", "another password?", "none"]

@@ -101,6 +101,7 @@ impl<O: Operated> Console<O> {
             Asked::Watch => vec![self.watch_or_not()],
             Asked::Who => self.who(),
             Asked::Help => typed::help().collect(),
+            Asked::Invite(time) => self.server.invite(*time),
             Asked::Order(order) => self.server.order(order),
             Asked::Shutdown => {
                 self.server.shut_down();

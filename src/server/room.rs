@@ -162,6 +162,7 @@ impl Room {
             Entry::Invite { by, code, time } => {
                 change.by(by, |change| change.invite(by, code, time))
             }
+            Entry::InviteByConsole { code, time } => change.invite_by_console(code, time),
             Entry::OfferName { word, code } => change.offer_name(word, code),
             Entry::Order { by: Orderer::Member(by), order } => {
                 change.by(by, |change| change.order(Orderer::Member(by), order))

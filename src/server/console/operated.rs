@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use crate::protocol::request::Order;
 use crate::protocol::tag::{Millis, Seq};
@@ -23,6 +24,9 @@ pub(super) trait Operated: Send + Sync + 'static {
 
     /// Does what operators may order in the room, too. The value is the answer, line by line.
     fn order(&self, order: &Order<'_>) -> Vec<String>;
+
+    /// Makes a code that lets one person in for so long. The value is the answer, line by line.
+    fn invite(&self, time: Duration) -> Vec<String>;
 
     /// The number of the event that watching begins with.
     fn watch_from(&self) -> Seq;
@@ -68,6 +72,10 @@ impl Operated for RunningServer {
 
     fn order(&self, order: &Order<'_>) -> Vec<String> {
         self.status.hub().map(|hub| hub.order(order)).unwrap_or_default()
+    }
+
+    fn invite(&self, time: Duration) -> Vec<String> {
+        self.status.hub().map(|hub| hub.invite(time)).unwrap_or_default()
     }
 
     fn watch_from(&self) -> Seq {

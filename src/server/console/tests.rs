@@ -72,6 +72,11 @@ impl Operated for Fake {
         vec!["-- done".to_owned()]
     }
 
+    fn invite(&self, time: Duration) -> Vec<String> {
+        self.note(format!("invite for {time:?}"));
+        vec!["-- done".to_owned()]
+    }
+
     fn watch_from(&self) -> Seq {
         1
     }

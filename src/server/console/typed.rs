@@ -4,6 +4,7 @@
 //! words of the keyboard alone are a table here. Both may be typed with or without `/`.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::protocol::reply::Refusal;
 use crate::protocol::request::{self, Command, Order, Request};
@@ -43,6 +44,8 @@ pub(super) enum Asked<'a> {
     Help,
     /// To end the server.
     Shutdown,
+    /// For a code that lets one person in, for so long.
+    Invite(Duration),
     /// What operators ask for in the room, too.
     Order(Order<'a>),
 }
@@ -94,7 +97,7 @@ impl Word {
 }
 
 /// The commands of the room that can be typed here, in the order in which `help` lists them.
-const ORDERS: [Command; 12] = [
+const ORDERS: [Command; 13] = [
     Command::Kick,
     Command::Mute,
     Command::Unmute,
@@ -105,6 +108,7 @@ const ORDERS: [Command; 12] = [
     Command::Op,
     Command::Deop,
     Command::Allow,
+    Command::Invite,
     Command::Topic,
     Command::Stats,
 ];
@@ -143,6 +147,7 @@ pub(super) fn parse(line: &str) -> Result<Asked<'_>, Misuse<'_>> {
     }
     match request::parse(line) {
         Ok(Request::Order(order)) => Ok(Asked::Order(order)),
+        Ok(Request::Invite(time)) => Ok(Asked::Invite(time)),
         Err(request::Misuse::Arguments(command)) if ORDERS.contains(&command) => {
             Err(Misuse::Command(command))
         }
@@ -223,8 +228,6 @@ impl fmt::Display for Misuse<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -244,6 +247,7 @@ mod tests {
             ("kick bob too loud", kick()),
             ("/Kick bob too loud", kick()),
             ("stats", Asked::Order(Order::Stats)),
+            ("invite 2h", Asked::Invite(Duration::from_secs(7200))),
             (
                 "mute bob 2h",
                 Asked::Order(Order::Mute { name: "bob", time: Duration::from_secs(7200), why: "" }),
@@ -296,7 +300,7 @@ mod tests {
                 assert_eq!(parse(&line), Err(Misuse::Unknown(name, Some(meant))), "{name}");
             }
         }
-        assert_eq!(help().count(), 17);
+        assert_eq!(help().count(), 18);
         assert!(help().all(|line| line.len() < 80));
     }
 }

@@ -1,12 +1,14 @@
 //! Orders and what keeps people out, at the border of the room: what is logged, and whose connections are closed.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::Hub;
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::proof::KeyHash;
-use crate::protocol::reply::Refusal;
+use crate::protocol::reply::{NameNotice, NameRefusal, Notice, Refusal};
 use crate::protocol::request::Order;
+use crate::server::codes::new_code;
 use crate::server::kinds::ORDERED;
 use crate::server::room::entry::{Entry, Ordered, Orderer, Outcome};
 use crate::server::room::people::invitations::CodeHash;
@@ -25,6 +27,19 @@ impl Hub {
             Outcome::Ordered(ordered) => self.carry_out(ordered).answers,
             _ => Vec::new(),
         }
+    }
+
+    /// Makes a code that lets one person in for so long. The answer, line by line.
+    pub(crate) fn invite(&self, time: Duration) -> Vec<String> {
+        let Some(text) = new_code() else {
+            return vec![Refusal::Name(NameRefusal::TryLater).to_string()];
+        };
+        let code = CodeHash::of(&text);
+        let invited = self.with(|shared| shared.apply(Entry::InviteByConsole { code, time }));
+        vec![match invited {
+            Outcome::Refused(refusal) => refusal.to_string(),
+            _ => Notice::Name(NameNotice::Code { code: &text, within: time }).to_string(),
+        }]
     }
 
     /// Logs an order, and has the sessions end whose members it has removed. They are sent what they are due.
@@ -62,6 +77,11 @@ impl Hub {
     /// Whether the owner of a key was let in before, with a code or by name.
     pub(crate) fn has_let_in(&self, key: KeyHash) -> bool {
         self.with(|shared| shared.room.has_let_in(key))
+    }
+
+    /// Whether anybody was let in before.
+    pub(crate) fn has_let_in_anybody(&self) -> bool {
+        self.with(|shared| shared.room.has_let_in_anybody())
     }
 
     /// Whether the owner of a name was let in before.

@@ -185,6 +185,13 @@ pub(crate) enum Entry<'a> {
         /// For how long it lets somebody in.
         time: Duration,
     },
+    /// The server's own keyboard asks for such a code.
+    InviteByConsole {
+        /// The code's hash.
+        code: CodeHash,
+        /// For how long it lets somebody in.
+        time: Duration,
+    },
     /// Whoever gives this code may claim an operator's name that nobody owns.
     OfferName {
         /// The name without case.

@@ -9,7 +9,7 @@ use super::people::owners::{MOST_NAMES, MOST_OF_A_KEY, Owner};
 use super::{Change, Room};
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::proof::KeyHash;
-use crate::protocol::reply::{NameNotice, NameRefusal, Notice, OrderRefusal, Refusal};
+use crate::protocol::reply::{CONSOLE, NameNotice, NameRefusal, Notice, OrderRefusal, Refusal};
 use crate::server::audience::MemberId;
 
 /// What a room gives a member for whose name it is.
@@ -37,6 +37,12 @@ impl Room {
     /// Whether the owner of a key has been let in before.
     pub(crate) fn has_let_in(&self, key: KeyHash) -> bool {
         self.people.has_let_in(key)
+    }
+
+    /// Whether anybody has been let in before.
+    pub(crate) fn has_let_in_anybody(&self) -> bool {
+        self.people.invitations.has_any()
+            || self.people.owners.iter().any(|owner| owner.is_invited || owner.is_operator)
     }
 
     /// Whether the owner of a name has been let in before.
@@ -290,6 +296,22 @@ impl Change<'_> {
         Outcome::Done
     }
 
+    /// Adds a code for whoever is at the server's own keyboard.
+    pub(super) fn invite_by_console(&mut self, code: CodeHash, time: Duration) -> Outcome {
+        if self.room.entrance.is_open() {
+            return Outcome::Refused(Refusal::Name(NameRefusal::OpenToAll));
+        }
+        self.add_invitation(code, time, CONSOLE);
+        Outcome::Done
+    }
+
+    fn add_invitation(&mut self, code: CodeHash, time: Duration, by: &str) {
+        let until = self.stamp.at.saturating_add(time.as_millis().try_into().unwrap_or(i64::MAX));
+        self.room.people.expire(self.stamp.at);
+        self.room.people.invitations.add(code, Invitation { until, by: by.into() });
+        self.room.people.note(FactKey::Invitation(code));
+    }
+
     /// Gives a member a code that lets one person in.
     pub(super) fn invite(&mut self, by: Author, code: &str, time: Duration) -> Outcome {
         let Some(member) = self.room.members.get(by.member) else { return Outcome::Ignored };
@@ -307,11 +329,7 @@ impl Change<'_> {
             self.refuse(by, &refusal);
             return Outcome::Done;
         }
-        let until = self.stamp.at.saturating_add(time.as_millis().try_into().unwrap_or(i64::MAX));
-        let (hash, by_name) = (CodeHash::of(code), name.as_str().into());
-        self.room.people.expire(self.stamp.at);
-        self.room.people.invitations.add(hash, Invitation { until, by: by_name });
-        self.room.people.note(FactKey::Invitation(hash));
+        self.add_invitation(CodeHash::of(code), time, name.as_str());
         let notice = Notice::Name(NameNotice::Code { code, within: time });
         self.answer(by.connection, format, notice);
         Outcome::Done

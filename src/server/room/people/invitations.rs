@@ -59,6 +59,11 @@ impl Invitations {
         self.open.remove(&code).is_some_and(|invitation| invitation.until > now)
     }
 
+    /// Whether there is a code, or anybody was let in by one.
+    pub(crate) fn has_any(&self) -> bool {
+        !self.open.is_empty() || !self.let_in.is_empty()
+    }
+
     /// Lets the owner of a key in, from now on.
     pub(crate) fn let_in(&mut self, key: KeyHash) {
         self.let_in.insert(key);
