@@ -58,6 +58,8 @@ impl Step<'_> {
 enum Room {
     /// Everybody.
     Open,
+    /// Everybody, and whoever owns alice's name is an operator.
+    WithOperator,
     /// Whoever gives the password.
     WithPassword,
 }
@@ -67,7 +69,11 @@ fn conversations(page: &str) -> Vec<(Room, Vec<Step<'_>>)> {
     let mut blocks = Vec::new();
     let mut lines = zip(1.., page.lines());
     while let Some((_, line)) = lines.find(|(_, line)| line.starts_with("```conversation")) {
-        let room = if line.ends_with(" password") { Room::WithPassword } else { Room::Open };
+        let room = match line.rsplit_once(' ').map(|(_, kind)| kind) {
+            Some("password") => Room::WithPassword,
+            Some("operator") => Room::WithOperator,
+            _ => Room::Open,
+        };
         let block = lines.by_ref().take_while(|(_, line)| *line != "```");
         blocks.push((room, block.map(Step::parse).collect()));
     }
@@ -119,6 +125,9 @@ impl<'a> Stage<'a> {
                 self.client(who).send(format!("{line}\n"));
             }
             Action::Gets(text) => {
+                if text.contains("!! you were removed by ") {
+                    self.leaving.push(who);
+                }
                 let line = self.client(who).line().unwrap_or_default();
                 assert!(self.agree(text, &line), "line {number}: {who} < {text}\ngot: {line}");
             }
@@ -192,6 +201,9 @@ impl<'a> Stage<'a> {
 fn start(room: Room, history: Option<&Path>) -> TestServer {
     let mut command = chatserver();
     command.args(["127.0.0.1", "0"]);
+    if room == Room::WithOperator {
+        command.args(["--operator", "alice"]);
+    }
     if room == Room::WithPassword {
         let file = folder("protocol", "room").join("password");
         std::fs::write(&file, "open sesame\n").expect("a file");
