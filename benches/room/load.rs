@@ -15,10 +15,12 @@ use crate::running::Running;
 use crate::scenario::Scenario;
 use crate::supplies::Supplies;
 use crate::target::Target;
+use guessers::Guessers;
 use member::Member;
 use searcher::Searcher;
 use visitors::Visitors;
 
+mod guessers;
 mod joining;
 mod member;
 mod receiving;
@@ -88,6 +90,8 @@ struct Load<'a> {
     slow: Option<Link>,
     /// Searches as long as somebody speaks.
     searcher: Option<Searcher>,
+    /// Those who guess at a password, once the others are there.
+    guessers: Option<Guessers>,
     /// Come as long as somebody speaks.
     visitors: Visitors,
     /// When the first line was due.

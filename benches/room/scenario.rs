@@ -23,6 +23,8 @@ pub struct Scenario {
     pub stalled: bool,
     /// How many clients a second join, say a line and leave.
     pub churn: u32,
+    /// How many clients guess at a password meanwhile.
+    pub guessers: usize,
     /// Nobody speaks for so long.
     pub idle: Option<Duration>,
 }
@@ -39,6 +41,7 @@ impl Scenario {
             every: None,
             stalled: false,
             churn: 0,
+            guessers: 0,
             idle: None,
         }
     }
@@ -68,6 +71,9 @@ impl Scenario {
             let what = format!("{}; {churn} a second join, say a line and leave", paced.what);
             Scenario { what, churn, ..paced }
         };
+        let paced = Scenario::paced("guesses", 100, 100, 20, time);
+        let what = format!("{}; 100 more guess at a password", paced.what);
+        let guessed = Scenario { what, guessers: 100, ..paced };
         vec![
             Scenario::flood("flood", lines),
             Scenario::paced("paced-20", 100, 100, 20, time),
@@ -80,6 +86,7 @@ impl Scenario {
             },
             visited("churn", 50),
             visited("visitors", 300),
+            guessed,
             Scenario::idle("idle-100", 100, Duration::from_secs(time.into())),
             Scenario::idle("idle-1000", 1000, Duration::from_secs(time.into())),
         ]
@@ -108,6 +115,7 @@ impl Scenario {
 
     /// How many clients it has at a time, at most.
     pub fn most_clients(&self) -> usize {
-        self.clients + if self.stalled { 2 } else { 0 } + 4 * self.churn as usize
+        let more = if self.stalled { 2 } else { 0 } + self.guessers;
+        self.clients + more + 4 * self.churn as usize
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use memchr::memmem;
 use mio::{Events, Poll, Token};
 
+use super::guessers::Guessers;
 use super::member::Member;
 use super::searcher::Searcher;
 use super::visitors::Visitors;
@@ -42,6 +43,7 @@ impl<'a> Load<'a> {
             stalled: None,
             slow: None,
             searcher: None,
+            guessers: None,
             visitors: Visitors::new(scenario),
             start: now,
             last_receipt: now,
@@ -59,6 +61,7 @@ impl<'a> Load<'a> {
         }
         load.join_others()?;
         load.rest()?;
+        load.let_guess()?;
         Ok(load)
     }
 
@@ -75,6 +78,17 @@ impl<'a> Load<'a> {
         if self.target == Target::Searched {
             let hello = self.target.dialect().hello(clients + 2);
             self.searcher = Some(Searcher::new(self.server, &hello, self.poll.registry())?);
+        }
+        Ok(())
+    }
+
+    /// Has those guess who guess at passwords, where there are any.
+    fn let_guess(&mut self) -> io::Result<()> {
+        let count = self.scenario.guessers;
+        if count > 0 && self.target.is_ours() {
+            let registry = self.poll.registry();
+            let guessers = Guessers::new(count, self.server, registry, &mut self.buffer)?;
+            self.guessers = Some(guessers);
         }
         Ok(())
     }

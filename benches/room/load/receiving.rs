@@ -7,6 +7,7 @@ use mio::event::Event;
 use mio::{Events, Token};
 
 use super::Load;
+use super::guessers::FIRST_GUESSER;
 use super::searcher::SEARCHER;
 use crate::alarm::ALARM;
 use crate::link::Received;
@@ -24,6 +25,12 @@ impl Load<'_> {
             SEARCHER => {
                 let searcher = self.searcher.as_mut();
                 searcher.map_or(Ok(()), |searcher| searcher.attend(event, &mut self.buffer))
+            }
+            Token(i) if i >= FIRST_GUESSER => {
+                if let Some(guessers) = &mut self.guessers {
+                    guessers.attend(event, &mut self.buffer);
+                }
+                Ok(())
             }
             Token(i) if i >= self.members.len() => {
                 self.visitors.attend(event, &mut self.buffer);
