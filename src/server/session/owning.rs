@@ -11,6 +11,9 @@ use crate::server::passwords::{NotComputed, Verdict, has_right_length};
 use crate::server::room::entry::Credentials;
 use crate::server::room::people::invitations::CodeHash;
 
+/// The lines that a new password costs besides its own: to compute it takes a processor as long as many lines do.
+const REGISTERING: u32 = 99;
+
 /// What a client has given.
 #[derive(Debug, Default)]
 pub(super) struct Given {
@@ -38,6 +41,7 @@ impl Session {
             return self.answer(&Refusal::Name(why));
         }
         self.member();
+        self.account.bucket.charge(REGISTERING);
         // What was said before is not held up by that.
         self.append();
         match self.secrets.passwords.hash(password, || self.is_lost()) {
