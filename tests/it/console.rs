@@ -1,11 +1,12 @@
 //! The server's own keyboard: what an operator types in the terminal that the server was started in.
 #![cfg(unix)]
 
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
 use crate::common::process::{server_program, signal};
-use crate::common::server::{TestClient, TestServer, chatserver_by};
+use crate::common::server::{TestClient, TestServer, chatserver};
 use crate::common::terminal::Terminal;
 
 /// How wide the terminal is: the log's lines do not wrap.
@@ -228,7 +229,9 @@ fn a_server_in_the_background_is_not_stopped_and_reads_once_it_is_in_front() {
 
 #[test]
 fn without_a_terminal_of_its_own_nothing_is_read() {
-    let server = TestServer::run(&mut chatserver_by("echo say x | \"$0\" 127.0.0.1 0"));
+    let (input, mut typed) = std::io::pipe().expect("a pipe");
+    typed.write_all(b"say x\n").expect("it takes a line");
+    let server = TestServer::run(chatserver().args(["127.0.0.1", "0"]).stdin(input));
     assert_not_told(&mut server.join("alice"));
     let folder = crate::common::folder("console", "elsewhere");
     let program = server_program();
@@ -237,13 +240,18 @@ fn without_a_terminal_of_its_own_nothing_is_read() {
     let no_input = (String::new(), " </dev/null");
     let of_others = setsid.map(|setsid| (setsid.to_owned(), ""));
     for (before, after) in [Some(no_input), of_others].into_iter().flatten() {
-        let script = format!("{before}'{program}' {ARGUMENTS}{after}; echo status $?");
+        // Nobody ends a server with its terminal that has another one, or none.
+        let served = format!("echo $$ >process; exec \"$0\" {ARGUMENTS}{after}");
+        let script = format!("{before}sh -c '{served}' '{program}'");
         let mut terminal = Terminal::start(COLUMNS, 24, &folder, &["sh", "-c", &script]);
         let mut alice = join(address(&mut terminal), "alice");
         terminal.press("say nothing\rshutdown\r");
         shows(&mut terminal, "shutdown\n");
         assert_not_told(&mut alice);
         assert!(!terminal.picture().contains(GREETING), "{}", terminal.picture());
+        let process = std::fs::read_to_string(folder.join("process")).expect("it has begun");
+        signal("-TERM", process.trim().parse().expect("a number"));
+        alice.expect("-- the server is shutting down");
     }
 }
 
