@@ -35,8 +35,8 @@ pub(super) struct Acceptor {
     /// The threads that serve the clients: one for each place, for each visitor without one, for each client that is
     /// to show first what lets it in, and for those of whom that is not known yet.
     workers: Workers,
-    /// How many connections were accepted: the last one's number.
-    accepted: u64,
+    /// The number of the connection that was accepted last.
+    accepted: u32,
     /// Whether the last client could not be taken in. The log tells when that begins and when it ends.
     in_trouble: bool,
 }
@@ -97,8 +97,8 @@ impl Acceptor {
                 Err(e) if is_of_the_client(&e) => continue,
                 Err(e) => return Err(e),
             };
-            self.accepted += 1;
-            let id = ConnectionId(self.accepted);
+            self.accepted = self.accepted.checked_add(1).unwrap_or(1);
+            let id = ConnectionId::local(self.accepted);
             match Connection::new(id, stream, peer, self.timeout) {
                 Ok(connection) => return Ok(Some(Arc::new(connection))),
                 // The client is gone already, most likely: then its socket takes no options.

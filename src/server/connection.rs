@@ -27,9 +27,23 @@ pub(crate) enum CloseReason {
     TakenOver,
 }
 
-/// Tells connections apart for as long as the server runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct ConnectionId(pub(crate) u64);
+/// Tells connections apart: those of one server for as long as it runs, and in a room that several servers
+/// share also those of one from those of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ConnectionId {
+    /// Which server it is on, as the entries of a shared room name it. Outside of the room it is always 0, which is
+    /// this server; a room of its own knows no other.
+    pub(crate) producer: u64,
+    /// Its number there. 0 is none: the server itself.
+    pub(crate) number: u32,
+}
+
+impl ConnectionId {
+    /// That of this server with that number.
+    pub(crate) const fn local(number: u32) -> ConnectionId {
+        ConnectionId { producer: 0, number }
+    }
+}
 
 /// One client's connection.
 #[derive(Debug)]

@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_client_is_behind_until_it_has_taken_enough_of_its_answers() {
         let mut backpressure = Backpressure::default();
-        let (one, other) = (ConnectionId(1), ConnectionId(2));
+        let (one, other) = (ConnectionId::local(1), ConnectionId::local(2));
         backpressure.on_aside(one, &Aside::Lines("x".repeat(MOST_OWED)));
         assert!(!backpressure.is_behind(one));
         backpressure.on_aside(one, &Aside::Lines("x".to_owned()));

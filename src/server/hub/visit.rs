@@ -43,8 +43,8 @@ impl Visits {
     /// Adds one, and takes out the one that has to go for it. Their threads may add them in another order than that in
     /// which they have come, so the one that goes may be the same.
     fn add(&mut self, visitor: Visitor) -> Option<Visitor> {
-        let (id, origin) = (visitor.id.0, visitor.origin);
-        let place = self.visitors.partition_point(|before| before.id.0 < id);
+        let (id, origin) = (visitor.id, visitor.origin);
+        let place = self.visitors.partition_point(|before| before.id < id);
         self.visitors.insert(place, visitor);
         let same = |visitor: &&Visitor| origin.is_some() && visitor.origin == origin;
         let first = if self.visitors.iter().filter(same).count() > VISITORS_PER_ADDRESS {
@@ -116,14 +116,14 @@ mod tests {
     #[test]
     fn who_has_come_first_goes_first_for_one_of_its_address_or_of_too_many() {
         let mut visits = Visits::new();
-        let mut add = |id: usize, host: u8| {
+        let mut add = |id: u32, host: u8| {
             let origin = Some(Origin::of(Ipv4Addr::new(192, 0, 2, host).into()));
-            let visitor = Visitor { id: ConnectionId(id as u64), origin, connection: Weak::new() };
-            visits.add(visitor).map(|first| first.id.0)
+            let visitor = Visitor { id: ConnectionId::local(id), origin, connection: Weak::new() };
+            visits.add(visitor).map(|first| first.id.number)
         };
-        assert!((0..VISITORS_PER_ADDRESS).all(|id| add(id, 1).is_none()));
+        assert!((0..VISITORS_PER_ADDRESS as u32).all(|id| add(id, 1).is_none()));
         assert_eq!(add(100, 1), Some(0));
-        assert!((VISITORS_PER_ADDRESS..VISITORS).all(|id| add(id, id as u8 + 2).is_none()));
+        assert!((VISITORS_PER_ADDRESS as u32..VISITORS as u32).all(|id| add(id, id as u8 + 2).is_none()));
         assert_eq!(add(101, 200), Some(1));
         assert_eq!(add(102, 1), Some(2));
         assert_eq!(add(103, 1), Some(3));

@@ -207,19 +207,19 @@ impl Drop for Place<'_> {
 mod tests {
     use super::*;
 
-    fn silent(id: u64) -> Entry {
+    fn silent(id: u32) -> Entry {
         let waker = Arc::new(Waker::new().expect("the system has one to spare"));
-        Entry { id: ConnectionId(id), stage: Stage::Silent(waker) }
+        Entry { id: ConnectionId::local(id), stage: Stage::Silent(waker) }
     }
 
-    fn shaking(id: u64) -> Entry {
-        Entry { id: ConnectionId(id), stage: Stage::ShakesHands(Weak::new()) }
+    fn shaking(id: u32) -> Entry {
+        Entry { id: ConnectionId::local(id), stage: Stage::ShakesHands(Weak::new()) }
     }
 
     #[test]
     fn of_too_many_the_first_silent_one_goes_and_else_the_first_that_shakes_hands() {
         let mut list = Unsettled::default();
-        let mut add = |entry| list.add(entry, 3).map(|first| first.id.0);
+        let mut add = |entry| list.add(entry, 3).map(|first| first.id.number);
         assert_eq!([shaking(1), silent(2), silent(3)].map(&mut add), [None; 3]);
         assert_eq!(add(shaking(4)), Some(2));
         assert_eq!(add(shaking(5)), Some(3));

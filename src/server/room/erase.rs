@@ -105,11 +105,11 @@ mod tests {
             self.room.apply(Stamp { at: self.now, elapsed }, entry, &mut self.effects)
         }
 
-        fn join(&mut self, name: &str, connection: u64) -> Author {
+        fn join(&mut self, name: &str, connection: u32) -> Author {
             let name = Name::parse(name).expect("a name");
             let wanted = Some((name.clone(), name.likeness()));
             let (connection, token) =
-                (ConnectionId(connection), Some(Issued::new(connection.into())));
+                (ConnectionId::local(connection), Some(Issued::new(connection.into())));
             let newcomer = Newcomer {
                 connection,
                 format: Format::Tagged,

@@ -297,7 +297,7 @@ mod tests {
 
     fn newcomer() -> Newcomer {
         Newcomer {
-            connection: ConnectionId(1),
+            connection: ConnectionId::local(1),
             format: Format::Plain,
             taken: 0,
             encryption: Encryption::Tls,

@@ -72,12 +72,12 @@ struct Known {
 struct Trial {
     room: Room,
     known: Vec<Known>,
-    connections: u64,
+    connections: u32,
     elapsed: Duration,
     /// What followed, as text: to be compared with that of another room.
     record: String,
     /// For each connection, the member that it is served as, and from which event on.
-    served: BTreeMap<u64, (MemberId, Seq)>,
+    served: BTreeMap<u32, (MemberId, Seq)>,
 }
 
 impl Trial {
@@ -100,14 +100,14 @@ impl Trial {
         let outcome = self.room.apply(stamp, entry, &mut effects);
         writeln!(self.record, "{outcome:?} {effects:?}").expect("a String takes all");
         for attach in &effects.attached {
-            self.served.insert(attach.connection.0, (attach.recipient.member, attach.from));
+            self.served.insert(attach.connection.number, (attach.recipient.member, attach.from));
         }
         outcome
     }
 
     fn connect(&mut self) -> ConnectionId {
         self.connections += 1;
-        ConnectionId(self.connections)
+        ConnectionId::local(self.connections)
     }
 
     fn play(&mut self, step: &Step) {

@@ -111,7 +111,7 @@ impl Stage {
         let hub = Arc::new(Hub::new(Waker::new().expect("a pipe"), &config));
         let (stream, client) = pair();
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let connection = Connection::new(ConnectionId(1), stream, peer, STALL_TIMEOUT);
+        let connection = Connection::new(ConnectionId::local(1), stream, peer, STALL_TIMEOUT);
         let connection = connection.expect("a connection");
         let connection = Arc::new(connection);
         let permit = || Permit::take(&hub, Some(peer.ip())).expect("there are two places");

@@ -63,7 +63,7 @@ struct Trial {
     room: Room,
     config: Config,
     known: Vec<Known>,
-    connections: u64,
+    connections: u32,
     elapsed: Duration,
     /// What a history was told.
     facts: BTreeMap<FactKey, Fact>,
@@ -118,7 +118,7 @@ impl Trial {
     /// The number of somebody who comes, or why it does not.
     fn join(&mut self, comer: Comer<'_>) -> Result<usize, Outcome> {
         self.connections += 1;
-        let connection = ConnectionId(self.connections);
+        let connection = ConnectionId::local(self.connections);
         let name = Name::parse(comer.name).ok();
         let credentials = Credentials {
             key: comer.key.map(|key| KeyHash::from_bytes([key; 32])),
@@ -383,7 +383,7 @@ fn an_owner_takes_the_place_of_its_own_ghost_and_misses_nothing() {
     let id = trial.known[ghost].id;
     let back = trial.join(alice(1)).expect("it is its own");
     assert_eq!((trial.known[back].id, trial.name(back)), (id, "alice"));
-    let bob = trial.known.iter().position(|known| known.connection.0 == 1).expect("bob is here");
+    let bob = trial.known.iter().position(|known| known.connection.number == 1).expect("bob is here");
     assert_eq!(trial.seen_by(bob), before, "others are told nothing");
     assert!(trial.seen_by(back).contains("[bob -> you] psst"));
     // A second one is not the first.
@@ -786,7 +786,7 @@ proptest! {
             // Nobody has just come who is banned.
             if let Step::Join { .. } = step
                 && let Some(member) = trial.known.last().and_then(|it| room.members.get(it.id))
-                && member.connection == Some(ConnectionId(trial.connections))
+                && member.connection == Some(ConnectionId::local(trial.connections))
             {
                 let whole = super::Person { address: member.address, ..person_of(member) };
                 prop_assert!(room.people.bans.of(&whole, now).is_none());
