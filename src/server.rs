@@ -32,6 +32,8 @@ mod arrears;
 mod audience;
 mod batch;
 mod broadcaster;
+#[cfg_attr(not(test), allow(dead_code, reason = "the hub's side of a shared room calls it"))]
+mod bytes;
 mod chunk;
 mod codes;
 mod config;
@@ -69,6 +71,8 @@ mod room;
 mod search;
 mod secrets;
 mod session;
+#[cfg_attr(not(test), allow(dead_code, reason = "the hub's side of a shared room calls it"))]
+mod shared;
 mod shutdown;
 mod status;
 mod system;

@@ -71,6 +71,20 @@ impl Name {
         text.len() <= MAX_BYTES && (is_plainly_valid(text) || Name::parse(text).is_ok())
     }
 
+    /// A name that another server has read. It is bounded, has no blank and nothing in ASCII that names do not have,
+    /// and that is all that is known of it: tables of Unicode differ, and servers must agree on what a name is.
+    /// Whoever shows it makes it safe.
+    pub(crate) fn from_other(text: &str) -> Option<Name> {
+        let is_of_name = |c: char| match c {
+            '_' | '-' | '.' => true,
+            c if c.is_ascii() => c.is_ascii_alphanumeric(),
+            // Also the controls behind ASCII, and the no-break space.
+            c => c > '\u{a0}',
+        };
+        let is_bounded = (1..=MAX_BYTES).contains(&text.len()) && !text.starts_with(['-', '.']);
+        (is_bounded && text.chars().all(is_of_name)).then(|| Name(text.to_owned()))
+    }
+
     /// The name that the server gives to the `number`th member without one.
     #[must_use]
     pub fn guest(number: usize) -> Name {

@@ -11,7 +11,7 @@ use crate::protocol::reply::Refusal;
 /// The origin of an IPv6 address is its network of 64 bits: a machine that has one address of that network has
 /// them all (RFC 4291, 2.5.4). Link-local and unique local addresses count each for itself: the machines of
 /// a LAN share their network. All loopback addresses are one origin, this machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Origin(IpAddr);
 
 impl Origin {
@@ -23,6 +23,11 @@ impl Origin {
             }
             address => Origin(address),
         }
+    }
+
+    /// An address that has this origin.
+    pub(super) fn address(self) -> IpAddr {
+        self.0
     }
 }
 

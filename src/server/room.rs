@@ -45,6 +45,7 @@ pub(crate) mod effects;
 pub(crate) mod entry;
 mod erase;
 mod ghost;
+pub(crate) mod group;
 mod guest_numbers;
 mod join_notices;
 mod members;
@@ -164,10 +165,12 @@ impl Room {
             }
             Entry::InviteByConsole { code, time } => change.invite_by_console(code, time),
             Entry::OfferName { word, code } => change.offer_name(word, code),
-            Entry::Order { by: Orderer::Member(by), order } => {
-                change.by(by, |change| change.order(Orderer::Member(by), order))
+            Entry::Order { by: Orderer::Member(by), order, whom } => {
+                change.by(by, |change| change.order(Orderer::Member(by), order, whom))
             }
-            Entry::Order { by: Orderer::Console, order } => change.order(Orderer::Console, order),
+            Entry::Order { by: Orderer::Console, order, whom } => {
+                change.order(Orderer::Console, order, whom)
+            }
             Entry::Tag { by, token, key } => change.by(by, |change| change.tag(by, token, key)),
             Entry::Detach(token) => change.detach(token),
             Entry::Resume { connection, encryption, address, token, seen, instead_of } => {
@@ -320,7 +323,7 @@ impl Change<'_> {
         if let Some(taken) = by.taken.filter(|taken| !is_closed && *taken != member.taken) {
             member.taken = taken;
             let has_shown = member.shown_letters.as_ref();
-            let has_seen_letters = has_shown.is_some_and(|(_, shown)| taken > *shown);
+            let has_seen_letters = has_shown.is_some_and(|shown| taken > shown.taken);
             self.room.on_changed(by.member);
             if has_seen_letters {
                 self.letters_are_seen(by.member);

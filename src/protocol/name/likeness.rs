@@ -14,6 +14,10 @@ use crate::protocol::text::{fold, without_dots_above};
 const RESERVED: [&str; 10] =
     ["you", "server", "chatroom", "operator", "admin", "system", "root", "all", "everyone", "here"];
 
+/// The most bytes that another server may have found a name to look like: letters come
+/// apart, and some look like several.
+const MAX_LOOK: usize = 16 * MAX_BYTES;
+
 /// What stays of a name when case and the eye's mistakes are taken away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Likeness {
@@ -32,6 +36,13 @@ impl Likeness {
         let compatible: String = name.nfkc().collect();
         let looks = [look(&fold(&plain(name))), look(&fold(&compatible))];
         Likeness { folded, looks }
+    }
+
+    /// What another server has found a name to look like, by tables of its own.
+    pub(crate) fn from_parts(folded: String, looks: [String; 2]) -> Option<Likeness> {
+        let is_bounded =
+            looks.iter().all(|look| look.len() <= MAX_LOOK) && folded.len() <= MAX_LOOK;
+        is_bounded.then_some(Likeness { folded, looks })
     }
 
     /// Whether the two differ in nothing but case.
@@ -149,6 +160,11 @@ impl Wanted {
     pub fn of(text: &str) -> Option<Wanted> {
         let normalized = || text.nfc().collect::<String>();
         (text.len() <= MAX_BYTES).then(|| Wanted(fold(&normalized())))
+    }
+
+    /// What another server has found to be asked for, by tables of its own.
+    pub(crate) fn from_folded(folded: String) -> Option<Wanted> {
+        (folded.len() <= MAX_LOOK).then_some(Wanted(folded))
     }
 
     /// What nobody is called.

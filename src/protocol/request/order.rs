@@ -62,6 +62,27 @@ pub enum Order<'a> {
     Stats,
 }
 
+impl Order<'_> {
+    /// The name that is in it, as it was typed, if it is about one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match *self {
+            Order::Kick { name, .. }
+            | Order::Mute { name, .. }
+            | Order::Unmute(name)
+            | Order::Ban { whom: Target::Name(name), .. }
+            | Order::Unban(Target::Name(name))
+            | Order::Op(name)
+            | Order::Deop(name)
+            | Order::Allow(name)
+            | Order::Erase { name, .. } => Some(name),
+            Order::Ban { .. } | Order::Unban(_) | Order::Bans | Order::Topic(_) | Order::Stats => {
+                None
+            }
+        }
+    }
+}
+
 /// Who is kept out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target<'a> {

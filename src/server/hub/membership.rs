@@ -206,7 +206,7 @@ impl Membership {
 
     /// Gives an order with the member's line of that number, or answers why not. Whether it may give orders.
     pub(crate) fn order(&mut self, order: &Order<'_>, line: u64) -> bool {
-        let by = |by| Entry::Order { by: Orderer::Member(by), order };
+        let by = |by| Entry::order(Orderer::Member(by), order);
         match self.submit(RENAMING, line, by) {
             Outcome::Ordered(ordered) => self.hub().carry_out(ordered).is_by_operator,
             _ => false,

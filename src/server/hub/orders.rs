@@ -21,8 +21,7 @@ impl Hub {
         if let Order::Stats = order {
             return self.stats();
         }
-        let outcome =
-            self.with(|shared| shared.apply(Entry::Order { by: Orderer::Console, order }));
+        let outcome = self.with(|shared| shared.apply(Entry::order(Orderer::Console, order)));
         match outcome {
             Outcome::Ordered(ordered) => self.carry_out(ordered).answers,
             _ => Vec::new(),

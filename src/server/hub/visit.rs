@@ -123,7 +123,10 @@ mod tests {
         };
         assert!((0..VISITORS_PER_ADDRESS as u32).all(|id| add(id, 1).is_none()));
         assert_eq!(add(100, 1), Some(0));
-        assert!((VISITORS_PER_ADDRESS as u32..VISITORS as u32).all(|id| add(id, id as u8 + 2).is_none()));
+        assert!(
+            (VISITORS_PER_ADDRESS as u32..VISITORS as u32)
+                .all(|id| add(id, id as u8 + 2).is_none())
+        );
         assert_eq!(add(101, 200), Some(1));
         assert_eq!(add(102, 1), Some(2));
         assert_eq!(add(103, 1), Some(3));

@@ -90,7 +90,7 @@ impl Change<'_> {
         self.tell_of_room(connection, format);
         let from = self.room.transcript.end();
         if !replay.is_empty() && !self.room.is_closed {
-            self.effects.asides.push((connection, from, Aside::Replay(replay)));
+            self.effects.aside(connection, from, Aside::Replay(replay));
         }
         self.attach(Recipient { member: id, format }, connection, String::new(), from);
         self.deliver(id);

@@ -1,37 +1,48 @@
 //! Private lines for owners of names who are not here: they wait, and are delivered when their readers come. Pure.
 //!
-//! What waits is shown as events for its reader alone, so a reader that resumes is not without it. It waits on until
-//! the reader has brought another line or has left, so one whose connection is lost before is shown it again.
+//! What waits is an aside: it is shown with times of day, and only the server that serves the reader knows in which
+//! zone. It waits on until the reader has brought another line or has left; one that resumes is shown it again unless
+//! it has an event from behind it.
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Local, NaiveDate};
-
+use super::effects::Delivery;
 use super::entry::{Author, Outcome};
+use super::members::ShownLetters;
 use super::people::facts::FactKey;
 use super::people::letters::{LETTER_TIME, Letter, MOST_FOR_ONE, MOST_LETTERS, MOST_OF_SENDER};
 use super::{Change, Room};
 use crate::protocol::name::{Name, Wanted};
 use crate::protocol::reply::{NameNotice, NameRefusal, Notice, Refusal, Speech};
-use crate::protocol::tag::Millis;
+use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::{Audience, Envelope, Kind, MemberId};
 use crate::server::figures::Said;
 
 impl Room {
     /// The name of an owner who is not here, and for whom private lines may wait.
     pub(super) fn absent_owner(&self, wanted: &Wanted) -> Option<Name> {
-        let is_kept = self.keeping.is_some_and(|keeping| keeping.not_now.is_none());
-        let owner = self.people.owners.get(wanted.folded()).filter(|_| is_kept)?;
+        let owner = self.people.owners.get(wanted.folded()).filter(|_| self.keeps_letters())?;
         Some(owner.name.clone())
+    }
+
+    /// Whether private lines may wait for somebody: they outlive the server.
+    fn keeps_letters(&self) -> bool {
+        self.keeping.is_some_and(|keeping| keeping.not_now.is_none())
     }
 }
 
 impl Change<'_> {
     /// Keeps a private line until the owner of that name comes.
-    pub(super) fn send_letter(&mut self, by: Author, to: &Name, text: &str) -> Outcome {
-        let Some(from) = self.room.name_of(by.member).cloned() else { return Outcome::Ignored };
+    pub(super) fn send_letter(
+        &mut self,
+        by: Author,
+        (to, wanted): (&Name, &Wanted),
+        text: &str,
+    ) -> Outcome {
+        let Some(member) = self.room.members.get(by.member) else { return Outcome::Ignored };
+        let (from, other_word) = (member.name().clone(), member.likeness().folded().into());
         self.expire_facts();
-        let reader = to.likeness().folded().to_owned();
+        let reader = wanted.folded().to_owned();
         let letters = &self.room.people.letters;
         let (all, of_sender) = letters.count(&reader, from.as_str());
         let name = to.as_str();
@@ -49,7 +60,8 @@ impl Change<'_> {
             return Outcome::Done;
         }
         let (other, at) = (from.as_str().into(), self.stamp.at);
-        self.add_letter(Letter { reader, other, at, text: Some(text.into()), lines: 1 });
+        let text_kept = Some(text.into());
+        self.add_letter(Letter { reader, other, other_word, at, text: text_kept, lines: 1 });
         // The receipt, for a sender that gets one.
         self.push(Envelope { audience: Audience::Nobody, ..self.said(by) }, "");
         let to_author = Envelope::new(Audience::Only(by.member), Kind::Said);
@@ -78,58 +90,47 @@ impl Change<'_> {
         }
         self.expire_facts();
         let letters = self.room.people.letters.of(&word);
-        let lines = letters.iter().filter(|letter| letter.text.is_some()).count() as u64;
-        if lines > 0 {
-            self.tell(Audience::Only(id), Notice::Name(NameNotice::PrivateLines(lines)));
-        }
-        let mut day = date(self.stamp.at);
-        letters.iter().for_each(|letter| self.show_letter(id, letter, &mut day));
-        if lines > 0 {
+        let has_lines = letters.iter().any(|letter| letter.text.is_some());
+        let shown_at = self.room.transcript.end();
+        self.show(id, letters);
+        if has_lines {
             self.tell(Audience::Only(id), Notice::UpToDate);
         }
         if let Some(member) = self.room.members.get_mut(id) {
-            member.shown_letters = Some((word, taken));
+            member.shown_letters = Some(ShownLetters { word, taken, before: shown_at });
         }
     }
 
-    /// Shows a reader one line as those that are shown again are, with its time, and on the first of a day the day.
-    fn show_letter(&mut self, id: MemberId, letter: &Letter, day: &mut Option<NaiveDate>) {
-        let Letter { other, at, text, .. } = letter;
-        let Some(text) = text else {
-            let has_read = NameNotice::HasRead { name: other, at: *at, lines: letter.lines };
-            return self.tell(Audience::Only(id), Notice::Name(has_read));
-        };
-        let said = date(*at);
-        if *day != said
-            && let Some(said) = said
-        {
-            self.tell(Audience::Only(id), format_args!("| -- {said}"));
-            *day = Some(said);
-        }
-        let time = local(*at).format("%H:%M");
-        self.tell(Audience::Only(id), format_args!("| {time} [{other} -> you] {text}"));
+    /// Shows a member that has a connection something that waited.
+    fn show(&mut self, id: MemberId, letters: Vec<Letter>) {
+        let Some(member) = self.room.members.get(id) else { return };
+        let Some(connection) = member.connection else { return };
+        let delivery = Delivery { format: member.format(), at: self.stamp.at, letters };
+        let before = self.room.transcript.end();
+        self.effects.deliver(connection, before, &delivery);
     }
 
-    /// A member that resumes gets the events in which what waits was shown to it, if it has not seen that.
-    pub(super) fn remember_letters(&mut self, id: MemberId) {
+    /// Shows a member that resumes behind the event `seen` what waits, unless it was shown before an event that it has.
+    pub(super) fn deliver_again(&mut self, id: MemberId, seen: Seq) {
         let Some(member) = self.room.members.get_mut(id) else { return };
-        let word = member.likeness().folded();
-        if member.standing.is_owner && self.room.people.letters.has(word) {
-            member.shown_letters = Some((word.to_owned(), member.taken));
+        if member.shown_letters.as_ref().is_none_or(|shown| seen < shown.before) {
+            self.deliver(id);
         }
     }
 
     /// A member that was shown what waited has seen it: it waits no more, and the senders are told.
     pub(super) fn letters_are_seen(&mut self, id: MemberId) {
         let Some(member) = self.room.members.get_mut(id) else { return };
-        let Some((word, _)) = member.shown_letters.take() else { return };
+        let Some(ShownLetters { word, .. }) = member.shown_letters.take() else { return };
         let owner = self.room.people.owners.get(&word);
         let Some(reader) = owner.map(|owner| owner.name.clone()) else { return };
-        let mut read: BTreeMap<Box<str>, (Millis, u64)> = BTreeMap::new();
-        for (number, Letter { other, at, text, .. }) in self.room.people.letters.take(&word) {
+        let reader = (reader, word.into_boxed_str());
+        let mut read: BTreeMap<(Box<str>, Box<str>), (Millis, u64)> = BTreeMap::new();
+        for (number, letter) in self.room.people.letters.take(&reader.1) {
             self.room.people.note(FactKey::Letter(number));
+            let Letter { other, other_word, at, text, .. } = letter;
             if text.is_some() {
-                let (last, lines) = read.entry(other).or_default();
+                let (last, lines) = read.entry((other, other_word)).or_default();
                 (*last, *lines) = (at, *lines + 1);
             }
         }
@@ -139,21 +140,25 @@ impl Change<'_> {
     }
 
     /// Tells a sender that so many of its lines were read: now, or when it comes, if it is one who owns its name.
-    fn tell_sender(&mut self, reader: &Name, sender: &str, at: Millis, lines: u64) {
-        let Some(wanted) = Wanted::of(sender) else { return };
-        let is_owned = self.room.people.owners.get(wanted.folded()).is_some();
-        let here = self.room.members.find(&wanted).filter(|id| {
-            !is_owned || self.room.members.get(*id).is_some_and(|it| it.standing.is_owner)
+    fn tell_sender(
+        &mut self,
+        (reader, word): &(Name, Box<str>),
+        (_, sender): &(Box<str>, Box<str>),
+        at: Millis,
+        lines: u64,
+    ) {
+        let is_owned = self.room.people.owners.get(sender).is_some();
+        let here = self.room.members.of_word(sender).filter(|id| {
+            self.room
+                .members
+                .get(*id)
+                .is_some_and(|it| !it.is_disconnected() && (!is_owned || it.standing.is_owner))
         });
+        let (other, other_word) = (reader.as_str().into(), word.clone());
+        let read = Letter { reader: sender.to_string(), other, other_word, at, text: None, lines };
         match here {
-            Some(id) => {
-                let has_read = NameNotice::HasRead { name: reader.as_str(), at, lines };
-                self.tell(Audience::Only(id), Notice::Name(has_read));
-            }
-            None if is_owned => {
-                let (word, other) = (wanted.folded().to_owned(), reader.as_str().into());
-                self.add_letter(Letter { reader: word, other, at, text: None, lines });
-            }
+            Some(id) => self.show(id, vec![read]),
+            None if is_owned => self.add_letter(read),
             None => {}
         }
     }
@@ -162,12 +167,4 @@ impl Change<'_> {
     pub(super) fn expire_facts(&mut self) {
         self.room.people.expire(self.stamp.at);
     }
-}
-
-fn local(at: Millis) -> DateTime<Local> {
-    DateTime::from_timestamp_millis(at).unwrap_or_default().with_timezone(&Local)
-}
-
-fn date(at: Millis) -> Option<NaiveDate> {
-    Some(local(at).date_naive())
 }

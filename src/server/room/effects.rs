@@ -3,6 +3,10 @@
 
 use std::fmt::Display;
 
+use chrono::{DateTime, Local};
+
+use super::people::letters::Letter;
+use crate::protocol::reply::{NameNotice, Notice};
 use crate::protocol::tag::{Format, Millis, Seq};
 use crate::server::audience::Recipient;
 use crate::server::connection::ConnectionId;
@@ -49,6 +53,48 @@ pub(crate) enum Aside {
     Replay(Replay),
 }
 
+/// Private lines that have waited for a member, and what it has to know of its own.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    /// How the member gets its lines.
+    pub(super) format: Format,
+    /// When they are shown.
+    pub(super) at: Millis,
+    /// What has waited, in its order.
+    pub(super) letters: Vec<Letter>,
+}
+
+impl Delivery {
+    /// The lines, with times of day of this server's zone.
+    fn lines(&self) -> String {
+        let count = self.letters.iter().filter(|letter| letter.text.is_some()).count() as u64;
+        let mut lines = String::new();
+        let mut add = |shown: &dyn Display| lines += &line(self.format, shown, self.at);
+        if count > 0 {
+            add(&Notice::Name(NameNotice::PrivateLines(count)));
+        }
+        let mut day = local(self.at).date_naive();
+        for Letter { other, at, text, lines, .. } in &self.letters {
+            let Some(text) = text else {
+                add(&Notice::Name(NameNotice::HasRead { name: other, at: *at, lines: *lines }));
+                continue;
+            };
+            // As lines that are shown again: with the time, and the first of a day with the day.
+            let said = local(*at);
+            if said.date_naive() != day {
+                day = said.date_naive();
+                add(&format_args!("| -- {day}"));
+            }
+            add(&format_args!("| {} [{other} -> you] {text}", said.format("%H:%M")));
+        }
+        lines
+    }
+}
+
+fn local(at: Millis) -> DateTime<Local> {
+    DateTime::from_timestamp_millis(at).unwrap_or_default().with_timezone(&Local)
+}
+
 impl Effects {
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
@@ -61,7 +107,18 @@ impl Effects {
 
     /// Has a connection told lines before the event with that number.
     pub(super) fn tell(&mut self, connection: ConnectionId, before: Seq, lines: String) {
-        self.asides.push((connection, before, Aside::Lines(lines)));
+        self.aside(connection, before, Aside::Lines(lines));
+    }
+
+    /// Has a connection told something before the event with that number.
+    pub(super) fn aside(&mut self, connection: ConnectionId, before: Seq, aside: Aside) {
+        self.asides.push((connection, before, aside));
+    }
+
+    /// Has a connection shown private lines before the event with that number. They have times of day, in the zone of
+    /// this server, which the room does not know.
+    pub(super) fn deliver(&mut self, connection: ConnectionId, before: Seq, delivery: &Delivery) {
+        self.tell(connection, before, delivery.lines());
     }
 }
 

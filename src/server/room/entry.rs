@@ -54,7 +54,7 @@ pub(crate) enum Encryption {
 }
 
 /// What somebody has shown to have a name of its own.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Credentials {
     /// The key that it has proved to own.
     pub(crate) key: Option<KeyHash>,
@@ -205,6 +205,8 @@ pub(crate) enum Entry<'a> {
         by: Orderer,
         /// What it orders.
         order: &'a Order<'a>,
+        /// The name that is in it, if it is one, and what that looks like.
+        whom: Option<(Name, Likeness)>,
     },
     /// A plain member gets the tagged form from now on, and may resume.
     Tag {
@@ -280,6 +282,15 @@ pub(crate) enum NoName {
     Owned,
     /// It is an operator's, whom nobody has proved to be yet.
     ForOperator,
+}
+
+impl<'a> Entry<'a> {
+    /// The entry for an order that was typed here.
+    pub(crate) fn order(by: Orderer, order: &'a Order<'a>) -> Entry<'a> {
+        let name = order.name().and_then(|name| Name::parse(name).ok());
+        let whom = name.map(|name| (name.clone(), name.likeness()));
+        Entry::Order { by, order, whom }
+    }
 }
 
 impl NoName {

@@ -7,7 +7,7 @@
 use super::entry::Outcome;
 use super::people::facts::FactKey;
 use super::{Change, Member};
-use crate::protocol::name::{Name, Wanted};
+use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::{Notice, OrderNotice};
 use crate::protocol::tag::Millis;
 use crate::server::audience::Audience;
@@ -15,14 +15,19 @@ use crate::server::erasure::{Erased, Erasure, RoomErasure, count_lines, public_r
 
 impl Change<'_> {
     /// Erases what was said under that name since then, and what the member has said who is called so now.
-    pub(super) fn erase_said(&mut self, name: &Name, since: Millis, by: &str) {
+    pub(super) fn erase_said(
+        &mut self,
+        (name, likeness): &(Name, Likeness),
+        since: Millis,
+        by: &str,
+    ) {
         if self.room.is_closed {
             return;
         }
-        let erasure = self.erasure(name, since, by);
+        let erasure = self.erasure((name, likeness), since, by);
         let remembered_from = self.room.transcript.oldest();
         let hits = self.room.transcript.erase(&erasure);
-        let lines = count_lines(&hits) + self.erase_letters(name, since);
+        let lines = count_lines(&hits) + self.erase_letters(likeness, since);
         let public = public_ranges(&hits);
         self.effects.is_erased |= !hits.is_empty();
         match &mut self.room.changed {
@@ -37,17 +42,17 @@ impl Change<'_> {
     }
 
     /// Erases the private lines that wait and were said under that name since then. How many they were.
-    fn erase_letters(&mut self, name: &Name, since: Millis) -> u64 {
-        let erased = self.room.people.letters.erase(name, since);
+    fn erase_letters(&mut self, likeness: &Likeness, since: Millis) -> u64 {
+        let erased = self.room.people.letters.erase(likeness.folded(), since);
         for letter in &erased {
             self.room.people.note(FactKey::Letter(*letter));
         }
         erased.len() as u64
     }
 
-    fn erasure(&self, name: &Name, since: Millis, by: &str) -> Erasure {
+    fn erasure(&self, (name, likeness): (&Name, &Likeness), since: Millis, by: &str) -> Erasure {
         let members = &self.room.members;
-        let author = Wanted::of(name.as_str()).and_then(|wanted| members.find(&wanted));
+        let author = members.holder_of(likeness);
         let called = author.and_then(|id| members.get(id)).map_or(name, Member::name);
         let (name, by) = (called.to_string(), by.to_owned());
         Erasure { name, by, author, since, before: self.room.transcript.end() }
@@ -72,6 +77,7 @@ mod tests {
     use super::super::entry::{Author, Credentials, Encryption, Entry, Newcomer, Orderer, Stamp};
     use super::super::restore::Restored;
     use super::*;
+    use crate::protocol::name::Wanted;
     use crate::protocol::request::Order;
     use crate::protocol::tag::{Format, Seq};
     use crate::server::audience::{Envelope, Kind, MemberId, Receipt};
@@ -137,7 +143,7 @@ mod tests {
         fn erase(&mut self, name: &str, since: Millis) -> Ordered {
             let time = Duration::from_millis((self.now - since).cast_unsigned());
             let order = &Order::Erase { name, time };
-            match self.apply(Entry::Order { by: Orderer::Console, order }) {
+            match self.apply(Entry::order(Orderer::Console, order)) {
                 Outcome::Ordered(ordered) => ordered,
                 outcome => panic!("{outcome:?}"),
             }

@@ -63,7 +63,7 @@ impl Change<'_> {
         let newest = self.room.transcript.newest_before(next, id, self.room.replay);
         let replay = Replay::newest(format, newest, self.room.gaps.clone());
         if !replay.is_empty() && !self.room.is_closed {
-            self.effects.asides.push((connection, next, Aside::Replay(replay)));
+            self.effects.aside(connection, next, Aside::Replay(replay));
         }
         self.attach(Recipient { member: id, format }, connection, greeting, next);
         self.note_visit(id);

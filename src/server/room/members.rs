@@ -43,15 +43,25 @@ pub(super) struct Member {
     pub(super) may_claim: bool,
     /// Whether it cannot speak, as far as is known: a mute ends by itself.
     pub(super) is_muted: bool,
-    /// The private lines that waited for it were shown, and how many of its lines had been taken then: whose name they
-    /// waited for, without case. With a later line it has seen them.
-    pub(super) shown_letters: Option<(String, u64)>,
+    /// The private lines that waited for it were shown. With a later line it has seen them.
+    pub(super) shown_letters: Option<ShownLetters>,
     /// Whose name it has.
     pub(super) standing: Standing,
     /// The first event that it may not have got, once it is disconnected.
     pub(super) lost_at: Seq,
     /// How it may resume, if it gets the tagged form.
     resumable: Option<Resumable>,
+}
+
+/// Where private lines that waited were shown to a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ShownLetters {
+    /// Whose name they waited for, without case.
+    pub(super) word: String,
+    /// How many of the member's lines had been taken then.
+    pub(super) taken: u64,
+    /// Before which event.
+    pub(super) before: Seq,
 }
 
 /// What belongs to a member that may resume.
@@ -195,6 +205,11 @@ impl Members {
     /// The member that has this very name, in any case.
     pub(super) fn holder_of(&self, likeness: &Likeness) -> Option<MemberId> {
         self.by_word.get(likeness.folded()).copied()
+    }
+
+    /// The member that has the name which is this one without case.
+    pub(super) fn of_word(&self, word: &str) -> Option<MemberId> {
+        self.by_word.get(word).copied()
     }
 
     /// The member that is called so.

@@ -125,7 +125,7 @@ impl Change<'_> {
     /// Frees a name, or one that looks like it, whose owner has not been here for too long.
     fn release_stale(&mut self, likeness: &Likeness) {
         let Some(owner) = self.room.people.owners.alike(likeness) else { return };
-        let is_here = self.room.members.holder_of(&owner.name.likeness()).is_some();
+        let is_here = self.room.members.holder_of(owner.likeness()).is_some();
         if !is_here && self.room.people.is_stale(owner, self.stamp.at) {
             let word = owner.word().to_owned();
             self.room.people.release(&word);
@@ -163,7 +163,8 @@ impl Change<'_> {
             self.answer(connection, format, notice);
         }
         self.room.operator_codes.retain(|_, word| word != likeness.folded());
-        let mut owner = Owner::new(name.clone(), Some(key), None, self.stamp.at);
+        let mut owner =
+            Owner::new((name.clone(), likeness.clone()), Some(key), None, self.stamp.at);
         owner.is_invited = is_let_in;
         self.room.people.own(owner);
         self.room.judge(id);
@@ -177,8 +178,7 @@ impl Change<'_> {
     fn make_room_for_name(&mut self, key: KeyHash) -> Option<Option<Name>> {
         let owners = &self.room.people.owners;
         if owners.of_key(key).count() >= MOST_OF_A_KEY {
-            let is_away =
-                |owner: &&Owner| self.room.members.holder_of(&owner.name.likeness()).is_none();
+            let is_away = |owner: &&Owner| self.room.members.holder_of(owner.likeness()).is_none();
             let unused = owners.of_key(key).filter(is_away).min_by_key(|owner| owner.seen);
             let (word, name) = unused.map(|owner| (owner.word().to_owned(), owner.name.clone()))?;
             self.room.people.release(&word);
@@ -194,7 +194,7 @@ impl Change<'_> {
             return true;
         }
         let is_stale = |owner: &&Owner| {
-            let is_here = self.room.members.holder_of(&owner.name.likeness()).is_some();
+            let is_here = self.room.members.holder_of(owner.likeness()).is_some();
             !is_here && self.room.people.is_stale(owner, self.stamp.at)
         };
         let stale = self.room.people.owners.iter().filter(is_stale);
@@ -234,7 +234,8 @@ impl Change<'_> {
                 }
                 let now = self.stamp.at;
                 self.room.operator_codes.retain(|_, claimed| claimed != word);
-                let mut owner = Owner::new(name.clone(), key, Some(password.into()), now);
+                let mut owner =
+                    Owner::new((name.clone(), likeness.clone()), key, Some(password.into()), now);
                 owner.is_invited = is_let_in;
                 self.room.people.own(owner);
             }

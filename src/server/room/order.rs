@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::Change;
 use super::entry::{Author, Ordered, Orderer, Outcome};
 use super::people::facts::FactKey;
-use crate::protocol::name::{Likeness, Name, Wanted};
+use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::{
     CONSOLE, MAX_TOPIC, NameNotice, Notice, OrderNotice, OrderRefusal, Refusal,
 };
 use crate::protocol::request::{Order, Target};
 use crate::protocol::span::Span;
 use crate::protocol::tag::{Format, Millis};
-use crate::protocol::text::{fold, shortened};
+use crate::protocol::text::shortened;
 use crate::server::audience::{Audience, MemberId};
 
 mod bans;
@@ -32,6 +32,8 @@ struct Giver {
     member: Option<(Author, Format)>,
     /// As what the others are told of.
     name: String,
+    /// Whom it is about, if it names somebody and that can be a name.
+    whom: Option<(Name, Likeness)>,
     /// What has come of it.
     ordered: Ordered,
 }
@@ -44,8 +46,13 @@ impl Giver {
 
 impl Change<'_> {
     /// Carries an order out, or tells why not.
-    pub(super) fn order(&mut self, by: Orderer, order: &Order<'_>) -> Outcome {
-        let Some(mut giver) = self.giver(by) else { return Outcome::Ignored };
+    pub(super) fn order(
+        &mut self,
+        by: Orderer,
+        order: &Order<'_>,
+        whom: Option<(Name, Likeness)>,
+    ) -> Outcome {
+        let Some(mut giver) = self.giver(by, whom) else { return Outcome::Ignored };
         let is_operator = match by {
             Orderer::Console => true,
             Orderer::Member(author) => {
@@ -64,14 +71,16 @@ impl Change<'_> {
         Outcome::Ordered(giver.ordered)
     }
 
-    fn giver(&self, by: Orderer) -> Option<Giver> {
+    fn giver(&self, by: Orderer, whom: Option<(Name, Likeness)>) -> Option<Giver> {
         let ordered = Ordered::default();
         match by {
-            Orderer::Console => Some(Giver { member: None, name: CONSOLE.to_owned(), ordered }),
+            Orderer::Console => {
+                Some(Giver { member: None, name: CONSOLE.to_owned(), whom, ordered })
+            }
             Orderer::Member(author) => {
                 let member = self.room.members.get(author.member)?;
                 let name = member.name().to_string();
-                Some(Giver { member: Some((author, member.format())), name, ordered })
+                Some(Giver { member: Some((author, member.format())), name, whom, ordered })
             }
         }
     }
@@ -91,9 +100,13 @@ impl Change<'_> {
             Order::Ban { whom: Target::Network(network), time, why } => {
                 self.ban_network(giver, network, time, &reason(why))
             }
-            Order::Unban(Target::Name(name)) => self.unban(giver, name, OrderRefusal::NoBan(name)),
+            Order::Unban(Target::Name(name)) => {
+                let whom = giver.whom.as_ref().map(|(_, likeness)| likeness.clone());
+                self.unban(giver, (name, whom), OrderRefusal::NoBan(name))
+            }
             Order::Unban(Target::Network(network)) => {
-                self.unban(giver, &network.to_string(), OrderRefusal::NoNetworkBan(network))
+                let (name, none) = (network.to_string(), OrderRefusal::NoNetworkBan(network));
+                self.unban(giver, (&name, Some(Likeness::of(&name))), none)
             }
             Order::Bans => {
                 self.list_bans(giver);
@@ -128,7 +141,7 @@ impl Change<'_> {
         giver: &Giver,
         wanted: &'o str,
     ) -> Result<(MemberId, Name), OrderRefusal<'o>> {
-        let found = Wanted::of(wanted).and_then(|wanted| self.room.members.find(&wanted));
+        let found = giver.whom.as_ref().and_then(|(_, it)| self.room.members.holder_of(it));
         let member = found.and_then(|id| Some((id, self.room.members.get(id)?)));
         let (id, member) = member.ok_or(OrderRefusal::NobodyHere(wanted))?;
         if member.standing.is_operator && !giver.is_console() {
@@ -165,7 +178,7 @@ impl Change<'_> {
     }
 
     fn op<'o>(&mut self, giver: &mut Giver, wanted: &'o str) -> Result<(), OrderRefusal<'o>> {
-        let (name, likeness) = self.owner(wanted)?;
+        let (name, likeness) = self.owner(giver, wanted)?;
         self.room.people.change_owner(likeness.folded(), |owner| owner.is_operator = true);
         self.room.judge_holder(&likeness);
         let by = giver.name.clone();
@@ -176,7 +189,7 @@ impl Change<'_> {
     }
 
     fn deop<'o>(&mut self, giver: &mut Giver, wanted: &'o str) -> Result<(), OrderRefusal<'o>> {
-        let (name, likeness) = self.owner(wanted)?;
+        let (name, likeness) = self.owner(giver, wanted)?;
         if !self.room.people.is_operator(&likeness) {
             return Err(OrderRefusal::NoOperator(wanted));
         }
@@ -195,15 +208,19 @@ impl Change<'_> {
         Ok(())
     }
 
-    fn owner<'o>(&self, wanted: &'o str) -> Result<(Name, Likeness), OrderRefusal<'o>> {
-        let owner = Wanted::of(wanted).and_then(|it| self.room.people.owners.get(it.folded()));
-        let name = owner.map(|owner| owner.name.clone()).ok_or(OrderRefusal::NobodyOwns(wanted))?;
-        let likeness = name.likeness();
-        Ok((name, likeness))
+    fn owner<'o>(
+        &self,
+        giver: &Giver,
+        wanted: &'o str,
+    ) -> Result<(Name, Likeness), OrderRefusal<'o>> {
+        let word = giver.whom.as_ref().map(|(_, likeness)| likeness.folded());
+        let owner = word.and_then(|word| self.room.people.owners.get(word));
+        let owner = owner.ok_or(OrderRefusal::NobodyOwns(wanted))?;
+        Ok((owner.name.clone(), owner.likeness().clone()))
     }
 
     fn allow<'o>(&mut self, giver: &mut Giver, wanted: &'o str) -> Result<(), OrderRefusal<'o>> {
-        let (name, likeness) = self.owner(wanted)?;
+        let (name, likeness) = self.owner(giver, wanted)?;
         self.room.people.change_owner(likeness.folded(), |owner| owner.is_invited = true);
         self.tell_giver(giver, Notice::Name(NameNotice::MayComeIn(name.as_str())));
         giver.log(format_args!("let {name} in"));
@@ -231,25 +248,26 @@ impl Change<'_> {
         wanted: &'o str,
         time: Duration,
     ) -> Result<(), OrderRefusal<'o>> {
-        let name = Name::parse(wanted).map_err(|_| OrderRefusal::NobodyHere(wanted))?;
-        let is_own = name.likeness().folded() == fold(&giver.name);
-        if !giver.is_console() && !is_own && self.is_operators(&name) {
+        let named = giver.whom.clone().ok_or(OrderRefusal::NobodyHere(wanted))?;
+        let (name, likeness) = &named;
+        let giving = giver.member.and_then(|(by, _)| self.room.members.get(by.member));
+        let is_own = giving.is_some_and(|member| member.likeness().is_same_word(likeness));
+        if !giver.is_console() && !is_own && self.is_operators(likeness) {
             return Err(OrderRefusal::IsOperator(wanted));
         }
         let time_back = time.as_millis().try_into().unwrap_or(Millis::MAX);
-        self.erase_said(&name, self.stamp.at.saturating_sub(time_back), &giver.name);
+        self.erase_said(&named, self.stamp.at.saturating_sub(time_back), &giver.name);
         giver.log(format_args!("erased what {name} said in the last {}", Span(time)));
         Ok(())
     }
 
     /// Whether a name is an operator's, who may be here or not.
-    fn is_operators(&self, name: &Name) -> bool {
-        let likeness = name.likeness();
-        let member = Wanted::of(name.as_str()).and_then(|it| self.room.members.find(&it));
+    fn is_operators(&self, likeness: &Likeness) -> bool {
+        let member = self.room.members.holder_of(likeness);
         member
             .and_then(|id| self.room.members.get(id))
             .is_some_and(|member| member.standing.is_operator)
-            || self.room.people.is_operator(&likeness)
+            || self.room.people.is_operator(likeness)
     }
 
     /// When a time is over that begins now.

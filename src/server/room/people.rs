@@ -163,8 +163,7 @@ impl People {
 
     /// Whether the owner of a key has been let in before: with a code, or by name.
     pub(super) fn has_let_in(&self, key: KeyHash) -> bool {
-        let is_let_in =
-            |owner: &Owner| owner.is_invited || self.is_operator(&owner.name.likeness());
+        let is_let_in = |owner: &Owner| owner.is_invited || self.is_operator(owner.likeness());
         self.invitations.has_let_in(key) || self.owners.of_key(key).any(is_let_in)
     }
 

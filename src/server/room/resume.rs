@@ -170,7 +170,7 @@ impl Change<'_> {
         }
         self.attach(recipient, connection, greeting, place.next);
         self.note_visit(place.member);
-        self.remember_letters(place.member);
+        self.deliver_again(place.member, seen);
         Outcome::Resumed { member: place.member, name, taken }
     }
 

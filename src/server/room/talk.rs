@@ -69,7 +69,7 @@ impl Change<'_> {
             Ok(reader) => self.say_to(by, reader, text),
             Err(refusal) => match self.room.absent_owner(to.1) {
                 Some(owner) if refusal != Refusal::WhisperToSelf => {
-                    return self.send_letter(by, &owner, text);
+                    return self.send_letter(by, (&owner, to.1), text);
                 }
                 _ => self.refuse(by, &refusal),
             },

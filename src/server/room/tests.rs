@@ -120,7 +120,7 @@ impl Trial {
             Step::Erase { name, seconds } => {
                 let time = Duration::from_secs(seconds);
                 let order = &Order::Erase { name: NAMES[name], time };
-                self.apply(Entry::Order { by: Orderer::Console, order });
+                self.apply(Entry::order(Orderer::Console, order));
             }
             Step::Close => drop(self.apply(Entry::Close)),
             Step::Speak { who, .. }

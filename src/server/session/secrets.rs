@@ -164,7 +164,8 @@ mod tests {
         let (stream, _) = listener.accept().expect("one has connected");
         let hub = Arc::new(Hub::new(Waker::new().expect("a pipe"), config));
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let connection = Connection::new(ConnectionId::local(1), stream, peer, config.stall_timeout);
+        let connection =
+            Connection::new(ConnectionId::local(1), stream, peer, config.stall_timeout);
         let connection = Arc::new(connection.expect("an open socket"));
         let secrets = Secrets::open(config).expect("everybody may come in");
         let permit = Permit::take(&hub, Some(peer.ip())).expect("there is a place");

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, Row as Columns, params};
 
 use super::super::kept::{Cut, Fact, FactKey};
-use crate::protocol::name::Name;
+use crate::protocol::name::{Likeness, Name};
 use crate::protocol::network::Network;
 use crate::protocol::proof::KeyHash;
 use crate::server::room::people::invitations::{CodeHash, Invitation};
@@ -69,7 +69,7 @@ fn keep(connection: &Connection, key: &FactKey, fact: &Fact) -> rusqlite::Result
             let insert = "INSERT OR REPLACE INTO invited(key) VALUES(?1)";
             run(connection, insert, params![key.as_bytes()])
         }
-        (FactKey::Letter(id), Fact::Letter(Letter { reader, other, at, text, lines })) => run(
+        (FactKey::Letter(id), Fact::Letter(Letter { reader, other, at, text, lines, .. })) => run(
             connection,
             "INSERT OR REPLACE INTO letter(id, reader, other, at, line, lines)
                VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
@@ -101,7 +101,7 @@ fn keep_sanction(
     id: u64,
     sanction: &Sanction,
 ) -> rusqlite::Result<()> {
-    let Sanction { whom, key, network, is_of_name, until, by, why } = sanction;
+    let Sanction { whom, key, network, is_of_name, until, by, why, .. } = sanction;
     let (id, key) = (id.cast_signed(), key.as_ref().map(KeyHash::as_bytes));
     let network = network.map(|network| network.to_string());
     run(
@@ -166,9 +166,11 @@ pub(super) fn facts(connection: &Connection) -> rusqlite::Result<Vec<(FactKey, F
         Ok(())
     })?;
     read(connection, "SELECT id, reader, other, at, line, lines FROM letter ORDER BY id", |row| {
+        let other: Box<str> = row.get(2)?;
         let letter = Letter {
             reader: row.get(1)?,
-            other: row.get(2)?,
+            other_word: Likeness::of(&other).folded().into(),
+            other,
             at: row.get(3)?,
             text: row.get(4)?,
             lines: row.get::<_, i64>(5)?.cast_unsigned(),
@@ -206,15 +208,18 @@ fn key(row: &Columns<'_>, column: usize) -> rusqlite::Result<Option<KeyHash>> {
 
 fn owner(row: &Columns<'_>) -> rusqlite::Result<Option<Owner>> {
     let Ok(name) = Name::parse(row.get_ref(0)?.as_str()?) else { return Ok(None) };
-    let mut owner = Owner::new(name, key(row, 1)?, row.get(2)?, row.get(3)?);
+    let likeness = name.likeness();
+    let mut owner = Owner::new((name, likeness), key(row, 1)?, row.get(2)?, row.get(3)?);
     (owner.is_operator, owner.is_invited) = (row.get(4)?, row.get(5)?);
     Ok(Some(owner))
 }
 
 fn sanction(row: &Columns<'_>) -> rusqlite::Result<Sanction> {
     let network: Option<String> = row.get(3)?;
+    let whom: Box<str> = row.get(1)?;
     Ok(Sanction {
-        whom: row.get(1)?,
+        likeness: Likeness::of(&whom),
+        whom,
         key: key(row, 2)?,
         network: network.and_then(|network| Network::parse(&network)),
         is_of_name: row.get(4)?,

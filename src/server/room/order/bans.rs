@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{For, Giver, Reason};
-use crate::protocol::name::{Name, Wanted};
+use crate::protocol::name::{Likeness, Name};
 use crate::protocol::network::Network;
 use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{Notice, OrderNotice, OrderRefusal, Refusal};
@@ -37,7 +37,7 @@ impl Change<'_> {
         time: Option<Duration>,
         why: &str,
     ) -> Result<(), OrderRefusal<'o>> {
-        let subject = self.subject(wanted).ok_or(OrderRefusal::NobodyHere(wanted))?;
+        let subject = self.subject(giver).ok_or(OrderRefusal::NobodyHere(wanted))?;
         let Subject { name, sanction, member, is_operator, is_by_name_alone } = subject;
         if is_operator && !giver.is_console() {
             return Err(OrderRefusal::IsOperator(wanted));
@@ -60,7 +60,7 @@ impl Change<'_> {
 
     fn add_ban(&mut self, giver: &Giver, sanction: Sanction, time: Option<Duration>, why: &str) {
         // One takes the place of another that is shown alike.
-        for ban in self.room.people.bans.lift(&sanction.whom) {
+        for ban in self.room.people.bans.lift(&sanction.likeness) {
             self.room.people.note(FactKey::Ban(ban));
         }
         self.room.people.expire(self.stamp.at);
@@ -76,21 +76,22 @@ impl Change<'_> {
     }
 
     /// Whom a name stands for: a member, one that has just left, or an owner.
-    fn subject(&self, wanted: &str) -> Option<Subject> {
-        let wanted = Wanted::of(wanted)?;
+    fn subject(&self, giver: &Giver) -> Option<Subject> {
+        let (_, wanted) = giver.whom.as_ref()?;
         let room = &*self.room;
-        if let Some(id) = room.members.find(&wanted) {
+        if let Some(id) = room.members.holder_of(wanted) {
             let member = room.members.get(id)?;
-            let subject = room.subject_of(member.name(), member.key, member.address);
+            let named = (member.name(), member.likeness());
+            let subject = room.subject_of(named, member.key, member.address);
             let is_operator = member.standing.is_operator;
             return Some(Subject { member: Some(id), is_operator, ..subject });
         }
-        if let Some(gone) = room.gone.iter().rev().find(|gone| gone.likeness.is_called(&wanted)) {
-            let Gone { name, key, address, .. } = gone;
-            return Some(room.subject_of(name, *key, *address));
+        if let Some(gone) = room.gone.iter().rev().find(|gone| gone.likeness.is_same_word(wanted)) {
+            let Gone { name, likeness, key, address } = gone;
+            return Some(room.subject_of((name, likeness), *key, *address));
         }
         let owner = room.people.owners.get(wanted.folded())?;
-        Some(room.subject_of(&owner.name, owner.key, None))
+        Some(room.subject_of((&owner.name, owner.likeness()), owner.key, None))
     }
 
     pub(super) fn ban_network<'o>(
@@ -112,6 +113,7 @@ impl Change<'_> {
         let whom = network.to_string();
         let sanction = Sanction {
             whom: whom.as_str().into(),
+            likeness: Likeness::of(&whom),
             key: None,
             network: Some(network),
             is_of_name: false,
@@ -140,10 +142,11 @@ impl Change<'_> {
     pub(super) fn unban<'o>(
         &mut self,
         giver: &mut Giver,
-        whom: &str,
+        (whom, likeness): (&str, Option<Likeness>),
         none: OrderRefusal<'o>,
     ) -> Result<(), OrderRefusal<'o>> {
-        let lifted = self.room.people.bans.lift(whom);
+        let bans = &mut self.room.people.bans;
+        let lifted = likeness.map_or_else(Vec::new, |likeness| bans.lift(&likeness));
         if lifted.is_empty() {
             return Err(none);
         }
@@ -176,8 +179,13 @@ impl Room {
     }
 
     /// What keeps out whoever has this name: the key, or the address for one who owns no name, or else the name.
-    fn subject_of(&self, name: &Name, key: Option<KeyHash>, address: Option<IpAddr>) -> Subject {
-        let owner = self.people.owners.get(name.likeness().folded());
+    fn subject_of(
+        &self,
+        (name, likeness): (&Name, &Likeness),
+        key: Option<KeyHash>,
+        address: Option<IpAddr>,
+    ) -> Subject {
+        let owner = self.people.owners.get(likeness.folded());
         let is_owned = owner.is_some();
         // An address that an operator has, too, would keep out the operator.
         let is_operators = |network: &Network| {
@@ -191,6 +199,7 @@ impl Room {
         let has_password = owner.is_some_and(|owner| owner.password.is_some());
         let sanction = Sanction {
             whom: name.as_str().into(),
+            likeness: likeness.clone(),
             key,
             network,
             is_of_name: is_by_name_alone || has_password || key.is_none(),
@@ -198,7 +207,7 @@ impl Room {
             by: Box::default(),
             why: Box::default(),
         };
-        let is_operator = self.people.is_operator(&name.likeness());
+        let is_operator = self.people.is_operator(likeness);
         Subject { name: name.clone(), sanction, member: None, is_operator, is_by_name_alone }
     }
 }

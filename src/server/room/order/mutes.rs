@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::bans::own_network;
 use super::{Giver, Reason};
-use crate::protocol::name::{Name, Wanted};
 use crate::protocol::reply::{OrderNotice, OrderRefusal};
 use crate::protocol::span::Span;
 use crate::protocol::tag::Millis;
@@ -32,6 +31,7 @@ impl Change<'_> {
         let Some(member) = self.room.members.get(id) else { return Ok(()) };
         let sanction = Sanction {
             whom: name.as_str().into(),
+            likeness: member.likeness().clone(),
             key: member.key,
             network: member.address.filter(|_| member.key.is_none()).and_then(own_network),
             is_of_name: true,
@@ -85,13 +85,14 @@ impl Change<'_> {
         giver: &mut Giver,
         wanted: &'o str,
     ) -> Result<(), OrderRefusal<'o>> {
-        let called = Wanted::of(wanted).and_then(|wanted| self.room.members.find(&wanted));
+        let called = giver.whom.as_ref().and_then(|(_, it)| self.room.members.holder_of(it));
         let here = called.and_then(|id| Some((id, self.room.members.get(id)?.name().clone())));
         let (is_lifted, name) = match here {
             Some((id, name)) => (self.forget_mutes(id), name),
             None => {
-                let name = Name::parse(wanted).map_err(|_| OrderRefusal::NobodyHere(wanted))?;
-                let lifted = self.room.people.mutes.lift(name.as_str());
+                let (name, likeness) =
+                    giver.whom.clone().ok_or(OrderRefusal::NobodyHere(wanted))?;
+                let lifted = self.room.people.mutes.lift(&likeness);
                 lifted.iter().for_each(|mute| self.room.people.note(FactKey::Mute(*mute)));
                 (!lifted.is_empty(), name)
             }

@@ -17,8 +17,8 @@ pub(crate) const MOST_NAMES: usize = 10_000;
 pub(crate) struct Owner {
     /// The name as its owner spelled it.
     pub(crate) name: Name,
-    /// The same without case.
-    word: String,
+    /// What it looks like.
+    likeness: Likeness,
     /// The key whose owner owns it.
     pub(crate) key: Option<KeyHash>,
     /// The hash of the password (a PHC string) by which one owns it.
@@ -34,18 +34,22 @@ pub(crate) struct Owner {
 impl Owner {
     /// Whoever has that key, or whose password has that hash, and is here at that time.
     pub(crate) fn new(
-        name: Name,
+        (name, likeness): (Name, Likeness),
         key: Option<KeyHash>,
         password: Option<Box<str>>,
         seen: Millis,
     ) -> Owner {
-        let word = name.likeness().folded().to_owned();
-        Owner { name, word, key, password, seen, is_operator: false, is_invited: false }
+        Owner { name, likeness, key, password, seen, is_operator: false, is_invited: false }
     }
 
     /// The name without case.
     pub(crate) fn word(&self) -> &str {
-        &self.word
+        self.likeness.folded()
+    }
+
+    /// What the name looks like.
+    pub(crate) fn likeness(&self) -> &Likeness {
+        &self.likeness
     }
 }
 
@@ -75,20 +79,20 @@ impl Owners {
 
     /// Adds an owner, or takes the place of that of the same name.
     pub(crate) fn insert(&mut self, owner: Owner) {
-        self.remove(&owner.word);
-        for look in owner.name.likeness().looks() {
-            self.by_look.insert(look.clone(), owner.word.clone());
+        self.remove(owner.word());
+        for look in owner.likeness.looks() {
+            self.by_look.insert(look.clone(), owner.word().to_owned());
         }
         if let Some(key) = owner.key {
-            self.by_key.entry(key).or_default().insert(owner.word.clone());
+            self.by_key.entry(key).or_default().insert(owner.word().to_owned());
         }
-        self.by_word.insert(owner.word.clone(), owner);
+        self.by_word.insert(owner.word().to_owned(), owner);
     }
 
     /// Takes out the owner of a name. Whether there was one.
     pub(crate) fn remove(&mut self, word: &str) -> bool {
         let Some(owner) = self.by_word.remove(word) else { return false };
-        for look in owner.name.likeness().looks() {
+        for look in owner.likeness.looks() {
             if self.by_look.get(look).is_some_and(|of| of == word) {
                 self.by_look.remove(look);
             }
@@ -135,7 +139,12 @@ mod tests {
 
     fn owner(name: &str, key: u8, seen: Millis) -> Owner {
         let name = Name::parse(name).expect("a name");
-        Owner::new(name, Some(KeyHash::from_bytes([key; 32])), None, seen)
+        Owner::new(
+            (name.clone(), name.likeness()),
+            Some(KeyHash::from_bytes([key; 32])),
+            None,
+            seen,
+        )
     }
 
     #[test]

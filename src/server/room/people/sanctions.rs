@@ -13,6 +13,8 @@ use crate::protocol::tag::Millis;
 pub(crate) struct Sanction {
     /// A name, an address or a network, as operators are shown it.
     pub(crate) whom: Box<str>,
+    /// What that looks like.
+    pub(crate) likeness: Likeness,
     /// Whoever proves to have this key.
     pub(crate) key: Option<KeyHash>,
     /// Whoever comes from there.
@@ -43,11 +45,12 @@ impl Sanction {
         self.until.is_some_and(|until| until <= now)
     }
 
-    fn meets(&self, likeness: Option<&Likeness>, person: &Person<'_>) -> bool {
+    fn meets(&self, person: &Person<'_>) -> bool {
         let by_key = self.key.is_some() && self.key == person.key;
         let by_network =
             || self.network.zip(person.address).is_some_and(|(it, address)| it.contains(address));
-        let by_name = || likeness.zip(person.likeness).is_some_and(|(it, name)| it.is_like(name));
+        let by_name =
+            || self.is_of_name && person.likeness.is_some_and(|name| self.likeness.is_like(name));
         by_key || by_network() || by_name()
     }
 }
@@ -55,8 +58,8 @@ impl Sanction {
 /// All sanctions of one kind.
 #[derive(Debug, Default)]
 pub(crate) struct Sanctions {
-    /// By their numbers, and so in their order; with what the name looks like of those that are of a name.
-    by_id: BTreeMap<u64, (Sanction, Option<Likeness>)>,
+    /// By their numbers, and so in their order.
+    by_id: BTreeMap<u64, Sanction>,
 }
 
 impl Sanctions {
@@ -69,39 +72,28 @@ impl Sanctions {
 
     /// Adds that of this number.
     pub(crate) fn restore(&mut self, id: u64, sanction: Sanction) {
-        let likeness = sanction.is_of_name.then(|| Likeness::of(&sanction.whom));
-        self.by_id.insert(id, (sanction, likeness));
+        self.by_id.insert(id, sanction);
     }
 
     pub(crate) fn get(&self, id: u64) -> Option<&Sanction> {
-        self.by_id.get(&id).map(|(sanction, _)| sanction)
+        self.by_id.get(&id)
     }
 
     /// The one that holds for somebody at that time; of several, the one that ends last.
     pub(crate) fn of(&self, person: &Person<'_>, now: Millis) -> Option<&Sanction> {
-        let holds = |(sanction, likeness): &&(Sanction, Option<Likeness>)| {
-            !sanction.is_over(now) && sanction.meets(likeness.as_ref(), person)
-        };
-        let last =
-            |(sanction, _): &&(Sanction, Option<Likeness>)| sanction.until.unwrap_or(Millis::MAX);
-        self.by_id.values().filter(holds).max_by_key(last).map(|(sanction, _)| sanction)
+        let holds = |it: &&Sanction| !it.is_over(now) && it.meets(person);
+        let last = |it: &&Sanction| it.until.unwrap_or(Millis::MAX);
+        self.by_id.values().filter(holds).max_by_key(last)
     }
 
     /// Takes out those that are shown so, without regard to case. Their numbers.
-    pub(crate) fn lift(&mut self, whom: &str) -> Vec<u64> {
-        let shown = Likeness::of(whom);
-        self.take(|sanction| shown.is_same_word(&Likeness::of(&sanction.whom)))
+    pub(crate) fn lift(&mut self, whom: &Likeness) -> Vec<u64> {
+        self.take(|sanction| whom.is_same_word(&sanction.likeness))
     }
 
     /// Takes out those that hold for somebody. Their numbers.
     pub(crate) fn lift_of(&mut self, person: &Person<'_>) -> Vec<u64> {
-        let meets = |(sanction, likeness): &(Sanction, Option<Likeness>)| {
-            sanction.meets(likeness.as_ref(), person)
-        };
-        let met: Vec<_> =
-            self.by_id.iter().filter(|(_, it)| meets(it)).map(|(id, _)| *id).collect();
-        met.iter().for_each(|id| drop(self.by_id.remove(id)));
-        met
+        self.take(|sanction| sanction.meets(person))
     }
 
     /// Takes out those that have ended. Their numbers.
@@ -111,12 +103,12 @@ impl Sanctions {
 
     /// Those that hold at that time, in the order in which they were decided.
     pub(crate) fn iter(&self, now: Millis) -> impl Iterator<Item = &Sanction> {
-        self.by_id.values().map(|(sanction, _)| sanction).filter(move |it| !it.is_over(now))
+        self.by_id.values().filter(move |it| !it.is_over(now))
     }
 
     fn take(&mut self, which: impl Fn(&Sanction) -> bool) -> Vec<u64> {
         let taken: Vec<_> =
-            self.by_id.iter().filter(|(_, (it, _))| which(it)).map(|(id, _)| *id).collect();
+            self.by_id.iter().filter(|(_, it)| which(it)).map(|(id, _)| *id).collect();
         taken.iter().for_each(|id| drop(self.by_id.remove(id)));
         taken
     }
@@ -129,6 +121,7 @@ mod tests {
     fn sanction(whom: &str) -> Sanction {
         Sanction {
             whom: whom.into(),
+            likeness: Likeness::of(whom),
             key: None,
             network: Network::parse(whom),
             is_of_name: Network::parse(whom).is_none(),
@@ -171,7 +164,7 @@ mod tests {
         assert_eq!(bans.of(&person, 4).and_then(|it| it.until), Some(9));
         assert_eq!(bans.expire(5), [first]);
         assert_eq!((bans.iter(8).count(), bans.iter(9).count()), (1, 0));
-        assert_eq!(bans.lift("bob").len(), 1);
-        assert!(bans.of(&person, 0).is_none() && bans.lift("bob").is_empty());
+        assert_eq!(bans.lift(&likeness).len(), 1);
+        assert!(bans.of(&person, 0).is_none() && bans.lift(&likeness).is_empty());
     }
 }

@@ -191,7 +191,7 @@ impl Trial {
     /// The answers to an order of the server's own keyboard.
     fn console(&mut self, line: &str) -> Vec<String> {
         let Ok(Request::Order(order)) = parse(line) else { panic!("{line} is no order") };
-        match self.apply(Entry::Order { by: Orderer::Console, order: &order }) {
+        match self.apply(Entry::order(Orderer::Console, &order)) {
             Outcome::Ordered(ordered) => ordered.answers,
             other => panic!("{other:?}"),
         }
@@ -201,7 +201,7 @@ impl Trial {
     fn order(&mut self, who: usize, line: &str) {
         let Ok(Request::Order(order)) = parse(line) else { panic!("{line} is no order") };
         let by = Orderer::Member(self.by(who));
-        self.apply(Entry::Order { by, order: &order });
+        self.apply(Entry::order(by, &order));
     }
 
     /// Takes what the history would.
@@ -259,6 +259,13 @@ impl Trial {
             }
         }
         text
+    }
+
+    /// All that somebody was told besides events.
+    fn told_to(&self, who: usize) -> String {
+        let connection = self.known[who].connection;
+        let told = self.told.iter().filter(|(to, _)| *to == connection);
+        told.map(|(_, lines)| lines.as_str()).collect()
     }
 
     /// What a member's connection was told last.
@@ -383,7 +390,8 @@ fn an_owner_takes_the_place_of_its_own_ghost_and_misses_nothing() {
     let id = trial.known[ghost].id;
     let back = trial.join(alice(1)).expect("it is its own");
     assert_eq!((trial.known[back].id, trial.name(back)), (id, "alice"));
-    let bob = trial.known.iter().position(|known| known.connection.number == 1).expect("bob is here");
+    let bob =
+        trial.known.iter().position(|known| known.connection.number == 1).expect("bob is here");
     assert_eq!(trial.seen_by(bob), before, "others are told nothing");
     assert!(trial.seen_by(back).contains("[bob -> you] psst"));
     // A second one is not the first.
@@ -409,18 +417,18 @@ fn private_lines_wait_for_an_owner_and_are_told_to_be_read() {
     trial.restart();
     let bob = trial.join(Comer { name: "bob", key: Some(2), ..Comer::default() }).expect("free");
     let back = trial.join(alice(1)).expect("it is its own");
-    let seen = trial.seen_by(back);
+    let seen = trial.told_to(back);
     assert!(seen.contains("-- 20 private lines came while you were away:\n"), "{seen}");
     assert!(seen.contains("[bob -> you] line 0\n") && seen.contains("[bob -> you] line 19\n"));
     // Nobody knows whether it was read, if the connection is lost at once.
     let by = trial.by(back);
     let lost = Author { taken: None, ..by };
     trial.apply(Entry::Leave { by: lost, how: LeaveReason::ConnectionLost });
-    assert!(!trial.seen_by(bob).contains("has read"));
+    assert!(!trial.told_to(bob).contains("has read"));
     let back = trial.join(alice(1)).expect("it is its own");
-    assert!(trial.seen_by(back).contains("[bob -> you] line 19\n"));
+    assert!(trial.told_to(back).contains("[bob -> you] line 19\n"));
     trial.say(back, "hello");
-    let seen = trial.seen_by(bob);
+    let seen = trial.told_to(bob);
     let read = "-- alice has read 20 lines of yours, up to that of ";
     assert_eq!(seen.matches(read).count(), 1, "{seen}");
     assert!(!trial.room.people.letters.has("alice"));

@@ -1,0 +1,279 @@
+//! What each kind of entry has in its body. Pure.
+
+use crate::protocol::name::{Likeness, Name};
+use crate::protocol::reply::LeaveReason;
+use crate::protocol::request::{Order, Target};
+use crate::protocol::tag::Format;
+use crate::server::bytes::{Coded, Reader, Writer};
+use crate::server::erasure::Erased;
+use crate::server::room::group::{Act, Adopted, Joining, Logged, Manner, Utterance};
+
+/// The longest hash of a password, a PHC string, in bytes: that of this program has about a hundred.
+const MAX_PASSWORD: usize = 512;
+
+/// The longest of the texts that are short by nature, in bytes: a server's name, a reason.
+const MAX_SHORT: usize = 1024;
+
+impl Logged<'_> {
+    /// Whether entries of that kind are known.
+    pub(super) fn is_known(kind: u8) -> bool {
+        matches!(kind, 1..=22 | 128)
+    }
+
+    fn kind(&self) -> u8 {
+        match self.act {
+            Act::Hello { .. } => 1,
+            Act::Join(_) => 2,
+            Act::Speak(_) => 3,
+            Act::Whisper { .. } => 4,
+            Act::Rename { .. } => 5,
+            Act::Resume { .. } => 6,
+            Act::Lost => 7,
+            Act::Leave(_) => 8,
+            Act::Bye => 9,
+            Act::Back { .. } => 10,
+            Act::Adopt(_) => 11,
+            Act::AdoptFact(..) => 12,
+            Act::Register { .. } => 13,
+            Act::RenewPassword { .. } => 14,
+            Act::Unregister => 15,
+            Act::Pass { .. } => 16,
+            Act::Invite { .. } => 17,
+            Act::OfferName { .. } => 18,
+            Act::Order { .. } => 19,
+            Act::Tag { .. } => 20,
+            Act::Announce(_) => 21,
+            Act::Erased(_) => 22,
+            Act::Digest { .. } => 128,
+        }
+    }
+
+    /// Writes it, with what stands before its body.
+    pub(super) fn write(&self, out: &mut Writer) {
+        out.put(&self.kind());
+        out.put(&self.connection);
+        out.put(&self.line);
+        out.framed(|out| self.act.write(out));
+    }
+
+    /// Reads the body of an entry of that kind.
+    pub(super) fn read_act<'a>(kind: u8, bytes: &mut Reader<'a>) -> Option<Act<'a>> {
+        Some(match kind {
+            1 => Act::Hello { server: short(bytes)?, version: short(bytes)? },
+            2 => Act::Join(bytes.get()?),
+            3 => Act::Speak(read_utterances(bytes)?),
+            4 => Act::Whisper { to: bytes.text()?, wanted: bytes.get()?, text: bytes.text()? },
+            5 => Act::Rename { named: bytes.get()?, credentials: bytes.get()? },
+            6 => Act::Resume { whence: bytes.get()?, token: bytes.get()?, seen: bytes.get()? },
+            7 => Act::Lost,
+            8 => Act::Leave(match bytes.get::<u8>()? {
+                0 => LeaveReason::Quit(short(bytes)?),
+                1 => LeaveReason::ConnectionLost,
+                2 => LeaveReason::TooSlow,
+                _ => return None,
+            }),
+            9 => Act::Bye,
+            10 => {
+                let (old, kept) = bytes.get()?;
+                let (seq, member) = bytes.get()?;
+                Act::Back { old, kept, seq, member }
+            }
+            11 => Act::Adopt(Box::new(bytes.get()?)),
+            12 => {
+                let (key, fact) = bytes.get()?;
+                Act::AdoptFact(key, Box::new(fact))
+            }
+            13 => Act::Register { password: password(bytes)? },
+            14 => Act::RenewPassword { word: short(bytes)?, password: password(bytes)? },
+            15 => Act::Unregister,
+            16 => Act::Pass { code: bytes.get()?, key: bytes.get()? },
+            17 => Act::Invite { code: bytes.get()?, time: bytes.get()? },
+            18 => Act::OfferName { word: short(bytes)?, code: bytes.get()? },
+            19 => Act::Order { order: read_order(bytes)?, whom: bytes.get()? },
+            20 => Act::Tag { token: bytes.get()?, key: bytes.get()? },
+            21 => Act::Announce(bytes.text()?),
+            22 => Act::Erased(bytes.get()?),
+            128 => Act::Digest { groups: bytes.get()?, digest: bytes.get()? },
+            _ => return None,
+        })
+    }
+}
+
+impl Act<'_> {
+    fn write(&self, out: &mut Writer) {
+        match self {
+            Act::Hello { server, version } => (out.text(server), out.text(version)).0,
+            Act::Join(joining) => out.put(joining),
+            Act::Speak(lines) => lines.iter().for_each(|line| line.write(out)),
+            Act::Whisper { to, wanted, text } => {
+                (out.text(to), out.put(wanted), out.text(text)).0;
+            }
+            Act::Rename { named, credentials } => (out.put(named), out.put(credentials)).0,
+            Act::Resume { whence, token, seen } => {
+                (out.put(whence), out.put(token), out.put(seen)).0;
+            }
+            Act::Lost | Act::Bye | Act::Unregister => {}
+            Act::Leave(LeaveReason::Quit(farewell)) => (out.put(&0_u8), out.text(farewell)).0,
+            Act::Leave(LeaveReason::ConnectionLost) => out.put(&1_u8),
+            Act::Leave(LeaveReason::TooSlow) => out.put(&2_u8),
+            Act::Back { old, kept, seq, member } => {
+                (out.put(old), out.put(kept), out.put(seq), out.put(member)).0;
+            }
+            Act::Adopt(adopted) => out.put(&**adopted),
+            Act::AdoptFact(key, fact) => out.put(&(key.clone(), (**fact).clone())),
+            Act::Register { password } => out.text(password),
+            Act::RenewPassword { word, password } => (out.text(word), out.text(password)).0,
+            Act::Pass { code, key } => (out.put(code), out.put(key)).0,
+            Act::Invite { code, time } => (out.put(code), out.put(time)).0,
+            Act::OfferName { word, code } => (out.text(word), out.put(code)).0,
+            Act::Order { order, whom } => (write_order(order, out), out.put(whom)).0,
+            Act::Tag { token, key } => (out.put(token), out.put(key)).0,
+            Act::Announce(text) => out.text(text),
+            Act::Erased(erased) => out.put(erased),
+            Act::Digest { groups, digest } => (out.put(groups), out.put(digest)).0,
+        }
+    }
+}
+
+fn short<'a>(bytes: &mut Reader<'a>) -> Option<&'a str> {
+    bytes.text().filter(|text| text.len() <= MAX_SHORT)
+}
+
+/// A password's hash: text in ASCII without blanks.
+fn password<'a>(bytes: &mut Reader<'a>) -> Option<&'a str> {
+    let is_hash = |text: &&str| {
+        text.len() <= MAX_PASSWORD && text.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    bytes.text().filter(is_hash)
+}
+
+impl Utterance<'_> {
+    fn write(&self, out: &mut Writer) {
+        let manner: u8 = match self.manner {
+            Manner::Said => 0,
+            Manner::Done => 1,
+            Manner::Silent => 2,
+        };
+        out.put(&manner);
+        out.put(&(self.text.len() as u16));
+        out.raw(self.text.as_bytes());
+    }
+}
+
+fn read_utterances<'a>(bytes: &mut Reader<'a>) -> Option<Vec<Utterance<'a>>> {
+    let mut lines = Vec::new();
+    while !bytes.is_empty() {
+        let (manner, length) = bytes.get::<(u8, u16)>()?;
+        let text = str::from_utf8(bytes.raw(length.into())?).ok()?;
+        let manner = match manner {
+            0 => Manner::Said,
+            1 => Manner::Done,
+            2 if text.is_empty() => Manner::Silent,
+            _ => return None,
+        };
+        lines.push(Utterance { manner, text });
+    }
+    (!lines.is_empty()).then_some(lines)
+}
+
+fn write_order(order: &Order<'_>, out: &mut Writer) {
+    match *order {
+        Order::Kick { name, why } => (out.put(&1_u8), out.text(name), out.text(why)).0,
+        Order::Mute { name, time, why } => {
+            (out.put(&2_u8), out.text(name), out.put(&time), out.text(why)).0;
+        }
+        Order::Unmute(name) => (out.put(&3_u8), out.text(name)).0,
+        Order::Ban { whom: Target::Name(name), time, why } => {
+            (out.put(&4_u8), out.text(name), out.put(&time), out.text(why)).0;
+        }
+        Order::Ban { whom: Target::Network(network), time, why } => {
+            (out.put(&5_u8), out.put(&network), out.put(&time), out.text(why)).0;
+        }
+        Order::Unban(Target::Name(name)) => (out.put(&6_u8), out.text(name)).0,
+        Order::Unban(Target::Network(network)) => (out.put(&7_u8), out.put(&network)).0,
+        Order::Bans => out.put(&8_u8),
+        Order::Op(name) => (out.put(&9_u8), out.text(name)).0,
+        Order::Deop(name) => (out.put(&10_u8), out.text(name)).0,
+        Order::Allow(name) => (out.put(&11_u8), out.text(name)).0,
+        Order::Erase { name, time } => (out.put(&12_u8), out.text(name), out.put(&time)).0,
+        Order::Topic(topic) => (out.put(&13_u8), out.text(topic)).0,
+        Order::Stats => out.put(&14_u8),
+    }
+}
+
+fn read_order<'a>(bytes: &mut Reader<'a>) -> Option<Order<'a>> {
+    Some(match bytes.get::<u8>()? {
+        1 => Order::Kick { name: bytes.text()?, why: bytes.text()? },
+        2 => Order::Mute { name: bytes.text()?, time: bytes.get()?, why: bytes.text()? },
+        3 => Order::Unmute(bytes.text()?),
+        4 => {
+            let (whom, time) = (Target::Name(bytes.text()?), bytes.get()?);
+            Order::Ban { whom, time, why: bytes.text()? }
+        }
+        5 => {
+            let (whom, time) = (Target::Network(bytes.get()?), bytes.get()?);
+            Order::Ban { whom, time, why: bytes.text()? }
+        }
+        6 => Order::Unban(Target::Name(bytes.text()?)),
+        7 => Order::Unban(Target::Network(bytes.get()?)),
+        8 => Order::Bans,
+        9 => Order::Op(bytes.text()?),
+        10 => Order::Deop(bytes.text()?),
+        11 => Order::Allow(bytes.text()?),
+        12 => Order::Erase { name: bytes.text()?, time: bytes.get()? },
+        // One that is too long is refused at its place in the order.
+        13 => Order::Topic(bytes.text()?),
+        14 => Order::Stats,
+        _ => return None,
+    })
+}
+
+/// A program, which alone gets the tagged form, alone resumes.
+fn may_resume(format: Format, token: bool) -> bool {
+    format == Format::Tagged || !token
+}
+
+impl Coded for Joining {
+    fn write(&self, out: &mut Writer) {
+        let Joining { format, whence, credentials, is_let_in, token, wanted } = self;
+        (out.put(format), out.put(whence), out.put(credentials));
+        (out.put(is_let_in), out.put(token), out.put(wanted));
+    }
+
+    fn read(bytes: &mut Reader<'_>) -> Option<Joining> {
+        let (format, whence, credentials) = (bytes.get()?, bytes.get()?, bytes.get()?);
+        let (is_let_in, token, wanted) = (bytes.get()?, bytes.get()?, bytes.get()?);
+        let joining = Joining { format, whence, credentials, is_let_in, token, wanted };
+        may_resume(format, joining.token.is_some()).then_some(joining)
+    }
+}
+
+impl Coded for Adopted {
+    fn write(&self, out: &mut Writer) {
+        let Adopted { id, format, whence, token, named, since, key, login, is_let_in } = self;
+        let (encryption, address, origin) = whence;
+        (out.put(id), out.put(format), out.put(encryption), out.put(address), out.put(origin));
+        (out.put(token), out.put(named), out.put(since));
+        (out.put(key), out.put(login), out.put(is_let_in));
+    }
+
+    fn read(bytes: &mut Reader<'_>) -> Option<Adopted> {
+        let (id, format) = (bytes.get()?, bytes.get()?);
+        let whence = (bytes.get()?, bytes.get()?, bytes.get()?);
+        let (token, named, since) = (bytes.get()?, bytes.get::<(Name, Likeness)>()?, bytes.get()?);
+        let (key, login, is_let_in) = (bytes.get()?, bytes.get()?, bytes.get()?);
+        let adopted = Adopted { id, format, whence, token, named, since, key, login, is_let_in };
+        may_resume(format, adopted.token.is_some()).then_some(adopted)
+    }
+}
+
+impl Coded for Erased {
+    fn write(&self, out: &mut Writer) {
+        let Erased { name, by, lines } = self;
+        (out.put(name), out.put(by), out.put(lines));
+    }
+
+    fn read(bytes: &mut Reader<'_>) -> Option<Erased> {
+        Some(Erased { name: bytes.get()?, by: bytes.get()?, lines: bytes.get()? })
+    }
+}
