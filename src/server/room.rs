@@ -173,11 +173,11 @@ impl Room {
             }
             Entry::Tag { by, token, key } => change.by(by, |change| change.tag(by, token, key)),
             Entry::Detach(token) => change.detach(token),
-            Entry::Resume { connection, encryption, address, token, seen, instead_of } => {
-                change.resume((connection, encryption, address), token, seen, instead_of)
+            Entry::Resume { connection, whence, token, seen, instead_of } => {
+                change.resume((connection, whence), token, seen, instead_of)
             }
-            Entry::Lost { by, from } => change.by(by, |change| change.lose(by, from)),
-            Entry::Unclaimed { member, from } => change.mark_disconnected(member, from),
+            Entry::Lost { by } => change.by(by, |change| change.lose(by)),
+            Entry::Unclaimed { member } => change.mark_disconnected(member),
             Entry::Leave { by, how } => change.by(by, |change| change.leave(by, how)),
             Entry::Announce { text } => change.tell_all(text),
             Entry::Expire => change.expire(),
@@ -220,7 +220,7 @@ impl Room {
 
     /// The members that have a connection, each with that.
     pub(crate) fn connections(&self) -> impl Iterator<Item = (&Name, ConnectionId)> {
-        self.members.iter().filter_map(|member| Some((member.name(), member.connection?)))
+        self.members.iter().filter_map(|member| Some((member.name(), member.connection()?)))
     }
 
     /// The history has no event before that one any more.
@@ -250,10 +250,10 @@ impl Room {
             let listed = Listed {
                 name: member.name().clone(),
                 is_away: member.is_disconnected(),
-                is_exposed: member.encryption == Encryption::None,
+                is_exposed: member.whence.encryption == Encryption::None,
                 is_owner: member.standing.is_owner,
                 is_operator: member.standing.is_operator,
-                address: member.address,
+                address: member.whence.address,
             };
             (member.likeness().folded().to_owned(), listed)
         };
@@ -317,7 +317,7 @@ impl Change<'_> {
     fn by(&mut self, by: Author, act: impl FnOnce(&mut Self) -> Outcome) -> Outcome {
         let is_closed = self.room.is_closed;
         let Some(member) = self.room.members.get_mut(by.member) else { return Outcome::Ignored };
-        if member.connection != Some(by.connection) {
+        if member.connection() != Some(by.connection) {
             return Outcome::Ignored;
         }
         if let Some(taken) = by.taken.filter(|taken| !is_closed && *taken != member.taken) {
@@ -342,7 +342,7 @@ impl Change<'_> {
         if let LeaveReason::Quit(_) = how {
             self.letters_are_seen(by.member);
         }
-        self.effects.detached.push((by.connection, self.room.transcript.end()));
+        self.effects.detach(by.connection, self.room.transcript.end());
         self.part(by.member, how);
         Outcome::Done
     }
@@ -397,7 +397,7 @@ impl Change<'_> {
 
     /// Tells every connection something that is no event: it is about this server alone.
     fn announce(&mut self, notice: Notice<'_>) {
-        let connected = |member: &Member| Some((member.connection?, member.format()));
+        let connected = |member: &Member| Some((member.connection()?, member.format()));
         let readers: Vec<_> = self.room.members.iter().filter_map(connected).collect();
         for (connection, format) in readers {
             self.answer(connection, format, notice);
@@ -455,7 +455,7 @@ impl Room {
             name: member.name().clone(),
             likeness: member.likeness().clone(),
             key: member.key,
-            address: member.address,
+            address: member.whence.address,
         });
     }
 

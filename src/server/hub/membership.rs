@@ -15,7 +15,6 @@ use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{self, LeaveReason, Listed, Notice, Refusal};
 use crate::protocol::request::{Command, Order};
 use crate::protocol::tag::{Format, Seq, Token};
-use crate::server::admission::Origin;
 use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
 use crate::server::chunk::Chunk;
 use crate::server::connection::Connection;
@@ -284,8 +283,8 @@ impl Membership {
     /// other's lines were taken.
     pub(crate) fn resume(&mut self, token: Token, seen: Seq) -> Result<u64, Refusal<'static>> {
         let instead_of = Some(self.author(self.told));
-        let address = self.permit.address(&self.connection);
-        let resume = Resume { token: TokenHash::of(token), seen, address, instead_of };
+        let whence = self.permit.whence(&self.connection);
+        let resume = Resume { token: TokenHash::of(token), seen, whence, instead_of };
         let Resumed { id, name, taken } = self.hub().resume(&self.connection, resume, None)?;
         let (was, peer) = (std::mem::replace(&mut self.name, name), self.connection.peer());
         log::info!(target: CAME_OR_WENT, "{was} is {}, who is back, from {peer}", self.name);
@@ -312,8 +311,7 @@ impl Membership {
     }
 
     fn disconnect(&mut self, lines: u64) {
-        let from = Origin::of(self.connection.peer().ip());
-        if let Some(expired) = self.end(lines, |by| Entry::Lost { by, from }) {
+        if let Some(expired) = self.end(lines, |by| Entry::Lost { by }) {
             let (name, peer) = (&self.name, self.connection.peer());
             log::info!(target: CAME_OR_WENT, "{name} is away: the connection of {peer} is lost");
             expired.iter().for_each(log_expired);

@@ -12,7 +12,7 @@ use crate::protocol::tag::{Format, Seq, Token};
 use crate::server::admission::Origin;
 use crate::server::connection::Connection;
 use crate::server::kinds::CAME_OR_WENT;
-use crate::server::room::entry::{Credentials, Entry, Newcomer, NoName, Outcome};
+use crate::server::room::entry::{Credentials, Entry, Newcomer, NoName, Outcome, Whence};
 use crate::server::room::token::{Issued, TokenHash};
 use crate::server::system::{instant, random_bits};
 
@@ -109,9 +109,15 @@ impl Permit {
 
     /// Where a client is from, if that says anything: the server's own machine does not, nor a proxy that says
     /// nothing of the client.
-    pub(super) fn address(&self, connection: &Connection) -> Option<IpAddr> {
+    fn address(&self, connection: &Connection) -> Option<IpAddr> {
         let address = connection.peer().ip();
         (self.origin.is_some() && !address.is_loopback()).then_some(address)
+    }
+
+    /// From where a client is.
+    pub(super) fn whence(&self, connection: &Connection) -> Whence {
+        let origin = Some(Origin::of(connection.peer().ip()));
+        Whence { encryption: connection.encryption(), address: self.address(connection), origin }
     }
 
     /// Gives the permit back, under the lock.
@@ -150,14 +156,12 @@ impl Permit {
             Format::Plain => None,
             Format::Tagged => random_bits().map(Issued::new),
         };
-        let encryption = connection.encryption();
         let Shown { credentials, is_let_in } = shown;
         let newcomer = Newcomer {
             connection: connection.id(),
             format,
             taken,
-            encryption,
-            address: self.address(connection),
+            whence: self.whence(connection),
             credentials,
             is_let_in,
         };
@@ -189,8 +193,8 @@ impl Permit {
         connection: &Arc<Connection>,
     ) -> Result<(Membership, u64), (Permit, Refusal<'static>)> {
         let hub = Arc::clone(&self.hub);
-        let address = self.address(connection);
-        let resume = Resume { token: TokenHash::of(token), seen, address, instead_of: None };
+        let whence = self.whence(connection);
+        let resume = Resume { token: TokenHash::of(token), seen, whence, instead_of: None };
         let member = match hub.resume(connection, resume, Some(&mut self)) {
             Ok(member) => member,
             Err(refusal) => return Err((self, refusal)),

@@ -1,7 +1,6 @@
 //! A client that goes on as a member: the member's old connection is closed first, and nothing speaks for it
 //! any more.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::permit::Permit;
@@ -9,10 +8,9 @@ use super::{Hub, Shared};
 use crate::protocol::name::Name;
 use crate::protocol::reply::Refusal;
 use crate::protocol::tag::{Seq, Token};
-use crate::server::admission::Origin;
 use crate::server::audience::MemberId;
 use crate::server::connection::{CloseReason, Connection};
-use crate::server::room::entry::{Author, Entry, Outcome};
+use crate::server::room::entry::{Author, Entry, Outcome, Whence};
 use crate::server::room::token::TokenHash;
 
 /// What a client shows to go on as a member.
@@ -22,8 +20,8 @@ pub(super) struct Resume {
     pub(super) token: TokenHash,
     /// The last event that the client has.
     pub(super) seen: Seq,
-    /// Where the client is from, if that says anything.
-    pub(super) address: Option<IpAddr>,
+    /// From where the client is.
+    pub(super) whence: Whence,
     /// The guest that the client was until now.
     pub(super) instead_of: Option<Author>,
 }
@@ -44,12 +42,11 @@ impl Shared {
     fn readmit(
         &mut self,
         connection: &Arc<Connection>,
-        Resume { token, seen, address, instead_of }: Resume,
+        Resume { token, seen, whence, instead_of }: Resume,
     ) -> Result<Resumed, Refusal<'static>> {
         let id = connection.id();
         self.connections.insert(id, Arc::clone(connection));
-        let encryption = connection.encryption();
-        let entry = Entry::Resume { connection: id, encryption, address, token, seen, instead_of };
+        let entry = Entry::Resume { connection: id, whence, token, seen, instead_of };
         match self.apply(entry) {
             Outcome::Resumed { member, name, taken } => Ok(Resumed { id: member, name, taken }),
             Outcome::Refused(refusal) => Err(refusal),
@@ -91,14 +88,14 @@ impl Hub {
         mut permit: Option<&mut Permit>,
     ) -> Result<Resumed, Refusal<'static>> {
         let Resume { token, seen, .. } = resume;
-        // The member, and where it was, once its old connection is closed and it has no other.
+        // The member, once its old connection is closed and it has no other.
         let mut detached = None;
         loop {
             let mut guard = self.lock();
             if let Err(refusal) = guard.room.may_resume(token, seen) {
                 // Meanwhile too much was forgotten.
-                if let Some((member, from)) = detached {
-                    guard.apply(Entry::Unclaimed { member, from });
+                if let Some(member) = detached {
+                    guard.apply(Entry::Unclaimed { member });
                 }
                 return Err(refusal);
             }
@@ -118,7 +115,7 @@ impl Hub {
             if let Some(permit) = &mut permit {
                 permit.take_over(&mut guard);
             }
-            detached = Some((member, Origin::of(before.peer().ip())));
+            detached = Some(member);
             // Before anything is sent over the new one, and not with the lock held.
             drop(guard);
             before.hang_up(CloseReason::TakenOver);

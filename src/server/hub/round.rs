@@ -142,8 +142,7 @@ impl Shared {
 
     /// Takes what follows from all that was applied, with the connections that are named there.
     pub(super) fn take_following(&mut self) -> Following {
-        let Effects { attached, detached, tagged, asides, is_erased } =
-            std::mem::take(&mut self.effects);
+        let Effects { attached, detached, tagged, asides, is_erased, .. } = self.effects.take();
         self.is_closing_new = false;
         let arrival = |Attach { recipient, connection, greeting, from, offset }| {
             let connection = Arc::clone(self.connections.get(&connection)?);

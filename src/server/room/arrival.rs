@@ -24,14 +24,14 @@ impl Change<'_> {
         let person = Person {
             likeness: wanted.as_ref().map(|(_, likeness)| likeness),
             key: newcomer.credentials.key,
-            address: newcomer.address,
+            address: newcomer.whence.address,
         };
         if let Some(banned) = self.room.ban(&person, self.stamp.at) {
             return Outcome::Refused(banned);
         }
         let Some(wanted) = wanted else { return self.join_as_guest(newcomer, token, None) };
         let (name, likeness) = &wanted;
-        let (credentials, encryption) = (&newcomer.credentials, newcomer.encryption);
+        let (credentials, encryption) = (&newcomer.credentials, newcomer.whence.encryption);
         let why = match self.why_not(likeness, credentials, encryption) {
             Some(why) => why,
             None if self.room.members.is_free(likeness, None) => {
@@ -118,6 +118,6 @@ impl Change<'_> {
     ) {
         let offset = self.room.transcript.offset(from);
         let attach = Attach { recipient, connection, greeting, from, offset };
-        self.effects.attached.push(attach);
+        self.effects.attach(attach);
     }
 }

@@ -152,10 +152,10 @@ fn row(member: &Member) -> KeptMember {
         token,
         since,
         taken: member.taken,
-        encryption: member.encryption,
+        encryption: member.whence.encryption,
         key: member.key,
         login: member.login.clone(),
-        address: member.address,
+        address: member.whence.address,
         lost_at: member.lost_at,
     }
 }

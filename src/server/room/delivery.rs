@@ -104,7 +104,7 @@ impl Change<'_> {
     /// Shows a member that has a connection something that waited.
     fn show(&mut self, id: MemberId, letters: Vec<Letter>) {
         let Some(member) = self.room.members.get(id) else { return };
-        let Some(connection) = member.connection else { return };
+        let Some(connection) = member.connection() else { return };
         let delivery = Delivery { format: member.format(), at: self.stamp.at, letters };
         let before = self.room.transcript.end();
         self.effects.deliver(connection, before, &delivery);

@@ -27,8 +27,8 @@ impl Disconnected {
     }
 
     /// A member whose connection was from there has lost it now. Its time begins, again if it had begun.
-    pub(crate) fn add(&mut self, member: MemberId, from: Origin, now: Duration) {
-        self.insert(member, Some(from), now);
+    pub(crate) fn add(&mut self, member: MemberId, from: Option<Origin>, now: Duration) {
+        self.insert(member, from, now);
     }
 
     /// A member has been disconnected since the server was started, which is now.
@@ -95,7 +95,7 @@ mod tests {
     fn who_is_away_for_too_long_goes_and_so_does_the_newest_of_too_many() {
         let after = Duration::from_secs;
         let mut disconnected = Disconnected::new(Duration::from_secs(60));
-        let here = Origin::of([192, 0, 2, 1].into());
+        let here = Some(Origin::of([192, 0, 2, 1].into()));
         for (member, at) in [(1, 0), (4, 1), (3, 2), (2, 3)] {
             disconnected.add(MemberId(member), here, after(at));
         }
@@ -115,7 +115,7 @@ mod tests {
         let start = Duration::from_secs(100);
         let mut disconnected = Disconnected::new(Duration::from_secs(60));
         (1..=5).for_each(|member| disconnected.restore(MemberId(member), start));
-        let here = Origin::of([192, 0, 2, 1].into());
+        let here = Some(Origin::of([192, 0, 2, 1].into()));
         disconnected.add(MemberId(6), here, start);
         assert_eq!(disconnected.take(start, 1), None);
         disconnected.add(MemberId(7), here, start);
@@ -130,7 +130,7 @@ mod tests {
         let now = Duration::ZERO;
         let mut disconnected = Disconnected::new(Duration::from_secs(60));
         for (member, origin) in (1..).zip(origins) {
-            disconnected.add(MemberId(member), Origin::of((*origin).into()), now);
+            disconnected.add(MemberId(member), Some(Origin::of((*origin).into())), now);
         }
         let gone = (0..origins.len()).rev().map_while(|most| disconnected.take(now, most));
         gone.map(|MemberId(member)| member).collect()

@@ -13,9 +13,13 @@ use crate::server::connection::ConnectionId;
 use crate::server::rendering::tag;
 use crate::server::replay::Replay;
 
-/// The effects of entries, in their order, until they are settled.
+/// The effects of entries, in their order, until they are settled. They are for one server's connections, and know what
+/// that server alone knows.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
+    /// Which server's they are: nothing follows for the connections of others. Here its own connections are
+    /// [local](ConnectionId::local).
+    pub(crate) producer: u64,
     /// Connections that are served from now on.
     pub(crate) attached: Vec<Attach>,
     /// Connections that are served no more, each with the number after the last event that it gets.
@@ -105,6 +109,39 @@ impl Effects {
             && !self.is_erased
     }
 
+    /// Takes what has followed until now.
+    pub(crate) fn take(&mut self) -> Effects {
+        let producer = self.producer;
+        std::mem::replace(self, Effects { producer, ..Effects::default() })
+    }
+
+    /// Whether something follows for that connection.
+    pub(super) fn are_for(&self, connection: ConnectionId) -> bool {
+        connection.producer == self.producer
+    }
+
+    /// Serves a member from now on.
+    pub(super) fn attach(&mut self, attach: Attach) {
+        if self.are_for(attach.connection) {
+            let connection = ConnectionId::local(attach.connection.number);
+            self.attached.push(Attach { connection, ..attach });
+        }
+    }
+
+    /// Serves a connection no more, from the event with that number on.
+    pub(super) fn detach(&mut self, connection: ConnectionId, until: Seq) {
+        if self.are_for(connection) {
+            self.detached.push((ConnectionId::local(connection.number), until));
+        }
+    }
+
+    /// Gives a connection the tagged form, from the event with that number on.
+    pub(super) fn tag(&mut self, connection: ConnectionId, from: Seq) {
+        if self.are_for(connection) {
+            self.tagged.push((ConnectionId::local(connection.number), from));
+        }
+    }
+
     /// Has a connection told lines before the event with that number.
     pub(super) fn tell(&mut self, connection: ConnectionId, before: Seq, lines: String) {
         self.aside(connection, before, Aside::Lines(lines));
@@ -112,7 +149,9 @@ impl Effects {
 
     /// Has a connection told something before the event with that number.
     pub(super) fn aside(&mut self, connection: ConnectionId, before: Seq, aside: Aside) {
-        self.asides.push((connection, before, aside));
+        if self.are_for(connection) {
+            self.asides.push((ConnectionId::local(connection.number), before, aside));
+        }
     }
 
     /// Has a connection shown private lines before the event with that number. They have times of day, in the zone of

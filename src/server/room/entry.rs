@@ -53,6 +53,17 @@ pub(crate) enum Encryption {
     None,
 }
 
+/// From where a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Whence {
+    /// Who can read along.
+    pub(crate) encryption: Encryption,
+    /// The client's address, if that says anything: bans are for networks, and operators are shown it.
+    pub(crate) address: Option<IpAddr>,
+    /// With which others it is counted; `None` for a member from before the server's start.
+    pub(crate) origin: Option<Origin>,
+}
+
 /// What somebody has shown to have a name of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Credentials {
@@ -97,10 +108,8 @@ pub(crate) struct Newcomer {
     pub(crate) format: Format,
     /// How many lines it had sent before it joined.
     pub(crate) taken: u64,
-    /// Who can read along.
-    pub(crate) encryption: Encryption,
-    /// Where it is from, if that says anything.
-    pub(crate) address: Option<IpAddr>,
+    /// From where it is.
+    pub(crate) whence: Whence,
     /// What it has shown.
     pub(crate) credentials: Credentials,
     /// Whether it was let in by a code.
@@ -223,10 +232,8 @@ pub(crate) enum Entry<'a> {
     Resume {
         /// Over which the member is served from now on.
         connection: ConnectionId,
-        /// Who can read along there.
-        encryption: Encryption,
-        /// Where it is from, if that says anything.
-        address: Option<IpAddr>,
+        /// From where that is.
+        whence: Whence,
         /// What the client has shown.
         token: TokenHash,
         /// The last event that it has.
@@ -238,15 +245,11 @@ pub(crate) enum Entry<'a> {
     Lost {
         /// The member.
         by: Author,
-        /// From where its connection was.
-        from: Origin,
     },
     /// Nobody resumes as a member whose connection was taken away by [`Entry::Detach`]: its time begins.
     Unclaimed {
         /// The member.
         member: MemberId,
-        /// From where its connection was.
-        from: Origin,
     },
     /// A member leaves.
     Leave {

@@ -74,7 +74,9 @@ mod tests {
 
     use super::super::Room;
     use super::super::effects::Effects;
-    use super::super::entry::{Author, Credentials, Encryption, Entry, Newcomer, Orderer, Stamp};
+    use super::super::entry::{
+        Author, Credentials, Encryption, Entry, Newcomer, Orderer, Stamp, Whence,
+    };
     use super::super::restore::Restored;
     use super::*;
     use crate::protocol::name::Wanted;
@@ -120,8 +122,7 @@ mod tests {
                 connection,
                 format: Format::Tagged,
                 taken: 0,
-                encryption: Encryption::Tls,
-                address: None,
+                whence: Whence { encryption: Encryption::Tls, address: None, origin: None },
                 credentials: Credentials::default(),
                 is_let_in: false,
             };

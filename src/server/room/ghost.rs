@@ -34,19 +34,18 @@ impl Change<'_> {
         newcomer: Newcomer,
         token: Option<Issued>,
     ) -> Outcome {
-        let Newcomer { connection, format, taken, encryption, address, credentials, is_let_in } =
-            newcomer;
+        let Newcomer { connection, format, taken, whence, credentials, is_let_in } = newcomer;
         let Some(member) = self.room.members.get_mut(id) else { return Outcome::Ignored };
         let (name, word, lost_at) =
             (member.name().clone(), member.likeness().folded().to_owned(), member.lost_at);
-        member.connection = Some(connection);
-        (member.taken, member.encryption, member.address) = (taken, encryption, address);
+        (member.taken, member.whence) = (taken, whence);
         member.key = credentials.key;
         member.login = credentials.has_password.then_some(word);
         member.is_let_in |= is_let_in;
         let read = member.waiting_mut().map(std::mem::take).unwrap_or_default();
         read.all_senders().for_each(|sender| self.room.on_waiting_changed(id, sender));
         self.room.disconnected.remove(id);
+        self.room.members.connect(id, connection);
         let (next, missed) = self.room.place_of_ghost(id, lost_at);
         match format {
             Format::Plain => self.room.members.make_plain(id),

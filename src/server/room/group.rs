@@ -11,10 +11,9 @@
 //! can write to the log may write anything. What names look like ([`Likeness`]) comes with them: servers whose tables
 //! of Unicode differ compare the same bytes.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-use super::entry::{Credentials, Encryption};
+use super::entry::{Credentials, Whence};
 use super::people::facts::{Fact, FactKey};
 use super::people::invitations::CodeHash;
 use super::token::TokenHash;
@@ -23,7 +22,6 @@ use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::LeaveReason;
 use crate::protocol::request::Order;
 use crate::protocol::tag::{Format, Seq};
-use crate::server::admission::Origin;
 use crate::server::audience::MemberId;
 use crate::server::erasure::Erased;
 
@@ -206,17 +204,6 @@ pub(crate) enum Manner {
     Silent,
 }
 
-/// Where a connection is from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Whence {
-    /// Who can read along.
-    pub(crate) encryption: Encryption,
-    /// The client's address, if that says anything: bans are for networks, and operators are shown it.
-    pub(crate) address: Option<IpAddr>,
-    /// With which others it is counted.
-    pub(crate) origin: Origin,
-}
-
 /// A client that joins. The lines that it had sent before are those of the entry's number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Joining {
@@ -242,8 +229,8 @@ pub(crate) struct Adopted {
     pub(crate) id: MemberId,
     /// How it gets its lines.
     pub(crate) format: Format,
-    /// Where it is, or was, connected from; the origin is not known of one from before an archive's server started.
-    pub(crate) whence: (Encryption, Option<IpAddr>, Option<Origin>),
+    /// From where it is connected, or was.
+    pub(crate) whence: Whence,
     /// What it resumes with.
     pub(crate) token: Option<TokenHash>,
     /// The name that it has.

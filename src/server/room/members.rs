@@ -4,10 +4,9 @@
 //! Each way is a map, so that a join costs the same among ten members and among thousands.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
 
 use super::changes::KeptMember;
-use super::entry::{Encryption, Newcomer};
+use super::entry::{Newcomer, Whence};
 use super::names::Standing;
 use super::token::TokenHash;
 use super::waiting_lines::WaitingLines;
@@ -25,14 +24,12 @@ pub(super) struct Member {
     /// What the name looks like; no other member's is like it.
     likeness: Likeness,
     /// The connection that speaks for the member, and over which it is served; `None` while it is
-    /// disconnected.
-    pub(super) connection: Option<ConnectionId>,
+    /// disconnected. Changed by [`Members::connect`] and [`Members::disconnect`] alone.
+    connection: Option<ConnectionId>,
     /// How many of its lines were taken, over all of its connections.
     pub(super) taken: u64,
-    /// Who can read along on its connection, or could on its last one.
-    pub(super) encryption: Encryption,
-    /// Where its connection is from, or its last one was, if that says anything.
-    pub(super) address: Option<IpAddr>,
+    /// From where its connection is, or its last one was.
+    pub(super) whence: Whence,
     /// The key that it has proved to own.
     pub(super) key: Option<KeyHash>,
     /// The name, without case, whose password it has given.
@@ -78,16 +75,14 @@ pub(super) struct Resumable {
 impl Member {
     /// A member that has just come.
     pub(super) fn new((name, likeness): (Name, Likeness), newcomer: &Newcomer) -> Member {
-        let Newcomer { connection, taken, encryption, address, credentials, is_let_in, .. } =
-            *newcomer;
+        let Newcomer { connection, taken, whence, credentials, is_let_in, .. } = *newcomer;
         let login = credentials.has_password.then(|| likeness.folded().to_owned());
         Member {
             name,
             likeness,
             connection: Some(connection),
             taken,
-            encryption,
-            address,
+            whence,
             key: credentials.key,
             login,
             is_let_in,
@@ -109,8 +104,7 @@ impl Member {
             likeness,
             connection: None,
             taken,
-            encryption,
-            address,
+            whence: Whence { encryption, address, origin: None },
             key,
             login,
             is_let_in: false,
@@ -129,6 +123,11 @@ impl Member {
 
     pub(super) fn likeness(&self) -> &Likeness {
         &self.likeness
+    }
+
+    /// The connection that speaks for it, if it has one.
+    pub(super) fn connection(&self) -> Option<ConnectionId> {
+        self.connection
     }
 
     /// How it gets its lines.
@@ -173,6 +172,8 @@ pub(super) struct Members {
     by_look: HashMap<String, MemberId>,
     /// By their tokens' hashes.
     by_token: HashMap<TokenHash, MemberId>,
+    /// By the connections that speak for them.
+    by_connection: HashMap<ConnectionId, MemberId>,
 }
 
 impl Members {
@@ -217,6 +218,27 @@ impl Members {
         self.by_word.get(wanted.folded()).copied()
     }
 
+    /// The member for which this connection speaks.
+    pub(super) fn of_connection(&self, connection: ConnectionId) -> Option<MemberId> {
+        self.by_connection.get(&connection).copied()
+    }
+
+    /// Has a connection speak for a member, which has none, from now on.
+    pub(super) fn connect(&mut self, id: MemberId, connection: ConnectionId) {
+        if let Some(member) = self.by_id.get_mut(&id) {
+            debug_assert!(member.connection.is_none());
+            member.connection = Some(connection);
+            self.by_connection.insert(connection, id);
+        }
+    }
+
+    /// Takes its connection from a member.
+    pub(super) fn disconnect(&mut self, id: MemberId) -> Option<ConnectionId> {
+        let connection = self.by_id.get_mut(&id)?.connection.take()?;
+        self.by_connection.remove(&connection);
+        Some(connection)
+    }
+
     /// The member that has this token, and the first event that it may get.
     pub(super) fn holder(&self, token: TokenHash) -> Option<(MemberId, Seq)> {
         let id = *self.by_token.get(&token)?;
@@ -233,6 +255,9 @@ impl Members {
     /// Adds a member, whose name must be free.
     pub(super) fn insert(&mut self, id: MemberId, member: Member) {
         debug_assert!(self.is_free(&member.likeness, None));
+        if let Some(connection) = member.connection {
+            self.by_connection.insert(connection, id);
+        }
         self.by_id.insert(id, member);
         self.index_name(id);
     }
@@ -240,6 +265,9 @@ impl Members {
     /// Takes a member out.
     pub(super) fn remove(&mut self, id: MemberId) -> Option<Member> {
         let member = self.by_id.remove(&id)?;
+        if let Some(connection) = member.connection {
+            self.by_connection.remove(&connection);
+        }
         self.forget_name(&member.likeness);
         let token = member.resumable.as_ref().and_then(|resumable| resumable.token);
         token.and_then(|token| self.by_token.remove(&token));
@@ -295,7 +323,7 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
-    use crate::server::room::entry::Credentials;
+    use crate::server::room::entry::{Credentials, Encryption};
 
     const NAMES: [&str; 10] = [
         "will",
@@ -310,13 +338,12 @@ mod tests {
         "straße",
     ];
 
-    fn newcomer() -> Newcomer {
+    fn newcomer(number: u32) -> Newcomer {
         Newcomer {
-            connection: ConnectionId::local(1),
+            connection: ConnectionId::local(number),
             format: Format::Plain,
             taken: 0,
-            encryption: Encryption::Tls,
-            address: None,
+            whence: Whence { encryption: Encryption::Tls, address: None, origin: None },
             credentials: Credentials::default(),
             is_let_in: false,
         }
@@ -341,7 +368,7 @@ mod tests {
                 prop_assert_eq!(members.find(&wanted), members.by_id.iter().find_map(called));
                 match step {
                     0 if is_free && !members.contains(id) => {
-                        members.insert(id, Member::new((name, likeness), &newcomer()));
+                        members.insert(id, Member::new((name, likeness), &newcomer(id.0 as u32)));
                     }
                     1 if is_free => members.rename(id, name, likeness),
                     2 => drop(members.remove(id)),

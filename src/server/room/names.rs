@@ -146,7 +146,7 @@ impl Change<'_> {
     pub(super) fn claim(&mut self, id: MemberId) {
         let Some(member) = self.room.members.get_mut(id) else { return };
         member.may_claim = false;
-        let (Some(key), Some(connection)) = (member.key, member.connection) else { return };
+        let (Some(key), Some(connection)) = (member.key, member.connection()) else { return };
         let (name, likeness, format) =
             (member.name().clone(), member.likeness().clone(), member.format());
         let is_let_in = member.is_let_in;

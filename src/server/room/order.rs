@@ -153,7 +153,7 @@ impl Change<'_> {
     /// Takes a member out, whose token is void, and tells it and the others.
     fn remove(&mut self, giver: &mut Giver, id: MemberId, why: &str, notice: OrderNotice<'_>) {
         let Some(member) = self.room.members.get(id) else { return };
-        if let Some(connection) = member.connection {
+        if let Some(connection) = member.connection() {
             let refusal = match notice {
                 OrderNotice::Banned { time, .. } => OrderRefusal::Banned {
                     until: time.map(|time| self.after(time)),
@@ -162,7 +162,7 @@ impl Change<'_> {
                 _ => OrderRefusal::Removed { by: &giver.name, why },
             };
             self.answer(connection, member.format(), Refusal::Order(refusal));
-            self.effects.detached.push((connection, self.room.transcript.end()));
+            self.effects.detach(connection, self.room.transcript.end());
             giver.ordered.hang_up.push(connection);
         }
         self.note_visit(id);

@@ -65,7 +65,7 @@ impl Change<'_> {
         credentials: &Credentials,
     ) -> Option<NoName> {
         let member = self.room.members.get(by.member)?;
-        let (encryption, key) = (member.encryption, member.key);
+        let (encryption, key) = (member.whence.encryption, member.key);
         let credentials = Credentials { key, ..*credentials };
         let why = self.why_not(likeness, &credentials, encryption);
         if why.is_some() || self.room.members.is_free(likeness, Some(by.member)) {

@@ -4,10 +4,8 @@
 //! that shows its token takes it over. Each of its lines is taken or not taken at one place in the order of
 //! events, so the client may say again what was not.
 
-use std::net::IpAddr;
-
 use super::effects;
-use super::entry::{Author, Encryption, Outcome};
+use super::entry::{Author, Outcome, Whence};
 use super::token::{Issued, TokenHash};
 use super::waiting_lines::WaitingLines;
 use super::{Change, Room};
@@ -15,7 +13,6 @@ use crate::protocol::name::Name;
 use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{LeaveReason, Missing, Notice, Refusal};
 use crate::protocol::tag::{Body, Format, Seq};
-use crate::server::admission::Origin;
 use crate::server::audience::{Audience, MemberId, Recipient};
 use crate::server::connection::ConnectionId;
 
@@ -98,7 +95,7 @@ impl Change<'_> {
         let Some(member) = self.room.members.get_mut(by.member) else { return Outcome::Ignored };
         member.key = key;
         let name = member.name().clone();
-        self.effects.tagged.push((by.connection, self.room.transcript.end()));
+        self.effects.tag(by.connection, self.room.transcript.end());
         self.make_resumable(by.member, &name, by.connection, token);
         Outcome::Done
     }
@@ -114,28 +111,27 @@ impl Change<'_> {
     fn detach_member(&mut self, member: MemberId) -> Option<ConnectionId> {
         self.note_visit(member);
         let end = self.room.transcript.end();
-        let lost = self.room.members.get_mut(member)?;
-        let connection = lost.connection.take()?;
-        lost.lost_at = end;
+        let connection = self.room.members.disconnect(member)?;
+        self.room.members.get_mut(member)?.lost_at = end;
         self.room.on_changed(member);
-        self.effects.detached.push((connection, end));
+        self.effects.detach(connection, end);
         Some(connection)
     }
 
     /// Takes a connection from a member that may resume, and lets a plain one leave.
-    pub(super) fn lose(&mut self, by: Author, from: Origin) -> Outcome {
+    pub(super) fn lose(&mut self, by: Author) -> Outcome {
         let format = self.room.members.get(by.member).map(super::Member::format);
         if format == Some(Format::Plain) {
             return self.leave(by, LeaveReason::ConnectionLost);
         }
         self.detach_member(by.member);
-        self.mark_disconnected(by.member, from)
+        self.mark_disconnected(by.member)
     }
 
     /// Counts the time until a member that has no connection must be back.
-    pub(super) fn mark_disconnected(&mut self, member: MemberId, from: Origin) -> Outcome {
-        if self.room.members.get(member).is_some_and(super::Member::is_disconnected) {
-            self.room.disconnected.add(member, from, self.stamp.elapsed);
+    pub(super) fn mark_disconnected(&mut self, id: MemberId) -> Outcome {
+        if let Some(member) = self.room.members.get(id).filter(|it| it.is_disconnected()) {
+            self.room.disconnected.add(id, member.whence.origin, self.stamp.elapsed);
         }
         Outcome::Expired(self.part_with_disconnected())
     }
@@ -144,7 +140,7 @@ impl Change<'_> {
     /// what that one was due, the client gets as the other member, or not at all.
     pub(super) fn resume(
         &mut self,
-        (connection, encryption, address): (ConnectionId, Encryption, Option<IpAddr>),
+        (connection, whence): (ConnectionId, Whence),
         token: TokenHash,
         seen: Seq,
         instead_of: Option<Author>,
@@ -157,12 +153,12 @@ impl Change<'_> {
             self.part(guest.member, LeaveReason::Quit(""));
         }
         let Some(member) = self.room.members.get_mut(place.member) else { return Outcome::Ignored };
-        member.connection = Some(connection);
-        (member.encryption, member.address, member.lost_at) = (encryption, address, Seq::MAX);
+        (member.whence, member.lost_at) = (whence, Seq::MAX);
         let read = member.waiting_mut().map(std::mem::take).unwrap_or_default();
         let (name, taken) = (member.name().clone(), member.taken);
         read.all_senders().for_each(|sender| self.room.on_waiting_changed(place.member, sender));
         let was_here_before = self.room.disconnected.remove(place.member);
+        self.room.members.connect(place.member, connection);
         let recipient = Recipient { member: place.member, format: Format::Tagged };
         let mut greeting = self.greeting(&name, taken, place.missed);
         if let Some(doubt) = self.room.doubt.filter(|_| was_here_before) {

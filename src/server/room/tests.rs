@@ -12,10 +12,16 @@ use crate::protocol::request::Order;
 use crate::server::admission::Origin;
 use crate::server::audience::{Receipt, Recipient, Rendition};
 use crate::server::chunk::Chunk;
-use crate::server::room::entry::{Credentials, Newcomer};
+use crate::server::room::entry::{Credentials, Newcomer, Whence};
 use crate::server::room::token::Issued;
 
 const NAMES: [&str; 6] = ["alice", "ALICE", "\u{430}lice", "bob", "will", "vvill"];
+
+/// From where all are.
+fn whence() -> Whence {
+    let origin = Some(Origin::of([127, 0, 0, 1].into()));
+    Whence { encryption: Encryption::Tls, address: None, origin }
+}
 
 /// One step of a test, before it is known which member it is.
 #[derive(Debug, Clone)]
@@ -149,8 +155,7 @@ impl Trial {
             connection,
             format,
             taken: 0,
-            encryption: Encryption::Tls,
-            address: None,
+            whence: whence(),
             credentials: Credentials::default(),
             is_let_in: false,
         };
@@ -162,7 +167,6 @@ impl Trial {
 
     fn act(&mut self, step: &Step, who: usize) {
         let Known { id: member, connection, token, .. } = self.known[who].clone();
-        let from = Origin::of([127, 0, 0, 1].into());
         let by = Author { member, connection, taken: Some(self.known[who].sent) };
         let send = |trial: &mut Trial| {
             trial.known[who].sent += 1;
@@ -201,8 +205,8 @@ impl Trial {
             }
             Step::Detach { .. } => drop(self.apply(Entry::Detach(token.hash))),
             Step::Resume { back, .. } => self.resume(who, back),
-            Step::Lost { .. } => drop(self.apply(Entry::Lost { by, from })),
-            Step::Unclaimed { .. } => drop(self.apply(Entry::Unclaimed { member, from })),
+            Step::Lost { .. } => drop(self.apply(Entry::Lost { by })),
+            Step::Unclaimed { .. } => drop(self.apply(Entry::Unclaimed { member })),
             Step::Leave { .. } => drop(self.apply(Entry::Leave { by, how: LeaveReason::Quit("") })),
             _ => {}
         }
@@ -217,9 +221,7 @@ impl Trial {
         }
         self.apply(Entry::Detach(token));
         let connection = self.connect();
-        let encryption = Encryption::Tls;
-        let entry =
-            Entry::Resume { connection, encryption, address: None, token, seen, instead_of: None };
+        let entry = Entry::Resume { connection, whence: whence(), token, seen, instead_of: None };
         if let Outcome::Resumed { taken, .. } = self.apply(entry) {
             // The client says again what was not taken.
             (self.known[who].connection, self.known[who].sent) = (connection, taken);

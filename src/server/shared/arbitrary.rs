@@ -18,9 +18,9 @@ use crate::protocol::tag::Format;
 use crate::server::admission::Origin;
 use crate::server::audience::MemberId;
 use crate::server::erasure::Erased;
-use crate::server::room::entry::{Credentials, Encryption};
+use crate::server::room::entry::{Credentials, Encryption, Whence};
 use crate::server::room::group::{
-    Act, Adopted, Group, Joining, Logged, Manner, Position, Utterance, Whence,
+    Act, Adopted, Group, Joining, Logged, Manner, Position, Utterance,
 };
 use crate::server::room::people::facts::{Fact, FactKey};
 use crate::server::room::people::invitations::{CodeHash, Invitation};
@@ -82,9 +82,12 @@ fn credentials() -> impl Strategy<Value = Credentials> {
 }
 
 fn whence() -> impl Strategy<Value = Whence> {
-    (encryption(), option::of(address()), address()).prop_map(|(encryption, address, origin)| {
-        Whence { encryption, address, origin: Origin::of(origin) }
-    })
+    (encryption(), option::of(address()), option::of(address())).prop_map(
+        |(encryption, address, origin)| {
+            let origin = origin.map(Origin::of);
+            Whence { encryption, address, origin }
+        },
+    )
 }
 
 fn joining() -> impl Strategy<Value = Act<'static>> {
@@ -103,9 +106,8 @@ fn utterance() -> impl Strategy<Value = Utterance<'static>> {
 }
 
 fn adopted() -> impl Strategy<Value = Act<'static>> {
-    let whence = (encryption(), option::of(address()), option::of(address().prop_map(Origin::of)));
     let login = option::of(word().prop_map(str::to_owned));
-    (any::<u64>(), whence, token(), named(), any::<u64>(), key(), login, any::<bool>()).prop_map(
+    (any::<u64>(), whence(), token(), named(), any::<u64>(), key(), login, any::<bool>()).prop_map(
         |(id, whence, token, named, since, key, login, is_let_in)| {
             let (id, format) = (MemberId(id), Format::Tagged);
             Act::Adopt(Box::new(Adopted {

@@ -251,15 +251,13 @@ impl Coded for Joining {
 impl Coded for Adopted {
     fn write(&self, out: &mut Writer) {
         let Adopted { id, format, whence, token, named, since, key, login, is_let_in } = self;
-        let (encryption, address, origin) = whence;
-        (out.put(id), out.put(format), out.put(encryption), out.put(address), out.put(origin));
+        (out.put(id), out.put(format), out.put(whence));
         (out.put(token), out.put(named), out.put(since));
         (out.put(key), out.put(login), out.put(is_let_in));
     }
 
     fn read(bytes: &mut Reader<'_>) -> Option<Adopted> {
-        let (id, format) = (bytes.get()?, bytes.get()?);
-        let whence = (bytes.get()?, bytes.get()?, bytes.get()?);
+        let (id, format, whence) = (bytes.get()?, bytes.get()?, bytes.get()?);
         let (token, named, since) = (bytes.get()?, bytes.get::<(Name, Likeness)>()?, bytes.get()?);
         let (key, login, is_let_in) = (bytes.get()?, bytes.get()?, bytes.get()?);
         let adopted = Adopted { id, format, whence, token, named, since, key, login, is_let_in };

@@ -82,7 +82,7 @@ impl Change<'_> {
         if let Some(id) = room.members.holder_of(wanted) {
             let member = room.members.get(id)?;
             let named = (member.name(), member.likeness());
-            let subject = room.subject_of(named, member.key, member.address);
+            let subject = room.subject_of(named, member.key, member.whence.address);
             let is_operator = member.standing.is_operator;
             return Some(Subject { member: Some(id), is_operator, ..subject });
         }
@@ -105,7 +105,8 @@ impl Change<'_> {
             return Err(OrderRefusal::Loopback(network));
         }
         let is_operators = |member: &Member| {
-            member.standing.is_operator && member.address.is_some_and(|it| network.contains(it))
+            member.standing.is_operator
+                && member.whence.address.is_some_and(|it| network.contains(it))
         };
         if !giver.is_console() && self.room.members.iter().any(is_operators) {
             return Err(OrderRefusal::OperatorFrom(network));
@@ -127,7 +128,7 @@ impl Change<'_> {
         let notice = OrderNotice::Banned { whom: &whom, by: &by, time, why };
         self.tell_giver(giver, Notice::Order(notice));
         let is_met = |(_, member): &(MemberId, &Member)| {
-            member.address.is_some_and(|address| network.contains(address))
+            member.whence.address.is_some_and(|address| network.contains(address))
         };
         let met = self.room.members.entries().filter(is_met);
         let met: Vec<_> = met.map(|(id, member)| (id, member.name().clone())).collect();
@@ -190,7 +191,9 @@ impl Room {
         // An address that an operator has, too, would keep out the operator.
         let is_operators = |network: &Network| {
             let is_from = |address| network.contains(address);
-            self.members.iter().any(|it| it.standing.is_operator && it.address.is_some_and(is_from))
+            self.members
+                .iter()
+                .any(|it| it.standing.is_operator && it.whence.address.is_some_and(is_from))
         };
         let network = address.filter(|_| !is_owned).and_then(own_network);
         let network = network.filter(|network| !is_operators(network));

@@ -15,7 +15,7 @@ use crate::server::room::{Change, Room};
 
 /// What is known of a member. Others may come from the same address, so that counts only for one who has no key.
 pub(in crate::server::room) fn person_of(member: &Member) -> Person<'_> {
-    let address = member.address.filter(|_| member.key.is_none());
+    let address = member.whence.address.filter(|_| member.key.is_none());
     Person { likeness: Some(member.likeness()), key: member.key, address }
 }
 
@@ -33,7 +33,7 @@ impl Change<'_> {
             whom: name.as_str().into(),
             likeness: member.likeness().clone(),
             key: member.key,
-            network: member.address.filter(|_| member.key.is_none()).and_then(own_network),
+            network: member.whence.address.filter(|_| member.key.is_none()).and_then(own_network),
             is_of_name: true,
             until: None,
             by: giver.name.as_str().into(),

@@ -10,7 +10,7 @@ use proptest::prelude::{Just, Strategy, prop_assert, prop_assert_eq, prop_oneof,
 use super::super::changes::{Counters, KeptMember};
 use super::super::effects::{Aside, Effects};
 use super::super::entry::{
-    Author, Credentials, Encryption, Entry, Newcomer, NoName, Orderer, Outcome, Stamp,
+    Author, Credentials, Encryption, Entry, Newcomer, NoName, Orderer, Outcome, Stamp, Whence,
 };
 use super::super::members::Member;
 use super::super::order::mutes::person_of;
@@ -130,8 +130,11 @@ impl Trial {
             connection,
             format: if comer.is_program { Format::Tagged } else { Format::Plain },
             taken: 0,
-            encryption: Encryption::Tls,
-            address: comer.address.map(|address| [192, 0, 2, address].into()),
+            whence: Whence {
+                encryption: Encryption::Tls,
+                address: comer.address.map(|address| [192, 0, 2, address].into()),
+                origin: Some(Origin::of([127, 0, 0, 1].into())),
+            },
             credentials,
             is_let_in: false,
         };
@@ -185,7 +188,7 @@ impl Trial {
 
     fn lose(&mut self, who: usize) {
         let by = self.by(who);
-        self.apply(Entry::Lost { by, from: Origin::of([127, 0, 0, 1].into()) });
+        self.apply(Entry::Lost { by });
     }
 
     /// The answers to an order of the server's own keyboard.
@@ -794,9 +797,9 @@ proptest! {
             // Nobody has just come who is banned.
             if let Step::Join { .. } = step
                 && let Some(member) = trial.known.last().and_then(|it| room.members.get(it.id))
-                && member.connection == Some(ConnectionId::local(trial.connections))
+                && member.connection() == Some(ConnectionId::local(trial.connections))
             {
-                let whole = super::Person { address: member.address, ..person_of(member) };
+                let whole = super::Person { address: member.whence.address, ..person_of(member) };
                 prop_assert!(room.people.bans.of(&whole, now).is_none());
             }
             prop_assert!(trial.is_kept());
