@@ -69,6 +69,8 @@ mod room;
 mod search;
 mod secrets;
 mod session;
+#[allow(dead_code, reason = "its threads are what uses it")]
+mod shared;
 mod shutdown;
 mod status;
 mod system;
@@ -81,13 +83,14 @@ mod workers;
 pub use addresses::reachable;
 pub use config::{
     Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, KeySource,
-    TlsConfig,
+    SharedConfig, TlsConfig,
 };
 #[cfg(not(shuttle))]
 pub use console::keyboard_commands;
 pub use controls::Controls;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;
+pub use shared::url::SharedUrl;
 pub use shutdown::Shutdown;
 pub use status::Status;
 
