@@ -90,7 +90,7 @@ pub use console::keyboard_commands;
 pub use controls::Controls;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;
-pub use shared::url::SharedUrl;
+pub use shared::url::{SharedUrl, without_password};
 pub use shutdown::Shutdown;
 pub use status::Status;
 

@@ -83,7 +83,7 @@ fn engine_of(config: &SharedConfig) -> Result<Arc<dyn Engine>, Refusal> {
     }
     let password = password_file.as_deref().map(read_password).transpose()?;
     let authority = authority.as_deref().map(read_authority).transpose()?;
-    Ok(super::redis::Redis::new(url, password, authority))
+    Ok(super::redis::Redis::engine(url, password, authority))
 }
 
 #[cfg(not(feature = "shared"))]

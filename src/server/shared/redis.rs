@@ -57,7 +57,7 @@ struct Login {
 
 impl Redis {
     /// What a URL leads to. The password from a file counts where the URL has none.
-    pub(super) fn new(
+    pub(super) fn engine(
         url: &SharedUrl,
         password: Option<Password>,
         authority: Option<Vec<u8>>,

@@ -1,6 +1,7 @@
 //! What can be the matter with the engine of a shared room. What each error of Redis means is decided here once, with
 //! what its operator can do about it.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 
@@ -75,7 +76,11 @@ impl Trouble {
     /// What the system's error with a connection means.
     pub(crate) fn of_connection(why: &io::Error, place: &str) -> Trouble {
         let place = place.to_owned();
-        if why.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+        if why
+            .get_ref()
+            .and_then(<dyn Error + Send + Sync>::downcast_ref::<rustls::Error>)
+            .is_some()
+        {
             return Trouble::Untrusted { place, why: why.to_string() };
         }
         match why.kind() {
@@ -182,7 +187,7 @@ impl fmt::Display for Trouble {
     }
 }
 
-impl std::error::Error for Trouble {}
+impl Error for Trouble {}
 
 /// What lets us in.
 fn remedy(code: &str) -> &'static str {

@@ -26,7 +26,7 @@ const RIGHTS: &str = "~chatroom:* +xadd +xread +xrange +xtrim +rpush +ltrim +lle
 const DEADLINE: Duration = Duration::from_secs(30);
 
 fn engine(url: &str) -> Arc<dyn Engine> {
-    Redis::new(&SharedUrl::parse(url).expect("it is one"), None, None)
+    Redis::engine(&SharedUrl::parse(url).expect("it is one"), None, None)
 }
 
 fn connect(url: &str) -> Result<Box<dyn Link>, Trouble> {
@@ -385,7 +385,7 @@ fn a_redis_is_trusted_by_its_authority_alone() {
     let Some(redis) = RedisServer::start_in(folder, &options) else { return };
     let connect = |host: &str, port: &str, authority: Option<&str>| {
         let url = SharedUrl::parse(&format!("rediss://{host}:{port}/lobby")).expect("it is one");
-        let engine = Redis::new(&url, None, authority.map(|pem| pem.as_bytes().to_vec()));
+        let engine = Redis::engine(&url, None, authority.map(|pem| pem.as_bytes().to_vec()));
         engine.connect()
     };
     let mut link = connect("localhost", &port, Some(&authority)).expect("it is trusted");
