@@ -134,6 +134,13 @@ pub enum Problem {
     IdentityLost(Box<dyn std::error::Error + Send + Sync>),
     /// The room's password cannot be read, so the server does not begin.
     Entrance(Box<dyn std::error::Error + Send + Sync>),
+    /// The room cannot be shared with other servers, so this one does not begin.
+    Shared {
+        /// Why not.
+        refusal: Box<dyn std::error::Error + Send + Sync>,
+        /// Whether the command line is wrong.
+        is_usage: bool,
+    },
     /// The input history cannot be kept for the next run, and the program goes on.
     HistoryLost {
         /// The file's path.
@@ -248,6 +255,7 @@ impl Problem {
             Problem::History(refusal)
             | Problem::Identity(refusal)
             | Problem::Entrance(refusal)
+            | Problem::Shared { refusal, .. }
             | Problem::IdentityLost(refusal) => refusal.to_string(),
             Problem::PasswordFile { path, why } => {
                 format!("cannot read the password in {path}: {}", reason(why))
@@ -268,7 +276,11 @@ impl Problem {
     /// The exit status of a program that it ends.
     #[must_use]
     pub fn status(&self) -> u8 {
-        if let Problem::WrongServer(_) = self { 3 } else { 1 }
+        match self {
+            Problem::WrongServer(_) => 3,
+            Problem::Shared { is_usage: true, .. } => 2,
+            _ => 1,
+        }
     }
 
     /// The second part of the line, behind the cause: what to do. It may be empty.
@@ -300,6 +312,7 @@ impl Problem {
             | Problem::History(_)
             | Problem::Identity(_)
             | Problem::Entrance(_)
+            | Problem::Shared { .. }
             | Problem::TimeIsUp(_)
             | Problem::PasswordFile { .. }
             | Problem::ShownOut { .. }

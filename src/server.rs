@@ -85,13 +85,14 @@ mod workers;
 pub use addresses::reachable;
 pub use config::{
     Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, KeySource,
-    TlsConfig,
+    SharedConfig, TlsConfig,
 };
 #[cfg(not(shuttle))]
 pub use console::keyboard_commands;
 pub use controls::Controls;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;
+pub use shared::url::{SharedUrl, without_password};
 pub use shutdown::Shutdown;
 pub use status::Status;
 

@@ -198,6 +198,7 @@ impl<'a> Receiver<'a> {
             | Problem::Identity(_)
             | Problem::IdentityLost(_)
             | Problem::Entrance(_)
+            | Problem::Shared { .. }
             | Problem::System(..)
             | Problem::NoChatroom { .. }
             | Problem::ShownOut { .. }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::shared::url::SharedUrl;
 use crate::protocol::DEFAULT_MAX_LINE;
 use crate::protocol::name::Name;
 
@@ -61,6 +62,20 @@ impl Default for Config {
             keep_names: Some(Duration::from_secs(90 * 24 * 60 * 60)),
         }
     }
+}
+
+/// A room that several servers share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedConfig {
+    /// Where it is kept.
+    pub url: SharedUrl,
+    /// The file whose first line is the password for that.
+    pub password_file: Option<PathBuf>,
+    /// The file of the certificate authority that is trusted there, PEM; `None` for the system's.
+    pub authority: Option<PathBuf>,
+    /// How long a member whose connection is lost may take to come back, if the server was told: then the room's time
+    /// has to be the same.
+    pub away_timeout: Option<Duration>,
 }
 
 /// Who may come into the room.

@@ -1,10 +1,38 @@
-//! A room that several servers hold: what they put into the log that orders it, and how a server keeps up with that.
+//! A room that several servers share (`--shared`): what they put into the log that orders it, how a server reaches that
+//! log, and how it keeps up with it.
 //!
-//! What is here is pure: groups of entries as bytes (`codec`, `values`), the room as bytes (`snapshot`), what the
-//! servers of a room must be told alike (`settings`), and what to do when the log was set back (`set_back`).
+//! Pure:
+//!
+//! - `codec`, `values`, `entries`: groups of entries as bytes
+//! - `url`: where the log is; `settings`, `trouble`: what a server's operator is told of it
+//! - `liveness`: whether the room is away; `backoff`: when to try again
+//!
+//! What knows nothing of the room, where a group is bytes:
+//!
+//! - `engine`: what a log can be asked for; `redis`: a log in Redis; `fake`: one in memory, for tests
+//! - `opening`: from the options to a room that is shared; `meta`: what all servers of a room agree on; `refusal`: why
+//!   this one does not share it
+//! - `appender`, `follower`: one step of each of the two threads that talk to the log; `connector`: the connection of
+//!   each
 
+pub(crate) mod appender;
 #[cfg(test)]
 mod arbitrary;
+pub(crate) mod backoff;
 pub(crate) mod codec;
+pub(crate) mod connector;
+pub(crate) mod engine;
 mod entries;
+#[cfg(test)]
+pub(crate) mod fake;
+pub(crate) mod follower;
+pub(crate) mod liveness;
+pub(crate) mod meta;
+pub(crate) mod opening;
+#[cfg(feature = "shared")]
+mod redis;
+pub(crate) mod refusal;
+pub(crate) mod settings;
+pub(crate) mod trouble;
+pub(crate) mod url;
 mod values;

@@ -11,6 +11,7 @@
 //! can write to the log may write anything. What names look like ([`Likeness`]) comes with them: servers whose tables
 //! of Unicode differ compare the same bytes.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::entry::{Credentials, Whence};
@@ -32,6 +33,24 @@ pub(crate) struct Position {
     pub(crate) ms: u64,
     /// Tells ids of one millisecond apart.
     pub(crate) n: u64,
+}
+
+impl Position {
+    /// Before every group.
+    pub(crate) const START: Position = Position { ms: 0, n: 0 };
+
+    /// Reads what [`Display`](fmt::Display) shows.
+    pub(crate) fn parse(text: &str) -> Option<Position> {
+        let (ms, n) = text.split_once('-')?;
+        Some(Position { ms: ms.parse().ok()?, n: n.parse().ok()? })
+    }
+}
+
+/// As Redis has it.
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.ms, self.n)
+    }
 }
 
 /// Entries that one server has put into the log together.
@@ -243,4 +262,21 @@ pub(crate) struct Adopted {
     pub(crate) login: Option<String>,
     /// Whether it was let in by a code.
     pub(crate) is_let_in: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_shown_as_redis_has_it_and_read_again() {
+        let at = Position { ms: 1_764_400_000_000, n: 7 };
+        assert_eq!(at.to_string(), "1764400000000-7");
+        assert_eq!(Position::parse("1764400000000-7"), Some(at));
+        for text in ["", "1", "1-", "-1", "1-2-3", "1-x", "99999999999999999999-0"] {
+            assert_eq!(Position::parse(text), None, "{text}");
+        }
+        assert!(Position { ms: 1, n: 9 } < Position { ms: 2, n: 0 });
+        assert!(Position { ms: 2, n: 0 } < Position { ms: 2, n: 1 });
+    }
 }

@@ -15,6 +15,8 @@ pub mod peer;
 pub mod process;
 pub mod program;
 pub mod proxy;
+#[cfg(unix)]
+pub mod redis;
 #[cfg(target_os = "linux")]
 pub mod resources;
 pub mod server;

@@ -1,0 +1,146 @@
+//! Whether a shared room is away, for one server: nothing answers, or what the server sends does not come back. A server
+//! is alive by what it applies, not by what it sends. Pure; time comes in with each call.
+
+use std::time::{Duration, Instant};
+
+/// How long a call may be without an answer.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// How long no group of this server's may come back. It sends one at least every 2 s.
+const RETURN: Duration = Duration::from_secs(3);
+
+/// What is known of the way to the log and back.
+#[derive(Debug)]
+pub(crate) struct Liveness {
+    /// Since when an append waits for its answer, over all attempts; `None` if none does.
+    asked: Option<Instant>,
+    /// When a group of ours came back last; at first, when the server had begun.
+    returned: Instant,
+    /// Since when the room is away, as people were told; `None` if it is there.
+    away: Option<Instant>,
+}
+
+/// What people have to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// The room is away.
+    Away,
+    /// The room is back.
+    Back {
+        /// For how long it was away, from the last sign of it on.
+        after: Duration,
+    },
+}
+
+impl Liveness {
+    /// The room is there: a group of ours has come back now.
+    pub(crate) fn new(now: Instant) -> Liveness {
+        Liveness { asked: None, returned: now, away: None }
+    }
+
+    /// An append begins, or is tried again.
+    pub(crate) fn on_append(&mut self, now: Instant) {
+        self.asked.get_or_insert(now);
+    }
+
+    /// The engine has taken what was sent.
+    pub(crate) fn on_answer(&mut self) {
+        self.asked = None;
+    }
+
+    /// A group of ours has come back.
+    pub(crate) fn on_return(&mut self, now: Instant) {
+        self.returned = now;
+    }
+
+    /// Whether that has changed by now. While it is away, only a group that has come back since then brings it back.
+    pub(crate) fn judge(&mut self, now: Instant) -> Option<Turn> {
+        let is_gone = self.deadline() <= now;
+        match self.away {
+            None if is_gone => {
+                self.away = Some(self.returned);
+                Some(Turn::Away)
+            }
+            Some(since) if !is_gone && self.returned > since => {
+                self.away = None;
+                Some(Turn::Back { after: self.returned.duration_since(since) })
+            }
+            None | Some(_) => None,
+        }
+    }
+
+    /// Whether the room is away, as it was judged last.
+    pub(crate) fn is_away(&self) -> bool {
+        self.away.is_some()
+    }
+
+    /// When the room is to be judged again, if nothing happens until then.
+    pub(crate) fn deadline(&self) -> Instant {
+        let returned = self.returned + RETURN;
+        self.asked.map_or(returned, |asked| returned.min(asked + ANSWER))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Times in milliseconds from the beginning on.
+    struct Clock(Instant);
+
+    impl Clock {
+        fn at(&self, ms: u64) -> Instant {
+            self.0 + Duration::from_millis(ms)
+        }
+    }
+
+    #[test]
+    fn a_quiet_room_with_heartbeats_is_there() {
+        let clock = Clock(Instant::now());
+        let mut liveness = Liveness::new(clock.at(0));
+        for beat in 1..100 {
+            liveness.on_append(clock.at(2000 * beat));
+            assert_eq!(liveness.judge(clock.at(2000 * beat + 900)), None);
+            liveness.on_answer();
+            liveness.on_return(clock.at(2000 * beat + 900));
+        }
+        assert!(!liveness.is_away());
+    }
+
+    #[test]
+    fn a_room_is_away_two_seconds_after_an_append_without_an_answer() {
+        let clock = Clock(Instant::now());
+        let mut liveness = Liveness::new(clock.at(0));
+        liveness.on_append(clock.at(100));
+        // Tries after the first do not put it off.
+        liveness.on_append(clock.at(1000));
+        assert_eq!(liveness.deadline(), clock.at(2100));
+        assert_eq!(liveness.judge(clock.at(2099)), None);
+        assert_eq!(liveness.judge(clock.at(2100)), Some(Turn::Away));
+        assert_eq!(liveness.judge(clock.at(9000)), None, "it is told once");
+        // An answer alone is not enough: it has to come back.
+        liveness.on_answer();
+        assert_eq!(liveness.judge(clock.at(9001)), None);
+        liveness.on_return(clock.at(9002));
+        let after = Duration::from_millis(9002);
+        assert_eq!(liveness.judge(clock.at(9003)), Some(Turn::Back { after }));
+        assert!(!liveness.is_away());
+    }
+
+    #[test]
+    fn a_room_is_away_when_what_is_taken_does_not_come_back() {
+        let clock = Clock(Instant::now());
+        let mut liveness = Liveness::new(clock.at(0));
+        for attempt in 0..3 {
+            liveness.on_append(clock.at(1000 * attempt));
+            liveness.on_answer();
+        }
+        assert_eq!(liveness.judge(clock.at(2999)), None);
+        assert_eq!(liveness.judge(clock.at(3000)), Some(Turn::Away));
+        // The reader is back, and the next append waits.
+        liveness.on_return(clock.at(4000));
+        liveness.on_append(clock.at(4000));
+        assert!(matches!(liveness.judge(clock.at(4001)), Some(Turn::Back { .. })));
+        assert_eq!(liveness.judge(clock.at(6000)), Some(Turn::Away));
+    }
+}

@@ -1,0 +1,257 @@
+//! What all servers of a shared room agree on: the form of what they write, the room's identity, and what holds for all
+//! of it. Each fact is offered once, and whoever was first counts.
+
+use std::fmt;
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+
+use super::engine::Link;
+use super::refusal::Refusal;
+use super::trouble::Trouble;
+use super::url::SharedUrl;
+use crate::server::system::random_bits;
+
+/// The form of groups and snapshots that this version reads and writes.
+pub(crate) const FORMAT: u64 = 1;
+
+/// How long somebody who has lost the connection may be kept, in seconds.
+const AWAY_TIMEOUTS: std::ops::RangeInclusive<u64> = 0..=86_400;
+
+/// How many bytes of groups may be kept. A log of fewer would be trimmed to less than one answer has, and a reader could
+/// miss that (`follower.rs`).
+const LOG_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=64 << 30;
+
+/// The identity of a shared room: 128 random bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct RoomId([u8; 16]);
+
+impl RoomId {
+    /// Another one. `None` where the system has no random numbers.
+    pub(crate) fn random() -> Option<RoomId> {
+        random_bits().map(|bits| RoomId(bits.to_le_bytes()))
+    }
+
+    /// Reads what [`Display`](fmt::Display) shows.
+    pub(crate) fn parse(text: &str) -> Option<RoomId> {
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok()?;
+        bytes.try_into().ok().map(RoomId)
+    }
+
+    /// Its first 8 bytes, which each group has.
+    pub(crate) fn short(self) -> u64 {
+        u64::from_le_bytes(*self.0.first_chunk().expect("it has 16 bytes"))
+    }
+}
+
+/// In hexadecimal digits.
+impl fmt::Display for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+/// What a server brings to a room.
+#[derive(Debug, Clone)]
+pub(crate) struct Offer {
+    /// For how long a member is kept who has lost the connection.
+    pub(crate) away_timeout: Duration,
+    /// Whether the operator has said so, and another value of the room's will not do.
+    pub(crate) is_away_timeout_told: bool,
+    /// How many bytes of groups are kept.
+    pub(crate) log_bytes: u64,
+    /// The room's identity, for the case that it has none.
+    pub(crate) id: RoomId,
+}
+
+/// What holds for a room, on all servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Agreed {
+    /// Its identity.
+    pub(crate) id: RoomId,
+    /// For how long a member is kept who has lost the connection.
+    pub(crate) away_timeout: Duration,
+    /// How many bytes of groups are kept.
+    pub(crate) log_bytes: u64,
+}
+
+/// Whether the room has an identity there, and with it servers or a past.
+///
+/// # Errors
+///
+/// The engine does not answer.
+pub(crate) fn has_room(link: &mut dyn Link) -> Result<bool, Trouble> {
+    Ok(link.facts()?.iter().any(|(fact, _)| fact == "id"))
+}
+
+/// Joins the servers of a room, or begins it.
+///
+/// # Errors
+///
+/// The engine does not answer; or, inside, what holds for the room does not fit this server. Then nothing that the room
+/// has was changed.
+pub(crate) fn agree(
+    link: &mut dyn Link,
+    url: &SharedUrl,
+    offer: &Offer,
+) -> Result<Result<Agreed, Refusal>, Trouble> {
+    // What is there is looked at first: a server that does not fit leaves no trace.
+    let mut facts = Facts { url, facts: link.facts()? };
+    if let Err(refusal) = facts.read(offer) {
+        return Ok(Err(refusal));
+    }
+    // The identity last: a room that has one has everything else.
+    for (fact, value) in [
+        ("format", FORMAT.to_string()),
+        ("away_timeout", offer.away_timeout.as_secs().to_string()),
+        ("log_bytes", offer.log_bytes.to_string()),
+        ("id", offer.id.to_string()),
+    ] {
+        let counts = link.offer(fact, &value)?;
+        facts.set(fact, counts);
+    }
+    Ok(facts.read(offer))
+}
+
+/// What the engine has.
+struct Facts<'a> {
+    /// Where, for people.
+    url: &'a SharedUrl,
+    /// By name.
+    facts: Vec<(String, String)>,
+}
+
+impl Facts<'_> {
+    fn set(&mut self, fact: &str, value: String) {
+        self.facts.retain(|(known, _)| known != fact);
+        self.facts.push((fact.to_owned(), value));
+    }
+
+    /// What holds, where the offer fills the gaps.
+    fn read(&self, offer: &Offer) -> Result<Agreed, Refusal> {
+        let format = self.number("format", &(0..=u64::MAX))?.unwrap_or(FORMAT);
+        if format > FORMAT {
+            let room = self.url.room.clone();
+            return Err(Refusal::Newer { room, format, reads: FORMAT });
+        }
+        let away_timeout = self.number("away_timeout", &AWAY_TIMEOUTS)?;
+        let away_timeout = away_timeout.map_or(offer.away_timeout, Duration::from_secs);
+        if offer.is_away_timeout_told && away_timeout != offer.away_timeout {
+            let (has, told) = (away_timeout.as_secs(), offer.away_timeout.as_secs());
+            return Err(Refusal::AwayTimeout { room: self.url.room.clone(), has, told });
+        }
+        let log_bytes = self.number("log_bytes", &LOG_BYTES)?.unwrap_or(offer.log_bytes);
+        let id = self.parse("id", RoomId::parse)?.unwrap_or(offer.id);
+        Ok(Agreed { id, away_timeout, log_bytes })
+    }
+
+    fn number(
+        &self,
+        fact: &'static str,
+        range: &std::ops::RangeInclusive<u64>,
+    ) -> Result<Option<u64>, Refusal> {
+        self.parse(fact, |text| text.parse().ok().filter(|number| range.contains(number)))
+    }
+
+    fn parse<T>(
+        &self,
+        fact: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Refusal> {
+        let Some((_, text)) = self.facts.iter().find(|(known, _)| known == fact) else {
+            return Ok(None);
+        };
+        let senseless =
+            || Refusal::Senseless { room: self.url.room.clone(), fact, value: text.clone() };
+        parse(text).map(Some).ok_or_else(senseless)
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::super::engine::Engine;
+    use super::super::fake::Fake;
+    use super::*;
+
+    fn url() -> SharedUrl {
+        SharedUrl::parse("redis://cache/lobby").expect("it is one")
+    }
+
+    fn offer(away_timeout: u64, is_away_timeout_told: bool) -> Offer {
+        Offer {
+            away_timeout: Duration::from_secs(away_timeout),
+            is_away_timeout_told,
+            log_bytes: 16 << 20,
+            id: RoomId::random().expect("there are random numbers"),
+        }
+    }
+
+    fn agreed(link: &mut dyn Link, offer: &Offer) -> Result<Agreed, String> {
+        let agreed = agree(link, &url(), offer).expect("it answers");
+        agreed.map_err(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn an_identity_is_shown_in_hexadecimal_digits_and_read_again() {
+        let text = "0102030405060708090a0b0c0d0e0f10";
+        let id = RoomId::parse(text).expect("it is one");
+        assert_eq!((id.to_string().as_str(), id.short()), (text, 0x0807_0605_0403_0201));
+        for text in
+            ["", "01", "0102030405060708090a0b0c0d0e0f1", "0102030405060708090a0b0c0d0e0fXX"]
+        {
+            assert_eq!(RoomId::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_server_decides_and_the_others_take_it() {
+        let fake = Fake::new();
+        let mut link = fake.connect().expect("it is there");
+        assert_eq!(has_room(link.as_mut()), Ok(false));
+        let first = offer(120, true);
+        let of_first = agreed(link.as_mut(), &first).expect("nothing is in its way");
+        assert_eq!((of_first.id, of_first.away_timeout.as_secs()), (first.id, 120));
+        assert_eq!(has_room(link.as_mut()), Ok(true));
+        let second = Offer { log_bytes: 1 << 20, ..offer(60, false) };
+        assert_eq!(agreed(link.as_mut(), &second), Ok(of_first.clone()));
+        assert_eq!(agreed(link.as_mut(), &offer(120, true)), Ok(of_first));
+    }
+
+    #[test]
+    fn a_server_that_does_not_fit_is_refused_and_changes_nothing() {
+        let fake = Fake::new();
+        let mut link = fake.connect().expect("it is there");
+        link.offer("away_timeout", "60").expect("it answers");
+        let told = agreed(link.as_mut(), &offer(30, true)).expect_err("it says another");
+        assert_eq!(told, "the shared room lobby has --away-timeout 60, not 30: give the same");
+        assert_eq!(has_room(link.as_mut()), Ok(false));
+        link.offer("format", "2").expect("it answers");
+        let told = agreed(link.as_mut(), &offer(60, false)).expect_err("it is newer");
+        let newer = "the shared room lobby needs a newer chatserver (format 2, this one reads 1); \
+                     update this one";
+        assert_eq!(told, newer);
+        assert_eq!(has_room(link.as_mut()), Ok(false));
+    }
+
+    #[test]
+    fn facts_without_sense_are_told_with_what_removes_them() {
+        for (fact, value) in [
+            ("away_timeout", "soon"),
+            ("away_timeout", "86401"),
+            ("log_bytes", "16M"),
+            ("log_bytes", "1048575"),
+            ("id", "lobby"),
+            ("format", "-1"),
+        ] {
+            let fake = Fake::new();
+            let mut link = fake.connect().expect("it is there");
+            link.offer(fact, value).expect("it answers");
+            let told = agreed(link.as_mut(), &offer(60, false)).expect_err("it makes no sense");
+            let expected = format!(
+                "the shared room lobby has {fact} \"{value}\" in Redis, which makes no sense; \
+                 remove it: redis-cli HDEL 'chatroom:{{lobby}}:meta' {fact}"
+            );
+            assert_eq!(told, expected);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Why a server does not begin to share a room, in the words that its operator is told.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::trouble::Trouble;
+use super::url::{RoomName, SharedUrl, Way};
+use crate::problem::Problem;
+
+/// What is in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The program was built without shared rooms.
+    #[cfg_attr(feature = "shared", expect(dead_code, reason = "this build has them"))]
+    NotBuilt,
+    /// The password is in the URL and in a file.
+    TwoPasswords,
+    /// An authority is named for a connection without TLS.
+    AuthorityWithoutTls,
+    /// A file cannot be used.
+    File {
+        /// What is wanted of it, as it goes on after `cannot read`.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        why: String,
+    },
+    /// The engine does not answer, or does not let us work.
+    Engine {
+        /// Which room, and where.
+        url: Box<SharedUrl>,
+        /// The trouble of the last attempt.
+        trouble: Trouble,
+    },
+    /// A newer version has the room.
+    Newer {
+        /// The room.
+        room: RoomName,
+        /// The form of what is written there.
+        format: u64,
+        /// The newest that this version reads.
+        reads: u64,
+    },
+    /// The other servers were told another time.
+    AwayTimeout {
+        /// The room.
+        room: RoomName,
+        /// The room's time, in seconds.
+        has: u64,
+        /// This server's.
+        told: u64,
+    },
+    /// What is written of the room cannot be understood.
+    Senseless {
+        /// The room.
+        room: RoomName,
+        /// Which fact.
+        fact: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// The system has no random numbers.
+    NoRandomNumbers,
+}
+
+impl Refusal {
+    /// Whether the command line is wrong.
+    fn is_usage(&self) -> bool {
+        match self {
+            Refusal::NotBuilt
+            | Refusal::TwoPasswords
+            | Refusal::AuthorityWithoutTls
+            | Refusal::AwayTimeout { .. } => true,
+            Refusal::File { .. }
+            | Refusal::Engine { .. }
+            | Refusal::Newer { .. }
+            | Refusal::Senseless { .. }
+            | Refusal::NoRandomNumbers => false,
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        Problem::Shared { is_usage: refusal.is_usage(), refusal: Box::new(refusal) }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::NotBuilt => {
+                f.write_str("this build has no shared rooms; build it with --features shared")
+            }
+            Refusal::TwoPasswords => f.write_str(
+                "the password for Redis is in --shared and in --shared-password-file; give it once",
+            ),
+            Refusal::AuthorityWithoutTls => f.write_str(
+                "--shared-ca is for a connection with TLS; give --shared rediss://HOST/ROOM",
+            ),
+            Refusal::File { what, path, why } => {
+                write!(f, "cannot read {what} from {}: {why}", path.display())
+            }
+            Refusal::Engine { url, trouble } => unreachable(f, url, trouble),
+            Refusal::Newer { room, format, reads } => write!(
+                f,
+                "the shared room {room} needs a newer chatserver (format {format}, this one \
+                 reads {reads}); update this one"
+            ),
+            Refusal::AwayTimeout { room, has, told } => write!(
+                f,
+                "the shared room {room} has --away-timeout {has}, not {told}: give the same"
+            ),
+            Refusal::Senseless { room, fact, value } => write!(
+                f,
+                "the shared room {room} has {fact} {value:?} in Redis, which makes no sense; \
+                 remove it: redis-cli HDEL '{}' {fact}",
+                room.key("meta")
+            ),
+            Refusal::NoRandomNumbers => f.write_str("the system has no random numbers to spare"),
+        }
+    }
+}
+
+/// What the URL names already is not told twice.
+fn unreachable(f: &mut fmt::Formatter<'_>, url: &SharedUrl, trouble: &Trouble) -> fmt::Result {
+    let room = &url.room;
+    match (trouble, &url.way) {
+        (Trouble::Away { why, .. }, Way::Plain(_) | Way::Tls(_)) => {
+            let why = why.as_deref().unwrap_or("no answer");
+            write!(f, "cannot reach the shared room {room} at {url}: {why}")
+        }
+        (Trouble::Away { .. }, Way::Sentinels { .. }) => {
+            write!(f, "cannot reach the shared room {room} at {url}: {trouble}")
+        }
+        _ => write!(f, "cannot use the shared room {room} at {url}: {trouble}"),
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_that_cannot_be_shared_is_told_with_its_place_and_without_a_password() {
+        let told = |url: &str, trouble: Trouble| {
+            let url = Box::new(SharedUrl::parse(url).expect("it is one"));
+            Refusal::Engine { url, trouble }.to_string()
+        };
+        let away = |place: &str, why: Option<&str>| Trouble::Away {
+            place: place.to_owned(),
+            why: why.map(str::to_owned),
+        };
+        for (url, trouble, text) in [
+            (
+                "redis://:secret@cache/lobby",
+                away("cache:6379", Some("Connection refused")),
+                "cannot reach the shared room lobby at redis://cache:6379: Connection refused",
+            ),
+            (
+                "rediss://chat:secret@cache/lobby",
+                away("cache:6379", None),
+                "cannot reach the shared room lobby at rediss://chat@cache:6379: no answer",
+            ),
+            (
+                "redis+sentinel://one,two/m/lobby",
+                away("two:26379", Some("Connection refused")),
+                "cannot reach the shared room lobby at redis+sentinel://one:26379,two:26379/m: \
+                 two:26379 does not answer (Connection refused)",
+            ),
+            (
+                "redis://cache/lobby",
+                Trouble::WrongType,
+                "cannot use the shared room lobby at redis://cache:6379: another program uses the \
+                 room's keys in Redis (WRONGTYPE); give another ROOM",
+            ),
+        ] {
+            assert_eq!(told(url, trouble), text);
+        }
+    }
+
+    #[test]
+    fn wrong_usage_and_a_room_that_is_away_have_different_statuses() {
+        let room = SharedUrl::parse("redis://cache/lobby").expect("it is one").room;
+        let status = |refusal: Refusal| Problem::from(refusal).status();
+        assert_eq!(status(Refusal::TwoPasswords), 2);
+        assert_eq!(status(Refusal::AwayTimeout { room: room.clone(), has: 60, told: 30 }), 2);
+        assert_eq!(status(Refusal::Newer { room, format: 2, reads: 1 }), 1);
+    }
+}

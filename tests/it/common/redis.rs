@@ -1,0 +1,273 @@
+//! A Redis of a test's own: a `redis-server` on a free port of this machine, in a folder that is removed afterwards. The
+//! library's own tests share it.
+//!
+//! `CHATROOM_TEST_REDIS` names another program, such as `valkey-server`. Where there is none, a test says so and passes,
+//! unless `CHATROOM_NEEDS_REDIS` is set.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long it may take to start: far longer than it does on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How often another port is tried, if somebody was faster.
+const ATTEMPTS: usize = 10;
+
+/// A Redis that runs, or that a test has ended and may start again. Dropped, it is ended and leaves nothing.
+#[derive(Debug)]
+pub struct RedisServer {
+    /// The process; it may have ended.
+    process: Child,
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
+    /// Where its files are.
+    folder: PathBuf,
+    /// What it was told besides.
+    options: Vec<String>,
+}
+
+/// The program, if there is one here.
+///
+/// # Panics
+///
+/// There is none, and `CHATROOM_NEEDS_REDIS` is set.
+fn program() -> Option<String> {
+    let named = std::env::var("CHATROOM_TEST_REDIS").ok().filter(|name| !name.is_empty());
+    let program = named.unwrap_or_else(|| "redis-server".to_owned());
+    let version = Command::new(&program).arg("--version").stdout(Stdio::null()).status();
+    if version.is_ok_and(|status| status.success()) {
+        return Some(program);
+    }
+    let needed = std::env::var_os("CHATROOM_NEEDS_REDIS").is_some_and(|it| !it.is_empty());
+    assert!(!needed, "CHATROOM_NEEDS_REDIS is set, and there is no {program}");
+    println!("skipped: no {program}");
+    None
+}
+
+impl RedisServer {
+    /// Starts one with these options; `{folder}` in them is its folder. `None` where there is no such program.
+    ///
+    /// # Panics
+    ///
+    /// It does not start, or it is needed and not there.
+    pub fn start(options: &[&str]) -> Option<RedisServer> {
+        RedisServer::start_in(folder(), options)
+    }
+
+    /// The same in a folder that has what it needs.
+    ///
+    /// # Panics
+    ///
+    /// It does not start, or it is needed and not there.
+    pub fn start_in(folder: PathBuf, options: &[&str]) -> Option<RedisServer> {
+        let Some(program) = program() else {
+            std::fs::remove_dir_all(&folder).ok();
+            return None;
+        };
+        let place = folder.display().to_string();
+        let options: Vec<_> = options.iter().map(|it| it.replace("{folder}", &place)).collect();
+        for _ in 0..ATTEMPTS {
+            let port = free_port();
+            let mut process = spawn(&program, port, &folder, &options);
+            if is_up(&mut process, port) {
+                return Some(RedisServer { process, port, folder, options });
+            }
+        }
+        panic!("{program} does not start: {}", log_in(&folder));
+    }
+
+    /// A Sentinel that watches one master under this name, and fails over by itself after half a second.
+    ///
+    /// # Panics
+    ///
+    /// It does not start, or it is needed and not there.
+    pub fn start_sentinel(name: &str, master: &RedisServer) -> Option<RedisServer> {
+        let folder = folder();
+        let port = master.port;
+        let file = folder.join("sentinel.conf");
+        let watched = format!(
+            "sentinel monitor {name} 127.0.0.1 {port} 1\n\
+             sentinel down-after-milliseconds {name} 500\n\
+             sentinel failover-timeout {name} 3000\n"
+        );
+        std::fs::write(&file, watched).expect("the folder is ours");
+        RedisServer::start_in(folder, &["{folder}/sentinel.conf", "--sentinel"])
+    }
+
+    /// The URL of a room there.
+    pub fn url(&self, room: &str) -> String {
+        format!("redis://127.0.0.1:{}/{room}", self.port)
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Ends it at once (SIGKILL).
+    pub fn kill(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().expect("it is our child");
+    }
+
+    /// Starts it again, on the same port and with the same files.
+    ///
+    /// # Panics
+    ///
+    /// It does not start.
+    pub fn restart(&mut self) {
+        self.kill();
+        let program = program().expect("it was there before");
+        for _ in 0..ATTEMPTS {
+            self.process = spawn(&program, self.port, &self.folder, &self.options);
+            if is_up(&mut self.process, self.port) {
+                return;
+            }
+        }
+        panic!("{program} does not start again: {}", log_in(&self.folder));
+    }
+
+    /// Stops it (SIGSTOP): its port takes connections, and nothing answers.
+    pub fn stop(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Has it go on.
+    pub fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let process = self.process.id().to_string();
+        let status = Command::new("kill").args([signal, &process]).status();
+        assert!(status.expect("there is a kill").success());
+    }
+
+    /// Has it do something, as `redis-cli` would: what it answers, a line for each part.
+    ///
+    /// # Panics
+    ///
+    /// It does not answer, or refuses.
+    pub fn ask(&self, words: &[&str]) -> String {
+        let answer = ask(self.port, words).unwrap_or_else(|why| panic!("{words:?}: {why}"));
+        assert!(!answer.starts_with('-'), "{words:?}: {answer}");
+        answer
+    }
+
+    /// Waits until it answers something that has `part` in it.
+    ///
+    /// # Panics
+    ///
+    /// It never does.
+    pub fn wait_for(&self, words: &[&str], part: &str) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let answer = ask(self.port, words).unwrap_or_default();
+            if answer.contains(part) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no {part:?} in {answer:?}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.kill();
+        std::fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+/// An empty folder.
+pub fn folder() -> PathBuf {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("chatroom-redis-{}-{number}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::remove_dir_all(&folder).ok();
+    std::fs::create_dir_all(&folder).expect("a folder for temporary files");
+    folder
+}
+
+/// A port that nobody has at the moment. `--port 0` would be no port at all.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    listener.local_addr().expect("it is bound").port()
+}
+
+fn spawn(program: &str, port: u16, folder: &Path, options: &[String]) -> Child {
+    let mut command = Command::new(program);
+    // A configuration file stands before all options.
+    let is_file = options.first().is_some_and(|first| !first.starts_with("--"));
+    let (file, options) = options.split_at(usize::from(is_file));
+    command.args(file).args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]);
+    command.arg(folder).arg("--logfile").arg(folder.join("log"));
+    if !is_file {
+        command.args(["--save", ""]);
+    }
+    command.args(options).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("the program starts")
+}
+
+/// Whether it answers; false if it ends, as it does where the port is taken.
+fn is_up(process: &mut Child, port: u16) -> bool {
+    let deadline = Instant::now() + DEADLINE;
+    while process.try_wait().expect("it is our child").is_none() {
+        // One that wants a password, or is still loading, says so.
+        if ask(port, &["PING"]).is_ok_and(|answer| !answer.starts_with("-LOADING")) {
+            return true;
+        }
+        assert!(Instant::now() < deadline, "it neither answers nor ends");
+        thread::sleep(Duration::from_millis(5));
+    }
+    false
+}
+
+fn log_in(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("log")).unwrap_or_default()
+}
+
+fn ask(port: u16, words: &[&str]) -> std::io::Result<String> {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    let mut question = format!("*{}\r\n", words.len());
+    for word in words {
+        question.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+    }
+    (&stream).write_all(question.as_bytes())?;
+    let mut answer = String::new();
+    read_answer(&mut BufReader::new(&stream), &mut answer)?;
+    Ok(answer)
+}
+
+/// One answer (RESP 2), a line for each string, number or error in it.
+fn read_answer(from: &mut impl BufRead, into: &mut String) -> std::io::Result<()> {
+    let mut line = String::new();
+    if from.read_line(&mut line)? == 0 {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    let line = line.trim_end();
+    let length = line.get(1..).and_then(|number| number.parse::<i64>().ok()).unwrap_or(-1);
+    match line.chars().next() {
+        Some('$') if length >= 0 => {
+            let mut bytes = vec![0; length as usize + 2];
+            from.read_exact(&mut bytes)?;
+            into.push_str(&String::from_utf8_lossy(&bytes[..length as usize]));
+        }
+        Some('*') => {
+            for _ in 0..length.max(0) {
+                read_answer(from, into)?;
+            }
+            return Ok(());
+        }
+        _ => into.push_str(line),
+    }
+    into.push('\n');
+    Ok(())
+}
