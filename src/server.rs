@@ -78,6 +78,7 @@ mod status;
 mod system;
 mod token_bucket;
 mod transcript;
+mod utterance;
 mod waker;
 pub mod words;
 mod workers;

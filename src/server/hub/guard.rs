@@ -68,10 +68,15 @@ impl Drop for Guard<'_> {
         if wakes {
             shared.asleep = None;
         }
+        let wants_writer =
+            shared.log.as_ref().is_some_and(|log| log.is_writer_asleep && log.has_task());
         let wants_keeper = shared.settled.as_ref().is_some_and(|it| it.wants_keeper(&shared));
         drop(shared);
         if wants_keeper {
             self.hub.applied.notify_one();
+        }
+        if wants_writer {
+            self.hub.proposed.notify_one();
         }
         if wakes {
             self.hub.waker.wake();
