@@ -7,4 +7,5 @@
 mod arbitrary;
 pub(crate) mod codec;
 mod entries;
+pub(crate) mod settings;
 mod values;
