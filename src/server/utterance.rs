@@ -57,7 +57,13 @@ impl Utterances {
 
     /// All lines behind `told` up to `last`, in portions of about `most` bytes, each with the number of its last line. Those
     /// that were not added are silent.
-    pub(crate) fn portions(&self, told: u64, last: u64, most: usize, mut take: impl FnMut(u64, Vec<Utterance<'_>>)) {
+    pub(crate) fn portions(
+        &self,
+        told: u64,
+        last: u64,
+        most: usize,
+        mut take: impl FnMut(u64, Vec<Utterance<'_>>),
+    ) {
         let mut said = self.lines.iter().scan(0, |from, &(line, manner, end)| {
             let text = &self.texts[std::mem::replace(from, end)..end];
             Some((line, Utterance { manner, text }))
@@ -96,7 +102,8 @@ mod tests {
         gathered.push(5, Manner::Done, "five");
         let mut portions = Vec::new();
         gathered.portions(1, 6, 12, |last, lines| {
-            let lines: Vec<_> = lines.iter().map(|line| (line.manner, line.text.to_owned())).collect();
+            let lines: Vec<_> =
+                lines.iter().map(|line| (line.manner, line.text.to_owned())).collect();
             portions.push((last, lines));
         });
         let silent = (Manner::Silent, String::new());

@@ -9,7 +9,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::{Hub, Shared};
-use crate::protocol::name::Name;
 use crate::protocol::reply::{Notice, SharedNotice};
 use crate::server::connection::{CloseReason, Connection, ConnectionId};
 use crate::server::room::Room;
@@ -20,6 +19,7 @@ use crate::server::room::log::Verdict;
 use crate::server::shared::codec::Unread;
 use crate::server::shared::liveness::{Liveness, Turn};
 use crate::server::shared::outbox::{Outbox, Sending};
+use crate::server::shared::trouble::Trouble;
 use crate::server::system::instant;
 
 /// How often this server gives a sign of life, if it has nothing to say.
@@ -32,6 +32,8 @@ pub(super) struct LogSide {
     pub(super) outbox: Outbox,
     /// For each connection whose session waits, what has become of its entry, once that is known.
     pub(super) awaited: HashMap<u32, Option<Outcome>>,
+    /// No group of this server's was read back yet, so it serves nobody.
+    is_beginning: bool,
     /// Whether the room is away.
     liveness: Liveness,
     /// When the last group was made.
@@ -39,6 +41,8 @@ pub(super) struct LogSide {
     /// The writer waits for something to send. It says so under the lock and only after finding nothing, and whoever
     /// proposes something looks under the same lock; so no waking is lost.
     pub(super) is_writer_asleep: bool,
+    /// The last reason why the engine could not be reached.
+    trouble: Option<Trouble>,
     /// How far the end of this server is.
     ending: Ending,
 }
@@ -97,9 +101,11 @@ impl LogSide {
         LogSide {
             outbox,
             awaited: HashMap::new(),
+            is_beginning: true,
             liveness: Liveness::new(now),
             last_made: now,
             is_writer_asleep: false,
+            trouble: None,
             ending: Ending::NotYet,
         }
     }
@@ -132,7 +138,9 @@ impl Hub {
     pub(crate) fn propose(&self, act: Act<'_>) {
         self.with(|shared| {
             let log = shared.log.iter_mut();
-            log.for_each(|log| log.outbox.propose(&Logged { connection: 0, line: 0, act: act.clone() }));
+            log.for_each(|log| {
+                log.outbox.propose(&Logged { connection: 0, line: 0, act: act.clone() })
+            });
         });
     }
 
@@ -189,11 +197,29 @@ impl Hub {
                 groups.iter().for_each(|read| shared.apply_read(read, &mut to_do));
             });
             shared.judge_liveness();
-            // Nobody takes anything out of the room while a server that begins reads the log.
-            shared.room.transcript_mut().seal();
+            // Nobody seals or takes anything while a server that begins reads the log.
+            if shared.log.as_ref().is_some_and(|log| log.is_beginning) {
+                shared.room.transcript_mut().seal();
+            }
             self.notify(shared);
         });
         to_do
+    }
+
+    /// Either thread could not reach the engine, or was refused.
+    pub(crate) fn on_trouble(&self, trouble: Trouble) {
+        self.with(|shared| {
+            shared.judge_liveness();
+            shared.log.iter_mut().for_each(|log| log.trouble = Some(trouble.clone()));
+        });
+    }
+
+    /// Waits for so long, or until the end.
+    pub(crate) fn pause(&self, time: Duration) {
+        let mut guard = self.lock();
+        let goes_on =
+            |shared: &mut Shared| shared.log.as_ref().is_some_and(|log| log.ending != Ending::Over);
+        guard.wait_while(&self.proposed, time, goes_on);
     }
 
     /// Whether the room cannot be reached for now.
@@ -201,9 +227,28 @@ impl Hub {
         self.with(|shared| shared.log.as_ref().is_some_and(|log| log.liveness.is_away()))
     }
 
-    /// Whether everything that was proposed was read back.
-    pub(crate) fn has_read_back(&self) -> bool {
-        self.with(|shared| shared.log.as_ref().is_none_or(|log| log.outbox.is_empty()))
+    /// Waits, for `timeout` at most, until all that was proposed was read back.
+    ///
+    /// # Errors
+    ///
+    /// That takes longer; inside is the last trouble that there was.
+    pub(crate) fn wait_for_log(&self, timeout: Duration) -> Result<(), Option<Trouble>> {
+        let mut guard = self.lock();
+        guard.waiting += 1;
+        let is_unread =
+            |shared: &mut Shared| shared.log.as_ref().is_some_and(|log| !log.outbox.is_empty());
+        guard.wait_while(&self.taken, timeout, is_unread);
+        guard.waiting -= 1;
+        let late = guard.log.as_ref().filter(|log| !log.outbox.is_empty());
+        late.map_or(Ok(()), |log| Err(log.trouble.clone()))
+    }
+
+    /// Nothing is written or read any more.
+    pub(crate) fn end_log(&self) {
+        self.with(|shared| {
+            shared.log.iter_mut().for_each(|log| log.ending = Ending::Over);
+            self.proposed.notify_all();
+        });
     }
 
     /// Whether nothing is written or read any more.
@@ -227,7 +272,7 @@ impl Hub {
         if let Some(log) = &mut guard.log {
             log.ending = Ending::Over;
         }
-        self.proposed.notify_one();
+        self.proposed.notify_all();
     }
 }
 
@@ -281,6 +326,7 @@ impl Shared {
         let Some(log) = &mut self.log else { return };
         match verdict {
             Verdict::Applied => {
+                log.is_beginning = false;
                 log.outbox.on_read_back(group.number);
                 log.liveness.on_return(instant());
             }

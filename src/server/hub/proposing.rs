@@ -111,6 +111,7 @@ impl Hub {
             Brought::Done(outcome) => return outcome,
             Brought::Awaited(connection) => connection,
         };
+        guard.pass_on();
         loop {
             let is_closed = guard.room.is_closed();
             let Some(log) = &mut guard.log else { return Outcome::Ignored };
@@ -138,7 +139,7 @@ impl LogSide {
 
 /// Whether an entry is about this server alone, also where several hold the room.
 fn is_of_this_server(entry: &Entry<'_>) -> bool {
-    matches!(entry, Entry::StopKeeping(_) | Entry::KeepAgain(_) | Entry::Close)
+    matches!(entry, Entry::Tell(_) | Entry::StopKeeping(_) | Entry::KeepAgain(_) | Entry::Close)
 }
 
 /// Whether the one who brings it waits for what becomes of it.
@@ -157,9 +158,10 @@ fn is_awaited(act: &Act<'_>) -> bool {
 }
 
 /// An entry as the log has it; `None` for one that is never proposed so.
-fn logged<'a>(entry: &Entry<'a>) -> Option<Logged<'a>> {
+fn logged<'a>(entry: &'a Entry<'_>) -> Option<Logged<'a>> {
     let by_server = |act| Logged { connection: 0, line: 0, act };
-    let of = |connection: &ConnectionId, act| Logged { connection: connection.number, line: 0, act };
+    let of =
+        |connection: &ConnectionId, act| Logged { connection: connection.number, line: 0, act };
     let (by, act) = match entry {
         Entry::Join { newcomer, wanted, token } => {
             let Newcomer { connection, format, taken, whence, credentials, is_let_in } = *newcomer;
@@ -214,6 +216,7 @@ fn logged<'a>(entry: &Entry<'a>) -> Option<Logged<'a>> {
         | Entry::Detach(_)
         | Entry::Unclaimed { .. }
         | Entry::Expire
+        | Entry::Tell(_)
         | Entry::StopKeeping(_)
         | Entry::KeepAgain(_)
         | Entry::Close => return None,

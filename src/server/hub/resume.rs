@@ -83,7 +83,7 @@ impl Hub {
     /// Nobody has the token, or too much was forgotten.
     pub(crate) fn may_resume(&self, token: Token, seen: Seq) -> Result<(), Refusal<'static>> {
         let token = TokenHash::of(token);
-        self.with(|shared| shared.room.may_resume(token, seen))
+        self.with(|shared| shared.room.may_resume(token, seen)).map(|_| ())
     }
 
     /// Lets a client go on as the member with the token in `resume`. Nothing speaks for that member any

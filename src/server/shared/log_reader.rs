@@ -6,8 +6,12 @@ use super::backoff::Backoff;
 use super::codec::decode;
 use super::engine::{Engine, Group, Position};
 use super::follower::{Followed, Follower};
+use super::meta::RoomId;
+use super::outbox::Outbox;
+use crate::server::config::Config;
 use crate::server::hub::Hub;
 use crate::server::hub::log::{Read, ToDo};
+use crate::server::room::Room;
 
 /// How many bytes of groups are applied under one hold of the hub's lock.
 const PORTION: usize = 256 * 1024;
@@ -24,9 +28,17 @@ pub(crate) struct LogReader {
 }
 
 impl LogReader {
-    /// Reads what is behind that position.
-    pub(crate) fn new(hub: Arc<Hub>, engine: Arc<dyn Engine>, from: Position) -> LogReader {
-        LogReader { hub, follower: Follower::new(engine, from), backoff: Backoff::new() }
+    /// Gives the hub the room of the oldest snapshot, or a new one, and reads on from there.
+    pub(crate) fn begin(
+        hub: Arc<Hub>,
+        engine: Arc<dyn Engine>,
+        config: &Config,
+        outbox: Outbox,
+        id: RoomId,
+    ) -> LogReader {
+        hub.share(Room::shared(config, id.short()), outbox);
+        let follower = Follower::new(engine, Position::START);
+        LogReader { hub, follower, backoff: Backoff::new() }
     }
 
     /// Reads until nothing more is to be read.

@@ -65,6 +65,11 @@ pub(crate) struct Sending {
 }
 
 impl Sending {
+    /// As which server it is written.
+    pub(crate) fn producer(&self) -> u64 {
+        self.header.producer
+    }
+
     /// Its number.
     pub(crate) fn number(&self) -> u64 {
         self.header.number
@@ -192,7 +197,8 @@ impl Outbox {
     /// Adds what was not read back of the producer before.
     pub(crate) fn propose_again(&mut self, unread: Unread) {
         for gathered in unread.0 {
-            let group = gathered.entries.group(&Header { number: 1, producer: 1, ..Header::default() });
+            let group =
+                gathered.entries.group(&Header { number: 1, producer: 1, ..Header::default() });
             if let Ok(group) = super::codec::decode(&group) {
                 group.entries.iter().for_each(|entry| self.propose(entry));
             }
