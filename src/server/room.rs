@@ -60,6 +60,7 @@ pub(crate) mod people;
 mod renaming;
 pub(crate) mod restore;
 mod resume;
+mod snapshot;
 mod talk;
 #[cfg(test)]
 mod tests;

@@ -7,5 +7,7 @@
 mod arbitrary;
 pub(crate) mod codec;
 mod entries;
+pub(crate) mod set_back;
 pub(crate) mod settings;
+pub(crate) mod snapshot;
 mod values;

@@ -108,6 +108,17 @@ impl People {
         }
     }
 
+    /// Whether a fact is known, under whichever number.
+    pub(super) fn knows(&self, key: &FactKey, fact: &Fact) -> bool {
+        self.fact(key).as_ref() == Some(fact)
+            || match (key, fact) {
+                (FactKey::Ban(_), Fact::Sanction(it)) => self.bans.knows(it),
+                (FactKey::Mute(_), Fact::Sanction(it)) => self.mutes.knows(it),
+                (FactKey::Letter(_), Fact::Letter(it)) => self.letters.knows(it),
+                _ => false,
+            }
+    }
+
     fn adopt_owner(&mut self, owner: &Owner) -> Option<FactKey> {
         let has_enough = |key| self.owners.of_key(key).count() >= MOST_OF_A_KEY;
         let is_free = self.owners.alike(owner.likeness()).is_none()
