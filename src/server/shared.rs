@@ -10,4 +10,6 @@ mod entries;
 pub(crate) mod set_back;
 pub(crate) mod settings;
 pub(crate) mod snapshot;
+#[cfg(test)]
+mod tests;
 mod values;

@@ -120,6 +120,11 @@ impl People {
     }
 
     fn adopt_owner(&mut self, owner: &Owner) -> Option<FactKey> {
+        let is_it = |known: &Owner| known.word() == owner.word() && known.key == owner.key;
+        if self.owners.alike(owner.likeness()).is_some_and(is_it) {
+            self.owners.change(owner.word(), |known| known.learn(owner));
+            return Some(FactKey::Owner(owner.word().to_owned()));
+        }
         let has_enough = |key| self.owners.of_key(key).count() >= MOST_OF_A_KEY;
         let is_free = self.owners.alike(owner.likeness()).is_none()
             && self.owners.count() < MOST_NAMES
