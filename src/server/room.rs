@@ -275,6 +275,11 @@ impl Room {
         self.members.get(member).map(Member::name)
     }
 
+    /// The member that a connection speaks for.
+    pub(crate) fn member_over(&self, connection: ConnectionId) -> Option<MemberId> {
+        self.members.of_connection(connection)
+    }
+
     /// Everybody here, each with the key by which names are sorted.
     pub(crate) fn list(&self) -> Vec<(String, Listed)> {
         let copied = |member: &Member| {

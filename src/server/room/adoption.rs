@@ -57,11 +57,19 @@ fn adoption(
 impl Change<'_> {
     /// A server that was `old` goes on under its new number, and had applied events up to `seq`: its members stay its
     /// own, and no number is given out again that it may have seen.
-    pub(super) fn come_back(&mut self, old: u64, seq: Seq, member: u64) -> Outcome {
+    pub(super) fn come_back(
+        &mut self,
+        old: u64,
+        kept: Position,
+        seq: Seq,
+        member: u64,
+    ) -> Outcome {
         let new = self.via;
         let Some(log) = &mut self.room.log else { return Outcome::Ignored };
         let end = self.room.transcript.end();
-        let has_lost = seq >= end || log.jump_over(seq).is_some();
+        // The log is empty but for this, and the one who had applied most of the old one may be gone.
+        let is_anew = kept == Position::default() && log.jumps.is_empty();
+        let has_lost = seq >= end || is_anew || log.jump_over(seq).is_some();
         if old != new {
             log.producers.remove(&old);
             self.room.members.hand_over(old, new);
@@ -69,11 +77,11 @@ impl Change<'_> {
                 it.producer = new;
             });
         }
-        if seq >= end {
+        if seq >= end || is_anew {
             self.room.jump_events(seq);
         }
-        if member > self.room.next_id {
-            self.room.jump_members(member - 1);
+        if member > self.room.next_id || is_anew {
+            self.room.jump_members(member.saturating_sub(1));
         }
         if has_lost && self.room.log.as_mut().is_some_and(|log| log.may_tell()) {
             let notice = Notice::Shared(SharedNotice::SetBack(SetBack::MayBeMissing));

@@ -18,7 +18,9 @@ use crate::protocol::reply::LeaveReason;
 use crate::protocol::request::{self, Order, Request};
 use crate::protocol::tag::{Format, Seq};
 use crate::server::admission::Origin;
+use crate::server::audience::MemberId;
 use crate::server::config::Config;
+use crate::server::connection::ConnectionId;
 use crate::server::room::Room;
 use crate::server::room::effects::Effects;
 use crate::server::room::entry::{Credentials, Encryption, Outcome, Whence};
@@ -102,6 +104,8 @@ struct Client {
     token: TokenHash,
     /// How many lines it has sent.
     sent: u64,
+    /// Tells it from all others, over all of its connections.
+    uid: u64,
 }
 
 /// A server, as the log knows it.
@@ -122,6 +126,10 @@ struct World {
     room: Room,
     /// How many servers and clients there ever were.
     ever: u64,
+    /// Which client a member's number was given to.
+    ids: BTreeMap<MemberId, u64>,
+    /// Which event had a number.
+    numbers: BTreeMap<Seq, String>,
 }
 
 fn config(memory: usize, replay: usize) -> Config {
@@ -135,6 +143,11 @@ fn config(memory: usize, replay: usize) -> Config {
 fn named(name: usize) -> (Name, Likeness) {
     let name = Name::parse(NAMES[name]).expect("a name");
     (name.clone(), name.likeness())
+}
+
+/// The key of a client, if it has one.
+fn key_of(uid: u64) -> Option<KeyHash> {
+    (!uid.is_multiple_of(3)).then(|| KeyHash::from_bytes([(uid % 3) as u8; 32]))
 }
 
 fn whence(host: u64) -> Whence {
@@ -152,6 +165,8 @@ impl World {
             clients: Vec::new(),
             room: Room::shared(&config(1 << 20, 0), ROOM),
             ever: 0,
+            ids: BTreeMap::new(),
+            numbers: BTreeMap::new(),
         };
         (0..3).for_each(|_| drop(world.start()));
         world
@@ -190,6 +205,61 @@ impl World {
         let applied = apply(&mut self.room, position, &bytes, None);
         self.log.push((position, bytes));
         applied
+    }
+
+    /// Whether no number of an event or of a member was given to another one before.
+    fn note_numbers(&mut self) {
+        for (seq, line) in events(&mut self.room, 0) {
+            let before = self.numbers.entry(seq).or_insert_with(|| line.clone());
+            assert_eq!(*before, line, "event {seq}");
+        }
+        for Client { server, connection, uid, .. } in &self.clients {
+            let producer = self.servers[*server].producer;
+            let connection = ConnectionId { producer, number: *connection };
+            if let Some(id) = self.room.member_over(connection) {
+                let before = *self.ids.entry(id).or_insert(*uid);
+                // An owner takes the place of its own ghost.
+                let is_owner = key_of(*uid).is_some() && key_of(*uid) == key_of(before);
+                assert!(before == *uid || is_owner, "{id:?} was {before}'s, and is {uid}'s");
+            }
+        }
+    }
+
+    /// The log is set back, and taken by another process of the engine.
+    fn set_back(&mut self, kept: usize) {
+        self.log.truncate(kept);
+        self.engine += 1;
+        self.clock += 1_000;
+        self.room = room_of(&self.log);
+    }
+
+    /// A server that had applied the log as it was in `groups`, and whose room was `old`, finds the log set back. The
+    /// room that it goes on with.
+    fn come_back(&mut self, server: usize, groups: &Groups, old: &Room, lost: u32) -> Room {
+        let mut search = groups.search();
+        while let Some(position) = search.next() {
+            let there = self.log.iter().find(|(at, _)| *at == position);
+            let begin = self.log.first().map(|(at, _)| *at);
+            search.found(groups.judge(position, there.map(|(_, bytes)| &bytes[..]), begin));
+        }
+        let kept = search.loss().map_or(groups.last(), |loss| loss.kept).unwrap_or_default();
+        let new = room_of(&self.log);
+        let producer = self.servers[server].producer;
+        // Some of its clients have gone meanwhile.
+        let is_alive = |connection: u32| connection % 4 != lost;
+        let mut entries = vec![old.back(producer, kept)];
+        entries.extend(old.lost_by(&new, producer, is_alive));
+        self.ever += 1;
+        self.servers[server].producer = self.ever.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.servers[server].number = 0;
+        // Two in a group, so that others' come between.
+        for entries in entries.chunks(2) {
+            let entries = entries.iter().cloned();
+            let entries = entries.map(|it| (it.connection, it.line, it.act)).collect();
+            assert_eq!(self.send(server, entries).verdict, Verdict::Applied);
+        }
+        self.clients.retain(|it| it.server != server || it.connection % 4 != lost);
+        new
     }
 
     fn play(&mut self, step: &Step) {
@@ -242,7 +312,7 @@ impl World {
         let mut token = [0; 32];
         token[..8].copy_from_slice(&self.ever.to_le_bytes());
         let token = TokenHash(token);
-        let key = (self.ever % 3 > 0).then(|| KeyHash::from_bytes([(self.ever % 3) as u8; 32]));
+        let key = key_of(self.ever);
         let joining = Joining {
             format: if is_tagged { Format::Tagged } else { Format::Plain },
             whence: whence(self.ever),
@@ -252,12 +322,13 @@ impl World {
             wanted: name.map(named),
         };
         self.send(server, vec![(connection, 0, Act::Join(joining))]);
-        self.clients.push(Client { server, connection, token, sent: 0 });
+        let uid = self.ever;
+        self.clients.push(Client { server, connection, token, sent: 0, uid });
     }
 
     fn act(&mut self, step: &Step, which: usize) {
         self.clients[which].sent += 1;
-        let Client { server, connection, token, sent: line } = self.clients[which];
+        let Client { server, connection, token, sent: line, uid } = self.clients[which];
         let producer = self.servers[server].producer;
         let tell = |line: u64| format!("{producer:x}.{connection}: {line}");
         match *step {
@@ -299,7 +370,7 @@ impl World {
                     if let Outcome::Resumed { taken, .. } = outcome { Some(taken) } else { None }
                 });
                 if let Some(sent) = resumed {
-                    self.clients.push(Client { server, connection, token, sent });
+                    self.clients.push(Client { server, connection, token, sent, uid });
                 }
             }
             Step::Lost { .. } => drop(self.send(server, vec![(connection, line, Act::Lost)])),
@@ -408,5 +479,84 @@ proptest! {
         if first.len() > 0 {
             prop_assert_eq!(events(&mut late, from), events(&mut whole, from));
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn after_a_set_back_no_number_is_given_twice_and_survivors_and_newcomers_have_the_same_room(
+        before in vec(step(), 1..50),
+        meanwhile in vec(step(), 0..12),
+        after in vec(step(), 0..30),
+        kept in 0..60_usize,
+        applied in vec(0..40_usize, 3),
+        survive in vec(proptest::bool::ANY, 3),
+        is_newcomer_first: bool,
+        lost in 0..5_u32,
+    ) {
+        let mut world = World::new();
+        for step in &before {
+            world.play(step);
+            world.note_numbers();
+        }
+        // What each server had applied, and whether it survives; of an empty log one has to.
+        let old = std::mem::take(&mut world.log);
+        let rooms: Vec<_> = applied.iter().map(|lag| old.len().saturating_sub(*lag)).collect();
+        let kept = kept.min(old.len());
+        let is_survivor = |server: usize| survive[server] || (kept == 0 && server == 0);
+        let survivors: Vec<_> = (0..3).filter(|server| is_survivor(*server)).collect();
+        world.log.clone_from(&old);
+        world.set_back(kept);
+        world.clients.retain(|client| is_survivor(client.server));
+        let newcomer = (is_newcomer_first && kept > 0).then(|| world.start());
+        if newcomer.is_some() {
+            world.join(3, Some(0), true);
+            for step in &meanwhile {
+                if let Step::Join { name, is_tagged, .. } = *step {
+                    world.join(3, name, is_tagged);
+                    world.note_numbers();
+                }
+            }
+        }
+        let mut survived = Vec::new();
+        for server in survivors {
+            let mut groups = Groups::default();
+            let known = &old[..rooms[server]];
+            known.iter().for_each(|(position, bytes)| groups.push(*position, bytes));
+            let room = room_of(known);
+            let new = world.come_back(server, &groups, &room, lost);
+            let from = new.log().expect("it is shared").position();
+            survived.push((room, new, from));
+            world.note_numbers();
+        }
+        if newcomer.is_none() {
+            world.start();
+        }
+        for step in &after {
+            world.play(step);
+            world.note_numbers();
+            assert_no_name_is_had_twice(&world.room);
+        }
+        // All have the same room in the end, and survivors have what they had before besides.
+        let bytes = snapshot::encode(&world.room);
+        let mut late = room_of(&world.log);
+        prop_assert_eq!(&snapshot::encode(&late), &bytes);
+        for (old, mut new, from) in survived {
+            let rest = world.log.partition_point(|(position, _)| *position <= from);
+            let mut shown = Some(old.into_transcript());
+            for (position, group) in &world.log[rest..] {
+                apply(&mut new, *position, group, Some(1));
+                if let Some(old) = shown.take() {
+                    shown = new.go_on_with(old).err();
+                }
+            }
+            prop_assert!(shown.is_none(), "the numbers have not jumped past those that were shown");
+            prop_assert_eq!(&snapshot::encode(&new), &bytes);
+            let all = events(&mut new, 0);
+            prop_assert!(all.is_sorted_by(|(one, _), (other, _)| one < other));
+        }
+        prop_assert_eq!(events(&mut late, 0), events(&mut world.room, 0));
     }
 }
