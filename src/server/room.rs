@@ -60,6 +60,7 @@ pub(crate) mod people;
 mod renaming;
 pub(crate) mod restore;
 mod resume;
+mod snapshot;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -276,6 +277,11 @@ impl Room {
     /// The name that a member has now.
     pub(crate) fn name_of(&self, member: MemberId) -> Option<&Name> {
         self.members.get(member).map(Member::name)
+    }
+
+    /// The member that a connection speaks for.
+    pub(crate) fn member_over(&self, connection: ConnectionId) -> Option<MemberId> {
+        self.members.of_connection(connection)
     }
 
     /// Everybody here, each with the key by which names are sorted.

@@ -112,6 +112,11 @@ fn local(at: Millis) -> DateTime<Local> {
 }
 
 impl Effects {
+    /// Those for one server of a room that several hold; 0 is the server of a room of its own.
+    pub(crate) fn of(producer: u64) -> Effects {
+        Effects { producer, ..Effects::default() }
+    }
+
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.attached.is_empty()

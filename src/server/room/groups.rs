@@ -183,7 +183,7 @@ impl Change<'_> {
                 }
                 Outcome::Expired(self.lose_all(&[self.via]))
             }
-            Act::Back { old, kept: _, seq, member } => self.come_back(*old, *seq, *member),
+            Act::Back { old, kept, seq, member } => self.come_back(*old, *kept, *seq, *member),
             Act::Adopt(adopted) => self.adopt(connection, entry.line, adopted, applied),
             Act::AdoptFact(key, fact) => self.adopt_fact(key, fact),
             Act::Digest { .. } => return,
