@@ -126,6 +126,22 @@ impl Effects {
             && !self.is_erased
     }
 
+    /// Those of no server: nothing follows for anybody's connections.
+    pub(crate) fn of_nobody() -> Effects {
+        Effects { producer: u64::MAX, ..Effects::default() }
+    }
+
+    /// Adds what follows later.
+    pub(crate) fn append(&mut self, later: Effects) {
+        let Effects { attached, detached, tagged, asides, is_erased, mut erased, .. } = later;
+        self.attached.extend(attached);
+        self.detached.extend(detached);
+        self.tagged.extend(tagged);
+        self.asides.extend(asides);
+        self.is_erased |= is_erased;
+        self.erased.append(&mut erased);
+    }
+
     /// Takes what has followed until now.
     pub(crate) fn take(&mut self) -> Effects {
         let producer = self.producer;

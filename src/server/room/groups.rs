@@ -21,6 +21,9 @@ use crate::server::erasure::Erased;
 use crate::server::figures::Said;
 use crate::server::transcript::Transcript;
 
+/// No member has this number.
+const NOBODY: MemberId = MemberId(0);
+
 /// What has come of a group, besides effects.
 #[derive(Debug)]
 pub(crate) struct Applied {
@@ -106,6 +109,21 @@ impl Room {
     /// What the room knows of the log that orders it, if several servers hold it.
     pub(crate) fn log(&self) -> Option<&Log> {
         self.log.as_deref()
+    }
+
+    /// Takes the place of the same room as it was before its log was set back or trimmed: what that one remembers, and what
+    /// is this server's own of it, stays. How many public lines were said meanwhile that this server has not read.
+    pub(crate) fn take_the_place_of(&mut self, before: Room) -> u64 {
+        let Room { mut transcript, said, keeping, changed, gaps, .. } = before;
+        let Room { kept_from, doubt, is_closed, .. } = before;
+        let read = self.transcript.newest(NOBODY, usize::MAX).count() as u64;
+        let missed = self.said.saturating_sub(said).saturating_sub(read);
+        let later = std::mem::replace(&mut self.transcript, Transcript::new(0));
+        transcript.go_on_with(later);
+        self.transcript = transcript;
+        (self.keeping, self.changed, self.gaps) = (keeping, changed, gaps);
+        (self.kept_from, self.doubt, self.is_closed) = (kept_from, doubt, is_closed);
+        missed
     }
 
     /// Goes on with the transcript of a room from before the log was set back, in place of its own: what was shown stays

@@ -14,7 +14,7 @@ use crate::server::room::group::Position;
 const MOST: usize = 65_536;
 
 /// The last groups that were applied, or ignored: where each was, and the hash of its bytes.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Groups {
     /// Oldest first; at most [`MOST`].
     groups: VecDeque<(Position, u64)>,
