@@ -12,7 +12,7 @@ use super::engine::{Engine, Position};
 use super::meta::{self, Agreed, Offer, RoomId};
 use super::refusal::Refusal;
 use super::trouble::Trouble;
-use super::url::{Password, SharedUrl, Way};
+use super::url::{Password, SharedUrl};
 use crate::problem::reason;
 use crate::server::config::SharedConfig;
 use crate::server::system::instant;
@@ -78,7 +78,7 @@ fn engine_of(config: &SharedConfig) -> Result<Arc<dyn Engine>, Refusal> {
     if url.password.is_some() && password_file.is_some() {
         return Err(Refusal::TwoPasswords);
     }
-    if authority.is_some() && !matches!(url.way, Way::Tls(_)) {
+    if authority.is_some() && !url.is_over_tls() {
         return Err(Refusal::AuthorityWithoutTls);
     }
     let password = password_file.as_deref().map(read_password).transpose()?;
