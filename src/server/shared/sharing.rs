@@ -63,7 +63,7 @@ impl Sharing {
         let Some(opened) = opening::open(shared, &host, &mut wait)? else {
             return Ok(None);
         };
-        let Opened { engine, agreed, is_new: _ } = opened;
+        let Opened { engine, agreed, is_ours: _ } = opened;
         let producer = new_producer().ok_or(Refusal::NoRandomNumbers)?;
         let id = agreed.id.short();
         let config = Config { away_timeout: agreed.away_timeout, ..config.clone() };
