@@ -51,6 +51,7 @@ mod identity;
 #[cfg(unix)]
 mod job_control;
 mod keys;
+mod lead;
 mod link;
 mod login_name;
 mod mutex;

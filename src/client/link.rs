@@ -19,6 +19,7 @@ use super::net::{Connection, Opened, Openness, Route, Told, offers_tls};
 use super::session::{ClientSession, Heard, News};
 use super::typed::Typed;
 use crate::problem::{Lost, Problem};
+use crate::protocol::DEFAULT_MAX_LINE;
 use crate::protocol::tag::Format;
 
 pub(super) use secrets::NOT_CARRIED;
@@ -214,6 +215,11 @@ impl Link {
     /// What kind of server it is, as far as we know: our own may be late to say so.
     pub(super) fn server_as_known(&self) -> Server {
         self.server().unwrap_or(Server::Foreign)
+    }
+
+    /// How many bytes a line may have that goes to it; `None` for one that is not known to be ours.
+    pub(super) fn max_line(&self) -> Option<usize> {
+        (self.server() == Some(Server::Ours)).then_some(DEFAULT_MAX_LINE)
     }
 
     /// How lines come from it.

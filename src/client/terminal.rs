@@ -109,9 +109,11 @@ impl Terminal {
         face.repaint()
     }
 
-    /// Does what a typed line asks of the client itself, and says what else it asks for.
-    pub(super) fn obey(&self, line: &Typed) -> Action {
-        self.face().conversation.obey(line)
+    /// Does what typed lines ask of the client itself, and says what else each asks for. Whom `/r` answers is the same
+    /// for all of them.
+    pub(super) fn obey(&self, lines: &[Typed]) -> Vec<Action> {
+        let mut face = self.face();
+        lines.iter().map(|line| face.conversation.obey(line)).collect()
     }
 
     /// Shows something that does not come from the server, line by line, each with the `-- ` or

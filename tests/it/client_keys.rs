@@ -29,7 +29,9 @@ fn pasted(text: &str) -> String {
 fn a_paste_waits_for_enter_and_then_every_line_is_sent() {
     let (mut terminal, mut server, _peer) = alice(&folder("paste"), SIZE, &[], &[]);
     terminal.press(&pasted("one\r\ntwo \x1b[31mred\n\nthree\n"));
-    terminal.shows(&["alice> one⏎two red⏎⏎three|"]);
+    let indent = " ".repeat("alice (3 lines)> ".len());
+    let [two, three] = ["two red", "three|"].map(|row| format!("{indent}{row}"));
+    terminal.shows(&["alice (3 lines)> one", &two, "", &three]);
     terminal.press("!\r");
     server.hear("one\ntwo red\nthree!\n");
     terminal.shows(&["<alice> one", "<alice> two red", "<alice> three!", "alice> |"]);
@@ -198,10 +200,46 @@ fn a_private_line_is_answered() {
 #[test]
 fn what_is_too_long_is_seen_before_it_is_sent() {
     let (mut terminal, _server, _peer) = alice(&folder("over"), SIZE, &[], &[]);
-    terminal.press(&pasted(&"x".repeat(4100)));
+    terminal.press(&pasted(&format!("/topic {}", "x".repeat(4093))));
     terminal.shows_what("by how much", |rows| rows.contains("alice (4 bytes too long)> "));
     terminal.press("\x7f\x7f\x7f\x7f");
     terminal.shows_what("no more", |rows| rows.lines().last().unwrap().starts_with("alice> "));
+}
+
+#[test]
+fn a_long_text_is_sent_in_several_lines_and_called_back_as_one() {
+    let (mut terminal, mut server, _peer) = alice(&folder("split"), SIZE, &[], &[]);
+    let (first, second) = ("word ".repeat(819), "end");
+    terminal.press(&pasted(&format!("{first}{second}")));
+    terminal.shows_what("how many", |rows| rows.contains("alice (2 lines)> "));
+    terminal.press("\r");
+    server.hear(&format!("{first}\n{second}\n"));
+    terminal.shows(&["<alice> end", "alice> |"]);
+    terminal.press("\x1b[A\x01/msg bob ");
+    terminal.shows_what("for whom", |rows| rows.contains("alice (2 lines to bob)> "));
+    terminal.press("\r");
+    let (first, second) = ("word ".repeat(817), "word word end");
+    server.hear(&format!("/msg bob {first}\n/msg bob {second}\n"));
+}
+
+#[test]
+fn a_text_is_written_in_rows_and_sent_line_by_line() {
+    let (mut terminal, mut server, _peer) = alice(&folder("rows"), SIZE, &[], &[]);
+    let indent = " ".repeat("alice (3 lines)> ".len());
+    terminal.press("one\x1b\rtwo\x1b[27;2;13~three");
+    let [two, three] = ["two", "three|"].map(|row| format!("{indent}{row}"));
+    terminal.shows(&["alice (3 lines)> one", &two, &three]);
+    server.say("<bob> meanwhile\n");
+    terminal.shows(&["<bob> meanwhile", "alice (3 lines)> one", &two, &three]);
+    terminal.press("\x1b[A\x1b[A!\r");
+    server.hear("one!\ntwo\nthree\n");
+    terminal.shows(&["<alice> one!", "<alice> two", "<alice> three", "alice> |"]);
+    // Ctrl+C gives all of it up, and it can be called back.
+    terminal.press("four\x1b\rfive\x03");
+    terminal.shows_what("given up", |rows| rows.ends_with("Ctrl+C again leaves> |"));
+    terminal.press("\x1b[A");
+    let five = format!("{}five|", " ".repeat("alice (2 lines)> ".len()));
+    terminal.shows(&["alice (2 lines)> four", &five]);
 }
 
 #[cfg(unix)]

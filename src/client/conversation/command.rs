@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::client::lead;
 use crate::client::typed::{Asks, Typed};
 use crate::protocol::name::{BadName, Name};
 use crate::protocol::text::from_first_shown;
@@ -32,7 +33,7 @@ impl Command {
     /// The word that stands at the beginning of the line.
     pub(super) fn word(self) -> &'static str {
         match self {
-            Command::Reply => "/r",
+            Command::Reply => lead::REPLY,
             Command::Ignore => "/ignore",
             Command::Unignore => "/unignore",
             Command::Clear => "/clear",

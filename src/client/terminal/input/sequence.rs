@@ -220,7 +220,11 @@ fn of_kitty(parameters: &Parameters) -> Meaning {
 /// A key by the number of its character, and of the one that it writes with Shift, if that is known.
 fn of_code(code: u32, modifiers: Modifiers, shifted: Option<u32>) -> Meaning {
     if let Some(code) = look_up(&CODES, code) {
-        let code = if code == Code::Tab && modifiers.shift { Code::BackTab } else { code };
+        let code = match code {
+            Code::Tab if modifiers.shift => Code::BackTab,
+            Code::Enter if modifiers.shift => Code::ShiftEnter,
+            code => code,
+        };
         return key(code, modifiers);
     }
     if KITTY_DIGITS.contains(&code) {
