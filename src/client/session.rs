@@ -22,7 +22,7 @@ use crate::protocol::name::Name;
 use crate::protocol::proof::Binding;
 use crate::protocol::reply::{self, Message, ReadNotice, ReadRefusal, ServerLine};
 use crate::protocol::request;
-use crate::protocol::tag::{Format, Millis, Seq, Tag, Token};
+use crate::protocol::tag::{Format, Limits, Millis, Seq, Tag, Token};
 
 pub(super) use heard::{Heard, Line, News};
 
@@ -54,6 +54,8 @@ pub(super) struct ClientSession {
     identity: Option<Arc<Identity>>,
     /// The name that we have, as the server spells it.
     called: Option<String>,
+    /// What the server takes of us, as far as it has told.
+    limits: Limits,
     /// How far the present connection has come.
     course: Course,
 }
@@ -85,6 +87,7 @@ impl ClientSession {
             name,
             identity: identity.map(Arc::new),
             called: None,
+            limits: Limits::default(),
             course: Course::Fresh,
         }
     }
@@ -225,6 +228,14 @@ impl ClientSession {
         self.format
     }
 
+    #[allow(dead_code, reason = "asked by what splits long lines")]
+    /// The longest line that the server takes, in bytes without its end, as far as it has told. While there is no
+    /// connection, that is what the last one had told.
+    pub(super) fn max_line(&self) -> Option<usize> {
+        let is_foreign = self.handshake.server() == Some(Server::Foreign);
+        self.limits.max_line.filter(|_| !is_foreign)
+    }
+
     /// Whether the server has given us something to be known again with.
     pub(super) fn is_resumable(&self) -> bool {
         self.token.is_some()
@@ -303,6 +314,10 @@ impl ClientSession {
                     let text = Cow::Owned(format!("-- you are now {name}"));
                     heard.line = Some(Line { text, says, server, at });
                 }
+            }
+            ServerLine::Limits(limits) => {
+                debug!("received {limits:?}");
+                self.limits = limits;
             }
             ServerLine::Resumed(lines) => debug!("received that {lines} lines of ours were taken"),
             ServerLine::Nonce(_) => debug!("received a nonce"),
@@ -417,6 +432,21 @@ mod tests {
             self.begin_again(Instant::now(), true, Binding::PLAIN);
             self.hears(&[BANNER])
         }
+    }
+
+    #[test]
+    fn the_servers_limits_hold_until_it_tells_others_and_only_there() {
+        let mut session = alice();
+        assert_eq!(session.max_line(), None);
+        session.hears(&["@- 1 = limits max-line 4096 rate 100"]);
+        assert_eq!(session.max_line(), Some(4096));
+        session.comes_back();
+        assert_eq!(session.max_line(), Some(4096));
+        session.hears(&["@- 1 = resumed 1", "@- 1 = limits max-line 512", "@- 1 = nick alice"]);
+        assert_eq!(session.max_line(), Some(512));
+        session.begin_again(Instant::now(), true, Binding::PLAIN);
+        session.hears(&["Welcome to chatroom"]);
+        assert_eq!(session.max_line(), None, "it is another kind of server");
     }
 
     #[test]
