@@ -10,6 +10,7 @@
 //!   that are not confirmed in time; to a server without our tagged form, a filter's main thread writes
 //! - `keyboard`, in a terminal on Unix, reads its bytes, of which the main thread makes keys, until it
 //!   is gone
+//! - `opener` waits for what opens an address, if the user has one opened
 //! - one more waits for Ctrl+C; on Unix, `signals` waits for the other signals, and in a terminal
 //!   `stop` for the one that stops it, and `job-control` for those that continue it and tell of its size
 //!
@@ -28,6 +29,7 @@
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
+mod address;
 mod answer;
 mod attention;
 mod chat;
@@ -40,6 +42,7 @@ mod conversation;
 mod door;
 mod echo;
 pub mod editor;
+mod emoji;
 mod exit;
 mod exit_reason;
 mod filter;
@@ -56,6 +59,7 @@ mod link;
 mod login_name;
 mod mutex;
 mod net;
+mod opener;
 mod outbox;
 mod output;
 mod paragraph;

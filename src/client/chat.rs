@@ -30,6 +30,7 @@ use crate::problem::Problem;
 use crate::protocol::DEFAULT_MAX_LINE;
 use remembered::{remember_server, remembered, tell_of_lost_history};
 
+mod opening;
 mod remembered;
 mod writing;
 
@@ -116,7 +117,7 @@ struct Keyboard<'a> {
     /// Where what is sent is kept, as long as that works.
     history: Option<History>,
     /// What is shown.
-    terminal: &'a Terminal,
+    terminal: &'a Arc<Terminal>,
     /// The way to the server.
     link: &'a Link,
 }
@@ -261,6 +262,7 @@ impl Keyboard<'_> {
             }
             Action::Tell(line) => self.terminal.tell([line.as_str()]),
             Action::Clear => self.terminal.clear()?,
+            Action::Open(address) => self.open(address),
             Action::TellSecrecy => self.terminal.notice(&self.link.secrecy()),
         }
         Ok(ControlFlow::Continue(()))

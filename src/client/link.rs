@@ -219,7 +219,9 @@ impl Link {
 
     /// How many bytes a line may have that goes to it; `None` for one that is not known to be ours.
     pub(super) fn max_line(&self) -> Option<usize> {
-        (self.server() == Some(Server::Ours)).then_some(DEFAULT_MAX_LINE)
+        let session = &self.state().session;
+        let is_ours = session.handshake.server() == Some(Server::Ours);
+        is_ours.then(|| session.max_line().unwrap_or(DEFAULT_MAX_LINE))
     }
 
     /// How lines come from it.

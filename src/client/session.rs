@@ -228,7 +228,6 @@ impl ClientSession {
         self.format
     }
 
-    #[allow(dead_code, reason = "asked by what splits long lines")]
     /// The longest line that the server takes, in bytes without its end, as far as it has told. While there is no
     /// connection, that is what the last one had told.
     pub(super) fn max_line(&self) -> Option<usize> {
