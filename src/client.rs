@@ -54,6 +54,7 @@ mod identity;
 #[cfg(unix)]
 mod job_control;
 mod keys;
+mod kitty;
 mod lead;
 mod link;
 mod login_name;

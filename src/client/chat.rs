@@ -213,6 +213,8 @@ impl Keyboard<'_> {
     fn submit(&mut self, submission: Submission) -> Result<ControlFlow<()>, ExitReason> {
         let Submission { lines, entry } = submission;
         self.remember(entry.as_ref());
+        // The rows are free before the lines are shown that take them.
+        self.terminal.edit(&self.editor, &self.answer, Bell::Silent)?;
         lines.iter().for_each(|line| info!("input: {}", line.for_log()));
         // What the editor has made of them, it has made for this kind of server.
         let actions = match self.editor.limit() {

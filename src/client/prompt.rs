@@ -127,10 +127,12 @@ impl Status<'_> {
                 forms(&[&format!("reconnecting in {seconds} s"), "reconnecting", "offline"])
             }
             Status::Pasting => forms(&["pasting, Ctrl+C ends it", "pasting"]),
-            Status::Lines(lines, Some(to)) => {
-                forms(&[&format!("{lines} lines to {to}"), &format!("{lines} lines")])
-            }
-            Status::Lines(lines, None) => forms(&[&format!("{lines} lines")]),
+            Status::Lines(lines, Some(to)) => forms(&[
+                &format!("{lines} lines to {to}"),
+                &format!("{lines} lines"),
+                &lines.to_string(),
+            ]),
+            Status::Lines(lines, None) => forms(&[&format!("{lines} lines"), &lines.to_string()]),
             Status::TooLong(bytes) => {
                 forms(&[&format!("{} too long", Count(bytes, "byte")), "too long"])
             }
@@ -151,6 +153,7 @@ mod tests {
             Label::asking(Prompt::Question { lines: 21, as_text: false }).expect("a question");
         let leaving = Label::asking(Prompt::Leaving).expect("a question");
         let offline = Label::of(Some("alice"), Status::ReconnectingIn(4));
+        let private = Label::of(Some("alice"), Status::Lines(3, Some("bob")));
         let cases = [
             (&offline, 80, "alice (reconnecting in 4 s)> "),
             (&offline, 53, "alice (reconnecting in 4 s)> "),
@@ -160,6 +163,9 @@ mod tests {
             (&offline, 20, "offline> "),
             (&offline, 12, "offl> "),
             (&offline, 3, ""),
+            (&private, 80, "alice (3 lines to bob)> "),
+            (&private, 30, "(3 lines)> "),
+            (&private, 10, "(3)> "),
             (&question, 80, "send 21 lines? (y/n, Ctrl+U drops them)> "),
             (&question, 40, "send 21 lines? (y/n, Ctrl+U)> "),
             (&question, 30, "send 21 lines? (y/n)> "),

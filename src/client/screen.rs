@@ -25,7 +25,7 @@ use super::row::{Row, View};
 use recent::Recent;
 use sequences::{
     BOLD, CLEAR, CUT_OFF, ERASE, HOLD, KEEP_TITLE, LAST_ROW, PLAIN, RELEASE, RESTORE_CURSOR,
-    RESTORE_TITLE, SAVE_CURSOR, TELL_LESS, TELL_MORE, WRAP, up,
+    RESTORE_TITLE, SAVE_CURSOR, TELL_KEYS, TELL_KEYS_NO_MORE, TELL_LESS, TELL_MORE, WRAP, up,
 };
 
 mod again;
@@ -75,6 +75,8 @@ pub struct Screen<W> {
     recent: Recent,
     /// Whether the window's title is ours while there is an input row.
     is_titled: bool,
+    /// Whether the terminal tells more of keys while there is one.
+    has_keys: bool,
 }
 
 /// Whether there is an input row.
@@ -110,6 +112,7 @@ impl<W: Write> Screen<W> {
             free: 0,
             recent: Recent::new(wrap),
             is_titled: false,
+            has_keys: false,
         }
     }
 
@@ -119,11 +122,13 @@ impl<W: Write> Screen<W> {
     ///
     /// The terminal cannot be written.
     pub fn begin(&mut self, size: Size) -> io::Result<()> {
+        // A program that was stopped all of a sudden has them still.
+        let keys = if self.is_begun() { b"" } else { self.if_keys(TELL_KEYS) };
         self.size = size;
         self.recent.forget();
         (self.drawn, self.free) = (View::default(), 0);
         self.show();
-        self.paint(&[TELL_MORE, self.if_titled(KEEP_TITLE), ERASE, LAST_ROW].concat())
+        self.paint(&[TELL_MORE, keys, self.if_titled(KEEP_TITLE), ERASE, LAST_ROW].concat())
     }
 
     /// Takes the input row away until it [begins](Screen::begin) again, for a program that is to be
@@ -137,7 +142,8 @@ impl<W: Write> Screen<W> {
             return Ok(());
         }
         self.stage = Stage::Absent;
-        self.write(&[&self.erase(), self.if_titled(RESTORE_TITLE), TELL_LESS].concat())
+        let keys = self.if_keys(TELL_KEYS_NO_MORE);
+        self.write(&[&self.erase(), self.if_titled(RESTORE_TITLE), keys, TELL_LESS].concat())
     }
 
     /// Empties the terminal, and shows the input row in its last row.
@@ -202,6 +208,11 @@ impl<W: Write> Screen<W> {
     /// Has the window's title kept and given back: the caller sets another one.
     pub(super) fn take_title(&mut self) {
         self.is_titled = true;
+    }
+
+    /// Has the terminal tell more of keys (kitty's protocol) while there is an input row.
+    pub(super) fn take_keys(&mut self) {
+        self.has_keys = true;
     }
 
     /// Writes a sequence at the next repaint that shows nothing in the terminal itself.
@@ -282,9 +293,9 @@ impl<W: Write> Screen<W> {
             "" => String::new(),
             _ => self.row.whole(&self.prompt.whole()),
         };
-        let restored = self.if_titled(RESTORE_TITLE);
+        let restored = [self.if_titled(RESTORE_TITLE), self.if_keys(TELL_KEYS_NO_MORE)].concat();
         let bytes =
-            [&self.erase(), self.above.as_bytes(), draft.as_bytes(), restored, TELL_LESS].concat();
+            [&self.erase(), self.above.as_bytes(), draft.as_bytes(), &restored, TELL_LESS].concat();
         self.write(&bytes)
     }
 
@@ -301,6 +312,10 @@ impl<W: Write> Screen<W> {
 
     fn if_titled(&self, sequence: &'static [u8]) -> &'static [u8] {
         if self.is_titled { sequence } else { b"" }
+    }
+
+    fn if_keys(&self, sequence: &'static [u8]) -> &'static [u8] {
+        if self.has_keys { sequence } else { b"" }
     }
 
     fn is_begun(&self) -> bool {

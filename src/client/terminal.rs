@@ -21,6 +21,7 @@ use super::conversation::{Action, Alert, Focus, Looks};
 use super::echo::echo;
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
+use super::kitty;
 use super::mutex::{lock, lock_until};
 use super::net::Told;
 use super::output::{Output, Presence, Reader};
@@ -89,6 +90,9 @@ impl Terminal {
         let mut screen = Screen::new(standard_output(), size(), wrap);
         if window.is_some() {
             screen.take_title();
+        }
+        if cfg!(unix) && kitty::is_spoken(|name| std::env::var(name).ok()) {
+            screen.take_keys();
         }
         let (turn, face) = (Mutex::default(), Mutex::new(Face::new(screen, looks)));
         Terminal { turn, face, bell, window, is_lent: AtomicBool::new(false) }

@@ -22,6 +22,12 @@ pub(super) const TELL_MORE: &[u8] = if cfg!(windows) { b"" } else { b"\x1b[?2004
 /// No more of that.
 pub(super) const TELL_LESS: &[u8] = if cfg!(windows) { b"" } else { b"\x1b[?1004l\x1b[?2004l" };
 
+/// Let Shift+Enter differ from Enter, and tell which key a letter stands on, so that Ctrl with a Cyrillic one is known
+/// (kitty's protocol).
+pub(super) const TELL_KEYS: &[u8] = b"\x1b[>5u";
+/// No more of that.
+pub(super) const TELL_KEYS_NO_MORE: &[u8] = b"\x1b[<u";
+
 /// Keep the window's title, to be restored (xterm's window manipulation).
 pub(super) const KEEP_TITLE: &[u8] = b"\x1b[22;2t";
 /// Restore it.

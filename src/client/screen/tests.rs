@@ -253,6 +253,26 @@ fn a_text_of_several_rows_is_taken_away_and_comes_back_whole() {
 }
 
 #[test]
+fn a_terminal_that_tells_of_keys_tells_no_more_of_them_than_it_is_asked_to() {
+    let size = Size { columns: 20, rows: 5 };
+    let mut screen = Screen::new(Vec::new(), size, WrapChoice::Words);
+    let count = |screen: &mut Screen<Vec<u8>>, sequence: &[u8]| {
+        screen.out().windows(sequence.len()).filter(|it| *it == sequence).count()
+    };
+    screen.take_keys();
+    // It was stopped all of a sudden, and goes on; then it was stopped as it should be.
+    for _ in 0..2 {
+        screen.begin(size).expect("a Vec takes all");
+        screen.begin(size).expect("a Vec takes all");
+        screen.pause().expect("a Vec takes all");
+    }
+    screen.begin(size).expect("a Vec takes all");
+    screen.end().expect("a Vec takes all");
+    let counts = [TELL_KEYS, TELL_KEYS_NO_MORE].map(|sequence| count(&mut screen, sequence));
+    assert_eq!(counts, [3, 3]);
+}
+
+#[test]
 fn a_text_of_several_rows_is_one_in_a_terminal_of_any_size() {
     screen(30, 9).arrived("<bob> one two three\n").typed("one\ntwo|\nthree").narrowed(20).shows(&[
         "",

@@ -104,6 +104,7 @@ fn a_key_is_known_by_its_sequence_in_every_terminal() {
             "<shiftenter><enter><esc><backtab><A-backspace>",
         ),
         (b"\x1b[99;5u\x1b[98;3u\x1b[97u\x1b[97;2u\x1b[97:65;2u", "<C-c><A-b>aAA"),
+        (b"\x1b[1089::99;5u\x1b[1073::98;3u\x1b[1089::99u", "<C-c><A-b>с"),
         (b"\x1b[49:33;2u\x1b[97;65u\x1b[97;66u", "!Aa"),
         (b"\x1b[97;1:1u\x1b[97;1:2u\x1b[97;1:3u\x1b[1;1:3D\x1b[1;5:1D", "aa<C-left>"),
         (
