@@ -103,20 +103,23 @@ fn a_line_that_is_longer_than_the_server_takes_is_said_in_several() {
     let mut bob = server.join("bob");
     let words = "word ".repeat(819);
     let input = format!("{words}/quit\n{}y\n", "x".repeat(4096));
-    let (status, _, err) = pipe(&server, "ci", &[], &input);
+    let (status, _, err) = pipe(&server, "words", &[], &input);
     assert_eq!((status, err.as_str()), (Some(0), ""));
-    for line in [words.trim_end(), "/quit", &"x".repeat(4096), "y"] {
-        bob.expect(&format!("<ci> {line}"));
+    bob.expect("-- words joined");
+    for line in [&words, "/quit", &"x".repeat(4096), "y"] {
+        bob.expect(&format!("<words> {line}"));
     }
+    bob.expect("-- words left");
     let input = format!("/msg bob {words}end\n/me {words}end\n");
-    let (status, _, err) = pipe(&server, "bot", &["--commands"], &input);
+    let (status, _, err) = pipe(&server, "wordy", &["--commands"], &input);
     assert_eq!((status, err.as_str()), (Some(0), ""));
-    let first = words[..817 * 5].trim_end();
+    let first = &words[..817 * 5];
+    bob.expect("-- wordy joined");
     for line in [
-        format!("[bot -> you] {first}"),
-        "[bot -> you] word word end".to_owned(),
-        format!("* bot {}", words[..818 * 5].trim_end()),
-        "* bot word end".to_owned(),
+        format!("[wordy -> you] {first}"),
+        "[wordy -> you] word word end".to_owned(),
+        format!("* wordy {}", &words[..818 * 5]),
+        "* wordy word end".to_owned(),
     ] {
         bob.expect(&line);
     }

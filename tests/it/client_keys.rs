@@ -444,7 +444,8 @@ fn an_address_is_opened_by_the_systems_opener_and_by_nothing_else() {
     }
     let arguments = std::fs::read_to_string(&opened).expect("it is there");
     assert_eq!(arguments, format!("1\n{address}\n"));
-    drop(terminal);
+    terminal.press("\x03");
+    assert_eq!(terminal.ends(), 0);
     for (variables, told) in [
         ("DISPLAY=:7 FAIL=1", format!("-- xdg-open could not open {address}")),
         ("DISPLAY=", format!("-- there is no display here to open it on: {address}")),
@@ -454,6 +455,8 @@ fn an_address_is_opened_by_the_systems_opener_and_by_nothing_else() {
         terminal.shows_what("the address", |rows| rows.contains("<bob> look"));
         terminal.press("/open\r");
         terminal.shows_what(&told, |rows| rows.contains(&told));
+        terminal.press("\x03");
+        assert_eq!(terminal.ends(), 0);
     }
 }
 
