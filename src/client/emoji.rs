@@ -25,7 +25,7 @@ pub(super) fn candidates(before_cursor: &str) -> Option<Candidates> {
 }
 
 fn whole(name: &str) -> Vec<String> {
-    emojis::get_by_shortcode(name).map(|emoji| emoji.to_string()).into_iter().collect()
+    emojis::get_by_shortcode(name).map(ToString::to_string).into_iter().collect()
 }
 
 /// Those whose names begin so, the shortest name first.

@@ -130,7 +130,7 @@ fn end(text: &str, room: usize) -> usize {
     }
     match (word, character) {
         // One that is longer than a line is no character that anybody reads.
-        (0, 0) => text.floor_char_boundary(room),
+        (0, 0) => (0..=room).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(room),
         (0, character) => character,
         (word, _) => word,
     }

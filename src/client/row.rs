@@ -84,7 +84,7 @@ impl Row {
     }
 
     /// What is to be shown in a terminal with so many columns, in `height` rows, behind a prompt that leaves room.
-    pub(super) fn view(&mut self, prompt: String, columns: usize, height: usize) -> View {
+    pub(super) fn view(&mut self, prompt: &str, columns: usize, height: usize) -> View {
         let room = columns.saturating_sub(1).saturating_sub(prompt.width());
         let height = self.height(height);
         let start = self.text[..self.cursor].rfind('\n').map_or(0, |end| end + 1);
@@ -102,7 +102,7 @@ impl Row {
         rows.extend(below.map(|row| cut(row, room)));
         let indent = " ".repeat(prompt.width());
         for (i, row) in rows.iter_mut().enumerate() {
-            row.insert_str(0, if i == 0 { &prompt } else { &indent });
+            row.insert_str(0, if i == 0 { prompt } else { &indent });
         }
         let lead = if at == 0 { prompt.len() } else { indent.len() };
         View { rows, prompt: prompt.len(), at, before: lead + before.len() }
@@ -204,7 +204,7 @@ mod tests {
         for step in steps {
             let cursor = step.find('|').expect("a cursor in the picture");
             row.set(&step.replace('|', ""), cursor);
-            let view = row.view(Label::from(prompt).within(columns), columns, 3);
+            let view = row.view(&Label::from(prompt).within(columns), columns, 3);
             for row in &view.rows {
                 assert!(width(row) < columns.max(1), "{} of {columns}: {row}", width(row));
             }

@@ -341,7 +341,7 @@ impl<W: Write> Screen<W> {
         let mut bytes = place.to_vec();
         bytes.append(&mut std::mem::take(&mut self.above).into_bytes());
         let columns = usize::from(self.size.columns);
-        let view = self.row.view(self.prompt.within(columns), columns, self.most_rows());
+        let view = self.row.view(&self.prompt.within(columns), columns, self.most_rows());
         self.put_input(&view, &mut bytes);
         let (before, now) = (self.drawn.rows.len().max(1), view.rows.len());
         self.free = (self.free + before).saturating_sub(now);

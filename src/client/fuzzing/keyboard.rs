@@ -136,7 +136,7 @@ impl Desk {
         let prompt = Label::asking(self.editor.prompt()).unwrap_or_else(|| "alice".into());
         self.row.set(&text, cursor);
         let columns = usize::from(self.screen.size().columns);
-        let View { rows, .. } = self.row.view(prompt.within(columns), columns, 3);
+        let View { rows, .. } = self.row.view(&prompt.within(columns), columns, 3);
         assert!(rows.iter().all(|row| row.width() < columns.max(1)), "{rows:?}");
         self.screen.set_input(&text, cursor);
         self.screen.set_prompt(prompt);

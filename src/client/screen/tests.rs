@@ -92,7 +92,7 @@ impl Screen<Emulator> {
         };
         let usual = usize::from(self.size().columns);
         let rows = self.most_rows();
-        let (before, after) = self.row.view(self.prompt.within(usual), usual, rows).split();
+        let (before, after) = self.row.view(&self.prompt.within(usual), usual, rows).split();
         let ((row, column), (last, _)) =
             (rows_of(&before), rows_of((before.clone() + &after).trim_end()));
         parser.process(format!("{}\r", up(usize::from(last.saturating_sub(row)))).as_bytes());
