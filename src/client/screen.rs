@@ -126,9 +126,10 @@ impl<W: Write> Screen<W> {
         let keys = if self.is_begun() { b"" } else { self.if_keys(TELL_KEYS) };
         self.size = size;
         self.recent.forget();
-        (self.drawn, self.free) = (View::default(), 0);
+        self.free = 0;
         self.show();
-        self.paint(&[TELL_MORE, keys, self.if_titled(KEEP_TITLE), ERASE, LAST_ROW].concat())
+        let title = self.if_titled(KEEP_TITLE);
+        self.paint(&[TELL_MORE, keys, title, ERASE, &self.last_rows(), ERASE].concat())
     }
 
     /// Takes the input row away until it [begins](Screen::begin) again, for a program that is to be
@@ -142,8 +143,10 @@ impl<W: Write> Screen<W> {
             return Ok(());
         }
         self.stage = Stage::Absent;
+        let erase = self.erase();
+        self.drawn = View::default();
         let keys = self.if_keys(TELL_KEYS_NO_MORE);
-        self.write(&[&self.erase(), self.if_titled(RESTORE_TITLE), keys, TELL_LESS].concat())
+        self.write(&[&erase, self.if_titled(RESTORE_TITLE), keys, TELL_LESS].concat())
     }
 
     /// Empties the terminal, and shows the input row in its last row.

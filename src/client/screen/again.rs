@@ -33,8 +33,12 @@ impl<W: Write> Screen<W> {
 
     /// The same, and goes to where it begins if it has its place in the last rows.
     pub(super) fn to_last_rows(&self) -> Vec<u8> {
-        let above = up(self.drawn.rows.len().saturating_sub(1));
-        [&self.erase(), LAST_ROW, above.as_bytes()].concat()
+        [self.erase(), self.last_rows()].concat()
+    }
+
+    /// To where what is written begins if it has its place in the last rows.
+    pub(super) fn last_rows(&self) -> Vec<u8> {
+        [LAST_ROW, up(self.drawn.rows.len().saturating_sub(1)).as_bytes()].concat()
     }
 
     /// Whether all terminals agree about how wide the input rows are.

@@ -244,6 +244,9 @@ fn a_text_of_several_rows_is_taken_away_and_comes_back_whole() {
     screen.shows(&["", "", "", "<bob> hi", "|", ""]);
     screen.begin(Size { columns: 20, rows: 6 }).expect("an emulator takes everything");
     screen.shows(&["", "", "<bob> hi", "", "alice> one", "       |two"]);
+    // It may be told twice that it goes on.
+    screen.begin(Size { columns: 20, rows: 6 }).expect("an emulator takes everything");
+    screen.shows(&["", "", "<bob> hi", "", "alice> one", "       |two"]);
     screen.pin().expect("an emulator takes everything");
     screen.shows(&["", "", "<bob> hi", "", "alice> one", "       |two"]);
     screen.clear().expect("an emulator takes everything");
