@@ -257,15 +257,16 @@ fn ctrl_z_gives_the_terminal_back_and_comes_back_right() {
     let mut terminal =
         Terminal::start(SIZE.0, SIZE.1, &folder("suspend"), &["bash", "-c", &script]);
     let mut server = peer.accept_person("alice", &[]);
-    terminal.press("half a");
-    terminal.shows(&["-- you are alice, alone here", "alice> half a|"]);
+    terminal.press("first\x1b\rhalf a");
+    let [first, half] = ["alice (2 lines)> first", &below("alice (2 lines)> ", "half a|")];
+    terminal.shows(&["-- you are alice, alone here", first, half]);
     terminal.press("\x1a");
     terminal.shows_what("the shell", |rows| rows.contains("given-back"));
     server.say("<bob> meanwhile\n");
     terminal.press("\n");
-    terminal.shows(&["<bob> meanwhile", "alice> half a|"]);
+    terminal.shows(&["<bob> meanwhile", first, half]);
     terminal.press(" line\r");
-    server.hear("half a line\n");
+    server.hear("first\nhalf a line\n");
 }
 
 #[cfg(unix)]
