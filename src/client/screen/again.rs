@@ -38,7 +38,8 @@ impl<W: Write> Screen<W> {
 
     /// To where what is written begins if it has its place in the last rows.
     pub(super) fn last_rows(&self) -> Vec<u8> {
-        [LAST_ROW, up(self.drawn.rows.len().saturating_sub(1)).as_bytes()].concat()
+        let rows = self.drawn.rows.len().min(self.row.height(self.most_rows()));
+        [LAST_ROW, up(rows.saturating_sub(1)).as_bytes()].concat()
     }
 
     /// Whether all terminals agree about how wide the input rows are.
