@@ -41,7 +41,7 @@ impl Link {
 
 impl State {
     /// Whether another number of lines than was told is overdue. When nothing at all has come for far
-    /// too long, it ends the connection.
+    /// too long, or for a moment where the room has another server, it ends the connection.
     pub(super) fn watch(&mut self, watch: Watch) -> Watched {
         let Watch::On { told } = watch else { return Watched::Until(None) };
         let now = Instant::now();
@@ -51,6 +51,7 @@ impl State {
         }
         let dead_at = self.dead_at();
         if dead_at.is_some_and(|at| at <= now) {
+            self.turns.mark_given_up(now);
             self.expect_end(ExpectedEnd::GivenUp);
             self.connection.hang_up();
             return Watched::Until(next);
@@ -75,6 +76,7 @@ impl State {
         }
         let since = self.session.outbox.awaits_since()?;
         let heard_at = self.present().and_then(|present| present.heard_at);
-        Some(heard_at.map_or(since, |heard| heard.max(since)) + DEAD)
+        let silent_since = heard_at.map_or(since, |heard| heard.max(since));
+        Some(self.turns.give_up_at(silent_since).unwrap_or(silent_since + DEAD))
     }
 }
