@@ -63,11 +63,10 @@ impl Link {
     /// Called when the present connection is left although it has not ended. What comes over it is not received.
     pub(in crate::client) fn leave(&self) {
         let mut state = self.state();
-        if !state.is_in_passing() {
-            state.turns.mark_given_up(Instant::now());
+        match state.is_in_passing() {
+            true => state.expect_end(ExpectedEnd::GivenUp),
+            false => state.give_up(Instant::now()),
         }
-        let is_away = state.is_room_away();
-        state.expect_end(if is_away { ExpectedEnd::RoomAway } else { ExpectedEnd::GivenUp });
     }
 }
 
@@ -91,6 +90,13 @@ pub(in crate::client) fn outcome_of(problem: &Problem) -> Outcome {
 }
 
 impl State {
+    /// Leaves the present connection, over which the server had let us in or was waited for.
+    pub(super) fn give_up(&mut self, now: Instant) {
+        self.turns.mark_given_up(now);
+        let is_away = self.is_room_away();
+        self.expect_end(if is_away { ExpectedEnd::RoomAway } else { ExpectedEnd::GivenUp });
+    }
+
     /// Why a server that says this first is passed over, if it is: it is none of ours.
     pub(super) fn passes_over(&self, line: &str) -> Option<Problem> {
         let is_first = self.is_in_passing() && self.session.handshake.awaits_first_line();

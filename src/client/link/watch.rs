@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::Link;
-use super::state::{ExpectedEnd, State};
+use super::state::State;
 
 /// How long nothing at all may come while a line waits for its receipt. The system has a network that
 /// is gone asked after as long when nothing is on the way, but not when something is: then it sends
@@ -51,8 +51,7 @@ impl State {
         }
         let dead_at = self.dead_at();
         if dead_at.is_some_and(|at| at <= now) {
-            self.turns.mark_given_up(now);
-            self.expect_end(ExpectedEnd::GivenUp);
+            self.give_up(now);
             self.connection.hang_up();
             return Watched::Until(next);
         }
