@@ -285,6 +285,11 @@ impl Handshake {
         }
     }
 
+    /// Whether the session that we had cannot go on over this connection, whatever the server says.
+    pub(super) fn is_barred(&self) -> bool {
+        self.is_barred
+    }
+
     fn had_session(&self) -> bool {
         self.ticket.is_some() || self.is_barred
     }

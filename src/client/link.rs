@@ -162,12 +162,16 @@ impl Link {
         Untold { trouble, secrecy }
     }
 
-    /// Who can read along, for a user who asks.
+    /// Who can read along, and on the way to which server if there are several, for a user who asks.
     pub(super) fn secrecy(&self) -> String {
         let state = self.state();
-        match state.is_lost() {
-            true => "there is no connection now".to_owned(),
-            false => state.connection.secrecy().answer(),
+        if state.is_lost() {
+            return "there is no connection now".to_owned();
+        }
+        let answer = state.connection.secrecy().answer();
+        match self.routes.servers() {
+            1 => answer,
+            _ => format!("{}: {answer}", self.routes.name(state.turns.current())),
         }
     }
 

@@ -137,6 +137,10 @@ impl<'a> Receiver<'a> {
         self.reading = Reading::new(self.link.connection());
         self.openness = self.reading.openness();
         self.listener.begin_again(self.reading.peer());
+        if self.link.servers() > 1 && self.standing < Standing::LetIn {
+            // That it was tried is told, and the conversation has not begun.
+            self.listener.mark_told();
+        }
         tell_of_connection(self.link, self.output);
     }
 

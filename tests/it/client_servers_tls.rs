@@ -198,7 +198,7 @@ fn the_token_never_goes_to_a_server_with_a_new_key_and_a_new_session_begins_ther
     let (status, _, err) = end(child);
     assert_eq!(status, Some(0), "{err}");
     let anew = format!(
-        "chatclient: connected to {}, which does not know us any more: lines may have been missed\n",
+        "chatclient: connected to {}, where a new session begins: lines may have been missed\n",
         second.address
     );
     assert_eq!(err.matches(&anew).count(), 1, "{err}");

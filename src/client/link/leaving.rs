@@ -23,6 +23,11 @@ impl Link {
         self.routes.servers()
     }
 
+    /// Whether the server of the present connection is one of several and is not told of the session that we had.
+    pub(in crate::client) fn is_kept_from_session(&self) -> bool {
+        self.routes.servers() > 1 && self.state().session.handshake.is_barred()
+    }
+
     /// The server that the present connection leads to, as the user would give it.
     pub(in crate::client) fn server_name(&self) -> String {
         let server = self.state().turns.current();
@@ -63,9 +68,9 @@ impl Link {
     /// Called when the present connection is left although it has not ended. What comes over it is not received.
     pub(in crate::client) fn leave(&self) {
         let mut state = self.state();
-        match state.is_in_passing() {
-            true => state.expect_end(ExpectedEnd::GivenUp),
-            false => state.give_up(Instant::now()),
+        match state.is_room_away() {
+            true => state.give_up(Instant::now()),
+            false => state.expect_end(ExpectedEnd::GivenUp),
         }
     }
 }
@@ -90,7 +95,7 @@ pub(in crate::client) fn outcome_of(problem: &Problem) -> Outcome {
 }
 
 impl State {
-    /// Leaves the present connection, over which the server had let us in or was waited for.
+    /// Leaves the present connection, which was good until something was waited for in vain.
     pub(super) fn give_up(&mut self, now: Instant) {
         self.turns.mark_given_up(now);
         let is_away = self.is_room_away();

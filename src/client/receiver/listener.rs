@@ -66,6 +66,7 @@ impl<'a> Listener<'a> {
     /// Called when the user is not to be told that there is another connection.
     pub(super) fn mark_told(&mut self) {
         self.acquaintance = Acquaintance::Told;
+        self.server = self.link.server_name();
     }
 
     /// Takes a line, to be shown with others by [`show`](Listener::show).
@@ -211,7 +212,10 @@ impl<'a> Listener<'a> {
     /// Tells that the server does not know us any more, with how many lines are sent again.
     fn tell_of_new_session(&mut self, again: usize) {
         self.roll_call.on_new_session();
-        let known = "which does not know us any more: lines may have been missed";
+        let known = match self.link.is_kept_from_session() {
+            true => "where a new session begins: lines may have been missed",
+            false => "which does not know us any more: lines may have been missed",
+        };
         let again = match again {
             0 => String::new(),
             1 => ", and the last of ours may be said twice".to_owned(),
