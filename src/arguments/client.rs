@@ -346,7 +346,7 @@ mod tests {
             let servers = servers.iter().map(|it| format!("{} {}", it.host, it.port));
             (servers.collect::<Vec<_>>(), arguments.contradiction())
         };
-        let right = |servers: &[&str]| (servers.iter().map(|it| it.to_string()).collect(), None);
+        let right = |servers: &[&str]| (servers.iter().map(ToString::to_string).collect(), None);
         assert_eq!(read(&["a,b:5001"]), right(&["a 5000", "b 5001"]));
         assert_eq!(read(&["a,b:5001", "6000"]), right(&["a 6000", "b 5001"]));
         assert_eq!(read(&["a,b:6000,a:6000", "6000"]), right(&["a 6000", "b 6000"]));

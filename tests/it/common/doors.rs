@@ -155,7 +155,7 @@ impl Shared {
             Mood::Foreign => drop(client.write_all(b"220 mail.example ESMTP\r\n")),
             Mood::FullInside => {
                 client.write_all(BANNER.as_bytes()).ok();
-                client.read(&mut [0; 512]).ok();
+                client.peek(&mut [0]).ok();
                 client.write_all(FULL_INSIDE.as_bytes()).ok();
             }
             Mood::Away => self.keep_waiting(client),
