@@ -85,6 +85,7 @@ enum Standing {
 
 impl<'a> Receiver<'a> {
     pub(super) fn new(link: &'a Link, output: &'a dyn Output, on_loss: OnLoss) -> Receiver<'a> {
+        link.set_on_loss(on_loss);
         let reading = Reading::new(link.connection());
         let listener = Listener::new(link, output, reading.peer());
         let (standing, openness) = (Standing::Unknown, reading.openness());
@@ -244,7 +245,7 @@ impl<'a> Receiver<'a> {
         let mut buffer = vec![0; CHUNK];
         loop {
             let nonce_due = self.look_after_nonce();
-            let leave_at = self.link.leave_at(self.on_loss == OnLoss::ComesBack);
+            let leave_at = self.link.leave_at();
             if leave_at.is_some_and(|at| at <= Instant::now()) {
                 self.link.leave();
                 return Ok(Lost::Broken(ErrorKind::TimedOut.into()));

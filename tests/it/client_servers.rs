@@ -54,7 +54,8 @@ fn say_hi(home: &Path, servers: &[SocketAddr]) -> (Option<i32>, String) {
 /// A client in a terminal, known as alice.
 fn terminal(home: &Path, servers: &[SocketAddr], options: &[&str]) -> Terminal {
     let (client, list) = (client_program(), list(servers));
-    let program = [&[&client, &list, "--name", "alice"], options].concat();
+    let name: &[&str] = if options.contains(&"--name") { &[] } else { &["--name", "alice"] };
+    let program = [&[client.as_str(), &list], name, options].concat();
     Terminal::start(SIZE.0, SIZE.1, home, &program)
 }
 
@@ -220,6 +221,11 @@ fn a_server_that_does_not_reach_the_room_is_left_after_five_seconds_and_not_befo
     feed(&mut pipe, "one\n");
     bob.expect("<carol> one");
     alice.shows_what("what is said", |rows| rows.contains("<carol> one"));
+    // One that is not to come back stays, whatever happens.
+    let options = ["--no-reconnect", "--name", "dave"];
+    let mut dave = terminal(&folder("left_stays"), &addresses, &options);
+    bob.expect("-- dave joined");
+    dave.shows_what("the prompt", |rows| rows.ends_with("dave> |"));
     // Back in time.
     doors[0].be(Mood::Away);
     alice.shows_what("the notice", |rows| rows.contains("-- the room is away: what you say"));
@@ -227,6 +233,7 @@ fn a_server_that_does_not_reach_the_room_is_left_after_five_seconds_and_not_befo
     alice.shows_what("the other one", |rows| rows.contains("-- the room is back"));
     // Also for somebody who says nothing.
     doors[0].be(Mood::Away);
+    dave.press("four\r");
     feed(&mut pipe, "two\n");
     bob.expect("<carol> two");
     alice.shows_what("where it is", |rows| {
@@ -239,6 +246,10 @@ fn a_server_that_does_not_reach_the_room_is_left_after_five_seconds_and_not_befo
     alice.shows_what("which server it is", |rows| {
         rows.contains(&format!("-- {}: not encrypted: the server is on this", addresses[1]))
     });
+    doors[0].be(Mood::Open);
+    bob.expect("<dave> four");
+    let rows = dave.picture();
+    assert!(!rows.contains("does not reach the room"), "{rows}");
     drop(pipe.stdin.take());
     let (status, out, err) = end(pipe);
     assert_eq!(status, Some(0), "{err}");

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Link;
 use super::state::{ExpectedEnd, State};
+use crate::client::config::OnLoss;
 use crate::client::handshake::Progress;
 use crate::client::turns::{Attempt, Blemish, Outcome, Turns};
 use crate::problem::Problem;
@@ -49,9 +50,14 @@ impl Link {
         without_a_server(&self.state().turns, last)
     }
 
+    /// What a lost connection will mean.
+    pub(in crate::client) fn set_on_loss(&self, on_loss: OnLoss) {
+        self.state().on_loss = on_loss;
+    }
+
     /// When the present connection is to be left for another server, if nothing changes until then: it has not let us
-    /// in, or, where `comes_back`, the room is away.
-    pub(in crate::client) fn leave_at(&self, comes_back: bool) -> Option<Instant> {
+    /// in, or the room is away.
+    pub(in crate::client) fn leave_at(&self) -> Option<Instant> {
         let state = self.state();
         let present = state.present()?;
         let is_let_in = match state.session.handshake.progress() {
@@ -62,7 +68,7 @@ impl Link {
             let wait = if present.heard_at.is_none() { FIRST_WORD } else { ALL_WORDS };
             return Some(present.since + wait);
         }
-        present.away_since.filter(|_| comes_back).and_then(|since| state.turns.give_up_at(since))
+        state.give_up_at(present.away_since?)
     }
 
     /// Called when the present connection is left although it has not ended. What comes over it is not received.
@@ -95,6 +101,15 @@ pub(in crate::client) fn outcome_of(problem: &Problem) -> Outcome {
 }
 
 impl State {
+    /// When the present connection is to be left for another server, if something is waited for since then. None if
+    /// there is no other one, or if the program would end with the connection.
+    pub(super) fn give_up_at(&self, since: Instant) -> Option<Instant> {
+        match self.on_loss {
+            OnLoss::ComesBack => self.turns.give_up_at(since),
+            OnLoss::Ends => None,
+        }
+    }
+
     /// Leaves the present connection, which was good until something was waited for in vain.
     pub(super) fn give_up(&mut self, now: Instant) {
         self.turns.mark_given_up(now);

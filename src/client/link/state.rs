@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::client::config::OnLoss;
 use crate::client::exit_reason::ExitReason;
 use crate::client::handshake::{Progress, Server};
 use crate::client::net::{Connection, Openness, Origin, Told};
@@ -24,6 +25,8 @@ pub(super) struct State {
     pub(super) told: Option<Told>,
     /// Which server of the room the connection leads to, and which one is next. The receiver moves it on.
     pub(super) turns: Turns,
+    /// What a lost connection means. Told by the receiver.
+    pub(super) on_loss: OnLoss,
     /// Over what kind of connection the session began, if there is one.
     pub(super) origin: Option<Origin>,
     /// How that connection stands.
@@ -146,6 +149,7 @@ impl State {
             trouble,
             told: None,
             turns,
+            on_loss: OnLoss::Ends,
             origin: None,
             contact: Contact::new(Progress::Nowhere),
             session,

@@ -76,6 +76,6 @@ impl State {
         let since = self.session.outbox.awaits_since()?;
         let heard_at = self.present().and_then(|present| present.heard_at);
         let silent_since = heard_at.map_or(since, |heard| heard.max(since));
-        Some(self.turns.give_up_at(silent_since).unwrap_or(silent_since + DEAD))
+        Some(self.give_up_at(silent_since).unwrap_or(silent_since + DEAD))
     }
 }

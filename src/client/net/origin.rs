@@ -27,7 +27,7 @@ impl Origin {
 
 /// What is known of a server before a session goes on there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Familiarity {
     /// It is the only server of the room.
     Alone,
     /// It is one of several, and its key, or an authority for it, was known for its address before.
@@ -41,17 +41,17 @@ pub(super) enum Standing {
 impl Origin {
     /// Whether a session that began so may go on over a connection like that to such a server, which is then told its
     /// token. Whoever has the token can take the session over.
-    pub(super) fn may_go_on(self, over: &Secrecy, server: Standing) -> bool {
+    pub(super) fn may_go_on(self, over: &Secrecy, server: Familiarity) -> bool {
         match (self, over) {
-            (Origin::Tls(key), Secrecy::Tls(now, _)) => key == *now || server == Standing::Known,
+            (Origin::Tls(key), Secrecy::Tls(now, _)) => key == *now || server == Familiarity::Known,
             (Origin::Tls(_), Secrecy::Here | Secrecy::Plain) => false,
             (Origin::Plain, Secrecy::Here | Secrecy::Plain) | (Origin::Here, Secrecy::Here) => true,
             // Whoever has read its token along must not get at an encrypted session.
             (Origin::Plain, Secrecy::Tls(..)) => false,
             (Origin::Here, Secrecy::Plain) => {
-                matches!(server, Standing::Alone | Standing::Unencrypted)
+                matches!(server, Familiarity::Alone | Familiarity::Unencrypted)
             }
-            (Origin::Here, Secrecy::Tls(..)) => server == Standing::Known,
+            (Origin::Here, Secrecy::Tls(..)) => server == Familiarity::Known,
         }
     }
 }
@@ -63,12 +63,12 @@ mod tests {
 
     #[test]
     fn a_token_goes_where_its_session_began_and_to_servers_that_were_known() {
-        use Standing::{Alone, Known, New, Unencrypted};
+        use Familiarity::{Alone, Known, New, Unencrypted};
         let [key, other] = [&b"one"[..], b"other"].map(ServerKey::of_spki);
         let tls = |key| Secrecy::Tls(key, Acquaintance::New);
         let (here, plain) = (Secrecy::Here, Secrecy::Plain);
         let all = [Alone, Known, New, Unencrypted];
-        let cases: [(Origin, Secrecy, &[Standing]); 10] = [
+        let cases: [(Origin, Secrecy, &[Familiarity]); 10] = [
             (Origin::Tls(key), tls(key), &all),
             (Origin::Tls(key), tls(other), &[Known]),
             (Origin::Tls(key), plain.clone(), &[]),

@@ -17,7 +17,7 @@ use super::connection::{Connection, Openness};
 use super::dial::{Dialed, NoAnswer, dial};
 use super::known_servers::file::KnownServersFile;
 use super::known_servers::{Address, Known, KnownServers, Trust};
-use super::origin::{Origin, Standing};
+use super::origin::{Familiarity, Origin};
 use super::secrecy::{Acquaintance, Secrecy};
 use super::tls::Tls;
 use super::tls::handshake::{Failure, HANDSHAKE, shake_hands};
@@ -214,15 +214,15 @@ impl Route {
         secrecy: &Secrecy,
         aim: Option<&Aim>,
     ) -> Result<bool, Problem> {
-        let standing = match (&self.encryption, aim.map(|aim| &aim.expected)) {
-            _ if !self.is_one_of_several => Standing::Alone,
-            (Encryption::Never, _) => Standing::Unencrypted,
-            (_, None | Some(Expected::Any)) => Standing::New,
+        let familiarity = match (&self.encryption, aim.map(|aim| &aim.expected)) {
+            _ if !self.is_one_of_several => Familiarity::Alone,
+            (Encryption::Never, _) => Familiarity::Unencrypted,
+            (_, None | Some(Expected::Any)) => Familiarity::New,
             (_, Some(Expected::Keys(_) | Expected::Vouched | Expected::Fingerprint(_))) => {
-                Standing::Known
+                Familiarity::Known
             }
         };
-        let may = approach.session.is_none_or(|origin| origin.may_go_on(secrecy, standing));
+        let may = approach.session.is_none_or(|origin| origin.may_go_on(secrecy, familiarity));
         if !may && approach.manner == Manner::InPassing {
             return Err(Problem::NewServer { at: self.to() });
         }
