@@ -126,9 +126,17 @@ pub fn places(text: &str) -> Result<Places, String> {
     }
     let entry = |text: &str| match text.trim() {
         "" => Err("there is nothing before or behind one of the commas".to_owned()),
-        text => place(text).map_err(|why| format!("{text}: {why}")),
+        text => place(text).and_then(with_one_port).map_err(|why| format!("{text}: {why}")),
     };
     text.split(',').map(entry).collect::<Result<_, _>>().map(Places)
+}
+
+/// The place, unless what stands behind its one colon is no port: no name has a colon, and an IPv6 address has more.
+fn with_one_port(place: Place) -> Result<Place, String> {
+    match place.host.matches(':').count() {
+        1 => Err("its port must be a number from 1 to 65535".to_owned()),
+        _ => Ok(place),
+    }
 }
 
 /// The host and the port of `host:port` or `[address]:port`. An IPv6 address has more colons.
@@ -373,6 +381,8 @@ mod tests {
             (",", nothing.to_owned()),
             ("a,,b", nothing.to_owned()),
             ("a,b:0,c", format!("b:0: {port}")),
+            ("a,b:x", format!("b:x: {port}")),
+            ("a,b:", format!("b:: {port}")),
             ("a,5001", "5001: that is a port; give the address first: 127.0.0.1 5001".to_owned()),
             ("http://a,b", "http://a: that is a URL; give the address alone: a".to_owned()),
             ("b:0", port.to_owned()),

@@ -8,6 +8,7 @@ use std::thread;
 
 use super::verdict::in_words;
 use super::*;
+use crate::client::net::known_servers::{Known, Trust};
 use crate::client::net::testing::{Act, BANNER, Identity, OFFER, Server};
 use crate::tls::{COMMON_NAME_OF_ONE_RUN, Fingerprint};
 
