@@ -28,6 +28,12 @@ impl Row {
         self.median(|o| Some(o.cpu?.as_secs_f64() * 1e6 / (o.deliveries as f64).max(1.0)))
     }
 
+    /// The same, and what the store that the servers share has used.
+    fn cpu_with_store(&self) -> Option<f64> {
+        let all = |o: &Outcome| Some(o.cpu? + o.store_cpu.unwrap_or_default());
+        self.median(|o| Some(all(o)?.as_secs_f64() * 1e6 / (o.deliveries as f64).max(1.0)))
+    }
+
     /// In milliseconds.
     pub fn latency(&self, quantile: f64) -> Option<f64> {
         self.median(|outcome| Some(outcome.latency.value_at_quantile(quantile) as f64 / 1e6))
@@ -95,6 +101,47 @@ pub fn of_load(rows: &[Row]) -> String {
     let own: Vec<String> = own.collect();
     writeln!(table, "the load itself used of one processor: {}", own.join(", "))
         .expect("a String takes all");
+    table
+}
+
+/// The table of a scenario in which several servers are one room.
+pub fn of_union(rows: &[Row]) -> String {
+    let mut table = String::from(
+        "| program | deliveries/s | p50 / p99 ms | between servers | CPU/delivery, store included \
+         | peak memory | store's CPU | store's memory | lost | again | orders |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for row in rows {
+        let name = row.target.name();
+        if let Err(why) = &row.outcomes {
+            writeln!(table, "| {name} | {why} ||||||||||").expect("a String takes all");
+            continue;
+        }
+        let (lost, again) = row.faults();
+        let across = |quantile| {
+            shown(row.median(|o| Some(o.across.value_at_quantile(quantile) as f64 / 1e6)))
+        };
+        let store_cpu = row.median(|o| Some(o.store_cpu?.as_secs_f64() / o.time.as_secs_f64()));
+        let store_memory = row.median(|o| Some(o.store_memory? as f64 / f64::from(1 << 20)));
+        // Where everyone speaks, nobody's order is looked at.
+        let orders = row.outcomes.iter().flatten().map(|outcome| outcome.orders).max();
+        let orders =
+            orders.filter(|&orders| orders > 0).map_or("–".to_owned(), |it| it.to_string());
+        writeln!(
+            table,
+            "| {name} | {} | {} / {} | {} / {} | {} µs | {} MB | {} | {} MB | {lost} | {again} | {orders} |",
+            shown(row.rate()),
+            shown(row.latency(0.5)),
+            shown(row.latency(0.99)),
+            across(0.5),
+            across(0.99),
+            shown(row.cpu_with_store()),
+            shown(row.megabytes()),
+            shown(store_cpu),
+            shown(store_memory),
+        )
+        .expect("a String takes all");
+    }
     table
 }
 

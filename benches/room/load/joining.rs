@@ -14,8 +14,8 @@ use super::{Load, PATIENCE};
 use crate::alarm::Alarm;
 use crate::link::{Link, Received};
 use crate::outcome;
-use crate::running::Running;
 use crate::scenario::Scenario;
+use crate::site::Site;
 use crate::target::Target;
 
 /// The room has come to rest after the joins when nothing has come for so long.
@@ -26,17 +26,13 @@ const AT_ONCE: usize = 100;
 
 impl<'a> Load<'a> {
     /// Connects everyone, and waits until the room has come to rest.
-    pub fn join(
-        target: Target,
-        scenario: &'a Scenario,
-        server: &'a Running,
-    ) -> io::Result<Load<'a>> {
+    pub fn join(target: Target, scenario: &'a Scenario, site: &'a Site) -> io::Result<Load<'a>> {
         let now = Instant::now();
         let poll = Poll::new()?;
         let mut load = Load {
             target,
             scenario,
-            server,
+            site,
             alarm: Alarm::new(&poll)?,
             poll,
             members: Vec::new(),
@@ -48,6 +44,7 @@ impl<'a> Load<'a> {
             start: now,
             last_receipt: now,
             latency: outcome::histogram(),
+            across: outcome::histogram(),
             buffer: vec![0; 512 * 1024],
         };
         while load.members.len() < scenario.clients {
@@ -61,6 +58,11 @@ impl<'a> Load<'a> {
         }
         load.join_others()?;
         load.rest()?;
+        if site.is_union() {
+            // The link between two of ngircd 26.1, where it is compressed, breaks when their clients become more.
+            site.await_union(target.dialect())?;
+            load.rest()?;
+        }
         load.let_guess()?;
         Ok(load)
     }
@@ -77,7 +79,7 @@ impl<'a> Load<'a> {
         }
         if self.target == Target::Searched {
             let hello = self.target.dialect().hello(clients + 2);
-            self.searcher = Some(Searcher::new(self.server, &hello, self.poll.registry())?);
+            self.searcher = Some(Searcher::new(self.site.server(0), &hello, self.poll.registry())?);
         }
         Ok(())
     }
@@ -87,7 +89,7 @@ impl<'a> Load<'a> {
         let count = self.scenario.guessers;
         if count > 0 && self.target.is_ours() {
             let registry = self.poll.registry();
-            let guessers = Guessers::new(count, self.server, registry, &mut self.buffer)?;
+            let guessers = Guessers::new(count, self.site.server(0), registry, &mut self.buffer)?;
             self.guessers = Some(guessers);
         }
         Ok(())
@@ -95,7 +97,7 @@ impl<'a> Load<'a> {
 
     /// Begins to connect the client with that number.
     fn connect(&self, number: usize) -> io::Result<Link> {
-        Link::connect(self.server, &self.target.dialect().hello(number))
+        Link::connect(self.site.server(number), &self.target.dialect().hello(number))
     }
 
     /// Waits until each client from that number on is there.
