@@ -53,8 +53,8 @@ Those that keep a line before they deliver it, in TMPDIR:
   redis-everysec  redis-server with an append-only file, synced once a second
   redis-always    the same, synced each time
 With --shared:
-  nats, ngircd    as clusters of their own
-  shared-everysec the server with such a Redis";
+  nats, ngircd    several that are linked
+  shared-everysec the server over a Redis with such a file; otherwise it has none";
 
 /// Puts a load on the server, and on others for comparison, and prints what came of it.
 ///
@@ -87,7 +87,7 @@ struct Arguments {
     #[arg(long, conflicts_with = "plot")]
     growth: bool,
 
-    /// Instead of all that, a room on so many servers: ours share a Redis
+    /// Instead of all that, one room on so many servers; those of ours share a Redis
     #[arg(long, value_name = "N", value_delimiter = ',', conflicts_with_all = ["plot", "growth"],
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=32))]
     shared: Vec<usize>,
@@ -108,8 +108,8 @@ fn main() -> ExitCode {
     };
     let is_shared = !arguments.shared.is_empty();
     if let Some(target) = targets.iter().find(|target| !target.takes_part(is_shared)) {
-        let how = if is_shared { "not with" } else { "only with" };
-        eprintln!("room: {} is measured {how} --shared", target.name());
+        let how = if is_shared { "cannot be measured" } else { "is only measured" };
+        eprintln!("room: {} {how} with --shared", target.name());
         return ExitCode::from(2);
     }
     let supplies = match Supplies::for_targets(&targets) {
@@ -126,7 +126,7 @@ fn main() -> ExitCode {
     }
     let mut scenarios =
         if arguments.growth { Scenario::growth() } else { Scenario::all(arguments.quick) };
-    if !arguments.shared.is_empty() {
+    if is_shared {
         let of = |&servers| Scenario::shared(servers, arguments.quick);
         scenarios = arguments.shared.iter().flat_map(of).collect();
     }

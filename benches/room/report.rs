@@ -94,13 +94,7 @@ pub fn of_load(rows: &[Row]) -> String {
         )
         .expect("a String takes all");
     }
-    let own = rows.iter().filter_map(|row| {
-        let own = row.median(|outcome| outcome.own_cpu)?;
-        Some(format!("{} beside {}", shown(Some(own)), row.target.name()))
-    });
-    let own: Vec<String> = own.collect();
-    writeln!(table, "the load itself used of one processor: {}", own.join(", "))
-        .expect("a String takes all");
+    add_own(rows, &mut table);
     table
 }
 
@@ -119,7 +113,8 @@ pub fn of_union(rows: &[Row]) -> String {
         }
         let (lost, again) = row.faults();
         let across = |quantile| {
-            shown(row.median(|o| Some(o.across.value_at_quantile(quantile) as f64 / 1e6)))
+            let ms = |o: &Outcome| o.across.value_at_quantile(quantile) as f64 / 1e6;
+            shown(row.median(|o| (!o.across.is_empty()).then(|| ms(o))))
         };
         let store_cpu = row.median(|o| Some(o.store_cpu?.as_secs_f64() / o.time.as_secs_f64()));
         let store_memory = row.median(|o| Some(o.store_memory? as f64 / f64::from(1 << 20)));
@@ -142,7 +137,19 @@ pub fn of_union(rows: &[Row]) -> String {
         )
         .expect("a String takes all");
     }
+    add_own(rows, &mut table);
     table
+}
+
+/// Appends what the load itself has used: near 1, it is what holds a program up.
+fn add_own(rows: &[Row], table: &mut String) {
+    let own = rows.iter().filter_map(|row| {
+        let own = row.median(|outcome| outcome.own_cpu)?;
+        Some(format!("{} beside {}", shown(Some(own)), row.target.name()))
+    });
+    let own: Vec<String> = own.collect();
+    writeln!(table, "the load itself used of one processor: {}", own.join(", "))
+        .expect("a String takes all");
 }
 
 /// Appends what those who searched or visited have seen, if anybody has.

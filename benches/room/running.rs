@@ -56,8 +56,10 @@ impl Running {
         if target == Target::Ngircd {
             std::fs::write(settings(&folder), ngircd::settings(port, union, place))?;
         }
-        let mut running =
-            Running { process: command.spawn()?, address, tls: target.tls(), _folder: folder };
+        let process = command
+            .spawn()
+            .map_err(|why| io::Error::new(why.kind(), format!("{}: {why}", target.program())))?;
+        let mut running = Running { process, address, tls: target.tls(), _folder: folder };
         let deadline = Instant::now() + START;
         loop {
             match TcpStream::connect(address) {

@@ -125,7 +125,8 @@ impl Scenario {
             Scenario::paced("many", 1000, 100, 1, time),
         ];
         let spread = |scenario: Scenario| {
-            let what = format!("{servers} servers, {}", scenario.what);
+            let of_servers = if servers == 1 { "server" } else { "servers" };
+            let what = format!("{servers} {of_servers}, {}", scenario.what);
             Scenario { what, shared: Some(servers), ..scenario }
         };
         scenarios.map(spread).into()

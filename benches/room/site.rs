@@ -64,9 +64,9 @@ impl Site {
         Ok(site)
     }
 
-    /// Whether there are several servers, so that there may be a time at which they are not one room.
-    pub fn is_union(&self) -> bool {
-        self.servers.len() > 1
+    /// How many servers there are.
+    pub fn len(&self) -> usize {
+        self.servers.len()
     }
 
     /// The server of the client with that number: they are spread evenly.

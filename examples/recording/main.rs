@@ -3,7 +3,7 @@
 //!
 //! The programs are the real ones, in a real terminal; [`play`] is what happens. The film's clock is
 //! not the wall's: it is set by the script, and the film waits until what is expected is there. So
-//! one recording differs from the next in nothing but the times that the client itself shows.
+//! one recording differs from the next in nothing but the times and the port that the client itself shows.
 
 use std::error::Error;
 use std::io::Write;

@@ -12,6 +12,7 @@ use super::searcher::Searcher;
 use super::visitors::Visitors;
 use super::{Load, PATIENCE};
 use crate::alarm::Alarm;
+use crate::dialect::Dialect;
 use crate::link::{Link, Received};
 use crate::outcome;
 use crate::scenario::Scenario;
@@ -23,6 +24,10 @@ const REST: Duration = Duration::from_millis(200);
 
 /// How many come at a time, at most. Some programs give a newcomer two seconds.
 const AT_ONCE: usize = 100;
+
+/// The same for each server of IRC: ngircd has no more than ten wait to be accepted, and whoever comes then is let in
+/// seconds later.
+const IRC_AT_ONCE: usize = 8;
 
 impl<'a> Load<'a> {
     /// Connects everyone, and waits until the room has come to rest.
@@ -47,9 +52,13 @@ impl<'a> Load<'a> {
             across: outcome::histogram(),
             buffer: vec![0; 512 * 1024],
         };
+        let at_once = match target.dialect() {
+            Dialect::Irc => IRC_AT_ONCE * site.len(),
+            _ => AT_ONCE,
+        };
         while load.members.len() < scenario.clients {
             let from = load.members.len();
-            for number in from..scenario.clients.min(from + AT_ONCE) {
+            for number in from..scenario.clients.min(from + at_once) {
                 let mut link = load.connect(number)?;
                 link.register(load.poll.registry(), Token(number))?;
                 load.members.push(Member::new(link, scenario.senders));
@@ -58,7 +67,7 @@ impl<'a> Load<'a> {
         }
         load.join_others()?;
         load.rest()?;
-        if site.is_union() {
+        if site.len() > 1 {
             // The link between two of ngircd 26.1, where it is compressed, breaks when their clients become more.
             site.await_union(target.dialect())?;
             load.rest()?;
