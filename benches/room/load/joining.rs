@@ -25,9 +25,8 @@ const REST: Duration = Duration::from_millis(200);
 /// How many come at a time, at most. Some programs give a newcomer two seconds.
 const AT_ONCE: usize = 100;
 
-/// The same for each server of IRC: ngircd has no more than ten wait to be accepted, and whoever comes then is let in
-/// seconds later.
-const IRC_AT_ONCE: usize = 8;
+/// The same for each server where no more than ten may wait to be accepted: whoever comes then is let in seconds later.
+const FEW_AT_ONCE: usize = 8;
 
 impl<'a> Load<'a> {
     /// Connects everyone, and waits until the room has come to rest.
@@ -53,7 +52,7 @@ impl<'a> Load<'a> {
             buffer: vec![0; 512 * 1024],
         };
         let at_once = match target.dialect() {
-            Dialect::Irc => IRC_AT_ONCE * site.len(),
+            Dialect::Irc | Dialect::Ncat => FEW_AT_ONCE * site.len(),
             _ => AT_ONCE,
         };
         while load.members.len() < scenario.clients {
