@@ -76,12 +76,13 @@ mod servers;
 mod session;
 mod terminal;
 mod time_format;
+mod turns;
 pub mod typed;
 
 pub use colours::ColorChoice;
 pub use config::{
     BellChoice, Config, Encryption, IdentityChoice, Input, JoinsChoice, OnLoss, PASSWORD_VARIABLE,
-    PasswordSource, WrapChoice,
+    PasswordSource, ServerAddress, WrapChoice,
 };
 pub use door::Secret;
 pub use history::history_path;
@@ -120,7 +121,7 @@ pub fn run(config: &Config) -> ! {
         let looks = looks(config, colours);
         let window = config.notify.then(|| Window {
             notifier: Notifier::of_terminal(|name| std::env::var(name).ok()),
-            host: config.host.clone(),
+            host: config.servers.first().map_or_else(String::new, |it| it.host.clone()),
         });
         let terminal = Terminal::new(looks, config.wrap, config.bell, window);
         run::start(config, &Arc::new(terminal), chat::run)

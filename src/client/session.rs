@@ -24,7 +24,7 @@ use crate::protocol::reply::{self, Message, ReadNotice, ReadRefusal, ServerLine}
 use crate::protocol::request;
 use crate::protocol::tag::{Format, Limits, Millis, Seq, Tag, Token};
 
-pub(super) use heard::{Heard, Line, News};
+pub(super) use heard::{Heard, Line, News, RoomState};
 
 mod heard;
 
@@ -153,6 +153,9 @@ impl ClientSession {
                 return Heard { turned_away: Some(reply::words(text)), ..Heard::default() };
             }
         }
+        if says.is_room_full() && self.is_at_first_words() {
+            return Heard { turned_away: Some(reply::words(text)), ..Heard::default() };
+        }
         if self.is_shown_out_by(says) {
             return Heard { shown_out: Some(reply::words(text)), ..Heard::default() };
         }
@@ -162,6 +165,9 @@ impl ClientSession {
             self.see(tag, says);
         }
         let mut heard = Heard::default();
+        if self.handshake.server() == Some(Server::Ours) {
+            heard.room = RoomState::of(says);
+        }
         self.take(text, says, at, &mut heard);
         if let Some(tag) = tag.filter(|_| !says.is_fact()) {
             self.leave_out_shown(tag, says, &mut heard);
@@ -214,6 +220,14 @@ impl ClientSession {
                 self.handshake.progress() == Progress::AtDoor
             }
             _ => false,
+        }
+    }
+
+    /// Whether the server is ours and has not let us in yet.
+    fn is_at_first_words(&self) -> bool {
+        match self.handshake.progress() {
+            Progress::Resuming | Progress::Asking | Progress::AtDoor => true,
+            Progress::Nowhere | Progress::Done(_) => false,
         }
     }
 
@@ -301,6 +315,7 @@ impl ClientSession {
             }
             ServerLine::Token(token) => {
                 debug!("received a token");
+                heard.is_token = true;
                 self.token = Some(token);
             }
             ServerLine::Nick(name) => {
