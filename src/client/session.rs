@@ -161,8 +161,9 @@ impl ClientSession {
             self.format = Format::Tagged;
             self.see(tag, says);
         }
+        let answers = tag.and_then(|tag| tag.answers);
         let mut heard = Heard::default();
-        self.take(text, says, at, &mut heard);
+        self.take(text, says, (at, answers), &mut heard);
         if let Some(tag) = tag.filter(|_| !says.is_fact()) {
             self.leave_out_shown(tag, says, &mut heard);
         }
@@ -283,7 +284,7 @@ impl ClientSession {
         &mut self,
         text: &'a str,
         says: ServerLine<'a>,
-        at: Option<Millis>,
+        (at, answers): (Option<Millis>, Option<u64>),
         heard: &mut Heard<'a>,
     ) {
         heard.is_fact = says.is_fact();
@@ -293,12 +294,17 @@ impl ClientSession {
             | ServerLine::Earlier { .. }
             | ServerLine::EarlierDay(_)
             | ServerLine::EarlierUnknown => {
-                heard.refused = self.hear_of_lines(says);
+                heard.refused = self.hear_of_lines(says, answers);
                 heard.line = Some(Line { text: Cow::Borrowed(text), says, server, at });
             }
             ServerLine::Receipt(number) => {
                 debug!("received a receipt for line {number}");
-                heard.news.extend(refused(self.outbox.receipt(number)));
+                heard.news.extend(refused(self.outbox.settle(number)));
+            }
+            ServerLine::Done => {
+                debug!("received that line {answers:?} is done");
+                let settled = answers.map(|number| self.outbox.settle(number));
+                heard.news.extend(settled.and_then(refused));
             }
             ServerLine::Token(token) => {
                 debug!("received a token");
@@ -327,19 +333,17 @@ impl ClientSession {
     }
 
     /// What a line says of our own lines, and of our name. The value is the one that it refuses.
-    fn hear_of_lines(&mut self, says: ServerLine<'_>) -> Option<Arc<Typed>> {
+    fn hear_of_lines(&mut self, says: ServerLine<'_>, answers: Option<u64>) -> Option<Arc<Typed>> {
         if self.handshake.server() != Some(Server::Ours) {
             return None;
         }
-        let confirms = self.format == Format::Tagged && self.is_done();
-        let refused = if confirms { self.outbox.hear(says) } else { None };
-        if let Some(name) = says.your_name()
-            && !self.be_called(name)
-            && self.is_done()
-        {
-            self.outbox.be_called(name);
+        if let Some(ReadNotice::Missed(_)) = says.notice() {
+            self.outbox.mark_gap();
         }
-        refused
+        if let Some(name) = says.your_name() {
+            self.be_called(name);
+        }
+        says.refusal().and(answers).and_then(|number| self.outbox.refuse(number))
     }
 
     /// Takes over the name that we have, and says whether it is another one.

@@ -101,6 +101,11 @@ impl Change<'_> {
         let name = member.name().clone();
         self.effects.tagged.push((by.connection, self.room.transcript.end()));
         self.make_resumable(by.member, &name, by.connection, token);
+        // Those that came before the client was heard to be a program.
+        if let Some(taken) = by.taken.filter(|taken| *taken > 0) {
+            let done = effects::answer(Format::Tagged, Some(taken), Body::Done, self.stamp.at);
+            self.effects.tell(by.connection, self.room.transcript.end(), done);
+        }
         Outcome::Done
     }
 
