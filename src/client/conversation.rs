@@ -147,7 +147,7 @@ impl Conversation {
     pub(super) fn show_sum(&mut self, at: Moment, shown: &mut Shown) {
         if let Some(sum) = self.sums.take(at.time) {
             let says = reply::parse(&sum);
-            let line = Line { text: sum.as_str().into(), says, server: Server::Ours, at: None };
+            let line = Line::untagged(Server::Ours, sum.as_str(), says, None);
             self.show(&line, at, shown);
         }
     }

@@ -216,6 +216,11 @@ impl Link {
         self.server().unwrap_or(Server::Foreign)
     }
 
+    /// The longest line that it takes, in bytes without its end, as far as it has told.
+    pub(super) fn max_line(&self) -> Option<usize> {
+        self.state().session.max_line()
+    }
+
     /// How lines come from it.
     pub(super) fn format(&self) -> Format {
         self.state().session.format()

@@ -24,7 +24,7 @@ use crate::protocol::reply::{self, Message, ReadNotice, ReadRefusal, ServerLine}
 use crate::protocol::request;
 use crate::protocol::tag::{Format, Limits, Millis, Seq, Tag, Token};
 
-pub(super) use heard::{Heard, Line, News};
+pub(super) use heard::{Heard, Line, News, Settled};
 
 mod heard;
 
@@ -161,9 +161,8 @@ impl ClientSession {
             self.format = Format::Tagged;
             self.see(tag, says);
         }
-        let answers = tag.and_then(|tag| tag.answers);
         let mut heard = Heard::default();
-        self.take(text, says, (at, answers), &mut heard);
+        self.take(text, says, (at, tag), &mut heard);
         if let Some(tag) = tag.filter(|_| !says.is_fact()) {
             self.leave_out_shown(tag, says, &mut heard);
         }
@@ -229,7 +228,6 @@ impl ClientSession {
         self.format
     }
 
-    #[allow(dead_code, reason = "asked by what splits long lines")]
     /// The longest line that the server takes, in bytes without its end, as far as it has told. While there is no
     /// connection, that is what the last one had told.
     pub(super) fn max_line(&self) -> Option<usize> {
@@ -284,9 +282,10 @@ impl ClientSession {
         &mut self,
         text: &'a str,
         says: ServerLine<'a>,
-        (at, answers): (Option<Millis>, Option<u64>),
+        (at, tag): (Option<Millis>, Option<Tag>),
         heard: &mut Heard<'a>,
     ) {
+        let answers = tag.and_then(|tag| tag.answers);
         heard.is_fact = says.is_fact();
         let server = Server::Ours;
         match says {
@@ -294,15 +293,24 @@ impl ClientSession {
             | ServerLine::Earlier { .. }
             | ServerLine::EarlierDay(_)
             | ServerLine::EarlierUnknown => {
+                let asked = answers.and_then(|number| self.outbox.line(number));
+                let (seq, asked) =
+                    (tag.and_then(|tag| tag.seq), asked.and_then(|line| line.source()));
                 heard.refused = self.hear_of_lines(says, answers);
-                heard.line = Some(Line { text: Cow::Borrowed(text), says, server, at });
+                let line = Line::untagged(server, text, says, at);
+                heard.line = Some(Line { seq, answers: asked, ..line });
             }
             ServerLine::Receipt(number) => {
                 debug!("received a receipt for line {number}");
+                let event = tag.and_then(|tag| tag.seq);
+                let line = self.outbox.line(number).cloned();
+                heard.settled = line.map(|line| Settled { line, event, at });
                 heard.news.extend(refused(self.outbox.settle(number)));
             }
             ServerLine::Done => {
                 debug!("received that line {answers:?} is done");
+                let line = answers.and_then(|number| self.outbox.line(number)).cloned();
+                heard.settled = line.map(|line| Settled { line, event: None, at });
                 let settled = answers.map(|number| self.outbox.settle(number));
                 heard.news.extend(settled.and_then(refused));
             }
@@ -318,7 +326,7 @@ impl ClientSession {
                 if self.be_called(name) && self.is_done() {
                     let says = ServerLine::Message(Message::Notice(ReadNotice::YouAreNow(name)));
                     let text = Cow::Owned(format!("-- you are now {name}"));
-                    heard.line = Some(Line { text, says, server, at });
+                    heard.line = Some(Line::untagged(server, text, says, at));
                 }
             }
             ServerLine::Limits(limits) => {

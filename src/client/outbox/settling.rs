@@ -30,6 +30,13 @@ impl Outbox {
         Outcome::of(refused)
     }
 
+    /// The line of that number, if it is not settled.
+    pub(in crate::client) fn line(&self, number: u64) -> Option<&Arc<Typed>> {
+        let written = self.lines.iter().take(self.written);
+        let is_it = |line: &&Entry| line.number == Some(number) && line.is_counted();
+        self.covered.iter().chain(written).find(is_it).map(|entry| &entry.line)
+    }
+
     /// The server has refused the line of that number, which is done with.
     pub(in crate::client) fn refuse(&mut self, number: u64) -> Option<Arc<Typed>> {
         let mut written = self.lines.iter().take(self.written);
