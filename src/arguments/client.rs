@@ -145,6 +145,10 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "commands")]
     listen: bool,
 
+    /// For programs: print each event as a JSON object, and take objects such as {"say": "hello"} for input
+    #[arg(long, conflicts_with = "commands")]
+    json: bool,
+
     /// Append the log to this file; at 10 MB it becomes FILE.1, of which one is kept
     #[arg(long, value_name = "FILE", default_value = "client.log")]
     #[arg(env = "CHATROOM_LOG_FILE", hide_env_values = true)]
@@ -285,11 +289,13 @@ impl From<Arguments> for Config {
                 Joins::Spoken => JoinsChoice::Spoken,
                 Joins::None => JoinsChoice::None,
             },
-            input: match (arguments.listen, arguments.commands) {
-                (true, _) => Input::Unread,
-                (false, true) => Input::Commands,
-                (false, false) => Input::Text,
+            input: match (arguments.listen, arguments.commands, arguments.json) {
+                (true, _, _) => Input::Unread,
+                (false, true, _) => Input::Commands,
+                (false, false, true) => Input::Json,
+                (false, false, false) => Input::Text,
             },
+            json: arguments.json,
             quiet: arguments.quiet,
             history: if arguments.no_history { None } else { client::history_path() },
             set_aside: Vec::new(),

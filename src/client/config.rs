@@ -59,6 +59,8 @@ pub struct Config {
     pub input: Input,
     /// Whether standard output, where it is no terminal, gets only what is said from now on.
     pub quiet: bool,
+    /// Whether standard output gets JSON objects, one a line.
+    pub json: bool,
     /// What to log of variables of the environment that are not used.
     pub set_aside: Vec<String>,
     /// What to do when the connection is lost. Without a choice, it is made again in a terminal, and
@@ -152,6 +154,8 @@ pub enum Input {
     Text,
     /// What somebody could type, commands too.
     Commands,
+    /// Objects that a program writes, one a line.
+    Json,
     /// Not read: the client stays and prints what is said.
     Unread,
 }

@@ -24,7 +24,7 @@ use crate::protocol::reply::{self, Message, ReadNotice, ReadRefusal, ServerLine}
 use crate::protocol::request;
 use crate::protocol::tag::{Format, Limits, Millis, Seq, Tag, Token};
 
-pub(super) use heard::{Heard, Line, News, RoomState};
+pub(super) use heard::{Heard, Line, News, RoomState, Settled};
 
 mod heard;
 
@@ -168,7 +168,7 @@ impl ClientSession {
         if self.handshake.server() == Some(Server::Ours) {
             heard.room = RoomState::of(says);
         }
-        self.take(text, says, at, &mut heard);
+        self.take(text, says, (at, tag), &mut heard);
         if let Some(tag) = tag.filter(|_| !says.is_fact()) {
             self.leave_out_shown(tag, says, &mut heard);
         }
@@ -296,9 +296,10 @@ impl ClientSession {
         &mut self,
         text: &'a str,
         says: ServerLine<'a>,
-        at: Option<Millis>,
+        (at, tag): (Option<Millis>, Option<Tag>),
         heard: &mut Heard<'a>,
     ) {
+        let answers = tag.and_then(|tag| tag.answers);
         heard.is_fact = says.is_fact();
         let server = Server::Ours;
         match says {
@@ -306,12 +307,26 @@ impl ClientSession {
             | ServerLine::Earlier { .. }
             | ServerLine::EarlierDay(_)
             | ServerLine::EarlierUnknown => {
-                heard.refused = self.hear_of_lines(says);
-                heard.line = Some(Line { text: Cow::Borrowed(text), says, server, at });
+                let asked = answers.and_then(|number| self.outbox.line(number));
+                let (seq, asked) =
+                    (tag.and_then(|tag| tag.seq), asked.and_then(|line| line.source()));
+                heard.refused = self.hear_of_lines(says, answers);
+                let line = Line::untagged(server, text, says, at);
+                heard.line = Some(Line { seq, answers: asked, ..line });
             }
             ServerLine::Receipt(number) => {
                 debug!("received a receipt for line {number}");
-                heard.news.extend(refused(self.outbox.receipt(number)));
+                let event = tag.and_then(|tag| tag.seq);
+                let line = self.outbox.line(number).cloned();
+                heard.settled = line.map(|line| Settled { line, event, at });
+                heard.news.extend(refused(self.outbox.settle(number)));
+            }
+            ServerLine::Done => {
+                debug!("received that line {answers:?} is done");
+                let line = answers.and_then(|number| self.outbox.line(number)).cloned();
+                heard.settled = line.map(|line| Settled { line, event: None, at });
+                let settled = answers.map(|number| self.outbox.settle(number));
+                heard.news.extend(settled.and_then(refused));
             }
             ServerLine::Token(token) => {
                 debug!("received a token");
@@ -326,7 +341,7 @@ impl ClientSession {
                 if self.be_called(name) && self.is_done() {
                     let says = ServerLine::Message(Message::Notice(ReadNotice::YouAreNow(name)));
                     let text = Cow::Owned(format!("-- you are now {name}"));
-                    heard.line = Some(Line { text, says, server, at });
+                    heard.line = Some(Line::untagged(server, text, says, at));
                 }
             }
             ServerLine::Limits(limits) => {
@@ -341,19 +356,17 @@ impl ClientSession {
     }
 
     /// What a line says of our own lines, and of our name. The value is the one that it refuses.
-    fn hear_of_lines(&mut self, says: ServerLine<'_>) -> Option<Arc<Typed>> {
+    fn hear_of_lines(&mut self, says: ServerLine<'_>, answers: Option<u64>) -> Option<Arc<Typed>> {
         if self.handshake.server() != Some(Server::Ours) {
             return None;
         }
-        let confirms = self.format == Format::Tagged && self.is_done();
-        let refused = if confirms { self.outbox.hear(says) } else { None };
-        if let Some(name) = says.your_name()
-            && !self.be_called(name)
-            && self.is_done()
-        {
-            self.outbox.be_called(name);
+        if let Some(ReadNotice::Missed(_)) = says.notice() {
+            self.outbox.mark_gap();
         }
-        refused
+        if let Some(name) = says.your_name() {
+            self.be_called(name);
+        }
+        says.refusal().and(answers).and_then(|number| self.outbox.refuse(number))
     }
 
     /// Takes over the name that we have, and says whether it is another one.

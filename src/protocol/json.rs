@@ -87,6 +87,15 @@ pub enum What<'a> {
         /// How many.
         lines: u64,
     },
+    /// All that there is to say about a line of the program's input has come, and it became no event.
+    Answered,
+    /// What is the reader's name from now on.
+    You {
+        /// The name.
+        name: &'a str,
+        /// The words in which that is told.
+        text: &'a str,
+    },
     /// Anything else that the server tells.
     Notice {
         /// Its words.
@@ -127,6 +136,11 @@ impl<'a> What<'a> {
                 What::Renamed { from: old, new_name: new }
             }
             Message::Notice(ReadNotice::Missed(lines)) => What::Missed { lines },
+            Message::Notice(
+                ReadNotice::YouAre(name)
+                | ReadNotice::YouAreNow(name)
+                | ReadNotice::WelcomeBack(name),
+            ) => What::You { name, text },
             Message::Notice(_) => What::Notice { text },
             Message::Refusal(_) => What::Refused { text },
             Message::Plain => What::Notice { text: line },
@@ -145,6 +159,8 @@ impl<'a> What<'a> {
             What::Left { .. } => "left",
             What::Missed { .. } => "missed",
             What::NotKept { .. } => "not_kept",
+            What::Answered => "answered",
+            What::You { .. } => "you",
             What::Notice { .. } => "notice",
             What::Refused { .. } => "refused",
         }
@@ -171,6 +187,11 @@ impl<'a> What<'a> {
                 how.write(object)
             }
             What::Missed { lines } | What::NotKept { lines } => object.plain("lines", lines),
+            What::Answered => Ok(()),
+            What::You { name, text } => {
+                object.text("name", name)?;
+                object.text("text", text)
+            }
             What::Notice { text } | What::Refused { text } => object.text("text", text),
         }
     }
@@ -278,6 +299,10 @@ mod tests {
                 json!({"kind": "left", "from": "bob", "reason": "quit", "text": "eve joined"}),
             ),
             ("-- you missed 312 lines (you were away)", json!({"kind": "missed", "lines": 312})),
+            (
+                "-- you are now bob",
+                json!({"kind": "you", "name": "bob", "text": "you are now bob"}),
+            ),
             ("-- topic: tea", json!({"kind": "notice", "text": "topic: tea"})),
             (
                 "!! /msg: nobody here is called bob",

@@ -12,6 +12,7 @@ mod client_filter_input;
 mod client_filter_reconnect;
 mod client_hostile;
 mod client_identity;
+mod client_json;
 mod client_keys;
 mod client_looks;
 mod client_reconnect;

@@ -117,6 +117,9 @@ impl<'a> Listener<'a> {
             self.is_server_clear = self.link.server().is_some();
             tell_of_connection(self.link, self.output);
         }
+        if let Some(settled) = heard.settled {
+            self.output.on_settled(&settled);
+        }
         if let Some(line) = heard.line {
             info!("received: {}", line.text);
             let is_refusal = matches!(line.says.message(), Some(Message::Refusal(_)));
@@ -163,10 +166,7 @@ impl<'a> Listener<'a> {
             News::Anew(again) => self.tell_of_new_session(again),
             News::Refused(lines) => {
                 self.output.mark_refused(lines.len());
-                lines.iter().for_each(|line| {
-                    let line = line.for_notice();
-                    self.output.notice(&format!("refused while the connection was lost: {line}"));
-                });
+                lines.iter().for_each(|line| self.output.on_refused_unseen(line));
             }
             News::Asked(question) => return self.ask(question),
             News::LetIn => self.output.stop_asking(),

@@ -634,6 +634,7 @@ fn a_fact_is_one_in_the_tagged_form_alone() {
             "@- 5 = limits max-line 4096 rate 100",
             Some(("= limits max-line 4096 rate 100", ServerLine::Limits(LIMITS))),
         ),
+        ("@-7 5 = done", Some(("= done", ServerLine::Done))),
         ("@- 5 = resumed 0", Some(("= resumed 0", ServerLine::Resumed(0)))),
         ("@- 5 = key ok", Some(("= key ok", ServerLine::KeyOk))),
         ("@- 5 = key", Some(("= key", ServerLine::UnknownFact))),
@@ -701,7 +702,7 @@ proptest! {
             (Body::KeyOk, ServerLine::KeyOk),
         ];
         for (body, expected) in cases {
-            let line = format!("{}{body}", Tag { seq: None, at: 5 });
+            let line = format!("{}{body}", Tag { seq: None, answers: None, at: 5 });
             let read = ServerLine::parse_tagged(&line).map(|(_, _, line)| line);
             prop_assert_eq!(read, Some(expected));
             prop_assert!(expected.is_fact());
