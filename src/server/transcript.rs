@@ -88,6 +88,20 @@ impl Transcript {
         transcript
     }
 
+    /// Goes on with the events of another one that are behind its own.
+    pub(crate) fn go_on_with(&mut self, mut newer: Transcript) {
+        self.seal();
+        newer.seal();
+        let end = newer.end();
+        let behind = newer.sealed.partition_point(|batch| batch.begin() < self.end());
+        for batch in newer.sealed.drain(behind..) {
+            self.skip_to(batch.begin());
+            self.open.append(&batch);
+            self.seal();
+        }
+        self.skip_to(end);
+    }
+
     /// Has the next event that number: the ones between are nobody's.
     pub(crate) fn skip_to(&mut self, next: Seq) {
         debug_assert!(next >= self.end());

@@ -57,13 +57,7 @@ fn adoption(
 impl Change<'_> {
     /// A server that was `old` goes on under its new number, and had applied events up to `seq`: its members stay its
     /// own, and no number is given out again that it may have seen.
-    pub(super) fn come_back(
-        &mut self,
-        old: u64,
-        kept: Position,
-        seq: Seq,
-        member: u64,
-    ) -> Outcome {
+    pub(super) fn come_back(&mut self, old: u64, kept: Position, seq: Seq, member: u64) -> Outcome {
         let new = self.via;
         let Some(log) = &mut self.room.log else { return Outcome::Ignored };
         let end = self.room.transcript.end();

@@ -115,8 +115,8 @@ impl Room {
         if transcript.end() > self.transcript.end() {
             return Err(transcript);
         }
-        transcript.skip_to(self.transcript.end());
-        self.transcript = transcript;
+        std::mem::swap(&mut self.transcript, &mut transcript);
+        self.transcript.go_on_with(transcript);
         Ok(())
     }
 
