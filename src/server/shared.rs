@@ -5,6 +5,8 @@
 
 #[cfg(test)]
 mod arbitrary;
+#[cfg(test)]
+mod cases;
 pub(crate) mod codec;
 mod entries;
 pub(crate) mod set_back;

@@ -92,14 +92,29 @@ impl Transcript {
     pub(crate) fn go_on_with(&mut self, mut newer: Transcript) {
         self.seal();
         newer.seal();
-        let end = newer.end();
-        let behind = newer.sealed.partition_point(|batch| batch.begin() < self.end());
-        for batch in newer.sealed.drain(behind..) {
-            self.skip_to(batch.begin());
-            self.open.append(&batch);
+        let (from, end) = (self.end(), newer.end());
+        for batch in newer.sealed.into_iter().filter(|batch| batch.end() > from) {
+            self.skip_to(batch.begin().max(from));
+            if batch.begin() >= from {
+                self.open.append(&batch);
+            } else {
+                self.append_from(&batch, from);
+            }
             self.seal();
         }
-        self.skip_to(end);
+        self.skip_to(end.max(self.end()));
+    }
+
+    /// Appends the events of a batch from that number on.
+    fn append_from(&mut self, batch: &Batch, from: Seq) {
+        for event in batch.events().filter(|event| event.seq >= from) {
+            self.open.is_now(event.at);
+            if batch.has_line(event.seq) {
+                self.open.push(event.envelope, event.line);
+            } else {
+                self.open.push_none(event.envelope.receipt);
+            }
+        }
     }
 
     /// Has the next event that number: the ones between are nobody's.

@@ -168,7 +168,9 @@ impl World {
             ids: BTreeMap::new(),
             numbers: BTreeMap::new(),
         };
-        (0..3).for_each(|_| drop(world.start()));
+        for _ in 0..3 {
+            world.start();
+        }
         world
     }
 
@@ -350,7 +352,8 @@ impl World {
                 let line = line + lines - 1;
                 self.clients[which].sent = line;
                 let said = |text: &String| {
-                    let manner = if text.len() % 3 == 0 { Manner::Done } else { Manner::Said };
+                    let manner =
+                        if text.len().is_multiple_of(3) { Manner::Done } else { Manner::Said };
                     Utterance { manner, text: &text.clone().leak()[..] }
                 };
                 let mut said: Vec<_> = texts.iter().map(said).collect();
@@ -492,7 +495,7 @@ proptest! {
         go_on(&mut late, rest);
         prop_assert_eq!(snapshot::encode(&late), bytes);
         prop_assert_eq!(late.digest(), world.room.digest());
-        if first.len() > 0 {
+        if !first.is_empty() {
             prop_assert_eq!(events(&mut late, from), events(&mut whole, from));
         }
     }
