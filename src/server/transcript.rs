@@ -95,22 +95,40 @@ impl Transcript {
         transcript
     }
 
+    /// Goes on with the events of another one that are behind its own.
+    pub(crate) fn go_on_with(&mut self, mut newer: Transcript) {
+        self.seal();
+        newer.seal();
+        let (from, end) = (self.end(), newer.end());
+        for batch in newer.sealed.into_iter().filter(|batch| batch.end() > from) {
+            self.skip_to(batch.begin().max(from));
+            if batch.begin() >= from {
+                self.open.append(&batch);
+            } else {
+                self.append_from(&batch, from);
+            }
+            self.seal();
+        }
+        self.skip_to(end.max(self.end()));
+    }
+
+    /// Appends the events of a batch from that number on.
+    fn append_from(&mut self, batch: &Batch, from: Seq) {
+        for event in batch.events().filter(|event| event.seq >= from) {
+            self.open.is_now(event.at);
+            if batch.has_line(event.seq) {
+                self.open.push(event.envelope, event.line);
+            } else {
+                self.open.push_none(event.envelope.receipt);
+            }
+        }
+    }
+
     /// Has the next event that number: the ones between are nobody's.
     pub(crate) fn skip_to(&mut self, next: Seq) {
         debug_assert!(next >= self.end());
         self.seal();
         self.open = Batch::beginning_at(next, self.open.offset(self.open.end()));
-    }
-
-    /// Goes on with the events of another transcript that are behind all of its own.
-    pub(crate) fn go_on_with(&mut self, mut later: Transcript) {
-        let end = self.end();
-        later.seal();
-        for batch in later.sealed.into_iter().filter(|batch| batch.begin() >= end) {
-            self.skip_to(batch.begin());
-            self.open.append(&batch);
-        }
-        self.skip_to(later.open.end().max(self.end()));
     }
 
     /// Appends events that happen now.

@@ -145,18 +145,21 @@ impl Room {
     /// Goes on with the transcript of a room from before the log was set back, in place of its own: what was shown stays
     /// known. The numbers of this room must have jumped past that one's by then; else the value is the transcript, and
     /// nothing was done.
-    pub(crate) fn go_on_with(&mut self, mut transcript: Transcript) -> Result<(), Transcript> {
+    pub(crate) fn go_on_with(
+        &mut self,
+        mut transcript: Box<Transcript>,
+    ) -> Result<(), Box<Transcript>> {
         if transcript.end() > self.transcript.end() {
             return Err(transcript);
         }
-        transcript.skip_to(self.transcript.end());
-        self.transcript = transcript;
+        std::mem::swap(&mut self.transcript, &mut transcript);
+        self.transcript.go_on_with(*transcript);
         Ok(())
     }
 
     /// Takes the transcript out of a room that is over.
-    pub(crate) fn into_transcript(self) -> Transcript {
-        self.transcript
+    pub(crate) fn into_transcript(self) -> Box<Transcript> {
+        Box::new(self.transcript)
     }
 
     /// Has the next event a number that nothing has behind which `last` is not known to be the last.
