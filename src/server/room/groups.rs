@@ -212,7 +212,9 @@ impl Change<'_> {
             return;
         }
         let connection = ConnectionId { producer: self.via, number: entry.connection };
-        self.answers = entry.answered().map(|line| (connection, line));
+        // A line that was proposed twice is done by now.
+        let line = entry.answered().filter(|line| self.author(connection, *line).is_some());
+        self.answers = line.map(|line| (connection, line));
         let outcome = match &entry.act {
             Act::Hello { server, version } => self.greet(server, version),
             Act::Bye => {
@@ -242,17 +244,23 @@ impl Change<'_> {
             }
             act => self.act_as_member(connection, entry.line, act),
         };
-        self.settle(entry, connection, &outcome);
+        self.settle(entry, connection, line, &outcome);
         self.note_outcome(entry, connection, outcome, applied);
     }
 
     /// Tells a program that its line is done which the entry was, unless it has a receipt for that.
-    fn settle(&mut self, entry: &Logged<'_>, connection: ConnectionId, outcome: &Outcome) {
+    fn settle(
+        &mut self,
+        entry: &Logged<'_>,
+        connection: ConnectionId,
+        line: Option<u64>,
+        outcome: &Outcome,
+    ) {
         let line = match (&entry.act, outcome) {
             // Leaving says so itself, before nothing more is told.
-            (Act::Leave(_), _) | (_, Outcome::Receipted | Outcome::Ignored) => None,
+            (Act::Leave(_), _) | (_, Outcome::Receipted) => None,
             (Act::Join(_), Outcome::Joined { .. }) => Some(entry.line).filter(|line| *line > 0),
-            _ => entry.answered(),
+            _ => line,
         };
         if let Some(member) = self.room.members.of_connection(connection) {
             self.tell_done(Author { member, connection, taken: None }, line);
