@@ -46,6 +46,7 @@ Register-ArgumentCompleter -Native -CommandName 'chatclient' -ScriptBlock {
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'In a pipe, print only what is said: no banner, no earlier lines, no notices')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'In a pipe, print only what is said: no banner, no earlier lines, no notices')
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Read no input, and print what is said until the connection ends')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'For programs: print each event as a JSON object, and take objects such as {"say": "hello"} for input')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')

@@ -34,6 +34,7 @@ complete -c chatclient -l no-reconnect -d 'End when the connection is lost, with
 complete -c chatclient -l commands -d 'In a pipe, take input lines that begin with / for commands; without it they are text'
 complete -c chatclient -s q -l quiet -d 'In a pipe, print only what is said: no banner, no earlier lines, no notices'
 complete -c chatclient -l listen -d 'Read no input, and print what is said until the connection ends'
+complete -c chatclient -l json -d 'For programs: print each event as a JSON object, and take objects such as {"say": "hello"} for input'
 complete -c chatclient -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c chatclient -s V -l version -d 'Print version'
 complete -c chatclient -f -a '(set -q XDG_STATE_HOME; or set -l XDG_STATE_HOME ~/.local/state; cat $XDG_STATE_HOME/chatroom/servers 2>/dev/null)' -d 'joined before'

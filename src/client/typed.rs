@@ -89,7 +89,7 @@ impl Typed {
     }
 
     /// The same, from that line of a program's input.
-    pub(super) fn from_input(self, line: u64) -> Typed {
+    pub(super) fn of_input(self, line: u64) -> Typed {
         Typed { source: Some(line), ..self }
     }
 

@@ -104,7 +104,7 @@ fn read_objects(
     let mut act = |input: &[u8], number: u64| match json::lines_of(&String::from_utf8_lossy(input))
     {
         Ok(lines) => lines.into_iter().try_for_each(|line| {
-            let line = Typed::new(line).from_input(number);
+            let line = Typed::new(line).of_input(number);
             let most = run.link.max_line();
             match most.filter(|most| line.wire().len() > *most) {
                 Some(most) => {
