@@ -58,7 +58,7 @@
 //! What both share:
 //!
 //! - [`protocol`]: the wire, pure: bytes → lines → safe text → requests, and the server's lines
-//! - [`arguments`]: the command lines; [`logging`]: the logs; [`problem`]: one line for what went wrong;
+//! - [`arguments`]: the command lines, and the client's configuration file; [`logging`]: the logs; [`problem`]: one line for what went wrong;
 //!   `private_file`: files for their owner alone; `key_file`: a key in one; [`state_folder`]: where they are; [`tls`]: the encryption; `signals`: what the system tells a program; `keepalive`:
 //!   whether a silent peer is there
 //!

@@ -155,8 +155,19 @@ pub(crate) const CHATCLIENT: About = About {
             "XDG_STATE_HOME",
             "where history, servers, their keys and your own are kept, in place of ~/.local/state",
         ),
+        ("XDG_CONFIG_HOME", "where chatroom/chatclient.conf is, in place of ~/.config"),
+        ("APPDATA", "the same, on Windows"),
     ],
     files: &[
+        (
+            "~/.config/chatroom/chatclient.conf",
+            "what is usual for you, unless --config names another file. It is TOML, a line for each key: \
+             name = \"alice\", notify = true, highlight = [\"deploy\", \"release\"]. The keys are the options \
+             above, without their hyphens, and host and port; an option that is an order for one run, as --known \
+             or --listen, is none. --print-config prints a file with all of them. What the environment says \
+             counts more, and options most; port, fingerprint and password-file are for the file's host alone, if \
+             it names one. ~/ at a path's beginning is your home. A file that others may change is not read",
+        ),
         ("client.log", "the log, in the folder that it runs in: the whole conversation"),
         ("~/.local/state/chatroom/history", "what was sent in a terminal, for the next time"),
         (

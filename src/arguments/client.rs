@@ -1,12 +1,15 @@
 //! What `chatclient` can be told on its command line and in its environment.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::str::FromStr;
 
-use clap::{Parser, ValueEnum, ValueHint};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, Parser, ValueEnum, ValueHint};
 use log::LevelFilter;
 
-use super::{self as arguments, LogLevels, Place};
+use super::config_file;
+use super::{self as arguments, LogLevels, Parsed, Place};
 use crate::client::{
     self, BellChoice, ColorChoice, Config, Encryption, Errand, IdentityChoice, Input, JoinsChoice,
     OnLoss, PasswordSource, Secret, TimeFormat, WrapChoice,
@@ -62,7 +65,7 @@ pub struct Arguments {
     tls: bool,
 
     /// Never talk encrypted
-    #[arg(long, conflicts_with_all = ["tls", "fingerprint"])]
+    #[arg(long, conflicts_with = "tls")]
     plain: bool,
 
     /// Talk only to the server with this key, as its fingerprint
@@ -82,6 +85,18 @@ pub struct Arguments {
     /// Use no key, so that no name is yours, even where one is named
     #[arg(long)]
     no_identity: bool,
+
+    /// Read what is usual from this file, in place of chatroom/chatclient.conf in your configuration folder
+    #[arg(long, value_name = "FILE", env = "CHATROOM_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
+
+    /// Read no configuration file, even where one is named
+    #[arg(long)]
+    no_config: bool,
+
+    /// Print a configuration file with all that can stand in it, commented out, and end
+    #[arg(long)]
+    pub print_config: bool,
 
     /// Forget the server at this address, and end
     #[arg(long, conflicts_with = "known")]
@@ -105,8 +120,12 @@ pub struct Arguments {
     highlight: Vec<String>,
 
     /// While its window is not in focus, a terminal notifies you of mentions, and its title counts lines
-    #[arg(long)]
+    #[arg(long, overrides_with = "no_notify")]
     notify: bool,
+
+    /// Do not, where the configuration file says --notify
+    #[arg(long, overrides_with = "notify")]
+    no_notify: bool,
 
     /// What breaks lines wider than the terminal: words (between words), or terminal (anywhere)
     #[arg(long, value_name = "HOW", default_value = "words")]
@@ -121,8 +140,12 @@ pub struct Arguments {
     time: TimeFormat,
 
     /// Neither read nor keep what you send across runs, nor which servers you join
-    #[arg(long)]
+    #[arg(long, overrides_with = "history")]
     no_history: bool,
+
+    /// Do, where the configuration file says --no-history
+    #[arg(long, overrides_with = "no_history")]
+    history: bool,
 
     /// Come back when the connection is lost, and miss and lose nothing; a terminal does so anyway
     #[arg(long, overrides_with = "no_reconnect")]
@@ -183,6 +206,36 @@ enum Wrap {
     Terminal,
 }
 
+/// Parses the arguments, and what stands behind them: the environment, and the user's configuration file.
+///
+/// # Errors
+///
+/// As [`arguments::parse`]; or something is wrong with the file.
+pub fn parse() -> Result<Parsed<Arguments>, ExitCode> {
+    arguments::parse_with(|command, matches| {
+        check_conflict(matches)?;
+        config_file::apply(command, matches)
+    })
+}
+
+/// A key that stands in the environment is for other rooms than one that is joined in plain; one that is given is not.
+fn check_conflict(matches: &ArgMatches) -> Result<(), String> {
+    let is_given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    if is_given("plain") && is_given("fingerprint") {
+        let both = "the argument '--plain' cannot be used with '--fingerprint <KEY>'";
+        return Err(format!("{both}; see {PROGRAM} --help"));
+    }
+    Ok(())
+}
+
+/// A configuration file that says nothing yet.
+#[must_use]
+pub fn sample_config() -> String {
+    let place = config_file::usual_path(&Environment::of_process());
+    let place = place.map_or("where --config says".to_owned(), |at| at.display().to_string());
+    config_file::keys::sample(&Arguments::command(), &make_safe(place.as_bytes()))
+}
+
 impl Arguments {
     /// What is to be done in place of joining a room, if anything is.
     #[must_use]
@@ -197,9 +250,10 @@ impl Arguments {
 
     fn encryption(&self) -> Encryption {
         match &self.fingerprint {
+            // A fingerprint besides stands in the environment, for other rooms.
+            _ if self.plain => Encryption::Never,
             Some(fingerprint) => Encryption::Only(fingerprint.clone()),
             None if self.tls => Encryption::Always,
-            None if self.plain => Encryption::Never,
             None => Encryption::WherePossible,
         }
     }
@@ -305,7 +359,6 @@ fn name(text: &str) -> Result<Name, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn no_identity_is_none_whatever_else_is_said() {

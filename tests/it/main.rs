@@ -6,6 +6,7 @@ mod common;
 
 mod bots;
 mod chatserver;
+mod client_config;
 mod client_door;
 mod client_filter;
 mod client_filter_input;
