@@ -69,6 +69,7 @@
 pub mod arguments;
 pub mod client;
 // For `fuzz/`, whose tool sets this; no program has it.
+pub mod discovery;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;

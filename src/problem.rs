@@ -38,6 +38,10 @@ pub enum Problem {
         /// The operating system's reason.
         why: io::Error,
     },
+    /// The room that is to be announced can be reached from this machine alone, as it listens at this address.
+    NothingToAnnounce(SocketAddr),
+    /// No room was found on this network.
+    NoRoomsFound,
     /// The client cannot reach the server.
     Connect {
         /// The address as it was given.
@@ -193,6 +197,10 @@ impl Problem {
                 )
             }
             Problem::Listen { at, why } => format!("cannot listen on {at}: {}", reason(why)),
+            Problem::NothingToAnnounce(at) => {
+                format!("cannot announce a room on {at}, which only this machine reaches")
+            }
+            Problem::NoRoomsFound => "no room is announced on this network".to_owned(),
             Problem::Connect { to, why } => format!("cannot connect to {to}: {}", reason(why)),
             Problem::ConnectionLost { to, why: Lost::Closed } => {
                 format!("lost the connection to {to}: the server closed it")
@@ -268,7 +276,11 @@ impl Problem {
     /// The exit status of a program that it ends.
     #[must_use]
     pub fn status(&self) -> u8 {
-        if let Problem::WrongServer(_) = self { 3 } else { 1 }
+        match self {
+            Problem::WrongServer(_) => 3,
+            Problem::NothingToAnnounce(_) => 2,
+            _ => 1,
+        }
     }
 
     /// The second part of the line, behind the cause: what to do. It may be empty.
@@ -276,6 +288,12 @@ impl Problem {
         match self {
             Problem::UnknownHost { .. } => "; check the name",
             Problem::Listen { why, .. } => listen_advice(why.kind()),
+            Problem::NothingToAnnounce(_) => {
+                "; listen where others can reach it: chatserver --announce 0.0.0.0 5000"
+            }
+            Problem::NoRoomsFound => {
+                "; chatserver --announce announces one, and others are joined by their address"
+            }
             Problem::Connect { why, .. } => connect_advice(why.kind()),
             // What it says is the advice.
             Problem::Refused { why, .. } if why.contains(": use ") => "",

@@ -27,6 +27,7 @@ const EXAMPLES: &str = "\
 Examples:
   chatclient                              join the room on this machine
   chatclient 192.168.1.7 5000             join the room on another one
+  chatclient --find                       list the rooms that are announced on this network
   chatclient --name alice chat.local:6000 join under a name
   echo 'build done' | chatclient host     say one line and leave
   tail -f build.log | chatclient --reconnect host
@@ -46,10 +47,10 @@ should be.";
 #[derive(Debug, Parser)]
 #[command(name = PROGRAM, version, after_help = EXAMPLES)]
 pub struct Arguments {
-    /// The server's address or name, also as HOST:PORT
-    #[arg(default_value = DEFAULT_ADDRESS, env = "CHATROOM_HOST", hide_env_values = true)]
+    /// The server's address or name, also as HOST:PORT; this machine's if none is given
+    #[arg(env = "CHATROOM_HOST", hide_env_values = true)]
     #[arg(value_parser = arguments::place, value_hint = ValueHint::Hostname)]
-    host: Place,
+    host: Option<Place>,
 
     /// The server's port, 5000 if none is given
     #[arg(env = "CHATROOM_PORT", hide_env_values = true, value_parser = arguments::port)]
@@ -97,6 +98,12 @@ pub struct Arguments {
     /// Print a configuration file with all that can stand in it, commented out, and end
     #[arg(long)]
     pub print_config: bool,
+
+    /// List the rooms that are announced on this network, with the command that joins each, and end
+    ///
+    /// It takes two seconds. Anyone on the network can announce anything: what is listed is a hint.
+    #[arg(long, conflicts_with_all = ["known", "forget"])]
+    find: bool,
 
     /// Forget the server at this address, and end
     #[arg(long, conflicts_with = "known")]
@@ -240,12 +247,21 @@ impl Arguments {
     /// What is to be done in place of joining a room, if anything is.
     #[must_use]
     pub fn errand(&self) -> Option<Errand> {
-        let forget = || Errand::Forget(self.host.host.clone(), self.port());
-        if self.known { Some(Errand::List) } else { self.forget.then(forget) }
+        let forget = || Errand::Forget(self.host(), self.port());
+        match (self.find, self.known) {
+            (true, _) => Some(Errand::Find),
+            (_, true) => Some(Errand::List),
+            _ => self.forget.then(forget),
+        }
+    }
+
+    fn host(&self) -> String {
+        self.host.as_ref().map_or(DEFAULT_ADDRESS, |place| &place.host).to_owned()
     }
 
     fn port(&self) -> u16 {
-        self.host.port.or(self.port).unwrap_or(DEFAULT_PORT)
+        let with_host = self.host.as_ref().and_then(|place| place.port);
+        with_host.or(self.port).unwrap_or(DEFAULT_PORT)
     }
 
     fn encryption(&self) -> Encryption {
@@ -279,7 +295,7 @@ impl Arguments {
     /// What cannot be done, if two arguments do not go together.
     #[must_use]
     pub fn contradiction(&self) -> Option<String> {
-        let (with_host, port) = (self.host.port?, self.port?);
+        let (with_host, port) = (self.host.as_ref()?.port?, self.port?);
         // One that stands in the environment is for hosts without a port.
         let is_usual = std::env::var("CHATROOM_PORT").is_ok_and(|usual| usual == port.to_string());
         let differ = with_host != port && !is_usual;
@@ -296,7 +312,8 @@ impl From<Arguments> for Config {
             known_servers: known_servers(),
             learns_servers: !arguments.no_history,
             port: arguments.port(),
-            host: arguments.host.host,
+            host: arguments.host(),
+            is_nowhere: arguments.host.is_none(),
             name: arguments.name.or_else(client::login_name),
             log_file: arguments.log_file,
             log_level: arguments.log_level,

@@ -31,8 +31,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            problem::complain(PROGRAM, problem);
-            ExitCode::FAILURE
+            problem::complain(PROGRAM, &problem);
+            ExitCode::from(problem.status())
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Config {
     pub host: String,
     /// The server's port.
     pub port: u16,
+    /// Whether the user has named no server, and would have others named where there is none.
+    pub is_nowhere: bool,
     /// Whether it is talked to encrypted.
     pub encryption: Encryption,
     /// Where the keys of servers are kept, if there is a place for that.

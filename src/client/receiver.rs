@@ -189,6 +189,8 @@ impl<'a> Receiver<'a> {
             Problem::UnknownHost { .. }
             | Problem::NameForHost { .. }
             | Problem::Listen { .. }
+            | Problem::NothingToAnnounce(_)
+            | Problem::NoRoomsFound
             | Problem::Connect { .. }
             | Problem::Log { .. }
             | Problem::LogLost { .. }

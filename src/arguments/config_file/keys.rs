@@ -7,12 +7,13 @@ use clap::{Arg, ArgAction, Command, ValueHint};
 use crate::protocol::suggestion::nearest;
 
 /// The options that are no keys, and why, as it goes on after `NAME is no key of this file: `.
-pub(super) const NO_KEYS: [(&str, &str); 14] = [
+pub(super) const NO_KEYS: [(&str, &str); 15] = [
     ("config", WHICH),
     ("no-config", WHICH),
     ("print-config", WHICH),
     ("forget", INSTEAD),
     ("known", INSTEAD),
+    ("find", INSTEAD),
     ("help", INSTEAD),
     ("version", INSTEAD),
     // A script that says what it reads would begin to obey it, or lose what it looks for.
@@ -31,7 +32,8 @@ const INSTEAD: &str = "it is done in place of joining a room";
 const CALL: &str = "each call says for itself what its input and output are";
 
 /// What stands in the file that is printed, for an option that has no default.
-const EXAMPLES: [(&str, &str); 7] = [
+const EXAMPLES: [(&str, &str); 8] = [
+    ("host", "\"127.0.0.1\""),
     ("port", "5000"),
     ("name", "\"alice\""),
     ("fingerprint", "\"k3vqd-7m2xa-pz6lt-4wbne\""),
