@@ -109,8 +109,8 @@ impl Announcement {
         bytes(&packet)
     }
 
-    /// What a message means.
-    pub(crate) fn meaning(&self, message: &[u8]) -> Meaning {
+    /// What a message means. Once the name `is_ours`, it is contested by nobody who asks whether it is free.
+    pub(crate) fn meaning(&self, message: &[u8], is_ours: bool) -> Meaning {
         let Ok(packet) = Packet::parse(message) else { return Meaning::Nothing };
         if packet.has_flags(PacketFlag::RESPONSE) {
             let all = packet.answers.iter().chain(&packet.additional_records);
@@ -118,7 +118,8 @@ impl Announcement {
             return if taken { Meaning::Taken } else { Meaning::Nothing };
         }
         let ours = self.rank(&self.srv());
-        if self.others_places(packet.name_servers.iter()).any(|srv| self.rank(srv) > ours) {
+        let mut others = self.others_places(packet.name_servers.iter());
+        if !is_ours && others.any(|srv| self.rank(srv) > ours) {
             return Meaning::Contested;
         }
         self.asked(&packet).map_or(Meaning::Nothing, Meaning::Asked)
@@ -236,6 +237,7 @@ impl Announcement {
 
 #[cfg(test)]
 mod tests {
+    use super::super::SERVICE;
     use super::*;
 
     fn announcement(name: &str, host: &str) -> Announcement {
@@ -250,13 +252,13 @@ mod tests {
     #[test]
     fn who_asks_for_rooms_is_told_of_this_one() {
         let lab = announcement("The Lab. No 1", "a");
-        let Meaning::Asked(asked) = lab.meaning(&question()) else { panic!("it asks") };
+        let Meaning::Asked(asked) = lab.meaning(&question(), true) else { panic!("it asks") };
         assert!(!asked.alone);
         let answer = lab.answer(asked, &addresses());
         let packet = Packet::parse(&answer).expect("it is a message");
         let shown: Vec<_> = packet.answers.iter().map(|it| it.name.to_string()).collect();
         let instance = r"The Lab\. No 1._chatroom._tcp.local";
-        assert_eq!(shown, [SERVICE_NAME, instance, instance, "a.local", "a.local"]);
+        assert_eq!(shown, [SERVICE, instance, instance, "a.local", "a.local"]);
         assert!(packet.answers.iter().skip(1).all(|record| record.cache_flush));
         // The same for one who asks from a port of his own, who keeps it less long.
         let once = lab.answer_once(asked, &addresses());
@@ -267,17 +269,15 @@ mod tests {
         let mut knows = Packet::parse(&answer).expect("it is a message");
         knows.remove_flags(PacketFlag::RESPONSE);
         knows.questions.push(asks(service(), TYPE::PTR));
-        assert_eq!(lab.meaning(&bytes(&knows)), Meaning::Nothing);
+        assert_eq!(lab.meaning(&bytes(&knows), true), Meaning::Nothing);
     }
-
-    const SERVICE_NAME: &str = "_chatroom._tcp.local";
 
     #[test]
     fn what_services_there_are_is_answered_with_the_type() {
         let lab = announcement("lab", "a");
         let mut packet = Packet::new_query(7);
         packet.questions.push(asks(Name::new_unchecked(ALL_TYPES), TYPE::PTR));
-        let Meaning::Asked(asked) = lab.meaning(&bytes(&packet)) else { panic!("it asks") };
+        let Meaning::Asked(asked) = lab.meaning(&bytes(&packet), true) else { panic!("it asks") };
         let answer = lab.answer_once(asked, &addresses());
         let packet = Packet::parse(&answer).expect("it is a message");
         assert_eq!((packet.id(), packet.answers.len()), (7, 1));
@@ -286,15 +286,17 @@ mod tests {
     #[test]
     fn of_two_rooms_with_one_name_one_gets_another() {
         let (ours, theirs) = (announcement("lab", "a"), announcement("LAB", "b"));
-        assert_eq!(ours.meaning(&theirs.told(&addresses())), Meaning::Taken);
+        assert_eq!(ours.meaning(&theirs.told(&addresses()), true), Meaning::Taken);
         // One that goes takes nothing.
-        assert_eq!(ours.meaning(&theirs.goodbye()), Meaning::Nothing);
+        assert_eq!(ours.meaning(&theirs.goodbye(), true), Meaning::Nothing);
         // Both at once: it is the greater one's.
-        assert_eq!(ours.meaning(&theirs.probe()), Meaning::Contested);
-        assert!(matches!(theirs.meaning(&ours.probe()), Meaning::Asked(_)));
+        assert_eq!(ours.meaning(&theirs.probe(), false), Meaning::Contested);
+        assert!(matches!(theirs.meaning(&ours.probe(), false), Meaning::Asked(_)));
+        // It was there first: who asks is told so, whichever is greater.
+        assert!(matches!(ours.meaning(&theirs.probe(), true), Meaning::Asked(_)));
         // Our own words come back to us, and others' rooms are others'.
-        assert_eq!(ours.meaning(&ours.told(&addresses())), Meaning::Nothing);
-        assert_eq!(ours.meaning(&announcement("other", "b").told(&[])), Meaning::Nothing);
+        assert_eq!(ours.meaning(&ours.told(&addresses()), true), Meaning::Nothing);
+        assert_eq!(ours.meaning(&announcement("other", "b").told(&[]), true), Meaning::Nothing);
     }
 
     #[test]
@@ -317,11 +319,11 @@ mod tests {
         let lab = announcement("lab", "a");
         let whole = lab.told(&addresses());
         for end in 0..whole.len() {
-            assert_eq!(lab.meaning(&whole[..end]), Meaning::Nothing);
+            assert_eq!(lab.meaning(&whole[..end], true), Meaning::Nothing);
         }
         // A name that is its own continuation.
         let looped = [&[0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0][..], &[0xc0, 12, 0, 12, 0, 1]].concat();
-        assert_eq!(lab.meaning(&looped), Meaning::Nothing);
-        assert_eq!(lab.meaning(&[0xff; 9000]), Meaning::Nothing);
+        assert_eq!(lab.meaning(&looped, true), Meaning::Nothing);
+        assert_eq!(lab.meaning(&[0xff; 9000], true), Meaning::Nothing);
     }
 }

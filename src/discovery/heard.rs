@@ -276,7 +276,7 @@ mod tests {
             let mut heard = Heard::default();
             heard.hear(&bytes, 1);
             let lab = announcement("lab", "a");
-            lab.meaning(&bytes);
+            lab.meaning(&bytes, false);
             // Nearly right ones, too.
             let mut message = lab.told(&[address("192.168.1.7")]);
             for (at, byte) in bytes.iter().enumerate().take(3) {
@@ -284,7 +284,7 @@ mod tests {
                 message[place] ^= byte.rotate_left(3);
             }
             heard.hear(&message, 1);
-            lab.meaning(&message);
+            lab.meaning(&message, true);
         }
     }
 }

@@ -154,19 +154,22 @@ impl Channel {
         Ok(Channel { socket: socket.into(), family })
     }
 
-    /// Hears what is said to all on that network, from now on.
+    /// Hears what is said to all on that network, from now on; again, if the interface was gone meanwhile.
     pub(crate) fn join(&self, interface: &Interface) {
         let socket = SockRef::from(&self.socket);
-        // One that is joined already is none to complain of, nor one without multicast: nothing comes from there.
+        // One without multicast is none to complain of: nothing comes from there. The socket still counts as joined to
+        // an interface that was gone, so it leaves first.
         match self.family {
             Family::V4 => {
                 for (own, _) in &interface.addresses {
                     if let IpAddr::V4(own) = own {
+                        socket.leave_multicast_v4(&GROUP_V4, own).ok();
                         socket.join_multicast_v4(&GROUP_V4, own).ok();
                     }
                 }
             }
             Family::V6 if interface.has(Family::V6) => {
+                socket.leave_multicast_v6(&GROUP_V6, interface.index).ok();
                 socket.join_multicast_v6(&GROUP_V6, interface.index).ok();
             }
             Family::V6 => {}

@@ -223,21 +223,18 @@ impl Work {
         poll(&mut polled, Some(&timeout)).ok();
     }
 
-    /// Looks whether interfaces have come, gone or changed. The room is told of anew then.
+    /// Looks whether interfaces have come, gone or changed. The room is told of anew then, on all of them.
     fn look_around(&mut self, now: Instant) {
         self.look = now + LOOK;
         let mut interfaces = network::interfaces();
         interfaces.retain(|interface| !interface.reached(self.at).is_empty());
-        if interfaces == self.interfaces {
-            return;
+        // Each time: an address that has gone and come again meanwhile is the same, but nothing is heard there.
+        for channel in &self.channels {
+            interfaces.iter().for_each(|interface| channel.join(interface));
         }
-        for (interface, channel) in
-            interfaces.iter().flat_map(|it| self.channels.iter().map(move |channel| (it, channel)))
-        {
-            channel.join(interface);
-        }
+        let is_new = interfaces != self.interfaces;
         self.interfaces = interfaces;
-        if self.phase == Phase::Settled {
+        if is_new && self.phase == Phase::Settled {
             self.probe_anew(now);
         }
     }
@@ -253,7 +250,9 @@ impl Work {
                 (Phase::Probing(asked + 1), now + PROBE)
             }
             Phase::Probing(_) => {
-                log::info!("announced on this network as {}", self.announcement.name);
+                if !self.in_trouble {
+                    log::info!("announced on this network as {}", self.announcement.name);
+                }
                 (Phase::Telling(0), now)
             }
             Phase::Telling(0) => {
@@ -304,7 +303,7 @@ impl Work {
                 && let Some((message, source)) = self.channels[at].next(buffer)
             {
                 heard += 1;
-                let meaning = self.announcement.meaning(message);
+                let meaning = self.announcement.meaning(message, self.is_announced());
                 self.act(meaning, at, source);
             }
         }

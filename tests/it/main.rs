@@ -4,6 +4,7 @@
 
 mod common;
 
+mod announcements;
 mod bots;
 mod chatserver;
 mod client_config;

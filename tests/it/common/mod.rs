@@ -10,6 +10,8 @@ pub mod alice;
 pub mod anyone;
 pub mod bridge;
 #[cfg(target_os = "linux")]
+pub mod lan;
+#[cfg(target_os = "linux")]
 pub mod network;
 pub mod peer;
 pub mod process;
