@@ -287,7 +287,7 @@ impl Work {
         let why = failure.map_or("there is no network".to_owned(), |why| reason(&why));
         match (has_told, self.in_trouble) {
             (false, false) => {
-                log::warn!("the room cannot be announced: {why}; trying until it can")
+                log::warn!("the room cannot be announced: {why}; trying until it can");
             }
             (true, true) => log::info!("the room can be announced again"),
             _ => {}
@@ -368,5 +368,55 @@ impl Work {
             self.answered.insert(interface.index, now);
             channel.tell(interface, &self.announcement.answer(asked, &addresses)).ok();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An announcer that hears what it is given, on one network.
+    fn work() -> Work {
+        let lab = announcement("lab", 5000, "off", None);
+        let mut work = Work::new(lab, IpAddr::from([0, 0, 0, 0]), Vec::new());
+        let addresses = vec![(IpAddr::from([192, 0, 2, 7]), 24)];
+        work.interfaces = vec![Interface { index: 2, name: "eth0".to_owned(), addresses }];
+        work
+    }
+
+    fn peer() -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 66], 5353))
+    }
+
+    #[test]
+    fn who_claims_every_name_is_not_followed_for_ever() {
+        let mut work = work();
+        for number in 2..=NAMES {
+            work.act(Meaning::Taken, 0, peer());
+            assert_eq!(work.announcement.name, format!("lab ({number})"));
+        }
+        for _ in 0..100 {
+            work.act(Meaning::Taken, 0, peer());
+            work.act(Meaning::Contested, 0, peer());
+        }
+        assert_eq!(work.announcement.name, format!("lab ({NAMES})"));
+        // It comes to be announced all the same.
+        for _ in 0..PROBES + 3 {
+            work.go_on(Instant::now());
+        }
+        assert_eq!(work.phase, Phase::Settled);
+        // Nor is it asked for anew all the time.
+        work.act(Meaning::Taken, 0, peer());
+        assert_eq!(work.phase, Phase::Settled);
+        work.probed -= SURE + Duration::from_secs(1);
+        work.act(Meaning::Taken, 0, peer());
+        assert_eq!(work.phase, Phase::Probing(0));
+    }
+
+    #[test]
+    fn who_is_on_no_network_of_ours_has_no_say() {
+        let mut work = work();
+        work.act(Meaning::Taken, 0, SocketAddr::from(([198, 51, 100, 1], 5353)));
+        assert_eq!(work.announcement.name, "lab");
     }
 }

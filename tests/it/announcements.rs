@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use crate::common::lan::Lan;
 use crate::common::process::{
-    Running, at_home, client_program, end, run, server_program, signal, spawn, wait, wait_for_text,
+    Running, assert_never_wakes, at_home, client_program, end, run, server_program, signal, spawn,
+    wait, wait_for_text,
 };
 use crate::common::server::chatserver;
 use crate::common::terminal::Terminal;
@@ -109,6 +110,8 @@ fn a_room_on_several_networks_is_found_once() {
     let room = Room::start(&lan, 0, &folder, &["--announce=lab", "::", "5000"]);
     room.is_announced_as("lab");
     assert_eq!(found(&lan, 1, &folder), ["lab   chatclient 10.77.0.1 5000"]);
+    // While nobody asks, nothing is done.
+    assert_never_wakes(room.process.id());
     room.end("-TERM");
     // One that listens on one network is announced there alone.
     let room = Room::start(&lan, 0, &folder, &["--announce=lab", "10.77.1.1", "5000"]);
