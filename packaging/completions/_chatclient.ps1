@@ -39,6 +39,7 @@ Register-ArgumentCompleter -Native -CommandName 'chatclient' -ScriptBlock {
             [CompletionResult]::new('--no-identity', '--no-identity', [CompletionResultType]::ParameterName, 'Use no key, so that no name is yours, even where one is named')
             [CompletionResult]::new('--no-config', '--no-config', [CompletionResultType]::ParameterName, 'Read no configuration file, even where one is named')
             [CompletionResult]::new('--print-config', '--print-config', [CompletionResultType]::ParameterName, 'Print a configuration file with all that can stand in it, commented out, and end')
+            [CompletionResult]::new('--find', '--find', [CompletionResultType]::ParameterName, 'List the rooms that are announced on this network, with the command that joins each, and end')
             [CompletionResult]::new('--forget', '--forget', [CompletionResultType]::ParameterName, 'Forget the server at this address, and end')
             [CompletionResult]::new('--known', '--known', [CompletionResultType]::ParameterName, 'List the servers that are known, and end')
             [CompletionResult]::new('--notify', '--notify', [CompletionResultType]::ParameterName, 'While its window is not in focus, a terminal notifies you of mentions, and its title counts lines')
