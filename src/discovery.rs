@@ -21,7 +21,7 @@ pub(crate) mod network;
 const SERVICE: &str = "_chatroom._tcp.local";
 
 /// The longest name of a room, in bytes: one label of the DNS.
-pub const MAX_NAME: usize = 63;
+pub(crate) const MAX_NAME: usize = 63;
 
 /// The facts of a TXT record: its own version, the protocol's, whether clients talk encrypted (as `chatserver --tls`
 /// has it) and the fingerprint of the server's key.

@@ -59,7 +59,7 @@
 //! What both share:
 //!
 //! - [`protocol`]: the wire, pure: bytes → lines → safe text → requests, and the server's lines
-//! - [`discovery`]: rooms that are announced on this network, and how a client hears of them
+//! - `discovery`: rooms that are announced on this network, and how a client hears of them
 //! - [`arguments`]: the command lines, and the client's configuration file; [`logging`]: the logs; [`problem`]: one line for what went wrong;
 //!   `private_file`: files for their owner alone; `key_file`: a key in one; [`state_folder`]: where they are; [`tls`]: the encryption; `signals`: what the system tells a program; `keepalive`:
 //!   whether a silent peer is there
@@ -71,7 +71,7 @@
 pub mod arguments;
 pub mod client;
 // For `fuzz/`, whose tool sets this; no program has it.
-pub mod discovery;
+mod discovery;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -203,7 +203,6 @@ mod others {
     use std::fs::Metadata;
 
     /// What lies in a user's own folder is the user's.
-    #[expect(clippy::unnecessary_wraps, reason = "on Unix it may fail")]
     pub(super) fn check(_: &Metadata) -> Result<(), &'static str> {
         Ok(())
     }
