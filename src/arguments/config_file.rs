@@ -13,6 +13,7 @@ use clap::{Arg, ArgMatches, Command};
 
 use self::keys::Kind;
 use self::text::{Entry, Trouble, Value};
+use super::{Place, Places};
 use crate::client::PASSWORD_VARIABLE;
 use crate::state_folder::Environment;
 
@@ -30,8 +31,8 @@ const OPPOSITES: [(&str, &str); 6] = [
     ("no_history", "history"),
 ];
 
-/// What belongs to the host that the file names, and to no other one.
-const OF_THE_HOST: [&str; 3] = ["port", "fingerprint", "password_file"];
+/// What belongs to the hosts that the file names, and to no other one.
+const OF_THE_HOSTS: [&str; 3] = ["port", "fingerprint", "password_file"];
 
 /// What the file says of one option.
 #[derive(Debug)]
@@ -165,15 +166,22 @@ fn check_together(settings: &[Setting]) -> Result<(), Trouble> {
             return Err(Trouble::at(line, format!("{one} and {other} do not go together")));
         }
     }
-    if let (Some(host), Some(port)) = (is_set("host"), is_set("port"))
-        && super::place(&host.values[0]).is_ok_and(|place| place.port.is_some())
+    if let Some((hosts, port)) = places(settings).zip(is_set("port"))
+        && hosts.have_ports()
     {
-        return Err(Trouble::at(
-            port.line,
-            "the port is given twice, here and with the host".to_owned(),
-        ));
+        let what = match hosts.all() {
+            [_] => "the port is given twice, here and with the host",
+            _ => "each of the servers has its port, so this one is for none of them",
+        };
+        return Err(Trouble::at(port.line, what.to_owned()));
     }
     Ok(())
+}
+
+/// The servers that the file names.
+fn places(settings: &[Setting]) -> Option<Places> {
+    let hosts = settings.iter().find(|setting| setting.id == "host")?;
+    super::places(&hosts.values[0]).ok()
 }
 
 /// What no stronger source overrides.
@@ -187,29 +195,30 @@ fn not_overridden(
             one == id && is_explicit(matches, other) || other == id && is_explicit(matches, one)
         })
     };
-    let is_for_another = is_for_another_host(&settings, matches);
-    let given_port = explicit_place(matches).is_some_and(|place| place.port.is_some());
+    let (usual, given) = (places(&settings), explicit_places(matches));
+    let is_for_others = |id: &str| given.is_some_and(|given| !is_for(id, usual.as_ref(), given));
     let is_overridden = |id: &str| {
         opposes(id)
-            || is_for_another && OF_THE_HOST.contains(&id)
-            || given_port && id == "port"
+            || OF_THE_HOSTS.contains(&id) && is_for_others(id)
             || has_password && id == "password_file"
     };
     settings.into_iter().filter(|setting| !is_overridden(&setting.id)).collect()
 }
 
-/// Whether another host is to be joined than the one that the file names.
-fn is_for_another_host(settings: &[Setting], matches: &ArgMatches) -> bool {
-    let usual = settings.iter().find(|setting| setting.id == "host");
-    let usual = usual.and_then(|setting| super::place(&setting.values[0]).ok());
-    match (usual, explicit_place(matches)) {
-        (Some(usual), Some(given)) => !usual.host.eq_ignore_ascii_case(&given.host),
-        _ => false,
-    }
+/// Whether what the file says of its hosts, if it names some, is for those that a stronger source names. All of them
+/// would get it, so each has to be one of the file's. A port is for those without one, there and here.
+fn is_for(id: &str, usual: Option<&Places>, given: &Places) -> bool {
+    let is_concerned = |place: &Place| id != "port" || place.port.is_none();
+    let is_usual = |place: &Place| {
+        let is_it = |it: &Place| is_concerned(it) && it.host.eq_ignore_ascii_case(&place.host);
+        usual.is_none_or(|usual| usual.all().iter().any(is_it))
+    };
+    let mut concerned = given.all().iter().filter(|place| is_concerned(place)).peekable();
+    concerned.peek().is_some() && concerned.all(is_usual)
 }
 
-/// The server that a stronger source names.
-fn explicit_place(matches: &ArgMatches) -> Option<&super::Place> {
+/// The servers that a stronger source names.
+fn explicit_places(matches: &ArgMatches) -> Option<&Places> {
     if is_explicit(matches, "host") { matches.get_one("host") } else { None }
 }
 

@@ -198,11 +198,13 @@ fn who_has_named_no_server_is_told_which_rooms_there_are_in_a_terminal_alone() {
             && picture.contains("  lab   chatclient 10.77.0.1 5000 --fingerprint ")
     });
     assert_eq!(terminal.ends(), 1);
-    // Where a server was named, that is what is wrong.
-    let named = [&program[..], &["127.0.0.1"]].concat();
-    let mut terminal = Terminal::start(100, 10, &folder, &named);
-    assert_eq!(terminal.ends(), 1);
-    assert!(!terminal.picture().contains("rooms"), "{}", terminal.picture());
+    // Where a server was named, or several, that is what is wrong.
+    for named in ["127.0.0.1", "127.0.0.1:5000,127.0.0.1:5001"] {
+        let named = [&program[..], &[named]].concat();
+        let mut terminal = Terminal::start(100, 10, &folder, &named);
+        assert_eq!(terminal.ends(), 1);
+        assert!(!terminal.picture().contains("rooms"), "{}", terminal.picture());
+    }
     // A script is told what it was told before.
     let mut piped = lan.program(1, &client);
     at_home(&mut piped, &folder).stdin(Stdio::null()).stdout(Stdio::piped());

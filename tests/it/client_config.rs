@@ -60,6 +60,22 @@ fn what_is_usual_stands_in_a_file_that_the_environment_and_options_override() {
 }
 
 #[test]
+fn the_files_host_may_be_several_servers_of_one_room() {
+    let folder = folder("several");
+    let nowhere = Peer::listen().address();
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    // The port is for the one without.
+    let text = format!("host = \"{nowhere},{host}\"\nport = {port}\nname = \"filed\"\n");
+    write(&folder, text.as_bytes());
+    expect_name(&mut client(&folder), &peer, "filed");
+    // It is not for another one, where nobody listens now.
+    let (status, _, err) = run(client(&folder).args([&format!("{nowhere},{nowhere}")]));
+    assert_eq!(status, Some(1), "{err}");
+    assert!(err.starts_with(&format!("chatclient: cannot connect to {nowhere}: ")), "{err}");
+}
+
+#[test]
 fn the_printed_file_is_a_good_start_wherever_it_was_written() {
     let folder = folder("printed");
     // A broken one is no obstacle to a new one.

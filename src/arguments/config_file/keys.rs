@@ -128,7 +128,7 @@ pub(in crate::arguments) fn sample(command: &Command, place: &str) -> String {
         let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
         comment(&mut text, &help);
         if ["port", "fingerprint", "password-file"].contains(&key(argument)) {
-            comment(&mut text, "Where this file names a host, it is for that host alone.");
+            comment(&mut text, "Where this file names a host, or several, it is for them alone.");
         }
         writeln!(text, "#{} = {}", key(argument), shown(argument)).ok();
     }

@@ -100,12 +100,16 @@ fn what_the_file_says_becomes_a_default() {
     };
     let config = |words: &[&str]| crate::client::Config::from(parse(words));
     let usual = config(&[]);
-    assert_eq!((usual.host.as_str(), usual.port, usual.notify), ("chat.lan", 6000, true));
+    let servers = |config: &crate::client::Config| {
+        config.servers.iter().map(|it| format!("{} {}", it.host, it.port)).collect::<Vec<_>>()
+    };
+    assert_eq!(servers(&usual), ["chat.lan 6000"]);
+    assert!(usual.notify && !usual.is_nowhere);
     assert_eq!(usual.highlights, ["deploy", "release"]);
     assert_eq!(usual.on_loss, Some(crate::client::OnLoss::Ends));
     let other =
         config(&["elsewhere", "7000", "--highlight", "a,b", "--bell", "all", "--no-notify"]);
-    assert_eq!((other.host.as_str(), other.port), ("elsewhere", 7000));
+    assert_eq!(servers(&other), ["elsewhere 7000"]);
     assert_eq!(other.highlights, ["a", "b"]);
     assert_eq!(other.bell, crate::client::BellChoice::All);
 }
@@ -141,6 +145,14 @@ fn what_is_wrong_is_told_in_one_line_with_the_line_that_it_stands_on() {
         ("identity = \"\"", "f:1: identity: it must not be empty"),
         ("tls = true\n\nplain = true", "f:3: tls and plain do not go together"),
         ("host = \"a:1\"\nport = 2", "f:2: the port is given twice, here and with the host"),
+        (
+            "host = \"a:1,b:2\"\nport = 3",
+            "f:2: each of the servers has its port, so this one is for none of them",
+        ),
+        (
+            "host = \"a,b:0\"",
+            "f:1: host: b:0: its port must be a number from 1 to 65535, and is \"a,b:0\"",
+        ),
     ] {
         assert_eq!(read(text), Err(told.to_owned()), "{text}");
     }
@@ -169,7 +181,7 @@ fn a_stronger_source_overrides_the_file_without_a_conflict() {
 }
 
 #[test]
-fn what_belongs_to_the_files_host_is_given_to_no_other() {
+fn what_belongs_to_the_files_hosts_is_given_to_no_other() {
     let rest = "port = 6000\npassword-file = \"f\"\nfingerprint = \"k3vqd-7m2xa-pz6lt-4wbne\"\n";
     let of_host = format!("host = \"chat.lan\"\n{rest}");
     let all = ["host", "port", "password_file", "fingerprint"];
@@ -179,4 +191,14 @@ fn what_belongs_to_the_files_host_is_given_to_no_other() {
     // Without one, it is what is usual anywhere.
     assert_eq!(counts(rest, &["elsewhere"], false), all[1..]);
     assert_eq!(counts(rest, &["elsewhere:7000"], false), all[2..]);
+    let of_hosts = format!("host = \"a,b:6001\"\n{rest}");
+    let with_port = |words: &[&str]| counts(&of_hosts, words, false) == all;
+    let without_port = |words: &[&str]| counts(&of_hosts, words, false) == [all[0], all[2], all[3]];
+    assert!(with_port(&[]) && with_port(&["A"]) && with_port(&["b:7000,a"]));
+    // The port is not b's; and where each has one, it is nobody's.
+    assert!(without_port(&["b"]) && without_port(&["a,b"]) && without_port(&["a:7000,b:6001"]));
+    // A password for both would be told to the other one, too.
+    assert_eq!(counts(&of_hosts, &["a,elsewhere"], false), ["host"]);
+    assert_eq!(counts(rest, &["elsewhere,there:7000"], false), all[1..]);
+    assert_eq!(counts(rest, &["elsewhere:7000,there:7001"], false), all[2..]);
 }

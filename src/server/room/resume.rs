@@ -85,6 +85,7 @@ impl Change<'_> {
         if let Some(Issued { token, .. }) = token {
             self.answer(connection, Format::Tagged, Body::Token(token));
         }
+        self.answer(connection, Format::Tagged, Body::Limits(self.room.limits));
         self.answer(connection, Format::Tagged, Body::Nick(name.as_str()));
     }
 
@@ -180,6 +181,7 @@ impl Change<'_> {
             |line: &dyn std::fmt::Display| effects::line(Format::Tagged, line, self.stamp.at);
         let mut greeting = line(&Notice::WelcomeBack(name));
         greeting += &line(&Body::Resumed(taken));
+        greeting += &line(&Body::Limits(self.room.limits));
         greeting += &line(&Body::Nick(name.as_str()));
         if missed > 0 {
             greeting += &line(&Notice::Missed(missed, Missing::Away));

@@ -11,9 +11,10 @@ use crate::protocol::name::BadName;
 use crate::protocol::network::Network;
 use crate::protocol::reply::{
     CONSOLE, LeaveReason, Listed, Missing, NameNotice, NameRefusal, Names, Notice, OrderNotice,
-    OrderRefusal, Refusal, Speech, Tenure, who, who_goes_on,
+    OrderRefusal, Refusal, SetBack, SharedNotice, Speech, Tenure, who, who_goes_on,
 };
 use crate::protocol::request::{Command, Misuse};
+use crate::protocol::tag::Limits;
 use crate::protocol::words::BadQuery;
 
 fn said<'a>(speech: ReadSpeech<'a>) -> ServerLine<'a> {
@@ -58,6 +59,7 @@ fn read<'a>(notice: &Notice<'a>) -> ReadNotice<'a> {
         | Notice::MayBeMissing => ReadNotice::History,
         Notice::Name(ref notice) => read_name(notice),
         Notice::Order(ref notice) => read_order(notice),
+        Notice::Shared(notice) => read_shared(notice),
         Notice::Here => ReadNotice::SignOfLife,
         Notice::ShuttingDown => ReadNotice::ShuttingDown,
     }
@@ -101,6 +103,30 @@ fn read_order<'a>(notice: &OrderNotice<'a>) -> ReadNotice<'a> {
         | OrderNotice::Erased { .. }
         | OrderNotice::Stats(_) => ReadNotice::Order,
     }
+}
+
+fn read_shared(notice: SharedNotice) -> ReadNotice<'static> {
+    match notice {
+        SharedNotice::Away | SharedNotice::AwayAtDoor => ReadNotice::RoomAway,
+        SharedNotice::Back | SharedNotice::JoinedAgain(_) => ReadNotice::RoomBack,
+        SharedNotice::SetBack(_) | SharedNotice::LinesGone => ReadNotice::SetBack,
+        SharedNotice::TooOld => ReadNotice::TooOld,
+    }
+}
+
+fn shared_notices(number: u64) -> Vec<SharedNotice> {
+    let time = Duration::from_secs(number);
+    vec![
+        SharedNotice::Away,
+        SharedNotice::AwayAtDoor,
+        SharedNotice::Back,
+        SharedNotice::JoinedAgain(time),
+        SharedNotice::SetBack(SetBack::Newest(time)),
+        SharedNotice::SetBack(SetBack::Everything),
+        SharedNotice::SetBack(SetBack::MayBeMissing),
+        SharedNotice::LinesGone,
+        SharedNotice::TooOld,
+    ]
 }
 
 fn name_notices<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<NameNotice<'a>> {
@@ -193,6 +219,7 @@ fn place(notice: &Notice<'_>) -> usize {
         Notice::MayBeMissing => 27,
         Notice::Name(notice) => 28 + name_place(notice),
         Notice::Order(notice) => 40 + order_place(notice),
+        Notice::Shared(notice) => 56 + shared_place(*notice),
     }
 }
 
@@ -234,6 +261,20 @@ fn order_place(notice: &OrderNotice<'_>) -> usize {
     }
 }
 
+fn shared_place(notice: SharedNotice) -> usize {
+    match notice {
+        SharedNotice::Away => 0,
+        SharedNotice::AwayAtDoor => 1,
+        SharedNotice::Back => 2,
+        SharedNotice::JoinedAgain(_) => 3,
+        SharedNotice::SetBack(SetBack::Newest(_)) => 4,
+        SharedNotice::SetBack(SetBack::Everything) => 5,
+        SharedNotice::SetBack(SetBack::MayBeMissing) => 6,
+        SharedNotice::LinesGone => 7,
+        SharedNotice::TooOld => 8,
+    }
+}
+
 /// Every notice, about these two, with this text and this number where there is one.
 fn notices<'a>(name: &'a Name, other: &'a Name, text: &'a str, number: u64) -> Vec<Notice<'a>> {
     let few = (number % 1000) as usize;
@@ -265,6 +306,7 @@ fn notices<'a>(name: &'a Name, other: &'a Name, text: &'a str, number: u64) -> V
         Notice::SlowDown(few as u32),
         Notice::Missed(number, Missing::TooSlow),
         Notice::Missed(number, Missing::Away),
+        Notice::Missed(number, Missing::ServerTooSlow),
         Notice::WelcomeBack(name),
         Notice::IsAway(name),
         Notice::DidNotComeBack { name, lines: number },
@@ -283,6 +325,7 @@ fn notices<'a>(name: &'a Name, other: &'a Name, text: &'a str, number: u64) -> V
     notices.extend(Command::all().map(Notice::Help));
     notices.extend(name_notices(name, text, number).into_iter().map(Notice::Name));
     notices.extend(order_notices(name, text, number).into_iter().map(Notice::Order));
+    notices.extend(shared_notices(number).into_iter().map(Notice::Shared));
     notices
 }
 
@@ -295,7 +338,9 @@ fn read_refusal<'a>(refusal: &Refusal<'a>) -> ReadRefusal<'a> {
             ReadRefusal::Whisper
         }
         Refusal::LineTooLong(most) => ReadRefusal::LineTooLong(most),
-        Refusal::RoomFull(_) | Refusal::AddressFull(_) => ReadRefusal::RoomFull,
+        Refusal::RoomFull(_) | Refusal::MembersFull(_) | Refusal::AddressFull(_) => {
+            ReadRefusal::RoomFull
+        }
         Refusal::Unencrypted => ReadRefusal::Unencrypted,
         Refusal::TagsTooLate => ReadRefusal::Tags,
         Refusal::ResumeTooLate
@@ -414,6 +459,7 @@ fn refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusal<'a>> 
         Refusal::WhisperToSelf,
         Refusal::LineTooLong(few),
         Refusal::RoomFull(few),
+        Refusal::MembersFull(few),
         Refusal::AddressFull(few),
         Refusal::NoProxyHeader,
         Refusal::TagsTooLate,
@@ -447,7 +493,7 @@ fn every_notice_is_among_those_that_are_read_back() {
     let mut places: Vec<usize> = notices(&alice, &bob, "x", 3).iter().map(place).collect();
     places.sort_unstable();
     places.dedup();
-    assert_eq!(places, (0..56).collect::<Vec<_>>());
+    assert_eq!(places, (0..65).collect::<Vec<_>>());
     for notice in notices(&alice, &bob, "x", 3) {
         let line = notice.to_string();
         assert_eq!(parse(&line), told(read(&notice)), "{line}");
@@ -500,6 +546,14 @@ fn a_line_is_read_from_its_front() {
         ("-- chatroom 1: TLS on this port", told(N::Banner { version: 1, offer: Offer::Tls })),
         ("-- chatroom x: anything", told(N::Other)),
         ("-- the newest 3 with \"bob joined\":", told(N::Found)),
+        ("-- the room is away: and more than this version knows", told(N::RoomAway)),
+        ("-- the room is away", told(N::Other)),
+        ("-- the room is back, somewhat", told(N::Other)),
+        ("-- the joined", told(N::Joined("the"))),
+        (
+            "<x> -- the room is away: you join when it is back",
+            said(Said("x", "-- the room is away: you join when it is back")),
+        ),
         ("-- ", told(N::Other)),
         ("", plain),
         ("--", plain),
@@ -568,12 +622,18 @@ fn what_is_nearly_known_is_not_taken_for_it() {
     assert_eq!(parse("!! /nick: no more names today"), refused(ReadRefusal::Name));
 }
 
+const LIMITS: Limits = Limits { max_line: Some(4096), rate: Some(100) };
+
 #[test]
 fn a_fact_is_one_in_the_tagged_form_alone() {
     let tagged = |line| ServerLine::parse_tagged(line).map(|(_, body, line)| (body, line));
     let cases = [
         ("@7 5 + 17", Some(("+ 17", ServerLine::Receipt(17)))),
         ("@- 5 = nick alice", Some(("= nick alice", ServerLine::Nick("alice")))),
+        (
+            "@- 5 = limits max-line 4096 rate 100",
+            Some(("= limits max-line 4096 rate 100", ServerLine::Limits(LIMITS))),
+        ),
         ("@- 5 = resumed 0", Some(("= resumed 0", ServerLine::Resumed(0)))),
         ("@- 5 = key ok", Some(("= key ok", ServerLine::KeyOk))),
         ("@- 5 = key", Some(("= key", ServerLine::UnknownFact))),
