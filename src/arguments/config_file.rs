@@ -5,6 +5,7 @@
 //! value of the file becomes the default of its option ([`apply`]). Which options have no place there, and why, is in
 //! [`keys`]; how the file is read in [`text`].
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
@@ -60,10 +61,17 @@ pub(super) fn apply(command: Command, matches: &ArgMatches) -> Result<Command, S
     };
     let settings = settings(&command, &text, environment.home().as_deref()).map_err(told)?;
     let has_password = std::env::var_os(PASSWORD_VARIABLE).is_some_and(|it| !it.is_empty());
-    let kept = not_overridden(settings, matches, has_password);
-    Ok(kept.into_iter().fold(command, |command, Setting { id, values, .. }| {
-        command.mut_arg(id, |argument| argument.default_values(values))
-    }))
+    Ok(with_defaults(command, not_overridden(settings, matches, has_password)))
+}
+
+/// The command with these defaults. Each option stays in its place: words without a name go by theirs.
+fn with_defaults(command: Command, settings: Vec<Setting>) -> Command {
+    let mut defaults: HashMap<_, _> =
+        settings.into_iter().map(|setting| (setting.id, setting.values)).collect();
+    command.mut_args(|argument| match defaults.remove(argument.get_id().as_str()) {
+        Some(values) => argument.default_values(values),
+        None => argument,
+    })
 }
 
 /// The file to read, if one is.

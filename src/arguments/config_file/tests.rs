@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
-use clap::CommandFactory;
+use clap::{CommandFactory, FromArgMatches};
 
 use super::keys::{NO_KEYS, key, sample};
 use super::*;
 use crate::arguments::client::Arguments;
+use crate::client::Config;
 
 /// What the text says, each option with its values, or what is wrong with it.
 fn read(text: &str) -> Result<BTreeMap<String, Vec<String>>, String> {
@@ -23,6 +24,28 @@ fn counts(text: &str, words: &[&str], has_password: bool) -> Vec<String> {
     let settings = settings(&command, text, None).expect("it is right");
     let kept = not_overridden(settings, &matches, has_password);
     kept.into_iter().map(|setting| setting.id).collect()
+}
+
+/// The configuration of a client with that file and these words.
+fn config(text: &str, words: &[&str]) -> Config {
+    let command = Arguments::command().mut_args(|argument| argument.env(None::<&str>));
+    let settings = settings(&command, text, None).expect("it is right");
+    let command = with_defaults(command, settings);
+    let words = ["chatclient"].iter().chain(words);
+    let mut matches = command.try_get_matches_from(words).expect("they are right");
+    Arguments::from_arg_matches_mut(&mut matches).expect("so it is").into()
+}
+
+fn servers(config: &Config) -> Vec<String> {
+    config.servers.iter().map(|it| format!("{} {}", it.host, it.port)).collect()
+}
+
+#[test]
+fn words_stay_in_their_order_whichever_of_them_the_file_has() {
+    for text in ["", "host = \"a,b:6001\"", "port = 6000", "port = 6000\nhost = \"a\""] {
+        assert_eq!(servers(&config(text, &["elsewhere", "7000"])), ["elsewhere 7000"], "{text}");
+    }
+    assert_eq!(servers(&config("host = \"a,b:6001\"", &[])), ["a 5000", "b 6001"]);
 }
 
 #[test]
@@ -88,27 +111,13 @@ fn what_the_file_says_becomes_a_default() {
     if cfg!(unix) {
         assert_eq!(read(text), Ok(BTreeMap::from(expected)));
     }
-    let command = Arguments::command().mut_args(|argument| argument.env(None::<&str>));
-    let defaults = settings(&command, text, None).expect("it is right");
-    let command = defaults.into_iter().fold(command, |command, it| {
-        command.mut_arg(it.id, |argument| argument.default_values(it.values))
-    });
-    let parse = |words: &[&str]| {
-        let words = ["chatclient"].iter().chain(words);
-        let mut matches = command.clone().try_get_matches_from(words).expect("they are right");
-        <Arguments as clap::FromArgMatches>::from_arg_matches_mut(&mut matches).expect("so it is")
-    };
-    let config = |words: &[&str]| crate::client::Config::from(parse(words));
-    let usual = config(&[]);
-    let servers = |config: &crate::client::Config| {
-        config.servers.iter().map(|it| format!("{} {}", it.host, it.port)).collect::<Vec<_>>()
-    };
+    let usual = config(text, &[]);
     assert_eq!(servers(&usual), ["chat.lan 6000"]);
     assert!(usual.notify && !usual.is_nowhere);
     assert_eq!(usual.highlights, ["deploy", "release"]);
     assert_eq!(usual.on_loss, Some(crate::client::OnLoss::Ends));
-    let other =
-        config(&["elsewhere", "7000", "--highlight", "a,b", "--bell", "all", "--no-notify"]);
+    let words = ["elsewhere", "7000", "--highlight", "a,b", "--bell", "all", "--no-notify"];
+    let other = config(text, &words);
     assert_eq!(servers(&other), ["elsewhere 7000"]);
     assert_eq!(other.highlights, ["a", "b"]);
     assert_eq!(other.bell, crate::client::BellChoice::All);
