@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ErrorKind};
-use clap::{Arg, Command, Error, Parser};
+use clap::{Arg, ArgMatches, Command, Error, Parser};
 use log::LevelFilter;
 
 use crate::problem;
@@ -15,6 +15,7 @@ use crate::protocol::DEFAULT_ADDRESS;
 use crate::server::without_password;
 
 pub mod client;
+mod config_file;
 pub mod server;
 
 /// The arguments of a program, and the variables that were not used for them.
@@ -35,19 +36,42 @@ pub struct Parsed<A> {
 /// The program is to end with this status, and has said why: the user has asked for help or the version, or the
 /// arguments are wrong.
 pub fn parse<A: Parser>() -> Result<Parsed<A>, ExitCode> {
+    parse_with(|command, _| Ok(command))
+}
+
+/// The same, where `usual` has more defaults for a command of which this is known: what it says stands behind the
+/// command line and the environment.
+fn parse_with<A: Parser>(
+    usual: impl FnOnce(Command, &ArgMatches) -> Result<Command, String>,
+) -> Result<Parsed<A>, ExitCode> {
     let mut set_aside = Vec::new();
-    let mut command = A::command().mut_args(|argument| with_environment(argument, &mut set_aside));
-    let matches = command.try_get_matches_from_mut(std::env::args_os());
-    let parsed = matches.and_then(|mut matches| A::from_arg_matches_mut(&mut matches));
-    parsed.map(|arguments| Parsed { arguments, set_aside }).map_err(|error| {
-        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-            // A closed standard output is no reason to fail.
-            error.print().ok();
-            return ExitCode::SUCCESS;
-        }
-        problem::complain(command.get_name(), usage(&command, &error));
-        ExitCode::from(2)
-    })
+    let command = A::command().mut_args(|argument| with_environment(argument, &mut set_aside));
+    let told = |mut command: Command| {
+        let matches = command.try_get_matches_from_mut(std::env::args_os());
+        matches.map_err(|error| end(&command, &error))
+    };
+    let matches = told(command.clone())?;
+    let command = usual(command, &matches).map_err(|why| {
+        problem::complain(A::command().get_name(), why);
+        ExitCode::from(WRONG)
+    })?;
+    let arguments = A::from_arg_matches_mut(&mut told(command.clone())?);
+    let arguments = arguments.map_err(|error| end(&command, &error))?;
+    Ok(Parsed { arguments, set_aside })
+}
+
+/// The exit status of wrong usage.
+const WRONG: u8 = 2;
+
+/// Says what clap has to say, and gives the exit status.
+fn end(command: &Command, error: &Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // A closed standard output is no reason to fail.
+        error.print().ok();
+        return ExitCode::SUCCESS;
+    }
+    problem::complain(command.get_name(), usage(command, error));
+    ExitCode::from(WRONG)
 }
 
 /// Parses an address or a host name. A number alone, or behind a colon, is a port in the wrong place, which would
@@ -113,6 +137,11 @@ impl Places {
     #[must_use]
     pub fn all(&self) -> &[Place] {
         &self.0
+    }
+
+    /// Whether each has its port, so that another one is for none of them.
+    fn have_ports(&self) -> bool {
+        self.0.iter().all(|place| place.port.is_some())
     }
 }
 

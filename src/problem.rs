@@ -38,6 +38,10 @@ pub enum Problem {
         /// The operating system's reason.
         why: io::Error,
     },
+    /// The room that is to be announced can be reached from this machine alone, as it listens at this address.
+    NothingToAnnounce(SocketAddr),
+    /// No room was found on this network.
+    NoRoomsFound,
     /// The client cannot reach the server.
     Connect {
         /// The address as it was given.
@@ -213,6 +217,10 @@ impl Problem {
                 )
             }
             Problem::Listen { at, why } => format!("cannot listen on {at}: {}", reason(why)),
+            Problem::NothingToAnnounce(at) => {
+                format!("cannot announce a room on {at}, which only this machine reaches")
+            }
+            Problem::NoRoomsFound => "no room is announced on this network".to_owned(),
             Problem::Connect { to, why } => format!("cannot connect to {to}: {}", reason(why)),
             Problem::ConnectionLost { to, why: Lost::Closed } => {
                 format!("lost the connection to {to}: the server closed it")
@@ -299,7 +307,7 @@ impl Problem {
     pub fn status(&self) -> u8 {
         match self {
             Problem::WrongServer(_) | Problem::AfterWrongServer(_) => 3,
-            Problem::Shared { is_usage: true, .. } => 2,
+            Problem::Shared { is_usage: true, .. } | Problem::NothingToAnnounce(_) => 2,
             _ => 1,
         }
     }
@@ -309,6 +317,12 @@ impl Problem {
         match self {
             Problem::UnknownHost { .. } => "; check the name",
             Problem::Listen { why, .. } => listen_advice(why.kind()),
+            Problem::NothingToAnnounce(_) => {
+                "; listen where others can reach it: chatserver --announce 0.0.0.0 5000"
+            }
+            Problem::NoRoomsFound => {
+                "; chatserver --announce announces one, and others are joined by their address"
+            }
             Problem::Connect { why, .. } => connect_advice(why.kind()),
             // What it says is the advice.
             Problem::Refused { why, .. } if why.contains(": use ") => "",

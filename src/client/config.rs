@@ -23,6 +23,8 @@ pub const PASSWORD_VARIABLE: &str = "CHATROOM_PASSWORD";
 pub struct Config {
     /// The server, or the servers of one room in the order in which they are tried; at least one.
     pub servers: Vec<ServerAddress>,
+    /// Whether the user has named no server, and would have others named where there is none.
+    pub is_nowhere: bool,
     /// Whether it is talked to encrypted.
     pub encryption: Encryption,
     /// Where the keys of servers are kept, if there is a place for that.

@@ -223,6 +223,8 @@ impl<'a> Receiver<'a> {
             | Problem::NameForHost { .. }
             | Problem::AfterWrongServer(_)
             | Problem::Listen { .. }
+            | Problem::NothingToAnnounce(_)
+            | Problem::NoRoomsFound
             | Problem::Log { .. }
             | Problem::LogLost { .. }
             | Problem::HistoryLost { .. }

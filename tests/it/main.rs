@@ -4,8 +4,10 @@
 
 mod common;
 
+mod announcements;
 mod bots;
 mod chatserver;
+mod client_config;
 mod client_door;
 mod client_filter;
 mod client_filter_input;
