@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 mod answer;
 mod attention;
+pub mod bot;
 mod chat;
 mod clock;
 mod colours;

@@ -68,6 +68,7 @@
 
 pub mod arguments;
 pub mod client;
+pub use client::bot;
 // For `fuzz/`, whose tool sets this; no program has it.
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 #[doc(hidden)]
@@ -75,6 +76,7 @@ pub mod fuzzing;
 mod keepalive;
 mod key_file;
 pub mod logging;
+mod place;
 mod private_file;
 pub mod problem;
 pub mod protocol;

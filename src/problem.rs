@@ -78,6 +78,13 @@ pub enum Problem {
         /// Why, and what to do if there is something.
         why: String,
     },
+    /// The server does not give the client the name that it has to have.
+    NameRefused {
+        /// The server.
+        server: SocketAddr,
+        /// What it has said.
+        why: String,
+    },
     /// The server is not the one that it should be, or not encrypted as it should be.
     WrongServer(Box<WrongServer>),
     /// Nothing is known of the server at this address, so there is nothing to forget.
@@ -222,6 +229,9 @@ impl Problem {
             }
             Problem::Refused { server, why } => format!("{server} does not let us in: {why}"),
             Problem::ShownOut { server, why } => format!("{server}: {why}"),
+            Problem::NameRefused { server, why } => {
+                format!("{server} does not give the name: {why}")
+            }
             Problem::WrongServer(wrong) => wrong.to_string(),
             Problem::UnknownServer(address) => format!("no server is known at {address}"),
             Problem::ServersLost { path, why } => {
@@ -284,6 +294,9 @@ impl Problem {
             }
             Problem::ConnectionLost { why: Lost::Broken(_) | Lost::Cut | Lost::Late, .. } => {
                 "; try again"
+            }
+            Problem::NameRefused { .. } => {
+                "; take another name, or prove that it is yours with its key"
             }
             Problem::ConnectionLost { why: Lost::Silent, .. } => "; is that server all right?",
             Problem::Log { why, .. } => log_advice(why.kind()),

@@ -1,18 +1,23 @@
 //! The server: binds, accepts, shuts down. The caller's thread accepts (`accept.rs`); each client has a thread to
 //! itself (`workers.rs`), and one more thread, the broadcaster, sends to them all.
 
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::problem::Problem;
+#[cfg(not(shuttle))]
+use crate::protocol::json::Event;
 use crate::state_folder::Environment;
 use crate::tls::ServerKey;
 use accept::Acceptor;
 use broadcaster::Broadcaster;
 use hub::Hub;
 use keeping::{Kept, Threads};
+#[cfg(not(shuttle))]
+use listeners::{Callback, Listeners};
 use net::tls::identity::{self, Identity};
 #[cfg(unix)]
 use open_files::TooFew;
@@ -57,6 +62,8 @@ mod interleavings;
 mod keeper;
 mod keeping;
 mod kinds;
+#[cfg(not(shuttle))]
+mod listeners;
 mod net;
 #[cfg(unix)]
 mod open_files;
@@ -66,6 +73,8 @@ mod reception;
 mod rendering;
 mod replay;
 mod room;
+#[cfg(not(shuttle))]
+mod running;
 mod search;
 mod secrets;
 mod session;
@@ -86,6 +95,8 @@ pub use config::{
 #[cfg(not(shuttle))]
 pub use console::keyboard_commands;
 pub use controls::Controls;
+#[cfg(not(shuttle))]
+pub use running::Running;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;
 pub use shutdown::Shutdown;
@@ -115,7 +126,6 @@ pub fn bind(host: &str, port: u16) -> Result<TcpListener, Problem> {
 }
 
 /// A server whose room is as its history has it, and that nobody has joined yet.
-#[derive(Debug)]
 pub struct Server {
     /// Where clients come from.
     listener: TcpListener,
@@ -129,6 +139,9 @@ pub struct Server {
     identity: Option<Arc<Identity>>,
     /// What sessions check secrets with.
     secrets: Arc<Secrets>,
+    /// Who is told what happens.
+    #[cfg(not(shuttle))]
+    callbacks: Vec<Callback>,
 }
 
 impl Server {
@@ -147,7 +160,30 @@ impl Server {
         // Before the history, which counts as in use from then on.
         let identity = identity_of(&config.tls)?;
         let history = Kept::open(&config)?;
-        Ok(Server { listener, at, config, history, identity, secrets })
+        Ok(Server {
+            listener,
+            at,
+            config,
+            history,
+            identity,
+            secrets,
+            #[cfg(not(shuttle))]
+            callbacks: Vec::new(),
+        })
+    }
+
+    /// Has `callback` told what happens in the room: what is said to all, who comes and goes, other names, and notices
+    /// to all; never private lines. It is told only what is settled: with a history, what that has.
+    ///
+    /// Each callback has a thread of its own, and nothing waits for it. One that is more than 256 KiB of lines behind
+    /// misses what it has not had, and is told how much ([`What::Missed`](crate::protocol::json::What::Missed)). At the
+    /// end of the server it may take a second for what is left; one that takes longer is left behind. An event is shown
+    /// as JSON.
+    #[cfg(not(shuttle))]
+    #[must_use = "it serves with `start` or `run`"]
+    pub fn on_event(mut self, callback: impl FnMut(&Event<'_>) + Send + 'static) -> Server {
+        self.callbacks.push(Box::new(callback));
+        self
     }
 
     /// The key that clients know the server by; `None` where nobody talks encrypted.
@@ -164,7 +200,16 @@ impl Server {
     /// The system cannot give what a server needs to begin with; or a bug has ended the thread that
     /// sends or the one that keeps, and with it the room, rather than leave a silent one behind.
     pub fn run(self, shutdown: &Shutdown, status: &Status) -> Result<(), Problem> {
-        let Server { listener, at, config, history, identity, secrets } = self;
+        let Server {
+            listener,
+            at,
+            config,
+            history,
+            identity,
+            secrets,
+            #[cfg(not(shuttle))]
+            callbacks,
+        } = self;
         log_addresses(at, &config, history.as_ref());
         #[cfg(unix)]
         log_lack_of_files(config.max_clients);
@@ -174,11 +219,22 @@ impl Server {
         offer_names(&hub);
         log_lack_of_way_in(&hub, &config);
         status.is_of(&hub);
+        #[cfg(not(shuttle))]
+        let listeners = Listeners::start(&hub, callbacks)?;
         let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
         let reception = Reception::new(Arc::clone(&hub), secrets, &config, identity);
         let acceptor = Acceptor::new(reception, &config);
         let served = serve(listener, acceptor, shutdown, &hub, broadcaster);
-        served.and(kept.map_or(Ok(()), Threads::join))
+        let ended = served.and(kept.map_or(Ok(()), Threads::join));
+        #[cfg(not(shuttle))]
+        listeners.into_iter().for_each(Listeners::end);
+        ended
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("at", &self.at).finish_non_exhaustive()
     }
 }
 

@@ -67,6 +67,34 @@ pub struct Config {
     pub on_loss: Option<OnLoss>,
 }
 
+/// Which server is joined, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Destination {
+    /// The server's address or name.
+    pub(super) host: String,
+    /// The server's port.
+    pub(super) port: u16,
+    /// Whether it is talked to encrypted.
+    pub(super) encryption: Encryption,
+    /// Where the keys of servers are kept, if there is a place for that.
+    pub(super) known_servers: Option<PathBuf>,
+    /// Whether new servers are added there.
+    pub(super) learns_servers: bool,
+}
+
+impl Config {
+    /// Which server is joined, and how.
+    pub(super) fn destination(&self) -> Destination {
+        Destination {
+            host: self.host.clone(),
+            port: self.port,
+            encryption: self.encryption.clone(),
+            known_servers: self.known_servers.clone(),
+            learns_servers: self.learns_servers,
+        }
+    }
+}
+
 /// Where the user's key is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdentityChoice {

@@ -111,7 +111,9 @@ impl<'a> Receiver<'a> {
             };
             self.standing = self.standing.max(self.present_standing());
             match end {
-                ExitReason::Failed(ref problem) if self.comes_back_from(problem) => {
+                ExitReason::Failed(ref problem)
+                    if self.comes_back_from(problem) && !self.link.is_over() =>
+                {
                     match comeback.reconnect(self.link, self.output, problem) {
                         Ok(()) => self.begin_again(),
                         Err(problem) => return self.wrong_server(problem),
@@ -185,6 +187,8 @@ impl<'a> Receiver<'a> {
             Problem::ConnectionLost { .. } | Problem::Refused { .. } => {
                 self.standing >= Standing::Ours
             }
+            // Whoever has had the name may have it again once the other one is gone.
+            Problem::NameRefused { .. } => self.standing >= Standing::Resumable,
             Problem::Unconfirmed { .. } => self.link.is_resumable(),
             Problem::UnknownHost { .. }
             | Problem::NameForHost { .. }

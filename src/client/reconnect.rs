@@ -1,7 +1,6 @@
 //! Coming back after the connection was lost: when to try again, and what the user is told of it.
 
 use std::hash::{BuildHasher, RandomState};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{info, warn};
@@ -32,6 +31,8 @@ impl Comeback {
     /// Makes the next connection, however long that takes. After one that was good, the first attempt
     /// is made at once; and one that got our session any further was good, however short it was.
     ///
+    /// It may be over before that, in a process that goes on; then nothing is received any more.
+    ///
     /// # Errors
     ///
     /// It leads to a server that is not the right one.
@@ -50,8 +51,9 @@ impl Comeback {
         }
         link.lose();
         self.tell(output, lost);
-        loop {
-            wait(self.next_wait(RandomState::new().hash_one(())), output);
+        output.on_lost(lost);
+        while !link.is_over() {
+            wait(self.next_wait(RandomState::new().hash_one(())), link, output);
             match link.reconnect() {
                 Ok(()) => break,
                 Err(why @ Problem::WrongServer(_)) => return Err(why),
@@ -88,17 +90,17 @@ impl Comeback {
     }
 }
 
-/// Waits, and lets the user see how long.
-fn wait(time: Duration, output: &dyn Output) {
+/// Waits, unless it is over, and lets the user see how long.
+fn wait(time: Duration, link: &Link, output: &dyn Output) {
     let until = Instant::now() + time;
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if left.is_zero() || link.is_over() {
             return output.set_presence(Presence::Reconnecting);
         }
         let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
         output.set_presence(Presence::ReconnectingIn(seconds));
-        thread::sleep(left - Duration::from_secs(seconds - 1));
+        link.pause(left - Duration::from_secs(seconds - 1));
     }
 }
 

@@ -83,7 +83,7 @@ fn connect<'a, O: Output + 'static>(
     let secret = config.password.as_ref().map(PasswordSource::read).transpose()?;
     let identity = open_identity(config, &**output)?;
     let session = ClientSession::new(config.name.clone(), identity).knowing(secret);
-    let link = Arc::new(Link::connect(Route::new(config), session, wait, tell)?);
+    let link = Arc::new(Link::connect(Route::new(config.destination()), session, wait, tell)?);
     exit.leads_away_from(&link);
     Ok(Run {
         config,

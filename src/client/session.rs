@@ -13,7 +13,7 @@ use log::debug;
 use super::clock::Clock;
 use super::door::{Door, Secret};
 use super::handshake::{
-    Former, Handshake, Interest, Progress, Prover, Reaction, Server, Ticket, Turn,
+    Former, Handshake, Interest, NameChoice, Progress, Prover, Reaction, Server, Ticket, Turn,
 };
 use super::identity::Identity;
 use super::outbox::{Outbox, Outcome};
@@ -50,6 +50,8 @@ pub(super) struct ClientSession {
     shown: Option<(Seq, Millis)>,
     /// The name that the user wants.
     name: Option<Name>,
+    /// Whether another name will do where that one is not to be had.
+    choice: NameChoice,
     /// The key by which the user's names are known, if there is one.
     identity: Option<Arc<Identity>>,
     /// The name that we have, as the server spells it.
@@ -83,6 +85,7 @@ impl ClientSession {
             seen_at: Millis::MIN,
             shown: None,
             name,
+            choice: NameChoice::OrAnother,
             identity: identity.map(Arc::new),
             called: None,
             course: Course::Fresh,
@@ -95,11 +98,17 @@ impl ClientSession {
         self
     }
 
+    /// The same for one who wants that name or none.
+    pub(super) fn insisting(mut self) -> ClientSession {
+        self.choice = NameChoice::ThisAlone;
+        self
+    }
+
     /// There is the first connection, with this binding.
     pub(super) fn begin(&mut self, binding: Binding) {
         let door = std::mem::take(&mut self.handshake.door);
-        self.handshake = Handshake::new(self.name.clone(), None, self.prover(binding));
-        self.handshake.door = door;
+        let handshake = Handshake::new(self.name.clone(), None, self.prover(binding));
+        self.handshake = handshake.with(door, self.choice);
     }
 
     fn prover(&self, binding: Binding) -> Option<Prover> {
@@ -129,8 +138,8 @@ impl ClientSession {
         };
         let door = std::mem::take(&mut self.handshake.door).again();
         let (name, called) = (self.name.clone(), self.called.as_deref());
-        self.handshake = Handshake::again(name, called, former, self.prover(binding));
-        self.handshake.door = door;
+        let handshake = Handshake::again(name, called, former, self.prover(binding));
+        self.handshake = handshake.with(door, self.choice);
         self.format = Format::Plain;
         self.clock = Clock::default();
         self.course = Course::Fresh;
@@ -172,6 +181,9 @@ impl ClientSession {
             line.server = self.handshake.server().unwrap_or(Server::Foreign);
         }
         heard.asks = asks;
+        if turn == Turn::NoName {
+            heard.news.push(News::NoName(reply::words(text).to_owned()));
+        }
         self.turn(turn, now, &mut heard);
         // After the turn, since the numbers may begin anew with it.
         self.count(&heard.asks);
@@ -220,6 +232,11 @@ impl ClientSession {
         Heard { turned_away: Some(reply::words(line)), asks, ..Heard::default() }
     }
 
+    /// The name that we have, as the server spells it.
+    pub(super) fn called(&self) -> Option<&str> {
+        self.called.as_deref()
+    }
+
     /// How lines come over the present connection.
     pub(super) fn format(&self) -> Format {
         self.format
@@ -240,7 +257,7 @@ impl ClientSession {
 
     /// All that a lost connection had to bring has come.
     pub(super) fn settle_covered(&mut self) -> Option<News> {
-        refused(self.outbox.settle_covered())
+        refused(self.outbox.settle_covered().refused)
     }
 
     /// An event is had once it has come; one that is shown again moves nothing.
@@ -287,7 +304,9 @@ impl ClientSession {
             }
             ServerLine::Receipt(number) => {
                 debug!("received a receipt for line {number}");
-                heard.news.extend(refused(self.outbox.receipt(number)));
+                let Outcome { said, refused: not_said } = self.outbox.receipt(number);
+                heard.said = said;
+                heard.news.extend(refused(not_said));
             }
             ServerLine::Token(token) => {
                 debug!("received a token");
@@ -346,7 +365,7 @@ impl ClientSession {
 
     fn turn(&mut self, turn: Turn, now: Instant, heard: &mut Heard<'_>) {
         match turn {
-            Turn::None => {}
+            Turn::None | Turn::NoName => {}
             Turn::Resumed(lines) => {
                 let lost = self.outbox.resume(lines, now);
                 self.course = Course::Resumed(self.seen, self.outbox.taken());
@@ -357,6 +376,7 @@ impl ClientSession {
                 self.shown = (self.seen > 0).then_some((self.seen, self.seen_at));
                 (self.token, self.seen) = (None, 0);
                 let too_late = self.outbox.has_tried_to_quit();
+                heard.said = self.outbox.take_covered();
                 let again = self.outbox.begin_anew(now);
                 heard.news.push(if too_late { News::TooLate } else { News::Anew(again) });
             }
@@ -366,11 +386,8 @@ impl ClientSession {
     }
 }
 
-fn refused(outcome: Outcome) -> Option<News> {
-    match outcome {
-        Outcome::Refused(lines) => Some(News::Refused(lines)),
-        Outcome::Well => None,
-    }
+fn refused(lines: Vec<Arc<Typed>>) -> Option<News> {
+    (!lines.is_empty()).then_some(News::Refused(lines))
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ pub(crate) struct Hub {
     applied: Condvar,
     /// Notified when a reader asks for something from the history's file, and when nothing more is read.
     asked: Condvar,
-    /// Notified when there may be more for the operator who watches, and when nobody watches any more.
+    /// Notified when there may be more for those who watch, and when one is to watch no more.
     watched: Condvar,
     /// Wakes the broadcaster.
     waker: Waker,
@@ -130,8 +130,8 @@ struct Shared {
     backpressure: Backpressure,
     /// How many threads wait, for `taken` or for their turns.
     waiting: usize,
-    /// Whether a thread waits for `watched`.
-    is_watched: bool,
+    /// How many threads wait for `watched`.
+    watching: usize,
 }
 
 /// The broadcaster's sleep.
@@ -194,7 +194,7 @@ impl Hub {
             asleep: None,
             backpressure: Backpressure::default(),
             waiting: 0,
-            is_watched: false,
+            watching: 0,
         };
         Hub {
             shared: Mutex::new(shared),

@@ -2,6 +2,7 @@
 //! receiver calls it, and whichever thread has something to tell.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Filter;
@@ -80,7 +81,7 @@ impl Output for Filter {
     }
 
     /// Somebody at a terminal sees it among the rest.
-    fn on_refusal(&self, error: &str, refused: Option<&Typed>) {
+    fn on_refusal(&self, error: &str, refused: Option<&Arc<Typed>>) {
         if self.conversation.is_none() {
             complain(&match refused {
                 None => error.to_owned(),

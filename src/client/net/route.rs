@@ -21,7 +21,7 @@ use super::tls::Tls;
 use super::tls::handshake::{Failure, shake_hands};
 use super::tls::verifier::{Expected, Shown};
 use crate::client::clock;
-use crate::client::config::{Config, Encryption};
+use crate::client::config::{Destination, Encryption};
 use crate::client::mutex::lock;
 use crate::problem::{Lost, Problem, Wrong, WrongServer};
 use crate::protocol::name::Name;
@@ -88,15 +88,14 @@ enum Learned {
 
 impl Route {
     /// The way to the server that the user wants.
-    pub(in crate::client) fn new(config: &Config) -> Route {
-        let (host, port) = (config.host.clone(), config.port);
+    pub(in crate::client) fn new(to: Destination) -> Route {
         Route {
-            address: Address::new(&host, port),
-            host,
-            port,
-            encryption: config.encryption.clone(),
-            file: config.known_servers.clone().map(KnownServersFile::new),
-            learns: config.learns_servers,
+            address: Address::new(&to.host, to.port),
+            host: to.host,
+            port: to.port,
+            encryption: to.encryption,
+            file: to.known_servers.map(KnownServersFile::new),
+            learns: to.learns_servers,
             is_here: is_this_machine,
             bond: Mutex::new(Bond::Free),
             is_loss_told: AtomicBool::new(false),

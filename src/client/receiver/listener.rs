@@ -14,7 +14,7 @@ use crate::client::door::Question;
 use crate::client::exit_reason::ExitReason;
 use crate::client::handshake::{Progress, Server};
 use crate::client::link::Link;
-use crate::client::output::{Output, Presence, Reader};
+use crate::client::output::{Comeback, Output, Presence, Reader};
 use crate::client::session::{Line, News};
 use crate::problem::Problem;
 use crate::protocol::reply::{Count, Message, ReadNotice};
@@ -33,6 +33,8 @@ pub(super) struct Listener<'a> {
     acquaintance: Acquaintance,
     /// Whether it is clear what kind of server it leads to, and so whether anybody can read along.
     is_server_clear: bool,
+    /// What a connection that was made again has brought, until the server knows us.
+    comeback: Option<Comeback>,
 }
 
 /// What the user knows of a connection.
@@ -48,7 +50,8 @@ impl<'a> Listener<'a> {
     pub(super) fn new(link: &'a Link, output: &'a dyn Output, peer: SocketAddr) -> Listener<'a> {
         let roll_call = RollCall::new(output.reader());
         let acquaintance = Acquaintance::Told;
-        Listener { link, output, peer, roll_call, acquaintance, is_server_clear: false }
+        let (is_server_clear, comeback) = (false, None);
+        Listener { link, output, peer, roll_call, acquaintance, is_server_clear, comeback }
     }
 
     /// Called when there is another connection.
@@ -59,11 +62,13 @@ impl<'a> Listener<'a> {
         self.output.stop_asking();
         self.roll_call.begin_again(is_new_session);
         self.acquaintance = if is_new_session { Acquaintance::Untold } else { Acquaintance::Told };
+        self.comeback = Some(Comeback::Anew(0));
     }
 
     /// Called when the user is not to be told that there is another connection.
     pub(super) fn mark_told(&mut self) {
         self.acquaintance = Acquaintance::Told;
+        self.comeback = None;
     }
 
     /// Takes a line, to be shown with others by [`show`](Listener::show).
@@ -91,6 +96,11 @@ impl<'a> Listener<'a> {
     pub(super) fn show(&mut self) -> Result<(), ExitReason> {
         self.output.show()?;
         self.link.mark_shown();
+        if self.link.is_settled()
+            && let Some(how) = self.comeback.take()
+        {
+            self.output.on_back(how);
+        }
         if self.roll_call.has_caught_up() {
             self.link.catch_up();
         }
@@ -117,10 +127,13 @@ impl<'a> Listener<'a> {
             info!("received: {}", line.text);
             let is_refusal = matches!(line.says.message(), Some(Message::Refusal(_)));
             if is_refusal && line.server == Server::Ours {
-                self.output.on_refusal(&line.text, heard.refused.as_deref());
+                self.output.on_refusal(&line.text, heard.refused.as_ref());
                 self.output.mark_refused(usize::from(self.link.is_settled()));
             }
             self.take(&line)?;
+        }
+        if !heard.said.is_empty() {
+            self.output.on_said(&heard.said);
         }
         heard.news.into_iter().try_for_each(|news| self.tell(news))?;
         self.call_the_roll();
@@ -145,6 +158,10 @@ impl<'a> Listener<'a> {
         if news == News::Resumed {
             // Before it is shown, since the lines that wait go out then.
             self.ask_for_what_was_missed();
+            self.comeback = Some(Comeback::Resumed);
+        }
+        if let News::Anew(again) = news {
+            self.comeback = Some(Comeback::Anew(again));
         }
         self.show()?;
         if matches!(news, News::Resumed | News::Anew(_)) {
@@ -159,6 +176,7 @@ impl<'a> Listener<'a> {
             }
             News::Anew(again) => self.tell_of_new_session(again),
             News::Refused(lines) => {
+                self.output.on_refused_unheard(&lines);
                 self.output.mark_refused(lines.len());
                 lines.iter().for_each(|line| {
                     let line = line.for_notice();
@@ -167,6 +185,10 @@ impl<'a> Listener<'a> {
             }
             News::Asked(question) => return self.ask(question),
             News::LetIn => self.output.stop_asking(),
+            News::NoName(why) => {
+                let problem = Problem::NameRefused { server: self.peer, why };
+                return Err(ExitReason::Failed(problem));
+            }
             News::TooLate => {}
         }
         Ok(())
@@ -177,7 +199,7 @@ impl<'a> Listener<'a> {
         if self.output.ask(&format!("{wanted} for {}", self.peer)) {
             return Ok(());
         }
-        let how = "--password-file FILE, or CHATROOM_PASSWORD";
+        let how = self.output.way_to_give_secret();
         let why = match is_again {
             false => format!("this room wants a {wanted}: give it with {how}"),
             true => format!("that is not the {wanted}: give another one with {how}"),

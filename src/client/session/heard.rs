@@ -19,6 +19,8 @@ pub(in crate::client) struct Heard<'a> {
     pub(in crate::client) line: Option<Line<'a>>,
     /// The line of the user's that it refuses, as far as that is known.
     pub(in crate::client) refused: Option<Arc<Typed>>,
+    /// The lines of the user's of which it shows that they were said.
+    pub(in crate::client) said: Vec<Arc<Typed>>,
     /// Why the server has no place for us, if it says so.
     pub(in crate::client) turned_away: Option<&'a str>,
     /// Why the server does not want this client any more, if it says so: the token is void.
@@ -85,6 +87,8 @@ pub(in crate::client) enum News {
     Asked(Question),
     /// The server has let us in.
     LetIn,
+    /// The server does not give us the name that we want, for this reason, and no other one will do.
+    NoName(String),
     /// The server has refused these, and said so on a connection that was lost.
     Refused(Vec<Arc<Typed>>),
 }

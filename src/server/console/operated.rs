@@ -10,6 +10,7 @@ use crate::server::audience::{Audience, Kind};
 use crate::server::batch::Batch;
 use crate::server::hub::overview::Resident;
 use crate::server::hub::watch::News;
+use crate::server::listeners::NOBODY;
 use crate::server::shutdown::Shutdown;
 use crate::server::status::Status;
 
@@ -83,7 +84,7 @@ impl Operated for RunningServer {
     }
 
     fn wait_for_said(&self, from: Seq, is_over: &AtomicBool) -> Option<Heard> {
-        Some(match self.status.hub()?.wait_for_news(from, is_over)? {
+        Some(match self.status.hub()?.wait_for_news(NOBODY, from, is_over)? {
             News::PassedOver(passed_over, next) => Heard { passed_over, next, ..Heard::default() },
             News::Events(batches, range) => {
                 let lines = batches.iter().flat_map(|batch| public_lines(batch, &range)).collect();

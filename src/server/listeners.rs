@@ -1,0 +1,122 @@
+//! Callbacks that are told what happens in the room, each on a thread of its own.
+//!
+//! Such a thread reads the transcript, as the operator's `watch` does: what is settled, in its order. It has no queue,
+//! and nothing waits for it. What the callback is too late for, since it is more than 256 KiB of lines behind, is passed
+//! over, and the callback is told how much.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use super::audience::{Audience, MemberId};
+use super::batch::Batch;
+use super::hub::Hub;
+use super::hub::watch::News;
+use super::system::{now, start_thread};
+use crate::problem::Problem;
+use crate::protocol::json::{Event, What};
+use crate::protocol::tag::Seq;
+
+/// How long the callbacks may take for what is left when the server ends. Those that take longer are left behind.
+const LAST_EVENTS: Duration = Duration::from_secs(1);
+
+/// Somebody who is no member, and gets what everybody gets: members' numbers begin at 1.
+pub(super) const NOBODY: MemberId = MemberId(0);
+
+/// A callback that is told what happens.
+pub(super) type Callback = Box<dyn FnMut(&Event<'_>) + Send>;
+
+/// The threads of all callbacks.
+#[derive(Debug)]
+pub(super) struct Listeners {
+    /// Where they listen.
+    hub: Arc<Hub>,
+    /// Whether they are to end once they have had everything.
+    is_over: Arc<AtomicBool>,
+    /// Disconnected once all of them have ended.
+    ended: Receiver<()>,
+}
+
+impl Listeners {
+    /// Starts a thread for each callback, which is told what happens from now on; `None` if there are none.
+    ///
+    /// # Errors
+    ///
+    /// The system has no thread to spare.
+    pub(super) fn start(
+        hub: &Arc<Hub>,
+        callbacks: Vec<Callback>,
+    ) -> Result<Option<Listeners>, Problem> {
+        if callbacks.is_empty() {
+            return Ok(None);
+        }
+        let (is_over, (held, ended)) = (Arc::new(AtomicBool::new(false)), channel());
+        for callback in callbacks {
+            let (hub, is_over, held) = (Arc::clone(hub), Arc::clone(&is_over), held.clone());
+            // Now, and not when the thread gets to it.
+            let from = hub.watch_from();
+            start_thread("listener", move || listen(&hub, from, &is_over, callback, held))?;
+        }
+        Ok(Some(Listeners { hub: Arc::clone(hub), is_over, ended }))
+    }
+
+    /// Waits until each has had everything, for a while at most.
+    pub(super) fn end(self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        self.hub.end_watch();
+        if self.ended.recv_timeout(LAST_EVENTS) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            log::warn!("the server ends while a callback of its events still works");
+        }
+    }
+}
+
+/// The thread's work. `_held` is dropped at its end.
+fn listen(
+    hub: &Hub,
+    mut from: Seq,
+    is_over: &AtomicBool,
+    mut callback: Callback,
+    _held: Sender<()>,
+) {
+    while let Some(news) = hub.wait_for_news(NOBODY, from, is_over) {
+        from = each_event(&news, NOBODY, &mut callback);
+    }
+}
+
+/// Gives each event that everybody may know, but for what that member says itself, to `take`. The value is the number
+/// of the event to go on with.
+pub(super) fn each_event(news: &News, but: MemberId, mut take: impl FnMut(&Event<'_>)) -> Seq {
+    match news {
+        News::PassedOver(lines, next) => {
+            take(&Event::new(None, now(), What::Missed { lines: *lines }));
+            *next
+        }
+        News::Events(batches, range) => {
+            for batch in batches {
+                for event in public(batch, range, but) {
+                    let what = What::of_line(batch.line(event), "");
+                    take(&Event::new(Some(event), batch.time(event), what));
+                }
+            }
+            range.end
+        }
+    }
+}
+
+/// The events of a batch in this range that everybody may know, but for what that member says itself.
+fn public<'a>(
+    batch: &'a Batch,
+    range: &'a Range<Seq>,
+    but: MemberId,
+) -> impl Iterator<Item = Seq> + 'a {
+    let is_for_it = move |audience| match audience {
+        Audience::All => true,
+        Audience::AllBut(author) => author != but,
+        Audience::Only(_) | Audience::Nobody => false,
+    };
+    let envelopes = batch.index().envelopes(0).zip(0..);
+    let numbers = envelopes.filter(move |(envelope, _)| is_for_it(envelope.audience));
+    numbers.map(|(_, index)| batch.seq(index)).filter(|event| range.contains(event))
+}
