@@ -14,6 +14,8 @@ use crate::state_folder::Environment;
 use crate::tls::ServerKey;
 use accept::Acceptor;
 use broadcaster::Broadcaster;
+#[cfg(not(shuttle))]
+use hook::Hook;
 use hub::Hub;
 use keeping::{Kept, Threads};
 #[cfg(not(shuttle))]
@@ -55,6 +57,8 @@ pub mod health;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub mod heaps;
 pub mod history;
+#[cfg(not(shuttle))]
+mod hook;
 mod hub;
 mod indexer;
 #[cfg(all(test, shuttle))]
@@ -89,8 +93,8 @@ mod workers;
 
 pub use addresses::reachable;
 pub use config::{
-    Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, KeySource,
-    TlsConfig,
+    Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, HookConfig,
+    KeySource, TlsConfig,
 };
 #[cfg(not(shuttle))]
 pub use console::keyboard_commands;
@@ -220,14 +224,17 @@ impl Server {
         log_lack_of_way_in(&hub, &config);
         status.is_of(&hub);
         #[cfg(not(shuttle))]
-        let listeners = Listeners::start(&hub, callbacks)?;
+        let (listeners, hook) = (Listeners::start(&hub, callbacks)?, Hook::start(&hub, &config)?);
         let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
         let reception = Reception::new(Arc::clone(&hub), secrets, &config, identity);
         let acceptor = Acceptor::new(reception, &config);
         let served = serve(listener, acceptor, shutdown, &hub, broadcaster);
         let ended = served.and(kept.map_or(Ok(()), Threads::join));
         #[cfg(not(shuttle))]
-        listeners.into_iter().for_each(Listeners::end);
+        {
+            listeners.into_iter().for_each(Listeners::end);
+            hook.into_iter().for_each(Hook::end);
+        }
         ended
     }
 }

@@ -39,6 +39,17 @@ pub struct Config {
     pub operators: Vec<Name>,
     /// For how long a name stays one's own after the last visit; `None` is for ever.
     pub keep_names: Option<Duration>,
+    /// The program that is told what happens, and that may say something, if there is one.
+    pub hook: Option<HookConfig>,
+}
+
+/// A program that the server runs, as a member of the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookConfig {
+    /// The command, for the shell: `sh -c`, on Windows `cmd /c`.
+    pub command: String,
+    /// Under which name it is in the room.
+    pub name: Name,
 }
 
 impl Default for Config {
@@ -59,6 +70,7 @@ impl Default for Config {
             entrance: EntranceConfig::default(),
             operators: Vec::new(),
             keep_names: Some(Duration::from_secs(90 * 24 * 60 * 60)),
+            hook: None,
         }
     }
 }

@@ -31,6 +31,11 @@ pub(crate) enum CloseReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
+impl ConnectionId {
+    /// What stands for the connection of the server's own program, which has none: those of clients begin at 1.
+    pub(crate) const OF_HOOK: ConnectionId = ConnectionId(0);
+}
+
 /// One client's connection.
 #[derive(Debug)]
 pub(crate) struct Connection {

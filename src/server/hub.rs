@@ -23,6 +23,7 @@ use super::audience::MemberId;
 use super::batch::Batch;
 use super::config::Config;
 use super::connection::{Connection, ConnectionId};
+use super::figures::hook::HookFigures;
 use super::history::store::readers::Readers;
 use super::replay::Gap;
 use super::room::Room;
@@ -44,6 +45,7 @@ mod backpressure;
 pub(crate) mod cut;
 pub(crate) mod fetch;
 mod guard;
+pub(crate) mod hook;
 pub(crate) mod membership;
 mod orders;
 pub(crate) mod overview;
@@ -82,6 +84,8 @@ pub(crate) struct Hub {
     waker: Waker,
     /// Where members look for what the room does not remember, if it has a history. Set once, at the start.
     file: OnceLock<Readers>,
+    /// What the server's own program has come to, if it has one. Set once, at the start.
+    hook_figures: OnceLock<Arc<HookFigures>>,
     /// How much may be applied before it is settled, in bytes of lines.
     max_unsettled: u64,
     /// How far a reader that keeps pace may lag before the senders are held, in bytes of memory.
@@ -132,6 +136,8 @@ struct Shared {
     waiting: usize,
     /// How many threads wait for `watched`.
     watching: usize,
+    /// The member that is the server's own program, if there is one and it has come in.
+    hook: Option<MemberId>,
 }
 
 /// The broadcaster's sleep.
@@ -195,6 +201,7 @@ impl Hub {
             backpressure: Backpressure::default(),
             waiting: 0,
             watching: 0,
+            hook: None,
         };
         Hub {
             shared: Mutex::new(shared),
@@ -204,6 +211,7 @@ impl Hub {
             watched: Condvar::new(),
             waker,
             file: OnceLock::new(),
+            hook_figures: OnceLock::new(),
             max_unsettled: max_unsettled as u64,
             allowed_lag: (config.memory / LAG_PART - 2 * max_unsettled) as u64,
         }
@@ -221,6 +229,7 @@ impl Hub {
     /// Tells everyone that the server shuts down. Nothing is said after that.
     pub(crate) fn close(&self) {
         self.with(|shared| {
+            shared.part_with_hook();
             shared.apply(Entry::Close);
             shared.is_closing_new = true;
             shared.turns.notify();

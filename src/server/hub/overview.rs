@@ -39,6 +39,7 @@ impl Hub {
     /// The figures now.
     pub(crate) fn figures(&self) -> Figures {
         let (resident, bytes) = (resident(), self.file().and_then(Readers::bytes));
+        let hook = self.hook_figures.get().map(ToString::to_string);
         self.with(|shared| {
             let room = &shared.room;
             let (remembered, memory) = room.transcript().memory();
@@ -54,6 +55,7 @@ impl Hub {
                 resident,
                 history: room.keeping().map(history),
                 held_back: held.into_iter().filter_map(|id| room.name_of(id).cloned()).collect(),
+                hook,
                 since: shared.since,
             }
         })
