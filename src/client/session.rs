@@ -22,7 +22,7 @@ use crate::protocol::name::Name;
 use crate::protocol::proof::Binding;
 use crate::protocol::reply::{self, Message, ReadNotice, ReadRefusal, ServerLine};
 use crate::protocol::request;
-use crate::protocol::tag::{Format, Millis, Seq, Tag, Token};
+use crate::protocol::tag::{Format, Limits, Millis, Seq, Tag, Token};
 
 pub(super) use heard::{Heard, Line, News};
 
@@ -56,6 +56,8 @@ pub(super) struct ClientSession {
     identity: Option<Arc<Identity>>,
     /// The name that we have, as the server spells it.
     called: Option<String>,
+    /// What the server takes of us, as far as it has told.
+    limits: Limits,
     /// How far the present connection has come.
     course: Course,
 }
@@ -88,6 +90,7 @@ impl ClientSession {
             choice: NameChoice::OrAnother,
             identity: identity.map(Arc::new),
             called: None,
+            limits: Limits::default(),
             course: Course::Fresh,
         }
     }
@@ -167,8 +170,9 @@ impl ClientSession {
             self.format = Format::Tagged;
             self.see(tag, says);
         }
+        let answers = tag.and_then(|tag| tag.answers);
         let mut heard = Heard::default();
-        self.take(text, says, at, &mut heard);
+        self.take(text, says, (at, answers), &mut heard);
         if let Some(tag) = tag.filter(|_| !says.is_fact()) {
             self.leave_out_shown(tag, says, &mut heard);
         }
@@ -242,6 +246,14 @@ impl ClientSession {
         self.format
     }
 
+    #[allow(dead_code, reason = "asked by what splits long lines")]
+    /// The longest line that the server takes, in bytes without its end, as far as it has told. While there is no
+    /// connection, that is what the last one had told.
+    pub(super) fn max_line(&self) -> Option<usize> {
+        let is_foreign = self.handshake.server() == Some(Server::Foreign);
+        self.limits.max_line.filter(|_| !is_foreign)
+    }
+
     /// Whether the server has given us something to be known again with.
     pub(super) fn is_resumable(&self) -> bool {
         self.token.is_some()
@@ -289,7 +301,7 @@ impl ClientSession {
         &mut self,
         text: &'a str,
         says: ServerLine<'a>,
-        at: Option<Millis>,
+        (at, answers): (Option<Millis>, Option<u64>),
         heard: &mut Heard<'a>,
     ) {
         heard.is_fact = says.is_fact();
@@ -299,14 +311,16 @@ impl ClientSession {
             | ServerLine::Earlier { .. }
             | ServerLine::EarlierDay(_)
             | ServerLine::EarlierUnknown => {
-                heard.refused = self.hear_of_lines(says);
+                heard.refused = self.hear_of_lines(says, answers);
                 heard.line = Some(Line { text: Cow::Borrowed(text), says, server, at });
             }
             ServerLine::Receipt(number) => {
                 debug!("received a receipt for line {number}");
-                let Outcome { said, refused: not_said } = self.outbox.receipt(number);
-                heard.said = said;
-                heard.news.extend(refused(not_said));
+                self.settle(number, heard);
+            }
+            ServerLine::Done => {
+                debug!("received that line {answers:?} is done");
+                answers.into_iter().for_each(|number| self.settle(number, heard));
             }
             ServerLine::Token(token) => {
                 debug!("received a token");
@@ -323,6 +337,10 @@ impl ClientSession {
                     heard.line = Some(Line { text, says, server, at });
                 }
             }
+            ServerLine::Limits(limits) => {
+                debug!("received {limits:?}");
+                self.limits = limits;
+            }
             ServerLine::Resumed(lines) => debug!("received that {lines} lines of ours were taken"),
             ServerLine::Nonce(_) => debug!("received a nonce"),
             ServerLine::KeyOk => debug!("received that our key is proved"),
@@ -330,20 +348,25 @@ impl ClientSession {
         }
     }
 
+    /// The server has settled the line of that number.
+    fn settle(&mut self, number: u64, heard: &mut Heard<'_>) {
+        let Outcome { said, refused: not_said } = self.outbox.settle(number);
+        heard.said = said;
+        heard.news.extend(refused(not_said));
+    }
+
     /// What a line says of our own lines, and of our name. The value is the one that it refuses.
-    fn hear_of_lines(&mut self, says: ServerLine<'_>) -> Option<Arc<Typed>> {
+    fn hear_of_lines(&mut self, says: ServerLine<'_>, answers: Option<u64>) -> Option<Arc<Typed>> {
         if self.handshake.server() != Some(Server::Ours) {
             return None;
         }
-        let confirms = self.format == Format::Tagged && self.is_done();
-        let refused = if confirms { self.outbox.hear(says) } else { None };
-        if let Some(name) = says.your_name()
-            && !self.be_called(name)
-            && self.is_done()
-        {
-            self.outbox.be_called(name);
+        if let Some(ReadNotice::Missed(_)) = says.notice() {
+            self.outbox.mark_gap();
         }
-        refused
+        if let Some(name) = says.your_name() {
+            self.be_called(name);
+        }
+        says.refusal().and(answers).and_then(|number| self.outbox.refuse(number))
     }
 
     /// Takes over the name that we have, and says whether it is another one.
@@ -434,6 +457,21 @@ mod tests {
             self.begin_again(Instant::now(), true, Binding::PLAIN);
             self.hears(&[BANNER])
         }
+    }
+
+    #[test]
+    fn the_servers_limits_hold_until_it_tells_others_and_only_there() {
+        let mut session = alice();
+        assert_eq!(session.max_line(), None);
+        session.hears(&["@- 1 = limits max-line 4096 rate 100"]);
+        assert_eq!(session.max_line(), Some(4096));
+        session.comes_back();
+        assert_eq!(session.max_line(), Some(4096));
+        session.hears(&["@- 1 = resumed 1", "@- 1 = limits max-line 512", "@- 1 = nick alice"]);
+        assert_eq!(session.max_line(), Some(512));
+        session.begin_again(Instant::now(), true, Binding::PLAIN);
+        session.hears(&["Welcome to chatroom"]);
+        assert_eq!(session.max_line(), None, "it is another kind of server");
     }
 
     #[test]

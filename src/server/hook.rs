@@ -14,7 +14,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ExitStatus};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -30,7 +30,6 @@ use super::listeners::each_event;
 use super::system::start_thread;
 use crate::problem::Problem;
 use crate::protocol::lines::{Line, LineSplitter};
-use crate::protocol::tag::Seq;
 use crate::protocol::text::make_safe;
 use speech::Speech;
 
@@ -97,13 +96,12 @@ impl Hook {
         let is_over = Arc::new(AtomicBool::new(false));
         let figures = Arc::new(HookFigures::default());
         hub.count_hook(&figures);
-        let from = Arc::new(AtomicU64::new(hub.watch_from()));
+        figures.set_next(hub.watch_from());
         let mut keeper = Supervisor {
             hub: Arc::clone(hub),
             hook,
             limits: speech::Limits { line: config.max_line, rate: config.rate_limit },
             member: None,
-            from,
             figures,
             tell: tell.clone(),
             told,
@@ -133,8 +131,6 @@ struct Supervisor {
     limits: speech::Limits,
     /// The hook's member, once its name was free.
     member: Option<MemberId>,
-    /// The next event that the program is to be told.
-    from: Arc<AtomicU64>,
     /// What is counted.
     figures: Arc<HookFigures>,
     /// Tells this thread what its others have found.
@@ -286,7 +282,6 @@ impl Supervisor {
             let teller = Teller {
                 hub: Arc::clone(&self.hub),
                 run: Arc::clone(run),
-                from: Arc::clone(&self.from),
                 figures: Arc::clone(&self.figures),
                 tell: self.tell.clone(),
             };
@@ -347,9 +342,7 @@ struct Teller {
     hub: Arc<Hub>,
     /// The run of the program that is told.
     run: Arc<Run>,
-    /// The next event; the next run goes on there.
-    from: Arc<AtomicU64>,
-    /// What is counted.
+    /// What is counted, and the next event: another run goes on there.
     figures: Arc<HookFigures>,
     /// Tells that the hook was removed.
     tell: Sender<Told>,
@@ -359,17 +352,16 @@ impl Teller {
     /// Writes each event to the program's input, until there are no more; then the input ends.
     fn tell_all(self, mut input: ChildStdin) {
         let Run { is_over, member } = &*self.run;
-        let mut from: Seq = self.from.load(Ordering::SeqCst);
-        while let Some(news) = self.hub.wait_for_news(*member, from, is_over) {
+        while let Some(news) = self.hub.wait_for_news(*member, self.figures.next(), is_over) {
             if is_over.load(Ordering::SeqCst) {
                 return;
             }
             let mut lines = String::new();
-            from = each_event(&news, *member, |event| {
+            let next = each_event(&news, *member, |event| {
                 lines += &event.to_string();
                 lines.push('\n');
             });
-            self.from.store(from, Ordering::SeqCst);
+            self.figures.set_next(next);
             if let News::PassedOver(passed, _) = news {
                 self.figures.on_passed_over(passed);
                 log::warn!(target: HOOK_ERRORS, "on-event: the program is too slow: {passed} lines passed over");

@@ -25,7 +25,7 @@ use super::transcript::Transcript;
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{LeaveReason, Listed, Notice, OrderNotice, Refusal};
-use crate::protocol::tag::{Format, Millis, Seq};
+use crate::protocol::tag::{Body, Format, Limits, Millis, Seq};
 use changes::Changed;
 use disconnected::Disconnected;
 use effects::Effects;
@@ -88,6 +88,8 @@ pub(crate) struct Room {
     next_id: u64,
     /// How many of the last lines a new member is shown.
     replay: usize,
+    /// What a program is told of the limits.
+    limits: Limits,
     /// The events, in their one order.
     transcript: Transcript,
     /// How many public lines were ever said.
@@ -123,6 +125,7 @@ impl Room {
             guest_numbers: GuestNumbers::default(),
             next_id: 1,
             replay: config.replay,
+            limits: Limits { max_line: Some(config.max_line), rate: Some(config.rate_limit) },
             transcript: Transcript::new(config.memory),
             said: 0,
             throughput: Throughput::default(),
@@ -143,7 +146,8 @@ impl Room {
         entry: Entry<'_>,
         effects: &mut Effects,
     ) -> Outcome {
-        let mut change = Change { room: self, stamp, effects };
+        let answers = entry.answered();
+        let mut change = Change { room: self, stamp, effects, answers };
         match entry {
             Entry::Join { newcomer, wanted, token } => change.join(newcomer, wanted, token),
             Entry::Speak { by, chunk } => change.by(by, |change| change.speak(by, chunk)),
@@ -175,7 +179,7 @@ impl Room {
             }
             Entry::Lost { by, from } => change.by(by, |change| change.lose(by, from)),
             Entry::Unclaimed { member, from } => change.mark_disconnected(member, from),
-            Entry::Leave { by, how } => change.by(by, |change| change.leave(by, how)),
+            Entry::Leave { by, how, .. } => change.by(by, |change| change.leave(by, how)),
             Entry::Announce { text } => change.tell_all(text),
             Entry::Expire => change.expire(),
             Entry::StopKeeping(why) => change.stop_keeping(why),
@@ -305,6 +309,8 @@ struct Change<'a> {
     stamp: Stamp,
     /// What follows from it besides events.
     effects: &'a mut Effects,
+    /// Which line it is, over which connection, if it is one line of a client.
+    answers: Option<(ConnectionId, u64)>,
 }
 
 impl Keeping {
@@ -344,6 +350,10 @@ impl Change<'_> {
         };
         if let LeaveReason::Quit(_) = how {
             self.letters_are_seen(by.member);
+        }
+        let format = self.room.members.get(by.member).map(Member::format);
+        if self.answers.is_some() && format == Some(Format::Tagged) {
+            self.answer(by.connection, Format::Tagged, Body::Done);
         }
         self.effects.detached.push((by.connection, self.room.transcript.end()));
         self.part(by.member, how);
@@ -434,7 +444,8 @@ impl Change<'_> {
     /// Answers a connection that gets its lines in this format, unless the last word has been said.
     fn answer(&mut self, connection: ConnectionId, format: Format, line: impl Display) {
         if !self.room.is_closed {
-            let lines = effects::line(format, line, self.stamp.at);
+            let answers = self.answers.filter(|(asking, _)| *asking == connection);
+            let lines = effects::answer(format, answers.map(|(_, line)| line), line, self.stamp.at);
             self.effects.tell(connection, self.room.transcript.end(), lines);
         }
     }

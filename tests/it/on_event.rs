@@ -113,7 +113,8 @@ fn it_reads_what_everybody_knows_and_nothing_else_and_what_it_prints_is_said() {
 
 #[test]
 fn a_program_that_never_reads_holds_nobody_up_and_is_ended_with_the_server() {
-    let mut server = start("exec sleep 1000");
+    let options = ["--replay", "0", "--rate-limit", "0", "--on-event", "exec sleep 1000"];
+    let mut server = TestServer::start(&options);
     let group = group(&server);
     let mut alice = server.join("alice");
     let mut bob = server.join("bob");
@@ -121,8 +122,11 @@ fn a_program_that_never_reads_holds_nobody_up_and_is_ended_with_the_server() {
     for _ in 0..400 {
         bob.send(&line);
     }
-    bob.send("the end\n/stats\n");
+    bob.send("the end\n");
     until_said(&mut alice, "<bob> the end");
+    signal("-USR1", server.id());
+    let figures = server.logs("on-event runs, 1 start, 0 lines said, ");
+    assert!(figures.ends_with(" behind"), "{figures}");
     assert!(is_there(&group));
     let took = ends_in_time(&mut server);
     assert!(took < Duration::from_secs(10), "{took:?}");

@@ -170,6 +170,11 @@ impl Inbox {
         self.changed.notify_all();
     }
 
+    /// Whether nothing more comes.
+    pub(super) fn is_over(&self) -> bool {
+        self.state().is_over
+    }
+
     /// Why nothing more comes, if that is so and there is a reason.
     pub(super) fn take_end(&self) -> Option<Error> {
         self.state().end.take()

@@ -81,6 +81,10 @@ impl Sayer {
         let line = Arc::new(line);
         // One at a time, so that lines have their numbers in the order in which they are sent.
         let mut register = self.inbox.register();
+        // The program may know it before the link does.
+        if self.inbox.is_over() {
+            return Err(Error::Over);
+        }
         let number = register.begin(&line);
         let entered = match self.link.enter(Arc::clone(&line), MOST_WAITING) {
             Entered::Full => {

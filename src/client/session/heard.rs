@@ -17,7 +17,7 @@ use crate::protocol::tag::Millis;
 pub(in crate::client) struct Heard<'a> {
     /// What is to be seen of it.
     pub(in crate::client) line: Option<Line<'a>>,
-    /// The line of the user's that it refuses, as far as that is known.
+    /// The line of the user's that it refuses, if it is one that has not been settled.
     pub(in crate::client) refused: Option<Arc<Typed>>,
     /// The lines of the user's of which it shows that they were said.
     pub(in crate::client) said: Vec<Arc<Typed>>,

@@ -109,7 +109,7 @@ impl super::Shared {
     pub(super) fn part_with_hook(&mut self) {
         if let Some(member) = self.hook.take() {
             let by = Author { member, connection: ConnectionId::OF_HOOK, taken: None };
-            self.apply(Entry::Leave { by, how: LeaveReason::Quit("") });
+            self.apply(Entry::Leave { by, how: LeaveReason::Quit(""), line: None });
         }
     }
 }

@@ -163,7 +163,7 @@ impl Membership {
         let outcome =
             hub.with_room(weight, self.id, &self.connection, |shared| shared.apply(entry(by)));
         match outcome {
-            Some(outcome @ (Outcome::Done | Outcome::Ordered(_))) => {
+            Some(outcome @ (Outcome::Done | Outcome::Receipted | Outcome::Ordered(_))) => {
                 self.told = lines;
                 outcome
             }
@@ -187,19 +187,21 @@ impl Membership {
         self.submit(chunk.bytes(), lines, |by| Entry::Speak { by, chunk });
     }
 
-    /// Takes another name with the member's line of that number, and tells everyone; or answers why not.
-    pub(crate) fn rename(&mut self, name: &Name, credentials: Credentials, line: u64) {
+    /// Takes another name with the member's line of that number, and tells everyone; or answers why not. Whether the
+    /// line has become an event.
+    pub(crate) fn rename(&mut self, name: &Name, credentials: Credentials, line: u64) -> bool {
         let bytes = RENAMING + 2 * (self.name.as_str().len() + name.as_str().len());
         let likeness = name.likeness();
         let renamed =
             self.submit(bytes, line, |by| Entry::Rename { by, name, likeness, credentials });
-        if !matches!(renamed, Outcome::Done) {
-            return;
+        if !matches!(renamed, Outcome::Done | Outcome::Receipted) {
+            return false;
         }
         let old = std::mem::replace(&mut self.name, name.clone());
         if old != *name {
             log::info!(target: RENAMED, "{old} is now {name}");
         }
+        matches!(renamed, Outcome::Receipted)
     }
 
     /// Makes its name its own by a password with that hash, with the member's line of that number; or answers why not.
@@ -227,11 +229,12 @@ impl Membership {
     }
 
     /// Says `text` to the member called `to` alone, with the member's line of that number; or answers why
-    /// not.
-    pub(crate) fn whisper(&mut self, to: &str, text: &str, line: u64) {
+    /// not. Whether the line has become an event.
+    pub(crate) fn whisper(&mut self, to: &str, text: &str, line: u64) -> bool {
         let wanted = Wanted::of(to).unwrap_or_else(Wanted::nobody);
         let wanted = &wanted;
-        self.submit(2 * text.len(), line, |by| Entry::Whisper { by, to, wanted, text });
+        let said = self.submit(2 * text.len(), line, |by| Entry::Whisper { by, to, wanted, text });
+        matches!(said, Outcome::Receipted)
     }
 
     /// Marks this member as held back, for so long.
@@ -306,9 +309,10 @@ impl Membership {
         Ok(taken)
     }
 
-    /// Leaves, once so many of its lines are read. What was appended until then is still delivered.
-    pub(crate) fn leave(mut self, how: LeaveReason<'_>, lines: u64) {
-        self.depart(how, lines);
+    /// Leaves, once so many of its lines are read, the last of which may have asked for that. What was appended until
+    /// then is still delivered.
+    pub(crate) fn leave(mut self, how: LeaveReason<'_>, lines: u64, line: Option<u64>) {
+        self.depart(how, lines, line);
     }
 
     /// The connection has ended without a farewell, when so many lines were read. A member that may resume
@@ -319,7 +323,7 @@ impl Membership {
 
     fn on_lost(&mut self, how: LeaveReason<'_>, lines: u64) {
         match self.format {
-            Format::Plain => self.depart(how, lines),
+            Format::Plain => self.depart(how, lines, None),
             Format::Tagged => self.disconnect(lines),
         }
     }
@@ -333,8 +337,8 @@ impl Membership {
         }
     }
 
-    fn depart(&mut self, how: LeaveReason<'_>, lines: u64) {
-        if self.end(lines, |by| Entry::Leave { by, how }).is_some() {
+    fn depart(&mut self, how: LeaveReason<'_>, lines: u64, line: Option<u64>) {
+        if self.end(lines, |by| Entry::Leave { by, how, line }).is_some() {
             let (peer, notice) = (self.connection.peer(), Notice::Left(&self.name, how));
             log::info!(target: CAME_OR_WENT, "{} ({peer})", reply::words(&notice.to_string()));
         }

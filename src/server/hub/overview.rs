@@ -39,7 +39,6 @@ impl Hub {
     /// The figures now.
     pub(crate) fn figures(&self) -> Figures {
         let (resident, bytes) = (resident(), self.file().and_then(Readers::bytes));
-        let hook = self.hook_figures.get().map(ToString::to_string);
         self.with(|shared| {
             let room = &shared.room;
             let (remembered, memory) = room.transcript().memory();
@@ -55,7 +54,7 @@ impl Hub {
                 resident,
                 history: room.keeping().map(history),
                 held_back: held.into_iter().filter_map(|id| room.name_of(id).cloned()).collect(),
-                hook,
+                hook: self.hook_figures.get().map(|hook| hook.fact(shared.settled_end().0)),
                 since: shared.since,
             }
         })

@@ -85,6 +85,7 @@ impl Change<'_> {
         if let Some(Issued { token, .. }) = token {
             self.answer(connection, Format::Tagged, Body::Token(token));
         }
+        self.answer(connection, Format::Tagged, Body::Limits(self.room.limits));
         self.answer(connection, Format::Tagged, Body::Nick(name.as_str()));
     }
 
@@ -100,6 +101,11 @@ impl Change<'_> {
         let name = member.name().clone();
         self.effects.tagged.push((by.connection, self.room.transcript.end()));
         self.make_resumable(by.member, &name, by.connection, token);
+        // Those that came before the client was heard to be a program.
+        if let Some(taken) = by.taken.filter(|taken| *taken > 0) {
+            let done = effects::answer(Format::Tagged, Some(taken), Body::Done, self.stamp.at);
+            self.effects.tell(by.connection, self.room.transcript.end(), done);
+        }
         Outcome::Done
     }
 
@@ -180,6 +186,7 @@ impl Change<'_> {
             |line: &dyn std::fmt::Display| effects::line(Format::Tagged, line, self.stamp.at);
         let mut greeting = line(&Notice::WelcomeBack(name));
         greeting += &line(&Body::Resumed(taken));
+        greeting += &line(&Body::Limits(self.room.limits));
         greeting += &line(&Body::Nick(name.as_str()));
         if missed > 0 {
             greeting += &line(&Notice::Missed(missed, Missing::Away));
