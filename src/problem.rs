@@ -16,6 +16,7 @@ mod wrong_server;
 
 /// A problem that keeps a program from its work. It is displayed without the program's name.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Problem {
     /// The host's name has no address.
     UnknownHost {
@@ -155,6 +156,8 @@ pub enum Problem {
         /// The operating system's reason, or what is wrong with the first line.
         why: io::Error,
     },
+    /// What a server was told cannot be.
+    Config(&'static str),
     /// A time limit that somebody has set has ended the program, by the signal of this name.
     TimeIsUp(String),
     /// The operating system refused anything else: the attempt, as it goes on after `cannot`, and the reason.
@@ -262,6 +265,7 @@ impl Problem {
             Problem::PasswordFile { path, why } => {
                 format!("cannot read the password in {path}: {}", reason(why))
             }
+            Problem::Config(wrong) => format!("no server can be like that: {wrong}"),
             Problem::TimeIsUp(signal) => format!("ended by {signal}: its time is up"),
             Problem::System(what, why) => format!("cannot {what}: {}", reason(why)),
             Problem::Bug => "ended by an internal error, which is a bug".to_owned(),
@@ -313,6 +317,7 @@ impl Problem {
             | Problem::History(_)
             | Problem::Identity(_)
             | Problem::Entrance(_)
+            | Problem::Config(_)
             | Problem::TimeIsUp(_)
             | Problem::PasswordFile { .. }
             | Problem::ShownOut { .. }

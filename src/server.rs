@@ -1,4 +1,19 @@
-//! The server: binds, accepts, shuts down. The caller's thread accepts (`accept.rs`); each client has a thread to
+//! The server: binds, accepts, shuts down. A program that has a room inside opens a [`Server`], is told what happens
+//! ([`Server::on_event`]), and starts it:
+//!
+//! ```
+//! use chatroom::server::{self, Config, Server};
+//!
+//! let listener = server::bind("127.0.0.1", 0)?;
+//! let server = Server::open(listener, Config::default().max_clients(20))?;
+//! let room = server.on_event(|event| println!("{event}")).start()?;
+//! println!("join with: chatclient {}", room.address());
+//! room.announce("the deployment has begun");
+//! room.shut_down()?;
+//! # Ok::<(), chatroom::problem::Problem>(())
+//! ```
+//!
+//! Its threads: The caller's thread accepts (`accept.rs`); each client has a thread to
 //! itself (`workers.rs`), and one more thread, the broadcaster, sends to them all.
 
 use std::fmt;
@@ -8,10 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::problem::Problem;
-#[cfg(not(shuttle))]
-use crate::protocol::json::Event;
 use crate::state_folder::Environment;
-use crate::tls::ServerKey;
 use accept::Acceptor;
 use broadcaster::Broadcaster;
 #[cfg(not(shuttle))]
@@ -53,9 +65,12 @@ mod fetcher;
 mod figures;
 mod guesses;
 mod headroom;
+#[doc(hidden)]
 pub mod health;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[doc(hidden)]
 pub mod heaps;
+#[doc(hidden)]
 pub mod history;
 #[cfg(not(shuttle))]
 mod hook;
@@ -88,16 +103,22 @@ mod system;
 mod token_bucket;
 mod transcript;
 mod waker;
+#[doc(hidden)]
 pub mod words;
 mod workers;
 
+pub use crate::protocol::json::{Event, Leaving, What};
+pub use crate::protocol::name::Name;
+pub use crate::tls::ServerKey;
 pub use addresses::reachable;
 pub use config::{
     Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, HookConfig,
     KeySource, TlsConfig,
 };
 #[cfg(not(shuttle))]
+#[doc(hidden)]
 pub use console::keyboard_commands;
+#[doc(hidden)]
 pub use controls::Controls;
 #[cfg(not(shuttle))]
 pub use running::Running;
@@ -154,9 +175,10 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The password, the key, the certificate or the history was asked for, or is there, and cannot be used. Nothing in it was
+    /// Something in the configuration cannot be; or the password, the key, the certificate or the history was asked for, or is there, and cannot be used. Nothing in it was
     /// changed then.
     pub fn open(listener: TcpListener, config: Config) -> Result<Server, Problem> {
+        config.check()?;
         log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
         let at =
             listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
@@ -180,7 +202,7 @@ impl Server {
     /// to all; never private lines. It is told only what is settled: with a history, what that has.
     ///
     /// Each callback has a thread of its own, and nothing waits for it. One that is more than 256 KiB of lines behind
-    /// misses what it has not had, and is told how much ([`What::Missed`](crate::protocol::json::What::Missed)). At the
+    /// misses what it has not had, and is told how much ([`What::Missed`]). At the
     /// end of the server it may take a second for what is left; one that takes longer is left behind. An event is shown
     /// as JSON.
     #[cfg(not(shuttle))]

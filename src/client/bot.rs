@@ -50,6 +50,8 @@ use super::session::ClientSession;
 use crate::problem::Problem;
 use inbox::Inbox;
 
+pub use crate::protocol::name::BadName;
+pub use crate::tls::NoFingerprint;
 pub use builder::Builder;
 pub use error::{BadText, Error};
 pub use event::{Event, Line};

@@ -212,6 +212,7 @@ impl<'a> Receiver<'a> {
             | Problem::LogBack { .. }
             | Problem::LogStays { .. }
             | Problem::TimeIsUp(_)
+            | Problem::Config(_)
             | Problem::Bug => false,
         };
         let may_go_on = match self.output.reader() {

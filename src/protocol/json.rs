@@ -11,7 +11,7 @@ use chrono::{DateTime, Local};
 
 use super::reply::{self, Message, ReadNotice, ReadSpeech};
 use super::tag::{Millis, Seq};
-use leaving::Leaving;
+pub use leaving::Leaving;
 
 mod leaving;
 

@@ -7,8 +7,15 @@ use std::time::Duration;
 use crate::protocol::DEFAULT_MAX_LINE;
 use crate::protocol::name::Name;
 
-/// The limits of a server and of its room. The values are not checked here: the command line does that.
+mod building;
+
+/// The limits of a server and of its room. [`Config::default`] is a room for a hundred clients of which nothing is kept
+/// and which does not encrypt; methods change one thing each, and all fields are open. [`Server::open`] refuses what
+/// cannot be.
+///
+/// [`Server::open`]: super::Server::open
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Config {
     /// The most clients at a time.
     pub max_clients: usize,
@@ -77,6 +84,7 @@ impl Default for Config {
 
 /// Who may come into the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EntranceConfig {
     /// The file whose first line is the room's password, if it has one.
     pub password_file: Option<PathBuf>,
@@ -176,6 +184,7 @@ pub enum HistoryFile {
 
 /// What is kept, where and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HistoryConfig {
     /// Where.
     pub file: HistoryFile,

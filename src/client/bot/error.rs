@@ -130,6 +130,7 @@ impl From<Problem> for Error {
             | Problem::UnknownServer(_)
             | Problem::ServersLost { .. }
             | Problem::TimeIsUp(_)
+            | Problem::Config(_)
             | Problem::System(..)
             | Problem::Bug => Error::System(problem),
         }
