@@ -42,6 +42,8 @@ Register-ArgumentCompleter -Native -CommandName 'chatserver' -ScriptBlock {
             [CompletionResult]::new('--tls-key', '--tls-key', [CompletionResultType]::ParameterName, 'Its private key, PEM')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'Whose owner is an operator; may be repeated, and have several names with commas')
             [CompletionResult]::new('--keep-names', '--keep-names', [CompletionResultType]::ParameterName, 'For how long a name stays one''s own after the last visit: 12h, 90d, 2y or forever')
+            [CompletionResult]::new('--on-event', '--on-event', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell: it reads what happens as JSON lines, and what it prints is said')
+            [CompletionResult]::new('--on-event-name', '--on-event-name', [CompletionResultType]::ParameterName, 'The name under which that is in the room')
             [CompletionResult]::new('--export', '--export', [CompletionResultType]::ParameterName, 'Write the public conversation to FILE and end: text, or JSON lines for .jsonl or .json')
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Export only from then on, as 2026-11-28 or 2026-11-28T14:05')
             [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'How much to log: off, error, warn, info, debug or trace')

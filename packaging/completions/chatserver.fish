@@ -23,6 +23,8 @@ complete -c chatserver -l tls-cert -d 'A certificate chain to use instead of the
 complete -c chatserver -l tls-key -d 'Its private key, PEM' -r -F
 complete -c chatserver -l operator -d 'Whose owner is an operator; may be repeated, and have several names with commas' -r
 complete -c chatserver -l keep-names -d 'For how long a name stays one\'s own after the last visit: 12h, 90d, 2y or forever' -r
+complete -c chatserver -l on-event -d 'Run COMMAND by the shell: it reads what happens as JSON lines, and what it prints is said' -r
+complete -c chatserver -l on-event-name -d 'The name under which that is in the room' -r
 complete -c chatserver -l export -d 'Write the public conversation to FILE and end: text, or JSON lines for .jsonl or .json' -r -F
 complete -c chatserver -l since -d 'Export only from then on, as 2026-11-28 or 2026-11-28T14:05' -r
 complete -c chatserver -l log-level -d 'How much to log: off, error, warn, info, debug or trace' -r -f -a "off\t''

@@ -120,3 +120,72 @@ fn public<'a>(
     let numbers = envelopes.filter(move |(envelope, _)| is_for_it(envelope.audience));
     numbers.map(|(_, index)| batch.seq(index)).filter(|event| range.contains(event))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::{SocketAddr, TcpStream};
+    use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+
+    use super::*;
+    use crate::server::{Config, Running, Server, bind};
+
+    /// How long anything may take.
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    fn start(callback: impl FnMut(&Event<'_>) + Send + 'static) -> Running {
+        let config = Config::default().replay(0).rate_limit(0);
+        let server = Server::open(bind("127.0.0.1", 0).expect("a free port"), config);
+        let server = server.expect("a room").on_event(callback);
+        server.start().expect("it serves")
+    }
+
+    /// A client that says these lines, and waits until the room has them.
+    fn say(at: SocketAddr, name: &str, lines: &str) {
+        let mut stream = TcpStream::connect(at).expect("it listens");
+        write!(stream, "/nick {name}\n{lines}/quit\n").expect("it takes that");
+        BufReader::new(stream).lines().map_while(Result::ok).for_each(drop);
+    }
+
+    /// The kinds of events, without their times and numbers, up to the end.
+    fn all(told: &Receiver<String>) -> Vec<String> {
+        std::iter::from_fn(|| match told.recv_timeout(DEADLINE) {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("the callback is not let go"),
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_callback_is_told_all_that_everybody_knows_and_all_of_it_before_the_end() {
+        let (tell, told) = channel();
+        let room = start(move |event| {
+            tell.send(format!("{} {:?}", event.what.kind(), event.seq)).expect("it is read");
+        });
+        say(room.address(), "alice", "hello\n/msg alice psst\n/me waves\n");
+        room.shut_down().expect("it ends well");
+        let kinds = ["joined Some(1)", "said Some(2)", "done Some(3)", "left Some(4)"];
+        assert_eq!(all(&told), kinds);
+    }
+
+    #[test]
+    fn a_callback_that_takes_too_long_holds_nobody_up_and_is_told_what_it_has_missed() {
+        let (tell, told) = channel();
+        let (go_on, wait) = channel::<()>();
+        let room = start(move |event| {
+            tell.send(event.what.kind().to_owned()).ok();
+            wait.recv().ok();
+        });
+        say(room.address(), "first", "");
+        assert_eq!(told.recv_timeout(DEADLINE).as_deref(), Ok("joined"));
+        // The callback is busy with that from now on.
+        let lines = format!("{}\n", "x".repeat(1000)).repeat(400);
+        say(room.address(), "alice", &lines);
+        say(room.address(), "bob", "still here\n");
+        drop(go_on);
+        room.shut_down().expect("it ends well");
+        let kinds = all(&told);
+        assert!(kinds.contains(&"missed".to_owned()) && kinds.len() < 400, "{}", kinds.len());
+    }
+}
