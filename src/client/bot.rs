@@ -30,8 +30,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A bot has two threads of its own, which sleep while nothing happens. It may be shared between threads; a
-//! [`Sayer`] is a handle to speak with, to be given away. It logs by the crate `log`.
+//! A bot has two threads of its own, which sleep while nothing happens. It may be shared between threads, each event goes
+//! to one of them; a [`Sayer`] is a handle to speak with, to be given away. It logs by the crate `log`.
 
 use std::any::Any;
 use std::fmt;
@@ -83,7 +83,6 @@ pub struct Bot {
 
 impl Bot {
     /// A bot that is going to join the room at this place: `host`, `host:port`, `[address]:port`.
-    #[must_use]
     pub fn builder(place: &str) -> Builder {
         Builder::new(place)
     }
@@ -101,6 +100,8 @@ impl Bot {
             Beginning::Joined => {}
             Beginning::NoChatroom => {
                 let server = link.connection().peer();
+                // Nothing was said that somebody could confirm.
+                link.end();
                 return Err(Problem::NoChatroom { server, said: inbox.take_first_line() }.into());
             }
             Beginning::Over => return Err(inbox.take_end().unwrap_or(Error::Over)),

@@ -102,6 +102,7 @@ impl Hook {
             hook,
             limits: speech::Limits { line: config.max_line, rate: config.rate_limit },
             member: None,
+            refused: None,
             figures,
             tell: tell.clone(),
             told,
@@ -131,6 +132,8 @@ struct Supervisor {
     limits: speech::Limits,
     /// The hook's member, once its name was free.
     member: Option<MemberId>,
+    /// Why it could not come in, as it was logged last.
+    refused: Option<NotIn>,
     /// What is counted.
     figures: Arc<HookFigures>,
     /// Tells this thread what its others have found.
@@ -145,6 +148,17 @@ struct Run {
     is_over: AtomicBool,
     /// The hook's member.
     member: MemberId,
+}
+
+impl Run {
+    /// Tells that the hook was removed, if it was.
+    fn tell_if_removed(&self, hub: &Hub, tell: &Sender<Told>) -> bool {
+        let is_removed = !hub.has_hook(self.member) && !hub.is_closing();
+        if is_removed && !self.is_over.load(Ordering::SeqCst) {
+            tell.send(Told::Removed).ok();
+        }
+        is_removed
+    }
 }
 
 impl Supervisor {
@@ -185,15 +199,18 @@ impl Supervisor {
     fn join(&mut self) {
         match self.hub.join_hook(&self.hook.name) {
             Ok(member) => self.member = Some(member),
-            Err(why) => {
+            Err(refusal) => {
+                // It is tried again and again.
+                if self.refused.replace(refusal) == Some(refusal) {
+                    return;
+                }
                 let name = &self.hook.name;
-                let why = match why {
+                let why = match refusal {
                     NotIn::Name(_) => "somebody has that name, or one that looks like it",
                     NotIn::Banned => "that name is banned",
                     NotIn::Closed => return,
                 };
                 log::warn!(
-                    target: HOOK_ERRORS,
                     "on-event: {name} cannot come in, and its program does not run: {why}; --on-event-name gives another one"
                 );
             }
@@ -272,9 +289,11 @@ impl Supervisor {
         }
         if let Some(output) = output {
             let speech = Speech::new(&self.hub, &self.hook.name, self.limits, &self.figures);
-            let (run, held) = (Arc::clone(run), held.clone());
+            let (run, held, tell) = (Arc::clone(run), held.clone(), self.tell.clone());
+            let hub = Arc::clone(&self.hub);
             start_thread("says", move || {
                 speech.say_all(output, run.member, &run.is_over);
+                run.tell_if_removed(&hub, &tell);
                 drop(held);
             })?;
         }
@@ -370,8 +389,7 @@ impl Teller {
                 // It reads no more, or has ended; whoever waits for that finds it out.
                 return;
             }
-            if !self.hub.has_hook(*member) && !self.hub.is_closing() {
-                self.tell.send(Told::Removed).ok();
+            if self.run.tell_if_removed(&self.hub, &self.tell) {
                 return;
             }
         }
