@@ -5,7 +5,9 @@
 //! it was, and whether anybody is looking. Pure: no terminal, no socket; the time comes with
 //! each line. Text has been made safe before it comes here.
 
-use chrono::NaiveDate;
+use std::time::Duration;
+
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::colours::{Colours, Ink};
 use super::config::JoinsChoice;
@@ -22,6 +24,7 @@ use ignored::Ignored;
 use mention::Mention;
 use painter::{Painter, Stamp, Stress};
 use roster::Roster;
+use sums::Sums;
 use unread::{Place, Unread};
 
 pub(super) use command::{commands, help};
@@ -40,6 +43,7 @@ mod obeying;
 mod painter;
 mod roster;
 mod shown;
+mod sums;
 mod unread;
 
 /// What the rule says above lines that came while nobody was looking.
@@ -58,6 +62,8 @@ pub(super) struct Conversation {
     ignored: Ignored,
     /// Which comings and goings are shown.
     comings: Comings,
+    /// How often they are shown.
+    sums: Sums,
     /// What mentions us, once our name is known.
     mention: Option<Mention>,
     /// What else stands out as that does.
@@ -101,6 +107,7 @@ impl Conversation {
             roster: Roster::default(),
             ignored: Ignored::default(),
             comings: Comings::new(joins),
+            sums: Sums::default(),
             mention: None,
             highlights: highlights.iter().map(|words| Mention::of(words)).collect(),
             correspondent: Correspondent::default(),
@@ -117,6 +124,9 @@ impl Conversation {
                     !self.is_of_ignored(line.says) && self.comings.shows(line.says, at.time);
                 self.learn(line.says, visible);
                 if visible {
+                    self.show_sum(at, shown);
+                }
+                if visible && !self.sums.takes(line.says, at.time) {
                     self.show(line, at, shown);
                 }
             }
@@ -125,6 +135,20 @@ impl Conversation {
                 self.painter.foreign(stamp, &line.text, shown);
                 shown.alert = shown.alert.max(Alert::Line);
             }
+        }
+    }
+
+    /// How long it is until a sum of comings and goings is to be shown, if there is one.
+    pub(super) fn sum_due(&self, now: NaiveDateTime) -> Option<Duration> {
+        self.sums.due(now)
+    }
+
+    /// Adds the sum of the comings and goings that were not shown one by one, once it is due.
+    pub(super) fn show_sum(&mut self, at: Moment, shown: &mut Shown) {
+        if let Some(sum) = self.sums.take(at.time) {
+            let says = reply::parse(&sum);
+            let line = Line { text: sum.as_str().into(), says, server: Server::Ours, at: None };
+            self.show(&line, at, shown);
         }
     }
 

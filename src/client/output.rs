@@ -2,6 +2,7 @@
 //! terminal, or a filter's standard output.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
@@ -24,6 +25,11 @@ pub(super) trait Output: Send + Sync {
     ///
     /// It cannot be shown any more, and how the program ends therefore.
     fn show(&self) -> Result<(), ExitReason>;
+
+    /// How long it is until [`show`](Output::show) has something to show although nothing more has come, if it will.
+    fn due(&self) -> Option<Duration> {
+        None
+    }
 
     /// Shows lines of the user's that go to a server of this kind, as far as they are shown here.
     ///

@@ -28,6 +28,9 @@ mod reading;
 mod roll_call;
 
 /// How many bytes are read at once, at most. A terminal takes about a megabyte a second, and a key
+/// The least timeout: a socket takes none of zero.
+const LEAST: Duration = Duration::from_millis(1);
+
 /// waits for the chunk that is being shown: in a flood, some 8 ms.
 const CHUNK: usize = 8 * 1024;
 
@@ -226,7 +229,7 @@ impl<'a> Receiver<'a> {
         let mut buffer = vec![0; CHUNK];
         loop {
             let nonce_due = self.look_after_nonce();
-            let timeout = self.timeout(nonce_due);
+            let (timeout, is_shows) = self.timeout_or_due(nonce_due);
             let brought = self.reading.read(&mut buffer, timeout);
             match brought
                 .map_err(|why| ExitReason::Failed(Problem::System("use the socket", why)))?
@@ -236,6 +239,7 @@ impl<'a> Receiver<'a> {
                     self.take_lines(&buffer[..length])?;
                     self.listener.show()?;
                 }
+                Brought::Silence if is_shows => self.listener.show()?,
                 Brought::Silence if nonce_due.is_some() => {}
                 Brought::Silence => {
                     if let Some(lost) = self.on_silence()? {
@@ -295,11 +299,18 @@ impl<'a> Receiver<'a> {
         }
     }
 
+    /// How long to wait for what comes; and whether something is to be shown if nothing has come by then.
+    fn timeout_or_due(&self, nonce_due: Option<Instant>) -> (Option<Duration>, bool) {
+        let timeout = self.timeout(nonce_due);
+        match self.output.due().map(|due| due.max(LEAST)) {
+            Some(due) if timeout.is_none_or(|timeout| due < timeout) => (Some(due), true),
+            _ => (timeout, false),
+        }
+    }
+
     /// How long to wait for what comes. Our own server ends its lines, and a slow network must not break
     /// one in two.
     fn timeout(&self, nonce_due: Option<Instant>) -> Option<Duration> {
-        // A socket takes no timeout of zero.
-        const LEAST: Duration = Duration::from_millis(1);
         if let Some(due) = nonce_due {
             return Some(due.saturating_duration_since(Instant::now()).max(LEAST));
         }

@@ -19,7 +19,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::audience::MemberId;
+use super::audience::{MemberId, Recipient};
 use super::config::{Config, HookConfig};
 use super::figures::hook::HookFigures;
 use super::hub::Hub;
@@ -30,6 +30,7 @@ use super::listeners::each_event;
 use super::system::start_thread;
 use crate::problem::Problem;
 use crate::protocol::lines::{Line, LineSplitter};
+use crate::protocol::tag::Format;
 use crate::protocol::text::make_safe;
 use speech::Speech;
 
@@ -370,13 +371,14 @@ struct Teller {
 impl Teller {
     /// Writes each event to the program's input, until there are no more; then the input ends.
     fn tell_all(self, mut input: ChildStdin) {
-        let Run { is_over, member } = &*self.run;
-        while let Some(news) = self.hub.wait_for_news(*member, self.figures.next(), is_over) {
+        let is_over = &self.run.is_over;
+        let program = Recipient { member: self.run.member, format: Format::Tagged };
+        while let Some(news) = self.hub.wait_for_news(program, self.figures.next(), is_over) {
             if is_over.load(Ordering::SeqCst) {
                 return;
             }
             let mut lines = String::new();
-            let next = each_event(&news, *member, |event| {
+            let next = each_event(&news, program, |event| {
                 lines += &event.to_string();
                 lines.push('\n');
             });

@@ -10,20 +10,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use super::audience::{Audience, MemberId};
+use super::audience::{NOBODY, Recipient};
 use super::batch::Batch;
 use super::hub::Hub;
 use super::hub::watch::News;
 use super::system::{now, start_thread};
 use crate::problem::Problem;
 use crate::protocol::json::{Event, What};
-use crate::protocol::tag::Seq;
+use crate::protocol::tag::{Format, Seq};
 
 /// How long the callbacks may take for what is left when the server ends. Those that take longer are left behind.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 
-/// Somebody who is no member, and gets what everybody gets: members' numbers begin at 1.
-pub(super) const NOBODY: MemberId = MemberId(0);
+/// A program that is no member, and gets what all programs get.
+const PROGRAM: Recipient = Recipient { member: NOBODY.member, format: Format::Tagged };
 
 /// A callback that is told what happens.
 pub(super) type Callback = Box<dyn FnMut(&Event<'_>) + Send>;
@@ -80,14 +80,14 @@ fn listen(
     mut callback: Callback,
     _held: Sender<()>,
 ) {
-    while let Some(news) = hub.wait_for_news(NOBODY, from, is_over) {
-        from = each_event(&news, NOBODY, &mut callback);
+    while let Some(news) = hub.wait_for_news(PROGRAM, from, is_over) {
+        from = each_event(&news, PROGRAM, &mut callback);
     }
 }
 
-/// Gives each event that everybody may know, but for what that member says itself, to `take`. The value is the number
-/// of the event to go on with.
-pub(super) fn each_event(news: &News, but: MemberId, mut take: impl FnMut(&Event<'_>)) -> Seq {
+/// Gives each event that is for all, and for that program, to `take`: what it says itself is for all others. The value
+/// is the number of the event to go on with.
+pub(super) fn each_event(news: &News, program: Recipient, mut take: impl FnMut(&Event<'_>)) -> Seq {
     match news {
         News::PassedOver(lines, next) => {
             take(&Event::new(None, now(), What::Missed { lines: *lines }));
@@ -95,7 +95,7 @@ pub(super) fn each_event(news: &News, but: MemberId, mut take: impl FnMut(&Event
         }
         News::Events(batches, range) => {
             for batch in batches {
-                for event in public(batch, range, but) {
+                for event in public(batch, range, program) {
                     let what = What::of_line(batch.line(event), "");
                     take(&Event::new(Some(event), batch.time(event), what));
                 }
@@ -105,19 +105,16 @@ pub(super) fn each_event(news: &News, but: MemberId, mut take: impl FnMut(&Event
     }
 }
 
-/// The events of a batch in this range that everybody may know, but for what that member says itself.
+/// The events of a batch in this range that are for all, and for that program.
 fn public<'a>(
     batch: &'a Batch,
     range: &'a Range<Seq>,
-    but: MemberId,
+    program: Recipient,
 ) -> impl Iterator<Item = Seq> + 'a {
-    let is_for_it = move |audience| match audience {
-        Audience::All => true,
-        Audience::AllBut(author) => author != but,
-        Audience::Only(_) | Audience::Nobody => false,
-    };
     let envelopes = batch.index().envelopes(0).zip(0..);
-    let numbers = envelopes.filter(move |(envelope, _)| is_for_it(envelope.audience));
+    let numbers = envelopes.filter(move |(envelope, _)| {
+        !envelope.audience.is_private() && envelope.audience.includes(program)
+    });
     numbers.map(|(_, index)| batch.seq(index)).filter(|event| range.contains(event))
 }
 

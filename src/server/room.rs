@@ -382,7 +382,7 @@ impl Change<'_> {
     fn expire(&mut self) -> Outcome {
         let expired = self.part_with_disconnected();
         if let Some(Sum { joined, left }) = self.room.join_notices.take_sum(self.stamp.elapsed) {
-            self.tell(Audience::All, Notice::CameAndWent { joined, left });
+            self.tell(Audience::People, Notice::CameAndWent { joined, left });
         }
         Outcome::Expired(expired)
     }
@@ -417,11 +417,12 @@ impl Change<'_> {
         }
     }
 
-    /// Tells the others that a member has come or gone, at once or together with more of them.
+    /// Tells the others that a member has come or gone: programs each by name, and people together with more of them
+    /// if there are many.
     fn tell_move(&mut self, what: Move, member: MemberId, notice: Notice<'_>) {
-        if self.room.join_notices.tells(what, self.stamp.elapsed) {
-            self.tell(Audience::AllBut(member), notice);
-        }
+        let is_told = self.room.join_notices.tells(what, self.stamp.elapsed);
+        let audience = if is_told { Audience::AllBut(member) } else { Audience::Programs };
+        self.tell(audience, notice);
     }
 
     /// Appends a notice.

@@ -1,5 +1,7 @@
 //! The tagged form, receipts, and coming back after a lost connection, over real sockets.
 
+use std::collections::BTreeSet;
+
 use crate::common::peer::BANNER;
 use crate::common::program::{
     Joined, connect, expect_answers, expect_body, expect_done, expect_events, far_away, join,
@@ -719,4 +721,55 @@ fn both_forms_of_one_conversation_say_the_same() {
             expect_answers(&mut tagged, &[&answer]);
         }
     }
+}
+
+/// Keeps a program's roster by the events that it is told, up to the answer to `/who`. That answer, and the last event.
+fn keep_roster(client: &mut TestClient, roster: &mut BTreeSet<String>) -> (BTreeSet<String>, u64) {
+    let (mut here, mut seen) = (BTreeSet::new(), 0);
+    client.send("/who\n");
+    loop {
+        let line = client.line().expect("the room goes on");
+        let (seq, body) = split(&line);
+        assert!(seq.is_none_or(|seq| seq > seen), "{line}");
+        seen = seq.unwrap_or(seen);
+        let words: Vec<&str> = body.split(' ').collect();
+        match words[..] {
+            ["--", name, "joined"] => assert!(roster.insert(name.to_owned()), "{line}"),
+            ["--", name, "left", ..] => assert!(roster.remove(name), "{line}"),
+            ["--", old, "is", "now", new] => {
+                assert!(roster.remove(old) && roster.insert(new.to_owned()), "{line}");
+            }
+            ["=", "done"] if !here.is_empty() => return (here, seen),
+            ["--", ..] if line.starts_with("@-") && !line.starts_with("@- ") => {
+                let names = body.split_once(" here: ").map_or(&body[3..], |(_, names)| names);
+                here.extend(names.split([',', ' ']).filter(|it| !it.is_empty()).map(str::to_owned));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_program_is_told_by_name_of_all_who_come_and_go_however_many_over_lost_connections_too() {
+    let server = TestServer::start(&[]);
+    let Joined { client: mut program, token } = join(&server, "program");
+    let _plain = server.join("plain");
+    let mut roster = BTreeSet::from(["program".to_owned()]);
+    let mut crowd: Vec<_> = (0..40).map(|number| server.join(&format!("p{number}"))).collect();
+    crowd.iter_mut().take(20).zip(0..).for_each(|(member, number)| {
+        member.send(format!("/nick q{number}\n"));
+        member.skip_to(&format!("-- you are now q{number}\n"));
+    });
+    let (here, seen) = keep_roster(&mut program, &mut roster);
+    assert_eq!((here.len(), &here), (42, &roster));
+    // What happens meanwhile it is told when it comes back.
+    lose(&server, &program, "program");
+    for mut member in crowd.drain(10..) {
+        member.send("/quit\n");
+        while member.line().is_some() {}
+    }
+    let _more: Vec<_> = (0..20).map(|number| server.join(&format!("r{number}"))).collect();
+    let mut program = resume(&server, &token, seen);
+    let (here, _) = keep_roster(&mut program, &mut roster);
+    assert_eq!((here.len(), &here), (32, &roster));
 }

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::Filter;
 use crate::client::clock;
@@ -46,8 +47,19 @@ impl Output for Filter {
         }
     }
 
+    fn due(&self) -> Option<Duration> {
+        let conversation = self.conversation.as_ref()?;
+        lock(conversation).sum_due(clock::local_now())
+    }
+
     fn show(&self) -> Result<(), ExitReason> {
         let mut received = self.received();
+        if let Some(conversation) = &self.conversation {
+            let mut shown = Shown::default();
+            lock(conversation).show_sum(Moment::of_showing(clock::local_now()), &mut shown);
+            received.has_new |= !shown.text.is_empty();
+            received.text.push_str(&shown.text);
+        }
         if !std::mem::take(&mut received.has_new) {
             return Ok(());
         }

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use crate::protocol::request::Order;
 use crate::protocol::tag::{Millis, Seq};
-use crate::server::audience::{Audience, Kind};
+use crate::server::audience::{Audience, Kind, NOBODY};
 use crate::server::batch::Batch;
 use crate::server::hub::overview::Resident;
 use crate::server::hub::watch::News;
-use crate::server::listeners::NOBODY;
 use crate::server::shutdown::Shutdown;
 use crate::server::status::Status;
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Hub, Shared};
-use crate::protocol::tag::{Format, Seq};
-use crate::server::audience::{MemberId, Recipient};
+use crate::protocol::tag::Seq;
+use crate::server::audience::Recipient;
 use crate::server::batch::Batch;
 use crate::server::room::entry::{Entry, Outcome};
 
@@ -45,11 +45,11 @@ impl Hub {
         self.with(|shared| shared.settled_end().0)
     }
 
-    /// Waits for events from that one on, of which that member's own are not counted when they are passed over. `None`
+    /// Waits for events from that one on; of those that are passed over, the ones are counted that the watcher should have had. `None`
     /// once there is nothing more and `is_over`, or the room is closed.
     pub(crate) fn wait_for_news(
         &self,
-        watcher: MemberId,
+        watcher: Recipient,
         from: Seq,
         is_over: &AtomicBool,
     ) -> Option<News> {
@@ -88,14 +88,13 @@ impl Shared {
     }
 
     /// What there is for a watcher that has all events before that one.
-    fn news(&self, watcher: MemberId, from: Seq) -> News {
-        let watcher = Recipient { member: watcher, format: Format::Plain };
+    fn news(&self, watcher: Recipient, from: Seq) -> News {
         let (transcript, (end, end_offset)) = (self.room.transcript(), self.settled_end());
         let is_late = end_offset.saturating_sub(transcript.offset(from)) > MOST_BEHIND;
         if is_late || from < transcript.oldest() {
             let here = |batch: &Arc<Batch>| batch.index().count_lines(watcher, &(from..end));
             let remembered: u64 = transcript.read(from, usize::MAX).iter().map(here).sum();
-            let evicted = transcript.evicted(watcher.member, from).unwrap_or(0);
+            let evicted = transcript.evicted(watcher, from).unwrap_or(0);
             return News::PassedOver(remembered + evicted, end);
         }
         let batches = transcript.read(from, PORTION);
@@ -107,6 +106,7 @@ impl Shared {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
+    use crate::server::audience::NOBODY;
     use crate::server::config::Config;
     use crate::server::waker::Waker;
 
@@ -140,10 +140,10 @@ mod tests {
         let (from, goes_on) = (hub.watch_from(), AtomicBool::new(false));
         assert_eq!(hub.announce("one"), Some(0));
         settle(&hub);
-        assert_eq!(lines(hub.wait_for_news(MemberId(0), from, &goes_on)), ["-- operator: one"]);
+        assert_eq!(lines(hub.wait_for_news(NOBODY, from, &goes_on)), ["-- operator: one"]);
         hub.announce("two");
         settle(&hub);
-        assert_eq!(lines(hub.wait_for_news(MemberId(0), from + 1, &goes_on)), ["-- operator: two"]);
+        assert_eq!(lines(hub.wait_for_news(NOBODY, from + 1, &goes_on)), ["-- operator: two"]);
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         }
         settle(&hub);
         let lines = MOST_BEHIND / 1000 + 1;
-        let news = hub.wait_for_news(MemberId(0), from, &goes_on);
+        let news = hub.wait_for_news(NOBODY, from, &goes_on);
         assert!(
             matches!(news, Some(News::PassedOver(passed, next)) if passed == lines && next == from + lines),
             "{news:?}"
@@ -168,7 +168,7 @@ mod tests {
         let watch = |is_over: &Arc<AtomicBool>| {
             let (hub, is_over) = (Arc::clone(&hub), Arc::clone(is_over));
             std::thread::spawn(move || {
-                hub.wait_for_news(MemberId(0), hub.watch_from(), &is_over).is_none()
+                hub.wait_for_news(NOBODY, hub.watch_from(), &is_over).is_none()
             })
         };
         let watching = watch(&is_over);

@@ -40,19 +40,20 @@ impl Room {
         if seen >= self.transcript.end() {
             return Err(Refusal::NoSuchEvent(seen));
         }
-        self.place_from(member, since.max(seen + 1)).ok_or(Refusal::Forgotten(seen))
+        let recipient = Recipient { member, format: Format::Tagged };
+        self.place_from(recipient, since.max(seen + 1)).ok_or(Refusal::Forgotten(seen))
     }
 
     /// Where a member goes on that is to get the event `next`; `None` if nobody knows what it has missed.
-    pub(super) fn place_from(&self, member: MemberId, next: Seq) -> Option<Place> {
-        let oldest = self.transcript.oldest();
+    pub(super) fn place_from(&self, recipient: Recipient, next: Seq) -> Option<Place> {
+        let (member, oldest) = (recipient.member, self.transcript.oldest());
         // What the room remembers no more is in the history, as far back as that goes.
         if let Some(kept_from) = self.kept_from.filter(|_| next < oldest) {
             let first = kept_from.clamp(next, oldest);
-            let missed = self.forgotten_between(member, next, first)?;
+            let missed = self.forgotten_between(recipient, next, first)?;
             return Some(Place { member, next: first, missed });
         }
-        let missed = self.transcript.evicted(member, next)?;
+        let missed = self.transcript.evicted(recipient, next)?;
         Some(Place { member, next: next.max(oldest), missed })
     }
 }
@@ -60,12 +61,12 @@ impl Room {
 impl Room {
     /// How many lines a member should have had from that event on and before the other one, which neither
     /// the room nor its history has any more; `None` if nobody knows.
-    fn forgotten_between(&self, member: MemberId, from: Seq, end: Seq) -> Option<u64> {
+    fn forgotten_between(&self, recipient: Recipient, from: Seq, end: Seq) -> Option<u64> {
         if from == end {
             return Some(0);
         }
-        let all = self.transcript.evicted(member, from)?;
-        let later = self.transcript.evicted(member, end)?;
+        let all = self.transcript.evicted(recipient, from)?;
+        let later = self.transcript.evicted(recipient, end)?;
         Some(all.saturating_sub(later))
     }
 }

@@ -251,7 +251,7 @@ impl Trial {
                     Audience::All => true,
                     Audience::AllBut(author) => author != member,
                     Audience::Only(reader) => reader == member,
-                    Audience::Nobody => false,
+                    Audience::Programs | Audience::People | Audience::Nobody => false,
                 };
                 if envelope.is_some_and(|envelope| is_for(envelope.audience)) {
                     writeln!(text, "{}", batch.line(event)).expect("a String takes all");
