@@ -40,8 +40,9 @@ mod speech;
 /// How long the program may take to end once its input has ended, and again once it was told to end.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long the threads of a program that has ended may take: they have the rest in its pipes to read.
-const LAST_READS: Duration = Duration::from_secs(1);
+/// How long the threads of a program that has ended by itself may take for the rest in its pipes, which is said no
+/// faster than the rest. When the server ends, nobody waits for that.
+const LAST_READS: Duration = Duration::from_secs(10);
 
 /// The pause before the program is started again, after it has run for a moment only; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -52,7 +53,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How often the hook tries to come into the room while its name is not free.
 const NEXT_TRY: Duration = Duration::from_secs(1);
 
-/// How often Windows is asked whether the program has ended.
+/// How often Windows is asked whether the program has ended; and how often it is looked whether the server ends while
+/// the rest of a program's words is said.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The longest line of standard error that is logged, in bytes.
@@ -261,11 +263,24 @@ impl Supervisor {
         {
             log::warn!("on-event: the program has ended ({status})");
         }
-        // What the pipes still have was said before the end.
-        ended.recv_timeout(LAST_READS).ok();
+        let told = self.hear_out(&ended, told);
         run.is_over.store(true, Ordering::SeqCst);
         self.hub.end_watch();
         self.hub.end_hook();
+        told
+    }
+
+    /// Waits until what is left in the pipes is read, unless the program was ended, or the server ends meanwhile.
+    fn hear_out(&self, ended: &Receiver<()>, told: Told) -> Told {
+        let until = Instant::now() + LAST_READS;
+        while told == Told::Ended && Instant::now() < until {
+            if ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Disconnected) {
+                break;
+            }
+            if self.told.try_recv() == Ok(Told::Over) {
+                return Told::Over;
+            }
+        }
         told
     }
 

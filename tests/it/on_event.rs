@@ -146,6 +146,17 @@ fn a_program_that_ends_at_once_is_started_again_after_longer_and_longer() {
 }
 
 #[test]
+fn what_a_program_has_printed_before_its_end_is_said() {
+    let command = "seq 1200; exec sleep 0";
+    let options = ["--replay", "0", "--rate-limit", "100", "--on-event", command];
+    let mut server = TestServer::start(&options);
+    let mut alice = server.join("alice");
+    // A thousand are said at once, and the others a hundred a second.
+    until_said(&mut alice, "<hook> 1200");
+    ends_in_time(&mut server);
+}
+
+#[test]
 fn whatever_a_program_prints_is_safe_and_bounded() {
     let mut server = start(
         "head -c 100000000 /dev/zero; printf '\\n\\033[31mred\\377\\n\\n  \\n'; printf 'no newline'; sleep 1000",
