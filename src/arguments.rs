@@ -13,7 +13,7 @@ use crate::place::is_number;
 use crate::problem;
 use crate::protocol::DEFAULT_ADDRESS;
 
-pub use crate::place::{Place, host, place, port};
+pub use crate::place::{Place, Places, host, place, places, port};
 
 pub mod client;
 pub mod server;

@@ -40,10 +40,12 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use log::warn;
+
 use super::config::{Destination, OnLoss};
 use super::exit_reason::ExitReason;
 use super::link::{Beginning, Link, Watch};
-use super::net::Route;
+use super::net::Routes;
 use super::receiver::Receiver;
 use super::sender::Sender;
 use super::session::ClientSession;
@@ -82,14 +84,16 @@ pub struct Bot {
 }
 
 impl Bot {
-    /// A bot that is going to join the room at this place: `host`, `host:port`, `[address]:port`.
+    /// A bot that is going to join the room at this place: `host`, `host:port`, `[address]:port`; or several with commas,
+    /// the servers of one room.
     pub fn builder(place: &str) -> Builder {
         Builder::new(place)
     }
 
     /// Joins the room.
-    fn join(to: Destination, session: ClientSession) -> Result<Bot, Error> {
-        let link = Link::connect(Route::new(to), session, GREETING, |_| ())?;
+    fn join(to: &Destination, session: ClientSession) -> Result<Bot, Error> {
+        let pass_on = |why: &Problem, next: &str| warn!("{why}; trying {next}");
+        let link = Link::connect(Routes::new(to), session, GREETING, |_| (), pass_on)?;
         let (link, inbox) = (Arc::new(link), Arc::new(Inbox::default()));
         let mut bot = Bot { sayer: Sayer::new(&link, &inbox), threads: Vec::new() };
         let receive = |link: &Arc<Link>, inbox: &Arc<Inbox>| {
@@ -97,7 +101,7 @@ impl Bot {
         };
         bot.spawn("receiver", receive)?;
         match link.wait_for_beginning() {
-            Beginning::Joined => {}
+            Beginning::Joined => inbox.mark_joined(),
             Beginning::NoChatroom => {
                 let server = link.connection().peer();
                 // Nothing was said that somebody could confirm.

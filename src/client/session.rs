@@ -24,7 +24,7 @@ use crate::protocol::reply::{self, Message, ReadNotice, ReadRefusal, ServerLine}
 use crate::protocol::request;
 use crate::protocol::tag::{Format, Limits, Millis, Seq, Tag, Token};
 
-pub(super) use heard::{Heard, Line, News};
+pub(super) use heard::{Heard, Line, News, RoomState};
 
 mod heard;
 
@@ -162,6 +162,9 @@ impl ClientSession {
                 return Heard { turned_away: Some(reply::words(text)), ..Heard::default() };
             }
         }
+        if says.is_room_full() && self.is_at_first_words() {
+            return Heard { turned_away: Some(reply::words(text)), ..Heard::default() };
+        }
         if self.is_shown_out_by(says) {
             return Heard { shown_out: Some(reply::words(text)), ..Heard::default() };
         }
@@ -172,6 +175,9 @@ impl ClientSession {
         }
         let answers = tag.and_then(|tag| tag.answers);
         let mut heard = Heard::default();
+        if self.handshake.server() == Some(Server::Ours) {
+            heard.room = RoomState::of(says);
+        }
         self.take(text, says, (at, answers), &mut heard);
         if let Some(tag) = tag.filter(|_| !says.is_fact()) {
             self.leave_out_shown(tag, says, &mut heard);
@@ -230,6 +236,14 @@ impl ClientSession {
         }
     }
 
+    /// Whether the server is ours and has not let us in yet.
+    fn is_at_first_words(&self) -> bool {
+        match self.handshake.progress() {
+            Progress::Resuming | Progress::Asking | Progress::AtDoor => true,
+            Progress::Nowhere | Progress::Done(_) => false,
+        }
+    }
+
     /// The server has no place for us, but our own lost connection may still have one there.
     fn hear_that_it_is_full<'a>(&mut self, line: &'a str) -> Heard<'a> {
         let asks = self.handshake.knock().map_or_else(Vec::new, Vec::from);
@@ -246,7 +260,6 @@ impl ClientSession {
         self.format
     }
 
-    #[allow(dead_code, reason = "asked by what splits long lines")]
     /// The longest line that the server takes, in bytes without its end, as far as it has told. While there is no
     /// connection, that is what the last one had told.
     pub(super) fn max_line(&self) -> Option<usize> {
@@ -324,6 +337,7 @@ impl ClientSession {
             }
             ServerLine::Token(token) => {
                 debug!("received a token");
+                heard.is_token = true;
                 self.token = Some(token);
             }
             ServerLine::Nick(name) => {

@@ -14,6 +14,7 @@ pub use notice::{LeaveReason, Missing, Notice, Offer};
 pub use orders::{CONSOLE, MAX_TOPIC, OrderNotice, OrderRefusal};
 pub use parse::{Message, ReadNotice, ReadRefusal, ReadSpeech, ServerLine, parse};
 pub use refusal::Refusal;
+pub use shared::{SetBack, SharedNotice};
 pub use speech::Speech;
 pub use who::{Listed, Names, addresses, not_encrypted, who, who_goes_on};
 
@@ -22,6 +23,7 @@ mod notice;
 mod orders;
 mod parse;
 mod refusal;
+mod shared;
 mod speech;
 mod who;
 
@@ -171,6 +173,14 @@ mod tests {
                 "-- you missed 1 line (your connection was too slow)",
             ),
             (&Notice::Missed(2, Missing::Away), "-- you missed 2 lines (you were away)"),
+            (
+                &Notice::Missed(312, Missing::ServerTooSlow),
+                "-- you missed 312 lines (this server was too slow)",
+            ),
+            (
+                &Notice::Missed(1, Missing::ServerTooSlow),
+                "-- you missed 1 line (this server was too slow)",
+            ),
             (&Notice::WelcomeBack(alice), "-- welcome back, alice"),
             (&Notice::IsAway(bob), "-- bob is away: your line waits until bob is back"),
             (&did_not_come_back(1), "-- bob did not come back: 1 line of yours was not read"),
@@ -227,11 +237,52 @@ mod tests {
             ),
             (&Refusal::RoomFull(1), "!! the room is full (1 client)"),
             (&Refusal::RoomFull(100), "!! the room is full (100 clients)"),
+            (&Refusal::MembersFull(20_000), "!! the room is full (20000 members)"),
+            (&Refusal::MembersFull(1), "!! the room is full (1 member)"),
             (&Refusal::AddressFull(8), "!! the room is full for your address (8 clients)"),
             (&Refusal::AddressFull(1), "!! the room is full for your address (1 client)"),
         ];
         for (line, expected) in lines {
             assert_eq!(line.to_string(), *expected);
+        }
+    }
+
+    #[test]
+    fn what_is_told_of_a_shared_room_is_as_the_protocol_spells_it() {
+        let after = |millis| SharedNotice::JoinedAgain(Duration::from_millis(millis));
+        let newest = |millis| SharedNotice::SetBack(SetBack::Newest(Duration::from_millis(millis)));
+        let set_back = "-- the room's store was set back: ";
+        let cases = [
+            (
+                SharedNotice::Away,
+                "-- the room is away: what you say is kept until it is back".to_owned(),
+            ),
+            (SharedNotice::AwayAtDoor, "-- the room is away: you join when it is back".to_owned()),
+            (SharedNotice::Back, "-- the room is back".to_owned()),
+            (after(12_000), "-- the room was away for 12 s, and you have joined again".to_owned()),
+            (after(1), "-- the room was away for 1 s, and you have joined again".to_owned()),
+            (newest(2001), format!("{set_back}others may not find the lines of the last 3 s")),
+            (newest(0), format!("{set_back}others may not find the lines of the last 1 s")),
+            (
+                SharedNotice::SetBack(SetBack::Everything),
+                format!("{set_back}others may not find what was said before"),
+            ),
+            (
+                SharedNotice::SetBack(SetBack::MayBeMissing),
+                format!("{set_back}some of the newest lines may be missing"),
+            ),
+            (
+                SharedNotice::LinesGone,
+                "-- some lines that you saw are gone from the room: its store was set back"
+                    .to_owned(),
+            ),
+            (
+                SharedNotice::TooOld,
+                "-- this server is too old for the room: connect to another one".to_owned(),
+            ),
+        ];
+        for (notice, expected) in cases {
+            assert_eq!(Notice::Shared(notice).to_string(), expected);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Bot, Error};
-use crate::client::config::{Destination, Encryption, IdentityChoice};
+use crate::client::config::{Destination, Encryption, IdentityChoice, ServerAddress};
 use crate::client::door::Secret;
 use crate::client::identity::{self, Opened};
 use crate::client::session::ClientSession;
@@ -106,7 +106,7 @@ impl Builder {
     /// What was given cannot be used; there is no connection to that server; or it does not let the bot in.
     pub fn connect(self) -> Result<Bot, Error> {
         let unread = |why| Error::Address { given: self.place.clone(), why };
-        let Place { host, port } = place::place(&self.place).map_err(unread)?;
+        let places = place::places(&self.place).map_err(unread)?;
         let name = self.name.as_deref().map(Name::parse).transpose().map_err(Error::Name)?;
         let password = self.password.as_deref().map(secret).transpose()?;
         let encryption = match self.fingerprint.as_deref().map(str::parse).transpose() {
@@ -117,14 +117,17 @@ impl Builder {
         let Opened { identity, .. } = identity::open(&self.identity, &Environment::of_process())?;
         let session = ClientSession::new(name, identity).knowing(password).insisting();
         let to = Destination {
-            host,
-            port: port.unwrap_or(DEFAULT_PORT),
+            servers: places.all().iter().map(address).collect(),
             encryption,
             known_servers: self.known_servers,
             learns_servers: self.learns_servers,
         };
-        Bot::join(to, session)
+        Bot::join(&to, session)
     }
+}
+
+fn address(place: &Place) -> ServerAddress {
+    ServerAddress { host: place.host.clone(), port: place.port.unwrap_or(DEFAULT_PORT) }
 }
 
 fn secret(password: &str) -> Result<Secret, Error> {

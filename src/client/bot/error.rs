@@ -107,12 +107,15 @@ impl From<BadText> for Error {
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Error {
         match problem {
-            Problem::UnknownHost { .. } | Problem::NameForHost { .. } | Problem::Connect { .. } => {
-                Error::Unreachable(problem)
-            }
+            Problem::UnknownHost { .. }
+            | Problem::NameForHost { .. }
+            | Problem::Connect { .. }
+            | Problem::RoomAway { .. } => Error::Unreachable(problem),
             Problem::Refused { .. } | Problem::ShownOut { .. } => Error::NotLetIn(problem),
             Problem::NameRefused { .. } => Error::NameRefused(problem),
-            Problem::WrongServer(_) => Error::WrongServer(problem),
+            Problem::WrongServer(_) | Problem::AfterWrongServer(_) | Problem::NewServer { .. } => {
+                Error::WrongServer(problem)
+            }
             Problem::NoChatroom { .. } => Error::NoChatroom(problem),
             Problem::ConnectionLost { .. } => Error::Lost(problem),
             Problem::Unconfirmed { .. } | Problem::LinesRefused { .. } => Error::NotSaid(problem),

@@ -155,6 +155,14 @@ impl Inbox {
         Unbounded(self)
     }
 
+    /// The bot is in the room. What went wrong before, with others of its servers, is no event.
+    pub(super) fn mark_joined(&self) {
+        let mut state = self.state();
+        state.is_lost = false;
+        state.events.retain(|event| !matches!(event, Event::Lost { .. }));
+        state.unread = state.events.iter().map(Event::weight).sum();
+    }
+
     /// Nobody takes events any more.
     pub(super) fn begin_closing(&self) {
         self.state().is_closing = true;

@@ -221,3 +221,18 @@ fn a_bot_that_takes_no_events_gets_them_in_the_end_or_is_told_how_many_it_missed
         .sum();
     assert_eq!(came + missed, 2001);
 }
+
+#[test]
+fn one_of_several_servers_is_enough() {
+    let gone = server(None, Config::default());
+    let nobody = gone.address();
+    drop(gone);
+    let first = server(None, Config::default());
+    let bot = Bot::builder(&format!("{nobody},{}", first.address())).name("bot").connect();
+    let bot = bot.expect("the second one answers");
+    let alice = named(first.address(), "alice");
+    alice.say("hello").expect("a line");
+    assert_eq!(next_said(&bot), said("alice", "hello"));
+    first.shut_down().expect("it ends well");
+    wait_for(&bot, |event| matches!(event, Event::Lost { .. }));
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 
-use super::{Count, NameNotice, OrderNotice, were};
+use super::{Count, NameNotice, OrderNotice, SharedNotice, were};
 use crate::protocol::VERSION;
 use crate::protocol::name::Name;
 use crate::protocol::request::Command;
@@ -99,6 +99,8 @@ pub enum Notice<'a> {
     Name(NameNotice<'a>),
     /// Who keeps order.
     Order(OrderNotice<'a>),
+    /// What happens to a room that several servers hold.
+    Shared(SharedNotice),
     /// A sign of life, for a client that asks for one.
     Here,
     /// The room closes.
@@ -126,6 +128,8 @@ pub enum Missing {
     TooSlow,
     /// They were said while there was no connection.
     Away,
+    /// The server, one of several of the room, fell so far behind that it does not have them.
+    ServerTooSlow,
 }
 
 /// How someone left.
@@ -205,6 +209,7 @@ impl fmt::Display for Notice<'_> {
                 let why = match why {
                     Missing::TooSlow => "your connection was too slow",
                     Missing::Away => "you were away",
+                    Missing::ServerTooSlow => "this server was too slow",
                 };
                 write!(f, "-- you missed {} ({why})", Count(lines, "line"))
             }
@@ -245,6 +250,7 @@ impl fmt::Display for Notice<'_> {
             }
             Notice::Name(notice) => write!(f, "{notice}"),
             Notice::Order(notice) => write!(f, "{notice}"),
+            Notice::Shared(notice) => write!(f, "{notice}"),
             Notice::Here => write!(f, "-- chatroom is here"),
             Notice::ShuttingDown => write!(f, "-- the server is shutting down"),
         }

@@ -31,6 +31,8 @@ pub enum Refusal<'a> {
     LineTooLong(usize),
     /// As many clients as there may be are here already.
     RoomFull(usize),
+    /// As many members as a room on several servers may have are connected to them.
+    MembersFull(usize),
     /// As many clients as there may be from one address are here already.
     AddressFull(usize),
     /// The client speaks another protocol.
@@ -90,6 +92,9 @@ impl fmt::Display for Refusal<'_> {
                 write!(f, "that line was too long and was not sent: the most is {limit} bytes")
             }
             Refusal::RoomFull(most) => write!(f, "the room is full ({})", Count(*most, "client")),
+            Refusal::MembersFull(most) => {
+                write!(f, "the room is full ({})", Count(*most, "member"))
+            }
             Refusal::AddressFull(most) => {
                 write!(f, "the room is full for your address ({})", Count(*most, "client"))
             }

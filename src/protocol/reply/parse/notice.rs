@@ -4,6 +4,7 @@ use crate::protocol::name::Name;
 use crate::protocol::network::Network;
 use crate::protocol::reply::Offer;
 use crate::protocol::reply::orders::CONSOLE;
+use crate::protocol::reply::shared::AWAY;
 use crate::protocol::reply::who::{FROM, NOT_ENCRYPTED, Names};
 use crate::protocol::tag::number;
 
@@ -83,6 +84,14 @@ pub enum ReadNotice<'a> {
     Topic,
     /// `-- operator: TEXT`: from the server's own keyboard.
     Announcement,
+    /// `-- the room is away: …`: the server cannot reach the room that it is one of several servers of.
+    RoomAway,
+    /// `-- the room is back`, and that the reader has joined it again.
+    RoomBack,
+    /// `-- the room's store was set back: …`, and that lines are gone by that.
+    SetBack,
+    /// `-- this server is too old for the room: …`: another server of the room may not be.
+    TooOld,
     /// `-- chatroom is here`: a sign of life.
     SignOfLife,
     /// `-- the server is shutting down`
@@ -121,6 +130,13 @@ impl<'a> ReadNotice<'a> {
             _ if words.starts_with("operator: ") => Some(ReadNotice::Announcement),
             _ if words.starts_with(NOT_ENCRYPTED) => Some(ReadNotice::NotEncrypted),
             _ if is_of_history(words) => Some(ReadNotice::History),
+            _ if words.starts_with(AWAY) => Some(ReadNotice::RoomAway),
+            "the room is back" => Some(ReadNotice::RoomBack),
+            _ if words.starts_with("the room was away for ") => Some(ReadNotice::RoomBack),
+            _ if is_of_set_back(words) => Some(ReadNotice::SetBack),
+            _ if words.starts_with("this server is too old for the room: ") => {
+                Some(ReadNotice::TooOld)
+            }
             _ if words.starts_with('/') || words.starts_with("TEXT  ") => Some(ReadNotice::Help),
             _ => None,
         }
@@ -288,6 +304,11 @@ fn is_of_history(words: &str) -> bool {
     .iter()
     .any(|start| words.starts_with(start))
         || words.ends_with(" not in this server's history")
+}
+
+fn is_of_set_back(words: &str) -> bool {
+    words.starts_with("the room's store was set back: ")
+        || words.starts_with("some lines that you saw are gone from the room: ")
 }
 
 fn is_came_and_went(words: &str) -> bool {

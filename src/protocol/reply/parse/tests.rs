@@ -11,7 +11,7 @@ use crate::protocol::name::BadName;
 use crate::protocol::network::Network;
 use crate::protocol::reply::{
     CONSOLE, LeaveReason, Listed, Missing, NameNotice, NameRefusal, Names, Notice, OrderNotice,
-    OrderRefusal, Refusal, Speech, Tenure, who, who_goes_on,
+    OrderRefusal, Refusal, SetBack, SharedNotice, Speech, Tenure, who, who_goes_on,
 };
 use crate::protocol::request::{Command, Misuse};
 use crate::protocol::tag::Limits;
@@ -59,6 +59,7 @@ fn read<'a>(notice: &Notice<'a>) -> ReadNotice<'a> {
         | Notice::MayBeMissing => ReadNotice::History,
         Notice::Name(ref notice) => read_name(notice),
         Notice::Order(ref notice) => read_order(notice),
+        Notice::Shared(notice) => read_shared(notice),
         Notice::Here => ReadNotice::SignOfLife,
         Notice::ShuttingDown => ReadNotice::ShuttingDown,
     }
@@ -102,6 +103,30 @@ fn read_order<'a>(notice: &OrderNotice<'a>) -> ReadNotice<'a> {
         | OrderNotice::Erased { .. }
         | OrderNotice::Stats(_) => ReadNotice::Order,
     }
+}
+
+fn read_shared(notice: SharedNotice) -> ReadNotice<'static> {
+    match notice {
+        SharedNotice::Away | SharedNotice::AwayAtDoor => ReadNotice::RoomAway,
+        SharedNotice::Back | SharedNotice::JoinedAgain(_) => ReadNotice::RoomBack,
+        SharedNotice::SetBack(_) | SharedNotice::LinesGone => ReadNotice::SetBack,
+        SharedNotice::TooOld => ReadNotice::TooOld,
+    }
+}
+
+fn shared_notices(number: u64) -> Vec<SharedNotice> {
+    let time = Duration::from_secs(number);
+    vec![
+        SharedNotice::Away,
+        SharedNotice::AwayAtDoor,
+        SharedNotice::Back,
+        SharedNotice::JoinedAgain(time),
+        SharedNotice::SetBack(SetBack::Newest(time)),
+        SharedNotice::SetBack(SetBack::Everything),
+        SharedNotice::SetBack(SetBack::MayBeMissing),
+        SharedNotice::LinesGone,
+        SharedNotice::TooOld,
+    ]
 }
 
 fn name_notices<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<NameNotice<'a>> {
@@ -194,6 +219,7 @@ fn place(notice: &Notice<'_>) -> usize {
         Notice::MayBeMissing => 27,
         Notice::Name(notice) => 28 + name_place(notice),
         Notice::Order(notice) => 40 + order_place(notice),
+        Notice::Shared(notice) => 56 + shared_place(*notice),
     }
 }
 
@@ -235,6 +261,20 @@ fn order_place(notice: &OrderNotice<'_>) -> usize {
     }
 }
 
+fn shared_place(notice: SharedNotice) -> usize {
+    match notice {
+        SharedNotice::Away => 0,
+        SharedNotice::AwayAtDoor => 1,
+        SharedNotice::Back => 2,
+        SharedNotice::JoinedAgain(_) => 3,
+        SharedNotice::SetBack(SetBack::Newest(_)) => 4,
+        SharedNotice::SetBack(SetBack::Everything) => 5,
+        SharedNotice::SetBack(SetBack::MayBeMissing) => 6,
+        SharedNotice::LinesGone => 7,
+        SharedNotice::TooOld => 8,
+    }
+}
+
 /// Every notice, about these two, with this text and this number where there is one.
 fn notices<'a>(name: &'a Name, other: &'a Name, text: &'a str, number: u64) -> Vec<Notice<'a>> {
     let few = (number % 1000) as usize;
@@ -266,6 +306,7 @@ fn notices<'a>(name: &'a Name, other: &'a Name, text: &'a str, number: u64) -> V
         Notice::SlowDown(few as u32),
         Notice::Missed(number, Missing::TooSlow),
         Notice::Missed(number, Missing::Away),
+        Notice::Missed(number, Missing::ServerTooSlow),
         Notice::WelcomeBack(name),
         Notice::IsAway(name),
         Notice::DidNotComeBack { name, lines: number },
@@ -284,6 +325,7 @@ fn notices<'a>(name: &'a Name, other: &'a Name, text: &'a str, number: u64) -> V
     notices.extend(Command::all().map(Notice::Help));
     notices.extend(name_notices(name, text, number).into_iter().map(Notice::Name));
     notices.extend(order_notices(name, text, number).into_iter().map(Notice::Order));
+    notices.extend(shared_notices(number).into_iter().map(Notice::Shared));
     notices
 }
 
@@ -297,7 +339,9 @@ fn read_refusal<'a>(refusal: &Refusal<'a>) -> ReadRefusal<'a> {
         | Refusal::WhisperToSelf
         | Refusal::WhisperToHook(_) => ReadRefusal::Whisper,
         Refusal::LineTooLong(most) => ReadRefusal::LineTooLong(most),
-        Refusal::RoomFull(_) | Refusal::AddressFull(_) => ReadRefusal::RoomFull,
+        Refusal::RoomFull(_) | Refusal::MembersFull(_) | Refusal::AddressFull(_) => {
+            ReadRefusal::RoomFull
+        }
         Refusal::Unencrypted => ReadRefusal::Unencrypted,
         Refusal::TagsTooLate => ReadRefusal::Tags,
         Refusal::ResumeTooLate
@@ -417,6 +461,7 @@ fn refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusal<'a>> 
         Refusal::WhisperToSelf,
         Refusal::LineTooLong(few),
         Refusal::RoomFull(few),
+        Refusal::MembersFull(few),
         Refusal::AddressFull(few),
         Refusal::NoProxyHeader,
         Refusal::TagsTooLate,
@@ -450,7 +495,7 @@ fn every_notice_is_among_those_that_are_read_back() {
     let mut places: Vec<usize> = notices(&alice, &bob, "x", 3).iter().map(place).collect();
     places.sort_unstable();
     places.dedup();
-    assert_eq!(places, (0..56).collect::<Vec<_>>());
+    assert_eq!(places, (0..65).collect::<Vec<_>>());
     for notice in notices(&alice, &bob, "x", 3) {
         let line = notice.to_string();
         assert_eq!(parse(&line), told(read(&notice)), "{line}");
@@ -503,6 +548,14 @@ fn a_line_is_read_from_its_front() {
         ("-- chatroom 1: TLS on this port", told(N::Banner { version: 1, offer: Offer::Tls })),
         ("-- chatroom x: anything", told(N::Other)),
         ("-- the newest 3 with \"bob joined\":", told(N::Found)),
+        ("-- the room is away: and more than this version knows", told(N::RoomAway)),
+        ("-- the room is away", told(N::Other)),
+        ("-- the room is back, somewhat", told(N::Other)),
+        ("-- the joined", told(N::Joined("the"))),
+        (
+            "<x> -- the room is away: you join when it is back",
+            said(Said("x", "-- the room is away: you join when it is back")),
+        ),
         ("-- ", told(N::Other)),
         ("", plain),
         ("--", plain),
