@@ -32,6 +32,7 @@ use std::sync::Arc;
 mod address;
 mod answer;
 mod attention;
+pub mod bot;
 mod chat;
 mod clock;
 mod colours;

@@ -1,6 +1,22 @@
-//! The server: binds, accepts, shuts down. The caller's thread accepts (`accept.rs`); each client has a thread to
+//! The server: binds, accepts, shuts down. A program that has a room inside opens a [`Server`], is told what happens
+//! ([`Server::on_event`]), and starts it:
+//!
+//! ```
+//! use chatroom::server::{self, Config, Server};
+//!
+//! let listener = server::bind("127.0.0.1", 0)?;
+//! let server = Server::open(listener, Config::default().max_clients(20))?;
+//! let room = server.on_event(|event| println!("{event}")).start()?;
+//! println!("join with: chatclient {}", room.address());
+//! room.announce("the deployment has begun");
+//! room.shut_down()?;
+//! # Ok::<(), chatroom::problem::Problem>(())
+//! ```
+//!
+//! Its threads: The caller's thread accepts (`accept.rs`); each client has a thread to
 //! itself (`workers.rs`), and one more thread, the broadcaster, sends to them all.
 
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -9,13 +25,16 @@ use std::time::Duration;
 use self::shared::sharing::Sharing;
 use crate::problem::Problem;
 use crate::state_folder::Environment;
-use crate::tls::ServerKey;
 use accept::Acceptor;
 #[cfg(not(shuttle))]
 use announcer::Announcer;
 use broadcaster::Broadcaster;
+#[cfg(not(shuttle))]
+use hook::Hook;
 use hub::Hub;
 use keeping::{Kept, Threads};
+#[cfg(not(shuttle))]
+use listeners::{Callback, Listeners};
 use net::tls::identity::{self, Identity};
 #[cfg(unix)]
 use open_files::TooFew;
@@ -53,10 +72,15 @@ mod fetcher;
 mod figures;
 mod guesses;
 mod headroom;
+#[doc(hidden)]
 pub mod health;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[doc(hidden)]
 pub mod heaps;
+#[doc(hidden)]
 pub mod history;
+#[cfg(not(shuttle))]
+mod hook;
 mod hub;
 mod indexer;
 #[cfg(all(test, shuttle))]
@@ -64,6 +88,8 @@ mod interleavings;
 mod keeper;
 mod keeping;
 mod kinds;
+#[cfg(not(shuttle))]
+mod listeners;
 mod net;
 #[cfg(unix)]
 mod open_files;
@@ -74,6 +100,8 @@ mod rendering;
 mod replay;
 #[cfg_attr(not(test), allow(dead_code, reason = "the hub's side of a shared room calls it"))]
 mod room;
+#[cfg(not(shuttle))]
+mod running;
 mod search;
 mod secrets;
 mod session;
@@ -86,17 +114,25 @@ mod token_bucket;
 mod transcript;
 mod utterance;
 mod waker;
+#[doc(hidden)]
 pub mod words;
 mod workers;
 
+pub use crate::protocol::json::{Event, Leaving, What};
+pub use crate::protocol::name::Name;
+pub use crate::tls::ServerKey;
 pub use addresses::reachable;
 pub use config::{
-    Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, KeySource,
-    SharedConfig, TlsConfig,
+    Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, HookConfig,
+    KeySource, SharedConfig, TlsConfig,
 };
 #[cfg(not(shuttle))]
+#[doc(hidden)]
 pub use console::keyboard_commands;
+#[doc(hidden)]
 pub use controls::Controls;
+#[cfg(not(shuttle))]
+pub use running::Running;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;
 pub use shared::url::{SharedUrl, without_password};
@@ -127,7 +163,6 @@ pub fn bind(host: &str, port: u16) -> Result<TcpListener, Problem> {
 }
 
 /// A server whose room is as its history has it, and that nobody has joined yet.
-#[derive(Debug)]
 pub struct Server {
     /// Where clients come from.
     listener: TcpListener,
@@ -145,6 +180,11 @@ pub struct Server {
     identity: Option<Arc<Identity>>,
     /// What sessions check secrets with.
     secrets: Arc<Secrets>,
+    /// What ends it.
+    shutdown: Shutdown,
+    /// Who is told what happens.
+    #[cfg(not(shuttle))]
+    callbacks: Vec<Callback>,
 }
 
 impl Server {
@@ -153,13 +193,24 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The password, the key, the certificate or the history was asked for, or is there, and cannot be used. Nothing in it was
+    /// Something in the configuration cannot be; or the password, the key, the certificate or the history was asked for, or is there, and cannot be used. Nothing in it was
     /// changed then.
-    pub fn open(
+    pub fn open(listener: TcpListener, config: Config) -> Result<Server, Problem> {
+        Server::open_until(listener, config, &Shutdown::new()?)
+    }
+
+    /// The same for a server that is to [run](Server::run) until that shutdown, which may come while it waits for the
+    /// engine of a room that several servers hold.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::open`].
+    pub fn open_until(
         listener: TcpListener,
         config: Config,
         shutdown: &Shutdown,
     ) -> Result<Server, Problem> {
+        config.check()?;
         log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
         let at =
             listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
@@ -175,7 +226,33 @@ impl Server {
             None => (Kept::open(&config)?, None),
             Some(shared) => (None, Sharing::begin(shared, &config, &hub, shutdown)?),
         };
-        Ok(Server { listener, at, config, hub, history, sharing, identity, secrets })
+        Ok(Server {
+            listener,
+            at,
+            config,
+            hub,
+            history,
+            sharing,
+            identity,
+            secrets,
+            shutdown: shutdown.clone(),
+            #[cfg(not(shuttle))]
+            callbacks: Vec::new(),
+        })
+    }
+
+    /// Has `callback` told what happens in the room: what is said to all, who comes and goes, other names, and notices
+    /// to all; never private lines. It is told only what is settled: with a history, what that has.
+    ///
+    /// Each callback has a thread of its own, and nothing waits for it. One that is more than 256 KiB of lines behind
+    /// misses what it has not had, and is told how much ([`What::Missed`]). At the
+    /// end of the server it may take a second for what is left; one that takes longer is left behind. An event is shown
+    /// as JSON.
+    #[cfg(not(shuttle))]
+    #[must_use = "it serves with `start` or `run`"]
+    pub fn on_event(mut self, callback: impl FnMut(&Event<'_>) + Send + 'static) -> Server {
+        self.callbacks.push(Box::new(callback));
+        self
     }
 
     /// The key that clients know the server by; `None` where nobody talks encrypted.
@@ -194,7 +271,19 @@ impl Server {
     pub fn run(self, shutdown: &Shutdown, status: &Status) -> Result<(), Problem> {
         #[cfg(not(shuttle))]
         let key = self.key();
-        let Server { listener, at, config, hub, history, sharing, identity, secrets } = self;
+        let Server {
+            listener,
+            at,
+            config,
+            hub,
+            history,
+            sharing,
+            identity,
+            secrets,
+            shutdown: _,
+            #[cfg(not(shuttle))]
+            callbacks,
+        } = self;
         log_addresses(at, &config, history.as_ref());
         #[cfg(unix)]
         log_lack_of_files(config.max_clients);
@@ -202,13 +291,27 @@ impl Server {
         offer_names(&hub);
         log_lack_of_way_in(&hub, &config);
         status.is_of(&hub);
+        #[cfg(not(shuttle))]
+        let (listeners, hook) = (Listeners::start(&hub, callbacks)?, Hook::start(&hub, &config)?);
         let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
         let reception = Reception::new(Arc::clone(&hub), secrets, &config, identity);
         let acceptor = Acceptor::new(reception, &config);
         #[cfg(not(shuttle))]
         let _until_the_end = announce(&config, at, key);
         let served = serve(listener, acceptor, shutdown, &hub, broadcaster, sharing);
-        served.and(kept.map_or(Ok(()), Threads::join))
+        let ended = served.and(kept.map_or(Ok(()), Threads::join));
+        #[cfg(not(shuttle))]
+        {
+            listeners.into_iter().for_each(Listeners::end);
+            hook.into_iter().for_each(Hook::end);
+        }
+        ended
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("at", &self.at).finish_non_exhaustive()
     }
 }
 
@@ -257,7 +360,7 @@ pub fn run(
     shutdown: &Shutdown,
     status: &Status,
 ) -> Result<(), Problem> {
-    Server::open(listener, config.clone(), shutdown)?.run(shutdown, status)
+    Server::open_until(listener, config.clone(), shutdown)?.run(shutdown, status)
 }
 
 fn log_addresses(at: SocketAddr, config: &Config, history: Option<&Kept>) {

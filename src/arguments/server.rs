@@ -18,8 +18,8 @@ use crate::protocol::text::make_safe;
 use crate::protocol::{DEFAULT_ADDRESS, DEFAULT_MAX_LINE, DEFAULT_PORT};
 use crate::server::history::export::Export;
 use crate::server::{
-    Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, KeySource,
-    SharedConfig, SharedUrl, TlsConfig, without_password,
+    Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, HookConfig,
+    KeySource, SharedConfig, SharedUrl, TlsConfig, without_password,
 };
 
 /// What the program is called.
@@ -201,6 +201,16 @@ pub struct Arguments {
     #[arg(requires = "shared")]
     shared_ca: Option<PathBuf>,
 
+    /// Run COMMAND by the shell: it reads what happens as JSON lines, and what it prints is said
+    #[arg(long, value_name = "COMMAND", value_parser = command)]
+    #[arg(env = "CHATROOM_ON_EVENT", hide_env_values = true)]
+    on_event: Option<String>,
+
+    /// The name under which that is in the room
+    #[arg(long, value_name = "NAME", default_value = "hook", value_parser = name)]
+    #[arg(env = "CHATROOM_ON_EVENT_NAME", hide_env_values = true)]
+    on_event_name: Name,
+
     /// Write the public conversation to FILE and end: text, or JSON lines for .jsonl or .json
     #[arg(long, value_name = "FILE", conflicts_with = "health_check")]
     export: Option<PathBuf>,
@@ -278,6 +288,7 @@ impl Arguments {
             operators: self.operators.clone(),
             keep_names: self.keep_names.0,
             shared: self.shared(),
+            hook: self.hook(),
         }
     }
 
@@ -294,6 +305,11 @@ impl Arguments {
             authority: self.shared_ca.clone(),
             away_timeout: self.away_timeout(),
         })
+    }
+
+    fn hook(&self) -> Option<HookConfig> {
+        let command = self.on_event.clone()?;
+        Some(HookConfig { command, name: self.on_event_name.clone() })
     }
 
     /// Who talks encrypted, and with which key.
@@ -453,6 +469,14 @@ fn bytes(text: &str) -> Option<u64> {
         _ => (text, 1),
     };
     arguments::digits(number)?.checked_mul(unit)
+}
+
+/// A command for the shell.
+fn command(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("there is no command in it".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// A name that somebody may own.

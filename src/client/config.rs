@@ -70,6 +70,31 @@ pub struct Config {
     pub on_loss: Option<OnLoss>,
 }
 
+/// Which room is joined, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Destination {
+    /// Its servers, in the order in which they are tried; at least one.
+    pub(super) servers: Vec<ServerAddress>,
+    /// Whether it is talked to encrypted.
+    pub(super) encryption: Encryption,
+    /// Where the keys of servers are kept, if there is a place for that.
+    pub(super) known_servers: Option<PathBuf>,
+    /// Whether new servers are added there.
+    pub(super) learns_servers: bool,
+}
+
+impl Config {
+    /// Which room is joined, and how.
+    pub(super) fn destination(&self) -> Destination {
+        Destination {
+            servers: self.servers.clone(),
+            encryption: self.encryption.clone(),
+            known_servers: self.known_servers.clone(),
+            learns_servers: self.learns_servers,
+        }
+    }
+}
+
 /// Where a server is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerAddress {

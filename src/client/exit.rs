@@ -128,6 +128,15 @@ impl Exit {
         self.leave(ExitReason::Clean)
     }
 
+    /// The same for one that may end before the program does.
+    pub(super) fn spawn_helper(
+        &self,
+        name: &str,
+        work: impl FnOnce() -> Option<ExitReason> + Send + 'static,
+    ) -> Result<(), Problem> {
+        self.spawn(name, move || work().unwrap_or_else(|| wait_for_the_end()))
+    }
+
     /// Starts a thread whose end, or panic, is the program's.
     pub(super) fn spawn(
         &self,
@@ -199,7 +208,7 @@ pub(super) fn caught(work: impl FnOnce() -> ExitReason) -> ExitReason {
     })
 }
 
-fn message(payload: &(dyn Any + Send)) -> String {
+pub(super) fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     // It is to be one line.

@@ -171,7 +171,7 @@ fn send_lines(run: &Run<'_, Filter>, on_loss: OnLoss) -> Result<(), ExitReason> 
         OnLoss::Ends => Watch::Off,
     };
     let sender = Sender { link, output, watch };
-    run.exit.spawn("sender", move || sender.run()).map_err(ExitReason::Failed)?;
+    run.exit.spawn_helper("sender", move || sender.run()).map_err(ExitReason::Failed)?;
     read_lines(run, |line| enter(run, line))?;
     run.link.end_input();
     Ok(())
@@ -209,7 +209,7 @@ fn send_bytes(run: &Run<'_, Filter>, connection: &Connection) -> Result<(), Exit
 fn enter(run: &Run<'_, Filter>, line: Typed) -> ControlFlow<()> {
     info!("input: {}", line.for_log());
     let ends = line.is_quit();
-    run.link.enter_in_time(line, MOST_WAITING);
+    run.link.enter_in_time(Arc::new(line), MOST_WAITING);
     if ends { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 

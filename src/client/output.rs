@@ -1,6 +1,7 @@
 //! What the receiver and the way out need of the place where the conversation is shown: the
 //! terminal, or a filter's standard output.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit_reason::ExitReason;
@@ -8,6 +9,7 @@ use super::handshake::Server;
 use super::net::Told;
 use super::session::{Line, Settled};
 use super::typed::Typed;
+use crate::problem::Problem;
 
 /// Where the conversation goes. Shared by all threads.
 pub(super) trait Output: Send + Sync {
@@ -45,7 +47,20 @@ pub(super) trait Output: Send + Sync {
 
     /// Called for each error from a server of ours, before it is shown, with the line of the
     /// user's that it refuses, if that is known.
-    fn on_refusal(&self, _error: &str, _refused: Option<&Typed>) {}
+    fn on_refusal(&self, _error: &str, _refused: Option<&Arc<Typed>>) {}
+
+    /// Called when lines of the user's are known to be said.
+    fn on_said(&self, _lines: &[Arc<Typed>]) {}
+
+    /// Called when lines of the user's are known not to be said, and the reason is lost: the server has told it over a
+    /// connection that was lost.
+    fn on_refused_unheard(&self, _lines: &[Arc<Typed>]) {}
+
+    /// Called when the connection is lost and another one is going to be made.
+    fn on_lost(&self, _why: &Problem) {}
+
+    /// Called when the server is there again, after all that has come before.
+    fn on_back(&self, _how: Comeback) {}
 
     /// Called when so many more of the user's lines were refused.
     fn mark_refused(&self, _lines: usize) {}
@@ -81,6 +96,11 @@ pub(super) trait Output: Send + Sync {
         false
     }
 
+    /// How the user gives one beforehand, where nobody can be asked.
+    fn way_to_give_secret(&self) -> &'static str {
+        "--password-file FILE, or CHATROOM_PASSWORD"
+    }
+
     /// The user is asked no more.
     fn stop_asking(&self) {}
 
@@ -94,6 +114,15 @@ pub(super) trait Output: Send + Sync {
 
     /// Leaves the terminal as it was. Nothing is shown after that.
     fn close(&self);
+}
+
+/// What a connection that was made again has brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comeback {
+    /// The session goes on, and nothing is lost.
+    Resumed,
+    /// The server does not know us any more: lines may have been missed, and so many of ours may be said twice.
+    Anew(usize),
 }
 
 /// Who reads what is shown.

@@ -114,7 +114,8 @@ impl<'a> Receiver<'a> {
             };
             self.standing = self.standing.max(self.present_standing());
             let ExitReason::Failed(problem) = end else { return end };
-            let Some(endurance) = self.endurance_after(&problem) else {
+            let Some(endurance) = self.endurance_after(&problem).filter(|_| !self.link.is_over())
+            else {
                 return self.failed(problem);
             };
             match comeback.reconnect(self.link, self.output, problem, endurance) {
@@ -194,6 +195,8 @@ impl<'a> Receiver<'a> {
             Problem::ConnectionLost { .. } | Problem::Refused { .. } => {
                 self.standing >= Standing::Ours
             }
+            // Whoever has had the name may have it again once the other one is gone.
+            Problem::NameRefused { .. } => self.standing >= Standing::Resumable,
             Problem::Unconfirmed { .. } => self.link.is_resumable(),
             _ => self.is_of_one_server(problem) && self.standing >= Standing::Ours,
         };
@@ -221,6 +224,7 @@ impl<'a> Receiver<'a> {
             | Problem::RoomAway { .. } => true,
             Problem::Unconfirmed { .. }
             | Problem::NameForHost { .. }
+            | Problem::NameRefused { .. }
             | Problem::AfterWrongServer(_)
             | Problem::Listen { .. }
             | Problem::NothingToAnnounce(_)
@@ -242,6 +246,7 @@ impl<'a> Receiver<'a> {
             | Problem::LogBack { .. }
             | Problem::LogStays { .. }
             | Problem::TimeIsUp(_)
+            | Problem::Config(_)
             | Problem::Bug => false,
         };
         is_of_server && self.link.servers() > 1
@@ -328,8 +333,8 @@ impl<'a> Receiver<'a> {
     }
 
     /// How long to wait for what comes; and whether something is to be shown if nothing has come by then.
-    fn timeout_or_due(&self, nonce_due: Option<Instant>) -> (Option<Duration>, bool) {
-        let timeout = self.timeout(nonce_due);
+    fn timeout_or_due(&self, due: Option<Instant>) -> (Option<Duration>, bool) {
+        let timeout = self.timeout(due);
         match self.output.due().map(|due| due.max(LEAST)) {
             Some(due) if timeout.is_none_or(|timeout| due < timeout) => (Some(due), true),
             _ => (timeout, false),

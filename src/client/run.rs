@@ -108,7 +108,7 @@ fn connect<'a, O: Output + 'static>(
         warn!("{why}");
         tell_that_it_goes_on(&**output, why, Some(next));
     };
-    let link = Link::connect(Routes::new(config), session, wait, tell, pass_on)?;
+    let link = Link::connect(Routes::new(&config.destination()), session, wait, tell, pass_on)?;
     let link = Arc::new(link);
     exit.leads_away_from(&link);
     Ok(Run {

@@ -13,7 +13,7 @@ use log::debug;
 use super::clock::Clock;
 use super::door::{Door, Secret};
 use super::handshake::{
-    Former, Handshake, Interest, Progress, Prover, Reaction, Server, Ticket, Turn,
+    Former, Handshake, Interest, NameChoice, Progress, Prover, Reaction, Server, Ticket, Turn,
 };
 use super::identity::Identity;
 use super::outbox::{Outbox, Outcome};
@@ -50,6 +50,8 @@ pub(super) struct ClientSession {
     shown: Option<(Seq, Millis)>,
     /// The name that the user wants.
     name: Option<Name>,
+    /// Whether another name will do where that one is not to be had.
+    choice: NameChoice,
     /// The key by which the user's names are known, if there is one.
     identity: Option<Arc<Identity>>,
     /// The name that we have, as the server spells it.
@@ -85,6 +87,7 @@ impl ClientSession {
             seen_at: Millis::MIN,
             shown: None,
             name,
+            choice: NameChoice::OrAnother,
             identity: identity.map(Arc::new),
             called: None,
             limits: Limits::default(),
@@ -98,11 +101,17 @@ impl ClientSession {
         self
     }
 
+    /// The same for one who wants that name or none.
+    pub(super) fn insisting(mut self) -> ClientSession {
+        self.choice = NameChoice::ThisAlone;
+        self
+    }
+
     /// There is the first connection, with this binding.
     pub(super) fn begin(&mut self, binding: Binding) {
         let door = std::mem::take(&mut self.handshake.door);
-        self.handshake = Handshake::new(self.name.clone(), None, self.prover(binding));
-        self.handshake.door = door;
+        let handshake = Handshake::new(self.name.clone(), None, self.prover(binding));
+        self.handshake = handshake.with(door, self.choice);
     }
 
     fn prover(&self, binding: Binding) -> Option<Prover> {
@@ -132,8 +141,8 @@ impl ClientSession {
         };
         let door = std::mem::take(&mut self.handshake.door).again();
         let (name, called) = (self.name.clone(), self.called.as_deref());
-        self.handshake = Handshake::again(name, called, former, self.prover(binding));
-        self.handshake.door = door;
+        let handshake = Handshake::again(name, called, former, self.prover(binding));
+        self.handshake = handshake.with(door, self.choice);
         self.format = Format::Plain;
         self.clock = Clock::default();
         self.course = Course::Fresh;
@@ -181,6 +190,9 @@ impl ClientSession {
             line.server = self.handshake.server().unwrap_or(Server::Foreign);
         }
         heard.asks = asks;
+        if turn == Turn::NoName {
+            heard.news.push(News::NoName(reply::words(text).to_owned()));
+        }
         self.turn(turn, now, &mut heard);
         // After the turn, since the numbers may begin anew with it.
         self.count(&heard.asks);
@@ -237,6 +249,11 @@ impl ClientSession {
         Heard { turned_away: Some(reply::words(line)), asks, ..Heard::default() }
     }
 
+    /// The name that we have, as the server spells it.
+    pub(super) fn called(&self) -> Option<&str> {
+        self.called.as_deref()
+    }
+
     /// How lines come over the present connection.
     pub(super) fn format(&self) -> Format {
         self.format
@@ -264,7 +281,7 @@ impl ClientSession {
 
     /// All that a lost connection had to bring has come.
     pub(super) fn settle_covered(&mut self) -> Option<News> {
-        refused(self.outbox.settle_covered())
+        refused(self.outbox.settle_covered().refused)
     }
 
     /// An event is had once it has come; one that is shown again moves nothing.
@@ -319,14 +336,13 @@ impl ClientSession {
                 let event = tag.and_then(|tag| tag.seq);
                 let line = self.outbox.line(number).cloned();
                 heard.settled = line.map(|line| Settled { line, event, at });
-                heard.news.extend(refused(self.outbox.settle(number)));
+                self.settle(number, heard);
             }
             ServerLine::Done => {
                 debug!("received that line {answers:?} is done");
                 let line = answers.and_then(|number| self.outbox.line(number)).cloned();
                 heard.settled = line.map(|line| Settled { line, event: None, at });
-                let settled = answers.map(|number| self.outbox.settle(number));
-                heard.news.extend(settled.and_then(refused));
+                answers.into_iter().for_each(|number| self.settle(number, heard));
             }
             ServerLine::Token(token) => {
                 debug!("received a token");
@@ -353,6 +369,13 @@ impl ClientSession {
             ServerLine::KeyOk => debug!("received that our key is proved"),
             ServerLine::UnknownFact => debug!("received something for other programs"),
         }
+    }
+
+    /// The server has settled the line of that number.
+    fn settle(&mut self, number: u64, heard: &mut Heard<'_>) {
+        let Outcome { said, refused: not_said } = self.outbox.settle(number);
+        heard.said = said;
+        heard.news.extend(refused(not_said));
     }
 
     /// What a line says of our own lines, and of our name. The value is the one that it refuses.
@@ -388,7 +411,7 @@ impl ClientSession {
 
     fn turn(&mut self, turn: Turn, now: Instant, heard: &mut Heard<'_>) {
         match turn {
-            Turn::None => {}
+            Turn::None | Turn::NoName => {}
             Turn::Resumed(lines) => {
                 let lost = self.outbox.resume(lines, now);
                 self.course = Course::Resumed(self.seen, self.outbox.taken());
@@ -399,6 +422,7 @@ impl ClientSession {
                 self.shown = (self.seen > 0).then_some((self.seen, self.seen_at));
                 (self.token, self.seen) = (None, 0);
                 let too_late = self.outbox.has_tried_to_quit();
+                heard.said = self.outbox.take_covered();
                 let again = self.outbox.begin_anew(now);
                 heard.news.push(if too_late { News::TooLate } else { News::Anew(again) });
             }
@@ -408,11 +432,8 @@ impl ClientSession {
     }
 }
 
-fn refused(outcome: Outcome) -> Option<News> {
-    match outcome {
-        Outcome::Refused(lines) => Some(News::Refused(lines)),
-        Outcome::Well => None,
-    }
+fn refused(lines: Vec<Arc<Typed>>) -> Option<News> {
+    (!lines.is_empty()).then_some(News::Refused(lines))
 }
 
 #[cfg(test)]

@@ -11,12 +11,13 @@ use chrono::{DateTime, Local};
 
 use super::reply::{self, Message, ReadNotice, ReadSpeech};
 use super::tag::{Millis, Seq};
-use leaving::Leaving;
+pub use leaving::Leaving;
 
 mod leaving;
 
 /// One event. Shown, it is its JSON, without the end of the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event<'a> {
     /// Its number in the room's one order, if it has one.
     pub seq: Option<Seq>,
@@ -34,6 +35,7 @@ pub struct Event<'a> {
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum What<'a> {
     /// Somebody has said something to all.
     Said {

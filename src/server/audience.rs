@@ -131,6 +131,9 @@ pub(crate) struct Recipient {
     pub(crate) format: Format,
 }
 
+/// Somebody who is no member, and gets what all people get: members' numbers begin at 1.
+pub(crate) const NOBODY: Recipient = Recipient { member: MemberId(0), format: Format::Plain };
+
 /// What a reader gets of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rendition {

@@ -11,6 +11,8 @@ use crate::protocol::name::Name;
 use crate::protocol::reply::Count;
 use crate::protocol::tag::Millis;
 
+pub(crate) mod hook;
+
 /// The time for which lines are counted.
 const MINUTE: Millis = 60_000;
 
@@ -104,6 +106,8 @@ pub(crate) struct Figures {
     pub(super) history: Option<History>,
     /// The members that are held back: they bring more than they may, or more than the others can take.
     pub(super) held_back: Vec<Name>,
+    /// What is to be told of the hook; `None` without one.
+    pub(super) hook: Option<String>,
     /// When the server began.
     pub(super) since: Millis,
 }
@@ -120,7 +124,7 @@ pub(crate) struct History {
 impl Figures {
     /// The figures as facts, each of which fits a line.
     pub(crate) fn facts(&self) -> Vec<String> {
-        vec![
+        let mut facts = vec![
             format!(
                 "{}, {} of them disconnected",
                 Count(self.members as u64, "member"),
@@ -134,7 +138,9 @@ impl Figures {
                 names => format!("held back: {}", Names(names)),
             },
             format!("running since {}", Moment(self.since)),
-        ]
+        ];
+        facts.extend(self.hook.clone());
+        facts
     }
 
     fn said_of_late(&self) -> String {
@@ -254,6 +260,7 @@ mod tests {
             resident: Some(24 << 20),
             history: Some(History { bytes: Some(12 << 20), not_now: None }),
             held_back: Vec::new(),
+            hook: None,
             since: 1_790_000_000_000,
         }
     }

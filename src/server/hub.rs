@@ -21,10 +21,12 @@ use std::time::{Duration, Instant};
 
 use super::admission::{Admission, Origin};
 use super::arrears::Arrears;
+use super::audience::MemberId;
 use super::audience::Recipient;
 use super::batch::Batch;
 use super::config::Config;
 use super::connection::{Connection, ConnectionId};
+use super::figures::hook::HookFigures;
 use super::history::store::readers::Readers;
 use super::replay::Gap;
 use super::room::Room;
@@ -47,6 +49,7 @@ mod backpressure;
 pub(crate) mod cut;
 pub(crate) mod fetch;
 mod guard;
+pub(crate) mod hook;
 pub(crate) mod log;
 pub(crate) mod membership;
 mod orders;
@@ -84,7 +87,7 @@ pub(crate) struct Hub {
     asked: Condvar,
     /// Notified when something is proposed to the log of a shared room, whose writer sleeps, and at its end.
     proposed: Condvar,
-    /// Notified when there may be more for the operator who watches, and when nobody watches any more.
+    /// Notified when there may be more for those who watch, and when one is to watch no more.
     watched: Condvar,
     /// Wakes the broadcaster.
     waker: Waker,
@@ -92,6 +95,8 @@ pub(crate) struct Hub {
     file: OnceLock<Readers>,
     /// Whether several servers hold the room. Set at most once, at the start.
     is_shared: AtomicBool,
+    /// What the server's own program has come to, if it has one. Set once, at the start.
+    hook_figures: OnceLock<Arc<HookFigures>>,
     /// How much may be applied before it is settled, in bytes of lines.
     max_unsettled: u64,
     /// How far a reader that keeps pace may lag before the senders are held, in bytes of memory.
@@ -142,8 +147,10 @@ struct Shared {
     backpressure: Backpressure,
     /// How many threads wait, for `taken` or for their turns.
     waiting: usize,
-    /// Whether a thread waits for `watched`.
-    is_watched: bool,
+    /// How many threads wait for `watched`.
+    watching: usize,
+    /// The member that is the server's own program, if there is one and it has come in.
+    hook: Option<MemberId>,
 }
 
 /// The broadcaster's sleep.
@@ -207,7 +214,8 @@ impl Hub {
             asleep: None,
             backpressure: Backpressure::default(),
             waiting: 0,
-            is_watched: false,
+            watching: 0,
+            hook: None,
         };
         Hub {
             shared: Mutex::new(shared),
@@ -219,6 +227,7 @@ impl Hub {
             waker,
             file: OnceLock::new(),
             is_shared: AtomicBool::new(false),
+            hook_figures: OnceLock::new(),
             max_unsettled: max_unsettled as u64,
             allowed_lag: (config.memory / LAG_PART - 2 * max_unsettled) as u64,
         }
@@ -241,6 +250,7 @@ impl Hub {
     /// Tells everyone that the server shuts down. Nothing is said after that.
     pub(crate) fn close(&self) {
         self.with(|shared| {
+            shared.part_with_hook();
             shared.apply(Entry::Close);
             shared.is_closing_new = true;
             shared.turns.notify();

@@ -288,6 +288,12 @@ impl Room {
         self.members.of_connection(connection)
     }
 
+    /// Whether a member is the server's own program.
+    fn is_hook(&self, member: MemberId) -> bool {
+        let member = self.members.get(member);
+        member.is_some_and(|member| member.connection() == Some(ConnectionId::OF_HOOK))
+    }
+
     /// Everybody here, each with the key by which names are sorted.
     pub(crate) fn list(&self) -> Vec<(String, Listed)> {
         let copied = |member: &Member| {

@@ -35,6 +35,7 @@ mod limits;
 mod logs;
 mod model;
 mod network;
+mod on_event;
 mod order;
 mod passwords;
 mod proof;

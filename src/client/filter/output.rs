@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -188,7 +189,7 @@ impl Output for Filter {
     }
 
     /// Somebody at a terminal sees it among the rest, and so does a program that reads events.
-    fn on_refusal(&self, error: &str, refused: Option<&Typed>) {
+    fn on_refusal(&self, error: &str, refused: Option<&Arc<Typed>>) {
         if self.conversation.is_none() && !self.is_json {
             complain(&match refused {
                 None => error.to_owned(),

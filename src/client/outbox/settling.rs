@@ -15,19 +15,24 @@ impl Outbox {
     /// The server has settled the line of that number: with a receipt, or because it is done. That stands for all
     /// before it, too.
     pub(in crate::client) fn settle(&mut self, number: u64) -> Outcome {
-        let mut refused = Vec::new();
+        let mut outcome = Outcome::default();
         while self.covered.front().is_some_and(|line| line.was_taken(number)) {
             let Some(line) = self.covered.pop_front() else { break };
             if line.number != Some(number) && !self.gap {
-                refused.push(line.line);
+                outcome.refused.push(line.line);
+            } else {
+                outcome.said.push(line.line);
             }
         }
         while self.written > 0 && self.lines.front().is_some_and(|line| line.was_taken(number)) {
-            self.pop();
+            let Some(line) = self.pop() else { break };
+            if line.has_receipt() && (line.number == Some(number) || self.gap) {
+                outcome.said.push(line.line);
+            }
         }
         self.gap = false;
         self.taken = self.taken.max(number.min(self.counted));
-        Outcome::of(refused)
+        outcome
     }
 
     /// The line of that number, if it is not settled.
@@ -49,7 +54,7 @@ impl Outbox {
 
     /// All receipts of the lost connection have come, if there were any.
     pub(in crate::client) fn settle_covered(&mut self) -> Outcome {
-        Outcome::of(self.covered.drain(..).map(|line| line.line).collect())
+        Outcome { refused: self.take_covered(), ..Outcome::default() }
     }
 
     /// Whether it is not yet known what became of lines that the lost connection took.

@@ -2,6 +2,9 @@ use std::time::Duration;
 
 use super::*;
 
+/// No lines.
+const NONE: [Arc<Typed>; 0] = [];
+
 /// An outbox of these lines, in a session of which the first line was the name.
 fn outbox(lines: &[&str]) -> Outbox {
     let mut outbox = Outbox::default();
@@ -47,11 +50,11 @@ fn a_receipt_stands_for_all_lines_before_it() {
     let mut outbox = outbox(&["one", "/who", "two", "three"]);
     assert_eq!(written(&mut outbox), ["one", "/who", "two", "three"]);
     assert_eq!(outbox.unsaid(), 3);
-    assert_eq!(outbox.settle(2), Outcome::Well);
+    assert_eq!(outbox.settle(2).refused, NONE);
     assert_eq!(outbox.unsaid(), 2);
-    assert_eq!(outbox.settle(4), Outcome::Well);
+    assert_eq!(outbox.settle(4).refused, NONE);
     assert_eq!((outbox.unsaid(), outbox.taken()), (1, 4));
-    assert_eq!(outbox.settle(5), Outcome::Well);
+    assert_eq!(outbox.settle(5).refused, NONE);
     assert_eq!((outbox.unsaid(), outbox.held()), (0, 0));
 }
 
@@ -78,8 +81,8 @@ fn what_was_not_taken_is_written_again_and_what_was_not_seen_is_shown_once() {
     outbox.resume(3, Instant::now());
     let batch = outbox.next_batch(Server::Ours);
     assert_eq!((texts(batch.lines), batch.unseen), (vec!["three".into(), "four".into()], vec![1]));
-    assert_eq!(outbox.settle(3), Outcome::Well);
-    assert_eq!(outbox.settle(5), Outcome::Well);
+    assert_eq!(outbox.settle(3).refused, NONE);
+    assert_eq!(outbox.settle(5).refused, NONE);
     assert_eq!(outbox.unsaid(), 0);
     // In another session all that is left is said again, with new numbers.
     enter(&mut outbox, &["five", "six"]);
@@ -96,13 +99,13 @@ fn what_was_not_taken_is_written_again_and_what_was_not_seen_is_shown_once() {
 fn lines_that_were_confirmed_and_are_lost_are_counted_and_not_said_again() {
     let mut outbox = outbox(&["one", "two", "three"]);
     written(&mut outbox);
-    assert_eq!(outbox.settle(3), Outcome::Well);
+    assert_eq!(outbox.settle(3).refused, NONE);
     outbox.lose();
     // The server has forgotten the second line; the third was never confirmed.
     assert_eq!(outbox.resume(2, Instant::now()), 1);
     assert_eq!(outbox.taken(), 2);
     assert_eq!(written(&mut outbox), ["three"]);
-    assert_eq!(outbox.settle(3), Outcome::Well);
+    assert_eq!(outbox.settle(3).refused, NONE);
     assert_eq!(outbox.unsaid(), 0);
     outbox.lose();
     assert_eq!(outbox.resume(3, Instant::now()), 0);
@@ -115,9 +118,9 @@ fn a_line_that_was_taken_and_gets_no_receipt_was_refused() {
     outbox.lose();
     outbox.resume(4, Instant::now());
     assert!(outbox.has_covered());
-    assert_eq!(outbox.settle(3), Outcome::Refused(vec![typed("/msg bbo x")]));
-    assert_eq!(outbox.settle_covered(), Outcome::Refused(vec![typed("/msg abc y")]));
-    assert_eq!(outbox.settle_covered(), Outcome::Well);
+    assert_eq!(outbox.settle(3).refused, vec![typed("/msg bbo x")]);
+    assert_eq!(outbox.settle_covered().refused, vec![typed("/msg abc y")]);
+    assert_eq!(outbox.settle_covered().refused, NONE);
     assert_eq!(outbox.unsaid(), 0);
 }
 
@@ -128,7 +131,7 @@ fn a_gap_may_have_had_the_receipts_in_it() {
     outbox.lose();
     outbox.resume(3, Instant::now());
     outbox.mark_gap();
-    assert_eq!(outbox.settle(3), Outcome::Well);
+    assert_eq!(outbox.settle(3).refused, NONE);
     assert_eq!(outbox.unsaid(), 0);
 }
 
@@ -144,7 +147,7 @@ fn a_refusal_is_about_the_line_of_its_number() {
     // It is not said again, and none of what was refused here is told of anew.
     outbox.lose();
     outbox.resume(4, Instant::now());
-    assert_eq!(outbox.settle_covered(), Outcome::Refused(vec![typed("/msg a x")]));
+    assert_eq!(outbox.settle_covered().refused, vec![typed("/msg a x")]);
     assert_eq!(written(&mut outbox), ["two"]);
 }
 
@@ -153,7 +156,7 @@ fn what_is_done_and_what_has_a_receipt_settle_lines_alike() {
     let mut outbox = outbox(&["/who", "one", "", "two"]);
     written(&mut outbox);
     for (number, unsaid, lines) in [(2, 2, 3), (4, 1, 1), (3, 1, 1), (5, 0, 0)] {
-        assert_eq!(outbox.settle(number), Outcome::Well);
+        assert_eq!(outbox.settle(number).refused, NONE);
         assert_eq!((outbox.unsaid(), outbox.lines.len()), (unsaid, lines), "{number}");
         assert_valid(&outbox);
     }
@@ -209,13 +212,13 @@ fn a_line_is_overdue_after_two_seconds() {
 fn lies_do_no_harm() {
     let mut outbox = outbox(&["one", "two"]);
     written(&mut outbox);
-    assert_eq!(outbox.settle(u64::MAX), Outcome::Well);
+    assert_eq!(outbox.settle(u64::MAX).refused, NONE);
     assert_eq!(outbox.taken(), 3);
     outbox.lose();
     outbox.resume(u64::MAX, Instant::now());
     enter(&mut outbox, &["three"]);
     assert_eq!(written(&mut outbox), ["three"]);
-    assert_eq!(outbox.settle(0), Outcome::Well);
+    assert_eq!(outbox.settle(0).refused, NONE);
     outbox.lose();
     outbox.resume(0, Instant::now());
     assert_eq!(written(&mut outbox), ["three"]);

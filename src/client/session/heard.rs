@@ -21,6 +21,8 @@ pub(in crate::client) struct Heard<'a> {
     pub(in crate::client) refused: Option<Arc<Typed>>,
     /// The line of the user's that it settles, if that is one that was not refused.
     pub(in crate::client) settled: Option<Settled>,
+    /// The lines of the user's of which it shows that they were said.
+    pub(in crate::client) said: Vec<Arc<Typed>>,
     /// Why the server has no place for us, if it says so.
     pub(in crate::client) turned_away: Option<&'a str>,
     /// Whether the server reaches its room, if it says so: it is one of several that hold it.
@@ -138,6 +140,8 @@ pub(in crate::client) enum News {
     Asked(Question),
     /// The server has let us in.
     LetIn,
+    /// The server does not give us the name that we want, for this reason, and no other one will do.
+    NoName(String),
     /// The server has refused these, and said so on a connection that was lost.
     Refused(Vec<Arc<Typed>>),
 }

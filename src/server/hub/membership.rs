@@ -53,10 +53,33 @@ pub(crate) struct Membership {
     is_present: bool,
     /// Something of what it has brought was not said any more, so no line from there on was taken.
     is_silenced: bool,
+    /// How much it brings.
+    pace: Pace,
+}
+
+/// How much somebody brings.
+#[derive(Debug)]
+pub(crate) struct Pace {
     /// Since when `brought` has been counted.
-    counted_since: Instant,
-    /// What it has brought since then, in bytes.
+    since: Instant,
+    /// What was brought since then, in bytes.
     brought: usize,
+}
+
+impl Pace {
+    pub(crate) fn new() -> Pace {
+        Pace { since: instant(), brought: 0 }
+    }
+
+    /// Counts so many bytes more.
+    pub(super) fn weigh(&mut self, bytes: usize) -> Weight {
+        let now = instant();
+        if now.duration_since(self.since) >= Duration::from_secs(1) {
+            (self.since, self.brought) = (now, 0);
+        }
+        self.brought += bytes;
+        if self.brought <= MOST_TALK { Weight::Talk } else { Weight::Flood }
+    }
 }
 
 impl Membership {
@@ -77,8 +100,7 @@ impl Membership {
             told: taken,
             is_present: true,
             is_silenced: false,
-            counted_since: instant(),
-            brought: 0,
+            pace: Pace::new(),
         }
     }
 
@@ -150,7 +172,7 @@ impl Membership {
         entry: impl FnOnce(Author) -> Entry<'a>,
     ) -> Outcome {
         let hub = Arc::clone(self.hub());
-        let (weight, by) = (self.weigh(bytes), self.author(lines));
+        let (weight, by) = (self.pace.weigh(bytes), self.author(lines));
         if self.is_silenced {
             return Outcome::Ignored;
         }
@@ -166,15 +188,6 @@ impl Membership {
                 Outcome::Ignored
             }
         }
-    }
-
-    fn weigh(&mut self, bytes: usize) -> Weight {
-        let now = instant();
-        if now.duration_since(self.counted_since) >= Duration::from_secs(1) {
-            (self.counted_since, self.brought) = (now, 0);
-        }
-        self.brought += bytes;
-        if self.brought <= MOST_TALK { Weight::Talk } else { Weight::Flood }
     }
 
     /// Whether the room has to be told of lines that were read and became no events.
@@ -196,7 +209,7 @@ impl Membership {
     /// the log.
     fn propose_lines(&mut self, chunk: &mut Chunk, lines: u64) {
         let hub = Arc::clone(self.hub());
-        let (weight, reader) = (self.weigh(chunk.bytes()), self.connection.id());
+        let (weight, reader) = (self.pace.weigh(chunk.bytes()), self.connection.id());
         let must_tell = !chunk.uttered().is_empty() || self.has_uncounted(lines);
         if self.is_silenced {
             return;

@@ -200,7 +200,7 @@ impl Hub {
         shared.fetches.needed = needed.min(arriving.unwrap_or(Seq::MAX));
         self.forget(shared, &mut round);
         // Whatever is new to be watched has come with a round, and so has the end.
-        self.notify_watcher(shared);
+        self.notify_watchers(shared);
         round
     }
 

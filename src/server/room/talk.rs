@@ -98,6 +98,7 @@ impl Change<'_> {
         let has_left = || self.room.gone.iter().any(|gone| gone.likeness.is_called(wanted));
         match self.room.members.find(wanted) {
             Some(reader) if reader == from => Err(Refusal::WhisperToSelf),
+            Some(reader) if self.room.is_hook(reader) => Err(Refusal::WhisperToHook(to)),
             Some(reader) => Ok(reader),
             None if has_left() => Err(Refusal::HasLeft(to)),
             None => Err(Refusal::NobodyHere(to)),

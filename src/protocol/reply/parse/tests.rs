@@ -334,9 +334,10 @@ fn read_refusal<'a>(refusal: &Refusal<'a>) -> ReadRefusal<'a> {
     match *refusal {
         Refusal::NameTaken(name) => ReadRefusal::NameTaken(name.as_str()),
         Refusal::Misuse(Misuse::Name(_)) | Refusal::GuestName(_) => ReadRefusal::Name,
-        Refusal::NobodyHere(_) | Refusal::HasLeft(_) | Refusal::WhisperToSelf => {
-            ReadRefusal::Whisper
-        }
+        Refusal::NobodyHere(_)
+        | Refusal::HasLeft(_)
+        | Refusal::WhisperToSelf
+        | Refusal::WhisperToHook(_) => ReadRefusal::Whisper,
         Refusal::LineTooLong(most) => ReadRefusal::LineTooLong(most),
         Refusal::RoomFull(_) | Refusal::MembersFull(_) | Refusal::AddressFull(_) => {
             ReadRefusal::RoomFull
@@ -456,6 +457,7 @@ fn refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusal<'a>> 
         Refusal::GuestName(name),
         Refusal::NobodyHere(text),
         Refusal::HasLeft(text),
+        Refusal::WhisperToHook(text),
         Refusal::WhisperToSelf,
         Refusal::LineTooLong(few),
         Refusal::RoomFull(few),
