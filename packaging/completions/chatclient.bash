@@ -23,7 +23,7 @@ _chatclient() {
 
     case "${cmd}" in
         chatclient)
-            opts="-q -h -V --name --tls --plain --fingerprint --password-file --identity --no-identity --config --no-config --print-config --find --forget --known --color --bell --highlight --notify --no-notify --wrap --joins --time --no-history --history --reconnect --no-reconnect --commands --quiet --listen --log-file --log-level --help --version"
+            opts="-q -h -V --name --tls --plain --fingerprint --password-file --identity --no-identity --config --no-config --print-config --find --forget --known --color --bell --highlight --notify --no-notify --wrap --joins --time --no-history --history --reconnect --no-reconnect --commands --quiet --listen --json --log-file --log-level --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

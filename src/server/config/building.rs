@@ -83,6 +83,9 @@ impl Config {
             "the longest line must have from 16 to 65536 bytes"
         } else if self.memory < LEAST_MEMORY {
             "the room must remember a megabyte at least"
+        } else if self.shared.is_some() && self.hook.is_some() {
+            "a program of the server's own (--on-event) is for a room that it holds alone; in a shared one, run \
+             chatclient --json in a pipe"
         } else {
             return Ok(());
         };
