@@ -314,9 +314,10 @@ fn variable(command: &Command, error: &Error) -> Option<String> {
     let value = error.get(ContextKind::InvalidValue)?.to_string();
     let argument = command.get_arguments().find(|known| known.to_string() == argument)?;
     let (variable, its_value) = in_environment(argument)?;
-    // It may be one of several in it.
-    let is_in = its_value.to_string_lossy().split(',').any(|part| part == value);
-    is_in.then(|| variable.display().to_string())
+    let its_value = its_value.to_string_lossy();
+    // Where clap takes them apart, it is one of several.
+    let is_in = || its_value.split(',').any(|part| part == value);
+    (its_value == value || is_in()).then(|| variable.display().to_string())
 }
 
 /// The parser's error, which has several paragraphs, as one line.
