@@ -194,9 +194,10 @@ fn variable(command: &Command, error: &Error) -> Option<String> {
     let argument = command.get_arguments().find(|known| known.to_string() == argument)?;
     let (variable, its_value) = in_environment(argument)?;
     let its_value = its_value.to_string_lossy();
-    // It may be one of several in it, or be told without a password.
-    let is_in = its_value.split(',').any(|part| part == value);
-    (is_in || without_password(&its_value) == value).then(|| variable.display().to_string())
+    // Where clap takes them apart, it is one of several; or it is told without a password.
+    let is_in = || its_value.split(',').any(|part| part == value);
+    let is_it = its_value == value || is_in() || without_password(&its_value) == value;
+    is_it.then(|| variable.display().to_string())
 }
 
 /// The parser's error, which has several paragraphs, as one line.
