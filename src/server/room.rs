@@ -153,10 +153,21 @@ impl Room {
         Room { log, max_disconnected: usize::MAX, ..Room::new(config) }
     }
 
-    /// What becomes of what is said, where this server keeps a history of a room that several hold.
-    pub(crate) fn keep(&mut self, keeping: Keeping) {
-        self.keeping = Some(keeping);
-        self.changed.get_or_insert_default();
+    /// This server keeps an archive of the room, which several hold: from that event on, but for the lines of the gaps.
+    pub(crate) fn keep(&mut self, keeping: Keeping, kept_from: Seq, gaps: Vec<Gap>) {
+        (self.keeping, self.kept_from, self.gaps) = (Some(keeping), Some(kept_from), gaps);
+        self.note_all_changed();
+    }
+
+    /// The archive lacks lines.
+    pub(crate) fn note_gap(&mut self, gap: Gap) {
+        self.gaps.push(gap);
+        self.gaps.sort_by_key(|gap| gap.after);
+    }
+
+    /// How many public lines were ever said.
+    pub(crate) fn said(&self) -> u64 {
+        self.said
     }
 
     /// Applies one entry. The same entries with the same stamps, in the same order, give the same room and

@@ -72,6 +72,32 @@ impl SqliteStore {
         &mut self.connection
     }
 
+    /// The shared room of which the file is an archive, by its id; `None` in a new file, and in that of a room of a
+    /// server's own.
+    ///
+    /// # Errors
+    ///
+    /// What is the matter with the file.
+    pub(crate) fn archive_of(&self) -> Result<Option<String>, Failure> {
+        let id = "SELECT shared FROM room WHERE one = 1";
+        self.connection.query_row(id, [], |row| row.get(0)).map_err(Failure::from)
+    }
+
+    /// Has the file be an archive of the shared room with that id. From now on this connection keeps members in a
+    /// table of its own that ends with it ([`schema::ARCHIVE`]): who they are stands in the room's log.
+    ///
+    /// # Errors
+    ///
+    /// What is the matter with the file.
+    pub(crate) fn archive(&self, id: &str) -> Result<(), Failure> {
+        self.write(|connection| {
+            let mut statement =
+                connection.prepare_cached("UPDATE room SET shared = ?1 WHERE one = 1")?;
+            statement.execute([id])
+        })?;
+        self.connection.execute_batch(schema::ARCHIVE).map_err(Failure::from)
+    }
+
     #[cfg(test)]
     pub(super) fn connection_for_tests(&self) -> &Connection {
         &self.connection
