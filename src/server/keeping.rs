@@ -186,7 +186,7 @@ impl Kept {
             let counters = Counters { next_seq: begin, said, ..self.loaded.counters };
             self.loaded.counters = counters;
         }
-        let read = query::gaps(self.store.connection(), begin.saturating_sub(1));
+        let read = query::gaps(self.store.connection(), 0);
         let gaps = read.map_err(|why| unusable(Failure::from(why).into()))?;
         let oldest = self.loaded.oldest.map_or(begin, |(oldest, _)| oldest);
         room.keep(Keeping { time: config.keep, not_now: None }, oldest, gaps);
@@ -211,11 +211,15 @@ impl Kept {
     ) -> Result<Threads, Problem> {
         let Kept { store, lock, others, path, running, loaded, erased, doubt, .. } = self;
         let kept = (loaded.counters.next_seq, loaded.counters.said);
-        let file = Some(Readers::new(path));
+        let file = Readers::new(path.clone());
         if hub.is_shared() {
-            hub.archive(kept.0, file);
+            let (oldest, memory) = hub.remembered();
+            let earlier = store.newest_before(oldest, memory);
+            let earlier =
+                earlier.map_err(|why| Problem::History(Refusal::of(why, &path).into()))?;
+            hub.archive(kept.0, earlier, file);
         } else {
-            hub.restore(config, restored(loaded, config, doubt), file);
+            hub.restore(config, restored(loaded, config, doubt), Some(file));
         }
         let turns = Arc::new(Turns::new());
         let (written, feed) = (Arc::new(Written::new()), Arc::new(Feed::new()));

@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::audience::{Audience, Envelope, Kind, MemberId};
+use super::batch::Batch;
 use super::config::{Config, EntranceConfig};
 use super::connection::ConnectionId;
 use super::figures::{Said, Throughput};
@@ -157,6 +158,19 @@ impl Room {
     pub(crate) fn keep(&mut self, keeping: Keeping, kept_from: Seq, gaps: Vec<Gap>) {
         (self.keeping, self.kept_from, self.gaps) = (Some(keeping), Some(kept_from), gaps);
         self.note_all_changed();
+    }
+
+    /// Remembers what was said before all that it remembers, as far as the archive has it.
+    pub(crate) fn remember(&mut self, earlier: Vec<Batch>) {
+        let memory = self.transcript.memory().1;
+        let later = std::mem::replace(&mut self.transcript, Transcript::new(0));
+        self.transcript = Transcript::restore(memory, earlier, later.oldest());
+        self.transcript.go_on_with(later);
+        self.transcript.seal();
+        // The archive was not told of these yet.
+        for order in self.changed.iter().flat_map(|changed| &changed.erasures) {
+            self.transcript.erase(&order.erasure);
+        }
     }
 
     /// The archive lacks lines.

@@ -4,6 +4,7 @@
 
 mod common;
 
+mod archive;
 mod bots;
 mod chatserver;
 mod client_door;

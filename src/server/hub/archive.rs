@@ -11,6 +11,7 @@ use super::guard::Guard;
 use super::round::Following;
 use super::{Hub, Shared};
 use crate::protocol::tag::Seq;
+use crate::server::batch::Batch;
 use crate::server::history::store::readers::Readers;
 use crate::server::replay::Gap;
 use crate::server::room::changes::{Changes, Counters};
@@ -75,11 +76,21 @@ impl Archive {
 }
 
 impl Hub {
-    /// This server keeps an archive of the shared room, which has all events before that one. It is called once,
-    /// before anybody joins.
-    pub(crate) fn archive(&self, kept: Seq, file: Option<Readers>) {
-        file.into_iter().for_each(|file| drop(self.file.set(file)));
+    /// The oldest event that the room remembers, and how much more it can remember, in bytes of memory.
+    pub(crate) fn remembered(&self) -> (Seq, usize) {
         self.with(|shared| {
+            let transcript = shared.room.transcript();
+            let (held, memory) = transcript.memory();
+            (transcript.oldest(), memory.saturating_sub(held))
+        })
+    }
+
+    /// This server keeps an archive of the shared room, which has all events before that one; those right before what
+    /// the room [remembers](Hub::remembered) come with it. It is called once, before anybody joins.
+    pub(crate) fn archive(&self, kept: Seq, earlier: Vec<Batch>, file: Readers) {
+        self.file.set(file).ok();
+        self.with(|shared| {
+            shared.room.remember(earlier);
             let offset = shared.room.transcript().offset(kept);
             shared.archive = Some(Archive::up_to((kept, offset)));
         });

@@ -20,6 +20,7 @@ use super::{Checkpoint, Failure, PORTION_BYTES, PORTION_ROWS, Store, Wal, schema
 use crate::private_file::beside;
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::MemberId;
+use crate::server::batch::Batch;
 use crate::server::config::Durability;
 
 /// A connection to the history's file.
@@ -98,6 +99,18 @@ impl SqliteStore {
         self.connection.execute_batch(schema::ARCHIVE).map_err(Failure::from)
     }
 
+    /// The newest events before that one, of about so much of the room's memory.
+    ///
+    /// # Errors
+    ///
+    /// What is the matter with the file.
+    pub(crate) fn newest_before(&self, end: Seq, memory: usize) -> Result<Vec<Batch>, Failure> {
+        self.read(|connection| match first_within(connection, end, memory)? {
+            Some(first) => batches(connection, first..end),
+            None => Ok(Vec::new()),
+        })
+    }
+
     #[cfg(test)]
     pub(super) fn connection_for_tests(&self) -> &Connection {
         &self.connection
@@ -137,23 +150,28 @@ impl SqliteStore {
     }
 }
 
+/// All events of a range.
+fn batches(connection: &Connection, range: Range<Seq>) -> rusqlite::Result<Vec<Batch>> {
+    let mut builder = Builder::new(None);
+    for_rows(connection, range, |row| {
+        builder.push(row);
+        true
+    })?;
+    Ok(builder.finish())
+}
+
 impl Store for SqliteStore {
     fn load(&mut self, memory: usize) -> Result<Loaded, Failure> {
         self.read(|connection| {
             let counters = counters(connection)?;
             let oldest = oldest(connection)?;
-            let first = first_within(connection, memory)?.unwrap_or(counters.next_seq);
-            let mut builder = Builder::new(None);
-            for_rows(connection, first..Seq::MAX, |row| {
-                builder.push(row);
-                true
-            })?;
+            let first = first_within(connection, Seq::MAX, memory)?.unwrap_or(counters.next_seq);
             Ok(Loaded {
                 members: members(connection)?,
                 facts: facts(connection)?,
                 waiting: waiting(connection)?,
                 counters,
-                batches: builder.finish(),
+                batches: batches(connection, first..Seq::MAX)?,
                 oldest,
                 gaps: gaps(connection, first.saturating_sub(1)..Seq::MAX)?,
             })
