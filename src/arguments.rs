@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ErrorKind};
-use clap::{Arg, Command, Error, Parser};
+use clap::{Arg, ArgMatches, Command, Error, Parser};
 use log::LevelFilter;
 
 use crate::problem;
@@ -15,6 +15,7 @@ use crate::protocol::DEFAULT_ADDRESS;
 use crate::server::without_password;
 
 pub mod client;
+mod config_file;
 pub mod server;
 
 /// The arguments of a program, and the variables that were not used for them.
@@ -35,19 +36,42 @@ pub struct Parsed<A> {
 /// The program is to end with this status, and has said why: the user has asked for help or the version, or the
 /// arguments are wrong.
 pub fn parse<A: Parser>() -> Result<Parsed<A>, ExitCode> {
+    parse_with(|command, _| Ok(command))
+}
+
+/// The same, where `usual` has more defaults for a command of which this is known: what it says stands behind the
+/// command line and the environment.
+fn parse_with<A: Parser>(
+    usual: impl FnOnce(Command, &ArgMatches) -> Result<Command, String>,
+) -> Result<Parsed<A>, ExitCode> {
     let mut set_aside = Vec::new();
-    let mut command = A::command().mut_args(|argument| with_environment(argument, &mut set_aside));
-    let matches = command.try_get_matches_from_mut(std::env::args_os());
-    let parsed = matches.and_then(|mut matches| A::from_arg_matches_mut(&mut matches));
-    parsed.map(|arguments| Parsed { arguments, set_aside }).map_err(|error| {
-        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-            // A closed standard output is no reason to fail.
-            error.print().ok();
-            return ExitCode::SUCCESS;
-        }
-        problem::complain(command.get_name(), usage(&command, &error));
-        ExitCode::from(2)
-    })
+    let command = A::command().mut_args(|argument| with_environment(argument, &mut set_aside));
+    let told = |mut command: Command| {
+        let matches = command.try_get_matches_from_mut(std::env::args_os());
+        matches.map_err(|error| end(&command, &error))
+    };
+    let matches = told(command.clone())?;
+    let command = usual(command, &matches).map_err(|why| {
+        problem::complain(A::command().get_name(), why);
+        ExitCode::from(WRONG)
+    })?;
+    let arguments = A::from_arg_matches_mut(&mut told(command.clone())?);
+    let arguments = arguments.map_err(|error| end(&command, &error))?;
+    Ok(Parsed { arguments, set_aside })
+}
+
+/// The exit status of wrong usage.
+const WRONG: u8 = 2;
+
+/// Says what clap has to say, and gives the exit status.
+fn end(command: &Command, error: &Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // A closed standard output is no reason to fail.
+        error.print().ok();
+        return ExitCode::SUCCESS;
+    }
+    problem::complain(command.get_name(), usage(command, error));
+    ExitCode::from(WRONG)
 }
 
 /// Parses an address or a host name. A number alone, or behind a colon, is a port in the wrong place, which would
@@ -102,6 +126,47 @@ pub fn place(text: &str) -> Result<Place, String> {
         None => (host(text)?, None),
     };
     Ok(Place { host, port })
+}
+
+/// The places of one server, or of several with commas between them. There is at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places(Vec<Place>);
+
+impl Places {
+    /// The places, in the order in which they are given.
+    #[must_use]
+    pub fn all(&self) -> &[Place] {
+        &self.0
+    }
+
+    /// Whether each has its port, so that another one is for none of them.
+    fn have_ports(&self) -> bool {
+        self.0.iter().all(|place| place.port.is_some())
+    }
+}
+
+/// Parses the places of the servers of one room, with commas between them.
+///
+/// # Errors
+///
+/// What is wrong with the first one that is wrong, for the user.
+pub fn places(text: &str) -> Result<Places, String> {
+    if !text.contains(',') {
+        return Ok(Places(vec![place(text)?]));
+    }
+    let entry = |text: &str| match text.trim() {
+        "" => Err("there is nothing before or behind one of the commas".to_owned()),
+        text => place(text).and_then(with_one_port).map_err(|why| format!("{text}: {why}")),
+    };
+    text.split(',').map(entry).collect::<Result<_, _>>().map(Places)
+}
+
+/// The place, unless what stands behind its one colon is no port: no name has a colon, and an IPv6 address has more.
+fn with_one_port(place: Place) -> Result<Place, String> {
+    match place.host.matches(':').count() {
+        1 => Err("its port must be a number from 1 to 65535".to_owned()),
+        _ => Ok(place),
+    }
 }
 
 /// The host and the port of `host:port` or `[address]:port`. An IPv6 address has more colons.
@@ -325,6 +390,35 @@ mod tests {
             ["chat.lan:0", "chat.lan:65536", "http://chat.lan", "5000", ":5000", "", "tcp://"]
         {
             assert!(place(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn several_servers_have_commas_between_them_and_a_wrong_one_is_named() {
+        let read = |text: &str| {
+            let places = places(text)?;
+            let place = |it: &Place| (it.host.clone(), it.port);
+            Ok(places.all().iter().map(place).collect::<Vec<_>>())
+        };
+        let place = |host: &str, port| (host.to_owned(), port);
+        assert_eq!(read("chat.lan"), Ok(vec![place("chat.lan", None)]));
+        let three = vec![place("a", None), place("b", Some(5001)), place("fe80::1", Some(5001))];
+        assert_eq!(read("a,b:5001,[fe80::1]:5001"), Ok(three.clone()));
+        assert_eq!(read(" a , tcp://b:5001/,[fe80::1]:5001 "), Ok(three));
+        let nothing = "there is nothing before or behind one of the commas";
+        let port = "its port must be a number from 1 to 65535";
+        for (text, told) in [
+            ("a,", nothing.to_owned()),
+            (",", nothing.to_owned()),
+            ("a,,b", nothing.to_owned()),
+            ("a,b:0,c", format!("b:0: {port}")),
+            ("a,b:x", format!("b:x: {port}")),
+            ("a,b:", format!("b:: {port}")),
+            ("a,5001", "5001: that is a port; give the address first: 127.0.0.1 5001".to_owned()),
+            ("http://a,b", "http://a: that is a URL; give the address alone: a".to_owned()),
+            ("b:0", port.to_owned()),
+        ] {
+            assert_eq!(read(text), Err(told), "{text}");
         }
     }
 

@@ -45,6 +45,7 @@
 //!   get from the history
 //! - `broadcaster`: one thread, from the transcript to every socket; `reader`: how far each is;
 //!   `rendering`: what programs get; `waker`: what wakes it
+//! - `announcer`: one thread, where it is asked for, which tells this network of the room
 //! - `figures`, `status`, `health`, `controls`: what an operator asks for; `system`: what threads take from
 //!   the operating system, with a model of it for `interleavings`
 //!
@@ -59,7 +60,8 @@
 //! What both share:
 //!
 //! - [`protocol`]: the wire, pure: bytes → lines → safe text → requests, and the server's lines
-//! - [`arguments`]: the command lines; [`logging`]: the logs; [`problem`]: one line for what went wrong;
+//! - `discovery`: rooms that are announced on this network, and how a client hears of them
+//! - [`arguments`]: the command lines, and the client's configuration file; [`logging`]: the logs; [`problem`]: one line for what went wrong;
 //!   `private_file`: files for their owner alone; `key_file`: a key in one; [`state_folder`]: where they are; [`tls`]: the encryption; `signals`: what the system tells a program; `keepalive`:
 //!   whether a silent peer is there
 //!
@@ -70,6 +72,7 @@
 pub mod arguments;
 pub mod client;
 // For `fuzz/`, whose tool sets this; no program has it.
+mod discovery;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;

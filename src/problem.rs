@@ -38,6 +38,10 @@ pub enum Problem {
         /// The operating system's reason.
         why: io::Error,
     },
+    /// The room that is to be announced can be reached from this machine alone, as it listens at this address.
+    NothingToAnnounce(SocketAddr),
+    /// No room was found on this network.
+    NoRoomsFound,
     /// The client cannot reach the server.
     Connect {
         /// The address as it was given.
@@ -80,6 +84,19 @@ pub enum Problem {
     },
     /// The server is not the one that it should be, or not encrypted as it should be.
     WrongServer(Box<WrongServer>),
+    /// None of several servers can be used: one was not the one that it should be, which was told, and this is what
+    /// became of the last one.
+    AfterWrongServer(Box<Problem>),
+    /// The server, one of several, does not reach the room.
+    RoomAway {
+        /// The server.
+        server: SocketAddr,
+    },
+    /// Nothing shows that the server, one of several, may be told of the session.
+    NewServer {
+        /// The server's address as its user typed it, with the port.
+        at: String,
+    },
     /// Nothing is known of the server at this address, so there is nothing to forget.
     UnknownServer(String),
     /// Which servers are known cannot be kept, and the program goes on.
@@ -200,6 +217,10 @@ impl Problem {
                 )
             }
             Problem::Listen { at, why } => format!("cannot listen on {at}: {}", reason(why)),
+            Problem::NothingToAnnounce(at) => {
+                format!("cannot announce a room on {at}, which only this machine reaches")
+            }
+            Problem::NoRoomsFound => "no room is announced on this network".to_owned(),
             Problem::Connect { to, why } => format!("cannot connect to {to}: {}", reason(why)),
             Problem::ConnectionLost { to, why: Lost::Closed } => {
                 format!("lost the connection to {to}: the server closed it")
@@ -230,6 +251,11 @@ impl Problem {
             Problem::Refused { server, why } => format!("{server} does not let us in: {why}"),
             Problem::ShownOut { server, why } => format!("{server}: {why}"),
             Problem::WrongServer(wrong) => wrong.to_string(),
+            Problem::AfterWrongServer(last) => last.cause(),
+            Problem::RoomAway { server } => format!("{server} does not reach the room"),
+            Problem::NewServer { at } => {
+                format!("the server at {at} is new, so our session does not go on there")
+            }
             Problem::UnknownServer(address) => format!("no server is known at {address}"),
             Problem::ServersLost { path, why } => {
                 format!("cannot remember servers in {path}: {}", reason(why))
@@ -269,16 +295,19 @@ impl Problem {
     /// The lines below the first, where one does not say it.
     #[must_use]
     pub fn details(&self) -> Vec<String> {
-        let Problem::WrongServer(wrong) = self else { return Vec::new() };
-        wrong.details()
+        match self {
+            Problem::WrongServer(wrong) => wrong.details(),
+            Problem::AfterWrongServer(last) => last.details(),
+            _ => Vec::new(),
+        }
     }
 
     /// The exit status of a program that it ends.
     #[must_use]
     pub fn status(&self) -> u8 {
         match self {
-            Problem::WrongServer(_) => 3,
-            Problem::Shared { is_usage: true, .. } => 2,
+            Problem::WrongServer(_) | Problem::AfterWrongServer(_) => 3,
+            Problem::Shared { is_usage: true, .. } | Problem::NothingToAnnounce(_) => 2,
             _ => 1,
         }
     }
@@ -288,12 +317,19 @@ impl Problem {
         match self {
             Problem::UnknownHost { .. } => "; check the name",
             Problem::Listen { why, .. } => listen_advice(why.kind()),
+            Problem::NothingToAnnounce(_) => {
+                "; listen where others can reach it: chatserver --announce 0.0.0.0 5000"
+            }
+            Problem::NoRoomsFound => {
+                "; chatserver --announce announces one, and others are joined by their address"
+            }
             Problem::Connect { why, .. } => connect_advice(why.kind()),
             // What it says is the advice.
             Problem::Refused { why, .. } if why.contains(": use ") => "",
-            Problem::ConnectionLost { why: Lost::Closed, .. } | Problem::Refused { .. } => {
-                "; try again later"
-            }
+            Problem::ConnectionLost { why: Lost::Closed, .. }
+            | Problem::Refused { .. }
+            | Problem::RoomAway { .. } => "; try again later",
+            Problem::AfterWrongServer(last) => last.advice(),
             Problem::ConnectionLost { why: Lost::Broken(_) | Lost::Cut | Lost::Late, .. } => {
                 "; try again"
             }
@@ -318,6 +354,7 @@ impl Problem {
             | Problem::ShownOut { .. }
             | Problem::WrongServer(_)
             | Problem::UnknownServer(_)
+            | Problem::NewServer { .. }
             | Problem::NoChatroom { .. } => "",
             Problem::Bug => "; the log says where",
         }

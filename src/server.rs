@@ -11,6 +11,8 @@ use crate::problem::Problem;
 use crate::state_folder::Environment;
 use crate::tls::ServerKey;
 use accept::Acceptor;
+#[cfg(not(shuttle))]
+use announcer::Announcer;
 use broadcaster::Broadcaster;
 use hub::Hub;
 use keeping::{Kept, Threads};
@@ -29,6 +31,8 @@ mod accept;
 mod account;
 mod addresses;
 mod admission;
+#[cfg(not(shuttle))]
+mod announcer;
 mod arrears;
 mod audience;
 mod batch;
@@ -159,6 +163,9 @@ impl Server {
         log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
         let at =
             listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
+        if config.announce.is_some() && at.ip().to_canonical().is_loopback() {
+            return Err(Problem::NothingToAnnounce(at));
+        }
         let secrets = Secrets::open(&config)?;
         // Before the history, which counts as in use from then on.
         let identity = identity_of(&config.tls)?;
@@ -190,6 +197,8 @@ impl Server {
     /// The system cannot give what a server needs to begin with; or a bug has ended the thread that
     /// sends or the one that keeps, and with it the room, rather than leave a silent one behind.
     pub fn run(self, shutdown: &Shutdown, status: &Status) -> Result<(), Problem> {
+        #[cfg(not(shuttle))]
+        let key = self.key();
         let Server { listener, at, config, hub, history, sharing, identity, secrets } = self;
         log_addresses(at, &config, history.as_ref());
         #[cfg(unix)]
@@ -201,9 +210,26 @@ impl Server {
         let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
         let reception = Reception::new(Arc::clone(&hub), secrets, &config, identity);
         let acceptor = Acceptor::new(reception, &config);
+        #[cfg(not(shuttle))]
+        let _until_the_end = announce(&config, at, key);
         let served = serve(listener, acceptor, shutdown, &hub, broadcaster, sharing);
         served.and(kept.map_or(Ok(()), Threads::join))
     }
+}
+
+/// Tells this network of the room, if it is asked for.
+#[cfg(not(shuttle))]
+fn announce(config: &Config, at: SocketAddr, key: Option<ServerKey>) -> Option<Announcer> {
+    let tls = match config.tls.encryption {
+        Encryption::Optional => "optional",
+        Encryption::Required => "required",
+        Encryption::Off => "off",
+    };
+    // A certificate comes with another key when it is renewed.
+    let is_own = !matches!(config.tls.key, KeySource::Certificate { .. });
+    let name = config.announce.as_ref()?;
+    let announcement = announcer::announcement(name, at.port(), tls, key.filter(|_| is_own));
+    Announcer::start(announcement, at)
 }
 
 /// The key that a server with this configuration is known by. A key that is not there yet is made and kept.

@@ -21,6 +21,7 @@ Register-ArgumentCompleter -Native -CommandName 'chatserver' -ScriptBlock {
 
     $completions = @(switch ($command) {
         'chatserver' {
+            [CompletionResult]::new('--announce', '--announce', [CompletionResultType]::ParameterName, 'Announce the room on this network, so that chatclient --find finds it: as NAME, or the machine''s name')
             [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'Let in only who gives the password in the first line of FILE, which SIGHUP has read again')
             [CompletionResult]::new('--invite', '--invite', [CompletionResultType]::ParameterName, 'Whoever may invite: owners of names, or operators alone')
             [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'The most clients at a time, 1 to 100000')
@@ -54,8 +55,8 @@ Register-ArgumentCompleter -Native -CommandName 'chatserver' -ScriptBlock {
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log what is said, too, whatever else is logged; private lines never are')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log what is said, too, whatever else is logged; private lines never are')
             [CompletionResult]::new('--health-check', '--health-check', [CompletionResultType]::ParameterName, 'Ask the server that runs there whether it answers, and end: 0 if it does, 1 if not')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break

@@ -1,3 +1,4 @@
+complete -c chatserver -l announce -d 'Announce the room on this network, so that chatclient --find finds it: as NAME, or the machine\'s name' -r
 complete -c chatserver -l password-file -d 'Let in only who gives the password in the first line of FILE, which SIGHUP has read again' -r -F
 complete -c chatserver -l invite -d 'Whoever may invite: owners of names, or operators alone' -r -f -a "owners\t''
 operators\t''"
@@ -39,5 +40,5 @@ complete -c chatserver -l invited -d 'Let in only whom somebody has invited, by 
 complete -c chatserver -l fingerprint -d 'Print the key\'s fingerprint and end; makes the key if there is none'
 complete -c chatserver -s v -l verbose -d 'Log what is said, too, whatever else is logged; private lines never are'
 complete -c chatserver -l health-check -d 'Ask the server that runs there whether it answers, and end: 0 if it does, 1 if not'
-complete -c chatserver -s h -l help -d 'Print help'
+complete -c chatserver -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c chatserver -s V -l version -d 'Print version'

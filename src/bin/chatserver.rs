@@ -31,9 +31,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            let status = problem.status();
-            problem::complain(PROGRAM, problem);
-            ExitCode::from(status)
+            problem::complain(PROGRAM, &problem);
+            ExitCode::from(problem.status())
         }
     }
 }

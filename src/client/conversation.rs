@@ -5,7 +5,9 @@
 //! it was, and whether anybody is looking. Pure: no terminal, no socket; the time comes with
 //! each line. Text has been made safe before it comes here.
 
-use chrono::NaiveDate;
+use std::time::Duration;
+
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::colours::{Colours, Ink};
 use super::config::JoinsChoice;
@@ -21,7 +23,9 @@ use correspondent::Correspondent;
 use ignored::Ignored;
 use mention::Mention;
 use painter::{Painter, Stamp, Stress};
+use recent_addresses::RecentAddresses;
 use roster::Roster;
+use sums::Sums;
 use unread::{Place, Unread};
 
 pub(super) use command::{commands, help};
@@ -38,8 +42,10 @@ mod learning;
 mod mention;
 mod obeying;
 mod painter;
+mod recent_addresses;
 mod roster;
 mod shown;
+mod sums;
 mod unread;
 
 /// What the rule says above lines that came while nobody was looking.
@@ -58,12 +64,16 @@ pub(super) struct Conversation {
     ignored: Ignored,
     /// Which comings and goings are shown.
     comings: Comings,
+    /// How often they are shown.
+    sums: Sums,
     /// What mentions us, once our name is known.
     mention: Option<Mention>,
     /// What else stands out as that does.
     highlights: Vec<Mention>,
     /// Whom `/r` answers.
     correspondent: Correspondent,
+    /// The addresses that were shown.
+    addresses: RecentAddresses,
     /// The day of the last line that was shown.
     day: Option<NaiveDate>,
     /// Whether lines come while nobody looks.
@@ -101,9 +111,11 @@ impl Conversation {
             roster: Roster::default(),
             ignored: Ignored::default(),
             comings: Comings::new(joins),
+            sums: Sums::default(),
             mention: None,
             highlights: highlights.iter().map(|words| Mention::of(words)).collect(),
             correspondent: Correspondent::default(),
+            addresses: RecentAddresses::default(),
             day: None,
             unread: Unread::default(),
         }
@@ -117,10 +129,14 @@ impl Conversation {
                     !self.is_of_ignored(line.says) && self.comings.shows(line.says, at.time);
                 self.learn(line.says, visible);
                 if visible {
+                    self.show_sum(at, shown);
+                }
+                if visible && !self.sums.takes(line.says, at.time) {
                     self.show(line, at, shown);
                 }
             }
             Server::Foreign => {
+                self.addresses.add(&line.text);
                 let stamp = self.begin(at, shown);
                 self.painter.foreign(stamp, &line.text, shown);
                 shown.alert = shown.alert.max(Alert::Line);
@@ -128,8 +144,23 @@ impl Conversation {
         }
     }
 
+    /// How long it is until a sum of comings and goings is to be shown, if there is one.
+    pub(super) fn sum_due(&self, now: NaiveDateTime) -> Option<Duration> {
+        self.sums.due(now)
+    }
+
+    /// Adds the sum of the comings and goings that were not shown one by one, once it is due.
+    pub(super) fn show_sum(&mut self, at: Moment, shown: &mut Shown) {
+        if let Some(sum) = self.sums.take(at.time) {
+            let says = reply::parse(&sum);
+            let line = Line::untagged(Server::Ours, sum.as_str(), says, None);
+            self.show(&line, at, shown);
+        }
+    }
+
     /// Adds a line of our own, as the others see it: `<alice> text` or `* alice text`.
     pub(super) fn own(&mut self, line: &str, at: Moment, shown: &mut Shown) {
+        self.addresses.add(line);
         self.begin_day(at.time.date(), shown);
         self.paint_own(Stamp::Now(at.time), line, shown);
     }
@@ -185,6 +216,7 @@ impl Conversation {
     }
 
     fn show(&mut self, line: &Line<'_>, at: Moment, shown: &mut Shown) {
+        self.addresses.add(&line.text);
         match line.says {
             // Each line has its day with it.
             ServerLine::EarlierDay(_) if at.timing == Timing::Said => {}

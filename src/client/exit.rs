@@ -146,6 +146,7 @@ fn tell(reason: ExitReason) -> i32 {
     let status = match reason {
         ExitReason::Clean => 0,
         ExitReason::Failed(problem) => tell_problem(&problem),
+        ExitReason::Told(status) => status,
         ExitReason::WrongServer { server, unconfirmed } => {
             let status = tell_problem(&server);
             if let Some(problem) = unconfirmed {
@@ -165,7 +166,8 @@ fn tell(reason: ExitReason) -> i32 {
     status
 }
 
-fn tell_problem(problem: &Problem) -> i32 {
+/// Says a problem on standard error and in the log, and gives the status that it ends the program with.
+pub(super) fn tell_problem(problem: &Problem) -> i32 {
     error!("{problem}");
     problem.details().iter().for_each(|line| error!("{line}"));
     problem::complain_in_full("chatclient", problem);

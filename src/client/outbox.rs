@@ -1,11 +1,10 @@
 //! What the user has entered and the server is not known to have taken. Pure.
 //!
-//! A line stays here until its receipt comes, so that it can be said again on another connection,
+//! A line stays here until the server has settled it, so that it can be said again on another connection,
 //! and once only. The server counts a session's lines as they come; so does this, as they are
-//! written. A receipt for one line says that all before it were taken, too.
+//! written. What settles a line settles all before it, too: a receipt, that it is done, or how many were taken.
 //!
-//! Lines that never get a receipt, such as `/who`, stay until one for a later line comes, but not
-//! for long: they are the first to be forgotten.
+//! Lines that get no receipt, such as `/who`, need not be said again: they are the first to be forgotten.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

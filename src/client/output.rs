@@ -1,10 +1,12 @@
 //! What the receiver and the way out need of the place where the conversation is shown: the
 //! terminal, or a filter's standard output.
 
+use std::time::Duration;
+
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::net::Told;
-use super::session::Line;
+use super::session::{Line, Settled};
 use super::typed::Typed;
 
 /// Where the conversation goes. Shared by all threads.
@@ -21,6 +23,11 @@ pub(super) trait Output: Send + Sync {
     ///
     /// It cannot be shown any more, and how the program ends therefore.
     fn show(&self) -> Result<(), ExitReason>;
+
+    /// How long it is until [`show`](Output::show) has something to show although nothing more has come, if it will.
+    fn due(&self) -> Option<Duration> {
+        None
+    }
 
     /// Shows lines of the user's that go to a server of this kind, as far as they are shown here.
     ///
@@ -46,6 +53,14 @@ pub(super) trait Output: Send + Sync {
     /// How many of the user's lines were refused, where somebody has to know that in the end.
     fn refused(&self) -> usize {
         0
+    }
+
+    /// Called for each line of the user's that the server has settled and not refused.
+    fn on_settled(&self, _settled: &Settled) {}
+
+    /// Called for a line of the user's that the server has refused over a connection that is lost, where nobody knows why.
+    fn on_refused_unseen(&self, line: &Typed) {
+        self.notice(&format!("refused while the connection was lost: {}", line.for_notice()));
     }
 
     /// Lets the user see how many of our lines have waited for their receipts for too long.

@@ -36,6 +36,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// Who may come in.
     pub entrance: EntranceConfig,
+    /// Under which name the room is announced on this network, if it is: 1 to 63 bytes.
+    pub announce: Option<String>,
     /// The names whose owners are operators.
     pub operators: Vec<Name>,
     /// For how long a name stays one's own after the last visit; `None` is for ever.
@@ -60,6 +62,7 @@ impl Default for Config {
             history: HistoryConfig::default(),
             tls: TlsConfig::default(),
             entrance: EntranceConfig::default(),
+            announce: None,
             operators: Vec::new(),
             keep_names: Some(Duration::from_secs(90 * 24 * 60 * 60)),
             shared: None,

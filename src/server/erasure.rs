@@ -230,7 +230,14 @@ impl<'a> Judge<'a> {
         let author = match (envelope.receipt, envelope.audience) {
             (Some(receipt), _) => Some(receipt.author),
             (None, Audience::AllBut(author)) => Some(author),
-            (None, Audience::All | Audience::Only(_) | Audience::Nobody) => None,
+            (
+                None,
+                Audience::All
+                | Audience::Only(_)
+                | Audience::Programs
+                | Audience::People
+                | Audience::Nobody,
+            ) => None,
         };
         (author.is_some() && author == self.erasure.author) || self.is_called(name)
     }

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use super::admission::{Admission, Origin};
 use super::arrears::Arrears;
-use super::audience::MemberId;
+use super::audience::Recipient;
 use super::batch::Batch;
 use super::config::Config;
 use super::connection::{Connection, ConnectionId};
@@ -301,9 +301,9 @@ impl Hub {
         self.with(|shared| shared.room.gaps().to_vec())
     }
 
-    /// How many lines a member should have had from that event on, of those that nobody has any more.
-    pub(crate) fn missed(&self, member: MemberId, from: Seq) -> u64 {
-        self.with(|shared| shared.room.transcript().evicted(member, from).unwrap_or(0))
+    /// How many lines a reader should have had from that event on, of those that nobody has any more.
+    pub(crate) fn missed(&self, recipient: Recipient, from: Seq) -> u64 {
+        self.with(|shared| shared.room.transcript().evicted(recipient, from).unwrap_or(0))
     }
 
     /// Panics with the lock held, to see what becomes of the others.

@@ -162,10 +162,7 @@ impl House {
         client.expect(BANNER);
         let token =
             client.until(|body| body.starts_with("= token "))["= token ".len()..].to_owned();
-        client.until(|body| body.starts_with("= nick "));
-        if self.is_kept {
-            client.until(|body| body == KEPT);
-        }
+        client.until(|body| body == "= done");
         (client, token)
     }
 

@@ -26,7 +26,7 @@ use super::transcript::Transcript;
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{LeaveReason, Listed, Notice, OrderNotice, Refusal};
-use crate::protocol::tag::{Format, Millis, Seq};
+use crate::protocol::tag::{Body, Format, Limits, Millis, Seq};
 use crate::protocol::text::make_safe;
 use changes::Changed;
 use disconnected::Disconnected;
@@ -96,6 +96,8 @@ pub(crate) struct Room {
     next_id: u64,
     /// How many of the last lines a new member is shown.
     replay: usize,
+    /// What a program is told of the limits.
+    limits: Limits,
     /// The events, in their one order.
     transcript: Transcript,
     /// How many public lines were ever said.
@@ -133,6 +135,7 @@ impl Room {
             guest_numbers: GuestNumbers::default(),
             next_id: 1,
             replay: config.replay,
+            limits: Limits { max_line: Some(config.max_line), rate: Some(config.rate_limit) },
             transcript: Transcript::new(config.memory),
             said: 0,
             throughput: Throughput::default(),
@@ -192,7 +195,8 @@ impl Room {
         entry: Entry<'_>,
         effects: &mut Effects,
     ) -> Outcome {
-        let mut change = Change { room: self, stamp, effects, via: 0 };
+        let answers = entry.answered();
+        let mut change = Change { room: self, stamp, effects, via: 0, answers };
         match entry {
             Entry::Join { newcomer, wanted, token } => change.join(newcomer, wanted, token),
             Entry::Speak { by, chunk } => change.by(by, |change| change.speak(by, chunk)),
@@ -227,7 +231,7 @@ impl Room {
             }
             Entry::Lost { by } => change.by(by, |change| change.lose(by)),
             Entry::Unclaimed { member } => change.mark_disconnected(member),
-            Entry::Leave { by, how } => change.by(by, |change| change.leave(by, how)),
+            Entry::Leave { by, how, .. } => change.by(by, |change| change.leave(by, how)),
             Entry::Announce { text } => change.tell_all(text),
             Entry::Expire => change.expire(),
             Entry::Tell(notice) => {
@@ -375,6 +379,8 @@ struct Change<'a> {
     effects: &'a mut Effects,
     /// Over which server it has come, in a room that several hold; 0 is this one, in a room of its own.
     via: u64,
+    /// Which line it is, over which connection, if it is one line of a client.
+    answers: Option<(ConnectionId, u64)>,
 }
 
 /// A name that may be claimed.
@@ -424,6 +430,10 @@ impl Change<'_> {
         if let LeaveReason::Quit(_) = how {
             self.letters_are_seen(by.member);
         }
+        let format = self.room.members.get(by.member).map(Member::format);
+        if self.answers.is_some() && format == Some(Format::Tagged) {
+            self.answer(by.connection, Format::Tagged, Body::Done);
+        }
         self.effects.detach(by.connection, self.room.transcript.end());
         self.part(by.member, how);
         Outcome::Done
@@ -457,7 +467,7 @@ impl Change<'_> {
     fn do_due(&mut self) -> Vec<Name> {
         let expired = self.part_with_disconnected();
         if let Some(Sum { joined, left }) = self.room.join_notices.take_sum(self.stamp.elapsed) {
-            self.tell(Audience::All, Notice::CameAndWent { joined, left });
+            self.tell(Audience::People, Notice::CameAndWent { joined, left });
         }
         expired
     }
@@ -492,11 +502,12 @@ impl Change<'_> {
         }
     }
 
-    /// Tells the others that a member has come or gone, at once or together with more of them.
+    /// Tells the others that a member has come or gone: programs each by name, and people together with more of them
+    /// if there are many.
     fn tell_move(&mut self, what: Move, member: MemberId, notice: Notice<'_>) {
-        if self.room.join_notices.tells(what, self.stamp.elapsed) {
-            self.tell(Audience::AllBut(member), notice);
-        }
+        let is_told = self.room.join_notices.tells(what, self.stamp.elapsed);
+        let audience = if is_told { Audience::AllBut(member) } else { Audience::Programs };
+        self.tell(audience, notice);
     }
 
     /// Appends a notice.
@@ -526,7 +537,8 @@ impl Change<'_> {
     /// Answers a connection that gets its lines in this format, unless the last word has been said.
     fn answer(&mut self, connection: ConnectionId, format: Format, line: impl Display) {
         if !self.room.is_closed {
-            let lines = effects::line(format, line, self.stamp.at);
+            let answers = self.answers.filter(|(asking, _)| *asking == connection);
+            let lines = effects::answer(format, answers.map(|(_, line)| line), line, self.stamp.at);
             self.effects.tell(connection, self.room.transcript.end(), lines);
         }
     }

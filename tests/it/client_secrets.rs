@@ -213,7 +213,7 @@ fn a_password_among_pasted_lines_is_not_said_to_all_without_a_question() {
     let folder = folder("pasted");
     let (mut terminal, mut server, _peer) = alice(&folder, SIZE, &LOGGED, &[]);
     terminal.press("\x1b[200~one\n/login alice hunter2\x1b[201~\r");
-    let question = "send 2 lines? (y/n, Ctrl+U drops them)> ";
+    let question = "send 2 lines as text? (y/n, Ctrl+U drops them)> ";
     terminal.shows_what(question, |rows| rows.contains(question));
     terminal.press("\x15/pass hunter2\r");
     server.hear("/pass hunter2\n");
@@ -238,7 +238,9 @@ fn a_filter_passes_passwords_with_commands_alone_and_logs_stars() {
     let mut server = peer.accept_as("alice");
     child.stdin.take().expect("piped").write_all(b"/login alice hunter2\n").expect("it reads");
     assert_eq!(server.hear_quit(), "/login alice hunter2\n");
-    server.say("!! that line was too long and was not sent: the most is 10 bytes\n");
+    let error = "!! that line was too long and was not sent: the most is 10 bytes";
+    // The last one is `/quit`.
+    server.refuse_line(server.taken() - 1, error);
     server.close();
     let (status, out, err) = end(child);
     assert_eq!(status, Some(1));

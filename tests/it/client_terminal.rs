@@ -106,15 +106,15 @@ fn a_pasted_text_arrives_whole() {
 }
 
 #[test]
-fn a_line_that_is_too_long_is_not_sent_and_can_be_shortened() {
+fn a_command_that_is_too_long_is_not_sent_and_can_be_shortened() {
     let (mut terminal, mut server) = alice("full", 70, 6);
-    terminal.press(&"x".repeat(2000));
-    terminal.press(&"x".repeat(2100));
+    terminal.press(&format!("/topic {}", "x".repeat(2000)));
+    terminal.press(&"x".repeat(2093));
     terminal.press("\r");
     let notice = "-- that line has 4100 bytes and was not sent:";
     terminal.shows_what(notice, |rows| rows.contains(notice));
     terminal.press("\x7f\x7f\x7f\x7f\r");
-    server.hear(&("x".repeat(4096) + "\n"));
+    server.hear(&format!("/topic {}\n", "x".repeat(4089)));
 }
 
 #[test]
@@ -428,4 +428,15 @@ fn an_idle_client_never_wakes() {
     server.hear("hello\n");
     terminal.shows(&["<alice> hello", "alice> |"]);
     assert_never_wakes(terminal.process_id());
+}
+
+#[test]
+fn many_who_come_and_go_are_shown_in_sums_also_when_nothing_more_comes() {
+    let (mut terminal, mut server) = alice("sums", 60, 24);
+    let joins: String = (0..30).map(|number| format!("-- guest{number} joined\n")).collect();
+    server.say(&joins);
+    terminal.shows(&["-- guest8 joined", "-- guest9 joined", "-- 20 members joined", "alice> |"]);
+    // They are known all the same.
+    terminal.press("/msg guest29\t");
+    terminal.shows(&["alice> /msg guest29 |"]);
 }

@@ -4,19 +4,24 @@
 
 mod common;
 
+mod announcements;
 mod archive;
 mod bots;
 mod chatserver;
+mod client_config;
 mod client_door;
 mod client_filter;
 mod client_filter_input;
 mod client_filter_reconnect;
 mod client_hostile;
 mod client_identity;
+mod client_json;
 mod client_keys;
 mod client_looks;
 mod client_reconnect;
 mod client_secrets;
+mod client_servers;
+mod client_servers_tls;
 mod client_terminal;
 mod client_tls;
 mod client_tls_far;

@@ -1,19 +1,23 @@
-//! What is done with the known servers in place of joining a room: listing them, and forgetting one.
+//! What is done in place of joining a room: listing the known servers, forgetting one, and finding rooms.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use super::find::rooms;
 use super::known_servers::file::KnownServersFile;
 use super::known_servers::{Address, Known, Trust};
+use crate::client::config::ServerAddress;
 use crate::problem::Problem;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Errand {
-    /// Forget the server at this host and port.
-    Forget(String, u16),
+    /// Forget the servers at these addresses.
+    Forget(Vec<ServerAddress>),
     /// List the servers that are known.
     List,
+    /// List the rooms that are announced on this network.
+    Find,
 }
 
 impl Errand {
@@ -21,12 +25,13 @@ impl Errand {
     ///
     /// # Errors
     ///
-    /// No server is known at that address, or the file cannot be read or written.
+    /// No server is known at one of the addresses, no room is found, or the file cannot be read or written.
     pub fn run(&self, path: Option<PathBuf>, out: &mut impl Write) -> Result<(), Problem> {
-        let file = path.map(KnownServersFile::new);
+        let file = || path.clone().map(KnownServersFile::new);
         match self {
-            Errand::List => list(file.as_ref(), out),
-            Errand::Forget(host, port) => forget(file.as_ref(), &Address::new(host, *port), out),
+            Errand::Find => find(path, out),
+            Errand::List => list(file().as_ref(), out),
+            Errand::Forget(servers) => forget(file().as_ref(), servers, out),
         }
     }
 }
@@ -35,32 +40,57 @@ fn list(file: Option<&KnownServersFile>, out: &mut impl Write) -> Result<(), Pro
     let Some(file) = file else { return Ok(()) };
     let known = file.read().map_err(|why| Problem::System("read which servers are known", why))?;
     let width = known.all().map(|it| it.address.to_string().chars().count()).max().unwrap_or(0);
+    let mut lines = Vec::new();
     for Known { address, trust, since } in known.all() {
         let trust = match trust {
             Trust::Key(key) => key.to_string(),
             Trust::Ca => "certificate authority".to_owned(),
         };
-        let line = format!("{:<width$}   {trust:<23}   {since}", address.to_string());
-        if let Err(why) = writeln!(out, "{line}") {
-            // Whoever reads it has had enough, as `head` does.
-            let is_over = why.kind() == io::ErrorKind::BrokenPipe;
-            return if is_over { Ok(()) } else { Err(Problem::System("write the list", why)) };
-        }
+        lines.push(format!("{:<width$}   {trust:<23}   {since}", address.to_string()));
     }
-    Ok(())
+    write_list(&lines, out)
 }
 
+fn find(path: Option<PathBuf>, out: &mut impl Write) -> Result<(), Problem> {
+    let rooms = rooms(path)?;
+    if rooms.is_empty() { Err(Problem::NoRoomsFound) } else { write_list(&rooms, out) }
+}
+
+fn write_list(lines: &[String], out: &mut impl Write) -> Result<(), Problem> {
+    match lines.iter().try_for_each(|line| writeln!(out, "{line}")) {
+        // Whoever reads it has had enough, as `head` does.
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Problem::System("write the list", why))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Forgets those that are known, whether or not the others are.
 fn forget(
     file: Option<&KnownServersFile>,
-    address: &Address,
+    servers: &[ServerAddress],
     out: &mut impl Write,
 ) -> Result<(), Problem> {
-    let unknown = || Problem::UnknownServer(address.to_string());
-    let file = file.ok_or_else(unknown)?;
+    let mut unknown = Vec::new();
+    for address in servers.iter().map(|it| Address::new(&it.host, it.port)) {
+        if forget_one(file, &address)? {
+            // It is done, whether or not somebody reads it.
+            writeln!(out, "the server at {address} is forgotten").ok();
+        } else {
+            unknown.push(address.to_string());
+        }
+    }
+    if unknown.is_empty() { Ok(()) } else { Err(Problem::UnknownServer(unknown.join(", "))) }
+}
+
+/// Forgets the server at this address, and says whether one was known there.
+fn forget_one(file: Option<&KnownServersFile>, address: &Address) -> Result<bool, Problem> {
+    let Some(file) = file else { return Ok(false) };
     let cannot = |why| Problem::System("forget the server", why);
     // Nothing is made where nothing is.
     if file.read().map_err(cannot)?.at(address).next().is_none() {
-        return Err(unknown());
+        return Ok(false);
     }
     let mut lines = 0;
     let changed = file.change(|known| {
@@ -68,12 +98,7 @@ fn forget(
         lines > 0
     });
     changed.map_err(cannot)?;
-    if lines == 0 {
-        return Err(unknown());
-    }
-    // It is done, whether or not somebody reads it.
-    writeln!(out, "the server at {address} is forgotten").ok();
-    Ok(())
+    Ok(lines > 0)
 }
 
 #[cfg(test)]
@@ -92,7 +117,10 @@ mod tests {
             let done = errand.run(Some(path.clone()), &mut out).map_err(|why| why.to_string());
             done.map(|()| String::from_utf8(out).expect("it is text"))
         };
-        let forget = |host: &str| run(Errand::Forget(host.to_owned(), 5000));
+        let forget = |hosts: &str| {
+            let server = |host: &str| ServerAddress { host: host.to_owned(), port: 5000 };
+            run(Errand::Forget(hosts.split(',').map(server).collect()))
+        };
         assert_eq!(run(Errand::List), Ok(String::new()));
         assert_eq!(forget("a"), Err("no server is known at a:5000".to_owned()));
         assert!(!folder.exists(), "nothing is made");
@@ -110,8 +138,10 @@ mod tests {
         assert_eq!(run(Errand::List), Ok(listed));
         assert_eq!(forget("A"), Ok("the server at a:5000 is forgotten\n".to_owned()));
         assert_eq!(forget("a"), Err("no server is known at a:5000".to_owned()));
+        let both = forget("a,chat.example.org,b");
+        assert_eq!(both, Err("no server is known at a:5000, b:5000".to_owned()));
         let left = fs::read_to_string(&path).expect("it is there");
-        assert_eq!(left, "# mine\nchat.example.org:5000 ca 2026-11-27\n");
+        assert_eq!(left, "# mine\n");
         fs::remove_dir_all(&folder).expect("ours");
     }
 }

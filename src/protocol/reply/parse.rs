@@ -13,7 +13,7 @@ use crate::protocol::VERSION;
 use crate::protocol::name::Name;
 use crate::protocol::proof::Nonce;
 use crate::protocol::reply::Offer;
-use crate::protocol::tag::{Body, Tag, Token};
+use crate::protocol::tag::{Body, Limits, Tag, Token};
 
 pub use notice::ReadNotice;
 pub use refusal::ReadRefusal;
@@ -41,10 +41,14 @@ pub enum ServerLine<'a> {
     EarlierUnknown,
     /// `+ N`, tagged: the client's Nth line became this event.
     Receipt(u64),
+    /// `= done`, tagged: the client's line that the tag names is done, and became no event.
+    Done,
     /// `= token HEX`, tagged: with this the client may resume.
     Token(Token),
     /// `= nick NAME`, tagged: the client's name. Whether it can be one is not looked at.
     Nick(&'a str),
+    /// `= limits max-line 4096 rate 100`, tagged: what the server takes of the client.
+    Limits(Limits),
     /// `= resumed N`, tagged: so many of the client's lines were taken.
     Resumed(u64),
     /// `= nonce B32`, tagged: the client may prove with this that it has a key.
@@ -108,8 +112,10 @@ impl<'a> ServerLine<'a> {
         let (tag, body) = Tag::split(line)?;
         let line = match Body::parse(body) {
             Body::Receipt(line) => ServerLine::Receipt(line),
+            Body::Done => ServerLine::Done,
             Body::Token(token) => ServerLine::Token(token),
             Body::Nick(name) => ServerLine::Nick(name),
+            Body::Limits(limits) => ServerLine::Limits(limits),
             Body::Resumed(lines) => ServerLine::Resumed(lines),
             Body::Nonce(nonce) => ServerLine::Nonce(nonce),
             Body::KeyOk => ServerLine::KeyOk,
@@ -124,8 +130,10 @@ impl<'a> ServerLine<'a> {
     pub fn is_fact(self) -> bool {
         match self {
             ServerLine::Receipt(_)
+            | ServerLine::Done
             | ServerLine::Token(_)
             | ServerLine::Nick(_)
+            | ServerLine::Limits(_)
             | ServerLine::Resumed(_)
             | ServerLine::Nonce(_)
             | ServerLine::KeyOk

@@ -23,6 +23,7 @@ use crate::server::kinds::{CAME_OR_WENT, RENAMED};
 use crate::server::replay::Replay;
 use crate::server::room::effects::Aside;
 use crate::server::room::entry::{Author, Credentials, Entry, Orderer, Outcome};
+use crate::server::room::people::invitations::CodeHash;
 use crate::server::room::token::{Issued, TokenHash};
 use crate::server::system::{instant, random_bits};
 
@@ -155,7 +156,7 @@ impl Membership {
         }
         let outcome = hub.bring_in_turn(weight, self.id, &self.connection, entry(by));
         match outcome {
-            Some(outcome @ (Outcome::Done | Outcome::Ordered(_))) => {
+            Some(outcome @ (Outcome::Done | Outcome::Receipted | Outcome::Ordered(_))) => {
                 self.told = lines;
                 outcome
             }
@@ -215,14 +216,15 @@ impl Membership {
         }
     }
 
-    /// Takes another name with the member's line of that number, and tells everyone; or answers why not.
-    pub(crate) fn rename(&mut self, name: &Name, credentials: Credentials, line: u64) {
+    /// Takes another name with the member's line of that number, and tells everyone; or answers why not. Whether the
+    /// line has become an event.
+    pub(crate) fn rename(&mut self, name: &Name, credentials: Credentials, line: u64) -> bool {
         let bytes = RENAMING + 2 * (self.name.as_str().len() + name.as_str().len());
         let likeness = name.likeness();
         let renamed =
             self.submit(bytes, line, |by| Entry::Rename { by, name, likeness, credentials });
-        if !matches!(renamed, Outcome::Done) {
-            return;
+        if !matches!(renamed, Outcome::Done | Outcome::Receipted) {
+            return false;
         }
         if self.is_in_shared_room() {
             self.hub().with(|shared| shared.on_renamed(self.connection.id(), name));
@@ -231,6 +233,7 @@ impl Membership {
         if old != *name {
             log::info!(target: RENAMED, "{old} is now {name}");
         }
+        matches!(renamed, Outcome::Receipted)
     }
 
     /// Makes its name its own by a password with that hash, with the member's line of that number; or answers why not.
@@ -245,7 +248,12 @@ impl Membership {
 
     /// Gets a code that lets one person in for so long, with the member's line of that number; or answers why not.
     pub(crate) fn invite(&mut self, code: &str, time: Duration, line: u64) {
-        self.submit(RENAMING, line, |by| Entry::Invite { by, code, time });
+        if !matches!(
+            self.submit(RENAMING, line, |by| Entry::Invite { by, code, time }),
+            Outcome::Done
+        ) {
+            self.hub().with(|shared| shared.effects.forget_code(CodeHash::of(code)));
+        }
     }
 
     /// Gives an order with the member's line of that number, or answers why not. Whether it may give orders.
@@ -258,11 +266,12 @@ impl Membership {
     }
 
     /// Says `text` to the member called `to` alone, with the member's line of that number; or answers why
-    /// not.
-    pub(crate) fn whisper(&mut self, to: &str, text: &str, line: u64) {
+    /// not. Whether the line has become an event.
+    pub(crate) fn whisper(&mut self, to: &str, text: &str, line: u64) -> bool {
         let wanted = Wanted::of(to).unwrap_or_else(Wanted::nobody);
         let wanted = &wanted;
-        self.submit(2 * text.len(), line, |by| Entry::Whisper { by, to, wanted, text });
+        let said = self.submit(2 * text.len(), line, |by| Entry::Whisper { by, to, wanted, text });
+        matches!(said, Outcome::Receipted)
     }
 
     /// Marks this member as held back, for so long.
@@ -340,9 +349,10 @@ impl Membership {
         Ok(taken)
     }
 
-    /// Leaves, once so many of its lines are read. What was appended until then is still delivered.
-    pub(crate) fn leave(mut self, how: LeaveReason<'_>, lines: u64) {
-        self.depart(how, lines);
+    /// Leaves, once so many of its lines are read, the last of which may have asked for that. What was appended until
+    /// then is still delivered.
+    pub(crate) fn leave(mut self, how: LeaveReason<'_>, lines: u64, line: Option<u64>) {
+        self.depart(how, lines, line);
     }
 
     /// The connection has ended without a farewell, when so many lines were read. A member that may resume
@@ -353,7 +363,7 @@ impl Membership {
 
     fn on_lost(&mut self, how: LeaveReason<'_>, lines: u64) {
         match self.format {
-            Format::Plain => self.depart(how, lines),
+            Format::Plain => self.depart(how, lines, None),
             Format::Tagged => self.disconnect(lines),
         }
     }
@@ -366,8 +376,8 @@ impl Membership {
         }
     }
 
-    fn depart(&mut self, how: LeaveReason<'_>, lines: u64) {
-        if self.end(lines, |by| Entry::Leave { by, how }).is_some() {
+    fn depart(&mut self, how: LeaveReason<'_>, lines: u64, line: Option<u64>) {
+        if self.end(lines, |by| Entry::Leave { by, how, line }).is_some() {
             let (peer, notice) = (self.connection.peer(), Notice::Left(&self.name, how));
             log::info!(target: CAME_OR_WENT, "{} ({peer})", reply::words(&notice.to_string()));
         }

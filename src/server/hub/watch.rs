@@ -86,7 +86,7 @@ impl Shared {
         if is_late || from < transcript.oldest() {
             let here = |batch: &Arc<Batch>| batch.index().count_lines(NOBODY, &(from..end));
             let remembered: u64 = transcript.read(from, usize::MAX).iter().map(here).sum();
-            let evicted = transcript.evicted(NOBODY.member, from).unwrap_or(0);
+            let evicted = transcript.evicted(NOBODY, from).unwrap_or(0);
             return News::PassedOver(remembered + evicted, end);
         }
         let batches = transcript.read(from, PORTION);

@@ -129,9 +129,8 @@ impl Change<'_> {
             (Some(has), Some(connection)) if has != connection => return false,
             _ => {}
         }
-        let (name, likeness) = &adopted.named;
-        if is_other && self.room.is_free_for(likeness, adopted, Some(id)) {
-            self.name_anew(id, name.clone(), likeness.clone());
+        if is_other && self.room.is_free_for(&adopted.named.1, adopted, Some(id)) {
+            self.name_anew(id, &adopted.named);
         } else if is_other {
             self.tell_name(id);
         }
@@ -203,13 +202,13 @@ impl Change<'_> {
     }
 
     /// Gives a member the name that it had before the log was set back.
-    fn name_anew(&mut self, id: MemberId, name: Name, likeness: Likeness) {
+    fn name_anew(&mut self, id: MemberId, (name, likeness): &(Name, Likeness)) {
         let Some(old) = self.room.name_of(id).cloned() else { return };
-        self.room.members.rename(id, name.clone(), likeness);
+        self.room.members.rename(id, name.clone(), likeness.clone());
         self.room.on_name_given_up(&old);
         self.room.judge(id);
         self.judge_mute_of_name(id);
-        self.tell(Audience::AllBut(id), Notice::IsNow { old: &old, new: &name });
+        self.tell(Audience::AllBut(id), Notice::IsNow { old: &old, new: name });
     }
 
     /// Tells a member what it is called by now.

@@ -54,6 +54,7 @@ fn the_default_place_is_the_first_that_there_is() {
         xdg_state_home: set("/xdg"),
         home: set("/home/a"),
         local_app_data: set("/local"),
+        ..Environment::default()
     };
     let file = |environment: &Environment| default_file(environment, 5000, None);
     let is = |text: &str| Some(PathBuf::from(text));

@@ -461,7 +461,7 @@ fn rendered(envelope: &Envelope, text: &str) -> String {
         Audience::AllBut(MemberId(author)) => format!("<m{author}> {text}"),
         Audience::Only(_) if text.starts_with('a') => format!("[you -> m1] {text}"),
         Audience::Only(_) => format!("[m{author} -> you] {text}"),
-        Audience::All | Audience::Nobody => text.to_owned(),
+        Audience::All | Audience::Programs | Audience::People | Audience::Nobody => text.to_owned(),
     }
 }
 
