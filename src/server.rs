@@ -189,7 +189,7 @@ pub struct Server {
 
 impl Server {
     /// Reads the room's password, if it has one, and the server's key, which it makes if there is none, and then the
-    /// room's history; or the room out of its log, if several servers hold it.
+    /// room's history; if several servers hold the room, this server's archive of it, and the room out of its log.
     ///
     /// # Errors
     ///
@@ -222,10 +222,15 @@ impl Server {
         let identity = identity_of(&config.tls)?;
         let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
         let hub = Arc::new(Hub::new(waker, &config));
-        let (history, sharing) = match &config.shared {
-            None => (Kept::open(&config)?, None),
-            Some(shared) => (None, Sharing::begin(shared, &config, &hub, shutdown)?),
+        let mut history = Kept::open(&config)?;
+        let sharing = match &config.shared {
+            None => None,
+            Some(shared) => Sharing::begin(shared, &config, &hub, shutdown, history.as_mut())?,
         };
+        if config.shared.is_some() && sharing.is_none() {
+            // The server ends, and nothing is to be kept of a room that it has not joined.
+            history = None;
+        }
         Ok(Server {
             listener,
             at,

@@ -334,7 +334,9 @@ impl Arguments {
     #[must_use]
     pub fn export(&self) -> Option<Export> {
         let to = self.export.clone()?;
-        Some(Export { history: self.history_file(), port: self.port, to, since: self.since })
+        let shared = self.shared.as_ref().map(|url| url.room.to_string());
+        let (history, port) = (self.history_file(), self.port);
+        Some(Export { history, port, shared, to, since: self.since })
     }
 
     fn history_file(&self) -> HistoryFile {

@@ -213,6 +213,15 @@ impl Batch {
         kept
     }
 
+    /// How many of the lines that were said to all are in that range, but for those that were erased.
+    pub(crate) fn count_said(&self, range: &Range<Seq>) -> u64 {
+        let is_to_many = |it: &Envelope| matches!(it.audience, Audience::All | Audience::AllBut(_));
+        let is_public = |it: &Envelope| it.kind == Kind::Said && is_to_many(it);
+        let [first, end] = [range.start, range.end].map(|seq| self.index.position(seq));
+        let count = end.saturating_sub(first) as usize;
+        self.index.envelopes(first).take(count).filter(is_public).count() as u64
+    }
+
     /// About how many bytes of the room's memory its events of each share take, or what is left of them.
     pub(crate) fn shares(&self) -> Shares {
         self.shares

@@ -12,7 +12,7 @@
 //! (`visit`), a place among the members (`membership`), and a turn at searching (`turns`); who is held back
 //! (`backpressure`); what the broadcaster is handed (`round`), once the history has it (`cut`); what an operator sees
 //! (`overview`, `watch`); and, where several servers hold the room, how entries come to the log that orders them
-//! (`proposing`) and back (`log`).
+//! (`proposing`) and back (`log`), and what this server keeps of that (`archive`).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +37,7 @@ use super::transcript;
 use super::waker::Waker;
 use crate::protocol::name::Name;
 use crate::protocol::tag::{Millis, Seq};
+use archive::Archive;
 use backpressure::Backpressure;
 use cut::Settled;
 use fetch::Fetches;
@@ -45,6 +46,7 @@ use log::LogSide;
 use turns::Turns;
 use visit::Visits;
 
+mod archive;
 mod backpressure;
 pub(crate) mod cut;
 pub(crate) mod fetch;
@@ -120,6 +122,8 @@ struct Shared {
     fetches: Fetches,
     /// How far the history has come; `None` without one, where all is settled that is applied.
     settled: Option<Settled>,
+    /// How far this server's archive of a shared room has come; `None` without one, and in a room of its own.
+    archive: Option<Archive>,
     /// What goes to the log of a room that several servers hold; `None` in one of this server's own.
     log: Option<Box<LogSide>>,
     /// Connections of members that an order has removed, until their sessions are told.
@@ -201,6 +205,7 @@ impl Hub {
             is_closing_new: false,
             fetches: Fetches::new(),
             settled: None,
+            archive: None,
             log: None,
             removed: Vec::new(),
             connections: HashMap::new(),

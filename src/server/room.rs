@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::audience::{Audience, Envelope, Kind, MemberId};
+use super::batch::Batch;
 use super::config::{Config, EntranceConfig};
 use super::connection::ConnectionId;
 use super::figures::{Said, Throughput};
@@ -156,10 +157,34 @@ impl Room {
         Room { log, max_disconnected: usize::MAX, ..Room::new(config) }
     }
 
-    /// What becomes of what is said, where this server keeps a history of a room that several hold.
-    pub(crate) fn keep(&mut self, keeping: Keeping) {
-        self.keeping = Some(keeping);
-        self.changed.get_or_insert_default();
+    /// This server keeps an archive of the room, which several hold: from that event on, but for the lines of the gaps.
+    pub(crate) fn keep(&mut self, keeping: Keeping, kept_from: Seq, gaps: Vec<Gap>) {
+        (self.keeping, self.kept_from, self.gaps) = (Some(keeping), Some(kept_from), gaps);
+        self.note_all_changed();
+    }
+
+    /// Remembers what was said before all that it remembers, as far as the archive has it.
+    pub(crate) fn remember(&mut self, earlier: Vec<Batch>) {
+        let memory = self.transcript.memory().1;
+        let later = std::mem::replace(&mut self.transcript, Transcript::new(0));
+        self.transcript = Transcript::restore(memory, earlier, later.oldest());
+        self.transcript.go_on_with(later);
+        self.transcript.seal();
+        // The archive was not told of these yet.
+        for order in self.changed.iter().flat_map(|changed| &changed.erasures) {
+            self.transcript.erase(&order.erasure);
+        }
+    }
+
+    /// The archive lacks lines.
+    pub(crate) fn note_gap(&mut self, gap: Gap) {
+        self.gaps.push(gap);
+        self.gaps.sort_by_key(|gap| gap.after);
+    }
+
+    /// How many public lines were ever said.
+    pub(crate) fn said(&self) -> u64 {
+        self.said
     }
 
     /// Applies one entry. The same entries with the same stamps, in the same order, give the same room and

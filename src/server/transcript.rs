@@ -160,6 +160,11 @@ impl Transcript {
         (self.held + self.evicted_cost, self.memory)
     }
 
+    /// How many public lines were appended that are not sealed.
+    pub(crate) fn unsealed_lines(&self) -> u64 {
+        self.open.count_said(&(self.open.begin()..self.open.end()))
+    }
+
     /// Whether something was appended that is not sealed.
     pub(crate) fn has_unsealed(&self) -> bool {
         !self.open.is_empty()

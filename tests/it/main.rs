@@ -5,6 +5,7 @@
 mod common;
 
 mod announcements;
+mod archive;
 mod bots;
 mod chatserver;
 mod client_config;

@@ -63,7 +63,9 @@ impl Change<'_> {
         let end = self.room.transcript.end();
         // The log is empty but for this, and the one who had applied most of the old one may be gone.
         let is_anew = kept == Position::default() && log.jumps.is_empty();
-        let has_lost = seq >= end || is_anew || log.jump_over(seq).is_some();
+        // Right before the end of a jump there was never an event.
+        let is_lost = log.jump_over(seq).is_some_and(|jump| seq + 1 < jump.to);
+        let has_lost = seq >= end || is_anew || is_lost;
         if old != new {
             log.producers.remove(&old);
             self.room.members.hand_over(old, new);

@@ -130,14 +130,18 @@ impl Room {
     /// Takes the place of the same room as it was before its log was set back or trimmed: what that one remembers, and what
     /// is this server's own of it, stays. How many public lines were said meanwhile that this server has not read.
     pub(crate) fn take_the_place_of(&mut self, before: Room) -> u64 {
-        let Room { mut transcript, said, keeping, changed, gaps, .. } = before;
+        let Room { mut transcript, said, members, keeping, changed, gaps, .. } = before;
         let Room { kept_from, doubt, is_closed, .. } = before;
         let read = self.transcript.newest(NOBODY, usize::MAX).count() as u64;
         let missed = self.said.saturating_sub(said).saturating_sub(read);
         let later = std::mem::replace(&mut self.transcript, Transcript::new(0));
         transcript.go_on_with(later);
+        if let Some(changed) = changed {
+            let ordered = self.go_on_noting(changed, &members);
+            ordered.iter().for_each(|order| drop(transcript.erase(&order.erasure)));
+        }
         self.transcript = transcript;
-        (self.keeping, self.changed, self.gaps) = (keeping, changed, gaps);
+        (self.keeping, self.gaps) = (keeping, gaps);
         (self.kept_from, self.doubt, self.is_closed) = (kept_from, doubt, is_closed);
         missed
     }

@@ -17,6 +17,7 @@ use crate::problem::Problem;
 use crate::protocol::text::{make_safe, shortened};
 use crate::server::config::{Config, SharedConfig};
 use crate::server::hub::Hub;
+use crate::server::keeping::Kept;
 use crate::server::room::Room;
 use crate::server::room::group::Act;
 use crate::server::shutdown::Shutdown;
@@ -35,6 +36,10 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// How long the server's own first group may take to come back.
 const FIRST_GROUP: Duration = Duration::from_secs(10);
 
+/// Up to where a server that begins goes on with the log: it has no members, and knows nothing that the log may have lost
+/// but its numbers. It is no position of a group, nor the one before the first.
+const HAS_NO_MEMBERS: Position = Position { ms: 0, n: 1 };
+
 /// This server's part in a shared room.
 #[derive(Debug)]
 pub(crate) struct Sharing {
@@ -47,7 +52,8 @@ pub(crate) struct Sharing {
 }
 
 impl Sharing {
-    /// Joins the other servers. `None` if the server is not to begin any more.
+    /// Joins the other servers, with this server's archive of the room if it keeps one. `None` if the server is not to
+    /// begin any more.
     ///
     /// # Errors
     ///
@@ -57,8 +63,13 @@ impl Sharing {
         config: &Config,
         hub: &Arc<Hub>,
         shutdown: &Shutdown,
+        mut archive: Option<&mut Kept>,
     ) -> Result<Option<Sharing>, Problem> {
-        let host = Host { away_timeout: config.away_timeout, memory: config.memory, archive: None };
+        let host = Host {
+            away_timeout: config.away_timeout,
+            memory: config.memory,
+            archive: archive.as_deref().and_then(Kept::archive_of),
+        };
         let mut wait = |time| !shutdown.wait(time);
         let Some(opened) = opening::open(shared, &host, &mut wait)? else {
             return Ok(None);
@@ -68,8 +79,16 @@ impl Sharing {
         let id = agreed.id.short();
         let config = Config { away_timeout: agreed.away_timeout, ..config.clone() };
         let unreached = |trouble| Refusal::Engine { url: Box::new(shared.url.clone()), trouble };
-        let (room, from) = first_room(engine.as_ref(), &config, id).map_err(unreached)?;
+        let numbers = archive.as_deref().and_then(Kept::numbers);
+        let (mut room, from) = first_room(engine.as_ref(), &config, id).map_err(unreached)?;
+        if let Some(archive) = &mut archive {
+            archive.be_archive_of(agreed.id, &mut room, &config.history)?;
+        }
         hub.share(room, Outbox::new(id, producer), agreed.log_bytes / SNAPSHOTS_PART);
+        if let Some((seq, member)) = numbers {
+            // The log may have lost what the archive has: its numbers are not to be used again.
+            hub.propose(Act::Back { old: producer, kept: HAS_NO_MEMBERS, seq: seq - 1, member });
+        }
         let (server, version) = hello();
         hub.propose(Act::Hello { server: &server, version });
         let end = End { shutdown: shutdown.clone(), why: Arc::default() };
