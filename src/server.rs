@@ -93,6 +93,8 @@ pub use console::keyboard_commands;
 pub use controls::Controls;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;
+#[cfg(any(all(test, not(shuttle)), fuzzing))]
+pub(crate) use shared::fuzzing as log_fuzzing;
 pub use shutdown::Shutdown;
 pub use status::Status;
 

@@ -9,6 +9,8 @@ mod arbitrary;
 mod cases;
 pub(crate) mod codec;
 mod entries;
+#[cfg(any(all(test, not(shuttle)), fuzzing))]
+pub(crate) mod fuzzing;
 pub(crate) mod set_back;
 pub(crate) mod settings;
 pub(crate) mod snapshot;
