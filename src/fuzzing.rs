@@ -7,6 +7,7 @@ pub use crate::client::fuzzing::{
     from_server as client, from_terminal as input, keys as editor, records as client_tls,
 };
 pub use crate::server::fuzzing::{input as server, records as server_tls};
+pub use crate::server::log_fuzzing::log;
 
 #[cfg(test)]
 mod tests {
@@ -69,6 +70,11 @@ mod tests {
     }
 
     #[test]
+    fn no_seed_of_a_log_makes_trouble() {
+        go_through("log", super::log);
+    }
+
+    #[test]
     fn no_seed_of_keys_makes_trouble() {
         go_through("editor", super::editor);
     }
@@ -85,6 +91,26 @@ mod tests {
         let word = word.prop_map(|word| word.as_bytes().to_vec());
         (any::<u8>(), some_of_a_few(prop_oneof![4 => control, 3 => word, 1 => bytes()], 40))
             .prop_map(|(columns, keys)| [vec![columns], keys.concat()].concat())
+    }
+
+    /// Groups of a log, with seeds' entries among their bytes.
+    fn groups() -> impl Strategy<Value = Vec<u8>> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/log");
+        let seeds = std::fs::read_dir(folder).expect("there are seeds");
+        let seed = |seed: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read(seed.expect("a seed").path()).expect("a file")
+        };
+        let good = vec(select(seeds.map(seed).collect::<Vec<_>>()), 1..6);
+        let changes = vec((any::<proptest::sample::Index>(), any::<u8>()), 0..6);
+        (good, changes, bytes()).prop_map(|(groups, changes, other)| {
+            let mut groups = groups.concat();
+            for (place, byte) in changes {
+                let place = place.index(groups.len());
+                groups[place] = byte;
+            }
+            groups.extend(other);
+            groups
+        })
     }
 
     /// What our server says first, and then anything, in lines that begin as ours do.
@@ -123,6 +149,13 @@ mod tests {
         #[test]
         fn no_records_from_a_server_make_trouble(records in records()) {
             super::client_tls(&records);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_in_a_log_make_trouble(groups in groups()) {
+            super::log(&groups);
         }
     }
 

@@ -44,6 +44,8 @@
 //! - `room`: a pure state machine of who is here, under what name, and what is said; `room::entry`: what is
 //!   applied to it; `room::effects`: what follows for connections; `room::members`, `room::resume`;
 //!   `room::changes`: what a history has to be told; `room::restore`: how a room comes back from it
+//! - `shared`: a room that several servers hold: the groups of their log as bytes, snapshots, what to do after a set-back;
+//!   `room::group`, `room::groups`, `room::log`: how the room applies them
 //! - `transcript`: the one order of events; `batch`: neighbouring ones; `audience`: for whom they are;
 //!   `evicted`: what stays known of those that are gone
 //! - `replay`, `search`: what was said before, shown again; `words`: which lines have some words

@@ -135,6 +135,8 @@ pub use controls::Controls;
 pub use running::Running;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;
+#[cfg(any(all(test, not(shuttle)), fuzzing))]
+pub(crate) use shared::fuzzing as log_fuzzing;
 pub use shared::url::{SharedUrl, without_password};
 pub use shutdown::Shutdown;
 pub use status::Status;

@@ -32,6 +32,8 @@ mod entries;
 #[cfg(test)]
 pub(crate) mod fake;
 pub(crate) mod follower;
+#[cfg(any(all(test, not(shuttle)), fuzzing))]
+pub(crate) mod fuzzing;
 pub(crate) mod liveness;
 pub(crate) mod log_reader;
 pub(crate) mod log_writer;

@@ -60,6 +60,11 @@ impl Change<'_> {
     pub(super) fn come_back(&mut self, old: u64, kept: Position, seq: Seq, member: u64) -> Outcome {
         let new = self.via;
         let Some(log) = &mut self.room.log else { return Outcome::Ignored };
+        // A server that comes back does that first of all, or two of its connections could have the same number.
+        let is_first = log.producers.get(&new).is_some_and(|producer| producer.last == 1);
+        if !is_first || self.room.members.has_any_of(new) {
+            return Outcome::Ignored;
+        }
         let end = self.room.transcript.end();
         // The log is empty but for this, and the one who had applied most of the old one may be gone.
         let is_anew = kept == Position::default() && log.jumps.is_empty();

@@ -243,6 +243,12 @@ impl Members {
         }
     }
 
+    /// Whether anybody is connected to that server.
+    pub(super) fn has_any_of(&self, producer: u64) -> bool {
+        let is_of = |connection: ConnectionId| connection.producer == producer;
+        self.iter().filter_map(Member::connection).any(is_of)
+    }
+
     /// Makes the connections of one server those of another, under the same numbers there.
     pub(super) fn hand_over(&mut self, old: u64, new: u64) {
         for (id, member) in &mut self.by_id {

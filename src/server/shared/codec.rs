@@ -1,4 +1,4 @@
-//! Groups as bytes, as they stand in the log (docs/SHARED.md has the format). Pure.
+//! Groups as bytes, as they stand in the log (docs/ARCHITECTURE.md has the format). Pure.
 //!
 //! What is read may be any bytes. A group is read whole or not at all: lengths, texts and names are looked at before
 //! anything is done, and a malformed group is ignored by all servers alike.
