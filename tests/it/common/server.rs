@@ -1,8 +1,9 @@
 //! A real server process, and plain sockets as its clients.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,20 @@ fn piped(program: &str) -> Command {
     command.env("CHATROOM_HISTORY", "none");
     without_tls(&mut command);
     command
+}
+
+/// A free port that no system gives to clients: those that connect to a port at which nobody listens may be
+/// given that very port, and are then connected to themselves.
+pub fn port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 15_000 + (std::process::id() % 10_000) as u16;
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed);
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_) => return port,
+            Err(why) => assert_eq!(why.kind(), ErrorKind::AddrInUse, "{why}"),
+        }
+    }
 }
 
 /// A `chatserver` on a free port, ended when dropped.
