@@ -6,6 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::shared::sharing::Sharing;
 use crate::problem::Problem;
 use crate::state_folder::Environment;
 use crate::tls::ServerKey;
@@ -67,6 +68,7 @@ mod reader;
 mod reception;
 mod rendering;
 mod replay;
+#[cfg_attr(not(test), allow(dead_code, reason = "the hub's side of a shared room calls it"))]
 mod room;
 mod search;
 mod secrets;
@@ -78,6 +80,7 @@ mod status;
 mod system;
 mod token_bucket;
 mod transcript;
+mod utterance;
 mod waker;
 pub mod words;
 mod workers;
@@ -128,8 +131,12 @@ pub struct Server {
     at: SocketAddr,
     /// What the server was told.
     config: Config,
+    /// The lock around the room.
+    hub: Arc<Hub>,
     /// What the room was kept in until now, and is to be kept in.
     history: Option<Kept>,
+    /// This server's part in a room that several hold.
+    sharing: Option<Sharing>,
     /// What clients that talk encrypted know the server by; `None` if none does.
     identity: Option<Arc<Identity>>,
     /// What sessions check secrets with.
@@ -138,21 +145,30 @@ pub struct Server {
 
 impl Server {
     /// Reads the room's password, if it has one, and the server's key, which it makes if there is none, and then the
-    /// room's history.
+    /// room's history; or the room out of its log, if several servers hold it.
     ///
     /// # Errors
     ///
     /// The password, the key, the certificate or the history was asked for, or is there, and cannot be used. Nothing in it was
     /// changed then.
-    pub fn open(listener: TcpListener, config: Config) -> Result<Server, Problem> {
+    pub fn open(
+        listener: TcpListener,
+        config: Config,
+        shutdown: &Shutdown,
+    ) -> Result<Server, Problem> {
         log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
         let at =
             listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
         let secrets = Secrets::open(&config)?;
         // Before the history, which counts as in use from then on.
         let identity = identity_of(&config.tls)?;
-        let history = Kept::open(&config)?;
-        Ok(Server { listener, at, config, history, identity, secrets })
+        let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
+        let hub = Arc::new(Hub::new(waker, &config));
+        let (history, sharing) = match &config.shared {
+            None => (Kept::open(&config)?, None),
+            Some(shared) => (None, Sharing::begin(shared, &config, &hub, shutdown)?),
+        };
+        Ok(Server { listener, at, config, hub, history, sharing, identity, secrets })
     }
 
     /// The key that clients know the server by; `None` where nobody talks encrypted.
@@ -169,12 +185,10 @@ impl Server {
     /// The system cannot give what a server needs to begin with; or a bug has ended the thread that
     /// sends or the one that keeps, and with it the room, rather than leave a silent one behind.
     pub fn run(self, shutdown: &Shutdown, status: &Status) -> Result<(), Problem> {
-        let Server { listener, at, config, history, identity, secrets } = self;
+        let Server { listener, at, config, hub, history, sharing, identity, secrets } = self;
         log_addresses(at, &config, history.as_ref());
         #[cfg(unix)]
         log_lack_of_files(config.max_clients);
-        let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
-        let hub = Arc::new(Hub::new(waker, &config));
         let kept = history.map(|history| history.start(&hub, &config, shutdown)).transpose()?;
         offer_names(&hub);
         log_lack_of_way_in(&hub, &config);
@@ -182,7 +196,7 @@ impl Server {
         let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
         let reception = Reception::new(Arc::clone(&hub), secrets, &config, identity);
         let acceptor = Acceptor::new(reception, &config);
-        let served = serve(listener, acceptor, shutdown, &hub, broadcaster);
+        let served = serve(listener, acceptor, shutdown, &hub, broadcaster, sharing);
         served.and(kept.map_or(Ok(()), Threads::join))
     }
 }
@@ -217,7 +231,7 @@ pub fn run(
     shutdown: &Shutdown,
     status: &Status,
 ) -> Result<(), Problem> {
-    Server::open(listener, config.clone())?.run(shutdown, status)
+    Server::open(listener, config.clone(), shutdown)?.run(shutdown, status)
 }
 
 fn log_addresses(at: SocketAddr, config: &Config, history: Option<&Kept>) {
@@ -290,16 +304,19 @@ fn serve(
     shutdown: &Shutdown,
     hub: &Arc<Hub>,
     broadcaster: Broadcaster,
+    sharing: Option<Sharing>,
 ) -> Result<(), Problem> {
     let broadcaster = start(broadcaster, shutdown)?;
     acceptor.run(&listener, shutdown);
     drop(listener);
     log::info!("shutting down");
+    sharing.iter().for_each(Sharing::take_leave);
     hub.close();
     let sent = broadcaster.join();
     hub.await_empty(LAST_READS);
     acceptor.close();
-    sent.map_err(|_panic| Problem::Bug)
+    let shared = sharing.map_or(Ok(()), Sharing::end);
+    sent.map_err(|_panic| Problem::Bug).and(shared)
 }
 
 fn start(broadcaster: Broadcaster, shutdown: &Shutdown) -> Result<JoinHandle<()>, Problem> {
@@ -370,7 +387,8 @@ mod tests {
             let secrets = Secrets::open(&config()).expect("everybody may come in");
             let reception = Reception::new(Arc::clone(&hub), secrets, &config(), None);
             let acceptor = Acceptor::new(reception, &config());
-            let thread = thread::spawn(move || serve(listener, acceptor, &ours, &hub, broadcaster));
+            let thread =
+                thread::spawn(move || serve(listener, acceptor, &ours, &hub, broadcaster, None));
             Served { address, shutdown, thread }
         }
 

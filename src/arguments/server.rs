@@ -242,6 +242,12 @@ impl Arguments {
             },
             operators: self.operators.clone(),
             keep_names: self.keep_names.0,
+            shared: std::env::var("CHATROOM_SHARED").ok().map(|url| crate::server::SharedConfig {
+                url: crate::server::SharedUrl::parse(&url).unwrap(),
+                password_file: None,
+                authority: None,
+                away_timeout: None,
+            }),
         }
     }
 

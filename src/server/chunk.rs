@@ -7,6 +7,7 @@ use super::audience::Envelope;
 use super::batch::Batch;
 use super::figures::Said;
 use super::rendering::tag;
+use super::utterance::{Manner, Utterances};
 use crate::protocol::tag::{Format, Millis};
 
 /// Events and answers, in their order.
@@ -19,12 +20,24 @@ pub(crate) struct Chunk {
     answers: Vec<(u32, String)>,
     /// How many lines and bytes of the events were said by members, for the figures.
     said: Said,
+    /// What is said in a room that several servers hold, in place of events.
+    uttered: Utterances,
 }
 
 impl Chunk {
     /// Adds an event.
     pub(crate) fn push(&mut self, envelope: Envelope, line: impl Display) {
         self.events.push(envelope, line);
+    }
+
+    /// Adds what a member says with that line, in a room that several servers hold.
+    pub(crate) fn utter(&mut self, line: u64, manner: Manner, text: &str) {
+        self.uttered.push(line, manner, text);
+    }
+
+    /// What was said in a room that several servers hold.
+    pub(crate) fn uttered(&self) -> &Utterances {
+        &self.uttered
     }
 
     /// Counts a line that is said.
@@ -45,12 +58,13 @@ impl Chunk {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.answers.is_empty()
+        self.events.is_empty() && self.answers.is_empty() && self.uttered.is_empty()
     }
 
     /// How many bytes the lines of both have.
     pub(crate) fn bytes(&self) -> usize {
-        self.events.bytes() + self.answers.iter().map(|(_, lines)| lines.len()).sum::<usize>()
+        let answers: usize = self.answers.iter().map(|(_, lines)| lines.len()).sum();
+        self.events.bytes() + answers + self.uttered.bytes()
     }
 
     /// The events, and how much of them was said.
@@ -67,6 +81,7 @@ impl Chunk {
     pub(crate) fn clear(&mut self) {
         self.events.clear();
         self.answers.clear();
+        self.uttered.clear();
         self.said = Said::default();
     }
 }

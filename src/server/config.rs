@@ -40,6 +40,8 @@ pub struct Config {
     pub operators: Vec<Name>,
     /// For how long a name stays one's own after the last visit; `None` is for ever.
     pub keep_names: Option<Duration>,
+    /// The other servers that hold the room, too; `None` if it is this server's own.
+    pub shared: Option<SharedConfig>,
 }
 
 impl Default for Config {
@@ -60,6 +62,7 @@ impl Default for Config {
             entrance: EntranceConfig::default(),
             operators: Vec::new(),
             keep_names: Some(Duration::from_secs(90 * 24 * 60 * 60)),
+            shared: None,
         }
     }
 }

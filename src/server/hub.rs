@@ -10,10 +10,12 @@
 //!
 //! Its parts are what a session holds: a permit to be in the server (`permit`) or to be turned away in it
 //! (`visit`), a place among the members (`membership`), and a turn at searching (`turns`); who is held back
-//! (`backpressure`); what the broadcaster is handed (`round`), once the history has it (`cut`); and what an
-//! operator sees (`overview`, `watch`).
+//! (`backpressure`); what the broadcaster is handed (`round`), once the history has it (`cut`); what an operator sees
+//! (`overview`, `watch`); and, where several servers hold the room, how entries come to the log that orders them
+//! (`proposing`) and back (`log`).
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,6 +39,7 @@ use backpressure::Backpressure;
 use cut::Settled;
 use fetch::Fetches;
 use guard::Guard;
+use log::LogSide;
 use turns::Turns;
 use visit::Visits;
 
@@ -44,10 +47,12 @@ mod backpressure;
 pub(crate) mod cut;
 pub(crate) mod fetch;
 mod guard;
+pub(crate) mod log;
 pub(crate) mod membership;
 mod orders;
 pub(crate) mod overview;
 pub(crate) mod permit;
+mod proposing;
 mod resume;
 pub(crate) mod round;
 pub(crate) mod turns;
@@ -76,12 +81,16 @@ pub(crate) struct Hub {
     applied: Condvar,
     /// Notified when a reader asks for something from the history's file, and when nothing more is read.
     asked: Condvar,
+    /// Notified when something is proposed to the log of a shared room, whose writer sleeps, and at its end.
+    proposed: Condvar,
     /// Notified when there may be more for the operator who watches, and when nobody watches any more.
     watched: Condvar,
     /// Wakes the broadcaster.
     waker: Waker,
     /// Where members look for what the room does not remember, if it has a history. Set once, at the start.
     file: OnceLock<Readers>,
+    /// Whether several servers hold the room. Set at most once, at the start.
+    is_shared: AtomicBool,
     /// How much may be applied before it is settled, in bytes of lines.
     max_unsettled: u64,
     /// How far a reader that keeps pace may lag before the senders are held, in bytes of memory.
@@ -105,6 +114,8 @@ struct Shared {
     fetches: Fetches,
     /// How far the history has come; `None` without one, where all is settled that is applied.
     settled: Option<Settled>,
+    /// What goes to the log of a room that several servers hold; `None` in one of this server's own.
+    log: Option<Box<LogSide>>,
     /// Connections of members that an order has removed, until their sessions are told.
     removed: Vec<Arc<Connection>>,
     /// The connections over which members are served, until the broadcaster knows that they are no more.
@@ -182,6 +193,7 @@ impl Hub {
             is_closing_new: false,
             fetches: Fetches::new(),
             settled: None,
+            log: None,
             removed: Vec::new(),
             connections: HashMap::new(),
             opened: instant(),
@@ -201,9 +213,11 @@ impl Hub {
             taken: Condvar::new(),
             applied: Condvar::new(),
             asked: Condvar::new(),
+            proposed: Condvar::new(),
             watched: Condvar::new(),
             waker,
             file: OnceLock::new(),
+            is_shared: AtomicBool::new(false),
             max_unsettled: max_unsettled as u64,
             allowed_lag: (config.memory / LAG_PART - 2 * max_unsettled) as u64,
         }
@@ -212,6 +226,11 @@ impl Hub {
     /// What wakes the broadcaster, for it to wait for.
     pub(crate) fn waker(&self) -> &Waker {
         &self.waker
+    }
+
+    /// Whether several servers hold the room.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.is_shared.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_closing(&self) -> bool {

@@ -11,7 +11,7 @@
 //! people who may not be here (`people`): whose names are (`names`) and how an owner takes over its own ghost
 //! (`ghost`), private lines for owners (`delivery`), and what operators order (`order`, `erase`).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -26,17 +26,20 @@ use crate::protocol::name::{Likeness, Name};
 use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{LeaveReason, Listed, Notice, OrderNotice, Refusal};
 use crate::protocol::tag::{Format, Millis, Seq};
+use crate::protocol::text::make_safe;
 use changes::Changed;
 use disconnected::Disconnected;
 use effects::Effects;
 use entry::{Author, Encryption, Entry, Orderer, Outcome, Stamp};
 use guest_numbers::GuestNumbers;
 use join_notices::{JoinNotices, Move, Sum};
+use log::Log;
 use members::{Member, Members};
 use people::People;
 use people::invitations::CodeHash;
 use token::TokenHash;
 
+mod adoption;
 mod arrival;
 pub(crate) mod changes;
 mod delivery;
@@ -46,11 +49,13 @@ pub(crate) mod entry;
 mod erase;
 mod ghost;
 pub(crate) mod group;
+pub(crate) mod groups;
 mod guest_numbers;
 mod join_notices;
+pub(crate) mod log;
 mod members;
 mod names;
-mod order;
+pub(crate) mod order;
 pub(crate) mod people;
 mod renaming;
 pub(crate) mod restore;
@@ -79,8 +84,8 @@ pub(crate) struct Room {
     gone: VecDeque<Gone>,
     /// What is known of people, here or not.
     people: People,
-    /// By which codes operators' names may be claimed that nobody owns: the names without case.
-    operator_codes: HashMap<CodeHash, String>,
+    /// By which codes operators' names may be claimed that nobody owns.
+    operator_codes: BTreeMap<CodeHash, Offer>,
     /// Who may come in.
     entrance: EntranceConfig,
     /// The numbers in guests' names that are taken.
@@ -107,6 +112,8 @@ pub(crate) struct Room {
     doubt: Option<Notice<'static>>,
     /// The last word has been said: nothing is appended any more.
     is_closed: bool,
+    /// What is known of the log that orders it, if several servers hold the room.
+    log: Option<Box<Log>>,
 }
 
 impl Room {
@@ -119,7 +126,7 @@ impl Room {
             join_notices: JoinNotices::default(),
             gone: VecDeque::new(),
             people: People::new(config),
-            operator_codes: HashMap::new(),
+            operator_codes: BTreeMap::new(),
             entrance: config.entrance.clone(),
             guest_numbers: GuestNumbers::default(),
             next_id: 1,
@@ -133,7 +140,22 @@ impl Room {
             kept_from: None,
             doubt: None,
             is_closed: false,
+            log: None,
         }
+    }
+
+    /// An empty room that several servers hold, whose id begins with these bytes. Its settings are what the servers agree
+    /// about, and its entries are groups of their log ([`Room::apply_group`]); those that are this server's alone go on
+    /// to be applied one by one.
+    pub(crate) fn shared(config: &Config, room: u64) -> Room {
+        let log = Some(Box::new(Log::new(room)));
+        Room { log, max_disconnected: usize::MAX, ..Room::new(config) }
+    }
+
+    /// What becomes of what is said, where this server keeps a history of a room that several hold.
+    pub(crate) fn keep(&mut self, keeping: Keeping) {
+        self.keeping = Some(keeping);
+        self.changed.get_or_insert_default();
     }
 
     /// Applies one entry. The same entries with the same stamps, in the same order, give the same room and
@@ -144,7 +166,7 @@ impl Room {
         entry: Entry<'_>,
         effects: &mut Effects,
     ) -> Outcome {
-        let mut change = Change { room: self, stamp, effects };
+        let mut change = Change { room: self, stamp, effects, via: 0 };
         match entry {
             Entry::Join { newcomer, wanted, token } => change.join(newcomer, wanted, token),
             Entry::Speak { by, chunk } => change.by(by, |change| change.speak(by, chunk)),
@@ -159,9 +181,10 @@ impl Room {
             }
             Entry::RenewPassword { word, password } => change.renew_password(word, password),
             Entry::Unregister { by } => change.by(by, |change| change.unregister(by)),
-            Entry::Pass { code, key } => change.pass(code, key),
+            Entry::Pass { connection: _, code, key } => change.pass(code, key),
             Entry::Invite { by, code, time } => {
-                change.by(by, |change| change.invite(by, code, time))
+                let hash = CodeHash::of(code);
+                change.by(by, |change| change.invite(by, (hash, Some(code)), time))
             }
             Entry::InviteByConsole { code, time } => change.invite_by_console(code, time),
             Entry::OfferName { word, code } => change.offer_name(word, code),
@@ -181,6 +204,10 @@ impl Room {
             Entry::Leave { by, how } => change.by(by, |change| change.leave(by, how)),
             Entry::Announce { text } => change.tell_all(text),
             Entry::Expire => change.expire(),
+            Entry::Tell(notice) => {
+                change.announce(notice);
+                Outcome::Done
+            }
             Entry::StopKeeping(why) => change.stop_keeping(why),
             Entry::KeepAgain(gap) => change.keep_again(gap),
             Entry::Erased(erased) => change.tell_erased(&erased),
@@ -195,6 +222,10 @@ impl Room {
 
     /// When an [`Entry::Expire`] is due, since the room was opened, if nothing else happens before.
     pub(crate) fn due(&self) -> Option<Duration> {
+        // The stamps of a log say when something is due.
+        if self.log.is_some() {
+            return None;
+        }
         self.join_notices.due().into_iter().chain(self.disconnected.due()).min()
     }
 
@@ -218,9 +249,12 @@ impl Room {
         self.keeping
     }
 
-    /// The members that have a connection, each with that.
-    pub(crate) fn connections(&self) -> impl Iterator<Item = (&Name, ConnectionId)> {
-        self.members.iter().filter_map(|member| Some((member.name(), member.connection()?)))
+    /// The members that have a connection to that server, each with that.
+    pub(crate) fn connections(&self, producer: u64) -> impl Iterator<Item = (&Name, ConnectionId)> {
+        self.members.iter().filter_map(move |member| {
+            let connection = member.connection().filter(|it| it.producer == producer)?;
+            Some((member.name(), ConnectionId::local(connection.number)))
+        })
     }
 
     /// The history has no event before that one any more.
@@ -266,6 +300,12 @@ impl Room {
         member.is_some_and(Member::may_be_taken_over)
     }
 
+    /// The connection of the member with this token, on whichever server.
+    pub(crate) fn connection_of(&self, token: TokenHash) -> Option<ConnectionId> {
+        let (member, _) = self.members.holder(token)?;
+        self.members.get(member)?.connection()
+    }
+
     /// Whether anybody here could resume over another connection.
     pub(crate) fn has_connected_resumable(&self) -> bool {
         self.members.iter().any(Member::may_be_taken_over)
@@ -302,6 +342,17 @@ struct Change<'a> {
     stamp: Stamp,
     /// What follows from it besides events.
     effects: &'a mut Effects,
+    /// Over which server it has come, in a room that several hold; 0 is this one, in a room of its own.
+    via: u64,
+}
+
+/// A name that may be claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Offer {
+    /// The name without case.
+    word: String,
+    /// Which server has given the code out. It is good for as long as that one is there.
+    producer: u64,
 }
 
 impl Keeping {
@@ -367,11 +418,17 @@ impl Change<'_> {
     }
 
     fn expire(&mut self) -> Outcome {
+        // Where several servers hold the room, each does what is due by the stamps of their log.
+        if self.room.log.is_some() { Outcome::Ignored } else { Outcome::Expired(self.do_due()) }
+    }
+
+    /// Does what has become due. Who has left by that.
+    fn do_due(&mut self) -> Vec<Name> {
         let expired = self.part_with_disconnected();
         if let Some(Sum { joined, left }) = self.room.join_notices.take_sum(self.stamp.elapsed) {
             self.tell(Audience::All, Notice::CameAndWent { joined, left });
         }
-        Outcome::Expired(expired)
+        expired
     }
 
     fn stop_keeping(&mut self, why: &'static str) -> Outcome {
@@ -418,7 +475,14 @@ impl Change<'_> {
 
     /// Appends an event, unless the last word has been said.
     fn push(&mut self, envelope: Envelope, line: impl Display) {
-        if !self.room.is_closed {
+        if self.room.is_closed {
+            return;
+        }
+        if self.room.log.is_some() {
+            // Whoever can write to the log may write anything.
+            let line = line.to_string();
+            self.room.transcript.push(envelope, make_safe(line.as_bytes()), self.stamp.at);
+        } else {
             self.room.transcript.push(envelope, line, self.stamp.at);
         }
     }
@@ -440,9 +504,14 @@ impl Change<'_> {
 impl Room {
     /// The next guest's name, and what it looks like. Nobody else can have one like that.
     fn guest(&mut self) -> (Name, Likeness) {
-        let name = Name::guest(self.guest_numbers.take());
-        let likeness = name.likeness();
-        (name, likeness)
+        loop {
+            let name = Name::guest(self.guest_numbers.take());
+            let likeness = name.likeness();
+            // One from before the log was set back may have it.
+            if self.members.is_free(&likeness, None) {
+                return (name, likeness);
+            }
+        }
     }
 
     /// Remembers a member that has left.

@@ -4,7 +4,9 @@
 //! Pure:
 //!
 //! - `codec`, `values`, `entries`: groups of entries as bytes
-//! - `url`: where the log is; `settings`, `trouble`: what a server's operator is told of it
+//! - `settings`: what all servers of a room must be told alike
+//! - `outbox`: what this server has for the log and has not read back
+//! - `url`: where the log is; `engine_settings`, `trouble`: what a server's operator is told of it
 //! - `liveness`: whether the room is away; `backoff`: when to try again
 //!
 //! What knows nothing of the room, where a group is bytes:
@@ -22,17 +24,22 @@ pub(crate) mod backoff;
 pub(crate) mod codec;
 pub(crate) mod connector;
 pub(crate) mod engine;
+mod engine_settings;
 mod entries;
 #[cfg(test)]
 pub(crate) mod fake;
 pub(crate) mod follower;
 pub(crate) mod liveness;
+pub(crate) mod log_reader;
+pub(crate) mod log_writer;
 pub(crate) mod meta;
 pub(crate) mod opening;
+pub(crate) mod outbox;
 #[cfg(feature = "shared")]
 mod redis;
 pub(crate) mod refusal;
 pub(crate) mod settings;
+pub(crate) mod sharing;
 pub(crate) mod trouble;
 pub(crate) mod url;
 mod values;

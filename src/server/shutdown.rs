@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use super::system::PollFd;
+use super::net::socket::timespec;
+use super::system::{PollFd, instant, poll};
 use super::waker::Waker;
 use crate::problem::Problem;
 
@@ -41,6 +43,18 @@ impl Shutdown {
     /// Whether it was requested.
     pub(super) fn has_begun(&self) -> bool {
         self.0.made.load(Ordering::SeqCst)
+    }
+
+    /// Waits for so long, or until it is requested. Whether it is.
+    pub(super) fn wait(&self, time: Duration) -> bool {
+        let until = instant() + time;
+        loop {
+            let left = until.saturating_duration_since(instant());
+            if self.has_begun() || left.is_zero() {
+                return self.has_begun();
+            }
+            poll(&mut [self.as_poll()], Some(&timespec(left))).ok();
+        }
     }
 
     /// The file to poll for the request.

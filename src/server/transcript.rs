@@ -88,6 +88,13 @@ impl Transcript {
         transcript
     }
 
+    /// Has the next event that number: the ones between are nobody's.
+    pub(crate) fn skip_to(&mut self, next: Seq) {
+        debug_assert!(next >= self.end());
+        self.seal();
+        self.open = Batch::beginning_at(next, self.open.offset(self.open.end()));
+    }
+
     /// Appends events that happen now.
     pub(crate) fn append(&mut self, events: &Batch, now: Millis) {
         self.open.is_now(now);

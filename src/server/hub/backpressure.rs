@@ -137,8 +137,11 @@ impl Hub {
         let mut guard = self.lock();
         let mut is_held = false;
         let reader = connection.id();
-        let owes =
-            |shared: &Shared| shared.backpressure.is_behind(reader) && !shared.room.is_closed();
+        let owes = |shared: &Shared| {
+            let log = shared.log.as_ref();
+            let has_brought = log.is_some_and(|log| log.outbox.is_full_for(reader.number));
+            (shared.backpressure.is_behind(reader) || has_brought) && !shared.room.is_closed()
+        };
         while self.is_full(&guard, weight) || owes(&guard) {
             if connection.close_reason().is_some() {
                 return None;
@@ -175,7 +178,8 @@ impl Hub {
     pub(super) fn is_full(&self, shared: &Shared, weight: Weight) -> bool {
         let is_held = shared.backpressure.is_held && weight == Weight::Flood;
         let unsettled = shared.room.transcript().end_offset() - shared.settled_end().1;
-        let is_full = unsettled > self.max_unsettled;
+        let is_unread = shared.log.as_ref().is_some_and(|log| log.outbox.is_full());
+        let is_full = unsettled > self.max_unsettled || is_unread;
         !shared.room.is_closed() && (is_held || is_full)
     }
 

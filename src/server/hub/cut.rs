@@ -152,7 +152,7 @@ impl Hub {
 
     /// Tells everyone that an order to erase lines is carried out.
     pub(crate) fn on_erased(&self, erased: Erased) {
-        self.with(|shared| drop(shared.apply(Entry::Erased(erased))));
+        self.bring(Entry::Erased(erased));
     }
 
     /// Nothing is kept any more, since the keeper has ended by a bug: nothing else leaves the server.

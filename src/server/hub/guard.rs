@@ -58,8 +58,15 @@ impl DerefMut for Guard<'_> {
     }
 }
 
-impl Drop for Guard<'_> {
-    fn drop(&mut self) {
+impl Guard<'_> {
+    /// Gives the lock up and takes it again, so that whoever there is something for is woken before this thread waits.
+    pub(super) fn pass_on(&mut self) {
+        self.give_up();
+        let shared = self.hub.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared = Some(shared);
+    }
+
+    fn give_up(&mut self) {
         let Some(mut shared) = self.shared.take() else { return };
         let wakes = shared.asleep.is_some_and(|sleep| {
             let is_sooner = |due| sleep.until.is_none_or(|until| due < until);
@@ -68,13 +75,24 @@ impl Drop for Guard<'_> {
         if wakes {
             shared.asleep = None;
         }
+        let wants_writer =
+            shared.log.as_ref().is_some_and(|log| log.is_writer_asleep && log.has_task());
         let wants_keeper = shared.settled.as_ref().is_some_and(|it| it.wants_keeper(&shared));
         drop(shared);
         if wants_keeper {
             self.hub.applied.notify_one();
         }
+        if wants_writer {
+            self.hub.proposed.notify_one();
+        }
         if wakes {
             self.hub.waker.wake();
         }
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.give_up();
     }
 }

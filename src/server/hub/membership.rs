@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::backpressure::Weight;
 use super::permit::Permit;
+use super::proposing::Brought;
 use super::resume::{Resume, Resumed};
 use super::{Hub, Shared};
 use crate::protocol::name::{Name, Wanted};
@@ -118,6 +119,11 @@ impl Membership {
         Arc::clone(&self.connection)
     }
 
+    /// Whether several servers hold the room that it is in.
+    pub(crate) fn is_in_shared_room(&self) -> bool {
+        self.hub().is_shared()
+    }
+
     /// How it gets its lines.
     pub(crate) fn format(&self) -> Format {
         self.format
@@ -137,8 +143,7 @@ impl Membership {
         if self.is_silenced {
             return Outcome::Ignored;
         }
-        let outcome =
-            hub.with_room(weight, self.id, &self.connection, |shared| shared.apply(entry(by)));
+        let outcome = hub.bring_in_turn(weight, self.id, &self.connection, entry(by));
         match outcome {
             Some(outcome @ (Outcome::Done | Outcome::Ordered(_))) => {
                 self.told = lines;
@@ -170,7 +175,34 @@ impl Membership {
     /// is behind, or while this client has not taken the answers that it is due: a client that asks for more
     /// than it reads is read no further.
     pub(crate) fn append(&mut self, chunk: &mut Chunk, lines: u64) {
+        if self.is_in_shared_room() {
+            return self.propose_lines(chunk, lines);
+        }
         self.submit(chunk.bytes(), lines, |by| Entry::Speak { by, chunk });
+    }
+
+    /// The same where several servers hold the room: the answers come at once, and the lines once they are read back from
+    /// the log.
+    fn propose_lines(&mut self, chunk: &mut Chunk, lines: u64) {
+        let hub = Arc::clone(self.hub());
+        let (weight, reader) = (self.weigh(chunk.bytes()), self.connection.id());
+        let must_tell = !chunk.uttered().is_empty() || self.has_uncounted(lines);
+        if self.is_silenced {
+            return;
+        }
+        let brought = hub.with_room(weight, self.id, &self.connection, |shared| {
+            for (_, answer) in chunk.take_answers() {
+                shared.aside(reader, Aside::Lines(answer));
+            }
+            if must_tell {
+                shared.propose_lines(reader, chunk.uttered(), self.told, lines);
+            }
+        });
+        match brought {
+            Some(()) if must_tell => self.told = lines,
+            Some(()) => {}
+            None => self.is_silenced = true,
+        }
     }
 
     /// Takes another name with the member's line of that number, and tells everyone; or answers why not.
@@ -274,7 +306,7 @@ impl Membership {
     /// Gets the tagged form from now on, and may resume.
     pub(crate) fn tag(&mut self, lines: u64, key: Option<KeyHash>) {
         let (by, token) = (self.author(lines), random_bits().map(Issued::new));
-        self.hub().with(|shared| shared.apply(Entry::Tag { by, token, key }));
+        self.hub().bring(Entry::Tag { by, token, key });
         (self.format, self.told) = (Format::Tagged, lines);
     }
 
@@ -338,10 +370,10 @@ impl Membership {
         }
         let (hub, by) = (Arc::clone(self.hub()), self.author(lines));
         hub.with(|shared| {
-            let expired = match shared.apply(entry(by)) {
-                Outcome::Ignored => return None,
-                Outcome::Expired(expired) => expired,
-                _ => Vec::new(),
+            let expired = match shared.bring(entry(by)) {
+                Brought::Done(Outcome::Ignored) => return None,
+                Brought::Done(Outcome::Expired(expired)) => expired,
+                Brought::Done(_) | Brought::Awaited(_) => Vec::new(),
             };
             // With the leaving, so that a client that sees that finds the permit free.
             self.permit.give_back(shared);

@@ -9,6 +9,7 @@ use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{NameNotice, NameRefusal, Notice, Refusal};
 use crate::protocol::request::Order;
 use crate::server::codes::new_code;
+use crate::server::connection::ConnectionId;
 use crate::server::kinds::ORDERED;
 use crate::server::room::entry::{Entry, Ordered, Orderer, Outcome};
 use crate::server::room::people::invitations::CodeHash;
@@ -21,7 +22,7 @@ impl Hub {
         if let Order::Stats = order {
             return self.stats();
         }
-        let outcome = self.with(|shared| shared.apply(Entry::order(Orderer::Console, order)));
+        let outcome = self.bring(Entry::order(Orderer::Console, order));
         match outcome {
             Outcome::Ordered(ordered) => self.carry_out(ordered).answers,
             _ => Vec::new(),
@@ -34,7 +35,7 @@ impl Hub {
             return vec![Refusal::Name(NameRefusal::TryLater).to_string()];
         };
         let code = CodeHash::of(&text);
-        let invited = self.with(|shared| shared.apply(Entry::InviteByConsole { code, time }));
+        let invited = self.bring(Entry::InviteByConsole { code, time });
         vec![match invited {
             Outcome::Refused(refusal) => refusal.to_string(),
             _ => Notice::Name(NameNotice::Code { code: &text, within: time }).to_string(),
@@ -70,7 +71,7 @@ impl Hub {
     /// Takes a password's hash for one that was made with older parameters.
     pub(crate) fn renew_password(&self, likeness: &Likeness, password: &str) {
         let word = likeness.folded();
-        self.with(|shared| shared.apply(Entry::RenewPassword { word, password }));
+        self.bring(Entry::RenewPassword { word, password });
     }
 
     /// Whether the owner of a key was let in before, with a code or by name.
@@ -89,8 +90,13 @@ impl Hub {
     }
 
     /// Uses up a code of somebody who has proved to own that key, if any. Whether the code is good for something.
-    pub(crate) fn use_code(&self, code: CodeHash, key: Option<KeyHash>) -> bool {
-        let passed = self.with(|shared| shared.apply(Entry::Pass { code, key }));
+    pub(crate) fn use_code(
+        &self,
+        code: CodeHash,
+        key: Option<KeyHash>,
+        connection: ConnectionId,
+    ) -> bool {
+        let passed = self.bring(Entry::Pass { code, key, connection });
         matches!(passed, Outcome::Done)
     }
 
@@ -107,6 +113,6 @@ impl Hub {
     /// Lets whoever gives this code claim an operator's name.
     pub(crate) fn offer_name(&self, name: &Name, code: CodeHash) {
         let word = name.likeness().folded().to_owned();
-        self.with(|shared| shared.apply(Entry::OfferName { word, code }));
+        self.bring(Entry::OfferName { word, code });
     }
 }

@@ -71,7 +71,8 @@ impl Hub {
             let address = |(name, connection): (&Name, _)| {
                 Some((name.as_str().to_owned(), shared.connections.get(&connection)?.peer()))
             };
-            let addresses: HashMap<_, _> = shared.room.connections().filter_map(address).collect();
+            let addresses: HashMap<_, _> =
+                shared.room.connections(shared.effects.producer).filter_map(address).collect();
             (shared.room.list(), addresses)
         });
         // Not with the lock held.

@@ -166,13 +166,7 @@ impl Permit {
             is_let_in,
         };
         let entry = Entry::Join { newcomer, wanted: with_likeness, token };
-        let (joined, closing) = self.hub.with(|shared| {
-            let joined = shared.apply(entry);
-            if matches!(joined, Outcome::Joined { .. }) {
-                shared.connections.insert(connection.id(), Arc::clone(connection));
-            }
-            (joined, shared.room.is_closed())
-        });
+        let (joined, closing) = self.hub.join(connection, entry);
         let (id, name, here) = match joined {
             Outcome::Joined { member, name, here } => (member, name, here),
             Outcome::NoName(why) => return Err((self, Denied::Name(why))),
@@ -202,6 +196,20 @@ impl Permit {
         let taken = member.taken;
         log::info!(target: CAME_OR_WENT, "{} is back, from {}", member.name, connection.peer());
         Ok((Membership::new(self, connection, Format::Tagged, member), taken))
+    }
+}
+
+impl Hub {
+    /// Has a client join over that connection. What has come of it, and whether the room is closed.
+    fn join(&self, connection: &Arc<Connection>, entry: Entry<'_>) -> (Outcome, bool) {
+        let mut guard = self.lock();
+        // Before it is applied, which the reader of a shared room's log does by itself.
+        guard.connections.insert(connection.id(), Arc::clone(connection));
+        let joined = self.bring_with(&mut guard, entry);
+        if !matches!(joined, Outcome::Joined { .. }) {
+            guard.connections.remove(&connection.id());
+        }
+        (joined, guard.room.is_closed())
     }
 }
 

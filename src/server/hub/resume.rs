@@ -55,6 +55,14 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Whether the member with this token has a connection to this server.
+    fn is_connected_here(&self, token: TokenHash) -> bool {
+        let connection = self.room.connection_of(token);
+        connection.is_some_and(|connection| connection.producer == self.effects.producer)
+    }
+}
+
 impl Hub {
     /// Whether somebody with this token may resume where there is no permit: its other connection has
     /// one.
@@ -75,7 +83,7 @@ impl Hub {
     /// Nobody has the token, or too much was forgotten.
     pub(crate) fn may_resume(&self, token: Token, seen: Seq) -> Result<(), Refusal<'static>> {
         let token = TokenHash::of(token);
-        self.with(|shared| shared.room.may_resume(token, seen))
+        self.with(|shared| shared.room.may_resume(token, seen)).map(|_| ())
     }
 
     /// Lets a client go on as the member with the token in `resume`. Nothing speaks for that member any
@@ -87,6 +95,9 @@ impl Hub {
         resume: Resume,
         mut permit: Option<&mut Permit>,
     ) -> Result<Resumed, Refusal<'static>> {
+        if self.is_shared() {
+            return self.resume_by_log(connection, resume, permit);
+        }
         let Resume { token, seen, .. } = resume;
         // The member, once its old connection is closed and it has no other.
         let mut detached = None;
@@ -119,6 +130,41 @@ impl Hub {
             // Before anything is sent over the new one, and not with the lock held.
             drop(guard);
             before.hang_up(CloseReason::TakenOver);
+        }
+    }
+
+    /// The same where several servers hold the room: the log says at which place the client goes on, and the connection
+    /// that the member had is taken from it there.
+    fn resume_by_log(
+        &self,
+        connection: &Arc<Connection>,
+        resume: Resume,
+        permit: Option<&mut Permit>,
+    ) -> Result<Resumed, Refusal<'static>> {
+        let mut guard = self.lock();
+        if let Some(permit) = permit
+            && let Some(why) = permit.why_missing()
+        {
+            // The one that the member's other connection has is on this server, or there is none.
+            if !guard.is_connected_here(resume.token) {
+                return Err(why.clone());
+            }
+            permit.take_over(&mut guard);
+        }
+        let id = connection.id();
+        guard.connections.insert(id, Arc::clone(connection));
+        let Resume { token, seen, whence, instead_of } = resume;
+        let entry = Entry::Resume { connection: id, whence, token, seen, instead_of };
+        let outcome = self.bring_with(&mut guard, entry);
+        if let Outcome::Resumed { member, name, taken } = outcome {
+            return Ok(Resumed { id: member, name, taken });
+        }
+        if instead_of.is_none() {
+            guard.connections.remove(&id);
+        }
+        match outcome {
+            Outcome::Refused(refusal) => Err(refusal),
+            _ => Err(Refusal::UnknownToken),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::proposing::Brought;
 use super::{Hub, Shared};
 use crate::protocol::tag::{Format, Seq};
 use crate::server::audience::{MemberId, Recipient};
@@ -36,8 +37,8 @@ impl Hub {
     /// Tells all what the operator at the keyboard says, and says how many members that are; `None` once the room is
     /// closed.
     pub(crate) fn announce(&self, text: &str) -> Option<usize> {
-        self.with(|shared| match shared.apply(Entry::Announce { text }) {
-            Outcome::Done => Some(shared.room.count().0),
+        self.with(|shared| match shared.bring(Entry::Announce { text }) {
+            Brought::Done(Outcome::Done) => Some(shared.room.count().0),
             _ => None,
         })
     }

@@ -4,6 +4,7 @@ use super::Change;
 use super::effects::{Aside, Attach};
 use super::entry::{Newcomer, NoName, Outcome};
 use super::join_notices::Move;
+use super::log::MAX_MEMBERS;
 use super::members::Member;
 use super::people::sanctions::Person;
 use super::token::Issued;
@@ -35,6 +36,9 @@ impl Change<'_> {
         let why = match self.why_not(likeness, credentials, encryption) {
             Some(why) => why,
             None if self.room.members.is_free(likeness, None) => {
+                if !self.has_room_for_one() {
+                    return Outcome::Refused(Refusal::MembersFull(MAX_MEMBERS));
+                }
                 return self.admit(newcomer, wanted, token, None);
             }
             None => match self.ghost_of(likeness, credentials) {
@@ -54,6 +58,9 @@ impl Change<'_> {
         token: Option<Issued>,
         refusal: Option<&Refusal<'_>>,
     ) -> Outcome {
+        if !self.has_room_for_one() {
+            return Outcome::Refused(Refusal::MembersFull(MAX_MEMBERS));
+        }
         let named = self.room.guest();
         self.admit(newcomer, named, token, refusal)
     }
@@ -72,7 +79,8 @@ impl Change<'_> {
         let (others, away) = self.room.count();
         let name = named.0.clone();
         self.tell_move(Move::Join, id, Notice::Joined(&name));
-        let newest = self.room.transcript.newest(id, self.room.replay);
+        let most = if self.effects.are_for(connection) { self.room.replay } else { 0 };
+        let newest = self.room.transcript.newest(id, most);
         let replay = Replay::newest(format, newest, self.room.gaps.clone());
         self.answer(connection, format, Notice::YouAre { name: &name, others, away });
         self.room.members.insert(id, Member::new(named, &newcomer));
@@ -95,6 +103,16 @@ impl Change<'_> {
         self.attach(Recipient { member: id, format }, connection, String::new(), from);
         self.deliver(id);
         Outcome::Joined { member: id, name, here: self.room.members.count() }
+    }
+
+    /// Whether there may be one member more. In a room that several servers hold one that is disconnected makes room,
+    /// if that has to be.
+    pub(super) fn has_room_for_one(&mut self) -> bool {
+        if self.room.log.is_none() || self.room.members.count() < MAX_MEMBERS {
+            return true;
+        }
+        let gone = self.room.disconnected.take_of_most();
+        gone.and_then(|gone| self.part_with(gone)).is_some()
     }
 
     /// Tells a newcomer what holds for the room.

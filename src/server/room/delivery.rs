@@ -25,9 +25,9 @@ impl Room {
         Some(owner.name.clone())
     }
 
-    /// Whether private lines may wait for somebody: they outlive the server.
+    /// Whether private lines may wait for somebody: in the history, or in the log that servers share.
     fn keeps_letters(&self) -> bool {
-        self.keeping.is_some_and(|keeping| keeping.not_now.is_none())
+        self.log.is_some() || self.keeping.is_some_and(|keeping| keeping.not_now.is_none())
     }
 }
 

@@ -3,7 +3,7 @@
 //! They keep their names and stay in the room for a while; nobody is told of the loss before that is
 //! over. Each costs an entry here and its place among the members, no thread and no socket.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use crate::server::admission::Origin;
@@ -19,11 +19,21 @@ pub(crate) struct Disconnected {
     members: BTreeMap<(Duration, MemberId), Option<Origin>>,
     /// When it is too late for each, by its number.
     until: HashMap<MemberId, Duration>,
+    /// The members of each origin, the first to go in front.
+    by_origin: BTreeMap<Option<Origin>, BTreeSet<(Duration, MemberId)>>,
+    /// The origins, by how many members they have.
+    ranks: BTreeSet<(usize, Option<Origin>)>,
 }
 
 impl Disconnected {
     pub(crate) fn new(timeout: Duration) -> Disconnected {
-        Disconnected { timeout, members: BTreeMap::new(), until: HashMap::new() }
+        Disconnected {
+            timeout,
+            members: BTreeMap::new(),
+            until: HashMap::new(),
+            by_origin: BTreeMap::new(),
+            ranks: BTreeSet::new(),
+        }
     }
 
     /// A member whose connection was from there has lost it now. Its time begins, again if it had begun.
@@ -37,16 +47,41 @@ impl Disconnected {
     }
 
     fn insert(&mut self, member: MemberId, from: Option<Origin>, now: Duration) {
+        self.set(member, from, now + self.timeout);
+    }
+
+    /// A member may come back until then.
+    pub(crate) fn set(&mut self, member: MemberId, from: Option<Origin>, until: Duration) {
         self.remove(member);
-        let until = now + self.timeout;
         self.members.insert((until, member), from);
         self.until.insert(member, until);
+        let of_origin = self.by_origin.entry(from).or_default();
+        self.ranks.remove(&(of_origin.len(), from));
+        of_origin.insert((until, member));
+        self.ranks.insert((of_origin.len(), from));
+    }
+
+    /// The members, the first to go in front: until when each may come back, and from where its connection was.
+    pub(crate) fn iter(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (MemberId, Option<Origin>, Duration)> {
+        self.members.iter().map(|((until, member), from)| (*member, *from, *until))
     }
 
     /// A member is back, if it was disconnected. Whether it had been since the server's start.
     pub(crate) fn remove(&mut self, member: MemberId) -> bool {
-        let until = self.until.remove(&member);
-        until.is_some_and(|until| self.members.remove(&(until, member)) == Some(None))
+        let Some(until) = self.until.remove(&member) else { return false };
+        let Some(from) = self.members.remove(&(until, member)) else { return false };
+        if let Some(of_origin) = self.by_origin.get_mut(&from) {
+            self.ranks.remove(&(of_origin.len(), from));
+            of_origin.remove(&(until, member));
+            if of_origin.is_empty() {
+                self.by_origin.remove(&from);
+            } else {
+                self.ranks.insert((of_origin.len(), from));
+            }
+        }
+        from.is_none()
     }
 
     /// How many there are.
@@ -66,6 +101,14 @@ impl Disconnected {
         let expired = self.members.first_key_value().filter(|((until, _), _)| *until <= now);
         let expired = expired.map(|((_, member), _)| *member);
         let member = expired.or_else(|| self.most_common(most))?;
+        self.remove(member);
+        Some(member)
+    }
+
+    /// Takes out the member of the origin with most that has been away for longest, to make room.
+    pub(crate) fn take_of_most(&mut self) -> Option<MemberId> {
+        let (_, from) = self.ranks.last()?;
+        let (_, member) = *self.by_origin.get(from)?.first()?;
         self.remove(member);
         Some(member)
     }
@@ -134,6 +177,19 @@ mod tests {
         }
         let gone = (0..origins.len()).rev().map_while(|most| disconnected.take(now, most));
         gone.map(|MemberId(member)| member).collect()
+    }
+
+    #[test]
+    fn who_has_been_away_for_longest_makes_room_among_those_from_where_most_are() {
+        let mut disconnected = Disconnected::new(Duration::from_secs(60));
+        let origins = [1, 2, 2, 3, 2].map(|host| Some(Origin::of([192, 0, 2, host].into())));
+        for (member, (at, from)) in (1..).zip([5, 4, 3, 2, 1].into_iter().zip(origins)) {
+            disconnected.add(MemberId(member), from, Duration::from_secs(at));
+        }
+        disconnected.restore(MemberId(9), Duration::from_secs(9));
+        let gone: Vec<_> = std::iter::from_fn(|| disconnected.take_of_most()).collect();
+        assert_eq!(gone, [5, 3, 4, 2, 1, 9].map(MemberId));
+        assert!(disconnected.ranks.is_empty() && disconnected.by_origin.is_empty());
     }
 
     #[test]

@@ -1,15 +1,20 @@
 //! What follows from an entry besides events: who is served, from where to where, and what a connection alone
 //! is told. Pure.
 
+use std::collections::HashMap;
 use std::fmt::Display;
 
 use chrono::{DateTime, Local};
 
+use super::people::invitations::CodeHash;
 use super::people::letters::Letter;
+use super::token::{Issued, TokenHash};
 use crate::protocol::reply::{NameNotice, Notice};
-use crate::protocol::tag::{Format, Millis, Seq};
+use crate::protocol::tag::{Format, Millis, Seq, Token};
+use crate::protocol::text::make_safe;
 use crate::server::audience::Recipient;
 use crate::server::connection::ConnectionId;
+use crate::server::erasure::Erased;
 use crate::server::rendering::tag;
 use crate::server::replay::Replay;
 
@@ -30,6 +35,13 @@ pub(crate) struct Effects {
     pub(crate) asides: Vec<(ConnectionId, Seq, Aside)>,
     /// Lines were erased: copies of them are to be let go of.
     pub(crate) is_erased: bool,
+    /// Orders to erase that came over this server, in a room that several hold and of which this one keeps no
+    /// history: the others are to be told.
+    pub(super) erased: Vec<Erased>,
+    /// Tokens that this server has made and proposed, by their hashes: the log brings no more than those.
+    tokens: HashMap<TokenHash, Token>,
+    /// The same for codes that let somebody in.
+    codes: HashMap<CodeHash, String>,
 }
 
 /// A member that is served over a connection from now on.
@@ -112,7 +124,39 @@ impl Effects {
     /// Takes what has followed until now.
     pub(crate) fn take(&mut self) -> Effects {
         let producer = self.producer;
-        std::mem::replace(self, Effects { producer, ..Effects::default() })
+        let (tokens, codes) = (std::mem::take(&mut self.tokens), std::mem::take(&mut self.codes));
+        std::mem::replace(self, Effects { producer, tokens, codes, ..Effects::default() })
+    }
+
+    /// Remembers a token that is proposed to the log, until somebody is told it.
+    pub(crate) fn expect_token(&mut self, token: Token) {
+        self.tokens.insert(TokenHash::of(token), token);
+    }
+
+    /// Remembers a code that is proposed to the log, until somebody is told it.
+    pub(crate) fn expect_code(&mut self, code: &str) {
+        self.codes.insert(CodeHash::of(code), code.to_owned());
+    }
+
+    /// Forgets a token that nobody is told: its client does not join.
+    pub(crate) fn forget_token(&mut self, token: TokenHash) {
+        self.tokens.remove(&token);
+    }
+
+    /// Forgets a code that nobody is told.
+    pub(crate) fn forget_code(&mut self, code: CodeHash) {
+        self.codes.remove(&code);
+    }
+
+    /// The token of these that this server knows.
+    pub(super) fn token(&mut self, issued: Option<Issued>) -> Option<Token> {
+        let Issued { token, hash } = issued?;
+        token.or_else(|| self.tokens.remove(&hash))
+    }
+
+    /// The code with this hash, if this server has made it.
+    pub(super) fn take_code(&mut self, code: CodeHash) -> Option<String> {
+        self.codes.remove(&code)
     }
 
     /// Whether something follows for that connection.
@@ -124,7 +168,8 @@ impl Effects {
     pub(super) fn attach(&mut self, attach: Attach) {
         if self.are_for(attach.connection) {
             let connection = ConnectionId::local(attach.connection.number);
-            self.attached.push(Attach { connection, ..attach });
+            let greeting = self.safe(attach.greeting);
+            self.attached.push(Attach { connection, greeting, ..attach });
         }
     }
 
@@ -144,7 +189,19 @@ impl Effects {
 
     /// Has a connection told lines before the event with that number.
     pub(super) fn tell(&mut self, connection: ConnectionId, before: Seq, lines: String) {
-        self.aside(connection, before, Aside::Lines(lines));
+        if self.are_for(connection) {
+            let lines = self.safe(lines);
+            self.aside(connection, before, Aside::Lines(lines));
+        }
+    }
+
+    /// Lines as they may be shown: whoever can write to the log that servers share may write anything.
+    fn safe(&self, lines: String) -> String {
+        if self.producer == 0 {
+            return lines;
+        }
+        let lines = lines.split_terminator('\n').map(|line| make_safe(line.as_bytes()));
+        lines.fold(String::new(), |all, line| all + &line + "\n")
     }
 
     /// Has a connection told something before the event with that number.

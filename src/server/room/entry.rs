@@ -10,7 +10,7 @@ use super::people::invitations::CodeHash;
 use super::token::{Issued, TokenHash};
 use crate::protocol::name::{Likeness, Name, Wanted};
 use crate::protocol::proof::KeyHash;
-use crate::protocol::reply::{LeaveReason, NameRefusal, Refusal};
+use crate::protocol::reply::{LeaveReason, NameRefusal, Notice, Refusal};
 use crate::protocol::request::Order;
 use crate::protocol::tag::{Format, Millis, Seq};
 use crate::server::admission::Origin;
@@ -180,6 +180,8 @@ pub(crate) enum Entry<'a> {
     },
     /// Somebody, who need not be a member yet, gives a code.
     Pass {
+        /// Over which connection.
+        connection: ConnectionId,
         /// The code's hash.
         code: CodeHash,
         /// The key that it has proved to own.
@@ -266,6 +268,8 @@ pub(crate) enum Entry<'a> {
     /// What has become due is done: members whose time is over leave, and joins that were held back are
     /// told.
     Expire,
+    /// Everyone here is told something about this server alone, which is no event.
+    Tell(Notice<'static>),
     /// What is said is not kept for now, for this reason; everyone is told.
     StopKeeping(&'static str),
     /// What is said is kept again, but for the lines of this gap; everyone is told.

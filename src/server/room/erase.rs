@@ -36,7 +36,13 @@ impl Change<'_> {
             }
             None => {
                 let Erasure { name, by, .. } = erasure;
-                self.tell_erased(&Erased { name, by, lines });
+                let erased = Erased { name, by, lines };
+                if self.room.log.is_none() {
+                    self.tell_erased(&erased);
+                } else if self.via == self.effects.producer {
+                    // Each server remembers another number of lines: what one has found is told by all.
+                    self.effects.erased.push(erased);
+                }
             }
         }
     }

@@ -72,18 +72,19 @@ impl Change<'_> {
 
     /// What the newcomer is told first.
     fn greeting_of_ghost(
-        &self,
+        &mut self,
         id: MemberId,
         format: Format,
         token: Option<Issued>,
         missed: u64,
     ) -> String {
-        let Some(name) = self.room.name_of(id) else { return String::new() };
-        let line = |line: &dyn std::fmt::Display| effects::line(format, line, self.stamp.at);
+        let Some(name) = self.room.name_of(id).cloned() else { return String::new() };
+        let (name, at) = (&name, self.stamp.at);
+        let line = |line: &dyn std::fmt::Display| effects::line(format, line, at);
         let (members, away) = self.room.count();
         let mut greeting = line(&Notice::YouAre { name, others: members - 1, away });
         if format == Format::Tagged {
-            if let Some(Issued { token, .. }) = token {
+            if let Some(token) = self.effects.token(token) {
                 greeting += &line(&Body::Token(token));
             }
             greeting += &line(&Body::Nick(name.as_str()));

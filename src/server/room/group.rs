@@ -25,6 +25,7 @@ use crate::protocol::request::Order;
 use crate::protocol::tag::{Format, Seq};
 use crate::server::audience::MemberId;
 use crate::server::erasure::Erased;
+pub(crate) use crate::server::utterance::{Manner, Utterance};
 
 /// A place in the shared log: the id that its engine gave to a group. Ids grow along the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -201,26 +202,6 @@ pub(crate) enum Act<'a> {
         /// What [`Room::digest`](super::Room::digest) was.
         digest: u64,
     },
-}
-
-/// One line of a member's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Utterance<'a> {
-    /// What becomes of it.
-    pub(crate) manner: Manner,
-    /// What it says; nothing for [`Manner::Silent`].
-    pub(crate) text: &'a str,
-}
-
-/// What becomes of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
-    /// It is said.
-    Said,
-    /// It is done (`/me`).
-    Done,
-    /// It is taken, and no event: it was answered, or there was nothing in it.
-    Silent,
 }
 
 /// A client that joins. The lines that it had sent before are those of the entry's number.

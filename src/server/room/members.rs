@@ -50,6 +50,21 @@ pub(super) struct Member {
     resumable: Option<Resumable>,
 }
 
+/// What an adopted member has from the start.
+#[derive(Debug)]
+pub(super) struct Connected {
+    /// The connection that speaks for it, if it has one.
+    pub(super) connection: Option<ConnectionId>,
+    /// How many of its lines were taken.
+    pub(super) taken: u64,
+    /// From where its connection is, or its last one was.
+    pub(super) whence: Whence,
+    /// The key that it has proved to own.
+    pub(super) key: Option<KeyHash>,
+    /// The number that the next event has.
+    pub(super) end: Seq,
+}
+
 /// Where private lines that waited were shown to a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ShownLetters {
@@ -113,6 +128,27 @@ impl Member {
             shown_letters: None,
             standing: Standing::default(),
             lost_at,
+            resumable: None,
+        }
+    }
+
+    /// A member that another server has known.
+    pub(super) fn adopted((name, likeness): (Name, Likeness), how: Connected) -> Member {
+        let Connected { connection, taken, whence, key, end } = how;
+        Member {
+            name,
+            likeness,
+            connection,
+            taken,
+            whence,
+            key,
+            login: None,
+            is_let_in: false,
+            may_claim: false,
+            is_muted: false,
+            shown_letters: None,
+            standing: Standing::default(),
+            lost_at: if connection.is_some() { Seq::MAX } else { end },
             resumable: None,
         }
     }
@@ -229,6 +265,19 @@ impl Members {
             debug_assert!(member.connection.is_none());
             member.connection = Some(connection);
             self.by_connection.insert(connection, id);
+        }
+    }
+
+    /// Makes the connections of one server those of another, under the same numbers there.
+    pub(super) fn hand_over(&mut self, old: u64, new: u64) {
+        for (id, member) in &mut self.by_id {
+            let Some(connection) = member.connection.filter(|it| it.producer == old) else {
+                continue;
+            };
+            let handed_over = ConnectionId { producer: new, ..connection };
+            self.by_connection.remove(&connection);
+            self.by_connection.insert(handed_over, *id);
+            member.connection = Some(handed_over);
         }
     }
 

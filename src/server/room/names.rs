@@ -6,7 +6,7 @@ use super::entry::{Author, Credentials, Encryption, NoName, Outcome};
 use super::people::facts::FactKey;
 use super::people::invitations::{CodeHash, Invitation};
 use super::people::owners::{MOST_NAMES, MOST_OF_A_KEY, Owner};
-use super::{Change, Room};
+use super::{Change, Offer, Room};
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{CONSOLE, NameNotice, NameRefusal, Notice, OrderRefusal, Refusal};
@@ -113,7 +113,8 @@ impl Change<'_> {
             Some(_) => Some(NoName::Owned),
             None if people.is_for_operator(likeness) => {
                 let codes = &self.room.operator_codes;
-                let has_code = |code| codes.get(&code).is_some_and(|it| it == likeness.folded());
+                let has_code =
+                    |code| codes.get(&code).is_some_and(|it| it.word == likeness.folded());
                 let may_claim =
                     encryption == Encryption::Loopback || credentials.code.is_some_and(has_code);
                 (!may_claim).then_some(NoName::ForOperator)
@@ -162,13 +163,14 @@ impl Change<'_> {
             let notice = Notice::Name(NameNotice::FreeAgain(&freed));
             self.answer(connection, format, notice);
         }
-        self.room.operator_codes.retain(|_, word| word != likeness.folded());
+        self.room.operator_codes.retain(|_, offer| offer.word != likeness.folded());
         let mut owner =
             Owner::new((name.clone(), likeness.clone()), Some(key), None, self.stamp.at);
         owner.is_invited = is_let_in;
         self.room.people.own(owner);
         self.room.judge(id);
-        let tenure = self.room.people.tenure(self.room.keeping.is_some());
+        let outlives = self.room.keeping.is_some() || self.room.log.is_some();
+        let tenure = self.room.people.tenure(outlives);
         let notice = Notice::Name(NameNotice::Owned { name: &name, tenure });
         self.answer(connection, format, notice);
     }
@@ -233,7 +235,7 @@ impl Change<'_> {
                     return Outcome::Done;
                 }
                 let now = self.stamp.at;
-                self.room.operator_codes.retain(|_, claimed| claimed != word);
+                self.room.operator_codes.retain(|_, offer| offer.word != word);
                 let mut owner =
                     Owner::new((name.clone(), likeness.clone()), key, Some(password.into()), now);
                 owner.is_invited = is_let_in;
@@ -274,7 +276,8 @@ impl Change<'_> {
 
     /// Lets whoever gives this code claim an operator's name.
     pub(super) fn offer_name(&mut self, word: String, code: CodeHash) -> Outcome {
-        self.room.operator_codes.insert(code, word);
+        let offer = Offer { word, producer: self.via };
+        self.room.operator_codes.insert(code, offer);
         Outcome::Done
     }
 
@@ -314,7 +317,12 @@ impl Change<'_> {
     }
 
     /// Gives a member a code that lets one person in.
-    pub(super) fn invite(&mut self, by: Author, code: &str, time: Duration) -> Outcome {
+    pub(super) fn invite(
+        &mut self,
+        by: Author,
+        (code, text): (CodeHash, Option<&str>),
+        time: Duration,
+    ) -> Outcome {
         let Some(member) = self.room.members.get(by.member) else { return Outcome::Ignored };
         let (name, format, standing) = (member.name().clone(), member.format(), member.standing);
         let refusal = if self.room.entrance.is_open() {
@@ -330,9 +338,13 @@ impl Change<'_> {
             self.refuse(by, &refusal);
             return Outcome::Done;
         }
-        self.add_invitation(CodeHash::of(code), time, name.as_str());
-        let notice = Notice::Name(NameNotice::Code { code, within: time });
-        self.answer(by.connection, format, notice);
+        self.add_invitation(code, time, name.as_str());
+        // The server over which it was asked for knows it.
+        let known = self.effects.take_code(code);
+        if let Some(code) = text.or(known.as_deref()) {
+            let notice = Notice::Name(NameNotice::Code { code, within: time });
+            self.answer(by.connection, format, notice);
+        }
         Outcome::Done
     }
 }

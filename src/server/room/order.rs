@@ -20,7 +20,7 @@ mod bans;
 pub(super) mod mutes;
 
 /// The most bytes of a reason that are told.
-const MAX_REASON: usize = 200;
+pub(crate) const MAX_REASON: usize = 200;
 
 /// The topic that removes the topic.
 const NO_TOPIC: &str = "-";

@@ -15,7 +15,7 @@ use crate::server::config::Config;
 use facts::{Fact, FactKey};
 use invitations::Invitations;
 use letters::Letters;
-use owners::{Owner, Owners};
+use owners::{MOST_NAMES, MOST_OF_A_KEY, Owner, Owners};
 use sanctions::{Person, Sanction, Sanctions};
 
 pub(crate) mod facts;
@@ -80,6 +80,57 @@ impl People {
             // A key of one kind with a fact of another is in no file that this program has written.
             _ => {}
         }
+    }
+
+    /// Takes up a fact that another server has known, if nothing that is known is against it and it is not over. Under
+    /// which key it is known now.
+    pub(super) fn adopt(&mut self, key: &FactKey, fact: &Fact, now: Millis) -> Option<FactKey> {
+        match (key, fact) {
+            (FactKey::Owner(_), Fact::Owner(owner)) => self.adopt_owner(owner),
+            (FactKey::Ban(_), Fact::Sanction(it)) => self.bans.adopt(it, now).map(FactKey::Ban),
+            (FactKey::Mute(_), Fact::Sanction(it)) => self.mutes.adopt(it, now).map(FactKey::Mute),
+            (FactKey::Invitation(code), Fact::Invitation(invitation)) => {
+                let is_new = self.invitations.get(code).is_none() && invitation.until > now;
+                is_new.then(|| self.invitations.add(*code, invitation.clone()))?;
+                Some(key.clone())
+            }
+            (FactKey::LetIn(owners), Fact::LetIn) => {
+                (!self.invitations.has_let_in(*owners))
+                    .then(|| self.invitations.let_in(*owners))?;
+                Some(key.clone())
+            }
+            (FactKey::Letter(_), Fact::Letter(it)) => self.letters.adopt(it).map(FactKey::Letter),
+            (FactKey::Topic, Fact::Topic(topic)) => {
+                self.topic.is_empty().then(|| self.topic = topic.clone())?;
+                Some(FactKey::Topic)
+            }
+            _ => None,
+        }
+    }
+
+    fn adopt_owner(&mut self, owner: &Owner) -> Option<FactKey> {
+        let has_enough = |key| self.owners.of_key(key).count() >= MOST_OF_A_KEY;
+        let is_free = self.owners.alike(owner.likeness()).is_none()
+            && self.owners.count() < MOST_NAMES
+            && !owner.key.is_some_and(has_enough);
+        is_free.then(|| self.owners.insert(owner.clone()))?;
+        Some(FactKey::Owner(owner.word().to_owned()))
+    }
+
+    /// All that is known, in the order of the keys.
+    pub(super) fn facts(&self) -> impl Iterator<Item = (FactKey, Fact)> {
+        let owners = self.owners.iter().cloned();
+        let owners = owners.map(|it| (FactKey::Owner(it.word().to_owned()), Fact::Owner(it)));
+        let bans = self.bans.entries().map(|(id, it)| (FactKey::Ban(id), Fact::Sanction(it)));
+        let mutes = self.mutes.entries().map(|(id, it)| (FactKey::Mute(id), Fact::Sanction(it)));
+        let open = self.invitations.open();
+        let open = open.map(|(code, it)| (FactKey::Invitation(code), Fact::Invitation(it)));
+        let let_in = self.invitations.all_let_in().map(|key| (FactKey::LetIn(key), Fact::LetIn));
+        let letters = self.letters.entries();
+        let letters = letters.map(|(id, it)| (FactKey::Letter(id), Fact::Letter(it)));
+        let topic = (!self.topic.is_empty()).then(|| Fact::Topic(self.topic.clone()));
+        let topic = topic.map(|topic| (FactKey::Topic, topic));
+        owners.chain(bans).chain(mutes).chain(open).chain(let_in).chain(letters).chain(topic)
     }
 
     /// Notes that a fact has changed.

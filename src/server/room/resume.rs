@@ -6,12 +6,13 @@
 
 use super::effects;
 use super::entry::{Author, Outcome, Whence};
+use super::log::Log;
 use super::token::{Issued, TokenHash};
 use super::waiting_lines::WaitingLines;
 use super::{Change, Room};
 use crate::protocol::name::Name;
 use crate::protocol::proof::KeyHash;
-use crate::protocol::reply::{LeaveReason, Missing, Notice, Refusal};
+use crate::protocol::reply::{LeaveReason, Missing, Notice, Refusal, SharedNotice};
 use crate::protocol::tag::{Body, Format, Seq};
 use crate::server::audience::{Audience, MemberId, Recipient};
 use crate::server::connection::ConnectionId;
@@ -24,12 +25,18 @@ pub(super) struct Place {
     pub(super) next: Seq,
     /// How many lines before that are forgotten that were for it.
     pub(super) missed: u64,
+    /// Whether it has seen events that the log of the room has lost.
+    has_lost: bool,
 }
 
 impl Room {
-    /// Whether the member with this token may go on behind the event `seen`.
-    pub(crate) fn may_resume(&self, token: TokenHash, seen: Seq) -> Result<(), Refusal<'static>> {
-        self.place_of(token, seen).map(|_| ())
+    /// The member with this token, if it may go on behind the event `seen`.
+    pub(crate) fn may_resume(
+        &self,
+        token: TokenHash,
+        seen: Seq,
+    ) -> Result<MemberId, Refusal<'static>> {
+        self.place_of(token, seen).map(|place| place.member)
     }
 
     fn place_of(&self, token: TokenHash, seen: Seq) -> Result<Place, Refusal<'static>> {
@@ -37,7 +44,23 @@ impl Room {
         if seen >= self.transcript.end() {
             return Err(Refusal::NoSuchEvent(seen));
         }
-        self.place_from(member, since.max(seen + 1)).ok_or(Refusal::Forgotten(seen))
+        match &self.log {
+            None => self.place_from(member, since.max(seen + 1)).ok_or(Refusal::Forgotten(seen)),
+            Some(log) => Ok(self.place_in_log(log, member, since, seen)),
+        }
+    }
+
+    /// The same in a room that several servers hold, which must agree on who resumes, however much each of them
+    /// remembers.
+    fn place_in_log(&self, log: &Log, member: MemberId, since: Seq, seen: Seq) -> Place {
+        let lost = log.jump_over(seen);
+        let next = since.max(lost.map_or(seen + 1, |jump| jump.to));
+        let has_lost = lost.is_some();
+        let place = self.place_from(member, next).unwrap_or_else(|| {
+            let oldest = self.transcript.oldest();
+            Place { member, next: oldest, missed: log.numbers_between(next, oldest), has_lost }
+        });
+        Place { has_lost, ..place }
     }
 
     /// Where a member goes on that is to get the event `next`; `None` if nobody knows what it has missed.
@@ -47,10 +70,10 @@ impl Room {
         if let Some(kept_from) = self.kept_from.filter(|_| next < oldest) {
             let first = kept_from.clamp(next, oldest);
             let missed = self.forgotten_between(member, next, first)?;
-            return Some(Place { member, next: first, missed });
+            return Some(Place { member, next: first, missed, has_lost: false });
         }
         let missed = self.transcript.evicted(member, next)?;
-        Some(Place { member, next: next.max(oldest), missed })
+        Some(Place { member, next: next.max(oldest), missed, has_lost: false })
     }
 }
 
@@ -79,7 +102,7 @@ impl Change<'_> {
         let hash = token.map(|issued| issued.hash);
         self.room.members.make_resumable(member, hash, self.room.transcript.end());
         self.room.on_changed(member);
-        if let Some(Issued { token, .. }) = token {
+        if let Some(token) = self.effects.token(token) {
             self.answer(connection, Format::Tagged, Body::Token(token));
         }
         self.answer(connection, Format::Tagged, Body::Nick(name.as_str()));
@@ -108,7 +131,7 @@ impl Change<'_> {
             .map_or(Outcome::Ignored, |connection| Outcome::Detached { member, connection })
     }
 
-    fn detach_member(&mut self, member: MemberId) -> Option<ConnectionId> {
+    pub(super) fn detach_member(&mut self, member: MemberId) -> Option<ConnectionId> {
         self.note_visit(member);
         let end = self.room.transcript.end();
         let connection = self.room.members.disconnect(member)?;
@@ -163,6 +186,10 @@ impl Change<'_> {
         let mut greeting = self.greeting(&name, taken, place.missed);
         if let Some(doubt) = self.room.doubt.filter(|_| was_here_before) {
             greeting += &effects::line(Format::Tagged, doubt, self.stamp.at);
+        }
+        if place.has_lost {
+            let notice = Notice::Shared(SharedNotice::LinesGone);
+            greeting += &effects::line(Format::Tagged, notice, self.stamp.at);
         }
         self.attach(recipient, connection, greeting, place.next);
         self.note_visit(place.member);

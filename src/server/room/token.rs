@@ -20,8 +20,9 @@ impl TokenHash {
 /// A token that is given to a member.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Issued {
-    /// What the member is told.
-    pub(crate) token: Token,
+    /// What the member is told; `None` where the log has brought no more than the hash, and the server that has made
+    /// the token knows it.
+    pub(crate) token: Option<Token>,
     /// What the room keeps.
     pub(crate) hash: TokenHash,
 }
@@ -30,7 +31,7 @@ impl Issued {
     /// The token of these bits, which nobody may be able to guess.
     pub(crate) fn new(bits: u128) -> Issued {
         let token = Token::new(bits);
-        Issued { token, hash: TokenHash::of(token) }
+        Issued { token: Some(token), hash: TokenHash::of(token) }
     }
 }
 

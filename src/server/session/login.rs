@@ -10,7 +10,7 @@ use super::proof::Proof;
 use super::{GO_ON, Next, Phase, Session};
 use crate::protocol::foreign::{Foreign, TLS_HANDSHAKE};
 use crate::protocol::name::Name;
-use crate::protocol::reply::{Notice, Offer, Refusal};
+use crate::protocol::reply::{Notice, Offer, Refusal, SharedNotice};
 use crate::protocol::tag::Format;
 use crate::server::hub::permit::Shown;
 use crate::server::hub::permit::{Admitted, Denied};
@@ -39,6 +39,9 @@ impl Session {
     /// Sends the banner.
     pub(super) fn greet(&self) {
         self.connection.tell(Notice::Banner(self.greeting.offer));
+        if self.hub.is_away() {
+            self.connection.tell(Notice::Shared(SharedNotice::AwayAtDoor));
+        }
     }
 
     /// Looks at the first byte of the client's input, which it has sent as the first of `bytes`. Nothing is said to a

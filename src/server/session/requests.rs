@@ -19,6 +19,7 @@ use crate::server::chunk::Chunk;
 use crate::server::hub::membership::Membership;
 use crate::server::search::{show_found, show_newest};
 use crate::server::system::now;
+use crate::server::utterance::Manner;
 
 /// How much is gathered, in bytes, before it is appended in the middle of a chunk: a request of a few bytes can have
 /// a long answer.
@@ -70,6 +71,9 @@ impl Session {
         let line = self.lines_read;
         self.with_member(|member, gathered| {
             log::debug!(target: SAID, "<{}> {text}", member.name());
+            if member.is_in_shared_room() {
+                return gathered.utter(line, Manner::Said, text);
+            }
             gathered.push(member.said(line), Speech::Said(member.name(), text));
             gathered.count_said(text);
         });
@@ -79,6 +83,9 @@ impl Session {
         let line = self.lines_read;
         self.with_member(|member, gathered| {
             log::debug!(target: SAID, "* {} {text}", member.name());
+            if member.is_in_shared_room() {
+                return gathered.utter(line, Manner::Done, text);
+            }
             gathered.push(member.said(line), Speech::Done(member.name(), text));
             gathered.count_said(text);
         });

@@ -40,7 +40,7 @@ impl Session {
             self.secrets.guesses.succeed(&attempt);
             return self.claim(code);
         }
-        if is_outside && self.hub.use_code(code, self.proof.key()) {
+        if is_outside && self.hub.use_code(code, self.proof.key(), self.connection.id()) {
             self.secrets.guesses.succeed(&attempt);
             self.given.has_used_code = true;
             return self.let_in();

@@ -15,6 +15,7 @@ use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::LeaveReason;
 use crate::protocol::request::{Order, Target};
 use crate::protocol::tag::Format;
+use crate::protocol::text::shortened;
 use crate::server::admission::Origin;
 use crate::server::audience::MemberId;
 use crate::server::erasure::Erased;
@@ -22,6 +23,7 @@ use crate::server::room::entry::{Credentials, Encryption, Whence};
 use crate::server::room::group::{
     Act, Adopted, Group, Joining, Logged, Manner, Position, Utterance,
 };
+use crate::server::room::order::MAX_REASON;
 use crate::server::room::people::facts::{Fact, FactKey};
 use crate::server::room::people::invitations::{CodeHash, Invitation};
 use crate::server::room::people::letters::Letter;
@@ -32,6 +34,11 @@ use crate::server::room::token::TokenHash;
 /// A line, which lives as long as the tests run.
 fn line() -> impl Strategy<Value = &'static str> {
     text().prop_map(|text| &*text.leak())
+}
+
+/// A reason, as much of it as is told.
+fn reason() -> impl Strategy<Value = &'static str> {
+    line().prop_map(|line| &*shortened(line, MAX_REASON).into_owned().leak())
 }
 
 fn word() -> impl Strategy<Value = &'static str> {
@@ -166,15 +173,15 @@ pub(super) fn fact() -> impl Strategy<Value = (FactKey, Fact)> {
 
 fn order() -> impl Strategy<Value = Act<'static>> {
     let order = prop_oneof![
-        (word(), line()).prop_map(|(name, why)| Order::Kick { name, why }),
-        (word(), time(), line()).prop_map(|(name, time, why)| Order::Mute { name, time, why }),
+        (word(), reason()).prop_map(|(name, why)| Order::Kick { name, why }),
+        (word(), time(), reason()).prop_map(|(name, time, why)| Order::Mute { name, time, why }),
         word().prop_map(Order::Unmute),
-        (word(), option::of(time()), line()).prop_map(|(name, time, why)| Order::Ban {
+        (word(), option::of(time()), reason()).prop_map(|(name, time, why)| Order::Ban {
             whom: Target::Name(name),
             time,
             why
         }),
-        (network(), option::of(time()), line()).prop_map(|(it, time, why)| Order::Ban {
+        (network(), option::of(time()), reason()).prop_map(|(it, time, why)| Order::Ban {
             whom: Target::Network(it),
             time,
             why
@@ -215,7 +222,7 @@ fn act() -> impl Strategy<Value = Act<'static>> {
         }),
         select(&[Act::Lost, Act::Bye, Act::Unregister][..]),
         leave(),
-        (any::<u64>(), position(), any::<u64>(), any::<u64>())
+        (any::<u64>(), position(), 0..1_u64 << 53, 0..1_u64 << 53)
             .prop_map(|(old, kept, seq, member)| Act::Back { old, kept, seq, member }),
         adopted(),
         fact().prop_map(|(key, fact)| Act::AdoptFact(key, Box::new(fact))),

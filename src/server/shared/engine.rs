@@ -132,5 +132,5 @@ pub(crate) trait Link: Send + fmt::Debug {
     /// # Errors
     ///
     /// The engine does not answer.
-    fn settings(&mut self) -> Result<super::settings::Settings, Trouble>;
+    fn settings(&mut self) -> Result<super::engine_settings::Settings, Trouble>;
 }

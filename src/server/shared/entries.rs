@@ -4,9 +4,14 @@ use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::LeaveReason;
 use crate::protocol::request::{Order, Target};
 use crate::protocol::tag::Format;
+use crate::protocol::text::shortened;
 use crate::server::bytes::{Coded, Reader, Writer};
 use crate::server::erasure::Erased;
 use crate::server::room::group::{Act, Adopted, Joining, Logged, Manner, Utterance};
+use crate::server::room::order::MAX_REASON;
+
+/// The largest number that is given to anything: JavaScript's largest exact integer.
+const MAX_NUMBER: u64 = 1 << 53;
 
 /// The longest hash of a password, a PHC string, in bytes: that of this program has about a hundred.
 const MAX_PASSWORD: usize = 512;
@@ -75,8 +80,9 @@ impl Logged<'_> {
             9 => Act::Bye,
             10 => {
                 let (old, kept) = bytes.get()?;
-                let (seq, member) = bytes.get()?;
-                Act::Back { old, kept, seq, member }
+                let (seq, member) = bytes.get::<(u64, u64)>()?;
+                // No number is ever larger, and there is room behind it.
+                (seq.max(member) <= MAX_NUMBER).then_some(Act::Back { old, kept, seq, member })?
             }
             11 => Act::Adopt(Box::new(bytes.get()?)),
             12 => {
@@ -178,16 +184,16 @@ fn read_utterances<'a>(bytes: &mut Reader<'a>) -> Option<Vec<Utterance<'a>>> {
 
 fn write_order(order: &Order<'_>, out: &mut Writer) {
     match *order {
-        Order::Kick { name, why } => (out.put(&1_u8), out.text(name), out.text(why)).0,
+        Order::Kick { name, why } => (out.put(&1_u8), out.text(name), write_reason(why, out)).0,
         Order::Mute { name, time, why } => {
-            (out.put(&2_u8), out.text(name), out.put(&time), out.text(why)).0;
+            (out.put(&2_u8), out.text(name), out.put(&time), write_reason(why, out)).0;
         }
         Order::Unmute(name) => (out.put(&3_u8), out.text(name)).0,
         Order::Ban { whom: Target::Name(name), time, why } => {
-            (out.put(&4_u8), out.text(name), out.put(&time), out.text(why)).0;
+            (out.put(&4_u8), out.text(name), out.put(&time), write_reason(why, out)).0;
         }
         Order::Ban { whom: Target::Network(network), time, why } => {
-            (out.put(&5_u8), out.put(&network), out.put(&time), out.text(why)).0;
+            (out.put(&5_u8), out.put(&network), out.put(&time), write_reason(why, out)).0;
         }
         Order::Unban(Target::Name(name)) => (out.put(&6_u8), out.text(name)).0,
         Order::Unban(Target::Network(network)) => (out.put(&7_u8), out.put(&network)).0,
@@ -201,18 +207,27 @@ fn write_order(order: &Order<'_>, out: &mut Writer) {
     }
 }
 
+/// A reason, as much of it as is told: where that ends is a matter of Unicode's tables.
+fn write_reason(why: &str, out: &mut Writer) {
+    out.text(&shortened(why, MAX_REASON));
+}
+
+fn reason<'a>(bytes: &mut Reader<'a>) -> Option<&'a str> {
+    bytes.text().filter(|why| why.len() <= MAX_REASON)
+}
+
 fn read_order<'a>(bytes: &mut Reader<'a>) -> Option<Order<'a>> {
     Some(match bytes.get::<u8>()? {
-        1 => Order::Kick { name: bytes.text()?, why: bytes.text()? },
-        2 => Order::Mute { name: bytes.text()?, time: bytes.get()?, why: bytes.text()? },
+        1 => Order::Kick { name: bytes.text()?, why: reason(bytes)? },
+        2 => Order::Mute { name: bytes.text()?, time: bytes.get()?, why: reason(bytes)? },
         3 => Order::Unmute(bytes.text()?),
         4 => {
             let (whom, time) = (Target::Name(bytes.text()?), bytes.get()?);
-            Order::Ban { whom, time, why: bytes.text()? }
+            Order::Ban { whom, time, why: reason(bytes)? }
         }
         5 => {
             let (whom, time) = (Target::Network(bytes.get()?), bytes.get()?);
-            Order::Ban { whom, time, why: bytes.text()? }
+            Order::Ban { whom, time, why: reason(bytes)? }
         }
         6 => Order::Unban(Target::Name(bytes.text()?)),
         7 => Order::Unban(Target::Network(bytes.get()?)),

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::engine::{COUNT, Engine, Group, Link, Looked, Missing, Position, Process, SNAPSHOTS};
-use super::settings::Settings;
+use super::engine_settings::Settings;
 use super::trouble::Trouble;
 use crate::server::system::{Condvar, Mutex, MutexGuard};
 

@@ -114,7 +114,7 @@ impl Change<'_> {
         let member = self.room.members.get(id).filter(|member| member.is_muted)?;
         match self.room.mute_of(member, now) {
             Some(mute) => {
-                let left = mute.until.map_or(0, |until| (until - now).max(0));
+                let left = mute.until.map_or(0, |until| until.saturating_sub(now).max(0));
                 let seconds = u32::try_from(left.unsigned_abs().div_ceil(1000)).unwrap_or(u32::MAX);
                 Some((seconds, mute.clone()))
             }

@@ -54,6 +54,16 @@ impl Invitations {
         self.open.insert(code, invitation);
     }
 
+    /// The codes that nobody has used yet.
+    pub(crate) fn open(&self) -> impl Iterator<Item = (CodeHash, Invitation)> {
+        self.open.iter().map(|(code, invitation)| (*code, invitation.clone()))
+    }
+
+    /// The keys whose owners were let in.
+    pub(crate) fn all_let_in(&self) -> impl Iterator<Item = KeyHash> {
+        self.let_in.iter().copied()
+    }
+
     /// Uses a code up. Whether it let somebody in at that time.
     pub(crate) fn use_up(&mut self, code: CodeHash, now: Millis) -> bool {
         self.open.remove(&code).is_some_and(|invitation| invitation.until > now)

@@ -54,6 +54,17 @@ impl Letters {
         self.by_id.insert(id, letter);
     }
 
+    /// Adds one that another server has known, unless it waits or there are too many. Its number here.
+    pub(crate) fn adopt(&mut self, letter: &Letter) -> Option<u64> {
+        let is_new = self.len() < MOST_LETTERS && !self.by_id.values().any(|it| it == letter);
+        is_new.then(|| self.add(letter.clone()))
+    }
+
+    /// All, with their numbers.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (u64, Letter)> {
+        self.by_id.iter().map(|(id, letter)| (*id, letter.clone()))
+    }
+
     pub(crate) fn get(&self, id: u64) -> Option<&Letter> {
         self.by_id.get(&id)
     }
@@ -106,8 +117,12 @@ impl Letters {
     /// Forgets what has waited for too long. The numbers.
     pub(crate) fn expire(&mut self, now: Millis) -> Vec<u64> {
         let time = LETTER_TIME.as_millis() as Millis;
-        let old: Vec<_> =
-            self.by_id.iter().filter(|(_, it)| now - it.at > time).map(|(id, _)| *id).collect();
+        let old: Vec<_> = self
+            .by_id
+            .iter()
+            .filter(|(_, it)| now.saturating_sub(it.at) > time)
+            .map(|(id, _)| *id)
+            .collect();
         old.iter().for_each(|id| drop(self.by_id.remove(id)));
         old
     }

@@ -75,6 +75,17 @@ impl Sanctions {
         self.by_id.insert(id, sanction);
     }
 
+    /// Adds one that another server has known, unless it is known or over. Its number here.
+    pub(crate) fn adopt(&mut self, sanction: &Sanction, now: Millis) -> Option<u64> {
+        let is_new = !sanction.is_over(now) && !self.by_id.values().any(|it| it == sanction);
+        is_new.then(|| self.add(sanction.clone()))
+    }
+
+    /// All, with their numbers.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (u64, Sanction)> {
+        self.by_id.iter().map(|(id, sanction)| (*id, sanction.clone()))
+    }
+
     pub(crate) fn get(&self, id: u64) -> Option<&Sanction> {
         self.by_id.get(&id)
     }

@@ -8,7 +8,7 @@ use super::{CALL, Login, Talk, meaning};
 use crate::server::shared::engine::{
     COUNT, Group, Link, Looked, Missing, Position, Process, SNAPSHOTS,
 };
-use crate::server::shared::settings::Settings;
+use crate::server::shared::engine_settings::Settings;
 use crate::server::shared::trouble::Trouble;
 use crate::server::shared::url::{Node, RoomName};
 

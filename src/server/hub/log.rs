@@ -1,0 +1,371 @@
+//! The log of a room that several servers hold, at the hub's side: what this server has for it, and what comes back.
+//!
+//! Two threads work for it (`shared`): the writer takes groups of what was proposed (`proposing`) and appends them, the
+//! reader applies what it reads back, whosever it is. Neither talks to the engine with the lock held.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::{Hub, Shared};
+use crate::protocol::reply::{Notice, SharedNotice};
+use crate::server::connection::{CloseReason, Connection, ConnectionId};
+use crate::server::room::Room;
+use crate::server::room::entry::{Entry, Outcome};
+use crate::server::room::group::{Act, Group, Logged, Position};
+use crate::server::room::groups::{Applied, HangUp};
+use crate::server::room::log::Verdict;
+use crate::server::shared::codec::Unread;
+use crate::server::shared::liveness::{Liveness, Turn};
+use crate::server::shared::outbox::{Outbox, Sending};
+use crate::server::shared::trouble::Trouble;
+use crate::server::system::instant;
+
+/// How often this server gives a sign of life, if it has nothing to say.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+
+/// What this server has for a log and has not read back. The hub's lock guards it.
+#[derive(Debug)]
+pub(super) struct LogSide {
+    /// What goes to the log.
+    pub(super) outbox: Outbox,
+    /// For each connection whose session waits, what has become of its entry, once that is known.
+    pub(super) awaited: HashMap<u32, Option<Outcome>>,
+    /// No group of this server's was read back yet, so it serves nobody.
+    is_beginning: bool,
+    /// Whether the room is away.
+    liveness: Liveness,
+    /// When the last group was made.
+    last_made: Instant,
+    /// The writer waits for something to send. It says so under the lock and only after finding nothing, and whoever
+    /// proposes something looks under the same lock; so no waking is lost.
+    pub(super) is_writer_asleep: bool,
+    /// The last reason why the engine could not be reached.
+    trouble: Option<Trouble>,
+    /// How far the end of this server is.
+    ending: Ending,
+}
+
+/// How far a server's end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// It goes on.
+    NotYet,
+    /// It has proposed its farewell.
+    Farewell,
+    /// Nothing is written or read any more.
+    Over,
+}
+
+/// A group of the log, as it was read.
+#[derive(Debug)]
+pub(crate) struct Read<'a> {
+    /// Its place.
+    pub(crate) at: Position,
+    /// How many bytes it has.
+    pub(crate) bytes: usize,
+    /// What is in it.
+    pub(crate) group: Result<Group<'a>, Unread>,
+}
+
+/// What the reader has to see to, once groups are applied.
+#[derive(Debug, Default)]
+pub(crate) struct ToDo {
+    /// Connections that are hung up on because their member has come back over another one.
+    taken_over: Vec<Arc<Connection>>,
+    /// Connections that are closed once they were sent what they are due.
+    removed: Vec<Arc<Connection>>,
+    /// This server was taken for dead after so long without a sign of life.
+    pub(crate) died_after: Option<Duration>,
+    /// What was read does not fit what this server has sent or read: the log may have been set back.
+    pub(crate) is_doubtful: bool,
+    /// A group is written in a form that only newer servers read.
+    pub(crate) is_newer: bool,
+    /// A group at that place cannot be read by anybody.
+    pub(crate) malformed: Option<Position>,
+}
+
+impl ToDo {
+    /// Closes the connections that speak for nobody any more.
+    pub(crate) fn hang_up(&mut self) {
+        self.taken_over.drain(..).for_each(|it| it.hang_up(CloseReason::TakenOver));
+        self.removed.drain(..).for_each(|it| it.end_input());
+    }
+}
+
+impl LogSide {
+    /// That of a server which has written nothing yet.
+    fn new(outbox: Outbox) -> LogSide {
+        let now = instant();
+        LogSide {
+            outbox,
+            awaited: HashMap::new(),
+            is_beginning: true,
+            liveness: Liveness::new(now),
+            last_made: now,
+            is_writer_asleep: false,
+            trouble: None,
+            ending: Ending::NotYet,
+        }
+    }
+
+    /// Whether the writer has something to do.
+    pub(super) fn has_task(&self) -> bool {
+        self.outbox.has_news() || self.ending == Ending::Over
+    }
+
+    /// When the writer has something to do, if nobody brings anything.
+    fn wakes_at(&self) -> Instant {
+        let sign = self.last_made + SIGN_OF_LIFE;
+        if self.liveness.is_away() { sign } else { sign.min(self.liveness.deadline()) }
+    }
+}
+
+impl Hub {
+    /// The room is one that several servers hold, as it stands at its log's position; this server writes with that outbox. It
+    /// is called once, before anybody joins.
+    pub(crate) fn share(&self, room: Room, outbox: Outbox) {
+        self.is_shared.store(true, Ordering::Relaxed);
+        self.with(|shared| {
+            shared.effects.producer = outbox.producer();
+            shared.room = room;
+            shared.log = Some(Box::new(LogSide::new(outbox)));
+        });
+    }
+
+    /// Proposes something of the server's own.
+    pub(crate) fn propose(&self, act: Act<'_>) {
+        self.with(|shared| {
+            let log = shared.log.iter_mut();
+            log.for_each(|log| {
+                log.outbox.propose(&Logged { connection: 0, line: 0, act: act.clone() })
+            });
+        });
+    }
+
+    /// Waits for a group to be sent, and until `not_before`. `None` when nothing more is written.
+    pub(crate) fn next_group(&self, not_before: Option<Instant>) -> Option<Sending> {
+        let mut guard = self.lock();
+        loop {
+            guard.judge_liveness();
+            let now = instant();
+            let seen = guard.room.log().map_or(Position::START, |log| log.position());
+            let log = guard.log.as_mut()?;
+            if log.ending == Ending::Over {
+                return None;
+            }
+            let wait = match not_before.filter(|time| *time > now) {
+                Some(time) => time,
+                None => {
+                    let wants_sign = log.last_made + SIGN_OF_LIFE <= now;
+                    if let Some(sending) = log.outbox.next(seen, wants_sign) {
+                        log.last_made = now;
+                        log.liveness.on_append(now);
+                        return Some(sending);
+                    }
+                    log.wakes_at()
+                }
+            };
+            let is_pausing = not_before.is_some_and(|time| time > now);
+            log.is_writer_asleep = !is_pausing;
+            let has_nothing = |shared: &mut Shared| {
+                let log = shared.log.as_ref();
+                let is_over = log.is_none_or(|log| log.ending == Ending::Over);
+                !is_over && (is_pausing || !log.is_some_and(|log| log.has_task()))
+            };
+            guard.wait_while(&self.proposed, wait.saturating_duration_since(now), has_nothing);
+            guard.log.as_mut()?.is_writer_asleep = false;
+        }
+    }
+
+    /// The engine has answered that it has that group.
+    pub(crate) fn on_sent(&self, producer: u64, number: u64) {
+        self.with(|shared| {
+            if let Some(log) = &mut shared.log {
+                log.outbox.on_sent(producer, number);
+                log.liveness.on_answer();
+            }
+        });
+    }
+
+    /// Applies what was read from the log.
+    pub(crate) fn apply_log(&self, groups: &[Read<'_>]) -> ToDo {
+        let mut to_do = ToDo::default();
+        self.with(|shared| {
+            self.freeing(shared, |shared| {
+                groups.iter().for_each(|read| shared.apply_read(read, &mut to_do));
+            });
+            shared.judge_liveness();
+            // Nobody seals or takes anything while a server that begins reads the log.
+            if shared.log.as_ref().is_some_and(|log| log.is_beginning) {
+                shared.room.transcript_mut().seal();
+            }
+            self.notify(shared);
+        });
+        to_do
+    }
+
+    /// Either thread could not reach the engine, or was refused.
+    pub(crate) fn on_trouble(&self, trouble: Trouble) {
+        self.with(|shared| {
+            shared.judge_liveness();
+            shared.log.iter_mut().for_each(|log| log.trouble = Some(trouble.clone()));
+        });
+    }
+
+    /// Waits for so long, or until the end.
+    pub(crate) fn pause(&self, time: Duration) {
+        let mut guard = self.lock();
+        let goes_on =
+            |shared: &mut Shared| shared.log.as_ref().is_some_and(|log| log.ending != Ending::Over);
+        guard.wait_while(&self.proposed, time, goes_on);
+    }
+
+    /// Whether the room cannot be reached for now.
+    pub(crate) fn is_away(&self) -> bool {
+        self.with(|shared| shared.log.as_ref().is_some_and(|log| log.liveness.is_away()))
+    }
+
+    /// Waits, for `timeout` at most, until all that was proposed was read back.
+    ///
+    /// # Errors
+    ///
+    /// That takes longer; inside is the last trouble that there was.
+    pub(crate) fn wait_for_log(&self, timeout: Duration) -> Result<(), Option<Trouble>> {
+        let mut guard = self.lock();
+        guard.waiting += 1;
+        let is_unread =
+            |shared: &mut Shared| shared.log.as_ref().is_some_and(|log| !log.outbox.is_empty());
+        guard.wait_while(&self.taken, timeout, is_unread);
+        guard.waiting -= 1;
+        let late = guard.log.as_ref().filter(|log| !log.outbox.is_empty());
+        late.map_or(Ok(()), |log| Err(log.trouble.clone()))
+    }
+
+    /// Nothing is written or read any more.
+    pub(crate) fn end_log(&self) {
+        self.with(|shared| {
+            shared.log.iter_mut().for_each(|log| log.ending = Ending::Over);
+            self.proposed.notify_all();
+        });
+    }
+
+    /// Whether nothing is written or read any more.
+    pub(crate) fn is_log_over(&self) -> bool {
+        self.with(|shared| shared.log.as_ref().is_none_or(|log| log.ending == Ending::Over))
+    }
+
+    /// Takes leave of the room's other servers, and waits, for `timeout` at most, until they have what was said here.
+    pub(crate) fn take_leave(&self, timeout: Duration) {
+        let mut guard = self.lock();
+        let Some(log) = &mut guard.log else { return };
+        log.outbox.propose(&Logged { connection: 0, line: 0, act: Act::Bye });
+        log.ending = Ending::Farewell;
+        self.proposed.notify_one();
+        guard.waiting += 1;
+        let is_unread = |shared: &mut Shared| {
+            shared.log.as_ref().is_some_and(|log| log.ending == Ending::Farewell)
+        };
+        guard.wait_while(&self.taken, timeout, is_unread);
+        guard.waiting -= 1;
+        if let Some(log) = &mut guard.log {
+            log.ending = Ending::Over;
+        }
+        self.proposed.notify_all();
+    }
+}
+
+impl Shared {
+    /// Applies a group that was read.
+    fn apply_read(&mut self, Read { at, bytes, group }: &Read<'_>, to_do: &mut ToDo) {
+        let group = match group {
+            Ok(group) => group,
+            Err(Unread::Newer) => {
+                to_do.is_newer = true;
+                return;
+            }
+            Err(Unread::Malformed) => {
+                to_do.malformed = Some(*at);
+                self.room.pass_over(*at);
+                return;
+            }
+        };
+        let producer = self.effects.producer;
+        let is_ours = group.producer == producer;
+        if is_ours && self.is_farewell(group) {
+            return;
+        }
+        let before = self.effects.asides.len();
+        let silence = self.room.log().and_then(|log| log.silence(producer));
+        let applied = self.room.apply_group(*at, *bytes, group, &mut self.effects);
+        for (connection, _, aside) in &self.effects.asides[before..] {
+            self.backpressure.on_aside(*connection, aside);
+        }
+        if is_ours {
+            self.on_own_group(group, applied.verdict, to_do);
+        }
+        to_do.is_doubtful |= matches!(applied.verdict, Verdict::Gap | Verdict::OtherRoom);
+        if applied.dead.contains(&producer) {
+            to_do.died_after = Some(silence.unwrap_or_default());
+        }
+        self.carry_on(applied, to_do);
+    }
+
+    /// Whether that group has this server's farewell, behind which it applies nothing: its own clients are told otherwise.
+    fn is_farewell(&mut self, group: &Group<'_>) -> bool {
+        let Some(log) = &mut self.log else { return false };
+        let has_bye = group.entries.iter().any(|entry| entry.act == Act::Bye);
+        if has_bye {
+            log.ending = Ending::Over;
+        }
+        has_bye
+    }
+
+    fn on_own_group(&mut self, group: &Group<'_>, verdict: Verdict, to_do: &mut ToDo) {
+        let Some(log) = &mut self.log else { return };
+        match verdict {
+            Verdict::Applied => {
+                log.is_beginning = false;
+                log.outbox.on_read_back(group.number);
+                log.liveness.on_return(instant());
+            }
+            // Its answer was lost, and it was sent twice.
+            Verdict::Repeated => log.liveness.on_return(instant()),
+            Verdict::Gap | Verdict::OtherRoom => to_do.is_doubtful = true,
+            Verdict::Unknown => to_do.died_after = to_do.died_after.or(Some(Duration::ZERO)),
+        }
+    }
+
+    /// Hands on what has come of a group besides effects.
+    fn carry_on(&mut self, applied: Applied, to_do: &mut ToDo) {
+        let Applied { verdict: _, dead: _, mut expired, outcomes, hang_up, erased } = applied;
+        self.expired.append(&mut expired);
+        for (connection, _, outcome) in outcomes {
+            let awaited = self.log.as_mut().and_then(|log| log.awaited.get_mut(&connection));
+            if let Some(awaited) = awaited {
+                *awaited = Some(outcome);
+            }
+        }
+        for HangUp { connection, is_taken_over } in hang_up {
+            let connection = self.connections.get(&ConnectionId::local(connection)).cloned();
+            let list = if is_taken_over { &mut to_do.taken_over } else { &mut to_do.removed };
+            list.extend(connection);
+        }
+        for erased in erased {
+            let erased = Logged { connection: 0, line: 0, act: Act::Erased(erased) };
+            self.log.iter_mut().for_each(|log| log.outbox.propose(&erased));
+        }
+    }
+
+    /// Tells this server's clients that the room is away, or back.
+    fn judge_liveness(&mut self) {
+        let turn = self.log.as_mut().and_then(|log| log.liveness.judge(instant()));
+        let notice = match turn {
+            None => return,
+            Some(Turn::Away) => SharedNotice::Away,
+            Some(Turn::Back { .. }) => SharedNotice::Back,
+        };
+        self.apply(Entry::Tell(Notice::Shared(notice)));
+    }
+}

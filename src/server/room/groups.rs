@@ -1,0 +1,370 @@
+//! How a room that several servers hold applies the groups of its log: each server the same ones, in the same order, at
+//! the stamps of the log. Pure.
+//!
+//! For each group, in this order: its stamp; a jump of the numbers, if it was sent to another process of the engine
+//! than the one before it; whether it is applied at all (`log`); what is due by the stamp, which is the end of servers
+//! that gave no sign of life, and of members that did not come back, and sums of joins and leaves; then its entries.
+
+use super::effects::Effects;
+use super::entry::{Author, Newcomer, Orderer, Outcome, Whence};
+use super::group::{Act, Group, Joining, Logged, Manner, Position, Utterance};
+use super::log::{Jump, Log, Verdict, jump};
+use super::talk::muted;
+use super::token::{Issued, TokenHash};
+use super::{Change, Room};
+use crate::protocol::name::Name;
+use crate::protocol::reply::{NameRefusal, Refusal, Speech};
+use crate::protocol::tag::Seq;
+use crate::server::audience::MemberId;
+use crate::server::connection::ConnectionId;
+use crate::server::erasure::Erased;
+use crate::server::figures::Said;
+use crate::server::transcript::Transcript;
+
+/// What has come of a group, besides effects.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    /// Whether its entries were applied.
+    pub(crate) verdict: Verdict,
+    /// The servers that were taken for dead.
+    pub(crate) dead: Vec<u64>,
+    /// These members left because their time was over.
+    pub(crate) expired: Vec<Name>,
+    /// What has become of entries of this server's whose sessions wait for that: over which connection they came, with
+    /// how many lines taken, and the outcome. Of what is said, of private lines, and of the end of a member nobody
+    /// waits.
+    pub(crate) outcomes: Vec<(u32, u64, Outcome)>,
+    /// Connections of this server's that speak for nobody any more, and are to be hung up on: at once where the member
+    /// has come back over another one, and else once they were sent what they are due.
+    pub(crate) hang_up: Vec<HangUp>,
+    /// Lines were erased for an order that came over this server, which has no history. It is to propose
+    /// [`Act::Erased`], as it does once its history has done its part where it has one.
+    pub(crate) erased: Vec<Erased>,
+}
+
+/// A connection that is to be hung up on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HangUp {
+    /// Which one, of this server's.
+    pub(crate) connection: u32,
+    /// Whether the member has come back over another connection, so that nothing more is sent over this one; else an
+    /// operator has removed it, and it is sent what it is due.
+    pub(crate) is_taken_over: bool,
+}
+
+impl Applied {
+    fn new(verdict: Verdict) -> Applied {
+        Applied {
+            verdict,
+            dead: Vec::new(),
+            expired: Vec::new(),
+            outcomes: Vec::new(),
+            hang_up: Vec::new(),
+            erased: Vec::new(),
+        }
+    }
+}
+
+impl Room {
+    /// Applies the group at that position of the log, which has so many bytes. The same groups in the same order give
+    /// the same room on every server. A room of its own has no log, and applies none.
+    pub(crate) fn apply_group(
+        &mut self,
+        position: Position,
+        bytes: usize,
+        group: &Group<'_>,
+        effects: &mut Effects,
+    ) -> Applied {
+        let Some(log) = self.log.as_deref_mut().filter(|log| log.room == group.room) else {
+            return Applied::new(Verdict::OtherRoom);
+        };
+        let stamp = log.go_on_to(position, bytes);
+        let is_other_engine = log.is_other_engine(group.engine);
+        let mut applied = Applied::new(log.admit(group));
+        if is_other_engine {
+            self.jump_events(self.transcript.end() - 1);
+            self.jump_members(self.next_id - 1);
+        }
+        let mut change = Change { room: self, stamp, effects, via: group.producer };
+        change.bury_dead(&mut applied);
+        applied.expired.extend(change.do_due());
+        if applied.verdict == Verdict::Applied {
+            for entry in &group.entries {
+                change.apply_entry(entry, &mut applied);
+            }
+        }
+        applied
+    }
+
+    /// Goes past a group that no server can read.
+    pub(crate) fn pass_over(&mut self, position: Position) {
+        if let Some(log) = &mut self.log {
+            log.position = position;
+        }
+    }
+
+    /// What the room knows of the log that orders it, if several servers hold it.
+    pub(crate) fn log(&self) -> Option<&Log> {
+        self.log.as_deref()
+    }
+
+    /// Goes on with the transcript of a room from before the log was set back, in place of its own: what was shown stays
+    /// known. The numbers of this room must have jumped past that one's by then; else the value is the transcript, and
+    /// nothing was done.
+    pub(crate) fn go_on_with(&mut self, mut transcript: Transcript) -> Result<(), Transcript> {
+        if transcript.end() > self.transcript.end() {
+            return Err(transcript);
+        }
+        transcript.skip_to(self.transcript.end());
+        self.transcript = transcript;
+        Ok(())
+    }
+
+    /// Takes the transcript out of a room that is over.
+    pub(crate) fn into_transcript(self) -> Transcript {
+        self.transcript
+    }
+
+    /// Has the next event a number that nothing has behind which `last` is not known to be the last.
+    pub(super) fn jump_events(&mut self, last: Seq) {
+        let (from, to) = (self.transcript.end(), jump(last));
+        if let Some(log) = self.log.as_mut().filter(|_| to > from) {
+            log.note_jump(Jump { from, to });
+            self.transcript.skip_to(to);
+        }
+    }
+
+    /// The same for the next member.
+    pub(super) fn jump_members(&mut self, last: u64) {
+        self.next_id = self.next_id.max(jump(last));
+    }
+}
+
+impl Change<'_> {
+    fn bury_dead(&mut self, applied: &mut Applied) {
+        let Some(log) = &mut self.room.log else { return };
+        applied.dead = log.take_dead();
+        if !applied.dead.is_empty() {
+            applied.expired.extend(self.lose_all(&applied.dead));
+        }
+    }
+
+    /// Takes all members of servers that are gone for ones that have lost their connections. Who has left by that.
+    fn lose_all(&mut self, producers: &[u64]) -> Vec<Name> {
+        self.room.operator_codes.retain(|_, offer| !producers.contains(&offer.producer));
+        let is_lost = |connection: ConnectionId| producers.contains(&connection.producer);
+        let members = self.room.members.entries();
+        let lost = members.filter_map(|(member, it)| {
+            let connection = it.connection().filter(|connection| is_lost(*connection))?;
+            Some(Author { member, connection, taken: None })
+        });
+        let lost: Vec<_> = lost.collect();
+        let mut expired = Vec::new();
+        for by in lost {
+            if let Outcome::Expired(names) = self.lose(by) {
+                expired.extend(names);
+            }
+        }
+        expired
+    }
+
+    /// Does what an entry says, and notes the outcome if somebody here waits for it.
+    fn apply_entry(&mut self, entry: &Logged<'_>, applied: &mut Applied) {
+        // Nothing is done behind a producer's farewell.
+        if !self.room.log.as_ref().is_some_and(|log| log.producers.contains_key(&self.via)) {
+            return;
+        }
+        let connection = ConnectionId { producer: self.via, number: entry.connection };
+        let outcome = match &entry.act {
+            Act::Hello { server, version } => self.greet(server, version),
+            Act::Bye => {
+                if let Some(log) = &mut self.room.log {
+                    log.producers.remove(&self.via);
+                }
+                Outcome::Expired(self.lose_all(&[self.via]))
+            }
+            Act::Back { old, kept: _, seq, member } => self.come_back(*old, *seq, *member),
+            Act::Adopt(adopted) => self.adopt(connection, entry.line, adopted, applied),
+            Act::AdoptFact(key, fact) => self.adopt_fact(key, fact),
+            Act::Digest { .. } => return,
+            Act::Join(joining) => self.join_over(connection, entry.line, joining),
+            Act::Resume { whence, token, seen } => {
+                self.resume_over((connection, *whence), *token, *seen, applied)
+            }
+            Act::Pass { code, key } => self.pass(*code, *key),
+            Act::RenewPassword { word, password } => self.renew_password(word, password),
+            Act::OfferName { word, code } => self.offer_name((*word).to_owned(), *code),
+            Act::Announce(text) => self.tell_all(text),
+            Act::Erased(erased) => self.tell_erased(erased),
+            Act::Invite { code, time } if entry.connection == 0 => {
+                self.invite_by_console(*code, *time)
+            }
+            Act::Order { order, whom } if entry.connection == 0 => {
+                self.order(Orderer::Console, order, whom.clone())
+            }
+            act => self.act_as_member(connection, entry.line, act),
+        };
+        self.note_outcome(entry, connection, outcome, applied);
+    }
+
+    fn note_outcome(
+        &mut self,
+        entry: &Logged<'_>,
+        connection: ConnectionId,
+        outcome: Outcome,
+        applied: &mut Applied,
+    ) {
+        applied.erased.append(&mut self.effects.erased);
+        if let Outcome::Ordered(ordered) = &outcome {
+            let removed = ordered.hang_up.iter().filter(|it| self.effects.are_for(**it));
+            let hang_up =
+                |it: &ConnectionId| HangUp { connection: it.number, is_taken_over: false };
+            applied.hang_up.extend(removed.map(hang_up));
+        }
+        let is_awaited = !matches!(
+            entry.act,
+            Act::Hello { .. }
+                | Act::Bye
+                | Act::Back { .. }
+                | Act::AdoptFact(..)
+                | Act::Speak(_)
+                | Act::Whisper { .. }
+                | Act::Lost
+                | Act::Leave(_)
+                | Act::RenewPassword { .. }
+                | Act::OfferName { .. }
+                | Act::Announce(_)
+                | Act::Erased(_)
+        );
+        match outcome {
+            Outcome::Expired(mut names) => applied.expired.append(&mut names),
+            outcome if is_awaited && self.effects.are_for(connection) => {
+                applied.outcomes.push((entry.connection, entry.line, outcome));
+            }
+            _ => {}
+        }
+    }
+
+    fn greet(&mut self, server: &str, version: &str) -> Outcome {
+        let producers = self.room.log.as_mut().map(|log| &mut log.producers);
+        if let Some(producer) = producers.and_then(|producers| producers.get_mut(&self.via)) {
+            (producer.server, producer.version) = (server.into(), version.into());
+        }
+        Outcome::Done
+    }
+
+    /// The member that a connection speaks for, with that line; `None` if it speaks for nobody, or the line was taken
+    /// before: it was proposed twice.
+    fn author(&self, connection: ConnectionId, line: u64) -> Option<Author> {
+        let id = self.room.members.of_connection(connection)?;
+        let taken = self.room.members.get(id)?.taken;
+        (line == 0 || line > taken).then_some(Author {
+            member: id,
+            connection,
+            taken: (line > 0).then_some(line),
+        })
+    }
+
+    fn act_as_member(&mut self, connection: ConnectionId, line: u64, act: &Act<'_>) -> Outcome {
+        // A member that goes is gone, whatever was taken.
+        let is_end = matches!(act, Act::Lost | Act::Leave(_));
+        let author = self.author(connection, line);
+        let author = if is_end { author.or_else(|| self.author(connection, 0)) } else { author };
+        let Some(by) = author else { return Outcome::Ignored };
+        let before = self.room.members.get(by.member).map_or(0, |member| member.taken);
+        self.by(by, |change| match act {
+            Act::Speak(lines) => change.speak_lines(by, before, lines),
+            Act::Whisper { to, wanted, text } => change.whisper(by, (to, wanted), text),
+            Act::Rename { named: (name, likeness), credentials } => {
+                change.rename(by, (name, likeness.clone()), *credentials)
+            }
+            Act::Register { password } => change.register(by, password),
+            Act::Unregister => change.unregister(by),
+            Act::Invite { code, time } => change.invite(by, (*code, None), *time),
+            Act::Order { order, whom } => change.order(Orderer::Member(by), order, whom.clone()),
+            Act::Tag { token, key } => {
+                change.tag(by, token.map(|hash| Issued { token: None, hash }), *key)
+            }
+            Act::Lost => change.lose(by),
+            Act::Leave(how) => change.leave(by, *how),
+            // What is no member's was done by now.
+            _ => Outcome::Ignored,
+        })
+    }
+
+    /// Says those of the lines that were not taken before. The last one has the number that is taken with them.
+    fn speak_lines(&mut self, by: Author, before: u64, lines: &[Utterance<'_>]) -> Outcome {
+        let last = by.taken.unwrap_or(0);
+        let Some(first) = last.checked_sub(lines.len() as u64) else { return Outcome::Ignored };
+        let Some(name) = self.room.name_of(by.member).cloned() else { return Outcome::Ignored };
+        let why_muted = self.why_muted(by.member);
+        let mut said = Said::default();
+        for (number, line) in (first + 1..).zip(lines).filter(|(number, _)| *number > before) {
+            let speech = match line.manner {
+                Manner::Said => Speech::Said(&name, line.text),
+                Manner::Done => Speech::Done(&name, line.text),
+                Manner::Silent => continue,
+            };
+            match &why_muted {
+                Some((left, mute)) => self.refuse(by, &muted(*left, mute)),
+                None => {
+                    let by = Author { taken: Some(number), ..by };
+                    self.push(self.said(by), speech);
+                    said.add(line.text);
+                }
+            }
+        }
+        if said != Said::default() {
+            self.room.throughput.add(said, self.stamp.at);
+            self.room.said += said.lines;
+            if self.room.members.get(by.member).is_some_and(|member| member.may_claim) {
+                self.claim(by.member);
+            }
+        }
+        Outcome::Done
+    }
+
+    fn join_over(&mut self, connection: ConnectionId, taken: u64, joining: &Joining) -> Outcome {
+        if connection.number == 0 || self.room.members.of_connection(connection).is_some() {
+            return Outcome::Ignored;
+        }
+        let Joining { format, whence, credentials, is_let_in, token, ref wanted } = *joining;
+        let newcomer = Newcomer { connection, format, taken, whence, credentials, is_let_in };
+        let token = token.map(|hash| Issued { token: None, hash });
+        // A token that another member has would be random bits that came twice.
+        if token.is_some_and(|token| self.room.members.holder(token.hash).is_some()) {
+            return Outcome::Refused(Refusal::Name(NameRefusal::TryLater));
+        }
+        self.join(newcomer, wanted.clone(), token)
+    }
+
+    /// Lets a client go on as the member with this token, whose old connection speaks for nobody any more.
+    fn resume_over(
+        &mut self,
+        (connection, whence): (ConnectionId, Whence),
+        token: TokenHash,
+        seen: Seq,
+        applied: &mut Applied,
+    ) -> Outcome {
+        let member = match self.room.may_resume(token, seen) {
+            Ok(member) => member,
+            Err(refusal) => return Outcome::Refused(refusal),
+        };
+        let instead_of = self.room.members.of_connection(connection);
+        if connection.number == 0 || instead_of == Some(member) {
+            return Outcome::Ignored;
+        }
+        self.take_connection(member, applied);
+        let author = |member| Author { member, connection, taken: None };
+        self.resume((connection, whence), token, seen, instead_of.map(author))
+    }
+
+    /// Takes its connection from a member that goes on over another one.
+    pub(super) fn take_connection(&mut self, member: MemberId, applied: &mut Applied) {
+        if let Some(old) = self.detach_member(member)
+            && self.effects.are_for(old)
+        {
+            applied.hang_up.push(HangUp { connection: old.number, is_taken_over: true });
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! How a server joins the others of a shared room: it reads the room out of the log, says that it is there, and serves
+//! clients once it has read that. Two threads keep up with the log from then on.
+
+use std::sync::Arc;
+use std::thread::panicking;
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::log_reader::LogReader;
+use super::log_writer::LogWriter;
+use super::opening::{self, Host, Opened};
+use super::outbox::Outbox;
+use super::refusal::Refusal;
+use super::trouble::Trouble;
+use crate::problem::Problem;
+use crate::protocol::text::{make_safe, shortened};
+use crate::server::config::{Config, SharedConfig};
+use crate::server::hub::Hub;
+use crate::server::room::group::Act;
+use crate::server::shutdown::Shutdown;
+use crate::server::system::thread::JoinHandle;
+use crate::server::system::{random, start_thread};
+
+/// How much of a machine's name is told, in bytes.
+const MAX_NAME: usize = 64;
+
+/// How long the room's other servers are waited for at the end.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How long the server's own first group may take to come back.
+const FIRST_GROUP: Duration = Duration::from_secs(10);
+
+/// This server's part in a shared room.
+#[derive(Debug)]
+pub(crate) struct Sharing {
+    /// Whose room it is.
+    hub: Arc<Hub>,
+    /// They end with the server's farewell.
+    threads: [JoinHandle<()>; 2],
+}
+
+impl Sharing {
+    /// Joins the other servers. `None` if the server is not to begin any more.
+    ///
+    /// # Errors
+    ///
+    /// The room cannot be shared, or not by this server; or the system has no more threads.
+    pub(crate) fn begin(
+        shared: &SharedConfig,
+        config: &Config,
+        hub: &Arc<Hub>,
+        shutdown: &Shutdown,
+    ) -> Result<Option<Sharing>, Problem> {
+        let host = Host { away_timeout: config.away_timeout, memory: config.memory, archive: None };
+        let mut wait = |time| !shutdown.wait(time);
+        let Some(opened) = opening::open(shared, &host, &mut wait)? else {
+            return Ok(None);
+        };
+        let Opened { engine, agreed, is_new: _ } = opened;
+        let producer = new_producer().ok_or(Refusal::NoRandomNumbers)?;
+        let outbox = Outbox::new(agreed.id.short(), producer);
+        let config = Config { away_timeout: agreed.away_timeout, ..config.clone() };
+        let reader = LogReader::begin(Arc::clone(hub), engine.clone(), &config, outbox, agreed.id);
+        hub.propose(Act::Hello { server: &host_name(), version: env!("CARGO_PKG_VERSION") });
+        let threads = start(hub, shutdown, reader, engine)?;
+        let sharing = Sharing { hub: Arc::clone(hub), threads };
+        if let Err(trouble) = hub.wait_for_log(FIRST_GROUP) {
+            hub.end_log();
+            let url = Box::new(shared.url.clone());
+            let silent = || Trouble::Away { place: url.to_string(), why: None };
+            let trouble = trouble.unwrap_or_else(silent);
+            return Err(Refusal::Engine { url, trouble }.into());
+        }
+        Ok(Some(sharing))
+    }
+
+    /// Takes leave of the other servers, which have all that was said here then, if they can be reached.
+    pub(crate) fn take_leave(&self) {
+        self.hub.take_leave(FAREWELL);
+    }
+
+    /// Waits for the threads' end, but for one that waits for an engine which does not answer.
+    ///
+    /// # Errors
+    ///
+    /// A bug has ended one of them.
+    pub(crate) fn end(self) -> Result<(), Problem> {
+        let ended = self.threads.into_iter().filter(JoinHandle::is_finished).map(JoinHandle::join);
+        ended.map(|ended| ended.map_err(|_panic| Problem::Bug)).collect()
+    }
+}
+
+/// A number by which the others know this server, until it ends.
+pub(crate) fn new_producer() -> Option<u64> {
+    random().map(u64::from_ne_bytes).filter(|number| *number != 0)
+}
+
+/// What this server is called, for those who look after the room.
+fn host_name() -> String {
+    #[cfg(unix)]
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    #[cfg(not(unix))]
+    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
+    shortened(&make_safe(name.as_bytes()), MAX_NAME).into_owned()
+}
+
+fn start(
+    hub: &Arc<Hub>,
+    shutdown: &Shutdown,
+    reader: LogReader,
+    engine: Arc<dyn Engine>,
+) -> Result<[JoinHandle<()>; 2], Problem> {
+    let writer = LogWriter::new(Arc::clone(hub), engine);
+    let ends_all = || EndsAll { hub: Arc::clone(hub), shutdown: shutdown.clone() };
+    let (of_reader, of_writer) = (ends_all(), ends_all());
+    let read = move || {
+        let _ends_all = of_reader;
+        reader.run();
+    };
+    let write = move || {
+        let _ends_all = of_writer;
+        writer.run();
+    };
+    Ok([start_thread("log reader", read)?, start_thread("log writer", write)?])
+}
+
+/// Ends the server together with a thread that panics: without either of them the room stands still.
+struct EndsAll {
+    /// Whose threads wait for what comes no more.
+    hub: Arc<Hub>,
+    /// What ends the server.
+    shutdown: Shutdown,
+}
+
+impl Drop for EndsAll {
+    fn drop(&mut self) {
+        if panicking() {
+            self.hub.end_log();
+            self.shutdown.begin();
+        }
+    }
+}
