@@ -211,6 +211,24 @@ impl TestClient {
         }
     }
 
+    /// Who is here, as the server says, between whatever else comes.
+    pub fn who(&mut self) -> String {
+        self.send("/who\n/who\n");
+        // A long answer goes on in further lines, up to the beginning of the next one.
+        let (mut here, mut answers) = (Vec::new(), 0);
+        loop {
+            let line = self.line().expect("it answers");
+            answers += usize::from(line.starts_with("-- ") && line.contains(" here: "));
+            if answers == 2 {
+                // Its own further lines may follow.
+                return here.concat();
+            }
+            if answers == 1 && line.starts_with("-- ") {
+                here.push(line);
+            }
+        }
+    }
+
     /// Passes over all that comes until `end`, after which nothing more may have come. It is as fast
     /// as can be, where taking lines is slow.
     pub fn skip_to(&mut self, end: &str) {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::program::split;
+use super::program::tag;
 use super::talker::{Line, is_end};
 
 /// An event that a program was told.
@@ -11,6 +11,8 @@ use super::talker::{Line, is_end};
 pub struct Heard {
     /// Its number.
     pub seq: u64,
+    /// When it happened by the server's clock, in milliseconds.
+    pub at: u64,
     /// As the others see it, also where it is the program's own.
     pub line: String,
     /// Whether it is a line of the program's own, which it was told as a receipt.
@@ -45,6 +47,8 @@ pub struct Session {
     pub seen: u64,
     /// All events in the order in which they came.
     pub heard: Vec<Heard>,
+    /// What was said before, as it was shown again.
+    pub shown: Vec<Heard>,
     /// What came besides, but for answers to what it asked for.
     pub notices: Vec<Notice>,
     /// How many lines were answered, and are sent again all the same since the room does not count them.
@@ -69,6 +73,7 @@ impl Session {
             token: None,
             seen: 0,
             heard: Vec::new(),
+            shown: Vec::new(),
             notices: Vec::new(),
             again: 0,
             complaints: Vec::new(),
@@ -113,8 +118,7 @@ impl Session {
         let text = String::from_utf8(lines).expect("lines are UTF-8");
         for line in text.lines() {
             if line.starts_with('@') {
-                let (seq, body) = split(line);
-                self.take_line(seq, body);
+                self.take_line(line);
             } else if line.starts_with("!!") || line.starts_with("-- the room is away") {
                 self.note(line);
             }
@@ -122,10 +126,13 @@ impl Session {
         }
     }
 
-    fn take_line(&mut self, seq: Option<u64>, body: &str) {
-        let Some(seq) = seq else { return self.take_answer(body) };
-        if body.starts_with("| ") {
-            return;
+    fn take_line(&mut self, line: &str) {
+        let (tag, body) = tag(line);
+        let Some((seq, at)) = tag else { return self.take_answer(body) };
+        if let Some(shown) = body.strip_prefix("| ") {
+            // Behind the time of day.
+            let line = shown.split_once(' ').map_or(shown, |(_, line)| line).to_owned();
+            return self.shown.push(Heard { seq, at, line, is_own: false });
         }
         if seq <= self.seen {
             self.complain(format!("{body:?} comes as {seq} after {}", self.seen));
@@ -139,7 +146,7 @@ impl Session {
             None => body.to_owned(),
             Some(number) => self.receipt(number),
         };
-        self.heard.push(Heard { seq, line, is_own: receipt.is_some() });
+        self.heard.push(Heard { seq, at, line, is_own: receipt.is_some() });
     }
 
     fn take_answer(&mut self, body: &str) {

@@ -13,11 +13,11 @@ pub struct Trial {
     talkers: usize,
     /// Everyone has joined: the talking begins.
     has_begun: AtomicBool,
-    /// The last kill was made: everyone says the last word.
+    /// The last harm was done: everyone says the last word.
     is_over: AtomicBool,
     /// How many have said and heard everything.
     done: AtomicUsize,
-    /// The file was read: everyone may leave.
+    /// What everyone has is known: they may leave.
     is_released: AtomicBool,
     /// A thread has panicked.
     has_failed: AtomicBool,
@@ -89,8 +89,13 @@ impl Trial {
         self.is_released.store(true, Ordering::SeqCst);
     }
 
+    pub fn is_released(&self) -> bool {
+        self.assert_goes_on();
+        self.is_released.load(Ordering::SeqCst)
+    }
+
     pub fn wait_for_release(&self) {
-        self.wait("the file is not read", || self.is_released.load(Ordering::SeqCst));
+        self.wait("nobody is released", || self.is_released());
     }
 
     fn wait(&self, what: &str, is_so: impl Fn() -> bool) {

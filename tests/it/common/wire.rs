@@ -56,6 +56,11 @@ impl Wire {
         Some(wire)
     }
 
+    /// From now on, one look for what has come may take so long.
+    pub fn look_for(&self, time: Duration) {
+        self.stream.set_read_timeout(Some(time)).expect("not zero");
+    }
+
     fn is_handshaking(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
     }

@@ -56,15 +56,7 @@ impl House {
         let server = self.server.lock().expect("nobody has panicked");
         let mut visitor = server.as_ref().expect("it runs").join("visitor");
         loop {
-            visitor.send("/who\n/who\n");
-            // A long answer goes on in further lines, up to the beginning of the next one.
-            let mut here = String::new();
-            let mut answers = 0;
-            while answers < 2 {
-                let line = visitor.line().expect("it runs");
-                answers += usize::from(line.contains(" here: "));
-                here += &line;
-            }
+            let here = visitor.who();
             if names.iter().all(|name| here.contains(name.as_str())) {
                 break;
             }
