@@ -16,6 +16,7 @@ use cluster::Cluster;
 use judge::Verdict;
 use member::Pace;
 use stage::{Harm, Stage};
+use crate::common::trial::PATIENCE;
 use trial::{Plan, make};
 
 mod alone;
@@ -59,6 +60,7 @@ fn plan_for<'a>(test: &'a str, harms: &'a [Harm], seconds: u64) -> Plan<'a> {
         seed: number("SHARED_ROOM_SEED").unwrap_or(now.as_millis() as u64),
         members: MEMBERS,
         pace: TALK,
+        patience: PATIENCE,
         renames: true,
     }
 }
@@ -130,7 +132,7 @@ fn servers_in_a_flood_are_one_room() {
 #[test]
 #[ignore = "it takes minutes: SHARED_ROOM_SECONDS, SHARED_ROOM_SEED"]
 fn servers_to_which_everything_happens_are_one_room() {
-    let harms = [&OF_SERVERS[..], &OF_THE_STORE].concat();
+    let harms = [&OF_SERVERS[..], &OF_THE_STORE, &[Harm::StopStoreLong]].concat();
     servers_are_one_room(&plan_for("everything", &harms, LONG));
 }
 
@@ -139,6 +141,45 @@ fn servers_to_which_everything_happens_are_one_room() {
 fn servers_to_which_everything_happens_and_whose_store_is_set_back_are_one_room_but_for_that() {
     let harms = [&OF_SERVERS[..], &OF_THE_STORE, &WITH_A_LOSS].concat();
     servers_are_one_room(&Plan { renames: false, ..plan_for("all", &harms, LONG) });
+}
+
+/// A server of a build that has faults, of which this one is planted, beside others that have none: what is found.
+#[cfg(planted_faults)]
+fn what_is_found_in(fault: &str, harms: &[Harm]) {
+    let environment = [("CHATROOM_PLANTED_FAULT", fault)];
+    let Some(mut cluster) = Cluster::open_with(fault, &environment) else { return };
+    let time = Duration::from_secs(10);
+    let patience = Duration::from_secs(20);
+    let plan = Plan { time, patience, renames: false, ..plan(fault, harms) };
+    let found = make(&plan, &mut cluster).expect_err("a server has a fault");
+    assert!(found.contains("two views part") || found.contains("numbers do not grow"), "{found}");
+    writeln!(std::io::stderr(), "{fault}: found").ok();
+}
+
+#[cfg(planted_faults)]
+#[test]
+fn a_planted_group_that_is_applied_twice_is_found() {
+    what_is_found_in("doubled", &[Harm::KillServer]);
+}
+
+#[cfg(planted_faults)]
+#[test]
+fn a_planted_group_that_is_not_applied_is_found() {
+    what_is_found_in("lost", &[Harm::KillServer]);
+}
+
+#[cfg(planted_faults)]
+#[test]
+fn a_planted_lease_that_is_judged_by_the_servers_own_clock_is_found() {
+    what_is_found_in("local-clock", &[Harm::StopStoreLong]);
+}
+
+#[cfg(planted_faults)]
+#[test]
+fn a_planted_build_without_a_fault_is_found_right() {
+    if let Some(mut cluster) = Cluster::open_with("none", &[]) {
+        is_one_room(&plan("none", &[Harm::StopStoreLong]), &mut cluster);
+    }
 }
 
 /// Somebody on the way to one member does this to what it hears, after some lines; what the judge says of it.

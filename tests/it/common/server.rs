@@ -44,7 +44,8 @@ fn piped(program: &str) -> Command {
 /// given that very port, and are then connected to themselves.
 pub fn port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 15_000 + (std::process::id() % 10_000) as u16;
+    // Tests that run beside this one, each as a process of its own, begin elsewhere.
+    let first = 15_000 + 32 * (std::process::id() % 512) as u16;
     loop {
         let port = first + NEXT.fetch_add(1, Ordering::Relaxed);
         match TcpListener::bind(("127.0.0.1", port)) {

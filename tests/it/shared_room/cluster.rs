@@ -20,6 +20,9 @@ const SERVERS: usize = 3;
 /// How long a server stands still that the others take for dead: more than 6 s.
 const LONG: Duration = Duration::from_secs(9);
 
+/// How long nobody reaches the store: three times as long as that.
+const OUTAGE: Duration = Duration::from_secs(18);
+
 /// Servers, each with a wire of its own to the store. The last one joins later.
 pub(super) struct Cluster {
     folder: PathBuf,
@@ -31,12 +34,18 @@ pub(super) struct Cluster {
 impl Cluster {
     /// Starts all but the last server; `None` where there is no Redis.
     pub(super) fn open(test: &str) -> Option<Cluster> {
+        Cluster::open_with(test, &[])
+    }
+
+    /// The same, where one server has something in its environment.
+    pub(super) fn open_with(test: &str, environment: &[(&str, &str)]) -> Option<Cluster> {
         let store = Store::start()?;
         let folder = folder("shared_room", test);
         let mut cluster = Cluster { folder, store, wires: Vec::new(), servers: Vec::new() };
         for number in 0..=SERVERS {
             cluster.add(&format!("server{number}"));
         }
+        cluster.servers[1].give(environment);
         cluster.servers[..SERVERS].iter_mut().for_each(Server::start);
         Some(cluster)
     }
@@ -137,6 +146,10 @@ impl Stage for Cluster {
             Harm::StopStore => {
                 story.tell(&format!("SIGSTOP of the store for {time:?}"));
                 self.store.stop(time);
+            }
+            Harm::StopStoreLong => {
+                story.tell(&format!("SIGSTOP of the store for {OUTAGE:?}"));
+                self.store.stop(OUTAGE);
             }
             Harm::FailOver => {
                 story.tell("a replica that has everything takes the store's place");

@@ -63,6 +63,8 @@ pub(super) struct Evidence {
     pub(super) late: Vec<Heard>,
     /// What the store has lost.
     pub(super) losses: Vec<Loss>,
+    /// What went wrong besides.
+    pub(super) troubles: Vec<String>,
 }
 
 /// What was found right.
@@ -81,6 +83,7 @@ pub(super) struct Verdict {
 /// What is wrong, a few examples of each kind, each with its place.
 pub(super) fn judge(evidence: &Evidence) -> Result<Verdict, Vec<String>> {
     let mut case = Case::open(evidence);
+    case.add(evidence.troubles.clone());
     case.check_sessions();
     case.check_numbers();
     case.check_contents();
@@ -421,7 +424,7 @@ mod tests {
         };
         let views = ["ann", "bob", "cid"].map(view).to_vec();
         let late = views[2].heard.clone();
-        Evidence { views, late, losses: Vec::new() }
+        Evidence { views, late, ..Evidence::default() }
     }
 
     /// The only kind of fault is this one.
@@ -441,6 +444,12 @@ mod tests {
     #[test]
     fn a_room_where_all_is_right_is_found_right() {
         assert_eq!(judge(&evidence()), Ok(Verdict { events: 6, lost: 0 }));
+    }
+
+    #[test]
+    fn what_went_wrong_besides_is_told() {
+        let evidence = Evidence { troubles: vec!["it is late".to_owned()], ..evidence() };
+        assert_finds(&evidence, &["it is late"]);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(super) struct Server {
     pub(super) address: SocketAddr,
     /// What it is told besides.
     options: Vec<String>,
+    /// What stands in its environment.
+    environment: Vec<(String, String)>,
     /// What all its lives have logged.
     log: PathBuf,
     running: Option<TestServer>,
@@ -25,9 +27,16 @@ impl Server {
         Server {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, port())),
             options: options.map(|&option| option.to_owned()).collect(),
+            environment: Vec::new(),
             log: folder.join(format!("{name}.log")),
             running: None,
         }
+    }
+
+    /// Has this in its environment from the next start on.
+    pub(super) fn give(&mut self, environment: &[(&str, &str)]) {
+        let owned = environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        self.environment.extend(owned);
     }
 
     /// Starts it, unless it runs.
@@ -40,7 +49,17 @@ impl Server {
             return assert!(running.is_running(), "it has ended by itself: {}", self.last_words());
         }
         let mut command = chatserver();
-        command.args(["127.0.0.1", &self.address.port().to_string()]).args(&self.options);
+        command.args(["127.0.0.1", &self.address.port().to_string()]);
+        // wip: until there is the option.
+        match self.options.iter().position(|it| it == "--shared") {
+            Some(at) => {
+                command.args(&self.options[..at]).env("CHATROOM_SHARED", &self.options[at + 1]);
+            }
+            None => {
+                command.args(&self.options);
+            }
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let log: File = OpenOptions::new().create(true).append(true).open(&self.log).expect("ours");
         self.running = Some(TestServer::run(command.stderr(log)));
     }

@@ -32,6 +32,8 @@ pub(super) enum Harm {
     KillStore,
     /// The store stands still for some seconds.
     StopStore,
+    /// The store stands still for three times as long as servers wait for each other's signs of life.
+    StopStoreLong,
     /// A replica that has everything takes the store's place.
     FailOver,
     /// A replica that lags takes the store's place.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -32,6 +33,8 @@ pub(super) struct Plan<'a> {
     pub(super) members: usize,
     /// How much they say.
     pub(super) pace: Pace,
+    /// How long anything may take once no more harm is done.
+    pub(super) patience: Duration,
     /// Whether some of them change their names.
     pub(super) renames: bool,
 }
@@ -69,7 +72,7 @@ fn gather(plan: &Plan<'_>, stage: &mut dyn Stage, story: &Story) -> Evidence {
             .map(|(n, name)| {
                 let talker = Talker::new(name, plan.renames && n >= half, &targets, plan.seed);
                 let member = Member::new(&doors, n, talker, plan.pace, plan.seed, story);
-                scope.spawn(|| member.run(&trial))
+                scope.spawn(|| member.run(&trial, plan.patience))
             })
             .collect();
         fire(&stage.servers(), &names, &trial);
@@ -79,11 +82,15 @@ fn gather(plan: &Plan<'_>, stage: &mut dyn Stage, story: &Story) -> Evidence {
         story.tell("the last word");
         trial.stop_talking();
         trial.wait_until_all_are_done();
-        assert_all_agree(&stage.servers());
-        let late = read_late(stage.late());
+        let mut troubles = Vec::new();
+        // Whatever goes wrong here, views tell more of the reason.
+        attempt("what the servers say of who is here", &mut troubles, || {
+            assert_all_agree(&stage.servers(), plan.patience);
+        });
+        let late = attempt("the late view", &mut troubles, || read_late(stage.late()));
         trial.release();
         let views = running.into_iter().map(|it| it.join().expect("no panic")).collect();
-        Evidence { views, late, losses }
+        Evidence { views, late: late.unwrap_or_default(), losses, troubles }
     })
 }
 
@@ -130,9 +137,20 @@ fn harm(plan: &Plan<'_>, stage: &mut dyn Stage, story: &Story, trial: &Trial) ->
     losses
 }
 
+/// What comes of something that may panic; then what it is goes to the troubles.
+fn attempt<R>(what: &str, troubles: &mut Vec<String>, doing: impl FnOnce() -> R) -> Option<R> {
+    let done = std::panic::catch_unwind(AssertUnwindSafe(doing));
+    done.map_err(|why| {
+        let text = why.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| why.downcast_ref::<&str>().map(|&text| text.to_owned()));
+        troubles.push(format!("{what}: {}", text.unwrap_or_default()));
+    })
+    .ok()
+}
+
 /// Waits until all servers say of the room's members the same.
-fn assert_all_agree(servers: &[SocketAddr]) {
-    let deadline = Instant::now() + PATIENCE;
+fn assert_all_agree(servers: &[SocketAddr], patience: Duration) {
+    let deadline = Instant::now() + patience;
     let name = |n| format!("visitor{n}");
     let mut visitors: Vec<_> =
         servers.iter().enumerate().map(|(n, &at)| join(at, &name(n))).collect();
