@@ -12,6 +12,7 @@ use log::LevelFilter;
 
 use crate::problem;
 use crate::protocol::DEFAULT_ADDRESS;
+use crate::server::without_password;
 
 pub mod client;
 pub mod server;
@@ -249,9 +250,10 @@ fn variable(command: &Command, error: &Error) -> Option<String> {
     let value = error.get(ContextKind::InvalidValue)?.to_string();
     let argument = command.get_arguments().find(|known| known.to_string() == argument)?;
     let (variable, its_value) = in_environment(argument)?;
-    // It may be one of several in it.
-    let is_in = its_value.to_string_lossy().split(',').any(|part| part == value);
-    is_in.then(|| variable.display().to_string())
+    let its_value = its_value.to_string_lossy();
+    // It may be one of several in it, or be told without a password.
+    let is_in = its_value.split(',').any(|part| part == value);
+    (is_in || without_password(&its_value) == value).then(|| variable.display().to_string())
 }
 
 /// The parser's error, which has several paragraphs, as one line.

@@ -40,6 +40,7 @@
 //!   thread that writes back, what goes and when, the index and what is found with it, the export; `indexer`: the
 //!   thread that fills the index
 //! - `net::tls::identity`: the server's key and certificate, from their files
+//! - `shared`: a log that several servers have in common, in Redis: how it is reached, written and read
 //! - `hub::round`: what is settled, handed to the broadcaster; `hub::fetch`, `fetcher`: what readers that lag
 //!   get from the history
 //! - `broadcaster`: one thread, from the transcript to every socket; `reader`: how far each is;

@@ -23,7 +23,7 @@ _chatserver() {
 
     case "${cmd}" in
         chatserver)
-            opts="-v -h -V --password-file --invited --invite --max-clients --max-per-address --proxy --max-line --rate-limit --replay --memory --stall-timeout --away-timeout --history --keep --keep-size --durability --tls --key --fingerprint --tls-cert --tls-key --operator --keep-names --export --since --verbose --log-level --health-check --log-file --help --version"
+            opts="-v -h -V --password-file --invited --invite --max-clients --max-per-address --proxy --max-line --rate-limit --replay --memory --stall-timeout --away-timeout --history --keep --keep-size --durability --tls --key --fingerprint --tls-cert --tls-key --operator --keep-names --shared --shared-password-file --shared-ca --export --since --verbose --log-level --health-check --log-file --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -110,6 +110,18 @@ _chatserver() {
                     return 0
                     ;;
                 --keep-names)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shared)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shared-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shared-ca)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -9,7 +9,7 @@ complete -c chatserver -l rate-limit -d 'How many lines a second are read of a c
 complete -c chatserver -l replay -d 'How many of the last lines a new member is shown, 0 to 1000' -r
 complete -c chatserver -l memory -d 'What the room remembers, and how far a slow reader may lag, 1M to 64G: bytes, or with K, M, G' -r
 complete -c chatserver -l stall-timeout -d 'Drop a client that takes nothing for so many seconds, 1 to 86400' -r
-complete -c chatserver -l away-timeout -d 'Keep who has lost the connection, and can come back, for so many seconds, 0 to 86400' -r
+complete -c chatserver -l away-timeout -d 'Keep who has lost the connection, and can come back, for so many seconds, 0 to 86400; 60, or what a shared room has, if none is given' -r
 complete -c chatserver -l history -d 'Where what is said is kept, or none' -r -F
 complete -c chatserver -l keep -d 'For how long: 12h, 90d, 2y or forever' -r
 complete -c chatserver -l keep-size -d 'How large the history may become; the oldest goes first' -r
@@ -23,6 +23,9 @@ complete -c chatserver -l tls-cert -d 'A certificate chain to use instead of the
 complete -c chatserver -l tls-key -d 'Its private key, PEM' -r -F
 complete -c chatserver -l operator -d 'Whose owner is an operator; may be repeated, and have several names with commas' -r
 complete -c chatserver -l keep-names -d 'For how long a name stays one\'s own after the last visit: 12h, 90d, 2y or forever' -r
+complete -c chatserver -l shared -d 'Be one of several servers of a room that is kept in Redis or Valkey' -r -f
+complete -c chatserver -l shared-password-file -d 'The first line of FILE is the password for it' -r -F
+complete -c chatserver -l shared-ca -d 'Trust this certificate authority there (rediss://)' -r -F
 complete -c chatserver -l export -d 'Write the public conversation to FILE and end: text, or JSON lines for .jsonl or .json' -r -F
 complete -c chatserver -l since -d 'Export only from then on, as 2026-11-28 or 2026-11-28T14:05' -r
 complete -c chatserver -l log-level -d 'How much to log: off, error, warn, info, debug or trace' -r -f -a "off\t''

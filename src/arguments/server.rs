@@ -1,12 +1,13 @@
 //! What `chatserver` can be told on its command line and in its environment.
 
+use std::ffi::OsStr;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
-use clap::builder::FalseyValueParser;
-use clap::{Parser, ValueEnum, ValueHint};
+use clap::builder::{FalseyValueParser, TypedValueParser};
+use clap::{Arg, Command, Error, Parser, ValueEnum, ValueHint};
 use log::LevelFilter;
 
 use super::{self as arguments, LogLevels};
@@ -16,7 +17,7 @@ use crate::protocol::{DEFAULT_ADDRESS, DEFAULT_MAX_LINE, DEFAULT_PORT};
 use crate::server::history::export::Export;
 use crate::server::{
     Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, KeySource,
-    TlsConfig,
+    SharedConfig, SharedUrl, TlsConfig, without_password,
 };
 
 /// What the program is called.
@@ -30,6 +31,7 @@ Examples:
   chatserver 127.0.0.1 0          on any free port; the first line says which
 
 Join with chatclient, or with nc. Ctrl+C ends it.
+A shared room has at most 20,000 members. Whoever can read its Redis can read what is said there, private lines too.
 Exit status: 0 a clean end, 1 it could not do its work, 2 wrong usage.";
 
 /// Hold a chat room.
@@ -107,11 +109,12 @@ pub struct Arguments {
     #[arg(env = "CHATROOM_STALL_TIMEOUT", hide_env_values = true)]
     stall_timeout: u32,
 
-    /// Keep who has lost the connection, and can come back, for so many seconds, 0 to 86400
-    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    /// Keep who has lost the connection, and can come back, for so many seconds, 0 to 86400; 60, or
+    /// what a shared room has, if none is given
+    #[arg(long, value_name = "SECONDS")]
     #[arg(value_parser = arguments::number(0..=86_400), allow_negative_numbers = true)]
     #[arg(env = "CHATROOM_AWAY_TIMEOUT", hide_env_values = true)]
-    away_timeout: u32,
+    away_timeout: Option<u32>,
 
     /// Where what is said is kept, or none
     #[arg(long, value_name = "FILE", env = "CHATROOM_HISTORY", hide_env_values = true)]
@@ -166,6 +169,26 @@ pub struct Arguments {
     #[arg(long, value_name = "TIME", default_value = "90d", value_parser = keep)]
     #[arg(env = "CHATROOM_KEEP_NAMES", hide_env_values = true)]
     keep_names: Keep,
+
+    /// Be one of several servers of a room that is kept in Redis or Valkey
+    #[arg(long, value_name = "URL", env = "CHATROOM_SHARED", hide_env_values = true)]
+    #[arg(value_parser = SharedUrls, value_hint = ValueHint::Url)]
+    shared: Option<SharedUrl>,
+
+    /// The first line of FILE is the password for it
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CHATROOM_SHARED_PASSWORD_FILE",
+        hide_env_values = true
+    )]
+    #[arg(requires = "shared")]
+    shared_password_file: Option<PathBuf>,
+
+    /// Trust this certificate authority there (rediss://)
+    #[arg(long, value_name = "FILE", env = "CHATROOM_SHARED_CA", hide_env_values = true)]
+    #[arg(requires = "shared")]
+    shared_ca: Option<PathBuf>,
 
     /// Write the public conversation to FILE and end: text, or JSON lines for .jsonl or .json
     #[arg(long, value_name = "FILE", conflicts_with = "health_check")]
@@ -222,7 +245,7 @@ impl Arguments {
             replay: self.replay as usize,
             memory: self.memory,
             stall_timeout: Duration::from_secs(self.stall_timeout.into()),
-            away_timeout: Duration::from_secs(self.away_timeout.into()),
+            away_timeout: self.away_timeout().unwrap_or(Config::default().away_timeout),
             history: HistoryConfig {
                 file: self.history_file(),
                 port: self.port,
@@ -242,13 +265,23 @@ impl Arguments {
             },
             operators: self.operators.clone(),
             keep_names: self.keep_names.0,
-            shared: std::env::var("CHATROOM_SHARED").ok().map(|url| crate::server::SharedConfig {
-                url: crate::server::SharedUrl::parse(&url).unwrap(),
-                password_file: None,
-                authority: None,
-                away_timeout: None,
-            }),
+            shared: self.shared(),
         }
+    }
+
+    /// How long a lost connection may take to come back, if that was given.
+    fn away_timeout(&self) -> Option<Duration> {
+        self.away_timeout.map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
+    /// The room that is shared with other servers.
+    fn shared(&self) -> Option<SharedConfig> {
+        Some(SharedConfig {
+            url: self.shared.clone()?,
+            password_file: self.shared_password_file.clone(),
+            authority: self.shared_ca.clone(),
+            away_timeout: self.away_timeout(),
+        })
     }
 
     /// Who talks encrypted, and with which key.
@@ -289,6 +322,28 @@ impl Arguments {
     pub fn level(&self) -> LevelFilter {
         let least = if self.verbose { LevelFilter::Debug } else { LevelFilter::Off };
         self.log_level.max(least)
+    }
+}
+
+/// The parser of a shared room's URL. What it does not take is told without the password in it.
+#[derive(Debug, Clone, Copy)]
+struct SharedUrls;
+
+impl TypedValueParser for SharedUrls {
+    type Value = SharedUrl;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<SharedUrl, Error> {
+        let text = value.to_string_lossy();
+        SharedUrl::parse(&text).or_else(|why| {
+            let refuse = move |_: &str| Err(why.clone());
+            let shown = without_password(&text);
+            TypedValueParser::parse_ref(&refuse, command, argument, OsStr::new(&shown))
+        })
     }
 }
 
@@ -530,6 +585,32 @@ mod tests {
         assert_eq!(entrance(&["--invited", "--invite", "owners"]), expected);
         let expected = EntranceConfig { operators_invite: true, ..EntranceConfig::default() };
         assert_eq!(entrance(&["--invite", "operators"]), expected);
+    }
+
+    #[test]
+    fn a_room_is_shared_at_a_url_and_its_timeout_is_told_or_the_rooms() {
+        let parse =
+            |arguments: &[&str]| Arguments::try_parse_from(["chatserver"].iter().chain(arguments));
+        let shared = |arguments: &[&str]| parse(arguments).expect("they are right").config().shared;
+        assert_eq!(shared(&[]), None);
+        let url = SharedUrl::parse("rediss://cache/lobby").expect("it is one");
+        let expected =
+            SharedConfig { url, password_file: None, authority: None, away_timeout: None };
+        let at = ["--shared", "rediss://cache/lobby"];
+        assert_eq!(shared(&at), Some(expected.clone()));
+        let files = ["--shared-password-file", "p", "--shared-ca", "ca.pem"];
+        let timeout = ["--away-timeout", "60"];
+        let expected = SharedConfig {
+            password_file: Some("p".into()),
+            authority: Some("ca.pem".into()),
+            away_timeout: Some(Duration::from_secs(60)),
+            ..expected
+        };
+        assert_eq!(shared(&[&at[..], &files, &timeout].concat()), Some(expected));
+        assert!(parse(&files[..2]).is_err() && parse(&files[2..]).is_err());
+        let told = parse(&["--shared", "redis://chat:secret@cache/Lobby"]).expect_err("no room");
+        assert!(!told.to_string().contains("secret"), "{told}");
+        assert!(told.to_string().contains("redis://chat:***@cache/Lobby"), "{told}");
     }
 
     #[test]

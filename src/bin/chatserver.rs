@@ -31,8 +31,9 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
+            let status = problem.status();
             problem::complain(PROGRAM, problem);
-            ExitCode::FAILURE
+            ExitCode::from(status)
         }
     }
 }

@@ -144,6 +144,16 @@ macro_rules! numbers {
 
 numbers!(u8, u16, u32, u64, i64);
 
+impl<T: Coded> Coded for Vec<T> {
+    fn write(&self, out: &mut Writer) {
+        out.list(self.iter());
+    }
+
+    fn read(bytes: &mut Reader<'_>) -> Option<Vec<T>> {
+        bytes.list()
+    }
+}
+
 impl Coded for bool {
     fn write(&self, out: &mut Writer) {
         out.put(&u8::from(*self));
@@ -243,6 +253,24 @@ impl Coded for IpAddr {
         }
     }
 }
+
+/// Writes and reads a struct field by field, in this order.
+macro_rules! coded {
+    ($name:ident { $($field:ident),* }) => {
+        impl Coded for $name {
+            fn write(&self, out: &mut Writer) {
+                let $name { $($field),* } = self;
+                $(out.put($field);)*
+            }
+
+            fn read(bytes: &mut Reader<'_>) -> Option<$name> {
+                Some($name { $($field: bytes.get()?),* })
+            }
+        }
+    };
+}
+
+pub(crate) use coded;
 
 #[cfg(test)]
 mod tests {

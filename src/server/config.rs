@@ -40,7 +40,7 @@ pub struct Config {
     pub operators: Vec<Name>,
     /// For how long a name stays one's own after the last visit; `None` is for ever.
     pub keep_names: Option<Duration>,
-    /// The other servers that hold the room, too; `None` if it is this server's own.
+    /// Where other servers have the same room, if there are any.
     pub shared: Option<SharedConfig>,
 }
 

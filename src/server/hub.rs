@@ -53,6 +53,7 @@ mod orders;
 pub(crate) mod overview;
 pub(crate) mod permit;
 mod proposing;
+pub(crate) mod recovery;
 mod resume;
 pub(crate) mod round;
 pub(crate) mod turns;

@@ -57,9 +57,12 @@ mod members;
 mod names;
 pub(crate) mod order;
 pub(crate) mod people;
+#[cfg(planted_faults)]
+mod planted;
 mod renaming;
 pub(crate) mod restore;
 mod resume;
+mod snapshot;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -276,6 +279,11 @@ impl Room {
     /// The name that a member has now.
     pub(crate) fn name_of(&self, member: MemberId) -> Option<&Name> {
         self.members.get(member).map(Member::name)
+    }
+
+    /// The member that a connection speaks for.
+    pub(crate) fn member_over(&self, connection: ConnectionId) -> Option<MemberId> {
+        self.members.of_connection(connection)
     }
 
     /// Everybody here, each with the key by which names are sorted.

@@ -3,7 +3,8 @@
 //!
 //! Pure:
 //!
-//! - `codec`, `values`, `entries`: groups of entries as bytes
+//! - `codec`, `values`, `entries`: groups of entries as bytes; `snapshot`: the room as bytes
+//! - `set_back`: what to do when the log was set back
 //! - `settings`: what all servers of a room must be told alike
 //! - `outbox`: what this server has for the log and has not read back
 //! - `url`: where the log is; `engine_settings`, `trouble`: what a server's operator is told of it
@@ -38,8 +39,12 @@ pub(crate) mod outbox;
 #[cfg(feature = "shared")]
 mod redis;
 pub(crate) mod refusal;
+pub(crate) mod set_back;
 pub(crate) mod settings;
 pub(crate) mod sharing;
+pub(crate) mod snapshot;
+#[cfg(test)]
+mod tests;
 pub(crate) mod trouble;
 pub(crate) mod url;
 mod values;

@@ -95,6 +95,17 @@ impl Transcript {
         self.open = Batch::beginning_at(next, self.open.offset(self.open.end()));
     }
 
+    /// Goes on with the events of another transcript that are behind all of its own.
+    pub(crate) fn go_on_with(&mut self, mut later: Transcript) {
+        let end = self.end();
+        later.seal();
+        for batch in later.sealed.into_iter().filter(|batch| batch.begin() >= end) {
+            self.skip_to(batch.begin());
+            self.open.append(&batch);
+        }
+        self.skip_to(later.open.end().max(self.end()));
+    }
+
     /// Appends events that happen now.
     pub(crate) fn append(&mut self, events: &Batch, now: Millis) {
         self.open.is_now(now);

@@ -41,6 +41,7 @@ mod reliability;
 mod resume;
 mod room;
 mod server_key;
+mod shared;
 mod shared_room;
 mod signals;
 mod soak;

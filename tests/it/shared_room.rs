@@ -11,12 +11,12 @@
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
+use crate::common::trial::PATIENCE;
 use alone::Alone;
 use cluster::Cluster;
 use judge::Verdict;
 use member::Pace;
 use stage::{Harm, Stage};
-use crate::common::trial::PATIENCE;
 use trial::{Plan, make};
 
 mod alone;

@@ -12,13 +12,16 @@ use super::{Hub, Shared};
 use crate::protocol::reply::{Notice, SharedNotice};
 use crate::server::connection::{CloseReason, Connection, ConnectionId};
 use crate::server::room::Room;
+use crate::server::room::effects::Aside;
 use crate::server::room::entry::{Entry, Outcome};
+use crate::server::room::group::Joining;
 use crate::server::room::group::{Act, Group, Logged, Position};
 use crate::server::room::groups::{Applied, HangUp};
 use crate::server::room::log::Verdict;
 use crate::server::shared::codec::Unread;
 use crate::server::shared::liveness::{Liveness, Turn};
 use crate::server::shared::outbox::{Outbox, Sending};
+use crate::server::shared::snapshot;
 use crate::server::shared::trouble::Trouble;
 use crate::server::system::instant;
 
@@ -34,6 +37,14 @@ pub(super) struct LogSide {
     pub(super) awaited: HashMap<u32, Option<Outcome>>,
     /// No group of this server's was read back yet, so it serves nobody.
     is_beginning: bool,
+    /// The plain members of this server: how they join again, if the others take this server for dead.
+    pub(super) plain: HashMap<u32, Joining>,
+    /// Those of them that do, each with how long the server was away.
+    rejoining: HashMap<u32, Duration>,
+    /// A snapshot that this server is to write.
+    snapshot: Option<Vec<u8>>,
+    /// After how many bytes of groups there is another snapshot.
+    between_snapshots: u64,
     /// Whether the room is away.
     liveness: Liveness,
     /// When the last group was made.
@@ -41,6 +52,8 @@ pub(super) struct LogSide {
     /// The writer waits for something to send. It says so under the lock and only after finding nothing, and whoever
     /// proposes something looks under the same lock; so no waking is lost.
     pub(super) is_writer_asleep: bool,
+    /// The log may have been set back: there was none to write to.
+    is_doubtful: bool,
     /// The last reason why the engine could not be reached.
     trouble: Option<Trouble>,
     /// How far the end of this server is.
@@ -69,6 +82,15 @@ pub(crate) struct Read<'a> {
     pub(crate) group: Result<Group<'a>, Unread>,
 }
 
+/// What the writer does next.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// Append a group.
+    Send(Sending),
+    /// Keep a snapshot, and trim the log.
+    Keep(Vec<u8>),
+}
+
 /// What the reader has to see to, once groups are applied.
 #[derive(Debug, Default)]
 pub(crate) struct ToDo {
@@ -95,16 +117,36 @@ impl ToDo {
 }
 
 impl LogSide {
+    /// A group of this server's was read back.
+    pub(super) fn on_return(&mut self, now: Instant) {
+        self.liveness.on_return(now);
+    }
+
+    /// Whether a connection is that of a plain member.
+    pub(super) fn is_plain(&self, id: ConnectionId) -> bool {
+        self.plain.contains_key(&id.number)
+    }
+
+    /// Whether a session waits for what becomes of its entry.
+    pub(super) fn is_awaited(&self, id: ConnectionId) -> bool {
+        self.awaited.contains_key(&id.number)
+    }
+
     /// That of a server which has written nothing yet.
-    fn new(outbox: Outbox) -> LogSide {
+    fn new(outbox: Outbox, between_snapshots: u64) -> LogSide {
         let now = instant();
         LogSide {
             outbox,
             awaited: HashMap::new(),
             is_beginning: true,
+            plain: HashMap::new(),
+            rejoining: HashMap::new(),
+            snapshot: None,
+            between_snapshots,
             liveness: Liveness::new(now),
             last_made: now,
             is_writer_asleep: false,
+            is_doubtful: false,
             trouble: None,
             ending: Ending::NotYet,
         }
@@ -112,7 +154,7 @@ impl LogSide {
 
     /// Whether the writer has something to do.
     pub(super) fn has_task(&self) -> bool {
-        self.outbox.has_news() || self.ending == Ending::Over
+        self.outbox.has_news() || self.snapshot.is_some() || self.ending == Ending::Over
     }
 
     /// When the writer has something to do, if nobody brings anything.
@@ -123,14 +165,14 @@ impl LogSide {
 }
 
 impl Hub {
-    /// The room is one that several servers hold, as it stands at its log's position; this server writes with that outbox. It
-    /// is called once, before anybody joins.
-    pub(crate) fn share(&self, room: Room, outbox: Outbox) {
+    /// The room is one that several servers hold, as it stands at its log's position; this server writes with that outbox,
+    /// and after so many bytes of groups there is a snapshot. It is called once, before anybody joins.
+    pub(crate) fn share(&self, room: Room, outbox: Outbox, between_snapshots: u64) {
         self.is_shared.store(true, Ordering::Relaxed);
         self.with(|shared| {
             shared.effects.producer = outbox.producer();
             shared.room = room;
-            shared.log = Some(Box::new(LogSide::new(outbox)));
+            shared.log = Some(Box::new(LogSide::new(outbox, between_snapshots)));
         });
     }
 
@@ -144,8 +186,8 @@ impl Hub {
         });
     }
 
-    /// Waits for a group to be sent, and until `not_before`. `None` when nothing more is written.
-    pub(crate) fn next_group(&self, not_before: Option<Instant>) -> Option<Sending> {
+    /// Waits for something to be written, and until `not_before`. `None` when nothing more is.
+    pub(crate) fn next_task(&self, not_before: Option<Instant>) -> Option<Task> {
         let mut guard = self.lock();
         loop {
             guard.judge_liveness();
@@ -162,7 +204,10 @@ impl Hub {
                     if let Some(sending) = log.outbox.next(seen, wants_sign) {
                         log.last_made = now;
                         log.liveness.on_append(now);
-                        return Some(sending);
+                        return Some(Task::Send(sending));
+                    }
+                    if let Some(snapshot) = log.snapshot.take() {
+                        return Some(Task::Keep(snapshot));
                     }
                     log.wakes_at()
                 }
@@ -189,6 +234,25 @@ impl Hub {
         });
     }
 
+    /// The others have taken this server for dead: it goes on as another producer. Members that can resume are hung up on,
+    /// and resume here or elsewhere; plain ones join again, and what they had said and was not applied is said then.
+    pub(crate) fn rise_again(&self, producer: u64, away: Duration, hello: (&str, &str)) {
+        self.with(|shared| {
+            let Some(log) = &mut shared.log else { return };
+            shared.effects.producer = producer;
+            let unread = log.outbox.begin_anew(producer);
+            let act = Act::Hello { server: hello.0, version: hello.1 };
+            log.outbox.propose(&Logged { connection: 0, line: 0, act });
+            for (&connection, joining) in &log.plain {
+                let act = Act::Join(joining.clone());
+                log.outbox.propose(&Logged { connection, line: 0, act });
+                log.rejoining.insert(connection, away);
+            }
+            let plain = &log.plain;
+            log.outbox.propose_again(unread, |entry| plain.contains_key(&entry.connection));
+        });
+    }
+
     /// Applies what was read from the log.
     pub(crate) fn apply_log(&self, groups: &[Read<'_>]) -> ToDo {
         let mut to_do = ToDo::default();
@@ -212,6 +276,23 @@ impl Hub {
             shared.judge_liveness();
             shared.log.iter_mut().for_each(|log| log.trouble = Some(trouble.clone()));
         });
+    }
+
+    /// The log may have been set back, as its writer has found.
+    pub(crate) fn on_doubt(&self) {
+        self.with(|shared| shared.log.iter_mut().for_each(|log| log.is_doubtful = true));
+    }
+
+    /// Whether the log's writer has found that it may have been set back, since this was asked last.
+    pub(crate) fn take_doubt(&self) -> bool {
+        self.with(|shared| {
+            shared.log.as_mut().is_some_and(|log| std::mem::take(&mut log.is_doubtful))
+        })
+    }
+
+    /// Tells this server's clients something.
+    pub(crate) fn tell_all_here(&self, notice: SharedNotice) {
+        self.with(|shared| drop(shared.apply(Entry::Tell(Notice::Shared(notice)))));
     }
 
     /// Waits for so long, or until the end.
@@ -298,6 +379,7 @@ impl Shared {
         }
         let before = self.effects.asides.len();
         let silence = self.room.log().and_then(|log| log.silence(producer));
+        let passed = self.room.log().map_or(0, |log| log.passed().1);
         let applied = self.room.apply_group(*at, *bytes, group, &mut self.effects);
         for (connection, _, aside) in &self.effects.asides[before..] {
             self.backpressure.on_aside(*connection, aside);
@@ -308,8 +390,28 @@ impl Shared {
         to_do.is_doubtful |= matches!(applied.verdict, Verdict::Gap | Verdict::OtherRoom);
         if applied.dead.contains(&producer) {
             to_do.died_after = Some(silence.unwrap_or_default());
+            self.spare_plain();
         }
         self.carry_on(applied, to_do);
+        self.make_snapshot(passed);
+    }
+
+    /// Makes a snapshot, if this group has completed so many bytes and it is this server that writes them. All servers
+    /// count alike, so whoever writes it, it is the same one.
+    fn make_snapshot(&mut self, before: u64) {
+        let Some(log) = self.room.log() else { return };
+        let (passed, is_ours) = (log.passed().1, log.coordinator() == Some(self.effects.producer));
+        let Some(side) = &mut self.log else { return };
+        if is_ours && passed / side.between_snapshots > before / side.between_snapshots {
+            side.snapshot = Some(snapshot::encode(&self.room));
+        }
+    }
+
+    /// This server's plain members, which are gone with it to the others, keep their connections: they join again.
+    fn spare_plain(&mut self) {
+        if let Some(log) = &self.log {
+            self.effects.detached.retain(|(id, _)| !log.plain.contains_key(&id.number));
+        }
     }
 
     /// Whether that group has this server's farewell, behind which it applies nothing: its own clients are told otherwise.
@@ -338,13 +440,14 @@ impl Shared {
     }
 
     /// Hands on what has come of a group besides effects.
-    fn carry_on(&mut self, applied: Applied, to_do: &mut ToDo) {
+    pub(super) fn carry_on(&mut self, applied: Applied, to_do: &mut ToDo) {
         let Applied { verdict: _, dead: _, mut expired, outcomes, hang_up, erased } = applied;
         self.expired.append(&mut expired);
         for (connection, _, outcome) in outcomes {
             let awaited = self.log.as_mut().and_then(|log| log.awaited.get_mut(&connection));
-            if let Some(awaited) = awaited {
-                *awaited = Some(outcome);
+            match awaited {
+                Some(awaited) => *awaited = Some(outcome),
+                None => self.on_joined_again(connection, &outcome),
             }
         }
         for HangUp { connection, is_taken_over } in hang_up {
@@ -355,6 +458,24 @@ impl Shared {
         for erased in erased {
             let erased = Logged { connection: 0, line: 0, act: Act::Erased(erased) };
             self.log.iter_mut().for_each(|log| log.outbox.propose(&erased));
+        }
+    }
+
+    /// A plain member whose server was taken for dead is in the room again.
+    fn on_joined_again(&mut self, connection: u32, outcome: &Outcome) {
+        let Some(log) = &mut self.log else { return };
+        let Some(away) = log.rejoining.remove(&connection) else { return };
+        let id = ConnectionId::local(connection);
+        match outcome {
+            Outcome::Joined { name, .. } => {
+                if let Some(joining) = log.plain.get_mut(&connection) {
+                    joining.wanted = Some((name.clone(), name.likeness()));
+                }
+                let notice = format!("{}\n", Notice::Shared(SharedNotice::JoinedAgain(away)));
+                self.aside(id, Aside::Lines(notice));
+            }
+            // It is not let in any more.
+            _ => self.removed.extend(self.connections.get(&id).cloned()),
         }
     }
 

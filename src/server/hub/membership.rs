@@ -18,7 +18,7 @@ use crate::protocol::request::{Command, Order};
 use crate::protocol::tag::{Format, Seq, Token};
 use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
 use crate::server::chunk::Chunk;
-use crate::server::connection::Connection;
+use crate::server::connection::{Connection, ConnectionId};
 use crate::server::kinds::{CAME_OR_WENT, RENAMED};
 use crate::server::replay::Replay;
 use crate::server::room::effects::Aside;
@@ -81,8 +81,18 @@ impl Membership {
         }
     }
 
+    /// Its number. In a shared room it may be another one by now, where a plain member has joined again.
     pub(crate) fn id(&self) -> MemberId {
-        self.id
+        if self.is_in_shared_room() {
+            self.hub().with(|shared| self.id_in(shared))
+        } else {
+            self.id
+        }
+    }
+
+    fn id_in(&self, shared: &Shared) -> MemberId {
+        let (number, producer) = (self.connection.id().number, shared.effects.producer);
+        shared.room.member_over(ConnectionId { producer, number }).unwrap_or(self.id)
     }
 
     pub(crate) fn name(&self) -> &Name {
@@ -214,6 +224,9 @@ impl Membership {
         if !matches!(renamed, Outcome::Done) {
             return;
         }
+        if self.is_in_shared_room() {
+            self.hub().with(|shared| shared.on_renamed(self.connection.id(), name));
+        }
         let old = std::mem::replace(&mut self.name, name.clone());
         if old != *name {
             log::info!(target: RENAMED, "{old} is now {name}");
@@ -259,9 +272,9 @@ impl Membership {
 
     /// The commands that are of use to it.
     pub(crate) fn commands(&self) -> impl Iterator<Item = Command> + use<> {
-        let (is_operator, is_closed) = self
-            .hub()
-            .with(|shared| (shared.room.is_operator(self.id), !shared.room.is_open_to_all()));
+        let (is_operator, is_closed) = self.hub().with(|shared| {
+            (shared.room.is_operator(self.id_in(shared)), !shared.room.is_open_to_all())
+        });
         let of_closed_rooms = Command::FOR_CLOSED_ROOMS.into_iter().filter(move |_| is_closed);
         let of_operators = Command::FOR_OPERATORS.into_iter().filter(move |_| is_operator);
         Command::FOR_EVERYBODY.into_iter().chain(of_closed_rooms).chain(of_operators)
@@ -269,8 +282,9 @@ impl Membership {
 
     /// The answer to `/who`.
     pub(crate) fn who(&self) -> Vec<String> {
-        let (mut members, is_operator): (Vec<(String, Listed)>, bool) =
-            self.hub().with(|shared| (shared.room.list(), shared.room.is_operator(self.id)));
+        let (mut members, is_operator): (Vec<(String, Listed)>, bool) = self
+            .hub()
+            .with(|shared| (shared.room.list(), shared.room.is_operator(self.id_in(shared))));
         // Not with the lock held.
         members.sort_by(|(one, _), (other, _)| one.cmp(other));
         let members: Vec<_> = members.into_iter().map(|(_, listed)| listed).collect();
@@ -307,6 +321,7 @@ impl Membership {
     pub(crate) fn tag(&mut self, lines: u64, key: Option<KeyHash>) {
         let (by, token) = (self.author(lines), random_bits().map(Issued::new));
         self.hub().bring(Entry::Tag { by, token, key });
+        self.hub().with(|shared| shared.forget_plain(self.connection.id()));
         (self.format, self.told) = (Format::Tagged, lines);
     }
 
@@ -320,6 +335,7 @@ impl Membership {
         let Resumed { id, name, taken } = self.hub().resume(&self.connection, resume, None)?;
         let (was, peer) = (std::mem::replace(&mut self.name, name), self.connection.peer());
         log::info!(target: CAME_OR_WENT, "{was} is {}, who is back, from {peer}", self.name);
+        self.hub().with(|shared| shared.forget_plain(self.connection.id()));
         (self.id, self.format, self.told) = (id, Format::Tagged, taken);
         Ok(taken)
     }
@@ -375,6 +391,7 @@ impl Membership {
                 Brought::Done(Outcome::Expired(expired)) => expired,
                 Brought::Done(_) | Brought::Awaited(_) => Vec::new(),
             };
+            shared.forget_plain(self.connection.id());
             // With the leaving, so that a client that sees that finds the permit free.
             self.permit.give_back(shared);
             (!shared.room.is_closed()).then_some(expired)

@@ -205,9 +205,11 @@ impl Hub {
         let mut guard = self.lock();
         // Before it is applied, which the reader of a shared room's log does by itself.
         guard.connections.insert(connection.id(), Arc::clone(connection));
+        let joining = guard.joining_again(&entry);
         let joined = self.bring_with(&mut guard, entry);
-        if !matches!(joined, Outcome::Joined { .. }) {
-            guard.connections.remove(&connection.id());
+        match &joined {
+            Outcome::Joined { name, .. } => guard.on_joined(connection.id(), joining, name),
+            _ => drop(guard.connections.remove(&connection.id())),
         }
         (joined, guard.room.is_closed())
     }

@@ -6,6 +6,8 @@ use super::backpressure::Weight;
 use super::guard::Guard;
 use super::log::LogSide;
 use super::{Hub, Shared};
+use crate::protocol::name::Name;
+use crate::protocol::tag::Format;
 use crate::server::audience::MemberId;
 use crate::server::connection::{Connection, ConnectionId};
 use crate::server::room::entry::{Entry, Newcomer, Orderer, Outcome};
@@ -46,6 +48,34 @@ impl Shared {
         } else {
             Brought::Done(Outcome::Done)
         }
+    }
+
+    /// How a plain client that joins with that entry joins again, should the room's other servers take this one for dead.
+    pub(super) fn joining_again(&self, entry: &Entry<'_>) -> Option<Joining> {
+        self.log.as_ref()?;
+        match logged(entry)?.act {
+            Act::Join(joining) if joining.format == Format::Plain => Some(joining),
+            _ => None,
+        }
+    }
+
+    /// A client has joined under that name.
+    pub(super) fn on_joined(&mut self, id: ConnectionId, joining: Option<Joining>, name: &Name) {
+        if let (Some(log), Some(mut joining)) = (&mut self.log, joining) {
+            joining.wanted = Some((name.clone(), name.likeness()));
+            log.plain.insert(id.number, joining);
+        }
+    }
+
+    /// A plain member has another name.
+    pub(super) fn on_renamed(&mut self, id: ConnectionId, name: &Name) {
+        let joining = self.log.as_mut().and_then(|log| log.plain.get_mut(&id.number));
+        joining.into_iter().for_each(|it| it.wanted = Some((name.clone(), name.likeness())));
+    }
+
+    /// A connection serves no plain member any more.
+    pub(super) fn forget_plain(&mut self, id: ConnectionId) {
+        self.log.iter_mut().for_each(|log| drop(log.plain.remove(&id.number)));
     }
 
     /// Proposes a member's lines behind `told` up to `last`.

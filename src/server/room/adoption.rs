@@ -4,10 +4,10 @@
 //! Nothing that the log has by now is taken back for that: what was adopted is added to it.
 
 use super::entry::Outcome;
-use super::group::Adopted;
+use super::group::{Act, Adopted, Logged, Position};
 use super::groups::{Applied, HangUp};
 use super::join_notices::Move;
-use super::members::{Connected, Member};
+use super::members::Member;
 use super::people::facts::{Fact, FactKey};
 use super::people::sanctions::Person;
 use super::{Change, Room};
@@ -17,14 +17,53 @@ use crate::protocol::tag::{Body, Format, Seq};
 use crate::server::audience::{Audience, MemberId};
 use crate::server::connection::ConnectionId;
 
+/// The entry that has a member adopted, if it is the server's to say, and the new room does not know it as it is.
+fn adoption(
+    id: MemberId,
+    member: &Member,
+    new: &Room,
+    (producer, is_alive): (u64, &impl Fn(u32) -> bool),
+) -> Option<Logged<'static>> {
+    let connection = member.connection();
+    // Another server's are its own to adopt.
+    if connection.is_some_and(|it| it.producer != producer) {
+        return None;
+    }
+    let alive = connection.filter(|it| is_alive(it.number));
+    if alive.is_none() && member.format() == Format::Plain {
+        return None;
+    }
+    let is_known = new.members.get(id).is_some_and(|known| {
+        let is_connected = alive.is_none() || known.connection() == alive;
+        is_connected && known.taken >= member.taken && known.name() == member.name()
+    });
+    let (token, since) = member.resumes_with();
+    let adopted = Adopted {
+        id,
+        format: member.format(),
+        whence: member.whence,
+        token,
+        named: (member.name().clone(), member.likeness().clone()),
+        since,
+        key: member.key,
+        login: member.login.clone(),
+        is_let_in: member.is_let_in,
+    };
+    let connection = alive.map_or(0, |it| it.number);
+    let act = Act::Adopt(Box::new(adopted));
+    (!is_known).then_some(Logged { connection, line: member.taken, act })
+}
+
 impl Change<'_> {
     /// A server that was `old` goes on under its new number, and had applied events up to `seq`: its members stay its
     /// own, and no number is given out again that it may have seen.
-    pub(super) fn come_back(&mut self, old: u64, seq: Seq, member: u64) -> Outcome {
+    pub(super) fn come_back(&mut self, old: u64, kept: Position, seq: Seq, member: u64) -> Outcome {
         let new = self.via;
         let Some(log) = &mut self.room.log else { return Outcome::Ignored };
         let end = self.room.transcript.end();
-        let has_lost = seq >= end || log.jump_over(seq).is_some();
+        // The log is empty but for this, and the one who had applied most of the old one may be gone.
+        let is_anew = kept == Position::default() && log.jumps.is_empty();
+        let has_lost = seq >= end || is_anew || log.jump_over(seq).is_some();
         if old != new {
             log.producers.remove(&old);
             self.room.members.hand_over(old, new);
@@ -32,11 +71,11 @@ impl Change<'_> {
                 it.producer = new;
             });
         }
-        if seq >= end {
+        if seq >= end || is_anew {
             self.room.jump_events(seq);
         }
-        if member > self.room.next_id {
-            self.room.jump_members(member - 1);
+        if member > self.room.next_id || is_anew {
+            self.room.jump_members(member.saturating_sub(1));
         }
         if has_lost && self.room.log.as_mut().is_some_and(|log| log.may_tell()) {
             let notice = Notice::Shared(SharedNotice::SetBack(SetBack::MayBeMissing));
@@ -139,12 +178,12 @@ impl Change<'_> {
         let name = named.0.clone();
         let is_guest = named.0.guest_number();
         is_guest.into_iter().for_each(|number| self.room.guest_numbers.restore(number));
-        let end = self.room.transcript.end();
-        let member = Member::adopted(named, Connected { connection, taken, whence, key, end });
-        self.room.members.insert(id, member);
-        if let Some(member) = self.room.members.get_mut(id) {
-            (member.login, member.is_let_in) = (login.clone(), is_let_in);
+        let mut member = Member::bare(named, connection, taken, whence);
+        (member.key, member.login, member.is_let_in) = (key, login.clone(), is_let_in);
+        if connection.is_none() {
+            member.lost_at = self.room.transcript.end();
         }
+        self.room.members.insert(id, member);
         if format == Format::Tagged {
             self.room.members.make_resumable(id, token, since);
         }
@@ -197,6 +236,44 @@ impl Change<'_> {
 }
 
 impl Room {
+    /// The first entry of a server whose log was set back, and whose room this was, with that number: it goes on under
+    /// another one.
+    pub(crate) fn back(&self, old: u64, kept: Position) -> Logged<'static> {
+        let (seq, member) = (self.transcript.end() - 1, self.next_id);
+        Logged { connection: 0, line: 0, act: Act::Back { old, kept, seq, member } }
+    }
+
+    /// What a server proposes behind that whose room this was until the log was set back: what the room that was made
+    /// anew of the log does not know, or knows otherwise. Its own members are those with connections of `producer`,
+    /// in both rooms; not all of these are alive.
+    pub(crate) fn lost_by(
+        &self,
+        new: &Room,
+        producer: u64,
+        is_alive: impl Fn(u32) -> bool,
+    ) -> Vec<Logged<'static>> {
+        let mut entries = Vec::new();
+        for (id, member) in self.members.entries() {
+            entries.extend(adoption(id, member, new, (producer, &is_alive)));
+        }
+        // Of these the log does not know that they are gone.
+        for (id, member) in new.members.entries() {
+            let own = member.connection().filter(|it| it.producer == producer);
+            let had = self.members.get(id).and_then(Member::connection);
+            let is_gone = |it: &ConnectionId| had != Some(*it) || !is_alive(it.number);
+            if let Some(gone) = own.filter(is_gone) {
+                entries.push(Logged { connection: gone.number, line: 0, act: Act::Lost });
+            }
+        }
+        for (key, fact) in self.people.facts() {
+            if !new.people.knows(&key, &fact) {
+                let act = Act::AdoptFact(key, Box::new(fact));
+                entries.push(Logged { connection: 0, line: 0, act });
+            }
+        }
+        entries
+    }
+
     /// Whether an adopted member may have a name: no other member has one like it, and nobody else owns it.
     fn is_free_for(&self, likeness: &Likeness, adopted: &Adopted, id: Option<MemberId>) -> bool {
         let owner = self.people.owners.alike(likeness);

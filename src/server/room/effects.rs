@@ -112,6 +112,11 @@ fn local(at: Millis) -> DateTime<Local> {
 }
 
 impl Effects {
+    /// Those for one server of a room that several hold; 0 is the server of a room of its own.
+    pub(crate) fn of(producer: u64) -> Effects {
+        Effects { producer, ..Effects::default() }
+    }
+
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.attached.is_empty()
@@ -119,6 +124,22 @@ impl Effects {
             && self.tagged.is_empty()
             && self.asides.is_empty()
             && !self.is_erased
+    }
+
+    /// Those of no server: nothing follows for anybody's connections.
+    pub(crate) fn of_nobody() -> Effects {
+        Effects { producer: u64::MAX, ..Effects::default() }
+    }
+
+    /// Adds what follows later.
+    pub(crate) fn append(&mut self, later: Effects) {
+        let Effects { attached, detached, tagged, asides, is_erased, mut erased, .. } = later;
+        self.attached.extend(attached);
+        self.detached.extend(detached);
+        self.tagged.extend(tagged);
+        self.asides.extend(asides);
+        self.is_erased |= is_erased;
+        self.erased.append(&mut erased);
     }
 
     /// Takes what has followed until now.

@@ -21,6 +21,9 @@ use crate::server::erasure::Erased;
 use crate::server::figures::Said;
 use crate::server::transcript::Transcript;
 
+/// No member has this number.
+const NOBODY: MemberId = MemberId(0);
+
 /// What has come of a group, besides effects.
 #[derive(Debug)]
 pub(crate) struct Applied {
@@ -89,9 +92,15 @@ impl Room {
         change.bury_dead(&mut applied);
         applied.expired.extend(change.do_due());
         if applied.verdict == Verdict::Applied {
+            #[cfg(planted_faults)]
+            if super::planted::is_lost(group) {
+                return applied;
+            }
             for entry in &group.entries {
                 change.apply_entry(entry, &mut applied);
             }
+            #[cfg(planted_faults)]
+            change.double(group, &mut applied);
         }
         applied
     }
@@ -106,6 +115,21 @@ impl Room {
     /// What the room knows of the log that orders it, if several servers hold it.
     pub(crate) fn log(&self) -> Option<&Log> {
         self.log.as_deref()
+    }
+
+    /// Takes the place of the same room as it was before its log was set back or trimmed: what that one remembers, and what
+    /// is this server's own of it, stays. How many public lines were said meanwhile that this server has not read.
+    pub(crate) fn take_the_place_of(&mut self, before: Room) -> u64 {
+        let Room { mut transcript, said, keeping, changed, gaps, .. } = before;
+        let Room { kept_from, doubt, is_closed, .. } = before;
+        let read = self.transcript.newest(NOBODY, usize::MAX).count() as u64;
+        let missed = self.said.saturating_sub(said).saturating_sub(read);
+        let later = std::mem::replace(&mut self.transcript, Transcript::new(0));
+        transcript.go_on_with(later);
+        self.transcript = transcript;
+        (self.keeping, self.changed, self.gaps) = (keeping, changed, gaps);
+        (self.kept_from, self.doubt, self.is_closed) = (kept_from, doubt, is_closed);
+        missed
     }
 
     /// Goes on with the transcript of a room from before the log was set back, in place of its own: what was shown stays
@@ -169,7 +193,7 @@ impl Change<'_> {
     }
 
     /// Does what an entry says, and notes the outcome if somebody here waits for it.
-    fn apply_entry(&mut self, entry: &Logged<'_>, applied: &mut Applied) {
+    pub(super) fn apply_entry(&mut self, entry: &Logged<'_>, applied: &mut Applied) {
         // Nothing is done behind a producer's farewell.
         if !self.room.log.as_ref().is_some_and(|log| log.producers.contains_key(&self.via)) {
             return;
@@ -183,7 +207,7 @@ impl Change<'_> {
                 }
                 Outcome::Expired(self.lose_all(&[self.via]))
             }
-            Act::Back { old, kept: _, seq, member } => self.come_back(*old, *seq, *member),
+            Act::Back { old, kept, seq, member } => self.come_back(*old, *kept, *seq, *member),
             Act::Adopt(adopted) => self.adopt(connection, entry.line, adopted, applied),
             Act::AdoptFact(key, fact) => self.adopt_fact(key, fact),
             Act::Digest { .. } => return,

@@ -24,6 +24,16 @@ impl GuestNumbers {
         self.given = self.given.max(number);
     }
 
+    /// How many were given out, and those that were given back.
+    pub(super) fn parts(&self) -> (usize, &VecDeque<usize>) {
+        (self.given, &self.free)
+    }
+
+    /// The same, from before; `None` if a number was given back that was not given out.
+    pub(super) fn of_parts(given: usize, free: VecDeque<usize>) -> Option<GuestNumbers> {
+        free.iter().all(|number| *number <= given).then_some(GuestNumbers { given, free })
+    }
+
     /// The next guest's.
     pub(super) fn take(&mut self) -> usize {
         let again = if self.given < MOST { None } else { self.free.pop_front() };

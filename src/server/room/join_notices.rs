@@ -54,6 +54,16 @@ impl JoinNotices {
         false
     }
 
+    /// When the interval began, how many were told one by one since then, and those that were not.
+    pub(crate) fn parts(&self) -> (Duration, u32, Sum) {
+        (self.since, self.told, self.untold)
+    }
+
+    /// The same, from before.
+    pub(crate) fn of_parts(since: Duration, told: u32, untold: Sum) -> JoinNotices {
+        JoinNotices { since, told, untold }
+    }
+
     /// These were not told before.
     pub(crate) fn restore(&mut self, untold: Sum) {
         self.untold = untold;

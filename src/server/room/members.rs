@@ -50,21 +50,6 @@ pub(super) struct Member {
     resumable: Option<Resumable>,
 }
 
-/// What an adopted member has from the start.
-#[derive(Debug)]
-pub(super) struct Connected {
-    /// The connection that speaks for it, if it has one.
-    pub(super) connection: Option<ConnectionId>,
-    /// How many of its lines were taken.
-    pub(super) taken: u64,
-    /// From where its connection is, or its last one was.
-    pub(super) whence: Whence,
-    /// The key that it has proved to own.
-    pub(super) key: Option<KeyHash>,
-    /// The number that the next event has.
-    pub(super) end: Seq,
-}
-
 /// Where private lines that waited were shown to a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ShownLetters {
@@ -93,15 +78,38 @@ impl Member {
         let Newcomer { connection, taken, whence, credentials, is_let_in, .. } = *newcomer;
         let login = credentials.has_password.then(|| likeness.folded().to_owned());
         Member {
-            name,
-            likeness,
-            connection: Some(connection),
-            taken,
-            whence,
             key: credentials.key,
             login,
             is_let_in,
             may_claim: credentials.may_claim && credentials.key.is_some(),
+            ..Member::bare((name, likeness), Some(connection), taken, whence)
+        }
+    }
+
+    /// A member from before, which has no connection.
+    pub(super) fn restored(kept: KeptMember) -> Member {
+        let KeptMember { name, taken, encryption, key, login, address, lost_at, .. } = kept;
+        let (likeness, whence) = (name.likeness(), Whence { encryption, address, origin: None });
+        Member { key, login, lost_at, ..Member::bare((name, likeness), None, taken, whence) }
+    }
+
+    /// A member with nothing but its name, where it is, and how many of its lines were taken.
+    pub(super) fn bare(
+        (name, likeness): (Name, Likeness),
+        connection: Option<ConnectionId>,
+        taken: u64,
+        whence: Whence,
+    ) -> Member {
+        Member {
+            name,
+            likeness,
+            connection,
+            taken,
+            whence,
+            key: None,
+            login: None,
+            is_let_in: false,
+            may_claim: false,
             is_muted: false,
             shown_letters: None,
             standing: Standing::default(),
@@ -110,47 +118,9 @@ impl Member {
         }
     }
 
-    /// A member from before, which has no connection.
-    pub(super) fn restored(kept: KeptMember) -> Member {
-        let KeptMember { name, taken, encryption, key, login, address, lost_at, .. } = kept;
-        let likeness = name.likeness();
-        Member {
-            name,
-            likeness,
-            connection: None,
-            taken,
-            whence: Whence { encryption, address, origin: None },
-            key,
-            login,
-            is_let_in: false,
-            may_claim: false,
-            is_muted: false,
-            shown_letters: None,
-            standing: Standing::default(),
-            lost_at,
-            resumable: None,
-        }
-    }
-
-    /// A member that another server has known.
-    pub(super) fn adopted((name, likeness): (Name, Likeness), how: Connected) -> Member {
-        let Connected { connection, taken, whence, key, end } = how;
-        Member {
-            name,
-            likeness,
-            connection,
-            taken,
-            whence,
-            key,
-            login: None,
-            is_let_in: false,
-            may_claim: false,
-            is_muted: false,
-            shown_letters: None,
-            standing: Standing::default(),
-            lost_at: if connection.is_some() { Seq::MAX } else { end },
-            resumable: None,
-        }
+    /// The same, with what it may resume with.
+    pub(super) fn with_resumable(self, resumable: Option<Resumable>) -> Member {
+        Member { resumable, ..self }
     }
 
     pub(super) fn name(&self) -> &Name {
@@ -184,6 +154,11 @@ impl Member {
     /// What it resumes with, if it can, and the first event that it may get then.
     pub(super) fn resumes_with(&self) -> (Option<TokenHash>, Seq) {
         self.resumable.as_ref().map_or((None, 0), |resumable| (resumable.token, resumable.since))
+    }
+
+    /// How it may resume, if it may.
+    pub(super) fn resumable(&self) -> &Option<Resumable> {
+        &self.resumable
     }
 
     /// The private lines that wait for it.
@@ -306,6 +281,9 @@ impl Members {
         debug_assert!(self.is_free(&member.likeness, None));
         if let Some(connection) = member.connection {
             self.by_connection.insert(connection, id);
+        }
+        if let Some(token) = member.resumes_with().0 {
+            self.by_token.insert(token, id);
         }
         self.by_id.insert(id, member);
         self.index_name(id);

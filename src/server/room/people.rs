@@ -108,7 +108,23 @@ impl People {
         }
     }
 
+    /// Whether a fact is known, under whichever number.
+    pub(super) fn knows(&self, key: &FactKey, fact: &Fact) -> bool {
+        self.fact(key).as_ref() == Some(fact)
+            || match (key, fact) {
+                (FactKey::Ban(_), Fact::Sanction(it)) => self.bans.knows(it),
+                (FactKey::Mute(_), Fact::Sanction(it)) => self.mutes.knows(it),
+                (FactKey::Letter(_), Fact::Letter(it)) => self.letters.knows(it),
+                _ => false,
+            }
+    }
+
     fn adopt_owner(&mut self, owner: &Owner) -> Option<FactKey> {
+        let is_it = |known: &Owner| known.word() == owner.word() && known.key == owner.key;
+        if self.owners.alike(owner.likeness()).is_some_and(is_it) {
+            self.owners.change(owner.word(), |known| known.learn(owner));
+            return Some(FactKey::Owner(owner.word().to_owned()));
+        }
         let has_enough = |key| self.owners.of_key(key).count() >= MOST_OF_A_KEY;
         let is_free = self.owners.alike(owner.likeness()).is_none()
             && self.owners.count() < MOST_NAMES

@@ -76,6 +76,11 @@ impl Follower {
         })
     }
 
+    /// Whether all was read that there is, as far as it was last looked.
+    pub(crate) fn has_caught_up(&self) -> bool {
+        self.is_current
+    }
+
     /// The last group that was given.
     pub(crate) fn last(&self) -> Position {
         self.last

@@ -1,17 +1,27 @@
 //! The thread that reads a shared room's log, and applies what it reads.
+//!
+//! Where the log was set back, or was trimmed past what this server has read, it makes the room anew beside the one that
+//! clients are served from (`recovery`), and puts it in that one's place once it is whole.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::codec::decode;
-use super::engine::{Engine, Group, Position};
+use super::engine::{Engine, Group};
 use super::follower::{Followed, Follower};
-use super::meta::RoomId;
-use super::outbox::Outbox;
+use super::refusal::Refusal;
+use super::set_back::Groups;
+use super::sharing::{hello, new_producer};
+use super::trouble::Trouble;
+use crate::protocol::reply::SharedNotice;
 use crate::server::config::Config;
 use crate::server::hub::Hub;
 use crate::server::hub::log::{Read, ToDo};
-use crate::server::room::Room;
+use crate::server::room::group::Position;
+use crate::server::shutdown::Shutdown;
+
+mod recovery;
 
 /// How many bytes of groups are applied under one hold of the hub's lock.
 const PORTION: usize = 256 * 1024;
@@ -21,35 +31,66 @@ const PORTION: usize = 256 * 1024;
 pub(crate) struct LogReader {
     /// Whose room it is.
     hub: Arc<Hub>,
-    /// The way to the engine.
+    /// The room's settings.
+    config: Config,
+    /// The first 8 bytes of the room's id.
+    room: u64,
+    /// Where the log is.
+    engine: Arc<dyn Engine>,
+    /// The way to it.
     follower: Follower,
+    /// What was read last, to find out whether the log was set back.
+    groups: Groups,
     /// How long it waits after trouble.
     backoff: Backoff,
+    /// The log may have been set back, and nothing more is applied until that is known.
+    must_recover: bool,
+    /// As which producer this server comes back to a log that was set back.
+    coming_back: Option<u64>,
+    /// What ends the server, and with what.
+    end: End,
+}
+
+/// The end of a server that cannot go on.
+#[derive(Debug, Clone)]
+pub(crate) struct End {
+    /// Ends it.
+    pub(crate) shutdown: Shutdown,
+    /// Why.
+    pub(crate) why: Arc<OnceLock<Refusal>>,
 }
 
 impl LogReader {
-    /// Gives the hub the room of the oldest snapshot, or a new one, and reads on from there.
-    pub(crate) fn begin(
+    /// A reader of the log behind that position, up to which the hub's room has it.
+    pub(crate) fn new(
         hub: Arc<Hub>,
+        config: Config,
         engine: Arc<dyn Engine>,
-        config: &Config,
-        outbox: Outbox,
-        id: RoomId,
+        (room, from): (u64, Position),
+        end: End,
     ) -> LogReader {
-        hub.share(Room::shared(config, id.short()), outbox);
-        let follower = Follower::new(engine, Position::START);
-        LogReader { hub, follower, backoff: Backoff::new() }
+        let follower = Follower::new(engine.clone(), from);
+        let (groups, backoff) = (Groups::default(), Backoff::new());
+        let (must_recover, coming_back) = (false, None);
+        LogReader {
+            hub,
+            config,
+            room,
+            engine,
+            follower,
+            groups,
+            backoff,
+            must_recover,
+            coming_back,
+            end,
+        }
     }
 
     /// Reads until nothing more is to be read.
     pub(crate) fn run(mut self) {
         while !self.hub.is_log_over() {
-            match self.follower.step() {
-                Ok(Followed::Groups(groups)) => {
-                    self.backoff.on_success();
-                    self.apply(&groups);
-                }
-                Ok(Followed::Trimmed | Followed::Changed) => todo!(),
+            match self.step() {
+                Ok(()) => self.backoff.on_success(),
                 Err(trouble) => {
                     self.hub.on_trouble(trouble);
                     self.hub.pause(self.backoff.on_trouble());
@@ -58,7 +99,20 @@ impl LogReader {
         }
     }
 
-    fn apply(&mut self, groups: &[Group]) {
+    fn step(&mut self) -> Result<(), Trouble> {
+        if self.must_recover {
+            self.recover()?;
+            self.must_recover = false;
+        }
+        self.must_recover = match self.follower.step()? {
+            Followed::Groups(groups) => self.apply(&groups) | self.hub.take_doubt(),
+            Followed::Trimmed | Followed::Changed => true,
+        };
+        Ok(())
+    }
+
+    /// Applies groups. Whether the log may have been set back.
+    fn apply(&mut self, groups: &[Group]) -> bool {
         let mut from = 0;
         while from < groups.len() {
             let mut bytes = 0;
@@ -66,15 +120,56 @@ impl LogReader {
                 bytes += group.bytes.len();
                 bytes - group.bytes.len() < PORTION
             });
-            let read: Vec<_> = portion.map(read).collect();
+            let portion: Vec<_> = portion.collect();
+            portion.iter().for_each(|group| self.groups.push(group.at, &group.bytes));
+            let read: Vec<_> = portion.into_iter().map(read).collect();
             from += read.len();
-            let to_do = self.hub.apply_log(&read);
-            self.see_to(to_do);
+            if self.see_to(self.hub.apply_log(&read)) {
+                return true;
+            }
         }
+        false
     }
 
-    fn see_to(&mut self, mut to_do: ToDo) {
+    /// Sees to what has come of groups. Whether the log may have been set back.
+    fn see_to(&mut self, mut to_do: ToDo) -> bool {
         to_do.hang_up();
+        if let Some(at) = to_do.malformed {
+            log::error!("shared: the entry {at} is none of a room's, and is passed over");
+        }
+        if to_do.is_newer {
+            self.end_as_too_old();
+            return false;
+        }
+        if let Some(silence) = to_do.died_after {
+            self.rise_again(silence);
+        }
+        to_do.is_doubtful
+    }
+
+    /// The others have written what this version cannot read.
+    fn end_as_too_old(&self) {
+        self.hub.tell_all_here(SharedNotice::TooOld);
+        self.stop(Refusal::TooOld);
+    }
+
+    /// Ends the server.
+    fn stop(&self, why: Refusal) {
+        log::error!("shared: {why}");
+        self.end.why.set(why).ok();
+        self.hub.end_log();
+        self.end.shutdown.begin();
+    }
+
+    /// The others have taken this server for dead, after so long without a sign of life.
+    fn rise_again(&mut self, silence: Duration) {
+        let Some(producer) = new_producer() else { return self.stop(Refusal::NoRandomNumbers) };
+        log::warn!(
+            "shared: declared dead after {} s without a sign of life; its clients resume",
+            silence.as_secs()
+        );
+        let (server, version) = hello();
+        self.hub.rise_again(producer, silence, (&server, version));
     }
 }
 

@@ -7,8 +7,13 @@ use std::time::Instant;
 use super::appender::Appender;
 use super::backoff::Backoff;
 use super::engine::{Engine, Missing};
+use super::outbox::Sending;
+use super::snapshot;
 use super::trouble::Trouble;
+use crate::server::config::Config;
 use crate::server::hub::Hub;
+use crate::server::hub::log::Task;
+use crate::server::room::Room;
 use crate::server::system::instant;
 
 /// Writes to the log.
@@ -16,6 +21,8 @@ use crate::server::system::instant;
 pub(crate) struct LogWriter {
     /// Whose groups they are.
     hub: Arc<Hub>,
+    /// The room's settings.
+    config: Config,
     /// The way to the engine.
     appender: Appender,
     /// How long it waits after trouble.
@@ -23,23 +30,50 @@ pub(crate) struct LogWriter {
 }
 
 impl LogWriter {
-    pub(crate) fn new(hub: Arc<Hub>, engine: Arc<dyn Engine>) -> LogWriter {
-        LogWriter { hub, appender: Appender::new(engine), backoff: Backoff::new() }
+    pub(crate) fn new(hub: Arc<Hub>, engine: Arc<dyn Engine>, config: Config) -> LogWriter {
+        LogWriter { hub, config, appender: Appender::new(engine), backoff: Backoff::new() }
     }
 
     /// Writes until the server has taken its leave.
     pub(crate) fn run(mut self) {
         let mut pause = None;
-        while let Some(sending) = self.hub.next_group(pause) {
-            let sent = self.appender.step(|process| sending.bytes(process.0), Missing::Create);
-            pause = match sent {
-                Ok(_) => {
+        while let Some(task) = self.hub.next_task(pause) {
+            let done = match task {
+                Task::Send(sending) => self.send(&sending),
+                Task::Keep(snapshot) => self.keep(&snapshot),
+            };
+            pause = match done {
+                Ok(()) => {
                     self.backoff.on_success();
-                    self.hub.on_sent(sending.producer(), sending.number());
                     None
                 }
                 Err(trouble) => Some(self.on_trouble(trouble)),
             };
+        }
+    }
+
+    fn send(&mut self, sending: &Sending) -> Result<(), Trouble> {
+        let missing = if sending.may_begin_log() { Missing::Create } else { Missing::Refuse };
+        let place = self.appender.step(|process| sending.bytes(process.0), missing)?;
+        match place {
+            Some(_) => self.hub.on_sent(sending.producer(), sending.number()),
+            // Somebody has removed the log, as the reader finds, too.
+            None => self.hub.on_doubt(),
+        }
+        Ok(())
+    }
+
+    /// Keeps a snapshot, and drops what is in the log before the oldest one. One that is not kept is no loss: there is
+    /// another one soon.
+    fn keep(&mut self, snapshot: &[u8]) -> Result<(), Trouble> {
+        let oldest = self.appender.with(|link| {
+            link.push_snapshot(snapshot)?;
+            link.snapshot(0)
+        })?;
+        let room = oldest.and_then(|oldest| snapshot::decode(&self.config, &oldest).ok());
+        match room.as_ref().and_then(Room::log) {
+            Some(log) => self.appender.with(|link| link.trim(log.position())),
+            None => Ok(()),
         }
     }
 

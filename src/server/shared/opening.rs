@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::engine::Engine;
+use super::engine::{Engine, Position};
 use super::meta::{self, Agreed, Offer, RoomId};
 use super::refusal::Refusal;
 use super::trouble::Trouble;
-use super::url::{Password, SharedUrl, Way};
+use super::url::{Password, SharedUrl};
 use crate::problem::reason;
 use crate::server::config::SharedConfig;
 use crate::server::system::instant;
@@ -34,8 +34,8 @@ pub(crate) struct Opened {
     pub(crate) engine: Arc<dyn Engine>,
     /// What holds for it.
     pub(crate) agreed: Agreed,
-    /// Whether it has begun with this server.
-    pub(crate) is_new: bool,
+    /// Whether its identity is the one that this server has brought: then, where there is no log, this server begins it.
+    pub(crate) is_ours: bool,
 }
 
 /// What a server brings besides its configuration for sharing.
@@ -78,7 +78,7 @@ fn engine_of(config: &SharedConfig) -> Result<Arc<dyn Engine>, Refusal> {
     if url.password.is_some() && password_file.is_some() {
         return Err(Refusal::TwoPasswords);
     }
-    if authority.is_some() && !matches!(url.way, Way::Tls(_)) {
+    if authority.is_some() && !url.is_over_tls() {
         return Err(Refusal::AuthorityWithoutTls);
     }
     let password = password_file.as_deref().map(read_password).transpose()?;
@@ -104,8 +104,8 @@ fn join(
         let trouble = match try_to_join(engine.as_ref(), url, offer, wait) {
             Ok(Some(agreed)) => {
                 let agreed = agreed?;
-                let is_new = agreed.id == offer.id;
-                return Ok(Some(Opened { engine, agreed, is_new }));
+                let is_ours = agreed.id == offer.id;
+                return Ok(Some(Opened { engine, agreed, is_ours }));
             }
             Ok(None) => return Ok(None),
             Err(trouble) => trouble,
@@ -128,13 +128,13 @@ fn try_to_join(
 ) -> Result<Option<Result<Agreed, Refusal>>, Trouble> {
     let mut link = engine.connect()?;
     let settings = link.settings()?;
+    // A key of another program's is found now, and not by the first line that somebody says.
+    link.look(Position::START)?;
+    link.snapshots()?;
     if !meta::has_room(link.as_mut())? && !wait(HEARTBEAT) {
         return Ok(None);
     }
     let agreed = meta::agree(link.as_mut(), url, offer)?;
-    // A key of another program's is found now, and not by the first line that somebody says.
-    link.look(super::engine::Position::START)?;
-    link.snapshots()?;
     if agreed.is_ok() {
         settings.remarks(url).iter().for_each(|remark| log::log!(remark.level, "{}", remark.text));
     }
@@ -223,7 +223,7 @@ mod tests {
             link.offer("id", &survivor.id.to_string()).is_ok()
         });
         let opened = opened.expect("it can be shared").expect("the server is to begin");
-        assert_eq!((opened.agreed.id, opened.is_new), (survivor.id, false));
+        assert_eq!((opened.agreed.id, opened.is_ours), (survivor.id, false));
         assert_eq!(waits, [HEARTBEAT]);
         // The next one finds it, and waits for nothing.
         let (opened, waits) = join_while(&fake, &offer(), |_| true);
@@ -237,7 +237,7 @@ mod tests {
         let offer = offer();
         let (opened, _) = join_while(&fake, &offer, |_| true);
         let opened = opened.expect("it can be shared").expect("the server is to begin");
-        assert_eq!((opened.agreed.id, opened.is_new), (offer.id, true));
+        assert_eq!((opened.agreed.id, opened.is_ours), (offer.id, true));
     }
 
     #[test]

@@ -65,6 +65,11 @@ pub(crate) struct Sending {
 }
 
 impl Sending {
+    /// Whether it is the first one of its server, which may find no log.
+    pub(crate) fn may_begin_log(&self) -> bool {
+        self.header.number == 1
+    }
+
     /// As which server it is written.
     pub(crate) fn producer(&self) -> u64 {
         self.header.producer
@@ -194,13 +199,14 @@ impl Outbox {
         Unread(unread)
     }
 
-    /// Adds what was not read back of the producer before.
-    pub(crate) fn propose_again(&mut self, unread: Unread) {
+    /// Adds those entries again that were not read back of the producer before.
+    pub(crate) fn propose_again(&mut self, unread: Unread, which: impl Fn(&Logged<'_>) -> bool) {
         for gathered in unread.0 {
             let group =
                 gathered.entries.group(&Header { number: 1, producer: 1, ..Header::default() });
             if let Ok(group) = super::codec::decode(&group) {
-                group.entries.iter().for_each(|entry| self.propose(entry));
+                let again = group.entries.iter().filter(|entry| which(entry));
+                again.for_each(|entry| self.propose(entry));
             }
         }
     }
@@ -296,7 +302,7 @@ mod tests {
         outbox.propose(&said(1, 4, "text"));
         let unread = outbox.begin_anew(5);
         outbox.propose(&Logged { connection: 0, line: 0, act: Act::Bye });
-        outbox.propose_again(unread);
+        outbox.propose_again(unread, |_| true);
         let again = outbox.next(NOTHING, false).expect("all of it");
         assert_eq!(lines(&again), (1, vec![0, 1, 2, 3, 4]));
     }

@@ -42,6 +42,8 @@ pub(crate) enum Refusal {
         /// The newest that this version reads.
         reads: u64,
     },
+    /// A newer version writes there, since this server began.
+    TooOld,
     /// The other servers were told another time.
     AwayTimeout {
         /// The room.
@@ -75,6 +77,7 @@ impl Refusal {
             Refusal::File { .. }
             | Refusal::Engine { .. }
             | Refusal::Newer { .. }
+            | Refusal::TooOld
             | Refusal::Senseless { .. }
             | Refusal::NoRandomNumbers => false,
         }
@@ -107,6 +110,9 @@ impl fmt::Display for Refusal {
                 f,
                 "the shared room {room} needs a newer chatserver (format {format}, this one \
                  reads {reads}); update this one"
+            ),
+            Refusal::TooOld => f.write_str(
+                "the room's other servers need a newer chatserver by now; update this one",
             ),
             Refusal::AwayTimeout { room, has, told } => write!(
                 f,

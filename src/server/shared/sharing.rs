@@ -1,21 +1,23 @@
 //! How a server joins the others of a shared room: it reads the room out of the log, says that it is there, and serves
 //! clients once it has read that. Two threads keep up with the log from then on.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::panicking;
 use std::time::Duration;
 
-use super::engine::Engine;
-use super::log_reader::LogReader;
+use super::engine::{Engine, Position};
+use super::log_reader::{End, LogReader};
 use super::log_writer::LogWriter;
 use super::opening::{self, Host, Opened};
 use super::outbox::Outbox;
 use super::refusal::Refusal;
+use super::snapshot;
 use super::trouble::Trouble;
 use crate::problem::Problem;
 use crate::protocol::text::{make_safe, shortened};
 use crate::server::config::{Config, SharedConfig};
 use crate::server::hub::Hub;
+use crate::server::room::Room;
 use crate::server::room::group::Act;
 use crate::server::shutdown::Shutdown;
 use crate::server::system::thread::JoinHandle;
@@ -23,6 +25,9 @@ use crate::server::system::{random, start_thread};
 
 /// How much of a machine's name is told, in bytes.
 const MAX_NAME: usize = 64;
+
+/// A snapshot is made whenever the log has passed this part of what is kept of it.
+const SNAPSHOTS_PART: u64 = 8;
 
 /// How long the room's other servers are waited for at the end.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -37,6 +42,8 @@ pub(crate) struct Sharing {
     hub: Arc<Hub>,
     /// They end with the server's farewell.
     threads: [JoinHandle<()>; 2],
+    /// Why it cannot go on, if it cannot.
+    why: Arc<OnceLock<Refusal>>,
 }
 
 impl Sharing {
@@ -56,14 +63,22 @@ impl Sharing {
         let Some(opened) = opening::open(shared, &host, &mut wait)? else {
             return Ok(None);
         };
-        let Opened { engine, agreed, is_new: _ } = opened;
+        let Opened { engine, agreed, is_ours: _ } = opened;
         let producer = new_producer().ok_or(Refusal::NoRandomNumbers)?;
-        let outbox = Outbox::new(agreed.id.short(), producer);
+        let id = agreed.id.short();
         let config = Config { away_timeout: agreed.away_timeout, ..config.clone() };
-        let reader = LogReader::begin(Arc::clone(hub), engine.clone(), &config, outbox, agreed.id);
-        hub.propose(Act::Hello { server: &host_name(), version: env!("CARGO_PKG_VERSION") });
-        let threads = start(hub, shutdown, reader, engine)?;
-        let sharing = Sharing { hub: Arc::clone(hub), threads };
+        let unreached = |trouble| Refusal::Engine { url: Box::new(shared.url.clone()), trouble };
+        let (room, from) = first_room(engine.as_ref(), &config, id).map_err(unreached)?;
+        hub.share(room, Outbox::new(id, producer), agreed.log_bytes / SNAPSHOTS_PART);
+        let (server, version) = hello();
+        hub.propose(Act::Hello { server: &server, version });
+        let end = End { shutdown: shutdown.clone(), why: Arc::default() };
+        let why = Arc::clone(&end.why);
+        let reader =
+            LogReader::new(Arc::clone(hub), config.clone(), engine.clone(), (id, from), end);
+        let writer = LogWriter::new(Arc::clone(hub), engine, config);
+        let threads = start(hub, shutdown, reader, writer)?;
+        let sharing = Sharing { hub: Arc::clone(hub), threads, why };
         if let Err(trouble) = hub.wait_for_log(FIRST_GROUP) {
             hub.end_log();
             let url = Box::new(shared.url.clone());
@@ -83,8 +98,11 @@ impl Sharing {
     ///
     /// # Errors
     ///
-    /// A bug has ended one of them.
+    /// The server could not go on, or a bug has ended one of them.
     pub(crate) fn end(self) -> Result<(), Problem> {
+        if let Some(why) = Arc::into_inner(self.why).and_then(OnceLock::into_inner) {
+            return Err(why.into());
+        }
         let ended = self.threads.into_iter().filter(JoinHandle::is_finished).map(JoinHandle::join);
         ended.map(|ended| ended.map_err(|_panic| Problem::Bug)).collect()
     }
@@ -93,6 +111,20 @@ impl Sharing {
 /// A number by which the others know this server, until it ends.
 pub(crate) fn new_producer() -> Option<u64> {
     random().map(u64::from_ne_bytes).filter(|number| *number != 0)
+}
+
+/// What a server says of itself: what it is called, and its version.
+pub(crate) fn hello() -> (String, &'static str) {
+    (host_name(), env!("CARGO_PKG_VERSION"))
+}
+
+/// The room of the oldest snapshot, from which the log leads on, and its position; an empty one where there is none.
+fn first_room(engine: &dyn Engine, config: &Config, id: u64) -> Result<(Room, Position), Trouble> {
+    let oldest = engine.connect()?.snapshot(0)?;
+    let room = oldest.and_then(|oldest| snapshot::decode(config, &oldest).ok());
+    let room = room.unwrap_or_else(|| Room::shared(config, id));
+    let from = room.log().map_or(Position::START, |log| log.position());
+    Ok((room, from))
 }
 
 /// What this server is called, for those who look after the room.
@@ -108,9 +140,8 @@ fn start(
     hub: &Arc<Hub>,
     shutdown: &Shutdown,
     reader: LogReader,
-    engine: Arc<dyn Engine>,
+    writer: LogWriter,
 ) -> Result<[JoinHandle<()>; 2], Problem> {
-    let writer = LogWriter::new(Arc::clone(hub), engine);
     let ends_all = || EndsAll { hub: Arc::clone(hub), shutdown: shutdown.clone() };
     let (of_reader, of_writer) = (ends_all(), ends_all());
     let read = move || {

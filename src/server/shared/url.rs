@@ -73,6 +73,11 @@ impl SharedUrl {
         parse(text).ok_or_else(|| EXPECTED.to_owned())
     }
 
+    /// Whether TLS protects the way there.
+    pub(crate) fn is_over_tls(&self) -> bool {
+        matches!(self.way, Way::Tls(_))
+    }
+
     /// Whether what is said can be read on the way there. On this machine nobody reads it.
     pub(crate) fn is_readable_on_the_way(&self) -> bool {
         match &self.way {

@@ -8,7 +8,7 @@ use crate::protocol::proof::KeyHash;
 use crate::protocol::tag::Format;
 use crate::server::admission::Origin;
 use crate::server::audience::MemberId;
-use crate::server::bytes::{Coded, Reader, Writer};
+use crate::server::bytes::{Coded, Reader, Writer, coded};
 use crate::server::connection::ConnectionId;
 use crate::server::room::entry::{Credentials, Encryption, Whence};
 use crate::server::room::group::Position;
@@ -18,22 +18,6 @@ use crate::server::room::people::letters::Letter;
 use crate::server::room::people::owners::Owner;
 use crate::server::room::people::sanctions::Sanction;
 use crate::server::room::token::TokenHash;
-
-/// Writes and reads a struct field by field, in this order.
-macro_rules! coded {
-    ($name:ident { $($field:ident),* }) => {
-        impl Coded for $name {
-            fn write(&self, out: &mut Writer) {
-                let $name { $($field),* } = self;
-                $(out.put($field);)*
-            }
-
-            fn read(bytes: &mut Reader<'_>) -> Option<$name> {
-                Some($name { $($field: bytes.get()?),* })
-            }
-        }
-    };
-}
 
 /// Writes and reads a struct with one field.
 macro_rules! wrapped {

@@ -45,8 +45,8 @@ pub(super) fn make(plan: &Plan<'_>, stage: &mut dyn Stage) -> Result<Verdict, St
     let head = format!("{test}: SHARED_ROOM_SEED={seed} SHARED_ROOM_SECONDS={}", time.as_secs());
     let story = Story::new(head);
     let _told = ToldOnPanic(&story);
-    let evidence = gather(plan, stage, &story);
-    stage.end();
+    let mut evidence = gather(plan, stage, &story);
+    attempt("the end", &mut evidence.troubles, || stage.end());
     judge(&evidence).map_err(|faults| {
         let losses = evidence
             .losses
@@ -78,11 +78,11 @@ fn gather(plan: &Plan<'_>, stage: &mut dyn Stage, story: &Story) -> Evidence {
         fire(&stage.servers(), &names, &trial);
         story.tell("everyone is here");
         trial.begin();
-        let losses = harm(plan, stage, story, &trial);
+        let mut troubles = Vec::new();
+        let losses = harm(plan, stage, story, &trial, &mut troubles);
         story.tell("the last word");
         trial.stop_talking();
         trial.wait_until_all_are_done();
-        let mut troubles = Vec::new();
         // Whatever goes wrong here, views tell more of the reason.
         attempt("what the servers say of who is here", &mut troubles, || {
             assert_all_agree(&stage.servers(), plan.patience);
@@ -118,10 +118,16 @@ fn join(server: SocketAddr, name: &str) -> TestClient {
 }
 
 /// Does harm until the time is over, and each kind of it once before any is done again.
-fn harm(plan: &Plan<'_>, stage: &mut dyn Stage, story: &Story, trial: &Trial) -> Vec<Loss> {
+fn harm(
+    plan: &Plan<'_>,
+    stage: &mut dyn Stage,
+    story: &Story,
+    trial: &Trial,
+    troubles: &mut Vec<String>,
+) -> Vec<Loss> {
     let mut dice = Budget::new(plan.seed);
     let (began, mut losses, mut left) = (Instant::now(), Vec::new(), Vec::new());
-    while began.elapsed() < plan.time {
+    while began.elapsed() < plan.time && troubles.is_empty() {
         sleep(some(&mut dice, 200..2_000));
         // It fails with any other thread.
         trial.is_over();
@@ -130,7 +136,9 @@ fn harm(plan: &Plan<'_>, stage: &mut dyn Stage, story: &Story, trial: &Trial) ->
         }
         if !left.is_empty() {
             let harm = left.swap_remove(dice.next(left.len() as u64) as usize);
-            losses.extend(stage.suffer(harm, &mut dice, story));
+            let what = format!("{harm:?}");
+            let suffered = attempt(&what, troubles, || stage.suffer(harm, &mut dice, story));
+            losses.extend(suffered.flatten());
             story.tell("it is over");
         }
     }

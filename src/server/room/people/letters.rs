@@ -56,8 +56,13 @@ impl Letters {
 
     /// Adds one that another server has known, unless it waits or there are too many. Its number here.
     pub(crate) fn adopt(&mut self, letter: &Letter) -> Option<u64> {
-        let is_new = self.len() < MOST_LETTERS && !self.by_id.values().any(|it| it == letter);
+        let is_new = self.len() < MOST_LETTERS && !self.knows(letter);
         is_new.then(|| self.add(letter.clone()))
+    }
+
+    /// Whether it is one of these.
+    pub(crate) fn knows(&self, letter: &Letter) -> bool {
+        self.by_id.values().any(|it| it == letter)
     }
 
     /// All, with their numbers.

@@ -42,6 +42,16 @@ impl Owner {
         Owner { name, likeness, key, password, seen, is_operator: false, is_invited: false }
     }
 
+    /// Takes over what another server knows of the same owner, where that is more.
+    pub(crate) fn learn(&mut self, other: &Owner) {
+        self.seen = self.seen.max(other.seen);
+        self.is_operator |= other.is_operator;
+        self.is_invited |= other.is_invited;
+        if self.password.is_none() {
+            self.password.clone_from(&other.password);
+        }
+    }
+
     /// The name without case.
     pub(crate) fn word(&self) -> &str {
         self.likeness.folded()

@@ -77,8 +77,13 @@ impl Sanctions {
 
     /// Adds one that another server has known, unless it is known or over. Its number here.
     pub(crate) fn adopt(&mut self, sanction: &Sanction, now: Millis) -> Option<u64> {
-        let is_new = !sanction.is_over(now) && !self.by_id.values().any(|it| it == sanction);
+        let is_new = !sanction.is_over(now) && !self.knows(sanction);
         is_new.then(|| self.add(sanction.clone()))
+    }
+
+    /// Whether it is one of these.
+    pub(crate) fn knows(&self, sanction: &Sanction) -> bool {
+        self.by_id.values().any(|it| it == sanction)
     }
 
     /// All, with their numbers.

@@ -131,7 +131,7 @@ fn a_room_is_opened_once_and_joined_by_the_next_server() {
     let Some(redis) = RedisServer::start(&["--appendonly", "yes"]) else { return };
     let first = open(&redis.url("lobby")).expect("it can be shared").expect("it is to begin");
     let second = open(&redis.url("lobby")).expect("it can be shared").expect("it is to begin");
-    assert!(first.is_new && !second.is_new);
+    assert!(first.is_ours && !second.is_ours);
     assert_eq!(first.agreed, second.agreed);
     assert_eq!(redis.ask(&["HGET", "chatroom:{lobby}:meta", "format"]), "1\n");
     let url = SharedUrl::parse(&redis.url("lobby")).expect("it is one");

@@ -1,0 +1,183 @@
+//! A room that is made anew from its log, since that was set back, or trimmed past what this server had read; and how it
+//! takes the place of the one that clients are served from.
+//!
+//! Until it is whole, everybody is served from the old one, to which nothing is applied meanwhile.
+
+use std::time::Duration;
+
+use super::log::{Read, ToDo};
+use super::{Hub, Shared};
+use crate::protocol::name::Name;
+use crate::protocol::reply::{Missing, Notice, SetBack, SharedNotice};
+use crate::server::connection::ConnectionId;
+use crate::server::erasure::Erased;
+use crate::server::room::Room;
+use crate::server::room::effects::Effects;
+use crate::server::room::entry::{Entry, Outcome};
+use crate::server::room::group::{Act, Logged, Position};
+use crate::server::room::groups::{Applied, HangUp};
+use crate::server::room::log::Verdict;
+use crate::server::system::instant;
+
+/// A room that is made anew.
+#[derive(Debug)]
+pub(crate) struct Renewed {
+    /// The room, up to where the log was read.
+    room: Room,
+    /// Up to which group this server had applied the same log before; `None` if it has nothing in common with it.
+    kept: Option<Position>,
+    /// What follows from the groups behind that.
+    effects: Effects,
+    /// What has come of them besides.
+    outcomes: Vec<(u32, u64, Outcome)>,
+    hang_up: Vec<HangUp>,
+    erased: Vec<Erased>,
+    expired: Vec<Name>,
+    /// As which producer this server comes back, if it does.
+    producer: Option<u64>,
+    /// The last group of that producer's that was applied.
+    read_back: u64,
+}
+
+impl Renewed {
+    /// The room of a snapshot, or an empty one, from which the log leads on.
+    pub(crate) fn new(room: Room, kept: Option<Position>) -> Renewed {
+        Renewed {
+            room,
+            kept,
+            effects: Effects::default(),
+            outcomes: Vec::new(),
+            hang_up: Vec::new(),
+            erased: Vec::new(),
+            expired: Vec::new(),
+            producer: None,
+            read_back: 0,
+        }
+    }
+
+    /// This server comes back as that producer.
+    pub(crate) fn expect(&mut self, producer: u64) {
+        self.producer = Some(producer);
+    }
+
+    /// Whether its first group was applied.
+    pub(crate) fn is_back(&self) -> bool {
+        self.read_back > 0
+    }
+
+    /// Applies a group. What follows from it for this server's clients is new to them behind what was kept alone.
+    pub(crate) fn apply(&mut self, read: &Read<'_>) {
+        let Ok(group) = &read.group else { return self.room.pass_over(read.at) };
+        if self.kept.is_some_and(|kept| read.at <= kept) {
+            self.room.apply_group(read.at, read.bytes, group, &mut Effects::of_nobody());
+            return;
+        }
+        let is_ours = Some(group.producer) == self.producer;
+        if is_ours {
+            self.effects.producer = group.producer;
+        }
+        let applied = self.room.apply_group(read.at, read.bytes, group, &mut self.effects);
+        let Applied { verdict, dead: _, mut expired, outcomes, hang_up, erased } = applied;
+        if is_ours && verdict == Verdict::Applied {
+            self.read_back = group.number;
+        }
+        self.expired.append(&mut expired);
+        self.outcomes.extend(outcomes);
+        self.hang_up.extend(hang_up);
+        self.erased.extend(erased);
+    }
+}
+
+impl Hub {
+    /// Proposes what a log has lost that this server has: it goes on as another producer.
+    pub(crate) fn come_back(&self, renewed: &Renewed, producer: u64, kept: Position) {
+        self.with(|shared| {
+            let old = shared.effects.producer;
+            let is_alive = |number| shared.connections.contains_key(&ConnectionId::local(number));
+            let lost = shared.room.lost_by(&renewed.room, old, is_alive);
+            let back = shared.room.back(old, kept);
+            let Some(log) = &mut shared.log else { return };
+            let unread = log.outbox.begin_anew(producer);
+            log.outbox.propose(&back);
+            lost.iter().for_each(|entry| log.outbox.propose(entry));
+            let is_said = |entry: &Logged<'_>| {
+                let act = &entry.act;
+                !matches!(
+                    act,
+                    Act::Hello { .. } | Act::Back { .. } | Act::Adopt(_) | Act::AdoptFact(..)
+                )
+            };
+            log.outbox.propose_again(unread, is_said);
+        });
+    }
+
+    /// Serves everybody from the room that was made anew. `loss` is what the log had lost: the last group that it still
+    /// had, if it had any, and of how long the others are gone; without a loss, the log was trimmed.
+    pub(crate) fn renew(
+        &self,
+        renewed: Renewed,
+        loss: Option<(Option<Position>, Duration)>,
+    ) -> ToDo {
+        let mut to_do = ToDo::default();
+        self.with(|shared| {
+            shared.put_in_place(renewed, loss, &mut to_do);
+            self.notify(shared);
+        });
+        to_do
+    }
+}
+
+impl Shared {
+    fn put_in_place(
+        &mut self,
+        renewed: Renewed,
+        loss: Option<(Option<Position>, Duration)>,
+        to_do: &mut ToDo,
+    ) {
+        let Renewed { mut room, kept: _, effects, outcomes, hang_up, erased, expired, .. } =
+            renewed;
+        let (producer, read_back) = (renewed.producer, renewed.read_back);
+        std::mem::swap(&mut self.room, &mut room);
+        let missed = self.room.take_the_place_of(room);
+        self.effects.append(effects);
+        if let (Some(producer), Some(log)) = (producer, &mut self.log) {
+            self.effects.producer = producer;
+            log.outbox.on_read_back(read_back);
+            log.on_return(instant());
+        }
+        let notice = match loss {
+            Some((None, _)) => Notice::Shared(SharedNotice::SetBack(SetBack::Everything)),
+            Some((Some(_), time)) => Notice::Shared(SharedNotice::SetBack(SetBack::Newest(time))),
+            None => Notice::Missed(missed, Missing::ServerTooSlow),
+        };
+        if loss.is_some() || missed > 0 {
+            self.apply(Entry::Tell(notice));
+        }
+        let is_known = |producer: u64| {
+            self.room.log().is_some_and(|log| log.producers().any(|(id, _)| id == producer))
+        };
+        if !is_known(self.effects.producer) {
+            to_do.died_after = Some(Duration::ZERO);
+            self.lose_connections();
+        }
+        let applied = Applied {
+            verdict: Verdict::Applied,
+            dead: Vec::new(),
+            expired,
+            outcomes,
+            hang_up,
+            erased,
+        };
+        self.carry_on(applied, to_do);
+    }
+
+    /// The members of this server are gone with it: those that can resume are hung up on.
+    fn lose_connections(&mut self) {
+        let end = self.room.transcript().end();
+        let Some(log) = &self.log else { return };
+        let gone =
+            self.connections.keys().filter(|id| !log.is_plain(**id) && !log.is_awaited(**id));
+        let gone: Vec<_> = gone.map(|id| (*id, end)).collect();
+        self.effects.detached.extend(gone);
+    }
+}

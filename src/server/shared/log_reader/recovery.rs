@@ -1,0 +1,134 @@
+//! How a server goes on whose log was set back, or trimmed past what it has read: it looks up to where the log is the one
+//! that it knows, makes the room anew from there beside the one that clients are served from, and tells the others what
+//! they have lost.
+
+use super::super::engine::Position;
+use super::super::follower::{Followed, Follower};
+use super::super::refusal::Refusal;
+use super::super::set_back::{Groups, Loss};
+use super::super::sharing::new_producer;
+use super::super::snapshot;
+use super::super::trouble::Trouble;
+use super::{LogReader, read};
+use crate::server::hub::recovery::Renewed;
+use crate::server::room::Room;
+
+impl LogReader {
+    /// Finds out whether the log is the one that this server knows, and makes the room anew if it is not, or if it was
+    /// trimmed past what this server has read.
+    ///
+    /// # Errors
+    ///
+    /// The engine does not answer. It is to be tried again.
+    pub(super) fn recover(&mut self) -> Result<(), Trouble> {
+        let loss = self.search()?;
+        if loss.is_none() && self.coming_back.is_none() && !self.is_trimmed()? {
+            return Ok(());
+        }
+        let kept = loss.as_ref().map_or(self.groups.last(), |loss| loss.kept);
+        let (room, from) = self.room_before(kept)?;
+        let mut renewed = Renewed::new(room, kept);
+        let mut groups = self.groups.clone();
+        groups.go_back_to(Some(from).filter(|_| kept.is_some()));
+        let mut follower = Follower::new(self.engine.clone(), from);
+        while !follower.has_caught_up() {
+            read_some(&mut follower, &mut groups, &mut renewed)?;
+        }
+        if let Some(loss) = &loss {
+            let Some(producer) = self.come_back(&renewed, loss) else { return Ok(()) };
+            renewed.expect(producer);
+            while !renewed.is_back() && !self.hub.is_log_over() {
+                read_some(&mut follower, &mut groups, &mut renewed)?;
+            }
+        }
+        (self.follower, self.groups, self.coming_back) = (follower, groups, None);
+        let to_do = self.hub.renew(renewed, loss.map(|loss| (loss.kept, loss.time)));
+        self.see_to(to_do);
+        Ok(())
+    }
+
+    /// Proposes what the log has lost, as another producer. `None` if the server ends instead.
+    fn come_back(&mut self, renewed: &Renewed, loss: &Loss) -> Option<u64> {
+        if let Some(producer) = self.coming_back {
+            return Some(producer);
+        }
+        let (groups, seconds) = (loss.groups, loss.time.as_secs_f64().ceil());
+        let entries = if groups == 1 { "1 entry" } else { &format!("{groups} entries") };
+        log::error!("shared: the store was set back: {entries} of the last {seconds} s are gone");
+        let Some(producer) = new_producer() else {
+            self.stop(Refusal::NoRandomNumbers);
+            return None;
+        };
+        self.hub.come_back(renewed, producer, loss.kept.unwrap_or_default());
+        self.coming_back = Some(producer);
+        Some(producer)
+    }
+
+    /// What the log has lost of what this server has read.
+    fn search(&mut self) -> Result<Option<Loss>, Trouble> {
+        let begin = self.begin()?;
+        let mut search = self.groups.search();
+        while let Some(position) = search.next() {
+            let looked = self.follower.with(|link| link.look(position))?;
+            let begin = begin.into_iter().chain(looked.first).min();
+            search.found(self.groups.judge(position, looked.group.as_deref(), begin));
+        }
+        Ok(search.loss())
+    }
+
+    /// The position of the oldest snapshot.
+    fn begin(&mut self) -> Result<Option<Position>, Trouble> {
+        let oldest = self.follower.with(|link| link.snapshot(0))?;
+        Ok(oldest.and_then(|oldest| self.position_of(&oldest)))
+    }
+
+    fn position_of(&self, bytes: &[u8]) -> Option<Position> {
+        let room = snapshot::decode(&self.config, bytes).ok()?;
+        room.log().map(|log| log.position())
+    }
+
+    /// Whether the log begins behind what was read.
+    fn is_trimmed(&mut self) -> Result<bool, Trouble> {
+        let Some(last) = self.groups.last() else { return Ok(false) };
+        let looked = self.follower.with(|link| link.look(last))?;
+        Ok(looked.group.is_none())
+    }
+
+    /// The room of the newest snapshot from which the log leads on up to that group, and its position; an empty room if
+    /// there is none, and where the log begins anew.
+    fn room_before(&mut self, kept: Option<Position>) -> Result<(Room, Position), Trouble> {
+        let count = if kept.is_some() { self.follower.with(|link| link.snapshots())? } else { 0 };
+        let mut oldest = None;
+        for number in (0..count).rev() {
+            let bytes = self.follower.with(|link| link.snapshot(number))?;
+            let room = bytes.and_then(|bytes| snapshot::decode(&self.config, &bytes).ok());
+            let Some(room) = room else { continue };
+            let at = room.log().map_or(Position::START, |log| log.position());
+            oldest = Some((room, at));
+            if kept.is_some_and(|kept| at <= kept) {
+                break;
+            }
+        }
+        let new = || (Room::shared(&self.config, self.room), Position::START);
+        Ok(oldest.unwrap_or_else(new))
+    }
+}
+
+/// Reads on, and applies that to the room that is made anew.
+fn read_some(
+    follower: &mut Follower,
+    groups: &mut Groups,
+    renewed: &mut Renewed,
+) -> Result<(), Trouble> {
+    match follower.step()? {
+        Followed::Groups(read_groups) => {
+            for group in &read_groups {
+                groups.push(group.at, &group.bytes);
+                renewed.apply(&read(group));
+            }
+            Ok(())
+        }
+        // Meanwhile once more: the caller begins anew.
+        Followed::Trimmed | Followed::Changed => Err(Trouble::Loading),
+    }
+}

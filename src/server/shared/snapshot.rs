@@ -1,0 +1,55 @@
+//! A room as bytes, for whoever comes later to go on from: the coordinator puts them beside the log. Pure.
+
+use ring::digest;
+
+use super::codec::Unread;
+use crate::server::bytes::{Reader, Writer};
+use crate::server::config::Config;
+use crate::server::room::Room;
+
+/// The version that this program writes, and the highest that it reads.
+pub(crate) const VERSION: u8 = 1;
+
+/// The room as bytes. The same groups give the same bytes on every server.
+pub(crate) fn encode(room: &Room) -> Vec<u8> {
+    let mut out = Writer::default();
+    out.put(&VERSION);
+    room.write(&mut out);
+    let hash = hash(out.as_bytes());
+    out.put(&hash);
+    out.into_bytes()
+}
+
+/// Reads a room, with the settings of this server's configuration and nothing of what was said.
+///
+/// # Errors
+///
+/// The bytes are none: a newer program has written them, or they are malformed.
+pub(crate) fn decode(config: &Config, bytes: &[u8]) -> Result<Room, Unread> {
+    if bytes.first().is_some_and(|version| *version > VERSION) {
+        return Err(Unread::Newer);
+    }
+    let whole =
+        bytes.split_last_chunk().filter(|(written, end)| hash(written).to_le_bytes() == **end);
+    let (written, _) = whole.ok_or(Unread::Malformed)?;
+    let mut written = Reader::new(written);
+    let version: Option<u8> = written.get();
+    let room = version.filter(|it| *it == VERSION).and_then(|_| Room::read(config, &mut written));
+    room.filter(|_| written.is_empty()).ok_or(Unread::Malformed)
+}
+
+impl Room {
+    /// How the room stands, in few bytes: two servers that have applied the same groups have the same.
+    pub(crate) fn digest(&self) -> u64 {
+        let mut out = Writer::default();
+        self.write(&mut out);
+        hash(out.as_bytes())
+    }
+}
+
+/// The first 8 bytes of the SHA-256.
+pub(super) fn hash(bytes: &[u8]) -> u64 {
+    let hash = digest::digest(&digest::SHA256, bytes);
+    let (first, _) = hash.as_ref().split_first_chunk().expect("SHA-256 has 32 bytes");
+    u64::from_le_bytes(*first)
+}
