@@ -3,7 +3,7 @@
 //! A **view** is what one member was told, from the gun on, behind which everyone is there. The **late** view is what
 //! somebody is shown who joins in the end, at a server that was started in the end: all of it comes from the store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::common::session::Heard;
 
@@ -117,6 +117,8 @@ struct Case<'a> {
     late: BTreeMap<u64, &'a str>,
     /// What was said to all that the late view does not have.
     lost: BTreeSet<u64>,
+    /// Whom each private line is for, besides its author.
+    private: HashMap<&'a str, [&'a str; 2]>,
     faults: Vec<String>,
 }
 
@@ -137,7 +139,12 @@ impl<'a> Case<'a> {
             is_speech(&known.event.line) && !late.contains_key(seq)
         };
         let lost = all.iter().filter(is_lost).map(|(&seq, _)| seq).collect();
-        let mut case = Case { evidence, gun, all, late, lost, faults: Vec::new() };
+        let private = evidence.views.iter().flat_map(|view| {
+            let private = view.said.iter().filter_map(|said| Some((&said.line, said.to.as_ref()?)));
+            private.map(|(line, to)| (line.as_str(), [view.name.as_str(), to.as_str()]))
+        });
+        let private = private.collect();
+        let mut case = Case { evidence, gun, all, late, lost, private, faults: Vec::new() };
         for view in &evidence.views {
             if !view.heard.iter().any(|it| it.seq == gun && it.line == GUN) {
                 case.faults.push(format!("{} has not heard the gun", view.name));
@@ -251,15 +258,8 @@ impl<'a> Case<'a> {
 
     /// Whether an event is for the member that has this view.
     fn is_due(&self, view: &View, known: &Known<'_>) -> bool {
-        if !is_private(&known.event.line) {
-            return true;
-        }
-        let is_its = |said: &Said| said.line == known.event.line;
-        let said = self.evidence.views.iter().flat_map(|it| it.said.iter().map(move |s| (it, s)));
-        let mut said = said.filter(|(_, said)| is_its(said));
-        said.next().is_some_and(|(author, said)| {
-            author.name == view.name || said.to.as_ref() == Some(&view.name)
-        })
+        let both = self.private.get(known.event.line.as_str());
+        !is_private(&known.event.line) || both.is_some_and(|both| both.contains(&&*view.name))
     }
 
     /// Whether an event lies where something was lost: behind the last event that the late view has, and before its next
@@ -290,8 +290,10 @@ impl<'a> Case<'a> {
                 // Whether it was lost rightly, where it is there once, is another question.
                 let is_right = seqs.len() == 1 || (stays.len() <= 1 && self.was_lost(&said.line));
                 if !is_right {
+                    let told: Vec<_> =
+                        view.notices.iter().filter(|it| it.starts_with("!!")).collect();
                     faults.push(format!(
-                        "{} has said {:?} once, and it is there as {seqs:?}",
+                        "{} has said {:?} once, and it is there as {seqs:?}; it was told {told:?}",
                         view.name, said.line
                     ));
                 }
@@ -382,6 +384,9 @@ fn place(view: &View, index: usize) -> String {
         let mark = if from + number == index { "->" } else { "  " };
         text.push_str(&format!("\n    {mark} @{} {} {}", it.seq, it.at, it.line));
     }
+    let told = view.notices.iter().filter(|notice| !notice.starts_with("= "));
+    let told: Vec<_> = told.map(String::as_str).collect();
+    text.push_str(&format!("\n       told {told:?}"));
     let moves = view.moves.iter().map(|it| format!("\n       {it}"));
     text + &moves.collect::<String>()
 }

@@ -30,8 +30,8 @@ const RESTLESS: u64 = 4_000;
 pub(super) enum Pace {
     /// One line in so much time, on the average.
     Every(Duration),
-    /// As fast as receipts come.
-    Flood,
+    /// As fast as receipts come, up to so many lines.
+    Flood(usize),
 }
 
 pub(super) struct Member<'a> {
@@ -180,12 +180,19 @@ impl<'a> Member<'a> {
         if is_over {
             self.session.lines.push((self.talker.end(), name));
             self.has_ended = true;
-        } else if self.next <= Instant::now() {
+        } else if self.next <= Instant::now() && self.may_say_more() {
             self.session.lines.push((self.talker.next(), name));
             if let Pace::Every(time) = self.pace {
                 // From none to twice as much.
                 self.next = Instant::now() + time * self.dice.next(2_000) as u32 / 1_000;
             }
+        }
+    }
+
+    fn may_say_more(&self) -> bool {
+        match self.pace {
+            Pace::Every(_) => true,
+            Pace::Flood(most) => self.session.lines.len() < most,
         }
     }
 
