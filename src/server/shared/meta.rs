@@ -113,6 +113,18 @@ pub(crate) fn agree(
     Ok(facts.read(offer))
 }
 
+/// Offers what holds for a room once more, to an engine that has lost it. The identity of the room that is there then.
+///
+/// # Errors
+///
+/// The engine does not answer.
+pub(crate) fn offer_again(link: &mut dyn Link, agreed: &Agreed) -> Result<Option<RoomId>, Trouble> {
+    link.offer("format", &FORMAT.to_string())?;
+    link.offer("away_timeout", &agreed.away_timeout.as_secs().to_string())?;
+    link.offer("log_bytes", &agreed.log_bytes.to_string())?;
+    Ok(RoomId::parse(&link.offer("id", &agreed.id.to_string())?))
+}
+
 /// What the engine has.
 struct Facts<'a> {
     /// Where, for people.

@@ -49,16 +49,7 @@ impl Server {
             return assert!(running.is_running(), "it has ended by itself: {}", self.last_words());
         }
         let mut command = chatserver();
-        command.args(["127.0.0.1", &self.address.port().to_string()]);
-        // wip: until there is the option.
-        match self.options.iter().position(|it| it == "--shared") {
-            Some(at) => {
-                command.args(&self.options[..at]).env("CHATROOM_SHARED", &self.options[at + 1]);
-            }
-            None => {
-                command.args(&self.options);
-            }
-        }
+        command.args(["127.0.0.1", &self.address.port().to_string()]).args(&self.options);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let log: File = OpenOptions::new().create(true).append(true).open(&self.log).expect("ours");
         self.running = Some(TestServer::run(command.stderr(log)));
