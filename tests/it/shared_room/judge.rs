@@ -168,7 +168,10 @@ impl<'a> Case<'a> {
         for view in &self.evidence.views {
             faults.extend(view.complaints.iter().map(|why| format!("{}: {why}", view.name)));
             let bad = view.notices.iter().filter(|text| self.is_bad(text));
-            faults.extend(bad.map(|text| format!("{} was told {text:?}", view.name)));
+            faults.extend(bad.map(|text| {
+                let moves = view.moves.join("\n       ");
+                format!("{} was told {text:?}:\n       {moves}", view.name)
+            }));
         }
         self.add(faults);
     }

@@ -19,6 +19,9 @@ const ON_THE_WAY: usize = 20;
 /// How long one look for what has come takes.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// How long it waits before it goes on when it was refused.
+const BREATH: Duration = Duration::from_millis(500);
+
 /// For how many milliseconds it waits for an answer before it goes elsewhere.
 const WAITS: std::ops::Range<u64> = 1_000..6_000;
 
@@ -101,6 +104,9 @@ impl<'a> Member<'a> {
                 None => std::thread::sleep(LOOK),
             }
             self.door = (self.door + 1) % self.doors.len();
+            if self.is_refused() {
+                std::thread::sleep(BREATH);
+            }
         }
         self.view()
     }
@@ -133,7 +139,7 @@ impl<'a> Member<'a> {
             let Some(length) = read_in_time(wire, &mut bytes) else { return "since it ends" };
             self.session.take(&bytes[..length]);
             if self.is_refused() {
-                return "since it is refused";
+                return "since it is refused, and waits";
             }
             let is_waiting = self.session.written.is_none() || self.session.on_the_way() > 0;
             if !is_waiting {

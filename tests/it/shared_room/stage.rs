@@ -44,6 +44,14 @@ pub(super) enum Harm {
     EmptyStore,
 }
 
+impl Harm {
+    /// Whether it is to be done: `SHARED_ROOM_HARMS` may name the only ones.
+    pub(super) fn is_wanted(self) -> bool {
+        let wanted = std::env::var("SHARED_ROOM_HARMS").unwrap_or_default();
+        wanted.is_empty() || wanted.split(',').any(|name| name == format!("{self:?}"))
+    }
+}
+
 /// Servers of one room, and a nemesis that does them harm.
 pub(super) trait Stage {
     /// Where members come.

@@ -132,7 +132,7 @@ fn harm(
         // It fails with any other thread.
         trial.is_over();
         if left.is_empty() {
-            left = plan.harms.to_vec();
+            left = plan.harms.iter().copied().filter(|harm| harm.is_wanted()).collect();
         }
         if !left.is_empty() {
             let harm = left.swap_remove(dice.next(left.len() as u64) as usize);
