@@ -4,6 +4,7 @@
 //! somebody is shown who joins in the end, at a server that was started in the end: all of it comes from the store.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 
 use crate::common::session::Heard;
 
@@ -34,6 +35,20 @@ pub(super) struct View {
     pub(super) complaints: Vec<String>,
     /// Where it was connected, for whoever looks for the reason of a fault.
     pub(super) moves: Vec<String>,
+}
+
+impl fmt::Display for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Heard { seq, at, line, is_own } in &self.heard {
+            writeln!(f, "@{seq} {at} {}{line}", if *is_own { "+ " } else { "" })?;
+        }
+        let lists =
+            [("complains", &self.complaints), ("told", &self.notices), ("moves", &self.moves)];
+        for (what, list) in lists {
+            list.iter().try_for_each(|text| writeln!(f, "{what}: {text}"))?;
+        }
+        Ok(())
+    }
 }
 
 /// A line that gets a receipt.

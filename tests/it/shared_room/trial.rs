@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::judge::{Evidence, GUN, Loss, Verdict, judge};
+use super::judge::{Evidence, GUN, Loss, Verdict, View, judge};
 use super::member::{Member, Pace};
 use super::stage::{Harm, Stage, some};
 use super::story::{Story, ToldOnPanic};
+use crate::common::folder;
 use crate::common::proxy::Budget;
 use crate::common::read_in_time;
 use crate::common::server::TestClient;
@@ -53,8 +55,20 @@ pub(super) fn make(plan: &Plan<'_>, stage: &mut dyn Stage) -> Result<Verdict, St
             .iter()
             .map(|loss| format!("lost by {}: {} bytes", loss.what, loss.bytes.len()));
         let losses: Vec<_> = losses.collect();
-        format!("{}\n{}\n{}", story.text(), losses.join("\n"), faults.join("\n"))
+        let views = write_views(test, &evidence);
+        let (story, losses, faults) = (story.text(), losses.join("\n"), faults.join("\n"));
+        format!("{story}\n{losses}\n{faults}\nall views: {}", views.display())
     })
+}
+
+/// Writes each view into a file of its own; the folder.
+fn write_views(test: &str, evidence: &Evidence) -> PathBuf {
+    let folder = folder("shared_room_views", test);
+    let late = View { name: "late".to_owned(), heard: evidence.late.clone(), ..View::default() };
+    for view in evidence.views.iter().chain([&late]) {
+        std::fs::write(folder.join(&view.name), view.to_string()).expect("the folder is ours");
+    }
+    folder
 }
 
 fn gather(plan: &Plan<'_>, stage: &mut dyn Stage, story: &Story) -> Evidence {
