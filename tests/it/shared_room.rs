@@ -64,6 +64,7 @@ fn plan_for<'a>(test: &'a str, harms: &'a [Harm], seconds: u64) -> Plan<'a> {
         members: MEMBERS,
         pace: TALK,
         patience: PATIENCE,
+        whispers: true,
         renames: true,
     }
 }
@@ -108,7 +109,8 @@ const OF_SERVERS: [Harm; 6] = [
 const OF_THE_STORE: [Harm; 6] =
     [Harm::Cut, Harm::Block, Harm::Freeze, Harm::KillStore, Harm::StopStore, Harm::FailOver];
 
-/// Where something is lost.
+/// Where something is lost. Members change no names then, and say nothing in private: who is there under which name is
+/// settled anew while the store is filled again.
 const WITH_A_LOSS: [Harm; 3] = [Harm::FailOverWithLoss, Harm::KillStoreWithLoss, Harm::EmptyStore];
 
 #[test]
@@ -123,7 +125,11 @@ fn servers_whose_store_and_network_fail_are_one_room() {
 
 #[test]
 fn servers_whose_store_is_set_back_are_one_room_but_for_what_is_lost() {
-    servers_are_one_room(&Plan { renames: false, ..plan("set-back", &WITH_A_LOSS) });
+    servers_are_one_room(&Plan {
+        whispers: false,
+        renames: false,
+        ..plan("set-back", &WITH_A_LOSS)
+    });
 }
 
 #[test]
@@ -143,7 +149,11 @@ fn servers_to_which_everything_happens_are_one_room() {
 #[ignore = "it takes minutes: SHARED_ROOM_SECONDS, SHARED_ROOM_SEED"]
 fn servers_to_which_everything_happens_and_whose_store_is_set_back_are_one_room_but_for_that() {
     let harms = [&OF_SERVERS[..], &OF_THE_STORE, &WITH_A_LOSS].concat();
-    servers_are_one_room(&Plan { renames: false, ..plan_for("all", &harms, LONG) });
+    servers_are_one_room(&Plan {
+        whispers: false,
+        renames: false,
+        ..plan_for("all", &harms, LONG)
+    });
 }
 
 /// A server of a build that has faults, of which this one is planted, beside others that have none: what is found.

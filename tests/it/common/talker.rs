@@ -43,7 +43,7 @@ pub struct Talker {
     pub name: String,
     /// Whether it changes its name.
     renames: bool,
-    /// To whom it may whisper; they keep their names.
+    /// To whom it may whisper, if to anybody; they keep their names.
     targets: Arc<Vec<String>>,
     random: Budget,
     /// How many lines it has made.
@@ -82,7 +82,7 @@ impl Talker {
                 self.name.clone_from(&to);
                 Line::Rename { to }
             }
-            2..=5 => {
+            2..=5 if !self.targets.is_empty() => {
                 let to = self.dice(self.targets.len() as u64) as usize;
                 let to = self.targets[to].clone();
                 let is_oneself = to == self.first_name;

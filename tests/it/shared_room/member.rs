@@ -104,9 +104,6 @@ impl<'a> Member<'a> {
                 None => std::thread::sleep(LOOK),
             }
             self.door = (self.door + 1) % self.doors.len();
-            if self.is_refused() {
-                std::thread::sleep(BREATH);
-            }
         }
         self.view()
     }
@@ -122,6 +119,7 @@ impl<'a> Member<'a> {
         if wire.send(self.session.hello().as_bytes()).is_err() {
             return "since it takes nothing";
         }
+        let told = self.session.notices.len();
         let mut bytes = [0; 16 * 1024];
         loop {
             if !*is_done && self.is_done(trial) {
@@ -138,8 +136,9 @@ impl<'a> Member<'a> {
             let taken = self.session.taken;
             let Some(length) = read_in_time(wire, &mut bytes) else { return "since it ends" };
             self.session.take(&bytes[..length]);
-            if self.is_refused() {
-                return "since it is refused, and waits";
+            if self.is_refused(told) {
+                std::thread::sleep(BREATH);
+                return "since it is refused";
             }
             let is_waiting = self.session.written.is_none() || self.session.on_the_way() > 0;
             if !is_waiting {
@@ -161,12 +160,9 @@ impl<'a> Member<'a> {
             + Duration::from_millis(WAITS.start + self.dice.next(WAITS.end - WAITS.start))
     }
 
-    /// Whether it was refused behind the last event, and does not go on.
-    fn is_refused(&self) -> bool {
-        self.session.written.is_none()
-            && self.session.notices.last().is_some_and(|notice| {
-                notice.behind == self.session.heard.len() && notice.text.starts_with("!! /resume")
-            })
+    /// Whether it was refused over this connection, before which it was told so many notices.
+    fn is_refused(&self, before: usize) -> bool {
+        self.session.notices[before..].iter().any(|it| it.text.starts_with("!! /resume"))
     }
 
     fn is_done(&self, trial: &Trial) -> bool {

@@ -37,6 +37,8 @@ pub(super) struct Plan<'a> {
     pub(super) pace: Pace,
     /// How long anything may take once no more harm is done.
     pub(super) patience: Duration,
+    /// Whether they say something in private, too.
+    pub(super) whispers: bool,
     /// Whether some of them change their names.
     pub(super) renames: bool,
 }
@@ -76,7 +78,7 @@ fn gather(plan: &Plan<'_>, stage: &mut dyn Stage, story: &Story) -> Evidence {
     let names: Vec<String> = (0..plan.members).map(|n| format!("p{n}x")).collect();
     // One half keeps its names, and is whispered to.
     let half = plan.members.div_ceil(2);
-    let targets = Arc::new(names[..half].to_vec());
+    let targets = Arc::new(if plan.whispers { names[..half].to_vec() } else { Vec::new() });
     let trial = Trial::new(plan.members);
     std::thread::scope(|scope| {
         let _ends_all = trial.ends_all();
