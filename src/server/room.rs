@@ -58,6 +58,8 @@ mod members;
 mod names;
 pub(crate) mod order;
 pub(crate) mod people;
+#[cfg(planted_faults)]
+mod planted;
 mod renaming;
 pub(crate) mod restore;
 mod resume;

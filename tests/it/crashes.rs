@@ -17,22 +17,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::common::proxy::{Budget, Proxy};
+use crate::common::talker::Talker;
+use crate::common::trial::Trial;
+use crate::common::wire::Way;
 
 use house::House;
 use others::{Shell, plain};
 use program::Program;
 use rows::Rows;
-use talker::Talker;
-use trial::Trial;
-use wire::Way;
 
 mod house;
 mod others;
 mod program;
 mod rows;
-mod talker;
-mod trial;
-mod wire;
 
 /// How many kills there are unless `CRASHES_KILLS` says so.
 const KILLS: u64 = 20;

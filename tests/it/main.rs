@@ -49,6 +49,7 @@ mod resume;
 mod room;
 mod server_key;
 mod shared;
+mod shared_room;
 mod signals;
 mod soak;
 mod storm;

@@ -162,9 +162,13 @@ impl Hub {
         if instead_of.is_none() {
             guard.connections.remove(&id);
         }
-        match outcome {
-            Outcome::Refused(refusal) => Err(refusal),
-            _ => Err(Refusal::UnknownToken),
+        if let Outcome::Refused(refusal) = outcome {
+            return Err(refusal);
         }
+        // The server ends before the log has said anything: the client is to try another one, and is told nothing that
+        // would end its session.
+        drop(guard);
+        connection.hang_up(CloseReason::ShuttingDown);
+        Err(Refusal::UnknownToken)
     }
 }

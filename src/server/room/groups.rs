@@ -108,9 +108,15 @@ impl Room {
         change.bury_dead(&mut applied);
         applied.expired.extend(change.do_due());
         if applied.verdict == Verdict::Applied {
+            #[cfg(planted_faults)]
+            if super::planted::is_lost(group) {
+                return applied;
+            }
             for entry in &group.entries {
                 change.apply_entry(entry, &mut applied);
             }
+            #[cfg(planted_faults)]
+            change.double(group, &mut applied);
         }
         applied
     }
@@ -210,7 +216,7 @@ impl Change<'_> {
     }
 
     /// Does what an entry says, and notes the outcome if somebody here waits for it.
-    fn apply_entry(&mut self, entry: &Logged<'_>, applied: &mut Applied) {
+    pub(super) fn apply_entry(&mut self, entry: &Logged<'_>, applied: &mut Applied) {
         // Nothing is done behind a producer's farewell.
         if !self.room.log.as_ref().is_some_and(|log| log.producers.contains_key(&self.via)) {
             return;

@@ -163,6 +163,8 @@ impl Log {
         // Before the first group there was no silence.
         let passed = if self.clock == 0 { 0 } else { clock - self.clock };
         self.elapsed += if passed > LONGEST_SILENCE { COUNTED_SILENCE } else { passed };
+        #[cfg(planted_faults)]
+        (self.elapsed = super::planted::elapsed(self.elapsed));
         (self.clock, self.position) = (clock, position);
         self.groups += 1;
         self.bytes += bytes as u64;

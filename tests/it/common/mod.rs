@@ -10,6 +10,7 @@ pub mod alice;
 pub mod anyone;
 pub mod bridge;
 pub mod doors;
+pub mod forwarder;
 #[cfg(target_os = "linux")]
 pub mod lan;
 #[cfg(target_os = "linux")]
@@ -23,9 +24,13 @@ pub mod redis;
 #[cfg(target_os = "linux")]
 pub mod resources;
 pub mod server;
+pub mod session;
+pub mod talker;
 pub mod terminal;
 pub mod terminator;
 pub mod tls;
+pub mod trial;
+pub mod wire;
 
 /// How long anything may take before a test fails: far longer than it does on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);

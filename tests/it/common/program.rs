@@ -110,8 +110,19 @@ fn fact(client: &mut TestClient, name: &str) -> String {
 /// It has no tag.
 #[track_caller]
 pub fn split(line: &str) -> (Option<u64>, &str) {
+    let (tag, body) = tag(line);
+    (tag.map(|(seq, _)| seq), body)
+}
+
+/// The number and the time of a line, if it is an event, and the line itself.
+///
+/// # Panics
+///
+/// It has no tag.
+#[track_caller]
+pub fn tag(line: &str) -> (Option<(u64, u64)>, &str) {
     let (seq, rest) = line.strip_prefix('@').and_then(|rest| rest.split_once(' ')).expect(line);
     let (millis, body) = rest.split_once(' ').expect(line);
-    millis.parse::<u64>().expect(line);
-    ((!seq.starts_with('-')).then(|| seq.parse().expect(line)), body)
+    let millis = millis.parse().expect(line);
+    ((!seq.starts_with('-')).then(|| (seq.parse().expect(line), millis)), body)
 }

@@ -1,8 +1,9 @@
 //! A real server process, and plain sockets as its clients.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,21 @@ fn piped(program: &str) -> Command {
     command.env("CHATROOM_HISTORY", "none");
     without_tls(&mut command);
     command
+}
+
+/// A free port that no system gives to clients: those that connect to a port at which nobody listens may be
+/// given that very port, and are then connected to themselves.
+pub fn port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Tests that run beside this one, each as a process of its own, begin elsewhere.
+    let first = 15_000 + 32 * (std::process::id() % 512) as u16;
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed);
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_) => return port,
+            Err(why) => assert_eq!(why.kind(), ErrorKind::AddrInUse, "{why}"),
+        }
+    }
 }
 
 /// A `chatserver` on a free port, ended when dropped.
@@ -192,6 +208,24 @@ impl TestClient {
                 Ok(n) => self.received.extend_from_slice(&chunk[..n]),
                 Err(_) if Instant::now() < deadline => {}
                 Err(e) => panic!("nothing more came ({e}) after:\n{}", self.conversation()),
+            }
+        }
+    }
+
+    /// Who is here, as the server says, between whatever else comes.
+    pub fn who(&mut self) -> String {
+        self.send("/who\n/who\n");
+        // A long answer goes on in further lines, up to the beginning of the next one.
+        let (mut here, mut answers) = (Vec::new(), 0);
+        loop {
+            let line = self.line().expect("it answers");
+            answers += usize::from(line.starts_with("-- ") && line.contains(" here: "));
+            if answers == 2 {
+                // Its own further lines may follow.
+                return here.concat();
+            }
+            if answers == 1 && line.starts_with("-- ") {
+                here.push(line);
             }
         }
     }

@@ -1,15 +1,13 @@
 //! A server that is killed and started again, on one port and with one file.
 
-use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Instant;
 
 use super::rows::Rows;
 use crate::common::process::{run, signal};
-use crate::common::server::{TestServer, chatserver};
+use crate::common::server::{TestServer, chatserver, port};
 use crate::common::{DEADLINE, folder};
 
 /// The server of a test.
@@ -58,15 +56,7 @@ impl House {
         let server = self.server.lock().expect("nobody has panicked");
         let mut visitor = server.as_ref().expect("it runs").join("visitor");
         loop {
-            visitor.send("/who\n/who\n");
-            // A long answer goes on in further lines, up to the beginning of the next one.
-            let mut here = String::new();
-            let mut answers = 0;
-            while answers < 2 {
-                let line = visitor.line().expect("it runs");
-                answers += usize::from(line.contains(" here: "));
-                here += &line;
-            }
+            let here = visitor.who();
             if names.iter().all(|name| here.contains(name.as_str())) {
                 break;
             }
@@ -108,18 +98,4 @@ fn start(file: &Path, port: u16, options: &[String]) -> TestServer {
     let mut command = chatserver();
     command.args(["127.0.0.1", &port.to_string(), "--history"]).arg(file).args(options);
     TestServer::run(&mut command)
-}
-
-/// A free port that no system gives to clients: those that connect to a port at which nobody listens may be
-/// given that very port, and are then connected to themselves.
-pub(super) fn port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 15_000 + (std::process::id() % 10_000) as u16;
-    loop {
-        let port = first + NEXT.fetch_add(1, Ordering::Relaxed);
-        match TcpListener::bind(("127.0.0.1", port)) {
-            Ok(_) => return port,
-            Err(why) => assert_eq!(why.kind(), ErrorKind::AddrInUse, "{why}"),
-        }
-    }
 }

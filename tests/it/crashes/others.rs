@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 
 use super::house::House;
 use super::rows::{Row, Rows, assert_same};
-use super::talker::{Line, Talker, is_end};
-use super::trial::{PATIENCE, Trial};
-use super::wire::Way;
 use crate::common::process::{
     Running, at_home, client_program, spawn, wait, without_our_variables,
 };
 use crate::common::proxy::Proxy;
 use crate::common::read_in_time;
+use crate::common::talker::{Line, Talker, is_end};
 use crate::common::terminal::Terminal;
+use crate::common::trial::{PATIENCE, Trial};
+use crate::common::wire::Way;
 
 /// The size of the terminal: each line takes one row.
 const SIZE: (u16, u16) = (120, 40);

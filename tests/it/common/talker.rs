@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::common::proxy::Budget;
+use super::proxy::Budget;
 
 /// A line that a member sends.
 #[derive(Debug, Clone)]
-pub(super) enum Line {
+pub enum Line {
     Public(String),
     Private { to: String, text: String },
     Rename { to: String },
@@ -15,7 +15,7 @@ pub(super) enum Line {
 
 impl Line {
     /// As it is sent, without its end.
-    pub(super) fn sent(&self) -> String {
+    pub fn sent(&self) -> String {
         match self {
             Line::Public(text) => text.clone(),
             Line::Private { to, text } => format!("/msg {to} {text}"),
@@ -25,7 +25,7 @@ impl Line {
     }
 
     /// As the file has it if a member of that name sends it.
-    pub(super) fn row(&self, name: &str) -> Option<String> {
+    pub fn row(&self, name: &str) -> Option<String> {
         match self {
             Line::Public(text) => Some(format!("<{name}> {text}")),
             Line::Private { text, .. } => Some(format!("[{name} -> you] {text}")),
@@ -36,14 +36,14 @@ impl Line {
 }
 
 /// What one member says, line after line.
-pub(super) struct Talker {
+pub struct Talker {
     /// The name that it has joined under.
-    pub(super) first_name: String,
+    pub first_name: String,
     /// The name that it has once all its lines are taken.
-    pub(super) name: String,
+    pub name: String,
     /// Whether it changes its name.
     renames: bool,
-    /// To whom it may whisper; they keep their names.
+    /// To whom it may whisper, if to anybody; they keep their names.
     targets: Arc<Vec<String>>,
     random: Budget,
     /// How many lines it has made.
@@ -51,7 +51,7 @@ pub(super) struct Talker {
 }
 
 impl Talker {
-    pub(super) fn new(name: &str, renames: bool, targets: &Arc<Vec<String>>, seed: u64) -> Talker {
+    pub fn new(name: &str, renames: bool, targets: &Arc<Vec<String>>, seed: u64) -> Talker {
         let mixed = name.bytes().fold(seed, |seed, byte| seed.wrapping_mul(31) + u64::from(byte));
         Talker {
             first_name: name.to_owned(),
@@ -64,15 +64,15 @@ impl Talker {
     }
 
     /// A number below `end`.
-    pub(super) fn dice(&mut self, end: u64) -> u64 {
+    pub fn dice(&mut self, end: u64) -> u64 {
         self.random.next(end)
     }
 
     /// The next line.
-    pub(super) fn next(&mut self) -> Line {
+    pub fn next(&mut self) -> Line {
         self.count += 1;
         let length = self.dice(40) as usize;
-        let text = format!("{} {}.", self.count, "é".repeat(length));
+        let text = format!("{} {} {}.", self.first_name, self.count, "é".repeat(length));
         match self.dice(20) {
             0 => Line::Who,
             1 if self.renames => {
@@ -82,7 +82,7 @@ impl Talker {
                 self.name.clone_from(&to);
                 Line::Rename { to }
             }
-            2..=5 => {
+            2..=5 if !self.targets.is_empty() => {
                 let to = self.dice(self.targets.len() as u64) as usize;
                 let to = self.targets[to].clone();
                 let is_oneself = to == self.first_name;
@@ -93,12 +93,12 @@ impl Talker {
     }
 
     /// The last word.
-    pub(super) fn end(&self) -> Line {
+    pub fn end(&self) -> Line {
         Line::Public(format!("end of {}", self.first_name))
     }
 }
 
 /// Whether a line as it is heard is somebody's last word.
-pub(super) fn is_end(line: &str) -> bool {
+pub fn is_end(line: &str) -> bool {
     line.starts_with('<') && line.contains("> end of ")
 }

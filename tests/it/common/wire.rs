@@ -6,22 +6,22 @@ use std::time::{Duration, Instant};
 
 use rustls::ClientConnection;
 
+use super::anyone::trusting;
 use super::trial::PATIENCE;
-use crate::common::anyone::trusting;
 
 /// How long one look for what has come may take.
 const LOOK: Duration = Duration::from_millis(1);
 
 /// How a program talks to the server.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Way {
+pub enum Way {
     Plain,
     Tls,
 }
 
 impl Way {
     /// What a `chatclient` on this machine is told about it.
-    pub(super) fn argument(self) -> Vec<&'static str> {
+    pub fn argument(self) -> Vec<&'static str> {
         match self {
             Way::Plain => vec![],
             Way::Tls => vec!["--tls"],
@@ -30,14 +30,14 @@ impl Way {
 }
 
 /// A connection, which ends both ways when it is dropped: without a word of TLS, as that of a killed program.
-pub(super) struct Wire {
+pub struct Wire {
     stream: TcpStream,
     tls: Option<Box<ClientConnection>>,
 }
 
 impl Wire {
     /// A connection over which everything can be said; `None` if it was lost before.
-    pub(super) fn connect(server: SocketAddr, way: Way) -> Option<Wire> {
+    pub fn connect(server: SocketAddr, way: Way) -> Option<Wire> {
         let stream = TcpStream::connect(server).ok()?;
         stream.set_nodelay(true).ok()?;
         stream.set_read_timeout(Some(LOOK)).ok()?;
@@ -56,12 +56,17 @@ impl Wire {
         Some(wire)
     }
 
+    /// From now on, one look for what has come may take so long.
+    pub fn look_for(&self, time: Duration) {
+        self.stream.set_read_timeout(Some(time)).expect("not zero");
+    }
+
     fn is_handshaking(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
     }
 
     /// Sends all of it.
-    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.tls {
             None => self.stream.write_all(bytes),
             Some(tls) => {

@@ -5,26 +5,26 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long anything may take after the last kill, and each client's way back.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the threads of a trial share.
-pub(super) struct Trial {
+pub struct Trial {
     /// How many say `end of NAME` when the talking is over.
     talkers: usize,
     /// Everyone has joined: the talking begins.
     has_begun: AtomicBool,
-    /// The last kill was made: everyone says the last word.
+    /// The last harm was done: everyone says the last word.
     is_over: AtomicBool,
     /// How many have said and heard everything.
     done: AtomicUsize,
-    /// The file was read: everyone may leave.
+    /// What everyone has is known: they may leave.
     is_released: AtomicBool,
     /// A thread has panicked.
     has_failed: AtomicBool,
 }
 
 /// Ends the trial for all when a thread of it panics.
-pub(super) struct EndsAll<'a>(&'a Trial);
+pub struct EndsAll<'a>(&'a Trial);
 
 impl Drop for EndsAll<'_> {
     fn drop(&mut self) {
@@ -35,7 +35,7 @@ impl Drop for EndsAll<'_> {
 }
 
 impl Trial {
-    pub(super) fn new(talkers: usize) -> Trial {
+    pub fn new(talkers: usize) -> Trial {
         Trial {
             talkers,
             has_begun: AtomicBool::new(false),
@@ -46,51 +46,56 @@ impl Trial {
         }
     }
 
-    pub(super) fn ends_all(&self) -> EndsAll<'_> {
+    pub fn ends_all(&self) -> EndsAll<'_> {
         EndsAll(self)
     }
 
     /// How many last words somebody hears who says one.
-    pub(super) fn others(&self) -> usize {
+    pub fn others(&self) -> usize {
         self.talkers - 1
     }
 
-    pub(super) fn begin(&self) {
+    pub fn begin(&self) {
         self.has_begun.store(true, Ordering::SeqCst);
     }
 
-    pub(super) fn has_begun(&self) -> bool {
+    pub fn has_begun(&self) -> bool {
         self.has_begun.load(Ordering::SeqCst)
     }
 
-    pub(super) fn wait_until_all_are_here(&self) {
+    pub fn wait_until_all_are_here(&self) {
         self.wait("not all have joined", || self.has_begun());
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.assert_goes_on();
         self.is_over.load(Ordering::SeqCst)
     }
 
-    pub(super) fn stop_talking(&self) {
+    pub fn stop_talking(&self) {
         self.is_over.store(true, Ordering::SeqCst);
     }
 
-    pub(super) fn mark_done(&self) {
+    pub fn mark_done(&self) {
         self.done.fetch_add(1, Ordering::SeqCst);
     }
 
     #[track_caller]
-    pub(super) fn wait_until_all_are_done(&self) {
+    pub fn wait_until_all_are_done(&self) {
         self.wait("not all are done", || self.done.load(Ordering::SeqCst) == self.talkers);
     }
 
-    pub(super) fn release(&self) {
+    pub fn release(&self) {
         self.is_released.store(true, Ordering::SeqCst);
     }
 
-    pub(super) fn wait_for_release(&self) {
-        self.wait("the file is not read", || self.is_released.load(Ordering::SeqCst));
+    pub fn is_released(&self) -> bool {
+        self.assert_goes_on();
+        self.is_released.load(Ordering::SeqCst)
+    }
+
+    pub fn wait_for_release(&self) {
+        self.wait("nobody is released", || self.is_released());
     }
 
     fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
@@ -102,8 +107,10 @@ impl Trial {
         }
     }
 
-    #[track_caller]
+    /// Ends this thread, too, where another one has failed: without a word, since that one has told why.
     fn assert_goes_on(&self) {
-        assert!(!self.has_failed.load(Ordering::SeqCst), "another thread has failed");
+        if self.has_failed.load(Ordering::SeqCst) {
+            std::panic::resume_unwind(Box::new("another thread has failed"));
+        }
     }
 }

@@ -1,0 +1,196 @@
+//! Several servers of a room, and the store behind them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::judge::Loss;
+use super::server::Server;
+use super::stage::{Harm, Stage, some};
+use super::store::Store;
+use super::story::Story;
+use crate::common::folder;
+use crate::common::forwarder::Forwarder;
+use crate::common::proxy::Budget;
+
+/// How many servers there are from the beginning on.
+const SERVERS: usize = 3;
+
+/// How long a server stands still that the others take for dead: more than 6 s.
+const LONG: Duration = Duration::from_secs(9);
+
+/// How long nobody reaches the store: three times as long as that.
+const OUTAGE: Duration = Duration::from_secs(18);
+
+/// Servers, each with a wire of its own to the store. The last one joins later.
+pub(super) struct Cluster {
+    folder: PathBuf,
+    store: Store,
+    wires: Vec<Forwarder>,
+    servers: Vec<Server>,
+}
+
+impl Cluster {
+    /// Starts all but the last server; `None` where there is no Redis.
+    pub(super) fn open(test: &str) -> Option<Cluster> {
+        Cluster::open_with(test, &[])
+    }
+
+    /// The same, where one server has something in its environment.
+    pub(super) fn open_with(test: &str, environment: &[(&str, &str)]) -> Option<Cluster> {
+        let store = Store::start()?;
+        let folder = folder("shared_room", test);
+        let mut cluster = Cluster { folder, store, wires: Vec::new(), servers: Vec::new() };
+        for number in 0..=SERVERS {
+            cluster.add(&format!("server{number}"));
+        }
+        cluster.servers[1].give(environment);
+        cluster.servers[..SERVERS].iter_mut().for_each(Server::start);
+        Some(cluster)
+    }
+
+    /// Adds a server that does not run yet.
+    fn add(&mut self, name: &str) {
+        let wire = Forwarder::start(self.store.address());
+        let url = Store::url(&wire);
+        self.servers.push(Server::new(&self.folder, name, &["--shared", &url]));
+        self.wires.push(wire);
+    }
+
+    fn kill(&mut self, numbers: &[usize], away: Duration) {
+        numbers.iter().for_each(|&number| self.servers[number].kill());
+        sleep(away);
+        numbers.iter().for_each(|&number| self.servers[number].start());
+    }
+
+    fn stop(&self, number: usize, time: Duration) {
+        self.servers[number].stop(true);
+        sleep(time);
+        self.servers[number].stop(false);
+    }
+
+    /// Servers are led to where the store is now.
+    fn lead(&self) {
+        self.wires.iter().for_each(|wire| wire.lead_to(self.store.address()));
+    }
+
+    /// Harm to a server, or to its wire.
+    fn suffer_at(&mut self, number: usize, harm: Harm, dice: &mut Budget, story: &Story) {
+        let time = some(dice, 1_000..6_000);
+        match harm {
+            Harm::KillServer => {
+                story.tell(&format!("kill -9 of server {number}, for {time:?}"));
+                self.kill(&[number], time);
+            }
+            Harm::KillTwo => {
+                let other = (number + 1) % SERVERS;
+                story.tell(&format!("kill -9 of servers {number} and {other}, for {time:?}"));
+                self.kill(&[number, other], time);
+            }
+            Harm::EndServer => {
+                story.tell(&format!("SIGTERM of server {number}, for {time:?}"));
+                self.servers[number].term();
+                sleep(time);
+                self.servers[number].start();
+            }
+            Harm::StopServer => {
+                story.tell(&format!("SIGSTOP of server {number} for 4 s"));
+                self.stop(number, Duration::from_secs(4));
+            }
+            Harm::StopServerLong => {
+                story.tell(&format!("SIGSTOP of server {number} for {LONG:?}"));
+                self.stop(number, LONG);
+            }
+            Harm::AddServer => {
+                story.tell("the last server starts, or starts anew");
+                self.servers[SERVERS].kill();
+                self.servers[SERVERS].start();
+            }
+            Harm::Cut => {
+                story.tell(&format!("server {number} is cut off from the store"));
+                self.wires[number].cut();
+            }
+            Harm::Block => {
+                story.tell(&format!("server {number} cannot reach the store for {time:?}"));
+                self.wires[number].block(true);
+                sleep(time);
+                self.wires[number].block(false);
+            }
+            Harm::Freeze => {
+                story.tell(&format!(
+                    "nothing passes from server {number} to the store for {time:?}"
+                ));
+                self.wires[number].freeze(true);
+                sleep(time);
+                self.wires[number].freeze(false);
+            }
+            other => panic!("a server does not suffer {other:?}"),
+        }
+    }
+}
+
+impl Stage for Cluster {
+    fn doors(&self) -> Vec<SocketAddr> {
+        self.servers.iter().map(|server| server.address).collect()
+    }
+
+    fn suffer(&mut self, harm: Harm, dice: &mut Budget, story: &Story) -> Option<Loss> {
+        let mut lost = None;
+        let time = some(dice, 200..4_000);
+        match harm {
+            Harm::KillStore => {
+                story.tell(&format!("kill -9 of the store, for {time:?}"));
+                self.store.kill(time);
+            }
+            Harm::StopStore => {
+                story.tell(&format!("SIGSTOP of the store for {time:?}"));
+                self.store.stop(time);
+            }
+            Harm::StopStoreLong => {
+                story.tell(&format!("SIGSTOP of the store for {OUTAGE:?}"));
+                self.store.stop(OUTAGE);
+            }
+            Harm::FailOver => {
+                story.tell("a replica that has everything takes the store's place");
+                self.store.fail_over();
+                self.lead();
+            }
+            Harm::FailOverWithLoss => {
+                let lag = time / 2;
+                story.tell(&format!("a replica that lags by {lag:?} takes the store's place"));
+                lost = Some(self.store.fail_over_with_loss(lag));
+                self.lead();
+            }
+            Harm::KillStoreWithLoss => {
+                story.tell("kill -9 of the store, which starts with nothing");
+                lost = Some(self.store.lose_everything());
+            }
+            Harm::EmptyStore => {
+                story.tell("FLUSHALL");
+                lost = Some(self.store.empty());
+            }
+            of_a_server => {
+                let number = dice.next(SERVERS as u64) as usize;
+                self.suffer_at(number, of_a_server, dice, story);
+            }
+        }
+        lost.map(|bytes| Loss { what: format!("{harm:?}"), bytes })
+    }
+
+    fn servers(&self) -> Vec<SocketAddr> {
+        let there = self.servers.iter().filter(|server| server.is_there());
+        there.map(|server| server.address).collect()
+    }
+
+    fn late(&mut self) -> SocketAddr {
+        self.add("late");
+        let late = self.servers.last_mut().expect("it was added");
+        late.start();
+        late.address
+    }
+
+    fn end(&mut self) {
+        self.servers.iter_mut().for_each(Server::term);
+    }
+}
