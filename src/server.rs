@@ -6,7 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::shared::sharing::Sharing;
+use self::shared::sharing::{self, Sharing};
 use crate::problem::Problem;
 use crate::state_folder::Environment;
 use crate::tls::ServerKey;
@@ -88,7 +88,7 @@ mod workers;
 pub use addresses::reachable;
 pub use config::{
     Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, KeySource,
-    SharedConfig, TlsConfig,
+    SharedConfig, TlsConfig, Told,
 };
 #[cfg(not(shuttle))]
 pub use console::keyboard_commands;
@@ -163,10 +163,26 @@ impl Server {
         // Before the history, which counts as in use from then on.
         let identity = identity_of(&config.tls)?;
         let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
+        // The other servers last, when all that is this server's own is in order.
+        let shared = config.shared.as_ref();
+        let opened = shared.map(|shared| sharing::open(shared, &config, shutdown)).transpose()?;
+        let opened = opened.flatten();
+        let (config, secrets) = match &opened {
+            None => (config, secrets),
+            Some(opened) => {
+                let config = opened.agreed.settings.configure(&config);
+                let secrets = Secrets::open(&config)?;
+                (config, secrets)
+            }
+        };
         let hub = Arc::new(Hub::new(waker, &config));
-        let (history, sharing) = match &config.shared {
-            None => (Kept::open(&config)?, None),
-            Some(shared) => (None, Sharing::begin(shared, &config, &hub, shutdown)?),
+        let (history, sharing) = match (&config.shared, opened) {
+            (None, _) => (Kept::open(&config)?, None),
+            (Some(shared), Some(opened)) => {
+                (None, Some(Sharing::begin(opened, shared, &config, &hub, shutdown)?))
+            }
+            // It is not to begin any more.
+            (Some(_), None) => (None, None),
         };
         Ok(Server { listener, at, config, hub, history, sharing, identity, secrets })
     }

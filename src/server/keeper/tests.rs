@@ -104,7 +104,8 @@ impl House {
         let secrets = Secrets::open(&config).expect("everybody may come in");
         let reception = Reception::new(Arc::clone(&hub), secrets, &config, None);
         let acceptor = Acceptor::new(reception, &config);
-        let server = thread::spawn(move || serve(listener, acceptor, &ours, &served, broadcaster));
+        let server =
+            thread::spawn(move || serve(listener, acceptor, &ours, &served, broadcaster, None));
         House { address, shutdown, marks, server, keeper, fetcher, hub }
     }
 

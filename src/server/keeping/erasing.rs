@@ -57,7 +57,7 @@ impl House {
         let acceptor = Acceptor::new(reception, &config);
         let (ours, served) = (shutdown.clone(), Arc::clone(&hub));
         let server = thread::spawn(move || {
-            serve(listener, acceptor, &ours, &served, broadcaster).expect("no bug");
+            serve(listener, acceptor, &ours, &served, broadcaster, None).expect("no bug");
             threads.join().expect("no bug");
         });
         House { address, hub, shutdown, server }

@@ -15,6 +15,15 @@ pub(crate) const MAX_GROUP: usize = 64 * 1024;
 /// The bytes of a group without entries.
 pub(crate) const HEADER: usize = 2 + 6 * size_of::<u64>();
 
+/// What a group with one line's text has at most besides it, in bytes: two heads, lengths, and the name without case of
+/// whom a private line is for.
+const BESIDES_TEXT: usize = 4096;
+
+/// The longest line that a client may send, in bytes. A byte that is no UTF-8 becomes three (U+FFFD), and an entry with
+/// such a line has to fit a group.
+pub(crate) const MAX_LINE: usize =
+    (MAX_GROUP - BESIDES_TEXT) / char::REPLACEMENT_CHARACTER.len_utf8();
+
 /// Entries of these kinds and higher mean nothing to whoever does not know them.
 const FIRST_TO_SKIP: u8 = 128;
 

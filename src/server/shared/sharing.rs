@@ -11,6 +11,7 @@ use super::log_writer::LogWriter;
 use super::opening::{self, Host, Opened};
 use super::outbox::Outbox;
 use super::refusal::Refusal;
+use super::settings::RoomSettings;
 use super::snapshot;
 use super::trouble::Trouble;
 use crate::problem::Problem;
@@ -47,28 +48,23 @@ pub(crate) struct Sharing {
 }
 
 impl Sharing {
-    /// Joins the other servers. `None` if the server is not to begin any more.
+    /// Joins the other servers of a room that this one has opened.
     ///
     /// # Errors
     ///
-    /// The room cannot be shared, or not by this server; or the system has no more threads.
+    /// The engine does not answer any more, or the system has no more threads or random numbers.
     pub(crate) fn begin(
+        opened: Opened,
         shared: &SharedConfig,
         config: &Config,
         hub: &Arc<Hub>,
         shutdown: &Shutdown,
-    ) -> Result<Option<Sharing>, Problem> {
-        let host = Host { away_timeout: config.away_timeout, memory: config.memory, archive: None };
-        let mut wait = |time| !shutdown.wait(time);
-        let Some(opened) = opening::open(shared, &host, &mut wait)? else {
-            return Ok(None);
-        };
+    ) -> Result<Sharing, Problem> {
         let Opened { engine, agreed, is_ours: _ } = opened;
         let producer = new_producer().ok_or(Refusal::NoRandomNumbers)?;
         let id = agreed.id.short();
-        let config = Config { away_timeout: agreed.away_timeout, ..config.clone() };
         let unreached = |trouble| Refusal::Engine { url: Box::new(shared.url.clone()), trouble };
-        let (room, from) = first_room(engine.as_ref(), &config, id).map_err(unreached)?;
+        let (room, from) = first_room(engine.as_ref(), config, id).map_err(unreached)?;
         hub.share(room, Outbox::new(id, producer), agreed.log_bytes / SNAPSHOTS_PART);
         let (server, version) = hello();
         hub.propose(Act::Hello { server: &server, version });
@@ -76,7 +72,7 @@ impl Sharing {
         let why = Arc::clone(&end.why);
         let reader =
             LogReader::new(Arc::clone(hub), config.clone(), engine.clone(), (id, from), end);
-        let writer = LogWriter::new(Arc::clone(hub), engine, config);
+        let writer = LogWriter::new(Arc::clone(hub), engine, config.clone());
         let threads = start(hub, shutdown, reader, writer)?;
         let sharing = Sharing { hub: Arc::clone(hub), threads, why };
         if let Err(trouble) = hub.wait_for_log(FIRST_GROUP) {
@@ -86,7 +82,7 @@ impl Sharing {
             let trouble = trouble.unwrap_or_else(silent);
             return Err(Refusal::Engine { url, trouble }.into());
         }
-        Ok(Some(sharing))
+        Ok(sharing)
     }
 
     /// Takes leave of the other servers, which have all that was said here then, if they can be reached.
@@ -106,6 +102,25 @@ impl Sharing {
         let ended = self.threads.into_iter().filter(JoinHandle::is_finished).map(JoinHandle::join);
         ended.map(|ended| ended.map_err(|_panic| Problem::Bug)).collect()
     }
+}
+
+/// Opens the room that this server is to share. `None` if the server is not to begin any more.
+///
+/// # Errors
+///
+/// The room cannot be shared, or not by this server.
+pub(crate) fn open(
+    shared: &SharedConfig,
+    config: &Config,
+    shutdown: &Shutdown,
+) -> Result<Option<Opened>, Problem> {
+    let host = Host {
+        settings: RoomSettings::of(config),
+        memory: config.memory,
+        max_line: config.max_line,
+        archive: None,
+    };
+    Ok(opening::open(shared, &host, &mut |time| !shutdown.wait(time))?)
 }
 
 /// A number by which the others know this server, until it ends.
