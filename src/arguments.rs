@@ -104,6 +104,42 @@ pub fn place(text: &str) -> Result<Place, String> {
     Ok(Place { host, port })
 }
 
+/// The places of one server, or of several with commas between them. There is at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places(Vec<Place>);
+
+impl Places {
+    /// The places, in the order in which they are given.
+    #[must_use]
+    pub fn all(&self) -> &[Place] {
+        &self.0
+    }
+}
+
+/// Parses the places of the servers of one room, with commas between them.
+///
+/// # Errors
+///
+/// What is wrong with the first one that is wrong, for the user.
+pub fn places(text: &str) -> Result<Places, String> {
+    if !text.contains(',') {
+        return Ok(Places(vec![place(text)?]));
+    }
+    let entry = |text: &str| match text.trim() {
+        "" => Err("there is nothing before or behind one of the commas".to_owned()),
+        text => place(text).and_then(with_one_port).map_err(|why| format!("{text}: {why}")),
+    };
+    text.split(',').map(entry).collect::<Result<_, _>>().map(Places)
+}
+
+/// The place, unless what stands behind its one colon is no port: no name has a colon, and an IPv6 address has more.
+fn with_one_port(place: Place) -> Result<Place, String> {
+    match place.host.matches(':').count() {
+        1 => Err("its port must be a number from 1 to 65535".to_owned()),
+        _ => Ok(place),
+    }
+}
+
 /// The host and the port of `host:port` or `[address]:port`. An IPv6 address has more colons.
 fn with_port(text: &str) -> Option<(&str, &str)> {
     let (host, port) = match text.strip_prefix('[') {
@@ -325,6 +361,35 @@ mod tests {
             ["chat.lan:0", "chat.lan:65536", "http://chat.lan", "5000", ":5000", "", "tcp://"]
         {
             assert!(place(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn several_servers_have_commas_between_them_and_a_wrong_one_is_named() {
+        let read = |text: &str| {
+            let places = places(text)?;
+            let place = |it: &Place| (it.host.clone(), it.port);
+            Ok(places.all().iter().map(place).collect::<Vec<_>>())
+        };
+        let place = |host: &str, port| (host.to_owned(), port);
+        assert_eq!(read("chat.lan"), Ok(vec![place("chat.lan", None)]));
+        let three = vec![place("a", None), place("b", Some(5001)), place("fe80::1", Some(5001))];
+        assert_eq!(read("a,b:5001,[fe80::1]:5001"), Ok(three.clone()));
+        assert_eq!(read(" a , tcp://b:5001/,[fe80::1]:5001 "), Ok(three));
+        let nothing = "there is nothing before or behind one of the commas";
+        let port = "its port must be a number from 1 to 65535";
+        for (text, told) in [
+            ("a,", nothing.to_owned()),
+            (",", nothing.to_owned()),
+            ("a,,b", nothing.to_owned()),
+            ("a,b:0,c", format!("b:0: {port}")),
+            ("a,b:x", format!("b:x: {port}")),
+            ("a,b:", format!("b:: {port}")),
+            ("a,5001", "5001: that is a port; give the address first: 127.0.0.1 5001".to_owned()),
+            ("http://a,b", "http://a: that is a URL; give the address alone: a".to_owned()),
+            ("b:0", port.to_owned()),
+        ] {
+            assert_eq!(read(text), Err(told), "{text}");
         }
     }
 

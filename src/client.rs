@@ -10,6 +10,7 @@
 //!   that are not confirmed in time; to a server without our tagged form, a filter's main thread writes
 //! - `keyboard`, in a terminal on Unix, reads its bytes, of which the main thread makes keys, until it
 //!   is gone
+//! - `opener` waits for what opens an address, if the user has one opened
 //! - one more waits for Ctrl+C; on Unix, `signals` waits for the other signals, and in a terminal
 //!   `stop` for the one that stops it, and `job-control` for those that continue it and tell of its size
 //!
@@ -28,6 +29,7 @@
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
+mod address;
 mod answer;
 mod attention;
 mod chat;
@@ -40,6 +42,7 @@ mod conversation;
 mod door;
 mod echo;
 pub mod editor;
+mod emoji;
 mod exit;
 mod exit_reason;
 mod filter;
@@ -51,10 +54,13 @@ mod identity;
 #[cfg(unix)]
 mod job_control;
 mod keys;
+mod kitty;
+mod lead;
 mod link;
 mod login_name;
 mod mutex;
 mod net;
+mod opener;
 mod outbox;
 mod output;
 mod paragraph;
@@ -70,12 +76,13 @@ mod servers;
 mod session;
 mod terminal;
 mod time_format;
+mod turns;
 pub mod typed;
 
 pub use colours::ColorChoice;
 pub use config::{
     BellChoice, Config, Encryption, IdentityChoice, Input, JoinsChoice, OnLoss, PASSWORD_VARIABLE,
-    PasswordSource, WrapChoice,
+    PasswordSource, ServerAddress, WrapChoice,
 };
 pub use door::Secret;
 pub use history::history_path;
@@ -114,7 +121,7 @@ pub fn run(config: &Config) -> ! {
         let looks = looks(config, colours);
         let window = config.notify.then(|| Window {
             notifier: Notifier::of_terminal(|name| std::env::var(name).ok()),
-            host: config.host.clone(),
+            host: config.servers.first().map_or_else(String::new, |it| it.host.clone()),
         });
         let terminal = Terminal::new(looks, config.wrap, config.bell, window);
         run::start(config, &Arc::new(terminal), chat::run)

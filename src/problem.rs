@@ -80,6 +80,19 @@ pub enum Problem {
     },
     /// The server is not the one that it should be, or not encrypted as it should be.
     WrongServer(Box<WrongServer>),
+    /// None of several servers can be used: one was not the one that it should be, which was told, and this is what
+    /// became of the last one.
+    AfterWrongServer(Box<Problem>),
+    /// The server, one of several, does not reach the room.
+    RoomAway {
+        /// The server.
+        server: SocketAddr,
+    },
+    /// Nothing shows that the server, one of several, may be told of the session.
+    NewServer {
+        /// The server's address as its user typed it, with the port.
+        at: String,
+    },
     /// Nothing is known of the server at this address, so there is nothing to forget.
     UnknownServer(String),
     /// Which servers are known cannot be kept, and the program goes on.
@@ -230,6 +243,11 @@ impl Problem {
             Problem::Refused { server, why } => format!("{server} does not let us in: {why}"),
             Problem::ShownOut { server, why } => format!("{server}: {why}"),
             Problem::WrongServer(wrong) => wrong.to_string(),
+            Problem::AfterWrongServer(last) => last.cause(),
+            Problem::RoomAway { server } => format!("{server} does not reach the room"),
+            Problem::NewServer { at } => {
+                format!("the server at {at} is new, so our session does not go on there")
+            }
             Problem::UnknownServer(address) => format!("no server is known at {address}"),
             Problem::ServersLost { path, why } => {
                 format!("cannot remember servers in {path}: {}", reason(why))
@@ -269,15 +287,18 @@ impl Problem {
     /// The lines below the first, where one does not say it.
     #[must_use]
     pub fn details(&self) -> Vec<String> {
-        let Problem::WrongServer(wrong) = self else { return Vec::new() };
-        wrong.details()
+        match self {
+            Problem::WrongServer(wrong) => wrong.details(),
+            Problem::AfterWrongServer(last) => last.details(),
+            _ => Vec::new(),
+        }
     }
 
     /// The exit status of a program that it ends.
     #[must_use]
     pub fn status(&self) -> u8 {
         match self {
-            Problem::WrongServer(_) => 3,
+            Problem::WrongServer(_) | Problem::AfterWrongServer(_) => 3,
             Problem::Shared { is_usage: true, .. } => 2,
             _ => 1,
         }
@@ -291,9 +312,10 @@ impl Problem {
             Problem::Connect { why, .. } => connect_advice(why.kind()),
             // What it says is the advice.
             Problem::Refused { why, .. } if why.contains(": use ") => "",
-            Problem::ConnectionLost { why: Lost::Closed, .. } | Problem::Refused { .. } => {
-                "; try again later"
-            }
+            Problem::ConnectionLost { why: Lost::Closed, .. }
+            | Problem::Refused { .. }
+            | Problem::RoomAway { .. } => "; try again later",
+            Problem::AfterWrongServer(last) => last.advice(),
             Problem::ConnectionLost { why: Lost::Broken(_) | Lost::Cut | Lost::Late, .. } => {
                 "; try again"
             }
@@ -318,6 +340,7 @@ impl Problem {
             | Problem::ShownOut { .. }
             | Problem::WrongServer(_)
             | Problem::UnknownServer(_)
+            | Problem::NewServer { .. }
             | Problem::NoChatroom { .. } => "",
             Problem::Bug => "; the log says where",
         }

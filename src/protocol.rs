@@ -14,6 +14,7 @@
 //! - [`reply`]: the lines that the server sends
 //! - [`tag`]: what a program gets before and besides them
 //! - [`proof`]: how a program proves that it has a key
+//! - [`json`]: an event of the room as a JSON object, for programs that do not speak the wire
 //!
 //! `docs/PROTOCOL.md` describes the wire for those who write a client in another language.
 
@@ -23,6 +24,7 @@ use std::time::Duration;
 pub(crate) mod arbitrary;
 pub(crate) mod folding;
 pub mod foreign;
+pub mod json;
 pub mod lines;
 pub mod moment;
 pub mod name;

@@ -21,6 +21,8 @@ pub enum Dialect {
     Redis,
     /// The same, and a sender appends each line to a stream before it publishes it.
     RedisStream,
+    /// IRC, in one channel.
+    Irc,
 }
 
 impl Dialect {
@@ -40,6 +42,7 @@ impl Dialect {
             Dialect::JetStream => jetstream::hello(number),
             // The third version of the protocol lets one connection subscribe and publish.
             Dialect::Redis | Dialect::RedisStream => "HELLO 3\r\nSUBSCRIBE room\r\n".to_owned(),
+            Dialect::Irc => format!("NICK c{number}\r\nUSER c 0 * :c\r\nJOIN #room\r\n"),
         }
     }
 
@@ -52,6 +55,8 @@ impl Dialect {
             Dialect::JetStream => jetstream::WELCOME,
             Dialect::Redis | Dialect::RedisStream => b"subscribe",
             Dialect::Tokio => b"enter your username",
+            // The end of the list of the channel's members.
+            Dialect::Irc => b" 366 ",
         }
     }
 
@@ -67,6 +72,7 @@ impl Dialect {
                 enclose(&format!("PUB room {length}\r\n"), line, "\r\n", to);
             }
             Dialect::Redis => enclose(&publish(), line, "\r\n", to),
+            Dialect::Irc => enclose("PRIVMSG #room :", line, "\r\n", to),
             // Redis writes its file before it sends anything of what it has executed.
             Dialect::RedisStream => {
                 let append = format!(

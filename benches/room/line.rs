@@ -10,7 +10,7 @@ use memchr::memchr;
 pub const LENGTH: usize = 100;
 
 /// Begins a line, and is found nowhere else in what the programs send.
-const MARK: u8 = b'~';
+const MARK: u8 = b'^';
 
 /// Ends a line. Where it is missing, the program has put something of its own in the middle.
 const END: u8 = b'!';

@@ -11,8 +11,8 @@ use crate::line::Line;
 use crate::link::Link;
 use crate::outcome::{Outcome, Visits};
 use crate::process;
-use crate::running::Running;
 use crate::scenario::Scenario;
+use crate::site::Site;
 use crate::supplies::Supplies;
 use crate::target::Target;
 use guessers::Guessers;
@@ -27,6 +27,8 @@ mod receiving;
 mod searcher;
 mod visitors;
 
+pub use member::NOBODY;
+
 /// The load is over when nothing has come for so long, whatever is missing.
 const PATIENCE: Duration = Duration::from_secs(4);
 
@@ -39,31 +41,35 @@ const SLOW_EVERY: Duration = Duration::from_millis(100);
 
 /// Puts the load on a running program.
 pub fn run(target: Target, scenario: &Scenario, supplies: &Supplies) -> io::Result<Outcome> {
-    let server = Running::start(target, scenario.most_clients(), supplies)?;
-    let memory_before = process::memory(server.id());
-    let mut load = Load::join(target, scenario, &server)?;
+    let site = Site::start(target, scenario, supplies)?;
+    let memory_before = site.total(process::memory);
+    let mut load = Load::join(target, scenario, &site)?;
     let memory_per_client = memory_before
-        .zip(process::memory(server.id()))
+        .zip(site.total(process::memory))
         .map(|(before, after)| after.saturating_sub(before) / scenario.clients as u64);
     if let Some(time) = scenario.idle {
         // Who joined is told for a second longer.
         std::thread::sleep(Duration::from_millis(1200));
-        let before = process::switches(server.id());
+        let before = site.total(process::switches);
         std::thread::sleep(time);
-        let after = process::switches(server.id());
+        let after = site.total(process::switches);
         let wakeups = before.zip(after).map(|(before, after)| after.saturating_sub(before));
-        let peak_memory = process::memory(server.id());
+        let peak_memory = site.total(process::memory);
         return Ok(Outcome { memory_per_client, wakeups, peak_memory, ..load.outcome() });
     }
-    let cpu_before = process::cpu(server.id());
+    let cpu_before = site.total(process::cpu);
     let own_before = process::cpu(std::process::id());
+    let store_before = site.of_store(process::cpu);
     load.speak()?;
     let elapsed = load.start.elapsed();
     let own = own_before.zip(process::cpu(std::process::id()));
-    let cpu = cpu_before.zip(process::cpu(server.id())).map(|(before, after)| after - before);
+    let cpu = cpu_before.zip(site.total(process::cpu)).map(|(before, after)| after - before);
+    let store_cpu = store_before.zip(site.of_store(process::cpu));
     Ok(Outcome {
         cpu,
-        peak_memory: process::peak_memory(server.id()),
+        store_cpu: store_cpu.map(|(before, after)| after - before),
+        store_memory: site.of_store(process::peak_memory),
+        peak_memory: site.total(process::peak_memory),
         memory_per_client,
         own_cpu: own.map(|(before, after)| (after - before).as_secs_f64() / elapsed.as_secs_f64()),
         ..load.outcome()
@@ -76,8 +82,8 @@ struct Load<'a> {
     target: Target,
     /// What is done with it.
     scenario: &'a Scenario,
-    /// The program itself.
-    server: &'a Running,
+    /// The program itself, once or several times.
+    site: &'a Site,
     /// Tells what happens to all connections.
     poll: Poll,
     /// Wakes the poll when a line is due.
@@ -100,6 +106,8 @@ struct Load<'a> {
     last_receipt: Instant,
     /// In nanoseconds, from when a line was due to its receipt.
     latency: Histogram<u32>,
+    /// The same of those that came from another server than their receiver's.
+    across: Histogram<u32>,
     /// What was read last; no client has it between two reads.
     buffer: Vec<u8>,
 }
@@ -157,7 +165,7 @@ impl Load<'_> {
     /// Has visitors come, and the searcher search.
     fn disturb(&mut self, now: Instant) -> io::Result<()> {
         let (length, registry) = (self.scenario.length, self.poll.registry());
-        self.visitors.come(self.target, length, self.server, registry, now)?;
+        self.visitors.come(self.target, length, self.site, registry, now)?;
         self.searcher.as_mut().map_or(Ok(()), |searcher| searcher.search(now))
     }
 
@@ -234,9 +242,12 @@ impl Load<'_> {
             deliveries: self.members.iter().map(|member| member.received).sum(),
             time: self.last_receipt - self.start,
             latency: self.latency.clone(),
+            across: self.across.clone(),
             searches: self.searcher.as_ref().map(|searcher| searcher.times.clone()),
             visits: (came > 0).then_some(Visits { came, heard }),
             cpu: None,
+            store_cpu: None,
+            store_memory: None,
             peak_memory: None,
             memory_per_client: None,
             wakeups: None,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::builder::RangedU64ValueParser;
 
 use outcome::Outcome;
 use report::Row;
@@ -20,12 +21,14 @@ mod jetstream;
 mod line;
 mod link;
 mod load;
+mod ngircd;
 mod outcome;
 mod plot;
 mod process;
 mod report;
 mod running;
 mod scenario;
+mod site;
 mod supplies;
 #[path = "../talk/mod.rs"]
 mod talk;
@@ -44,10 +47,14 @@ Programs in the path:
   ncat, nats (nats-server), redis (redis-server)
   nats-tls, redis-tls
   tokio           tokio's chat, as tokio-chat
+  ngircd          an IRC server
 Those that keep a line before they deliver it, in TMPDIR:
   jetstream       nats-server with a stream in files
   redis-everysec  redis-server with an append-only file, synced once a second
-  redis-always    the same, synced each time";
+  redis-always    the same, synced each time
+With --shared:
+  nats, ngircd    several that are linked
+  shared-everysec the server over a Redis with such a file; otherwise it has none";
 
 /// Puts a load on the server, and on others for comparison, and prints what came of it.
 ///
@@ -80,6 +87,11 @@ struct Arguments {
     #[arg(long, conflicts_with = "plot")]
     growth: bool,
 
+    /// Instead of all that, one room on so many servers; those of ours share a Redis
+    #[arg(long, value_name = "N", value_delimiter = ',', conflicts_with_all = ["plot", "growth"],
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=32))]
+    shared: Vec<usize>,
+
     /// Cargo says this to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
@@ -94,6 +106,12 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let is_shared = !arguments.shared.is_empty();
+    if let Some(target) = targets.iter().find(|target| !target.takes_part(is_shared)) {
+        let how = if is_shared { "cannot be measured" } else { "is only measured" };
+        eprintln!("room: {} {how} with --shared", target.name());
+        return ExitCode::from(2);
+    }
     let supplies = match Supplies::for_targets(&targets) {
         Ok(supplies) => supplies,
         Err(why) => {
@@ -106,8 +124,12 @@ fn main() -> ExitCode {
     if let Some(file) = &arguments.plot {
         return draw(&targets, &supplies, rounds, arguments.quick, file);
     }
-    let scenarios =
+    let mut scenarios =
         if arguments.growth { Scenario::growth() } else { Scenario::all(arguments.quick) };
+    if is_shared {
+        let of = |&servers| Scenario::shared(servers, arguments.quick);
+        scenarios = arguments.shared.iter().flat_map(of).collect();
+    }
     let mut sound = true;
     for scenario in scenarios {
         if arguments.only.as_ref().is_some_and(|only| !scenario.name.contains(only.as_str())) {
@@ -116,7 +138,11 @@ fn main() -> ExitCode {
         println!("\n## {}: {}\n", scenario.name, scenario.what);
         let stolen = process::stolen();
         let rows = measure(&targets, &scenario, &supplies, rounds);
-        let table = if scenario.idle.is_some() { report::of_idleness } else { report::of_load };
+        let table = match scenario {
+            Scenario { idle: Some(_), .. } => report::of_idleness,
+            Scenario { shared: Some(_), .. } => report::of_union,
+            Scenario { idle: None, shared: None, .. } => report::of_load,
+        };
         print!("{}", table(&rows));
         if let Some((before, after)) = stolen.zip(process::stolen()) {
             println!(

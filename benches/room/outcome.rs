@@ -16,12 +16,18 @@ pub struct Outcome {
     pub time: Duration,
     /// In nanoseconds, from send to receipt.
     pub latency: Histogram<u32>,
+    /// The same of lines that came from another server than their receiver's.
+    pub across: Histogram<u32>,
     /// In nanoseconds, from a search to the end of its answer; `None` where nobody searches.
     pub searches: Option<Histogram<u32>>,
     /// Those who came, said a line and left; `None` where nobody does.
     pub visits: Option<Visits>,
     /// What the server has used of the processor for it.
     pub cpu: Option<Duration>,
+    /// What the store has used, where servers share one.
+    pub store_cpu: Option<Duration>,
+    /// The most memory that the store has taken, in bytes.
+    pub store_memory: Option<u64>,
     /// The most memory that the server has taken, in bytes.
     pub peak_memory: Option<u64>,
     /// What each client has added to the server's memory, in bytes.

@@ -28,6 +28,12 @@ impl Row {
         self.median(|o| Some(o.cpu?.as_secs_f64() * 1e6 / (o.deliveries as f64).max(1.0)))
     }
 
+    /// The same, and what the store that the servers share has used.
+    fn cpu_with_store(&self) -> Option<f64> {
+        let all = |o: &Outcome| Some(o.cpu? + o.store_cpu.unwrap_or_default());
+        self.median(|o| Some(all(o)?.as_secs_f64() * 1e6 / (o.deliveries as f64).max(1.0)))
+    }
+
     /// In milliseconds.
     pub fn latency(&self, quantile: f64) -> Option<f64> {
         self.median(|outcome| Some(outcome.latency.value_at_quantile(quantile) as f64 / 1e6))
@@ -88,6 +94,55 @@ pub fn of_load(rows: &[Row]) -> String {
         )
         .expect("a String takes all");
     }
+    add_own(rows, &mut table);
+    table
+}
+
+/// The table of a scenario in which several servers are one room.
+pub fn of_union(rows: &[Row]) -> String {
+    let mut table = String::from(
+        "| program | deliveries/s | p50 / p99 ms | between servers | CPU/delivery, store included \
+         | peak memory | store's CPU | store's memory | lost | again | orders |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for row in rows {
+        let name = row.target.name();
+        if let Err(why) = &row.outcomes {
+            writeln!(table, "| {name} | {why} ||||||||||").expect("a String takes all");
+            continue;
+        }
+        let (lost, again) = row.faults();
+        let across = |quantile| {
+            let ms = |o: &Outcome| o.across.value_at_quantile(quantile) as f64 / 1e6;
+            shown(row.median(|o| (!o.across.is_empty()).then(|| ms(o))))
+        };
+        let store_cpu = row.median(|o| Some(o.store_cpu?.as_secs_f64() / o.time.as_secs_f64()));
+        let store_memory = row.median(|o| Some(o.store_memory? as f64 / f64::from(1 << 20)));
+        // Where everyone speaks, nobody's order is looked at.
+        let orders = row.outcomes.iter().flatten().map(|outcome| outcome.orders).max();
+        let orders =
+            orders.filter(|&orders| orders > 0).map_or("–".to_owned(), |it| it.to_string());
+        writeln!(
+            table,
+            "| {name} | {} | {} / {} | {} / {} | {} µs | {} MB | {} | {} MB | {lost} | {again} | {orders} |",
+            shown(row.rate()),
+            shown(row.latency(0.5)),
+            shown(row.latency(0.99)),
+            across(0.5),
+            across(0.99),
+            shown(row.cpu_with_store()),
+            shown(row.megabytes()),
+            shown(store_cpu),
+            shown(store_memory),
+        )
+        .expect("a String takes all");
+    }
+    add_own(rows, &mut table);
+    table
+}
+
+/// Appends what the load itself has used: near 1, it is what holds a program up.
+fn add_own(rows: &[Row], table: &mut String) {
     let own = rows.iter().filter_map(|row| {
         let own = row.median(|outcome| outcome.own_cpu)?;
         Some(format!("{} beside {}", shown(Some(own)), row.target.name()))
@@ -95,7 +150,6 @@ pub fn of_load(rows: &[Row]) -> String {
     let own: Vec<String> = own.collect();
     writeln!(table, "the load itself used of one processor: {}", own.join(", "))
         .expect("a String takes all");
-    table
 }
 
 /// Appends what those who searched or visited have seen, if anybody has.

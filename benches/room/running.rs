@@ -2,13 +2,15 @@
 
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::dialect::Dialect;
 use crate::jetstream;
 use crate::link::tls::Opening;
+use crate::ngircd;
+use crate::site::Union;
 use crate::supplies::{Folder, Supplies};
 use crate::target::Target;
 
@@ -29,17 +31,35 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts the program for so many clients, and waits until it listens.
+    /// Starts the program by itself, for so many clients, and waits until it listens.
     pub fn start(target: Target, clients: usize, supplies: &Supplies) -> io::Result<Running> {
-        let port = free_port()?;
+        let alone = Union { ports: free_ports(1)?, ..Union::default() };
+        Running::start_in(target, clients, &alone, 0, supplies)
+    }
+
+    /// The same in the union, at that place.
+    pub fn start_in(
+        target: Target,
+        clients: usize,
+        union: &Union,
+        place: usize,
+        supplies: &Supplies,
+    ) -> io::Result<Running> {
+        let port = union.ports[place];
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let folder = Folder::new(&format!("{}-{port}", target.name()))?;
         let mut command = Command::new(target.program());
         command.args(arguments(target, port, clients, &folder, supplies));
+        command.args(union_arguments(target, union, place));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         prepare(target, &mut command, &folder, supplies)?;
-        let running =
-            Running { process: command.spawn()?, address, tls: target.tls(), _folder: folder };
+        if target == Target::Ngircd {
+            std::fs::write(settings(&folder), ngircd::settings(port, union, place))?;
+        }
+        let process = command
+            .spawn()
+            .map_err(|why| io::Error::new(why.kind(), format!("{}: {why}", target.program())))?;
+        let mut running = Running { process, address, tls: target.tls(), _folder: folder };
         let deadline = Instant::now() + START;
         loop {
             match TcpStream::connect(address) {
@@ -49,6 +69,10 @@ impl Running {
                 }
                 Err(why) if Instant::now() > deadline => return Err(why),
                 Err(_) => std::thread::sleep(Duration::from_millis(10)),
+            }
+            if let Some(status) = running.process.try_wait()? {
+                let program = target.program();
+                return Err(io::Error::other(format!("{program} has ended: {status}")));
             }
         }
         if target == Target::JetStream {
@@ -87,7 +111,8 @@ fn arguments(
         | Target::Filled
         | Target::Searched
         | Target::Tls
-        | Target::Before => {
+        | Target::Before
+        | Target::SharedEverysec => {
             vec!["127.0.0.1", &port, "--max-clients", &clients, "--rate-limit", "0"]
         }
         Target::Ncat => vec!["-l", "--chat", "--max-conns", &clients, "127.0.0.1", &port],
@@ -98,8 +123,29 @@ fn arguments(
             return redis_arguments(target, &port, &clients, folder, supplies);
         }
         Target::Tokio => vec![&address],
+        // Without becoming a daemon.
+        Target::Ngircd => return owned(&["-n", "-f", &shown(&settings(folder))]),
     };
     owned(&arguments)
+}
+
+/// What makes it one of several servers, where that is not in a file.
+fn union_arguments(target: Target, union: &Union, place: usize) -> Vec<String> {
+    if let Some(store) = union.store {
+        return owned(&["--shared", &format!("redis://{store}/bench")]);
+    }
+    if target == Target::Nats && !union.routes.is_empty() {
+        let at = |port: &u16| format!("nats://127.0.0.1:{port}");
+        let all: Vec<String> = union.routes.iter().map(at).collect();
+        let own = &all[place];
+        return owned(&["--cluster_name", "room", "--cluster", own, "--routes", &all.join(",")]);
+    }
+    Vec::new()
+}
+
+/// ngircd's settings.
+fn settings(folder: &Folder) -> PathBuf {
+    folder.path().join("ngircd.conf")
 }
 
 /// Those of NATS.
@@ -172,13 +218,16 @@ fn prepare(
     Ok(())
 }
 
-/// A port at which nobody listens.
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+/// So many ports at which nobody listens.
+pub fn free_ports(count: usize) -> io::Result<Vec<u16>> {
+    let bind = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    // All at once, so that none comes twice.
+    let listeners = (0..count).map(bind).collect::<io::Result<Vec<_>>>()?;
+    listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
 }
 
 /// Leaves, and waits until the program has seen it.
-fn part(mut probe: TcpStream) {
+pub fn part(mut probe: TcpStream) {
     probe.shutdown(std::net::Shutdown::Write).ok();
     probe.set_read_timeout(Some(Duration::from_secs(1))).ok();
     while matches!(probe.read(&mut [0; 1024]), Ok(1..)) {}

@@ -27,6 +27,8 @@ pub struct Scenario {
     pub guessers: usize,
     /// Nobody speaks for so long.
     pub idle: Option<Duration>,
+    /// On how many servers of one room; `None` on one that shares nothing.
+    pub shared: Option<usize>,
 }
 
 impl Scenario {
@@ -43,6 +45,7 @@ impl Scenario {
             churn: 0,
             guessers: 0,
             idle: None,
+            shared: None,
         }
     }
 
@@ -111,6 +114,22 @@ impl Scenario {
             Scenario { what, length, ..same }
         };
         kinds.into_iter().map(scenario).collect()
+    }
+
+    /// Those of a room of so many servers, over which the clients are spread.
+    pub fn shared(servers: usize, quick: bool) -> Vec<Scenario> {
+        let (lines, time) = if quick { (2_000, 1) } else { (10_000, 5) };
+        let scenarios = [
+            Scenario::flood("flood", lines),
+            Scenario::paced("paced-20", 100, 100, 20, time),
+            Scenario::paced("many", 1000, 100, 1, time),
+        ];
+        let spread = |scenario: Scenario| {
+            let of_servers = if servers == 1 { "server" } else { "servers" };
+            let what = format!("{servers} {of_servers}, {}", scenario.what);
+            Scenario { what, shared: Some(servers), ..scenario }
+        };
+        scenarios.map(spread).into()
     }
 
     /// How many clients it has at a time, at most.

@@ -41,11 +41,24 @@ pub enum Target {
     RedisAlways,
     /// Tokio's chat example, a queue for each client.
     Tokio,
+    /// An IRC server.
+    Ngircd,
+    /// Several servers that share a Redis with a file, synced once a second.
+    SharedEverysec,
+}
+
+/// What makes several servers one room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// They talk to each other.
+    Links,
+    /// A store that all of them use.
+    Store(Target),
 }
 
 impl Target {
     /// What the server can be compared with.
-    pub const OTHERS: [Target; 15] = [
+    pub const OTHERS: [Target; 17] = [
         Target::Tagged,
         Target::History,
         Target::Filled,
@@ -61,6 +74,8 @@ impl Target {
         Target::RedisEverysec,
         Target::RedisAlways,
         Target::Tokio,
+        Target::Ngircd,
+        Target::SharedEverysec,
     ];
 
     /// What it is called on the command line and in the tables.
@@ -82,6 +97,8 @@ impl Target {
             Target::RedisEverysec => "redis-everysec",
             Target::RedisAlways => "redis-always",
             Target::Tokio => "tokio",
+            Target::Ngircd => "ngircd",
+            Target::SharedEverysec => "shared-everysec",
         }
     }
 
@@ -93,7 +110,8 @@ impl Target {
             | Target::History
             | Target::Filled
             | Target::Searched
-            | Target::Tls => env!("CARGO_BIN_EXE_chatserver"),
+            | Target::Tls
+            | Target::SharedEverysec => env!("CARGO_BIN_EXE_chatserver"),
             Target::Before => "chatserver-before",
             Target::Ncat => "ncat",
             Target::Nats | Target::NatsTls | Target::JetStream => "nats-server",
@@ -102,6 +120,7 @@ impl Target {
             }
             // It has no name of its own: that of its binary is `chat`.
             Target::Tokio => "tokio-chat",
+            Target::Ngircd => "ngircd",
         }
     }
 
@@ -120,7 +139,8 @@ impl Target {
             | Target::History
             | Target::Filled
             | Target::Searched
-            | Target::Tls => true,
+            | Target::Tls
+            | Target::SharedEverysec => true,
             Target::Before
             | Target::Ncat
             | Target::Nats
@@ -130,7 +150,8 @@ impl Target {
             | Target::RedisTls
             | Target::RedisEverysec
             | Target::RedisAlways
-            | Target::Tokio => false,
+            | Target::Tokio
+            | Target::Ngircd => false,
         }
     }
 
@@ -142,7 +163,8 @@ impl Target {
             | Target::Filled
             | Target::Searched
             | Target::Tls
-            | Target::Before => Dialect::Room,
+            | Target::Before
+            | Target::SharedEverysec => Dialect::Room,
             Target::Tagged => Dialect::HalfTagged,
             Target::Ncat => Dialect::Ncat,
             Target::Nats | Target::NatsTls => Dialect::Nats,
@@ -150,6 +172,7 @@ impl Target {
             Target::Redis | Target::RedisTls => Dialect::Redis,
             Target::RedisEverysec | Target::RedisAlways => Dialect::RedisStream,
             Target::Tokio => Dialect::Tokio,
+            Target::Ngircd => Dialect::Irc,
         }
     }
 
@@ -170,8 +193,38 @@ impl Target {
             | Target::Redis
             | Target::RedisEverysec
             | Target::RedisAlways
+            | Target::Tokio
+            | Target::Ngircd
+            | Target::SharedEverysec => None,
+        }
+    }
+
+    /// What several of its servers share, if there can be several.
+    pub fn sharing(self) -> Option<Sharing> {
+        match self {
+            Target::Chatroom => Some(Sharing::Store(Target::Redis)),
+            Target::SharedEverysec => Some(Sharing::Store(Target::RedisEverysec)),
+            Target::Nats | Target::Ngircd => Some(Sharing::Links),
+            Target::Tagged
+            | Target::History
+            | Target::Filled
+            | Target::Searched
+            | Target::Tls
+            | Target::Before
+            | Target::Ncat
+            | Target::NatsTls
+            | Target::JetStream
+            | Target::Redis
+            | Target::RedisTls
+            | Target::RedisEverysec
+            | Target::RedisAlways
             | Target::Tokio => None,
         }
+    }
+
+    /// Whether it is measured where rooms are shared, or where they are not.
+    pub fn takes_part(self, is_shared: bool) -> bool {
+        if is_shared { self.sharing().is_some() } else { self != Target::SharedEverysec }
     }
 
     /// Whether its history has much in it when it starts.

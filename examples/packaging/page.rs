@@ -126,6 +126,10 @@ pub(crate) const CHATCLIENT: About = About {
         "Your names in a room are known by a key of your own, which is made at the first start (see FILES) \
          and proved to each server that asks. To be the same person on another machine, copy the file \
          there. Whoever has it has your names.",
+        "A room that several servers hold together takes all of them, with commas between. They are tried in \
+         that order; when one is lost, or does not reach the room, the session goes on at the next one. In a \
+         pipe, that needs --reconnect. The session is told only to a server with the same key, or one that \
+         was known before.",
     ],
     typed: terminal,
     status: &[

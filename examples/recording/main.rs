@@ -3,7 +3,7 @@
 //!
 //! The programs are the real ones, in a real terminal; [`play`] is what happens. The film's clock is
 //! not the wall's: it is set by the script, and the film waits until what is expected is there. So
-//! one recording differs from the next in nothing but the times that the client itself shows.
+//! one recording differs from the next in nothing but the times and the port that the client itself shows.
 
 use std::error::Error;
 use std::io::Write;
@@ -16,6 +16,7 @@ mod film;
 mod room;
 mod row;
 mod scene;
+mod wire;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -40,6 +41,10 @@ fn record() -> Result<String> {
     Ok(scene.film.draw())
 }
 
+/// What the build's bot answers.
+const BUILT: &str =
+    "build 42 is done: https://ci.example.net/chatroom/builds/42/chatroom_0.1.0-1_amd64.deb";
+
 /// The script, with pauses for the reader in milliseconds. `\x7f` is the key Backspace, `\r` Enter.
 fn play(scene: &mut Scene, room: &Room) -> Result<()> {
     let mut bob = room.connect()?;
@@ -48,41 +53,51 @@ fn play(scene: &mut Scene, room: &Room) -> Result<()> {
     scene.pause(500);
     scene.types("chatclient --name alice\r")?;
     scene.sees("-- you are alice, with 1 other here")?;
-    scene.pause(1000);
-    writeln!(bob, "has anyone the log of the last build?")?;
-    scene.sees("<bob> has anyone")?;
     scene.pause(900);
-    scene.types("one momemt\x7f\x7fnt, it is nearly done\r")?;
-    scene.sees("<alice> one moment, it")?;
-    scene.pause(600);
-    writeln!(bob, "/me waits")?;
-    scene.sees("* bob waits")?;
-    scene.pause(600);
+    writeln!(bob, "alice, is the new version out?")?;
+    scene.sees("<bob> alice, is")?;
+    scene.pause(900);
+    scene.types("it is beign\x7f\x7fng built, one momemt\x7f\x7fnt\r")?;
+    scene.sees("-- alice is yours now")?;
+    scene.pause(900);
     let mut carol = room.connect()?;
-    writeln!(carol, "/nick carol")?;
+    writeln!(carol, "/nick carol\n/register correct horse battery")?;
     scene.sees("-- carol joined")?;
-    scene.pause(400);
+    scene.pause(500);
     writeln!(carol, "/msg alice there is cake in the kitchen")?;
     scene.sees("[carol -> you] there is cake")?;
-    scene.pause(800);
-    // The build is done while she writes, and what she writes stays where it is.
-    scene.types("/msg carol I am")?;
-    room.runs("echo 'build 42: ok' | chatclient --name ci")?;
-    scene.sees("-- ci left")?;
-    scene.pause(500);
-    scene.types(" on my way\r")?;
+    scene.pause(900);
+    // A bot comes while she writes, and what she writes stays where it is.
+    scene.types("/r I am on")?;
+    let mut ci = room.connect()?;
+    writeln!(ci, "/nick ci")?;
+    scene.sees("-- ci joined")?;
+    scene.types_on("/r I am on", " my way\r")?;
     scene.sees("[you -> carol] I am on my way")?;
     scene.pause(700);
+    scene.types("!build\r")?;
+    scene.sees("<alice> !build")?;
+    scene.pause(300);
+    writeln!(ci, "{BUILT}")?;
+    scene.sees("amd64.deb")?;
+    scene.pause(1200);
     writeln!(bob, "🎉 thanks, alice!")?;
     scene.sees("thanks, alice!")?;
     scene.pause(800);
     scene.types("/who\r")?;
-    scene.sees("-- 3 here: alice, bob, carol")?;
-    scene.pause(800);
-    writeln!(bob, "/quit lunch")?;
-    scene.sees("-- bob left: lunch")?;
-    scene.pause(500);
-    scene.types("save me a piece")?;
-    scene.pause(3000);
+    scene.sees("-- 4 here: alice*, bob, carol*, ci")?;
+    scene.pause(1500);
+    // The network breaks: what she says then, and what the others say, is there when it is back.
+    room.wire.breaks();
+    scene.sees("lost")?;
+    scene.pause(600);
+    scene.types("save me a piece\r")?;
+    scene.sees("waiting to be sent")?;
+    writeln!(bob, "the cake is nearly gone")?;
+    scene.pause(1200);
+    room.wire.is_mended();
+    scene.sees("<bob> the cake")?;
+    scene.sees("<alice> save me a piece")?;
+    scene.pause(3500);
     Ok(())
 }

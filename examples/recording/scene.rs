@@ -66,7 +66,12 @@ impl Scene {
 
     /// Types a text, not all keys equally fast, and films what comes of each but Enter.
     pub(crate) fn types(&mut self, text: &str) -> Result<()> {
-        let mut typed = String::new();
+        self.types_on("", text)
+    }
+
+    /// The same, behind what she has typed already.
+    pub(crate) fn types_on(&mut self, typed: &str, text: &str) -> Result<()> {
+        let mut typed = typed.to_owned();
         let mut delays = [55, 85, 65, 110, 50, 75].into_iter().cycle();
         for key in text.chars() {
             let hesitation = match key {

@@ -6,10 +6,10 @@ use std::str::FromStr;
 use clap::{Parser, ValueEnum, ValueHint};
 use log::LevelFilter;
 
-use super::{self as arguments, LogLevels, Place};
+use super::{self as arguments, LogLevels, Place, Places};
 use crate::client::{
     self, BellChoice, ColorChoice, Config, Encryption, Errand, IdentityChoice, Input, JoinsChoice,
-    OnLoss, PasswordSource, Secret, TimeFormat, WrapChoice,
+    OnLoss, PasswordSource, Secret, ServerAddress, TimeFormat, WrapChoice,
 };
 use crate::protocol::name::Name;
 use crate::protocol::text::make_safe;
@@ -25,6 +25,7 @@ Examples:
   chatclient                              join the room on this machine
   chatclient 192.168.1.7 5000             join the room on another one
   chatclient --name alice chat.local:6000 join under a name
+  chatclient chat1,chat2:5001             join a room that several servers hold
   echo 'build done' | chatclient host     say one line and leave
   tail -f build.log | chatclient --reconnect host
                                           say each new line, over lost connections too
@@ -43,12 +44,12 @@ should be.";
 #[derive(Debug, Parser)]
 #[command(name = PROGRAM, version, after_help = EXAMPLES)]
 pub struct Arguments {
-    /// The server's address or name, also as HOST:PORT
+    /// The server's address or name, also as HOST:PORT; several servers of one room with commas between
     #[arg(default_value = DEFAULT_ADDRESS, env = "CHATROOM_HOST", hide_env_values = true)]
-    #[arg(value_parser = arguments::place, value_hint = ValueHint::Hostname)]
-    host: Place,
+    #[arg(value_parser = arguments::places, value_hint = ValueHint::Hostname)]
+    host: Places,
 
-    /// The server's port, 5000 if none is given
+    /// The server's port, 5000 if none is given; of several, for those without one
     #[arg(env = "CHATROOM_PORT", hide_env_values = true, value_parser = arguments::port)]
     port: Option<u16>,
 
@@ -187,12 +188,21 @@ impl Arguments {
     /// What is to be done in place of joining a room, if anything is.
     #[must_use]
     pub fn errand(&self) -> Option<Errand> {
-        let forget = || Errand::Forget(self.host.host.clone(), self.port());
+        let forget = || Errand::Forget(self.servers());
         if self.known { Some(Errand::List) } else { self.forget.then(forget) }
     }
 
-    fn port(&self) -> u16 {
-        self.host.port.or(self.port).unwrap_or(DEFAULT_PORT)
+    /// The servers, each once.
+    fn servers(&self) -> Vec<ServerAddress> {
+        let mut servers = Vec::new();
+        for Place { host, port } in self.host.all() {
+            let port = port.or(self.port).unwrap_or(DEFAULT_PORT);
+            let server = ServerAddress { host: host.clone(), port };
+            if !servers.contains(&server) {
+                servers.push(server);
+            }
+        }
+        servers
     }
 
     fn encryption(&self) -> Encryption {
@@ -225,11 +235,19 @@ impl Arguments {
     /// What cannot be done, if two arguments do not go together.
     #[must_use]
     pub fn contradiction(&self) -> Option<String> {
-        let (with_host, port) = (self.host.port?, self.port?);
+        let (hosts, port) = (self.host.all(), self.port?);
         // One that stands in the environment is for hosts without a port.
         let is_usual = std::env::var("CHATROOM_PORT").is_ok_and(|usual| usual == port.to_string());
-        let differ = with_host != port && !is_usual;
-        differ.then(|| format!("the port is given twice: {with_host} and {port}"))
+        let is_for_one = |host: &Place| host.port.is_none_or(|with_host| with_host == port);
+        if is_usual || hosts.iter().any(is_for_one) {
+            return None;
+        }
+        Some(match hosts {
+            [Place { port: Some(with_host), .. }] => {
+                format!("the port is given twice: {with_host} and {port}")
+            }
+            _ => format!("each of the servers has its port, so {port} is for none of them"),
+        })
     }
 }
 
@@ -241,8 +259,7 @@ impl From<Arguments> for Config {
             identity: arguments.identity(),
             known_servers: known_servers(),
             learns_servers: !arguments.no_history,
-            port: arguments.port(),
-            host: arguments.host.host,
+            servers: arguments.servers(),
             name: arguments.name.or_else(client::login_name),
             log_file: arguments.log_file,
             log_level: arguments.log_level,
@@ -318,6 +335,26 @@ mod tests {
         assert_eq!(choice(&["--identity", "a.pem"]), named);
         assert_eq!(choice(&["--no-identity"]), IdentityChoice::None);
         assert_eq!(choice(&["--identity", "a.pem", "--no-identity"]), IdentityChoice::None);
+    }
+
+    #[test]
+    fn a_port_is_for_the_servers_without_one_and_each_server_counts_once() {
+        let read = |arguments: &[&str]| {
+            let program = [&[PROGRAM], arguments].concat();
+            let arguments = Arguments::try_parse_from(program).expect("they are right");
+            let servers = arguments.servers();
+            let servers = servers.iter().map(|it| format!("{} {}", it.host, it.port));
+            (servers.collect::<Vec<_>>(), arguments.contradiction())
+        };
+        let right = |servers: &[&str]| (servers.iter().map(ToString::to_string).collect(), None);
+        assert_eq!(read(&["a,b:5001"]), right(&["a 5000", "b 5001"]));
+        assert_eq!(read(&["a,b:5001", "6000"]), right(&["a 6000", "b 5001"]));
+        assert_eq!(read(&["a,b:6000,a:6000", "6000"]), right(&["a 6000", "b 6000"]));
+        assert_eq!(read(&["a:6000", "6000"]), right(&["a 6000"]));
+        let twice = "the port is given twice: 6000 and 6001";
+        assert_eq!(read(&["a:6000", "6001"]).1.as_deref(), Some(twice));
+        let none = "each of the servers has its port, so 6002 is for none of them";
+        assert_eq!(read(&["a:6000,b:6001", "6002"]).1.as_deref(), Some(none));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::editor::{Editor, Key, Outcome, Prompt};
 use super::secret;
 use crate::protocol::DEFAULT_MAX_LINE;
 
-/// How many bytes of a line are the command before the answer, at most.
-const COMMAND: usize = 16;
+/// How many bytes an answer may have: the rest of a line is the command before it.
+const MOST: usize = DEFAULT_MAX_LINE - 16;
 
 /// The answer, as far as it is typed.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) enum Typing {
 impl Answer {
     /// An empty one.
     pub(super) fn new() -> Answer {
-        Answer(Editor::new(DEFAULT_MAX_LINE - COMMAND, Vec::new()))
+        Answer(Editor::new(MOST, Vec::new()))
     }
 
     /// As many dots as there are characters, and the place of the cursor among them, in bytes.
@@ -49,13 +49,15 @@ impl Answer {
     pub(super) fn press(&mut self, key: Key) -> Typing {
         Typing::GoesOn(match key {
             Key::Enter => match Secret::on_first_line(self.0.text()) {
-                Some(secret) if self.0.over() == 0 => {
+                Some(secret) if self.0.text().len() <= MOST => {
                     *self = Answer::new();
                     return Typing::Given(secret);
                 }
                 Some(_) | None => Outcome::Full,
             },
-            Key::Up | Key::Down | Key::Search | Key::Complete(_) | Key::Compose => Outcome::Full,
+            Key::NewRow | Key::Up | Key::Down | Key::Search | Key::Complete(_) | Key::Compose => {
+                Outcome::Full
+            }
             key => match self.0.press(key) {
                 Outcome::GivenUp(_) => Outcome::GivenUp(None),
                 outcome => outcome,
@@ -91,7 +93,7 @@ mod tests {
         let given = Secret::on_first_line("/x éy日").expect("not blank");
         assert_eq!(answer.press(Key::Enter), Typing::Given(given));
         assert!(answer.is_empty());
-        for key in [Key::Enter, Key::Up, Key::Down, Key::Search, Key::Compose] {
+        for key in [Key::Enter, Key::NewRow, Key::Up, Key::Down, Key::Search, Key::Compose] {
             assert_eq!(answer.press(key), Typing::GoesOn(Outcome::Full), "{key:?}");
         }
     }

@@ -17,7 +17,6 @@ use super::config::OnLoss;
 use super::conversation::{self, Action};
 use super::editor::{Editor, Memorable, Outcome, Submission};
 use super::exit_reason::ExitReason;
-use super::handshake::Server;
 use super::history::History;
 use super::keys::{self, Keymap};
 use super::link::{Entered, Link, NOT_CARRIED, Watch};
@@ -31,6 +30,7 @@ use crate::problem::Problem;
 use crate::protocol::DEFAULT_MAX_LINE;
 use remembered::{remember_server, remembered, tell_of_lost_history};
 
+mod opening;
 mod remembered;
 mod writing;
 
@@ -117,7 +117,7 @@ struct Keyboard<'a> {
     /// Where what is sent is kept, as long as that works.
     history: Option<History>,
     /// What is shown.
-    terminal: &'a Terminal,
+    terminal: &'a Arc<Terminal>,
     /// The way to the server.
     link: &'a Link,
 }
@@ -147,6 +147,7 @@ impl Keyboard<'_> {
     }
 
     fn handle(&mut self, event: Event, bell: &mut Bell) -> Result<ControlFlow<()>, ExitReason> {
+        self.editor.set_limit(self.link.max_line());
         let outcome = match event {
             Event::Resized => return self.follow_size(bell),
             Event::Focus(focus) => {
@@ -172,8 +173,9 @@ impl Keyboard<'_> {
             Outcome::Full => *bell = Bell::Rings,
             Outcome::TooLong(length) => {
                 *bell = Bell::Rings;
+                let most = self.editor.limit().unwrap_or(DEFAULT_MAX_LINE);
                 self.terminal.notice(&format!(
-                    "that line has {length} bytes and was not sent: the most is {DEFAULT_MAX_LINE}"
+                    "that line has {length} bytes and was not sent: the most is {most}"
                 ));
             }
             Outcome::Submit(submission) => return self.submit(submission),
@@ -209,18 +211,22 @@ impl Keyboard<'_> {
     }
 
     fn submit(&mut self, submission: Submission) -> Result<ControlFlow<()>, ExitReason> {
-        let Submission { lines, entry, are_text } = submission;
+        let Submission { lines, entry } = submission;
         self.remember(entry.as_ref());
-        for line in lines {
-            info!("input: {}", line.for_log());
-            let done = match self.link.server_as_known() {
-                Server::Ours if are_text => self.send(line.into_saying()),
-                Server::Ours if !self.link.may_carry(&line) => {
-                    self.terminal.notice(NOT_CARRIED);
-                    ControlFlow::Continue(())
-                }
-                Server::Ours => self.obey(line)?,
-                Server::Foreign => self.send(line),
+        // The rows are free before the lines are shown that take them.
+        self.terminal.edit(&self.editor, &self.answer, Bell::Silent)?;
+        lines.iter().for_each(|line| info!("input: {}", line.for_log()));
+        // What the editor has made of them, it has made for this kind of server.
+        let actions = match self.editor.limit() {
+            Some(_) => self.terminal.obey(&lines),
+            None => lines.iter().map(|_| Action::Send).collect(),
+        };
+        for (line, action) in lines.into_iter().zip(actions) {
+            let done = if self.editor.limit().is_some() && !self.link.may_carry(&line) {
+                self.terminal.notice(NOT_CARRIED);
+                ControlFlow::Continue(())
+            } else {
+                self.act(line, action)?
             };
             if done.is_break() {
                 return Ok(done);
@@ -229,16 +235,24 @@ impl Keyboard<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Does what the line asks of the client itself, and sends what is for the server.
-    fn obey(&mut self, line: Typed) -> Result<ControlFlow<()>, ExitReason> {
-        match self.terminal.obey(&line) {
+    /// Does what a line asks of the client itself, and sends what is for the server.
+    fn act(&mut self, line: Typed, action: Action) -> Result<ControlFlow<()>, ExitReason> {
+        match action {
             Action::Send => {
                 // A server that confirms nothing does not keep anyone who wants to go.
-                let leaves = line.is_quit();
+                let leaves = self.editor.limit().is_some() && line.is_quit();
                 let sent = self.send(line);
                 return Ok(if leaves { ControlFlow::Break(()) } else { sent });
             }
-            Action::SendInstead(line) => return Ok(self.send(Typed::new(line))),
+            // The name may be longer than what was kept free for it.
+            Action::SendInstead(line) => {
+                let most = self.editor.limit().unwrap_or(DEFAULT_MAX_LINE);
+                for line in Typed::new(line).split(most) {
+                    if self.send(line).is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
+            }
             Action::SendAndHelp => {
                 let commands = conversation::help();
                 let keys = keys::help(self.terminal.columns())
@@ -250,6 +264,7 @@ impl Keyboard<'_> {
             }
             Action::Tell(line) => self.terminal.tell([line.as_str()]),
             Action::Clear => self.terminal.clear()?,
+            Action::Open(address) => self.open(address),
             Action::TellSecrecy => self.terminal.notice(&self.link.secrecy()),
         }
         Ok(ControlFlow::Continue(()))

@@ -4,6 +4,8 @@
 //! show them side by side. Where it has to be clear what fits, each takes as many columns as it may take
 //! anywhere.
 
+use std::borrow::Cow;
+
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -50,6 +52,7 @@ pub(super) fn rows_of_all(text: &str, columns: usize, measure: Measure) -> usize
 /// How many rows a terminal of so many columns needs for `row`, which may have sequences for its looks.
 pub(super) fn rows(row: &str, columns: usize, measure: Measure) -> usize {
     let mut at = (1, 0);
+    let row = &*without_links(row);
     let mut parts = row.split("\u{1b}[");
     let first = parts.next().unwrap_or_default();
     let texts = parts.map(|part| part.split_once('m').map_or(part, |(_, text)| text));
@@ -60,6 +63,17 @@ pub(super) fn rows(row: &str, columns: usize, measure: Measure) -> usize {
         }
     }
     at.0
+}
+
+/// The row without the sequences that make links of addresses (OSC 8).
+fn without_links(row: &str) -> Cow<'_, str> {
+    let mut parts = row.split("\u{1b}]");
+    let first = parts.next().unwrap_or_default();
+    if first.len() == row.len() {
+        return Cow::Borrowed(row);
+    }
+    let texts = parts.map(|part| part.split_once("\u{1b}\\").map_or("", |(_, text)| text));
+    Cow::Owned([first].into_iter().chain(texts).collect())
 }
 
 #[cfg(test)]
@@ -94,6 +108,8 @@ mod tests {
             ("0123456789", 10, 1),
             ("0123456789a", 10, 2),
             ("\u{1b}[1m0123\u{1b}[22m456789\u{1b}[0m", 10, 1),
+            ("\u{1b}]8;;http://a.b\u{1b}\\http://a.b\u{1b}]8;;\u{1b}\\", 10, 1),
+            ("\u{1b}]8;;http://a.b\u{1b}\\http://a.b\u{1b}]8;;\u{1b}\\", 9, 2),
             ("日本語", 5, 2),
             ("日本語", 3, 3),
             ("abc", 1, 3),

@@ -96,7 +96,7 @@ fn write(text: &str) -> io::Result<Draft> {
 }
 
 /// A program that does not get the room's password, which may be in this one's environment.
-fn without_password(program: &str) -> Command {
+pub(super) fn without_password(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env_remove(PASSWORD_VARIABLE);
     command

@@ -1,5 +1,6 @@
 //! What the client is to do.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -10,8 +11,8 @@ use super::colours::ColorChoice;
 use super::door::Secret;
 use super::time_format::TimeFormat;
 use crate::problem::Problem;
-use crate::protocol::DEFAULT_MAX_LINE;
 use crate::protocol::name::Name;
+use crate::protocol::{DEFAULT_MAX_LINE, DEFAULT_PORT};
 use crate::tls::Fingerprint;
 
 /// The variable of the environment that has the room's password. An argument could be seen by everybody on the machine.
@@ -20,10 +21,8 @@ pub const PASSWORD_VARIABLE: &str = "CHATROOM_PASSWORD";
 /// What the client is to do, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The server's address or name.
-    pub host: String,
-    /// The server's port.
-    pub port: u16,
+    /// The server, or the servers of one room in the order in which they are tried; at least one.
+    pub servers: Vec<ServerAddress>,
     /// Whether it is talked to encrypted.
     pub encryption: Encryption,
     /// Where the keys of servers are kept, if there is a place for that.
@@ -65,6 +64,27 @@ pub struct Config {
     /// What to do when the connection is lost. Without a choice, it is made again in a terminal, and
     /// is the end of a filter.
     pub on_loss: Option<OnLoss>,
+}
+
+/// Where a server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerAddress {
+    /// Its address or name, as the user gave it.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+/// As an argument of the client: without the port if that is the usual one.
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ServerAddress { host, port } = self;
+        match *port {
+            DEFAULT_PORT => f.write_str(host),
+            port if host.contains(':') => write!(f, "[{host}]:{port}"),
+            port => write!(f, "{host}:{port}"),
+        }
+    }
 }
 
 /// Where the user's key is.

@@ -21,6 +21,7 @@ use correspondent::Correspondent;
 use ignored::Ignored;
 use mention::Mention;
 use painter::{Painter, Stamp, Stress};
+use recent_addresses::RecentAddresses;
 use roster::Roster;
 use unread::{Place, Unread};
 
@@ -38,6 +39,7 @@ mod learning;
 mod mention;
 mod obeying;
 mod painter;
+mod recent_addresses;
 mod roster;
 mod shown;
 mod unread;
@@ -64,6 +66,8 @@ pub(super) struct Conversation {
     highlights: Vec<Mention>,
     /// Whom `/r` answers.
     correspondent: Correspondent,
+    /// The addresses that were shown.
+    addresses: RecentAddresses,
     /// The day of the last line that was shown.
     day: Option<NaiveDate>,
     /// Whether lines come while nobody looks.
@@ -104,6 +108,7 @@ impl Conversation {
             mention: None,
             highlights: highlights.iter().map(|words| Mention::of(words)).collect(),
             correspondent: Correspondent::default(),
+            addresses: RecentAddresses::default(),
             day: None,
             unread: Unread::default(),
         }
@@ -121,6 +126,7 @@ impl Conversation {
                 }
             }
             Server::Foreign => {
+                self.addresses.add(&line.text);
                 let stamp = self.begin(at, shown);
                 self.painter.foreign(stamp, &line.text, shown);
                 shown.alert = shown.alert.max(Alert::Line);
@@ -130,6 +136,7 @@ impl Conversation {
 
     /// Adds a line of our own, as the others see it: `<alice> text` or `* alice text`.
     pub(super) fn own(&mut self, line: &str, at: Moment, shown: &mut Shown) {
+        self.addresses.add(line);
         self.begin_day(at.time.date(), shown);
         self.paint_own(Stamp::Now(at.time), line, shown);
     }
@@ -185,6 +192,7 @@ impl Conversation {
     }
 
     fn show(&mut self, line: &Line<'_>, at: Moment, shown: &mut Shown) {
+        self.addresses.add(&line.text);
         match line.says {
             // Each line has its day with it.
             ServerLine::EarlierDay(_) if at.timing == Timing::Said => {}

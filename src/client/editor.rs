@@ -1,7 +1,7 @@
-//! The line that the user types: keys in, text and cursor out.
+//! What the user writes: keys in, text and cursor out.
 //!
 //! A pure state machine. It knows no terminal, no socket and no width of anything; the main thread
-//! owns it. Pasted text may have several lines: they stand in the one text with newlines between
+//! owns it. The text may have several rows, pasted or typed: they stand in it with newlines between
 //! them, and are sent one by one.
 //!
 //! What is hidden in the text, such as a password (`secret`), stays so: no key shows it, or has it said
@@ -19,6 +19,7 @@ use undo::{Kind, Undo};
 pub use input_history::Memorable;
 pub use key::{Direction, Key};
 pub use outcome::{Candidates, Outcome, Prompt, Submission};
+pub use submit::Extent;
 
 mod buffer;
 mod completion;
@@ -37,8 +38,8 @@ const MOST: usize = 8 * 1024 * 1024;
 pub struct Editor {
     /// The text and the cursor.
     buffer: Buffer,
-    /// How many bytes a line may have.
-    limit: usize,
+    /// How many bytes a line may have; `None` where the server is none of ours, and takes them as they are.
+    limit: Option<usize>,
     /// What was sent.
     input_history: InputHistory,
     /// What can be taken back.
@@ -47,6 +48,8 @@ pub struct Editor {
     cut: String,
     /// On which side the last key has cut, if it has.
     last_cut: Option<Side>,
+    /// How many characters stood before the cursor in the row from which the last keys went up or down.
+    column: Option<usize>,
     /// What keys mean now.
     mode: Mode,
 }
@@ -60,10 +63,19 @@ enum Mode {
     Searching(Search),
     /// Tab goes on with a completion.
     Completing(Completion),
-    /// Whether to send so many lines.
-    Asking(usize),
+    /// Whether to send that.
+    Asking(Question),
     /// The last key has given the line up.
     Leaving,
+}
+
+/// What is not sent without a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Question {
+    /// So many lines.
+    lines: usize,
+    /// They are sent as text, though one of them looks like a command or has a secret.
+    as_text: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,16 +87,17 @@ enum Side {
 }
 
 impl Editor {
-    /// An empty line, of which at most `limit` bytes can be sent, after what was `sent` before.
+    /// An empty text, of which at most `limit` bytes are sent in a line, after what was `sent` before.
     #[must_use]
     pub fn new(limit: usize, sent: Vec<Memorable>) -> Editor {
         Editor {
             buffer: Buffer::default(),
-            limit,
+            limit: Some(limit),
             input_history: InputHistory::of(sent),
             undo: Undo::default(),
             cut: String::new(),
             last_cut: None,
+            column: None,
             mode: Mode::Writing,
         }
     }
@@ -107,10 +120,15 @@ impl Editor {
         secret::is_in_any(&self.buffer.text)
     }
 
-    /// By how many bytes the longest line is too long to be sent.
+    /// Called with how many bytes a line may have, or `None` where the server is none of ours.
+    pub fn set_limit(&mut self, limit: Option<usize>) {
+        self.limit = limit;
+    }
+
+    /// How many bytes a line may have, if that is known.
     #[must_use]
-    pub fn over(&self) -> usize {
-        self.longest_line().saturating_sub(self.limit)
+    pub fn limit(&self) -> Option<usize> {
+        self.limit
     }
 
     /// What the input row begins with.
@@ -119,7 +137,9 @@ impl Editor {
         match &self.mode {
             Mode::Writing | Mode::Completing(_) => Prompt::Name,
             Mode::Searching(search) => Prompt::Search { query: &search.query, found: search.found },
-            Mode::Asking(lines) => Prompt::Question(*lines),
+            Mode::Asking(Question { lines, as_text }) => {
+                Prompt::Question { lines: *lines, as_text: *as_text }
+            }
             Mode::Leaving => Prompt::Leaving,
         }
     }
@@ -140,7 +160,7 @@ impl Editor {
         }
     }
 
-    /// Puts in text from elsewhere, of one line or many. Nothing is sent by it.
+    /// Puts in text from elsewhere, of one row or many. Nothing is sent by it.
     pub fn paste(&mut self, text: &str) -> Outcome {
         if let Mode::Searching(search) = std::mem::replace(&mut self.mode, Mode::Writing) {
             self.accept(search);
@@ -149,7 +169,7 @@ impl Editor {
         self.insert(&from_elsewhere(text), Kind::Whole)
     }
 
-    /// Puts a text from elsewhere in the place of the whole text, of one line or many. Nothing is sent by it, and it
+    /// Puts a text from elsewhere in the place of the whole text, of one row or many. Nothing is sent by it, and it
     /// can be taken back.
     pub fn take_over(&mut self, text: &str) -> Outcome {
         let text = from_elsewhere(text);
@@ -183,19 +203,20 @@ impl Editor {
     }
 
     fn edit(&mut self, key: Key) -> Outcome {
-        let last_cut = self.last_cut.take();
-        let (cursor, end) = (self.buffer.cursor, self.buffer.text.len());
+        let (last_cut, column) = (self.last_cut.take(), self.column.take());
+        let cursor = self.buffer.cursor;
         full_unless(match key {
             // Nobody would get them; and a text of such characters alone would be none.
             Key::Char(c) if is_dangerous(c) => true,
             Key::Char(c) => return self.insert(c.encode_utf8(&mut [0; 4]), Kind::Typing),
+            Key::NewRow => return self.insert("\n", Kind::Whole),
             Key::Enter => return self.submit(),
             Key::Left => self.move_to(self.buffer.left()),
             Key::Right => self.move_to(self.buffer.right()),
             Key::WordLeft => self.move_to(self.buffer.word_left()),
             Key::WordRight => self.move_to(self.buffer.word_right()),
-            Key::Home => self.move_to(0),
-            Key::End => self.move_to(end),
+            Key::Home => self.move_to(self.buffer.row_start()),
+            Key::End => self.move_to(self.buffer.row_end()),
             Key::EndOfInput if self.buffer.text.is_empty() => return Outcome::Quit,
             Key::EndOfInput | Key::Delete => {
                 self.change(cursor..self.buffer.right(), "", Kind::Whole)
@@ -204,14 +225,22 @@ impl Editor {
             Key::CutToBlank => self.cut(self.buffer.blank_left()..cursor, Side::Before, last_cut),
             Key::CutWordLeft => self.cut(self.buffer.word_left()..cursor, Side::Before, last_cut),
             Key::CutWordRight => self.cut(cursor..self.buffer.word_right(), Side::After, last_cut),
-            Key::CutToStart => self.cut(0..cursor, Side::Before, last_cut),
-            Key::CutToEnd => self.cut(cursor..end, Side::After, last_cut),
+            Key::CutToStart => {
+                let start = self.buffer.row_start();
+                let start = if start < cursor { start } else { cursor.saturating_sub(1) };
+                self.cut(start..cursor, Side::Before, last_cut)
+            }
+            Key::CutToEnd => {
+                let end = self.buffer.row_end();
+                let end = if end > cursor { end } else { self.buffer.right() };
+                self.cut(cursor..end, Side::After, last_cut)
+            }
             Key::Yank => return self.insert(&self.cut.clone(), Kind::Whole),
             Key::Transpose => self.transpose(),
             Key::Undo => self.undo.undo(&mut self.buffer),
             Key::Redo => self.undo.redo(&mut self.buffer),
-            Key::Up => self.go(InputHistory::back),
-            Key::Down => self.go(InputHistory::forward),
+            Key::Up => self.go_to_row(column, Buffer::above) || self.go(InputHistory::back),
+            Key::Down => self.go_to_row(column, Buffer::below) || self.go(InputHistory::forward),
             Key::Search => {
                 self.mode = Mode::Searching(Search::new(&self.input_history, &self.buffer));
                 true
@@ -226,6 +255,19 @@ impl Editor {
     fn move_to(&mut self, position: usize) -> bool {
         self.buffer.cursor = position;
         true
+    }
+
+    /// Goes to the next row, into the column that the cursor had before it came through shorter ones. False if there
+    /// is no such row.
+    fn go_to_row(
+        &mut self,
+        column: Option<usize>,
+        next: fn(&Buffer, usize) -> Option<usize>,
+    ) -> bool {
+        let column = column.unwrap_or_else(|| self.buffer.column());
+        let Some(position) = next(&self.buffer, column) else { return false };
+        self.column = Some(column);
+        self.move_to(position)
     }
 
     fn transpose(&mut self) -> bool {
@@ -274,6 +316,7 @@ impl Editor {
         if secret::would_show(&self.buffer.text, &range, with) {
             return false;
         }
+        self.column = None;
         self.undo.change(&mut self.buffer, range, with, kind);
         true
     }

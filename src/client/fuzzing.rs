@@ -49,7 +49,7 @@ const MAX_LINE: usize = 1000;
 const NOW: Millis = 1_790_000_000_000;
 
 /// What a screen commands its terminal to do, and a conversation without colours never.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "\x1b[?2026h",
     "\x1b[?2026l",
     "\x1b[?2004h",
@@ -59,6 +59,8 @@ const COMMANDS: [&str; 13] = [
     "\x1b[?7l",
     "\x1b[?7h",
     "\x1b[999;1H",
+    "\x1b[1A",
+    "\x1b[2A",
     "\r\x1b[J",
     "\x1b7",
     "\x1b8",
@@ -232,7 +234,8 @@ fn assert_commands_are_ours(screen: &mut Screen<Vec<u8>>, above: &str) {
     screen.out().clear();
     screen.repaint().expect("a Vec takes all");
     let painted = String::from_utf8(screen.out().clone()).expect("it is text");
-    let rest = without_commands(&without_colours(&painted));
+    let (rest, above) = (without_links(&painted), without_links(above));
+    let rest = without_commands(&without_colours(&rest));
     rest.lines().for_each(assert_safe);
     let shown: Vec<&str> = rest.lines().filter(|line| !line.is_empty()).collect();
     let above: Vec<&str> = above.lines().filter(|line| !line.is_empty()).collect();
@@ -257,6 +260,18 @@ fn without_commands(mut text: &str) -> String {
         }
     }
     rest + text
+}
+
+/// The text without the sequences that make a link of an address, each of which opens what is shown.
+fn without_links(text: &str) -> String {
+    let mut parts = text.split("\x1b]8;;");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    while let (Some(link), Some(after)) = (parts.next(), parts.next()) {
+        let (target, shown) = link.split_once("\x1b\\").expect("a link has an address");
+        assert_eq!(target, shown, "a link opens something else");
+        plain.extend([shown, after.strip_prefix("\x1b\\").expect("a link has an end")]);
+    }
+    plain
 }
 
 /// The text without the sequences of `Colours`.

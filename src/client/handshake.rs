@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use super::door::Door;
+use super::session::RoomState;
 use crate::protocol::name::Name;
 use crate::protocol::proof::Nonce;
 use crate::protocol::reply::{ReadRefusal, ServerLine};
@@ -284,6 +285,11 @@ impl Handshake {
         }
     }
 
+    /// Whether the session that we had cannot go on over this connection, whatever the server says.
+    pub(super) fn is_barred(&self) -> bool {
+        self.is_barred
+    }
+
     fn had_session(&self) -> bool {
         self.ticket.is_some() || self.is_barred
     }
@@ -325,6 +331,8 @@ impl Handshake {
             return Reaction { interest: interest_after_tags(line), asks, turn: Turn::Anew };
         }
         match format {
+            // That it keeps us waiting is told in the plain form.
+            Format::Plain if RoomState::of(line).is_some() => Reaction::of(Interest::Shown),
             Format::Plain => Reaction::of(Interest::Hidden),
             Format::Tagged => Reaction::of(interest_after_tags(line)),
         }

@@ -14,6 +14,8 @@ pub(super) enum Code {
     Tab,
     /// Tab with Shift.
     BackTab,
+    /// Enter with Shift, where the terminal tells it from Enter.
+    ShiftEnter,
     Esc,
     Backspace,
     Delete,
@@ -102,6 +104,12 @@ const BINDINGS: &[Binding] = &[
         &[Plain(Code::Enter), Ctrl(Code::Enter), Ctrl(Char('j')), Ctrl(Char('m'))],
         "Enter",
         "send",
+    ),
+    bind(
+        Key::NewRow,
+        &[Alt(Code::Enter), Plain(Code::ShiftEnter), Alt(Code::ShiftEnter)],
+        "Alt+Enter",
+        "a row more",
     ),
     bind(Key::Left, &[Plain(Code::Left), Ctrl(Char('b'))], "Left, Ctrl+B", "back"),
     bind(Key::Right, &[Plain(Code::Right), Ctrl(Char('f'))], "Right, Ctrl+F", "forward"),
@@ -267,7 +275,8 @@ mod tests {
             (Alt(Char('x')), None),
             (Alt(Char('@')), Some(Key::Char('@'))),
             (Alt(Char('€')), Some(Key::Char('€'))),
-            (Alt(Code::Enter), None),
+            (Alt(Code::Enter), Some(Key::NewRow)),
+            (Plain(Code::ShiftEnter), Some(Key::NewRow)),
             (Ctrl(Code::Up), None),
             (Plain(Code::Other), None),
         ];

@@ -15,12 +15,16 @@ use super::clock;
 use super::exit_reason::ExitReason;
 use super::handshake::{Progress, Server};
 use super::mutex::lock;
-use super::net::{Connection, Opened, Openness, Route, Told, offers_tls};
+use super::net::{Connection, Opened, Openness, Origin, Routes, Told, offers_tls};
 use super::session::{ClientSession, Heard, News};
+use super::turns::Turns;
 use super::typed::Typed;
 use crate::problem::{Lost, Problem};
+use crate::protocol::DEFAULT_MAX_LINE;
 use crate::protocol::tag::Format;
 
+pub(super) use leaving::outcome_of;
+use leaving::without_a_server;
 pub(super) use secrets::NOT_CARRIED;
 use secrets::READABLE;
 pub(super) use sending::{Entered, Task};
@@ -28,6 +32,7 @@ use state::{Attempts, Contact, ExpectedEnd, Parting, Present, Sending, State};
 pub(super) use watch::{Watch, Watched};
 
 mod greeting;
+mod leaving;
 mod proving;
 mod secrets;
 mod sending;
@@ -43,11 +48,11 @@ pub(super) struct Untold {
     pub(super) secrecy: Option<Told>,
 }
 
-/// The way to one server.
+/// The way to the room.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// How each connection is made.
-    route: Route,
+    /// How each connection is made, to each server of the room.
+    routes: Routes,
     /// How long the banner may take. A server without a banner is another one, and is spoken to as it is.
     greeting_wait: Duration,
     /// Held for a moment only: no more is done under it than to say the first words, into a socket
@@ -59,22 +64,34 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Connects by this route, for this session. If that takes a while, `tell` is given to which address.
+    /// Connects to the first of the servers that can be connected to, for this session. If that takes a while, `tell`
+    /// is given to which address; `pass_on` is told why a server is passed over, and for which one.
     ///
     /// # Errors
     ///
     /// Why there is no connection.
     pub(super) fn connect(
-        route: Route,
+        routes: Routes,
         mut session: ClientSession,
         greeting_wait: Duration,
         tell: impl Fn(&str),
+        pass_on: impl Fn(&Problem, &str),
     ) -> Result<Link, Problem> {
-        let Opened { connection, trouble, .. } = route.open(tell)?;
+        let mut turns = Turns::new(routes.servers());
+        let Opened { connection, trouble, .. } = loop {
+            let why = match routes.open(turns.current(), turns.manner(), None, &tell) {
+                Ok(opened) => break opened,
+                Err(why) => why,
+            };
+            match turns.after(outcome_of(&why), 0).filter(|next| !next.begins_round) {
+                Some(next) => pass_on(&why, &routes.name(next.server)),
+                None => return Err(without_a_server(&turns, why)),
+            }
+        };
         session.begin(connection.binding());
-        let state = State::new(connection, trouble, session);
+        let state = State::new(connection, trouble, session, turns);
         let (state, changed) = (Mutex::new(state), Condvar::new());
-        Ok(Link { route, greeting_wait, state, changed })
+        Ok(Link { routes, greeting_wait, state, changed })
     }
 
     /// Called by the receiver when the connection has ended. Until there is another one, the threads
@@ -93,13 +110,19 @@ impl Link {
         state.session.lose();
     }
 
-    /// Connects again, and begins the handshake anew, with the name and the session that we had.
+    /// Connects again, to the server whose turn it is, and begins the handshake anew, with the name and the session
+    /// that we had.
     ///
     /// # Errors
     ///
     /// Why there is no connection.
     pub(super) fn reconnect(&self) -> Result<(), Problem> {
-        let opened = self.route.open(|_| ()).inspect_err(|_| {
+        let (server, manner, origin) = {
+            let state = self.state();
+            let origin = state.origin.filter(|_| state.session.is_resumable());
+            (state.turns.current(), state.turns.manner(), origin)
+        };
+        let opened = self.routes.open(server, manner, origin, |_| ()).inspect_err(|_| {
             self.state().contact = Contact::Lost(Attempts::Failed);
             self.changed.notify_all();
         })?;
@@ -121,7 +144,7 @@ impl Link {
         if !(is_open && state.session.handshake.awaits_first_line() && offers_tls(line)) {
             return false;
         }
-        self.route.take_offer();
+        self.routes.take_offer(state.turns.current());
         state.contact = Contact::Lost(Attempts::Pending);
         true
     }
@@ -140,12 +163,16 @@ impl Link {
         Untold { trouble, secrecy }
     }
 
-    /// Who can read along, for a user who asks.
+    /// Who can read along, and on the way to which server if there are several, for a user who asks.
     pub(super) fn secrecy(&self) -> String {
         let state = self.state();
-        match state.is_lost() {
-            true => "there is no connection now".to_owned(),
-            false => state.connection.secrecy().answer(),
+        if state.is_lost() {
+            return "there is no connection now".to_owned();
+        }
+        let answer = state.connection.secrecy().answer();
+        match self.routes.servers() {
+            1 => answer,
+            _ => format!("{}: {answer}", self.routes.name(state.turns.current())),
         }
     }
 
@@ -164,17 +191,25 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// The server does not let us in or removes us, or it knows us no more after we said that we leave.
+    /// The server does not let us in or removes us, it knows us no more after we said that we leave, or another server
+    /// is to be tried in its place.
     pub(super) fn hear<'a>(&self, line: &'a str) -> Result<Heard<'a>, ExitReason> {
         let mut state = self.state();
+        if let Some(problem) = state.passes_over(line) {
+            return Err(ExitReason::Failed(problem));
+        }
         let heard = state.session.hear(line, Instant::now(), clock::now());
         if let Some(why) = heard.turned_away {
             state.expect_end(ExpectedEnd::TurnedAway(why.to_owned()));
-            if heard.asks.is_empty()
-                && let Some(end) = state.refused()
-            {
-                return Err(end);
+            if heard.asks.is_empty() || state.is_in_passing() {
+                return Err(state.turned_away(why));
             }
+        }
+        if let Some(room) = heard.room {
+            state.note_room(room)?;
+        }
+        if heard.is_token {
+            state.origin = Some(Origin::of(state.connection.secrecy()));
         }
         if let Some(why) = heard.shown_out {
             return Err(ExitReason::Failed(state.connection.shown_out(why)));
@@ -214,6 +249,13 @@ impl Link {
     /// What kind of server it is, as far as we know: our own may be late to say so.
     pub(super) fn server_as_known(&self) -> Server {
         self.server().unwrap_or(Server::Foreign)
+    }
+
+    /// How many bytes a line may have that goes to it; `None` for one that is not known to be ours.
+    pub(super) fn max_line(&self) -> Option<usize> {
+        let session = &self.state().session;
+        let is_ours = session.handshake.server() == Some(Server::Ours);
+        is_ours.then(|| session.max_line().unwrap_or(DEFAULT_MAX_LINE))
     }
 
     /// How lines come from it.
@@ -304,6 +346,7 @@ impl Link {
         }
         match (state.parting, lost) {
             (Parting::Wanted, _) | (Parting::InputEnded, Lost::Closed) => ExitReason::Clean,
+            _ if state.is_left_as_away() => ExitReason::Failed(state.room_away()),
             (Parting::Staying | Parting::InputEnded, lost) => {
                 ExitReason::Failed(state.connection.lost(lost))
             }

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::address::{addresses, write_linked};
 use super::columns::{self, Measure, width};
 use super::config::WrapChoice;
 use wrap::{Between, Margins, wrap};
@@ -77,20 +78,24 @@ impl Paragraph<'_> {
         Paragraph { painted: Cow::Owned(self.painted.into_owned()), layout: self.layout }
     }
 
-    /// Adds its rows in a terminal of so many columns, each with its end. A row that is wider goes on in
+    /// Adds its rows in a terminal of so many columns, each with its end, and with links where addresses stand. A row that is wider goes on in
     /// the next ones, as the terminal has it.
     pub(super) fn lay_out(&self, choice: WrapChoice, columns: usize, out: &mut String) {
         let Layout { open, close, shape } = self.layout;
         match shape {
-            Shape::Text { head, prefix, stamp } if choice == WrapChoice::Words => {
+            Shape::Text { head, prefix, stamp } => {
                 let (head, text) = self.painted.split_at(head);
                 let text = text.strip_suffix(close).unwrap_or(text);
                 out.push_str(head);
-                let between = Between { close, open };
-                wrap(text, Margins::behind(stamp, prefix, columns), between, out);
+                let links: Vec<_> = addresses(text).collect();
+                if choice == WrapChoice::Words {
+                    let margins = Margins::behind(stamp, prefix, columns);
+                    wrap((text, &links), margins, Between { close, open }, out);
+                } else {
+                    write_linked(text, 0, &links, out);
+                }
                 out.push_str(close);
             }
-            Shape::Text { .. } => out.push_str(&self.painted),
             Shape::Rule(_) => {
                 out.push_str(open);
                 rule(self.words(), columns, out);
@@ -178,6 +183,24 @@ pub(super) mod tests {
             let rule = plain_rule(line, Rule::Stays);
             assert_eq!(laid_out(&rule, columns), format!("{expected}\r\n"), "{columns}");
         }
+    }
+
+    /// A part of an address alone is no link, since it would open something else.
+    #[test]
+    fn an_address_is_a_link_in_a_terminal_of_any_width_and_takes_no_more_room() {
+        let link = "\u{1b}]8;;https://a.b/c\u{1b}\\https://a.b/c\u{1b}]8;;\u{1b}\\";
+        let paragraph = plain("see https://a.b/c, or https://a.b例");
+        for columns in 1..60 {
+            let rows = laid_out(&paragraph, columns);
+            assert_eq!(rows.matches("\u{1b}]").count(), 2, "{columns}");
+            assert_eq!(rows.matches(link).count(), 1, "{columns}");
+            let without = laid_out(&plain("see xxxxx://a.b/c, or xxxxx://a.b例"), columns);
+            let shown = rows.replace(link, "https://a.b/c").replace("https", "xxxxx");
+            assert_eq!(shown, without, "{columns}");
+        }
+        let mut out = String::new();
+        paragraph.lay_out(WrapChoice::Terminal, 10, &mut out);
+        assert_eq!(out, format!("see {link}, or https://a.b例\r\n"));
     }
 
     /// Whatever row is looked at, its looks are its own.

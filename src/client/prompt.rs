@@ -26,7 +26,7 @@ pub struct Label {
 
 /// What there is to say about us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Status {
+pub(super) enum Status<'a> {
     /// Nothing: what is written is sent.
     Ready,
     /// There is no connection, and one is being made.
@@ -35,6 +35,8 @@ pub(super) enum Status {
     ReconnectingIn(u64),
     /// A paste has begun that does not end.
     Pasting,
+    /// What is written is sent as so many lines, to this member alone if one is named.
+    Lines(usize, Option<&'a str>),
     /// What is written is so many bytes longer than a line may be.
     TooLong(usize),
     /// So many of our lines have waited for their receipts for too long.
@@ -43,7 +45,7 @@ pub(super) enum Status {
 
 impl Label {
     /// Our name, if it is known, and our state.
-    pub(super) fn of(name: Option<&str>, state: Status) -> Label {
+    pub(super) fn of(name: Option<&str>, state: Status<'_>) -> Label {
         let states = state.forms();
         let name = name.unwrap_or_default();
         let longest = match states.first() {
@@ -62,7 +64,17 @@ impl Label {
             Prompt::Name => return None,
             Prompt::Search { query, found: true } => (vec![format!("search '{query}'")], false),
             Prompt::Search { query, found: false } => (vec![format!("not found '{query}'")], false),
-            Prompt::Question(lines) => {
+            Prompt::Question { lines, as_text: true } => {
+                let forms = vec![
+                    format!("send {lines} lines as text? (y/n, Ctrl+U drops them)"),
+                    format!("send {lines} lines as text? (y/n)"),
+                    format!("send {lines} as text? (y/n)"),
+                    "as text? y/n".to_owned(),
+                    "y/n".to_owned(),
+                ];
+                (forms, true)
+            }
+            Prompt::Question { lines, as_text: false } => {
                 let forms = vec![
                     format!("send {lines} lines? (y/n, Ctrl+U drops them)"),
                     format!("send {lines} lines? (y/n, Ctrl+U)"),
@@ -105,7 +117,7 @@ impl From<&str> for Label {
     }
 }
 
-impl Status {
+impl Status<'_> {
     fn forms(self) -> Vec<String> {
         let forms = |forms: &[&str]| forms.iter().map(|form| (*form).to_owned()).collect();
         match self {
@@ -115,6 +127,12 @@ impl Status {
                 forms(&[&format!("reconnecting in {seconds} s"), "reconnecting", "offline"])
             }
             Status::Pasting => forms(&["pasting, Ctrl+C ends it", "pasting"]),
+            Status::Lines(lines, Some(to)) => forms(&[
+                &format!("{lines} lines to {to}"),
+                &format!("{lines} lines"),
+                &lines.to_string(),
+            ]),
+            Status::Lines(lines, None) => forms(&[&format!("{lines} lines"), &lines.to_string()]),
             Status::TooLong(bytes) => {
                 forms(&[&format!("{} too long", Count(bytes, "byte")), "too long"])
             }
@@ -131,9 +149,11 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_gets_a_shorter_form() {
-        let question = Label::asking(Prompt::Question(21)).expect("a question");
+        let question =
+            Label::asking(Prompt::Question { lines: 21, as_text: false }).expect("a question");
         let leaving = Label::asking(Prompt::Leaving).expect("a question");
         let offline = Label::of(Some("alice"), Status::ReconnectingIn(4));
+        let private = Label::of(Some("alice"), Status::Lines(3, Some("bob")));
         let cases = [
             (&offline, 80, "alice (reconnecting in 4 s)> "),
             (&offline, 53, "alice (reconnecting in 4 s)> "),
@@ -143,6 +163,9 @@ mod tests {
             (&offline, 20, "offline> "),
             (&offline, 12, "offl> "),
             (&offline, 3, ""),
+            (&private, 80, "alice (3 lines to bob)> "),
+            (&private, 30, "(3 lines)> "),
+            (&private, 10, "(3)> "),
             (&question, 80, "send 21 lines? (y/n, Ctrl+U drops them)> "),
             (&question, 40, "send 21 lines? (y/n, Ctrl+U)> "),
             (&question, 30, "send 21 lines? (y/n)> "),
@@ -164,6 +187,8 @@ mod tests {
             (None, Status::Reconnecting, "(reconnecting)> "),
             (Some("alice"), Status::Pasting, "alice (pasting, Ctrl+C ends it)> "),
             (Some("alice"), Status::TooLong(1), "alice (1 byte too long)> "),
+            (Some("alice"), Status::Lines(3, None), "alice (3 lines)> "),
+            (Some("alice"), Status::Lines(3, Some("bob")), "alice (3 lines to bob)> "),
             (Some("alice"), Status::Waiting(3), "alice (3 lines waiting)> "),
         ];
         for (name, state, expected) in cases {

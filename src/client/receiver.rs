@@ -16,7 +16,7 @@ use super::handshake::{Progress, Server};
 use super::link::Link;
 use super::net::Openness;
 use super::output::{Output, Reader};
-use super::reconnect::Comeback;
+use super::reconnect::{Comeback, Endurance};
 use crate::problem::{Lost, Problem};
 use crate::protocol::GRACE;
 use crate::protocol::tag::Format;
@@ -85,6 +85,7 @@ enum Standing {
 
 impl<'a> Receiver<'a> {
     pub(super) fn new(link: &'a Link, output: &'a dyn Output, on_loss: OnLoss) -> Receiver<'a> {
+        link.set_on_loss(on_loss);
         let reading = Reading::new(link.connection());
         let listener = Listener::new(link, output, reading.peer());
         let (standing, openness) = (Standing::Unknown, reading.openness());
@@ -105,19 +106,17 @@ impl<'a> Receiver<'a> {
                 Err(Stop::Exit(end)) => end,
                 Err(Stop::Offer) => match self.encrypt() {
                     Ok(()) => continue,
-                    Err(problem @ Problem::WrongServer(_)) => return self.wrong_server(problem),
                     Err(problem) => ExitReason::Failed(problem),
                 },
             };
             self.standing = self.standing.max(self.present_standing());
-            match end {
-                ExitReason::Failed(ref problem) if self.comes_back_from(problem) => {
-                    match comeback.reconnect(self.link, self.output, problem) {
-                        Ok(()) => self.begin_again(),
-                        Err(problem) => return self.wrong_server(problem),
-                    }
-                }
-                end => return end,
+            let ExitReason::Failed(problem) = end else { return end };
+            let Some(endurance) = self.endurance_after(&problem) else {
+                return self.failed(problem);
+            };
+            match comeback.reconnect(self.link, self.output, problem, endurance) {
+                Ok(()) => self.begin_again(),
+                Err(problem) => return self.failed(problem),
             }
         }
     }
@@ -139,15 +138,22 @@ impl<'a> Receiver<'a> {
         self.reading = Reading::new(self.link.connection());
         self.openness = self.reading.openness();
         self.listener.begin_again(self.reading.peer());
+        if self.link.servers() > 1 && self.standing < Standing::LetIn {
+            // That it was tried is told, and the conversation has not begun.
+            self.listener.mark_told();
+        }
         tell_of_connection(self.link, self.output);
     }
 
-    /// The end, because another connection leads to a server that is not the right one. What was sent over the
-    /// others may be unconfirmed.
-    fn wrong_server(&self, server: Problem) -> ExitReason {
+    /// The end. Where another connection leads to a server that is not the right one, what was sent over the others
+    /// may be unconfirmed.
+    fn failed(&self, problem: Problem) -> ExitReason {
+        let (Problem::WrongServer(_) | Problem::AfterWrongServer(_)) = problem else {
+            return ExitReason::Failed(problem);
+        };
         let lines = self.link.unsaid();
         let unconfirmed = (lines > 0).then(|| Box::new(self.link.unconfirmed(lines)));
-        ExitReason::WrongServer { server: Box::new(server), unconfirmed }
+        ExitReason::WrongServer { server: Box::new(problem), unconfirmed }
     }
 
     fn present_standing(&self) -> Standing {
@@ -178,18 +184,42 @@ impl<'a> Receiver<'a> {
         }
     }
 
-    /// Whether there is to be another connection. A program can only go on where it was, or begin
-    /// again if it has not begun.
-    fn comes_back_from(&self, problem: &Problem) -> bool {
+    /// Whether there is to be another connection, and how long it is tried. A program can only go on where it was, or
+    /// begin again if it has not begun. Another server of the room may be tried as long as none has let us in.
+    fn endurance_after(&self, problem: &Problem) -> Option<Endurance> {
         let may_return = match problem {
             Problem::ConnectionLost { .. } | Problem::Refused { .. } => {
                 self.standing >= Standing::Ours
             }
             Problem::Unconfirmed { .. } => self.link.is_resumable(),
-            Problem::UnknownHost { .. }
-            | Problem::NameForHost { .. }
-            | Problem::Listen { .. }
+            _ => self.is_of_one_server(problem) && self.standing >= Standing::Ours,
+        };
+        let may_go_on = match self.output.reader() {
+            Reader::Person => true,
+            Reader::Program => self.standing != Standing::LetIn,
+        };
+        if may_return && may_go_on && self.on_loss == OnLoss::ComesBack {
+            return Some(Endurance::ForEver);
+        }
+        let is_at_start = self.standing < Standing::LetIn && self.is_of_one_server(problem);
+        is_at_start.then_some(Endurance::ThisRound)
+    }
+
+    /// Whether the room has other servers that may be better.
+    fn is_of_one_server(&self, problem: &Problem) -> bool {
+        let is_of_server = match problem {
+            Problem::ConnectionLost { .. }
+            | Problem::Refused { .. }
+            | Problem::UnknownHost { .. }
             | Problem::Connect { .. }
+            | Problem::NoChatroom { .. }
+            | Problem::WrongServer(_)
+            | Problem::NewServer { .. }
+            | Problem::RoomAway { .. } => true,
+            Problem::Unconfirmed { .. }
+            | Problem::NameForHost { .. }
+            | Problem::AfterWrongServer(_)
+            | Problem::Listen { .. }
             | Problem::Log { .. }
             | Problem::LogLost { .. }
             | Problem::HistoryLost { .. }
@@ -200,9 +230,7 @@ impl<'a> Receiver<'a> {
             | Problem::Entrance(_)
             | Problem::Shared { .. }
             | Problem::System(..)
-            | Problem::NoChatroom { .. }
             | Problem::ShownOut { .. }
-            | Problem::WrongServer(_)
             | Problem::UnknownServer(_)
             | Problem::ServersLost { .. }
             | Problem::LinesRefused { .. }
@@ -211,18 +239,20 @@ impl<'a> Receiver<'a> {
             | Problem::TimeIsUp(_)
             | Problem::Bug => false,
         };
-        let may_go_on = match self.output.reader() {
-            Reader::Person => true,
-            Reader::Program => self.standing != Standing::LetIn,
-        };
-        may_return && may_go_on && self.on_loss == OnLoss::ComesBack
+        is_of_server && self.link.servers() > 1
     }
 
     fn receive(&mut self) -> Result<Lost, Stop> {
         let mut buffer = vec![0; CHUNK];
         loop {
             let nonce_due = self.look_after_nonce();
-            let timeout = self.timeout(nonce_due);
+            let leave_at = self.link.leave_at();
+            if leave_at.is_some_and(|at| at <= Instant::now()) {
+                self.link.leave();
+                return Ok(Lost::Broken(ErrorKind::TimedOut.into()));
+            }
+            let due = nonce_due.into_iter().chain(leave_at).min();
+            let timeout = self.timeout(due);
             let brought = self.reading.read(&mut buffer, timeout);
             match brought
                 .map_err(|why| ExitReason::Failed(Problem::System("use the socket", why)))?
@@ -232,7 +262,7 @@ impl<'a> Receiver<'a> {
                     self.take_lines(&buffer[..length])?;
                     self.listener.show()?;
                 }
-                Brought::Silence if nonce_due.is_some() => {}
+                Brought::Silence if due.is_some() => {}
                 Brought::Silence => {
                     if let Some(lost) = self.on_silence()? {
                         return Ok(lost);
@@ -293,10 +323,10 @@ impl<'a> Receiver<'a> {
 
     /// How long to wait for what comes. Our own server ends its lines, and a slow network must not break
     /// one in two.
-    fn timeout(&self, nonce_due: Option<Instant>) -> Option<Duration> {
+    fn timeout(&self, due: Option<Instant>) -> Option<Duration> {
         // A socket takes no timeout of zero.
         const LEAST: Duration = Duration::from_millis(1);
-        if let Some(due) = nonce_due {
+        if let Some(due) = due {
             return Some(due.saturating_duration_since(Instant::now()).max(LEAST));
         }
         let reader_waits = match self.output.reader() {
@@ -307,6 +337,8 @@ impl<'a> Receiver<'a> {
         let waits =
             reader_waits && self.reading.is_mid_line() && self.link.server() != Some(Server::Ours);
         match self.link.progress() {
+            // The answer comes when the room is back.
+            Progress::Resuming if self.link.is_room_away() => None,
             Progress::Resuming => Some(UNANSWERED),
             Progress::Nowhere | Progress::Asking | Progress::AtDoor | Progress::Done(_) => {
                 waits.then_some(GRACE)

@@ -1,4 +1,5 @@
-//! Coming back after the connection was lost: when to try again, and what the user is told of it.
+//! Coming back after the connection was lost: what the user is told of it, and who is connected to. When, and to which
+//! server, is decided in `turns`.
 
 use std::hash::{BuildHasher, RandomState};
 use std::thread;
@@ -6,24 +7,29 @@ use std::time::{Duration, Instant};
 
 use log::{info, warn};
 
-use super::link::Link;
+use super::link::{Link, outcome_of};
 use super::output::{Output, Presence};
+use super::turns::Outcome;
 use crate::problem::Problem;
-
-/// The longest wait between two attempts.
-const LONGEST: Duration = Duration::from_secs(30);
 
 /// A connection that was made again and is lost sooner than this is another failed attempt: the
 /// server may let us in and break down at once, again and again.
 const STEADY: Duration = Duration::from_secs(10);
 
-/// The attempts since the connection was last a good one, and what the user was told of them.
+/// How long a connection is tried to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Endurance {
+    /// Until it is.
+    ForEver,
+    /// Until each server was tried in this round.
+    ThisRound,
+}
+
+/// What the user was told of attempts, and when the last one worked.
 #[derive(Debug, Default)]
 pub(super) struct Comeback {
-    /// How many there were since the last connection.
-    attempts: u32,
-    /// The cause that was told last: it is not told twice.
-    told: String,
+    /// The causes that were told last, one for each server: they are not told twice.
+    told: Vec<String>,
     /// When the present connection was made, if it is not the first.
     connected: Option<Instant>,
 }
@@ -34,28 +40,36 @@ impl Comeback {
     ///
     /// # Errors
     ///
-    /// It leads to a server that is not the right one.
+    /// No server is left to be tried: what became of the last one.
     pub(super) fn reconnect(
         &mut self,
         link: &Link,
         output: &dyn Output,
-        lost: &Problem,
+        lost: Problem,
+        endurance: Endurance,
     ) -> Result<(), Problem> {
         let steady = self.connected.is_none_or(|since| since.elapsed() >= STEADY);
-        if link.has_got_further() || (link.is_settled() && steady) {
-            *self = Comeback::default();
-        }
-        if link.is_settled() {
+        let was_good = link.has_got_further() || (link.is_settled() && steady);
+        if was_good || link.is_settled() {
             self.told.clear();
         }
+        let mut outcome = if was_good { Outcome::Lost } else { outcome_of(&lost) };
+        let mut why = lost;
         link.lose();
-        self.tell(output, lost);
         loop {
-            wait(self.next_wait(RandomState::new().hash_one(())), output);
+            let before = link.server_name();
+            let next = link.move_on(outcome, RandomState::new().hash_one(()));
+            let may_begin = endurance == Endurance::ForEver;
+            let Some(next) = next.filter(|next| may_begin || !next.begins_round) else {
+                return Err(link.without_a_server(why));
+            };
+            let server = link.server_name();
+            let goes_elsewhere = next.wait.is_zero() && server != before;
+            self.tell(output, &why, goes_elsewhere.then_some(&server), link.servers());
+            wait(next.wait, output);
             match link.reconnect() {
                 Ok(()) => break,
-                Err(why @ Problem::WrongServer(_)) => return Err(why),
-                Err(why) => self.tell(output, &why),
+                Err(failed) => (outcome, why) = (outcome_of(&failed), failed),
             }
         }
         self.connected = Some(Instant::now());
@@ -66,26 +80,31 @@ impl Comeback {
         Ok(())
     }
 
-    /// How long to wait before the next attempt: not at all before the first, then 1, 2, 4 … 30 s,
-    /// and up to a tenth more or less, so that a hundred clients do not come back to a server that
-    /// was restarted in the same instant. `dice` is any number.
-    fn next_wait(&mut self, dice: u64) -> Duration {
-        let made = self.attempts;
-        self.attempts = made.saturating_add(1);
-        let Some(doublings) = made.checked_sub(1) else { return Duration::ZERO };
-        let wait = Duration::from_secs(1 << doublings.min(10)).min(LONGEST);
-        wait * (900 + (dice % 201) as u32) / 1000
-    }
-
-    /// Says why there is no connection, but not again and again.
-    fn tell(&mut self, output: &dyn Output, why: &Problem) {
+    /// Says why there is no connection, but not again and again, and where the next one goes if that is not clear.
+    fn tell(&mut self, output: &dyn Output, why: &Problem, next: Option<&String>, servers: usize) {
         let cause = why.cause();
         warn!("{cause}");
-        if cause != self.told {
-            output.notice(&format!("{cause}; trying again"));
-            self.told = cause;
+        if self.told.contains(&cause) {
+            return;
         }
+        tell_that_it_goes_on(output, why, next.map(String::as_str));
+        if self.told.len() >= servers {
+            self.told.remove(0);
+        }
+        self.told.push(cause);
     }
+}
+
+/// Says what is wrong with a server, and that the next one is tried, or the same one again.
+pub(super) fn tell_that_it_goes_on(output: &dyn Output, why: &Problem, next: Option<&str>) {
+    let next = format!("trying {}", next.unwrap_or("again"));
+    let (cause, details) = (why.cause(), why.details());
+    if details.is_empty() {
+        return output.notice(&format!("{cause}; {next}"));
+    }
+    output.notice(&cause);
+    details.iter().for_each(|line| output.notice(line));
+    output.notice(&next);
 }
 
 /// Waits, and lets the user see how long.
@@ -99,24 +118,5 @@ fn wait(time: Duration, output: &dyn Output) {
         let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
         output.set_presence(Presence::ReconnectingIn(seconds));
         thread::sleep(left - Duration::from_secs(seconds - 1));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_attempt_is_made_at_once_and_the_others_at_longer_and_longer_intervals() {
-        let waits = |dice| {
-            let mut comeback = Comeback::default();
-            (0..9).map(|_| comeback.next_wait(dice).as_millis()).collect::<Vec<_>>()
-        };
-        assert_eq!(waits(100), [0, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
-        assert_eq!(waits(0)[..4], [0, 900, 1800, 3600]);
-        assert_eq!(waits(200)[..4], [0, 1100, 2200, 4400]);
-        assert_eq!(waits(201), waits(0));
-        let mut comeback = Comeback { attempts: u32::MAX, ..Comeback::default() };
-        assert_eq!(comeback.next_wait(100), LONGEST);
     }
 }

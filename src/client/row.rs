@@ -1,7 +1,8 @@
-//! The input row: which part of a prompt and a text is shown in how many columns.
+//! The input rows: which part of a prompt and a text is shown in how many columns and rows.
 //!
-//! Pure. The row never fills the terminal's last column, so that the cursor always has a place and
-//! nothing wraps. A text that is longer scrolls sideways.
+//! Pure. No row fills the terminal's last column, so that the cursor always has a place and nothing wraps. The
+//! prompt stands before the first row that is shown, and the others begin below the text. The row with the cursor
+//! scrolls sideways, and a text of more rows than there is room for up and down.
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -9,36 +10,51 @@ use unicode_width::UnicodeWidthStr;
 use super::columns::{Measure, grapheme_width, width};
 use crate::protocol::text;
 
-/// Stand at the ends of the text where more of it is hidden.
+/// Stand at the ends of a row where more of it is hidden.
 const MORE_BEFORE: &str = "‹";
 const MORE_AFTER: &str = "›";
 
 /// With fewer columns than this there is no room for these.
 const MARKED: usize = 4;
 
-/// Stands for the end of a line, in a text of several.
-const LINE_END: &str = "⏎";
-
-/// The line being written, as the screen keeps it.
+/// What is being written, as the screen keeps it.
 #[derive(Debug, Default)]
 pub(super) struct Row {
-    /// What is being written.
+    /// The text, with newlines between its rows.
     text: String,
     /// A byte position in `text`, at the boundary of a grapheme cluster.
     cursor: usize,
-    /// The byte position of what is shown first.
+    /// Where the row with the cursor began when it was shown last, in bytes.
+    start: usize,
+    /// What of it was shown first, in bytes from there.
     first: usize,
+    /// Which row of the text was shown first.
+    top: usize,
 }
 
-/// What stands in the row, left to right.
-#[derive(Debug, PartialEq, Eq)]
+/// What stands in the rows.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct View {
-    /// How many bytes of what stands before the cursor are the prompt.
+    /// Top to bottom, at least one: the prompt, or as many blanks, and the text.
+    pub(super) rows: Vec<String>,
+    /// How many bytes of the first one are the prompt.
     pub(super) prompt: usize,
-    /// The prompt and the text up to the cursor.
-    pub(super) before: String,
-    /// The text from the cursor on.
-    pub(super) after: String,
+    /// Which of them the cursor is in.
+    pub(super) at: usize,
+    /// How many bytes of that one stand before the cursor.
+    pub(super) before: usize,
+}
+
+impl View {
+    /// All up to the cursor, and all from there on, with line ends between the rows.
+    pub(super) fn split(&self) -> (String, String) {
+        let (above, from) = self.rows.split_at(self.at);
+        let (before, after) = from.first().map_or(("", ""), |row| row.split_at(self.before));
+        let before: Vec<&str> = above.iter().map(String::as_str).chain([before]).collect();
+        let below = from.iter().skip(1).map(String::as_str);
+        let after: Vec<&str> = [after].into_iter().chain(below).collect();
+        (before.join("\r\n"), after.join("\r\n"))
+    }
 }
 
 impl Row {
@@ -54,56 +70,99 @@ impl Row {
         &self.text
     }
 
-    /// The prompt and the whole text, however long.
+    /// The prompt and the whole text, however long, with a line end behind each row.
     pub(super) fn whole(&self, prompt: &str) -> String {
-        prompt.to_owned() + &shown(&self.text)
+        let indent = " ".repeat(width(prompt));
+        let rows = self.text.split('\n').enumerate();
+        rows.map(|(i, row)| format!("{}{}\r\n", if i == 0 { prompt } else { &indent }, shown(row)))
+            .collect()
     }
 
-    /// What is to be shown in a terminal with so many columns, behind a prompt that leaves room.
-    pub(super) fn view(&mut self, prompt: String, columns: usize) -> View {
+    /// How many rows are shown where there is room for so many.
+    pub(super) fn height(&self, room: usize) -> usize {
+        (line_ends(&self.text) + 1).min(room.max(1))
+    }
+
+    /// What is to be shown in a terminal with so many columns, in `height` rows, behind a prompt that leaves room.
+    pub(super) fn view(&mut self, prompt: &str, columns: usize, height: usize) -> View {
         let room = columns.saturating_sub(1).saturating_sub(prompt.width());
-        self.scroll(room);
+        let height = self.height(height);
+        let start = self.text[..self.cursor].rfind('\n').map_or(0, |end| end + 1);
+        let number = line_ends(&self.text[..start]);
+        let last = line_ends(&self.text) + 1 - height;
+        self.top = self.top.clamp((number + 1).saturating_sub(height), number).min(last);
+        let at = number - self.top;
+        let above = self.text[..start].split_terminator('\n').rev().take(at);
+        let mut rows: Vec<String> = above.map(|row| cut(row, room)).collect();
+        rows.reverse();
+        let (before, after) = self.view_of_cursor(start, room);
+        rows.push(before.clone() + &after);
+        let end = self.cursor + self.text[self.cursor..].find('\n').unwrap_or(0);
+        let below = self.text[end..].split('\n').skip(1).take(height - rows.len());
+        rows.extend(below.map(|row| cut(row, room)));
+        let indent = " ".repeat(prompt.width());
+        for (i, row) in rows.iter_mut().enumerate() {
+            row.insert_str(0, if i == 0 { prompt } else { &indent });
+        }
+        let lead = if at == 0 { prompt.len() } else { indent.len() };
+        View { rows, prompt: prompt.len(), at, before: lead + before.len() }
+    }
+
+    /// What is shown of the row that begins at `start`, before the cursor and behind it.
+    fn view_of_cursor(&mut self, start: usize, room: usize) -> (String, String) {
+        if std::mem::replace(&mut self.start, start) != start {
+            self.first = 0;
+        }
+        let row = self.text[start..].split('\n').next().unwrap_or_default();
+        let cursor = self.cursor - start;
+        self.first = scrolled(row, cursor, self.first, room);
         let marks = room >= MARKED;
         let more_before = if marks && self.first > 0 { MORE_BEFORE } else { "" };
-        let before = &self.text[self.first..self.cursor];
+        let before = &row[self.first..cursor];
         let left = room - more_before.width() - width(before);
-        let mut after = head(&self.text[self.cursor..], left);
+        let mut after = head(&row[cursor..], left);
         let mut more_after = "";
-        if marks && after.len() < self.text.len() - self.cursor {
+        if marks && after.len() < row.len() - cursor {
             after = head(after, left.saturating_sub(1));
             more_after = MORE_AFTER;
         }
-        View {
-            prompt: prompt.len(),
-            before: prompt + more_before + &shown(before),
-            after: shown(after) + more_after,
-        }
+        (more_before.to_owned() + &shown(before), shown(after) + more_after)
     }
+}
 
-    /// Moves what is shown until the cursor is in it, and no further than it has to. At the left
-    /// edge it jumps by half, so that what is about to be deleted or crossed can be seen.
-    fn scroll(&mut self, room: usize) {
-        let (before, after) = self.text.split_at(self.cursor);
-        let mark = usize::from(room >= MARKED);
-        // A column for the mark at the right, unless there is nothing more.
-        let room = room - if after.is_empty() { 0 } else { mark };
-        let in_room = |text: &str, room| tail(text, room).len() == text.len();
-        // No room stays empty at the right while there is text hidden at the left.
-        let taken = width(head(after, room)).min(room);
-        if in_room(before, room - taken) {
-            self.first = 0;
-            return;
-        }
-        if self.cursor <= self.first {
-            self.first = self.cursor - tail(before, room / 2).len();
-        }
-        // The text may be another one since, with a character where `first` stands.
-        let visible = before.get(self.first..).unwrap_or(before);
-        let left = room - if visible.len() < before.len() { mark } else { 0 };
-        let kept = if in_room(visible, left) { visible } else { tail(before, room - mark) };
-        let filled = tail(before, (room - taken).saturating_sub(mark));
-        self.first = self.cursor - kept.len().max(filled.len());
+/// What is shown first, if that was `first` before, so that the cursor is in what is shown, and no further from there
+/// than it has to be. At the left edge it jumps by half, so that what is about to be deleted or crossed can be seen.
+fn scrolled(row: &str, cursor: usize, first: usize, room: usize) -> usize {
+    let (before, after) = row.split_at(cursor);
+    let mark = usize::from(room >= MARKED);
+    // A column for the mark at the right, unless there is nothing more.
+    let room = room - if after.is_empty() { 0 } else { mark };
+    let in_room = |text: &str, room| tail(text, room).len() == text.len();
+    // No room stays empty at the right while there is text hidden at the left.
+    let taken = width(head(after, room)).min(room);
+    if in_room(before, room - taken) {
+        return 0;
     }
+    let first = if cursor <= first { cursor - tail(before, room / 2).len() } else { first };
+    // The text may be another one since, with a character where `first` stands.
+    let visible = before.get(first..).unwrap_or(before);
+    let left = room - if visible.len() < before.len() { mark } else { 0 };
+    let kept = if in_room(visible, left) { visible } else { tail(before, room - mark) };
+    let filled = tail(before, (room - taken).saturating_sub(mark));
+    cursor - kept.len().max(filled.len())
+}
+
+/// The beginning of a row, as much of it as there is room for.
+fn cut(row: &str, room: usize) -> String {
+    let beginning = head(row, room);
+    if beginning.len() == row.len() || room < MARKED {
+        return shown(beginning);
+    }
+    shown(head(row, room - 1)) + MORE_AFTER
+}
+
+fn line_ends(text: &str) -> usize {
+    text.bytes().filter(|&byte| byte == b'\n').count()
 }
 
 /// As many characters from the beginning of `text` as fit into `room` columns.
@@ -128,11 +187,9 @@ fn tail(text: &str, room: usize) -> &str {
     &text[text.len() - length..]
 }
 
-/// A tab takes one column here, a newline stands as a mark, and nothing that is typed or pasted
-/// commands the terminal.
+/// A tab takes one column here, a newline a blank, and nothing that is typed or pasted commands the terminal.
 pub(super) fn shown(text: &str) -> String {
-    let text = text.replace('\n', LINE_END);
-    text::make_safe(text.as_bytes()).replace('\t', " ")
+    text::make_safe(text.as_bytes()).replace(['\t', '\n'], " ")
 }
 
 #[cfg(test)]
@@ -147,10 +204,12 @@ mod tests {
         for step in steps {
             let cursor = step.find('|').expect("a cursor in the picture");
             row.set(&step.replace('|', ""), cursor);
-            let View { before, after, .. } = row.view(Label::from(prompt).within(columns), columns);
-            let used = width(&before) + width(&after);
-            assert!(used < columns.max(1), "{used} of {columns}: {before}|{after}");
-            picture = format!("{before}|{after}");
+            let view = row.view(&Label::from(prompt).within(columns), columns, 3);
+            for row in &view.rows {
+                assert!(width(row) < columns.max(1), "{} of {columns}: {row}", width(row));
+            }
+            let (before, after) = view.split();
+            picture = format!("{before}|{after}").replace("\r\n", "\n");
         }
         picture
     }
@@ -171,7 +230,16 @@ mod tests {
             (20, &["日本語日本語|"], "alice> 日本語日本語|"),
             (20, &["日本語日本語日|"], "alice> ‹語日本語日|"),
             (20, &["e\u{301}a|"], "alice> e\u{301}a|"),
-            (20, &["a\tb\nc|"], "alice> a b⏎c|"),
+            (20, &["a\tb\nc|"], "alice> a b\n       c|"),
+            (20, &["0123456789abcdefg\nb|"], "alice> 0123456789a›\n       b|"),
+            (20, &["a\n0123456789abcdefg|\nb"], "alice> a\n       ‹6789abcdefg|\n       b"),
+            (20, &["a\nb\nc\nd|"], "alice> b\n       c\n       d|"),
+            (20, &["a\nb\nc\nd|", "a\nb|\nc\nd"], "alice> b|\n       c\n       d"),
+            (20, &["a\nb\nc\nd|", "a|\nb\nc\nd"], "alice> a|\n       b\n       c"),
+            (20, &["a\nb\nc\n\nd|", "a\nb\nc|"], "alice> a\n       b\n       c|"),
+            (20, &["a\n|"], "alice> a\n       |"),
+            (20, &["|\na"], "alice> |\n       a"),
+            (10, &["hello\nhi|"], "ali> hel›\n     hi|"),
             (14, &["hello|"], "alice> hello|"),
             (13, &["hello|"], "alic> hello|"),
             (10, &["hello|"], "ali> ‹llo|"),
@@ -192,7 +260,7 @@ mod tests {
 
     #[test]
     fn no_width_and_no_cursor_is_too_odd() {
-        let text = "a日e\u{301}👩‍👩‍👧🇩🇪\tb👍🏽c日本語";
+        let text = "a日e\u{301}👩‍👩‍👧🇩🇪\tb👍🏽c日本語\n日\n\nx";
         let boundaries = text.grapheme_indices(true).map(|(at, _)| at).chain([text.len()]);
         let boundaries: Vec<usize> = boundaries.collect();
         let with_cursor = |at: &usize| format!("{}|{}", &text[..*at], &text[*at..]);

@@ -11,9 +11,10 @@ use super::exit::{self, Exit};
 use super::exit_reason::ExitReason;
 use super::identity::{self, Identity, Opened};
 use super::link::Link;
-use super::net::Route;
+use super::net::Routes;
 use super::output::{Output, Reader};
 use super::receiver::Receiver;
+use super::reconnect::tell_that_it_goes_on;
 use super::session::ClientSession;
 use crate::logging::{self, LogFile};
 use crate::problem::Problem;
@@ -83,7 +84,12 @@ fn connect<'a, O: Output + 'static>(
     let secret = config.password.as_ref().map(PasswordSource::read).transpose()?;
     let identity = open_identity(config, &**output)?;
     let session = ClientSession::new(config.name.clone(), identity).knowing(secret);
-    let link = Arc::new(Link::connect(Route::new(config), session, wait, tell)?);
+    let pass_on = |why: &Problem, next: &str| {
+        warn!("{why}");
+        tell_that_it_goes_on(&**output, why, Some(next));
+    };
+    let link = Link::connect(Routes::new(config), session, wait, tell, pass_on)?;
+    let link = Arc::new(link);
     exit.leads_away_from(&link);
     Ok(Run {
         config,

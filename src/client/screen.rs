@@ -1,14 +1,16 @@
-//! The pinned input row and the conversation above it, as bytes for a terminal.
+//! The pinned input rows and the conversation above them, as bytes for a terminal.
 //!
-//! It owns what the input row shows, and knows what the terminal shows of it. It writes to any
+//! It owns what the input rows show, and knows what the terminal shows of it. It writes to any
 //! `Write`, once a repaint, and knows neither raw mode nor locks: `Terminal`
-//! has those. There is no alternate screen. A line is written where the input row is, and the
-//! input row below it, so the conversation scrolls into the terminal's own scrollback.
+//! has those. There is no alternate screen. A line is written where the input is, and the
+//! input below it, so the conversation scrolls into the terminal's own scrollback. An input that has more rows
+//! scrolls it up, too. One that has fewer leaves rows free below it, until the conversation fills them: what has
+//! scrolled away does not come back.
 //!
 //! # A terminal that becomes narrower
 //!
-//! Most terminals break then what has become too wide, so the lines are broken twice and the input row
-//! is one of several. All of that is written anew from the lines that are kept (`recent`): from the row
+//! Most terminals break then what has become too wide, so the lines are broken twice and the input has more
+//! rows than before. All of that is written anew from the lines that are kept (`recent`): from the row
 //! in which the first visible line begins, if the terminal has broken them. Lines that need more rows
 //! now scroll, as new ones do, so the scrollback has all of them, and a part of one of them twice. In a
 //! terminal that cuts rows off instead, what a shell has left above the conversation may be lost.
@@ -23,7 +25,7 @@ use super::row::{Row, View};
 use recent::Recent;
 use sequences::{
     BOLD, CLEAR, CUT_OFF, ERASE, HOLD, KEEP_TITLE, LAST_ROW, PLAIN, RELEASE, RESTORE_CURSOR,
-    RESTORE_TITLE, SAVE_CURSOR, TELL_LESS, TELL_MORE, WRAP,
+    RESTORE_TITLE, SAVE_CURSOR, TELL_KEYS, TELL_KEYS_NO_MORE, TELL_LESS, TELL_MORE, WRAP, up,
 };
 
 mod again;
@@ -65,12 +67,16 @@ pub struct Screen<W> {
     left_out: usize,
     /// What the next repaint writes before the input row.
     above: String,
-    /// What the terminal has in the input row before the cursor.
-    drawn: String,
+    /// What the terminal has in the input rows.
+    drawn: View,
+    /// How many rows may be free below the input.
+    free: usize,
     /// The lines that may be written again.
     recent: Recent,
     /// Whether the window's title is ours while there is an input row.
     is_titled: bool,
+    /// Whether the terminal tells more of keys while there is one.
+    has_keys: bool,
 }
 
 /// Whether there is an input row.
@@ -102,9 +108,11 @@ impl<W: Write> Screen<W> {
             waiting: VecDeque::new(),
             left_out: 0,
             above: String::new(),
-            drawn: String::new(),
+            drawn: View::default(),
+            free: 0,
             recent: Recent::new(wrap),
             is_titled: false,
+            has_keys: false,
         }
     }
 
@@ -114,10 +122,14 @@ impl<W: Write> Screen<W> {
     ///
     /// The terminal cannot be written.
     pub fn begin(&mut self, size: Size) -> io::Result<()> {
+        // A program that was stopped all of a sudden has them still.
+        let keys = if self.is_begun() { b"" } else { self.if_keys(TELL_KEYS) };
         self.size = size;
         self.recent.forget();
+        self.free = 0;
         self.show();
-        self.paint(&[TELL_MORE, self.if_titled(KEEP_TITLE), ERASE, LAST_ROW].concat())
+        let title = self.if_titled(KEEP_TITLE);
+        self.paint(&[TELL_MORE, keys, title, ERASE, &self.last_rows(), ERASE].concat())
     }
 
     /// Takes the input row away until it [begins](Screen::begin) again, for a program that is to be
@@ -131,7 +143,10 @@ impl<W: Write> Screen<W> {
             return Ok(());
         }
         self.stage = Stage::Absent;
-        self.write(&[ERASE, self.if_titled(RESTORE_TITLE), TELL_LESS].concat())
+        let erase = self.erase();
+        self.drawn = View::default();
+        let keys = self.if_keys(TELL_KEYS_NO_MORE);
+        self.write(&[&erase, self.if_titled(RESTORE_TITLE), keys, TELL_LESS].concat())
     }
 
     /// Empties the terminal, and shows the input row in its last row.
@@ -141,16 +156,23 @@ impl<W: Write> Screen<W> {
     /// The terminal cannot be written.
     pub fn clear(&mut self) -> io::Result<()> {
         self.recent.forget();
-        self.paint(&[ERASE, CLEAR, LAST_ROW].concat())
+        self.free = 0;
+        self.paint(&[CLEAR, LAST_ROW].concat())
     }
 
-    /// Paints the input row in the last row, whatever others have written there.
+    /// Paints the input in the last rows, whatever others have written there.
     ///
     /// # Errors
     ///
     /// The terminal cannot be written.
     pub fn pin(&mut self) -> io::Result<()> {
-        self.paint(&[ERASE, LAST_ROW].concat())
+        if self.free > 0 {
+            // What is still to be written begins where the input is.
+            self.repaint()?;
+        }
+        let place = self.to_last_rows();
+        self.free = 0;
+        self.paint(&place)
     }
 
     /// Adds lines to the conversation at the next repaint.
@@ -172,6 +194,7 @@ impl<W: Write> Screen<W> {
             if i >= forgotten {
                 self.recent.add(line, columns);
             }
+            self.free = self.free.saturating_sub(1);
         }
     }
 
@@ -188,6 +211,11 @@ impl<W: Write> Screen<W> {
     /// Has the window's title kept and given back: the caller sets another one.
     pub(super) fn take_title(&mut self) {
         self.is_titled = true;
+    }
+
+    /// Has the terminal tell more of keys (kitty's protocol) while there is an input row.
+    pub(super) fn take_keys(&mut self) {
+        self.has_keys = true;
     }
 
     /// Writes a sequence at the next repaint that shows nothing in the terminal itself.
@@ -220,7 +248,7 @@ impl<W: Write> Screen<W> {
         }
     }
 
-    /// Takes over the terminal's new size. One input row is left, in the last row.
+    /// Takes over the terminal's new size. The input is in the last rows then.
     ///
     /// # Errors
     ///
@@ -233,7 +261,8 @@ impl<W: Write> Screen<W> {
         }
         let narrower = size.columns < before.columns;
         // What has waited is not on the screen yet.
-        let seen = if narrower { self.laid_out_again() } else { [ERASE, LAST_ROW].concat() };
+        let seen = if narrower { self.laid_out_again() } else { self.to_last_rows() };
+        self.free = 0;
         if self.stage == Stage::Held {
             self.show();
         }
@@ -246,10 +275,10 @@ impl<W: Write> Screen<W> {
     ///
     /// The terminal cannot be written.
     pub fn repaint(&mut self) -> io::Result<()> {
-        self.paint(ERASE)
+        self.paint(&self.erase())
     }
 
-    /// Takes the input row away and leaves the cursor where it began. What was being written stays
+    /// Takes the input away and leaves the cursor where it began. What was being written stays
     /// as a line of its own: the end may have come unasked for.
     ///
     /// # Errors
@@ -265,10 +294,11 @@ impl<W: Write> Screen<W> {
         self.stage = Stage::After;
         let draft = match self.row.text().trim() {
             "" => String::new(),
-            _ => self.row.whole(&self.prompt.whole()) + "\r\n",
+            _ => self.row.whole(&self.prompt.whole()),
         };
-        let restored = self.if_titled(RESTORE_TITLE);
-        let bytes = [ERASE, self.above.as_bytes(), draft.as_bytes(), restored, TELL_LESS].concat();
+        let restored = [self.if_titled(RESTORE_TITLE), self.if_keys(TELL_KEYS_NO_MORE)].concat();
+        let bytes =
+            [&self.erase(), self.above.as_bytes(), draft.as_bytes(), &restored, TELL_LESS].concat();
         self.write(&bytes)
     }
 
@@ -285,6 +315,10 @@ impl<W: Write> Screen<W> {
 
     fn if_titled(&self, sequence: &'static [u8]) -> &'static [u8] {
         if self.is_titled { sequence } else { b"" }
+    }
+
+    fn if_keys(&self, sequence: &'static [u8]) -> &'static [u8] {
+        if self.has_keys { sequence } else { b"" }
     }
 
     fn is_begun(&self) -> bool {
@@ -310,9 +344,22 @@ impl<W: Write> Screen<W> {
         let mut bytes = place.to_vec();
         bytes.append(&mut std::mem::take(&mut self.above).into_bytes());
         let columns = usize::from(self.size.columns);
-        let View { prompt, before, after } = self.row.view(self.prompt.within(columns), columns);
+        let view = self.row.view(&self.prompt.within(columns), columns, self.most_rows());
+        self.put_input(&view, &mut bytes);
+        let (before, now) = (self.drawn.rows.len().max(1), view.rows.len());
+        self.free = (self.free + before).saturating_sub(now);
+        self.drawn = view;
+        self.write(&[HOLD, &bytes, RELEASE].concat())
+    }
+
+    /// Adds what shows the input, from the beginning of its first row on.
+    fn put_input(&self, view: &View, bytes: &mut Vec<u8>) {
+        // All rows are there before anything is remembered that scrolling would move.
+        let further = view.rows.len() - 1;
+        bytes.extend_from_slice(&[&b"\r\n".repeat(further), up(further).as_bytes()].concat());
         bytes.extend_from_slice(CUT_OFF);
-        let (prompt, text) = before.split_at(prompt);
+        let (before, after) = view.split();
+        let (prompt, text) = before.split_at(view.prompt);
         let [bold, plain] = if self.is_bold { [BOLD, PLAIN] } else { [&b""[..]; 2] };
         bytes.extend_from_slice(&[bold, prompt.as_bytes(), plain, text.as_bytes()].concat());
         if !after.is_empty() {
@@ -321,8 +368,12 @@ impl<W: Write> Screen<W> {
             bytes.extend_from_slice(RESTORE_CURSOR);
         }
         bytes.extend_from_slice(WRAP);
-        self.drawn = before;
-        self.write(&[HOLD, &bytes, RELEASE].concat())
+    }
+
+    /// How many rows the input may have: a third of the terminal's, but two if there are.
+    fn most_rows(&self) -> usize {
+        let rows = usize::from(self.size.rows);
+        (rows / 3).max(2).min(rows.saturating_sub(1)).max(1)
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {

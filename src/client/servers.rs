@@ -1,11 +1,11 @@
 //! Which servers were joined in a terminal, kept in a file beside the history: the shells' completions
-//! offer them. One `HOST` or `HOST:PORT` a line, the last one joined at the end.
+//! offer them. One `HOST` or `HOST:PORT`, or several with commas, a line, the last one joined at the end.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::config::ServerAddress;
 use super::history::{open, replace};
-use crate::protocol::DEFAULT_PORT;
 use crate::state_folder;
 
 /// How many are kept.
@@ -16,16 +16,16 @@ pub(super) fn path(history: &Path) -> PathBuf {
     history.with_file_name("servers")
 }
 
-/// Puts a server at the end of the file, in the form in which the client takes it.
+/// Puts a server, or the servers of one room, at the end of the file, in the form in which the client takes them.
 ///
 /// # Errors
 ///
 /// The file cannot be read or written, or it is none of one's own: a link, say.
-pub(super) fn remember(path: &Path, host: &str, port: u16) -> io::Result<()> {
+pub(super) fn remember(path: &Path, servers: &[ServerAddress]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         state_folder::make(folder)?;
     }
-    let server = as_argument(host, port);
+    let server = servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let mut bytes = Vec::new();
     open(path)?.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
@@ -36,14 +36,6 @@ pub(super) fn remember(path: &Path, host: &str, port: u16) -> io::Result<()> {
     servers.drain(..servers.len().saturating_sub(MOST - 1));
     servers.push(&server);
     replace(path, (servers.join("\n") + "\n").as_bytes())
-}
-
-fn as_argument(host: &str, port: u16) -> String {
-    match port {
-        DEFAULT_PORT => host.to_owned(),
-        port if host.contains(':') => format!("[{host}]:{port}"),
-        port => format!("{host}:{port}"),
-    }
 }
 
 #[cfg(test)]
@@ -57,12 +49,16 @@ mod tests {
         let folder = std::env::temp_dir().join(name);
         fs::remove_dir_all(&folder).ok();
         let path = path(&folder.join("chatroom/history"));
-        let join = |host: &str, port| remember(&path, host, port).expect("it can be written");
+        let server = |host: &str, port| ServerAddress { host: host.to_owned(), port };
+        let join_all = |servers: &[_]| remember(&path, servers).expect("it can be written");
+        let join = |host: &str, port| join_all(&[server(host, port)]);
         for (host, port) in [("a", 5000), ("b", 6000), ("::1", 6000), ("::1", 5000), ("a", 5000)] {
             join(host, port);
         }
         let kept = || fs::read_to_string(&path).expect("it is there");
         assert_eq!(kept(), "b:6000\n[::1]:6000\n::1\na\n");
+        join_all(&[server("a", 5000), server("::1", 6000)]);
+        assert!(kept().ends_with("\na\na,[::1]:6000\n"), "{}", kept());
         (1..=60).for_each(|i| join(&format!("host{i}"), 5000));
         assert_eq!(kept().lines().count(), MOST);
         assert!(kept().starts_with("host11\n") && kept().ends_with("\nhost60\n"), "{}", kept());

@@ -22,9 +22,9 @@ use crate::protocol::name::Name;
 use crate::protocol::proof::Binding;
 use crate::protocol::reply::{self, Message, ReadNotice, ReadRefusal, ServerLine};
 use crate::protocol::request;
-use crate::protocol::tag::{Format, Millis, Seq, Tag, Token};
+use crate::protocol::tag::{Format, Limits, Millis, Seq, Tag, Token};
 
-pub(super) use heard::{Heard, Line, News};
+pub(super) use heard::{Heard, Line, News, RoomState};
 
 mod heard;
 
@@ -54,6 +54,8 @@ pub(super) struct ClientSession {
     identity: Option<Arc<Identity>>,
     /// The name that we have, as the server spells it.
     called: Option<String>,
+    /// What the server takes of us, as far as it has told.
+    limits: Limits,
     /// How far the present connection has come.
     course: Course,
 }
@@ -85,6 +87,7 @@ impl ClientSession {
             name,
             identity: identity.map(Arc::new),
             called: None,
+            limits: Limits::default(),
             course: Course::Fresh,
         }
     }
@@ -150,6 +153,9 @@ impl ClientSession {
                 return Heard { turned_away: Some(reply::words(text)), ..Heard::default() };
             }
         }
+        if says.is_room_full() && self.is_at_first_words() {
+            return Heard { turned_away: Some(reply::words(text)), ..Heard::default() };
+        }
         if self.is_shown_out_by(says) {
             return Heard { shown_out: Some(reply::words(text)), ..Heard::default() };
         }
@@ -159,6 +165,9 @@ impl ClientSession {
             self.see(tag, says);
         }
         let mut heard = Heard::default();
+        if self.handshake.server() == Some(Server::Ours) {
+            heard.room = RoomState::of(says);
+        }
         self.take(text, says, at, &mut heard);
         if let Some(tag) = tag.filter(|_| !says.is_fact()) {
             self.leave_out_shown(tag, says, &mut heard);
@@ -214,6 +223,14 @@ impl ClientSession {
         }
     }
 
+    /// Whether the server is ours and has not let us in yet.
+    fn is_at_first_words(&self) -> bool {
+        match self.handshake.progress() {
+            Progress::Resuming | Progress::Asking | Progress::AtDoor => true,
+            Progress::Nowhere | Progress::Done(_) => false,
+        }
+    }
+
     /// The server has no place for us, but our own lost connection may still have one there.
     fn hear_that_it_is_full<'a>(&mut self, line: &'a str) -> Heard<'a> {
         let asks = self.handshake.knock().map_or_else(Vec::new, Vec::from);
@@ -223,6 +240,13 @@ impl ClientSession {
     /// How lines come over the present connection.
     pub(super) fn format(&self) -> Format {
         self.format
+    }
+
+    /// The longest line that the server takes, in bytes without its end, as far as it has told. While there is no
+    /// connection, that is what the last one had told.
+    pub(super) fn max_line(&self) -> Option<usize> {
+        let is_foreign = self.handshake.server() == Some(Server::Foreign);
+        self.limits.max_line.filter(|_| !is_foreign)
     }
 
     /// Whether the server has given us something to be known again with.
@@ -291,6 +315,7 @@ impl ClientSession {
             }
             ServerLine::Token(token) => {
                 debug!("received a token");
+                heard.is_token = true;
                 self.token = Some(token);
             }
             ServerLine::Nick(name) => {
@@ -303,6 +328,10 @@ impl ClientSession {
                     let text = Cow::Owned(format!("-- you are now {name}"));
                     heard.line = Some(Line { text, says, server, at });
                 }
+            }
+            ServerLine::Limits(limits) => {
+                debug!("received {limits:?}");
+                self.limits = limits;
             }
             ServerLine::Resumed(lines) => debug!("received that {lines} lines of ours were taken"),
             ServerLine::Nonce(_) => debug!("received a nonce"),
@@ -417,6 +446,21 @@ mod tests {
             self.begin_again(Instant::now(), true, Binding::PLAIN);
             self.hears(&[BANNER])
         }
+    }
+
+    #[test]
+    fn the_servers_limits_hold_until_it_tells_others_and_only_there() {
+        let mut session = alice();
+        assert_eq!(session.max_line(), None);
+        session.hears(&["@- 1 = limits max-line 4096 rate 100"]);
+        assert_eq!(session.max_line(), Some(4096));
+        session.comes_back();
+        assert_eq!(session.max_line(), Some(4096));
+        session.hears(&["@- 1 = resumed 1", "@- 1 = limits max-line 512", "@- 1 = nick alice"]);
+        assert_eq!(session.max_line(), Some(512));
+        session.begin_again(Instant::now(), true, Binding::PLAIN);
+        session.hears(&["Welcome to chatroom"]);
+        assert_eq!(session.max_line(), None, "it is another kind of server");
     }
 
     #[test]

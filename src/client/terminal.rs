@@ -21,6 +21,7 @@ use super::conversation::{Action, Alert, Focus, Looks};
 use super::echo::echo;
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
+use super::kitty;
 use super::mutex::{lock, lock_until};
 use super::net::Told;
 use super::output::{Output, Presence, Reader};
@@ -90,6 +91,9 @@ impl Terminal {
         if window.is_some() {
             screen.take_title();
         }
+        if cfg!(unix) && kitty::is_spoken(|name| std::env::var(name).ok()) {
+            screen.take_keys();
+        }
         let (turn, face) = (Mutex::default(), Mutex::new(Face::new(screen, looks)));
         Terminal { turn, face, bell, window, is_lent: AtomicBool::new(false) }
     }
@@ -109,9 +113,11 @@ impl Terminal {
         face.repaint()
     }
 
-    /// Does what a typed line asks of the client itself, and says what else it asks for.
-    pub(super) fn obey(&self, line: &Typed) -> Action {
-        self.face().conversation.obey(line)
+    /// Does what typed lines ask of the client itself, and says what else each asks for. Whom `/r` answers is the same
+    /// for all of them.
+    pub(super) fn obey(&self, lines: &[Typed]) -> Vec<Action> {
+        let mut face = self.face();
+        lines.iter().map(|line| face.conversation.obey(line)).collect()
     }
 
     /// Shows something that does not come from the server, line by line, each with the `-- ` or

@@ -53,6 +53,42 @@ impl Tag {
     }
 }
 
+/// What a server takes of a client, as far as it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// The longest line, in bytes without its end.
+    pub max_line: Option<usize>,
+    /// How many lines a second, for long; 0 is any number.
+    pub rate: Option<u32>,
+}
+
+impl Limits {
+    /// Reads `WORD VALUE WORD VALUE …`. What this version does not know is left out.
+    fn parse(text: &str) -> Limits {
+        let mut limits = Limits::default();
+        let mut words = text.split(' ');
+        while let (Some(word), Some(value)) = (words.next(), words.next()) {
+            let value = number(value);
+            match word {
+                "max-line" => limits.max_line = value.and_then(|it| it.try_into().ok()),
+                "rate" => limits.rate = value.and_then(|it| it.try_into().ok()),
+                _ => {}
+            }
+        }
+        limits
+    }
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("= limits")?;
+        if let Some(bytes) = self.max_line {
+            write!(f, " max-line {bytes}")?;
+        }
+        self.rate.map_or(Ok(()), |rate| write!(f, " rate {rate}"))
+    }
+}
+
 /// A line without its tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body<'a> {
@@ -62,6 +98,8 @@ pub enum Body<'a> {
     Token(Token),
     /// `= nick NAME`: this is your name. Whether it can be one is not looked at.
     Nick(&'a str),
+    /// `= limits max-line 4096 rate 100`: what the server takes.
+    Limits(Limits),
     /// `= resumed N`: so many of your lines were taken; send those after them again.
     Resumed(u64),
     /// `= nonce B32`: sign this to prove that you have a key.
@@ -80,6 +118,7 @@ impl fmt::Display for Body<'_> {
             Body::Receipt(line) => write!(f, "+ {line}"),
             Body::Token(token) => write!(f, "= token {token}"),
             Body::Nick(name) => write!(f, "= nick {name}"),
+            Body::Limits(limits) => write!(f, "{limits}"),
             Body::Resumed(lines) => write!(f, "= resumed {lines}"),
             Body::Nonce(nonce) => write!(f, "= nonce {nonce}"),
             Body::KeyOk => f.write_str("= key ok"),
@@ -101,6 +140,7 @@ impl<'a> Body<'a> {
         let known = match word {
             "token" => Token::parse(value).map(Body::Token),
             "nick" => Some(Body::Nick(value)),
+            "limits" => Some(Body::Limits(Limits::parse(value))),
             "resumed" => number(value).map(Body::Resumed),
             "nonce" => Nonce::parse(value).map(Body::Nonce),
             "key" => (value == "ok").then_some(Body::KeyOk),
@@ -200,11 +240,15 @@ mod tests {
     #[test]
     fn what_stands_behind_a_tag_is_read_as_it_is_written() {
         let token = Token::new(0xab);
+        let limits = |max_line, rate| Body::Limits(Limits { max_line, rate });
         for (body, text) in [
             (Body::Receipt(17), "+ 17"),
             (Body::Token(token), "= token 000000000000000000000000000000ab"),
             (Body::Nick("alice"), "= nick alice"),
             (Body::Resumed(0), "= resumed 0"),
+            (limits(Some(4096), Some(0)), "= limits max-line 4096 rate 0"),
+            (limits(None, Some(100)), "= limits rate 100"),
+            (limits(None, None), "= limits"),
             (Body::Nonce(Nonce::new([0; 32])), &format!("= nonce {}", "a".repeat(52))),
             (Body::KeyOk, "= key ok"),
             (Body::Line("<alice> + 17"), "<alice> + 17"),
@@ -230,6 +274,18 @@ mod tests {
         }
         for body in ["+ x", "+", "+ -1", "=", "=token"] {
             assert_eq!(Body::parse(body), Body::Line(body), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_limit_that_a_program_does_not_know_or_cannot_read_is_left_out() {
+        let known = Limits { max_line: Some(7), rate: None };
+        for text in [
+            "= limits colour red max-line 7",
+            "= limits max-line 7 rate -1 colour",
+            "= limits max-line 7 rate 4294967296",
+        ] {
+            assert_eq!(Body::parse(text), Body::Limits(known), "{text}");
         }
     }
 

@@ -25,7 +25,7 @@ use super::transcript::Transcript;
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{LeaveReason, Listed, Notice, OrderNotice, Refusal};
-use crate::protocol::tag::{Format, Millis, Seq};
+use crate::protocol::tag::{Format, Limits, Millis, Seq};
 use crate::protocol::text::make_safe;
 use changes::Changed;
 use disconnected::Disconnected;
@@ -95,6 +95,8 @@ pub(crate) struct Room {
     next_id: u64,
     /// How many of the last lines a new member is shown.
     replay: usize,
+    /// What a program is told of the limits.
+    limits: Limits,
     /// The events, in their one order.
     transcript: Transcript,
     /// How many public lines were ever said.
@@ -132,6 +134,7 @@ impl Room {
             guest_numbers: GuestNumbers::default(),
             next_id: 1,
             replay: config.replay,
+            limits: Limits { max_line: Some(config.max_line), rate: Some(config.rate_limit) },
             transcript: Transcript::new(config.memory),
             said: 0,
             throughput: Throughput::default(),

@@ -79,8 +79,8 @@ fn commands_are_taken_where_they_are_asked_for() {
 fn a_line_that_is_refused_is_told_on_standard_error_and_makes_the_status_1() {
     let server = TestServer::start(&[]);
     let mut bob = server.join("bob");
-    let long = "x".repeat(4097);
-    let (status, out, err) = pipe(&server, "ci", &[], format!("one\n{long}\ntwo\n"));
+    let long = format!("/topic {}", "x".repeat(4097));
+    let (status, out, err) = pipe(&server, "ci", &["--commands"], format!("one\n{long}\ntwo\n"));
     let refusal = "!! that line was too long and was not sent: the most is 4096 bytes";
     let expected =
         format!("chatclient: {refusal} ({}…)\nchatclient: 1 line was not said\n", &long[..60]);
@@ -95,6 +95,34 @@ fn a_line_that_is_refused_is_told_on_standard_error_and_makes_the_status_1() {
     assert!(err.starts_with(expected), "{err}");
     assert_eq!((status, err.lines().count()), (Some(1), 3), "{err}");
     assert!(err.ends_with("chatclient: 2 lines were not said\n"), "{err}");
+}
+
+#[test]
+fn a_line_that_is_longer_than_the_server_takes_is_said_in_several() {
+    let server = TestServer::start(&[]);
+    let mut bob = server.join("bob");
+    let words = "word ".repeat(819);
+    let input = format!("{words}/quit\n{}y\n", "x".repeat(4096));
+    let (status, _, err) = pipe(&server, "words", &[], &input);
+    assert_eq!((status, err.as_str()), (Some(0), ""));
+    bob.expect("-- words joined");
+    for line in [&words, "/quit", &"x".repeat(4096), "y"] {
+        bob.expect(&format!("<words> {line}"));
+    }
+    bob.expect("-- words left");
+    let input = format!("/msg bob {words}end\n/me {words}end\n");
+    let (status, _, err) = pipe(&server, "wordy", &["--commands"], &input);
+    assert_eq!((status, err.as_str()), (Some(0), ""));
+    let first = &words[..817 * 5];
+    bob.expect("-- wordy joined");
+    for line in [
+        format!("[wordy -> you] {first}"),
+        "[wordy -> you] word word end".to_owned(),
+        format!("* wordy {}", &words[..818 * 5]),
+        "* wordy word end".to_owned(),
+    ] {
+        bob.expect(&line);
+    }
 }
 
 #[test]

@@ -25,11 +25,16 @@ fn pasted(text: &str) -> String {
     format!("\x1b[200~{text}\x1b[201~")
 }
 
+/// A further row below this prompt.
+fn below(prompt: &str, row: &str) -> String {
+    format!("{}{row}", " ".repeat(prompt.len()))
+}
+
 #[test]
 fn a_paste_waits_for_enter_and_then_every_line_is_sent() {
     let (mut terminal, mut server, _peer) = alice(&folder("paste"), SIZE, &[], &[]);
     terminal.press(&pasted("one\r\ntwo \x1b[31mred\n\nthree\n"));
-    terminal.shows(&["alice> one⏎two red⏎⏎three|"]);
+    terminal.shows(&["alice (3 lines)>", &below("alice (3 lines)> ", "three|")]);
     terminal.press("!\r");
     server.hear("one\ntwo red\nthree!\n");
     terminal.shows(&["<alice> one", "<alice> two red", "<alice> three!", "alice> |"]);
@@ -198,10 +203,46 @@ fn a_private_line_is_answered() {
 #[test]
 fn what_is_too_long_is_seen_before_it_is_sent() {
     let (mut terminal, _server, _peer) = alice(&folder("over"), SIZE, &[], &[]);
-    terminal.press(&pasted(&"x".repeat(4100)));
+    terminal.press(&pasted(&format!("/topic {}", "x".repeat(4093))));
     terminal.shows_what("by how much", |rows| rows.contains("alice (4 bytes too long)> "));
     terminal.press("\x7f\x7f\x7f\x7f");
     terminal.shows_what("no more", |rows| rows.lines().last().unwrap().starts_with("alice> "));
+}
+
+#[test]
+fn a_long_text_is_sent_in_several_lines_and_called_back_as_one() {
+    let (mut terminal, mut server, _peer) = alice(&folder("split"), SIZE, &[], &[]);
+    let (first, second) = ("word ".repeat(819), "end");
+    terminal.press(&pasted(&format!("{first}{second}")));
+    terminal.shows_what("how many", |rows| rows.contains("alice (2 lines)> "));
+    terminal.press("\r");
+    server.hear(&format!("{first}\n{second}\n"));
+    terminal.shows(&["<alice> end", "alice> |"]);
+    terminal.press("\x1b[A\x01/msg bob ");
+    terminal.shows_what("for whom", |rows| rows.contains("alice (2 lines to bob)> "));
+    terminal.press("\r");
+    let (first, second) = ("word ".repeat(817), "word word end");
+    server.hear(&format!("/msg bob {first}\n/msg bob {second}\n"));
+}
+
+#[test]
+fn a_text_is_written_in_rows_and_sent_line_by_line() {
+    let (mut terminal, mut server, _peer) = alice(&folder("rows"), SIZE, &[], &[]);
+    terminal.press("one\x1b\rtwo\x1b[27;2;13~three");
+    let three = below("alice (3 lines)> ", "three|");
+    terminal.shows(&["alice (3 lines)> two", &three]);
+    server.say("<bob> meanwhile\n");
+    terminal.shows(&["<bob> meanwhile", "alice (3 lines)> two", &three]);
+    terminal.press("\x1b[A\x1b[A!\r");
+    server.hear("one!\ntwo\nthree\n");
+    terminal.shows_what("the lines above the last row", |rows| {
+        rows.ends_with("<alice> one!\n<alice> two\n<alice> three\nalice> |")
+    });
+    // Ctrl+C gives all of it up, and it can be called back.
+    terminal.press("four\x1b\rfive\x03");
+    terminal.shows_what("given up", |rows| rows.ends_with("Ctrl+C again leaves> |"));
+    terminal.press("\x1b[A");
+    terminal.shows(&["alice (2 lines)> four", &below("alice (2 lines)> ", "five|")]);
 }
 
 #[cfg(unix)]
@@ -216,15 +257,16 @@ fn ctrl_z_gives_the_terminal_back_and_comes_back_right() {
     let mut terminal =
         Terminal::start(SIZE.0, SIZE.1, &folder("suspend"), &["bash", "-c", &script]);
     let mut server = peer.accept_person("alice", &[]);
-    terminal.press("half a");
-    terminal.shows(&["-- you are alice, alone here", "alice> half a|"]);
+    terminal.press("first\x1b\rhalf a");
+    let [first, half] = ["alice (2 lines)> first", &below("alice (2 lines)> ", "half a|")];
+    terminal.shows(&["-- you are alice, alone here", first, half]);
     terminal.press("\x1a");
     terminal.shows_what("the shell", |rows| rows.contains("given-back"));
     server.say("<bob> meanwhile\n");
     terminal.press("\n");
-    terminal.shows(&["<bob> meanwhile", "alice> half a|"]);
+    terminal.shows(&["<bob> meanwhile", first, half]);
     terminal.press(" line\r");
-    server.hear("half a line\n");
+    server.hear("first\nhalf a line\n");
 }
 
 #[cfg(unix)]
@@ -327,14 +369,15 @@ fn a_text_is_written_in_an_editor_and_what_comes_meanwhile_is_shown_afterwards()
     assert!(!terminal.picture().contains("meanwhile"), "{}", terminal.picture());
     // The editor reads it, and not the client.
     terminal.press("second\r");
-    terminal.shows(&["<bob> meanwhile", "alice> first⏎second⏎last|"]);
+    let last = below("alice (3 lines)> ", "last|");
+    terminal.shows(&["<bob> meanwhile", "alice (3 lines)> second", &last]);
     terminal.press("\r");
     server.hear("first\nsecond\nlast\n");
     // It can be taken back, and nothing is left behind.
     terminal.press("x\x18\x05");
     terminal.shows_what("the editor", |rows| rows.contains("EDITING x"));
     terminal.press("y\r");
-    terminal.shows(&["alice> x⏎y⏎last|"]);
+    terminal.shows(&["alice (3 lines)> y", &last]);
     terminal.press("\x1f");
     terminal.shows(&["alice> x|"]);
     let files = std::fs::read_dir(&folder).expect("it is there");
@@ -363,4 +406,64 @@ fn an_editor_that_fails_or_is_not_there_leaves_the_text_as_it_was() {
     terminal.press("\x18x!");
     terminal.shows(&["alice> draft!|"]);
     assert_eq!(terminal.bells(), 1);
+}
+
+/// Neither a shell nor anything else comes between the address and what opens it.
+#[cfg(all(unix, not(target_os = "macos")))]
+#[test]
+fn an_address_is_opened_by_the_systems_opener_and_by_nothing_else() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder("open");
+    let opener = folder.join("xdg-open");
+    std::fs::write(
+        &opener,
+        "#!/bin/sh\nprintf '%s\\n' $# \"$@\" >opened.new\nmv opened.new opened\n[ -z \"$FAIL\" ]\n",
+    )
+    .expect("it can be written");
+    std::fs::set_permissions(&opener, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let peer = Peer::listen();
+    let [host, port] = peer.arguments();
+    let run = |variables: &str| {
+        let path = format!("PATH='{}':$PATH", folder.display());
+        let script = format!(
+            "env -u WAYLAND_DISPLAY {path} {variables} '{CLIENT}' {host} {port} --name alice"
+        );
+        let terminal = Terminal::start(100, 8, &folder, &["sh", "-c", &script]);
+        (terminal, peer.accept_person("alice", &[]))
+    };
+    let address = "https://a.b/c?d=$(touch%20x)&e='f;g";
+    let (mut terminal, mut server) = run("DISPLAY=:7");
+    server.say(&format!("<bob> look: {address}.\n"));
+    terminal.shows_what("the address", |rows| rows.contains("<bob> look"));
+    terminal.press("/open\r");
+    terminal.shows(&[&format!("-- opening {address}"), "alice> |"]);
+    let opened = folder.join("opened");
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !opened.exists() {
+        assert!(std::time::Instant::now() < deadline, "nothing is opened");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let arguments = std::fs::read_to_string(&opened).expect("it is there");
+    assert_eq!(arguments, format!("1\n{address}\n"));
+    terminal.press("\x03");
+    assert_eq!(terminal.ends(), 0);
+    for (variables, told) in [
+        ("DISPLAY=:7 FAIL=1", format!("-- xdg-open could not open {address}")),
+        ("DISPLAY=", format!("-- there is no display here to open it on: {address}")),
+    ] {
+        let (mut terminal, mut server) = run(variables);
+        server.say(&format!("<bob> look: {address}.\n"));
+        terminal.shows_what("the address", |rows| rows.contains("<bob> look"));
+        terminal.press("/open\r");
+        terminal.shows_what(&told, |rows| rows.contains(&told));
+        terminal.press("\x03");
+        assert_eq!(terminal.ends(), 0);
+    }
+}
+
+#[test]
+fn tab_makes_an_emoji_of_its_name() {
+    let (mut terminal, mut server, _peer) = alice(&folder("emoji"), SIZE, &[], &[]);
+    terminal.press("done :tada:\t :rocke\t at 12:30:\r");
+    server.hear("done 🎉 🚀 at 12:30:\n");
 }

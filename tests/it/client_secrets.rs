@@ -213,7 +213,7 @@ fn a_password_among_pasted_lines_is_not_said_to_all_without_a_question() {
     let folder = folder("pasted");
     let (mut terminal, mut server, _peer) = alice(&folder, SIZE, &LOGGED, &[]);
     terminal.press("\x1b[200~one\n/login alice hunter2\x1b[201~\r");
-    let question = "send 2 lines? (y/n, Ctrl+U drops them)> ";
+    let question = "send 2 lines as text? (y/n, Ctrl+U drops them)> ";
     terminal.shows_what(question, |rows| rows.contains(question));
     terminal.press("\x15/pass hunter2\r");
     server.hear("/pass hunter2\n");

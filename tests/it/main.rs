@@ -16,6 +16,8 @@ mod client_keys;
 mod client_looks;
 mod client_reconnect;
 mod client_secrets;
+mod client_servers;
+mod client_servers_tls;
 mod client_terminal;
 mod client_tls;
 mod client_tls_far;

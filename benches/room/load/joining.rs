@@ -12,10 +12,11 @@ use super::searcher::Searcher;
 use super::visitors::Visitors;
 use super::{Load, PATIENCE};
 use crate::alarm::Alarm;
+use crate::dialect::Dialect;
 use crate::link::{Link, Received};
 use crate::outcome;
-use crate::running::Running;
 use crate::scenario::Scenario;
+use crate::site::Site;
 use crate::target::Target;
 
 /// The room has come to rest after the joins when nothing has come for so long.
@@ -24,19 +25,18 @@ const REST: Duration = Duration::from_millis(200);
 /// How many come at a time, at most. Some programs give a newcomer two seconds.
 const AT_ONCE: usize = 100;
 
+/// The same for each server where no more than ten may wait to be accepted: whoever comes then is let in seconds later.
+const FEW_AT_ONCE: usize = 8;
+
 impl<'a> Load<'a> {
     /// Connects everyone, and waits until the room has come to rest.
-    pub fn join(
-        target: Target,
-        scenario: &'a Scenario,
-        server: &'a Running,
-    ) -> io::Result<Load<'a>> {
+    pub fn join(target: Target, scenario: &'a Scenario, site: &'a Site) -> io::Result<Load<'a>> {
         let now = Instant::now();
         let poll = Poll::new()?;
         let mut load = Load {
             target,
             scenario,
-            server,
+            site,
             alarm: Alarm::new(&poll)?,
             poll,
             members: Vec::new(),
@@ -48,11 +48,16 @@ impl<'a> Load<'a> {
             start: now,
             last_receipt: now,
             latency: outcome::histogram(),
+            across: outcome::histogram(),
             buffer: vec![0; 512 * 1024],
+        };
+        let at_once = match target.dialect() {
+            Dialect::Irc | Dialect::Ncat => FEW_AT_ONCE * site.len(),
+            _ => AT_ONCE,
         };
         while load.members.len() < scenario.clients {
             let from = load.members.len();
-            for number in from..scenario.clients.min(from + AT_ONCE) {
+            for number in from..scenario.clients.min(from + at_once) {
                 let mut link = load.connect(number)?;
                 link.register(load.poll.registry(), Token(number))?;
                 load.members.push(Member::new(link, scenario.senders));
@@ -61,6 +66,11 @@ impl<'a> Load<'a> {
         }
         load.join_others()?;
         load.rest()?;
+        if site.len() > 1 {
+            // The link between two of ngircd 26.1, where it is compressed, breaks when their clients become more.
+            site.await_union(target.dialect())?;
+            load.rest()?;
+        }
         load.let_guess()?;
         Ok(load)
     }
@@ -77,7 +87,7 @@ impl<'a> Load<'a> {
         }
         if self.target == Target::Searched {
             let hello = self.target.dialect().hello(clients + 2);
-            self.searcher = Some(Searcher::new(self.server, &hello, self.poll.registry())?);
+            self.searcher = Some(Searcher::new(self.site.server(0), &hello, self.poll.registry())?);
         }
         Ok(())
     }
@@ -87,7 +97,7 @@ impl<'a> Load<'a> {
         let count = self.scenario.guessers;
         if count > 0 && self.target.is_ours() {
             let registry = self.poll.registry();
-            let guessers = Guessers::new(count, self.server, registry, &mut self.buffer)?;
+            let guessers = Guessers::new(count, self.site.server(0), registry, &mut self.buffer)?;
             self.guessers = Some(guessers);
         }
         Ok(())
@@ -95,7 +105,7 @@ impl<'a> Load<'a> {
 
     /// Begins to connect the client with that number.
     fn connect(&self, number: usize) -> io::Result<Link> {
-        Link::connect(self.server, &self.target.dialect().hello(number))
+        Link::connect(self.site.server(number), &self.target.dialect().hello(number))
     }
 
     /// Waits until each client from that number on is there.

@@ -47,20 +47,20 @@ impl Member {
         self.carry.len()
     }
 
-    /// Takes the lines in what has come, those numbered below `lines`, and says of each when it was sent.
+    /// Takes the lines in what has come, those numbered below `lines`, and hands each on.
     pub fn take_all(
         &mut self,
         bytes: &[u8],
         length: usize,
         lines: u32,
-        mut sent_at: impl FnMut(u64),
+        mut on_line: impl FnMut(Line),
     ) {
         let senders = self.next.len();
         let left = line::scan(bytes, length, |line| {
             // Others than those who are counted speak too, and some programs garble lines.
             if line.sender < senders && line.number < lines {
                 self.take(line);
-                sent_at(line.sent_at);
+                on_line(line);
             } else if line.sender == NOBODY {
                 self.heard += 1;
             }

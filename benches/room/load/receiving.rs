@@ -58,10 +58,15 @@ impl Load<'_> {
             let now = Instant::now();
             let since_start = (now - self.start).as_nanos() as u64;
             let bytes = &self.buffer[..carried + length];
-            let latency = &mut self.latency;
+            let (latency, across) = (&mut self.latency, &mut self.across);
+            let (site, place) = (self.site, self.site.place(i));
             let before = member.received;
-            member.take_all(bytes, self.scenario.length, self.scenario.lines, |sent_at| {
-                latency.saturating_record(since_start.saturating_sub(sent_at));
+            member.take_all(bytes, self.scenario.length, self.scenario.lines, |line| {
+                let time = since_start.saturating_sub(line.sent_at);
+                latency.saturating_record(time);
+                if site.place(line.sender) != place {
+                    across.saturating_record(time);
+                }
             });
             if member.received > before {
                 self.last_receipt = now;

@@ -9,8 +9,8 @@ use mio::{Registry, Token};
 use super::member::NOBODY;
 use crate::line::Line;
 use crate::link::{Link, Received};
-use crate::running::Running;
 use crate::scenario::Scenario;
+use crate::site::Site;
 use crate::target::Target;
 
 /// Those who come and go.
@@ -41,7 +41,7 @@ impl Visitors {
         &mut self,
         target: Target,
         length: usize,
-        server: &Running,
+        site: &Site,
         registry: &Registry,
         now: Instant,
     ) -> io::Result<()> {
@@ -53,7 +53,7 @@ impl Visitors {
             // An odd one: who ends its input in the tagged form does not leave.
             let number = 2 * (self.first + 2 + self.links.len()) + 1;
             let dialect = target.dialect();
-            let mut link = Link::connect(server, &dialect.hello(number))?;
+            let mut link = Link::connect(site.server(number), &dialect.hello(number))?;
             let line = Line { sender: NOBODY, number: 0, sent_at: 0 };
             dialect.publish(&line.bytes(length), &mut link.out);
             link.leave()?;

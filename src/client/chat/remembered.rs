@@ -32,7 +32,7 @@ pub(super) fn remembered(
 pub(super) fn remember_server(config: &Config) {
     let Some(history) = &config.history else { return };
     let path = servers::path(history);
-    if let Err(why) = servers::remember(&path, &config.host, config.port) {
+    if let Err(why) = servers::remember(&path, &config.servers) {
         warn!("{} does not take the server's name: {why}", path.display());
     }
 }

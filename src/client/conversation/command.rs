@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::client::lead;
 use crate::client::typed::{Asks, Typed};
 use crate::protocol::name::{BadName, Name};
 use crate::protocol::text::from_first_shown;
@@ -18,6 +19,8 @@ pub(super) enum Command {
     Ignore,
     /// `/unignore`
     Unignore,
+    /// `/open`
+    Open,
     /// `/clear`
     Clear,
     /// `/server`
@@ -26,15 +29,22 @@ pub(super) enum Command {
 
 impl Command {
     /// Every command, in the order in which `/help` lists them.
-    pub(super) const ALL: [Command; 5] =
-        [Command::Reply, Command::Ignore, Command::Unignore, Command::Clear, Command::Server];
+    pub(super) const ALL: [Command; 6] = [
+        Command::Reply,
+        Command::Open,
+        Command::Ignore,
+        Command::Unignore,
+        Command::Clear,
+        Command::Server,
+    ];
 
     /// The word that stands at the beginning of the line.
     pub(super) fn word(self) -> &'static str {
         match self {
-            Command::Reply => "/r",
+            Command::Reply => lead::REPLY,
             Command::Ignore => "/ignore",
             Command::Unignore => "/unignore",
+            Command::Open => "/open",
             Command::Clear => "/clear",
             Command::Server => "/server",
         }
@@ -46,6 +56,7 @@ impl Command {
             Command::Reply => "/r TEXT",
             Command::Ignore => "/ignore [NAME]",
             Command::Unignore => "/unignore NAME",
+            Command::Open => "/open [N]",
             Command::Clear => "/clear",
             Command::Server => "/server",
         }
@@ -57,6 +68,7 @@ impl Command {
             Command::Reply => "answer the last private line",
             Command::Ignore => "show nothing of NAME's, or who is ignored",
             Command::Unignore => "show NAME's lines again",
+            Command::Open => "open the last address shown, or the Nth last",
             Command::Clear => "clear the screen",
             Command::Server => "whether the server is encrypted, and its key",
         }
@@ -92,6 +104,8 @@ pub(super) enum Own<'a> {
     Ignore(Name),
     /// `/unignore`: show this member's lines again.
     Unignore(Name),
+    /// `/open`: the last address but so many, of which 1 is the last.
+    Open(usize),
     /// `/clear`: an empty screen.
     Clear,
     /// `/server`: who can read along?
@@ -121,10 +135,22 @@ pub(super) fn parse(typed: &Typed) -> Result<Own<'_>, Misuse> {
         Some(Command::Unignore) => name(Command::Unignore, arguments).map(Own::Unignore),
         Some(Command::Clear) if arguments.is_empty() => Ok(Own::Clear),
         Some(Command::Server) if arguments.is_empty() => Ok(Own::Server),
+        Some(Command::Open) => number(arguments).map(Own::Open),
         Some(command @ (Command::Reply | Command::Clear | Command::Server)) => {
             Err(Misuse::Arguments(command))
         }
     }
+}
+
+fn number(arguments: &str) -> Result<usize, Misuse> {
+    let number = match arguments.trim_end() {
+        "" => Some(1),
+        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(digits.parse().unwrap_or(usize::MAX))
+        }
+        _ => None,
+    };
+    number.filter(|number| *number > 0).ok_or(Misuse::Arguments(Command::Open))
 }
 
 fn name(command: Command, arguments: &str) -> Result<Name, Misuse> {
@@ -152,6 +178,8 @@ pub(super) enum Answer<'a> {
     IsNotIgnored(Name),
     /// Nobody can ignore himself.
     IsYou,
+    /// There is no such address; there are so many.
+    NoAddress(usize),
     /// There is no private line to answer.
     NoPrivateLine,
     /// The command was wrong as it stood.
@@ -172,6 +200,9 @@ impl fmt::Display for Answer<'_> {
             Answer::IsIgnoredNoMore(name) => write!(f, "-- {name} is not ignored any more"),
             Answer::IsNotIgnored(name) => write!(f, "!! /unignore: {name} is not ignored"),
             Answer::IsYou => write!(f, "!! /ignore: that is you"),
+            Answer::NoAddress(0) => write!(f, "!! /open: no address has been shown"),
+            Answer::NoAddress(1) => write!(f, "!! /open: only one address has been shown"),
+            Answer::NoAddress(known) => write!(f, "!! /open: only {known} addresses are known"),
             Answer::NoPrivateLine => write!(f, "!! /r: there is no private line to answer"),
             Answer::Misuse(Misuse::Arguments(command)) => {
                 write!(f, "!! {} goes like this: {}", command.word(), command.usage())
@@ -219,6 +250,11 @@ mod tests {
             ("/clear", Ok(Own::Clear)),
             ("/clear ", Ok(Own::Clear)),
             ("/clear all", Err(Misuse::Arguments(Command::Clear))),
+            ("/open", Ok(Own::Open(1))),
+            ("/open 12 ", Ok(Own::Open(12))),
+            ("/open 0", Err(Misuse::Arguments(Command::Open))),
+            ("/open +1", Err(Misuse::Arguments(Command::Open))),
+            ("/open https://a.b", Err(Misuse::Arguments(Command::Open))),
             ("/Server ", Ok(Own::Server)),
             ("/server x", Err(Misuse::Arguments(Command::Server))),
         ];

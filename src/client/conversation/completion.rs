@@ -1,6 +1,7 @@
 //! What Tab may put in the place of the word before the cursor. Pure.
 //!
-//! Commands at the line's beginning, what they take after them, and names anywhere else. All is
+//! Commands at the line's beginning, what they take after them, emoji by their names, and names of members anywhere
+//! else. All is
 //! compared without regard to case; of names, whoever spoke last comes first.
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
@@ -9,6 +10,7 @@ use super::command::Command as Ours;
 use super::ignored::Ignored;
 use super::roster::{Roster, Who};
 use crate::client::editor::Candidates;
+use crate::client::emoji;
 use crate::protocol::name::Likeness;
 use crate::protocol::request::Command as Theirs;
 
@@ -46,6 +48,11 @@ pub(super) fn candidates(before_cursor: &str, roster: &Roster, ignored: &Ignored
         None if start == 0 => (Place::Address, start),
         None => (Place::Text, start),
     };
+    if matches!(place, Place::Address | Place::Text)
+        && let Some(emoji) = emoji::candidates(before_cursor)
+    {
+        return emoji;
+    }
     let word = &before_cursor[start..];
     let options = match place {
         Place::Command => commands(word),

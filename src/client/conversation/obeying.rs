@@ -19,6 +19,8 @@ pub(in crate::client) enum Action {
     Tell(String),
     /// Clear the screen.
     Clear,
+    /// Open this address.
+    Open(String),
     /// Show who can read along.
     TellSecrecy,
 }
@@ -31,6 +33,10 @@ impl Conversation {
             Ok(Own::ForServer) => return Action::Send,
             Ok(Own::Help) => return Action::SendAndHelp,
             Ok(Own::Clear) => return Action::Clear,
+            Ok(Own::Open(number)) => match self.addresses.get(number) {
+                Some(address) => return Action::Open(address.to_owned()),
+                None => Answer::NoAddress(self.addresses.len()),
+            },
             Ok(Own::Server) => return Action::TellSecrecy,
             Ok(Own::Reply(text)) => match self.correspondent.name() {
                 Some(name) => return Action::SendInstead(format!("/msg {name} {text}")),

@@ -37,9 +37,30 @@ impl Conversation {
             Action::Tell(line) => line,
             Action::SendAndHelp => "(help)".to_owned(),
             Action::Clear => "(clear)".to_owned(),
+            Action::Open(address) => format!("(open {address})"),
             Action::TellSecrecy => "(server)".to_owned(),
         }
     }
+}
+
+#[test]
+fn the_addresses_that_were_shown_are_opened_the_newest_first() {
+    let mut conversation = Conversation::new(Colours::None, Medium::Screen);
+    conversation.hear(ME);
+    assert_eq!(conversation.typed("/open"), "!! /open: no address has been shown");
+    conversation.hear("<bob> see https://a.b/1 and https://a.b/2.");
+    assert_eq!(conversation.typed("/open"), "(open https://a.b/2)");
+    assert_eq!(conversation.typed("/open 2"), "(open https://a.b/1)");
+    conversation.hear("| 13:58 <bob> https://a.b/1");
+    conversation.own("<alice> https://a.b/3", at(24), &mut Shown::default());
+    let opened = [1, 2, 3].map(|number| conversation.typed(&format!("/open {number}")));
+    let expected = ["https://a.b/3", "https://a.b/1", "https://a.b/2"];
+    assert_eq!(opened, expected.map(|address| format!("(open {address})")));
+    assert_eq!(conversation.typed("/open 4"), "!! /open: only 3 addresses are known");
+    // What is not shown is not opened.
+    conversation.typed("/ignore eve");
+    conversation.hear("<eve> https://a.b/4");
+    assert_eq!(conversation.typed("/open"), "(open https://a.b/3)");
 }
 
 #[test]

@@ -50,6 +50,36 @@ impl Buffer {
         };
     }
 
+    /// Where the row begins that the cursor is in.
+    pub(super) fn row_start(&self) -> usize {
+        self.before().rfind('\n').map_or(0, |end| end + 1)
+    }
+
+    /// Where it ends.
+    pub(super) fn row_end(&self) -> usize {
+        self.after().find('\n').map_or(self.text.len(), |end| self.cursor + end)
+    }
+
+    /// How many characters stand before the cursor in its row.
+    pub(super) fn column(&self) -> usize {
+        self.text[self.row_start()..self.cursor].graphemes(true).count()
+    }
+
+    /// Behind so many characters of the row above, or at its end.
+    pub(super) fn above(&self, column: usize) -> Option<usize> {
+        let end = self.row_start().checked_sub(1)?;
+        let start = self.text[..end].rfind('\n').map_or(0, |end| end + 1);
+        Some(start + characters(&self.text[start..end], column))
+    }
+
+    /// Behind so many characters of the row below, or at its end.
+    pub(super) fn below(&self, column: usize) -> Option<usize> {
+        let start = self.row_end() + 1;
+        let rest = self.text.get(start..)?;
+        let row = rest.split('\n').next().unwrap_or_default();
+        Some(start + characters(row, column))
+    }
+
     /// Where the character before the cursor begins.
     pub(super) fn left(&self) -> usize {
         let before = self.before().graphemes(true).next_back();
@@ -102,15 +132,21 @@ impl Buffer {
         blank.map_or(0, |(at, c)| at + c.len_utf8())
     }
 
-    /// The two characters around the cursor, or at the end of the text the last two: where they
+    /// The two characters around the cursor, or at the end of a row its last two: where they
     /// are, and how they stand the other way round.
     pub(super) fn transposed(&self) -> Option<(Range<usize>, String)> {
-        let end = if self.after().is_empty() { self.cursor } else { self.right() };
-        let mut last = self.text[..end].grapheme_indices(true).rev();
+        let (start, end) = (self.row_start(), self.right().min(self.row_end()));
+        let mut last = self.text[start..end].grapheme_indices(true).rev();
         let (second_at, second) = last.next()?;
         let (first_at, first) = last.next()?;
-        Some((first_at..second_at + second.len(), format!("{second}{first}")))
+        let range = start + first_at..start + second_at + second.len();
+        Some((range, format!("{second}{first}")))
     }
+}
+
+/// How many bytes so many characters take from the beginning of the row, or all that it has.
+fn characters(row: &str, most: usize) -> usize {
+    row.graphemes(true).take(most).map(str::len).sum()
 }
 
 /// Whether there is a key for each part of the character. For an accented letter, a syllable of kana or Hangul

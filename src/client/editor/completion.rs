@@ -18,7 +18,8 @@ pub(super) struct Completion {
 }
 
 impl Editor {
-    /// Completes what stands before the cursor; `find` is given that, and finds the ways.
+    /// Completes what stands before the cursor; `find` is given that, and finds the ways. Of a further row it is given
+    /// the row alone, unless that would pass for a command.
     pub fn complete(
         &mut self,
         direction: Direction,
@@ -31,7 +32,10 @@ impl Editor {
                 if secret::is_hidden(&self.buffer.text, &(cursor..cursor)) {
                     return Outcome::Full;
                 }
-                let Candidates { start, mut options } = find(self.buffer.before());
+                let row = self.buffer.row_start();
+                let from = if self.buffer.before()[row..].starts_with('/') { 0 } else { row };
+                let Candidates { start, mut options } = find(&self.buffer.before()[from..]);
+                let start = from + start;
                 if options.is_empty() {
                     return Outcome::Full;
                 }

@@ -2,7 +2,6 @@
 
 use super::buffer::Buffer;
 use crate::client::secret;
-use crate::client::typed::Typed;
 use crate::protocol::text::is_blank;
 
 /// How many entries can be called back. More than anyone steps through with a key.
@@ -16,13 +15,7 @@ const LONGEST: usize = 64 * 1024;
 pub struct Memorable(String);
 
 impl Memorable {
-    /// Lines that were sent together; `None` if they are not to be remembered.
-    pub(super) fn of(lines: &[Typed]) -> Option<Memorable> {
-        let text = || lines.iter().map(Typed::text).collect::<Vec<_>>().join("\n");
-        (!lines.iter().any(Typed::is_secret)).then(text).and_then(Memorable::bounded)
-    }
-
-    /// The same for a text of any lines, which is safe.
+    /// A text of any rows, which is safe; `None` if it is not to be remembered.
     #[must_use]
     pub fn of_text(text: &str) -> Option<Memorable> {
         (!secret::is_in_any(text)).then(|| text.to_owned()).and_then(Memorable::bounded)

@@ -5,8 +5,10 @@
 pub enum Key {
     /// Write this character.
     Char(char),
-    /// Send the line.
+    /// Send what is written.
     Enter,
+    /// Go on in a row of its own.
+    NewRow,
     /// One character to the left.
     Left,
     /// One character to the right.
@@ -15,9 +17,9 @@ pub enum Key {
     WordLeft,
     /// To the end of the word.
     WordRight,
-    /// To the beginning of the line.
+    /// To the beginning of the row.
     Home,
-    /// To the end of the line.
+    /// To the end of the row.
     End,
     /// Delete what stands before the cursor.
     Backspace,
@@ -29,9 +31,9 @@ pub enum Key {
     CutWordLeft,
     /// Cut to the end of the word.
     CutWordRight,
-    /// Cut everything before the cursor.
+    /// Cut what stands before the cursor in its row, or the end of the row before.
     CutToStart,
-    /// Cut everything after the cursor.
+    /// Cut what stands after the cursor in its row, or the end of the row.
     CutToEnd,
     /// Put in what was cut last.
     Yank,
@@ -41,9 +43,9 @@ pub enum Key {
     Undo,
     /// Make it again.
     Redo,
-    /// Show what was sent before.
+    /// A row up, or from the first one to what was sent before.
     Up,
-    /// Show what was sent after that.
+    /// A row down, or from the last one to what was sent after that.
     Down,
     /// Search what was sent, or search on.
     Search,

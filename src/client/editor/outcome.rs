@@ -32,12 +32,10 @@ pub enum Outcome {
 /// What is to be sent.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Submission {
-    /// None of them is blank, and there is at least one.
+    /// As they go to the server, one by one. None of them is blank, and there is at least one.
     pub lines: Vec<Typed>,
-    /// All of them as one entry of the history, if they are to be remembered.
+    /// What was written, as one entry of the history, if it is to be remembered.
     pub entry: Option<Memorable>,
-    /// They were pasted, as several: whatever they begin with, they are no commands.
-    pub are_text: bool,
 }
 
 /// What the input row begins with.
@@ -52,8 +50,13 @@ pub enum Prompt<'a> {
         /// Whether it has been found.
         found: bool,
     },
-    /// So many lines are not sent without a question.
-    Question(usize),
+    /// Lines that are not sent without a question.
+    Question {
+        /// How many.
+        lines: usize,
+        /// They are sent as text, though one of them looks like a command or has a secret.
+        as_text: bool,
+    },
     /// The line was given up; to do that again is to leave.
     Leaving,
 }

@@ -68,7 +68,8 @@ fn fruit(before: &str) -> Candidates {
     Candidates { start, options: options.map(ToString::to_string).collect() }
 }
 
-const NAMES: [(&str, Key); 28] = [
+const NAMES: [(&str, Key); 29] = [
+    ("row", Key::NewRow),
     ("enter", Key::Enter),
     ("left", Key::Left),
     ("right", Key::Right),
@@ -333,7 +334,7 @@ fn many_lines_are_not_sent_without_a_question_and_none_is_lost() {
         let mut editor = Editor::new(4096, Vec::new());
         editor.paste(&text(30));
         editor.press(Key::Enter);
-        assert_eq!(editor.prompt(), Prompt::Question(30));
+        assert_eq!(editor.prompt(), Prompt::Question { lines: 30, as_text: false });
         assert!(editor.type_keys(key).is_empty());
         assert!(editor.picture().ends_with(left), "{key}: {}", editor.picture());
     }
@@ -341,16 +342,110 @@ fn many_lines_are_not_sent_without_a_question_and_none_is_lost() {
 
 #[test]
 fn lines_that_were_pasted_together_are_text() {
-    for (pasted, are_text) in [("/etc/hosts\n// x\n", true), ("/quit\n", false), ("\n/who", true)] {
+    let cases: &[(&str, &[&str])] = &[
+        ("/etc/hosts\n// x\n", &["//etc/hosts", "/// x"]),
+        ("a\n/quit", &["a", "//quit"]),
+        // One line is one line, whatever blank ones are around it.
+        ("/quit\n", &["/quit"]),
+        ("\n/who", &["/who"]),
+    ];
+    for (pasted, lines) in cases {
         let mut editor = Editor::new(4096, Vec::new());
         editor.paste(pasted);
-        let outcome = editor.press(Key::Enter);
-        assert!(matches!(outcome, Outcome::Submit(it) if it.are_text == are_text), "{pasted}");
+        assert_eq!(editor.type_keys("<enter>"), *lines, "{pasted}");
     }
-    // What is sent of it has a slash more.
-    let mut editor = Editor::new(4, Vec::new());
-    editor.paste("a\n/bcd");
-    assert_eq!(editor.press(Key::Enter), Outcome::TooLong(5));
+}
+
+#[test]
+fn several_rows_are_for_whom_the_first_one_is() {
+    let cases: &[(&str, &[&str], Option<&str>)] = &[
+        ("/msg bob hi<row>/quit", &["/msg bob hi", "/msg bob /quit"], Some("bob")),
+        ("/msg bob<row>hi<row><row>there", &["/msg bob hi", "/msg bob there"], Some("bob")),
+        ("/me sits<row>stands up", &["/me sits", "/me stands up"], None),
+        ("/r one<row>two", &["/r one", "/r two"], None),
+        ("hi<row>/msg bob hi", &["hi", "//msg bob hi"], None),
+    ];
+    for (keys, lines, to) in cases {
+        let mut editor = Editor::new(4096, Vec::new());
+        editor.type_keys(keys);
+        assert_eq!((editor.extent().lines, editor.extent().to), (lines.len(), *to), "{keys}");
+        assert_eq!(editor.type_keys("<enter>"), *lines, "{keys}");
+    }
+    // What only looks like a command is not said to all without a question.
+    for keys in ["/mgs bob hi<row>there", "/who<row>is there"] {
+        let mut editor = Editor::new(4096, Vec::new());
+        editor.type_keys(keys);
+        assert_eq!(editor.type_keys("<enter>"), [""; 0], "{keys}");
+        assert_eq!(editor.prompt(), Prompt::Question { lines: 2, as_text: true });
+        assert_eq!(editor.type_keys("<enter>").len(), 2);
+    }
+}
+
+#[test]
+fn what_is_too_long_for_a_line_is_sent_in_several_and_remembered_as_one() {
+    let mut editor = Editor::new(16, Vec::new());
+    editor.type_keys("one two three four<row>/me five");
+    assert_eq!(editor.extent(), Extent { lines: 3, ..Extent::default() });
+    assert_eq!(editor.type_keys("<enter>"), ["one two three ", "four", "//me five"]);
+    editor.type_keys("<up>");
+    assert_eq!(editor.picture(), "one two three four\n/me five|");
+    // A server of which nothing is known gets lines as they are.
+    editor.set_limit(None);
+    assert_eq!(editor.type_keys("<enter>"), ["one two three four", "/me five"]);
+    // A paste of one line may be many.
+    editor.set_limit(Some(16));
+    editor.paste(&"x".repeat(16 * 21));
+    assert_eq!(editor.type_keys("<enter>"), [""; 0]);
+    assert_eq!(editor.prompt(), Prompt::Question { lines: 21, as_text: false });
+    assert_eq!(editor.type_keys("y").len(), 21);
+}
+
+#[test]
+fn keys_go_through_the_rows_before_they_go_to_what_was_sent() {
+    let cases = [
+        ("ab|", "<row>c", "ab\nc|"),
+        ("a|b", "<row><bs>", "a|b"),
+        ("a|", "<row>b<undo><undo>", "a|"),
+        ("one\ntwo|\nx", "<up>", "one|\ntwo\nx"),
+        ("one\ntwo|\nx", "<down>", "one\ntwo\nx|"),
+        ("one\n\ntw|o", "<up><up>", "on|e\n\ntwo"),
+        ("one\n\ntw|o", "<up><end><up>", "|one\n\ntwo"),
+        ("on|e\ne\u{301}e\u{301}e", "<down>", "one\ne\u{301}e\u{301}|e"),
+        ("one|\ntwo", "<up>", "sent|"),
+        ("one|\ntwo", "<up><down>", "one\ntwo|"),
+        ("one\ntw|o", "<down>", "one\ntw|o"),
+        ("one\ntw|o\nx", "<home>", "one\n|two\nx"),
+        ("one\ntw|o\nx", "<end>", "one\ntwo|\nx"),
+        ("one\ntw|o\nx", "<start><start><start>", "|o\nx"),
+        ("one\ntw|o\nx", "<start><start><yank>", "one\ntw|o\nx"),
+        ("one\ntw|o\nx", "<toend><toend>", "one\ntw|x"),
+        ("one\ntw|o\nx", "<toend><toend><yank>", "one\ntwo\n|x"),
+        ("one\n|two", "<wleft>", "|one\ntwo"),
+        ("one|\ntwo", "<wright>", "one\ntwo|"),
+        ("one\ntwo|\nx", "<swap>", "one\ntow|\nx"),
+        ("one\n|two", "<swap>", "one\n|two"),
+        ("a\nap|", "<tab>", "a\napple |"),
+        ("|a\nb", "<del><del>", "|b"),
+    ];
+    for (before, keys, after) in cases {
+        let mut editor = Editor::showing(before);
+        editor.input_history = InputHistory::of(sent(&["sent"]));
+        editor.type_keys(keys);
+        assert_eq!(editor.picture(), after, "{before:?} {keys}");
+    }
+}
+
+#[test]
+fn a_row_that_begins_like_a_command_is_not_completed_like_one() {
+    for (text, given) in [("one\n/wh", "one\n/wh"), ("/msg bob\nhi al", "hi al"), ("/wh", "/wh")] {
+        let mut editor = Editor::new(4096, Vec::new());
+        editor.paste(text);
+        editor.complete(Direction::Forward, |before| {
+            assert_eq!(before, given);
+            Candidates { start: before.len(), options: vec!["!".to_owned()] }
+        });
+        assert_eq!(editor.text(), format!("{text}!"));
+    }
 }
 
 #[test]
@@ -440,22 +535,24 @@ fn a_secret_among_several_lines_is_not_said_without_a_question() {
     let mut editor = Editor::new(4096, Vec::new());
     editor.paste("one\n/login alice ab");
     assert_eq!(editor.type_keys("<enter>"), [""; 0]);
-    assert_eq!(editor.prompt(), Prompt::Question(2));
-    assert_eq!(editor.type_keys("n<enter>y"), ["one", "/login alice ab"]);
+    assert_eq!(editor.prompt(), Prompt::Question { lines: 2, as_text: true });
+    assert_eq!(editor.type_keys("n<enter>y"), ["one", "//login alice ab"]);
     // One line is what it would be if it were typed, whatever blanks are around it.
     editor.paste("\n \n/login alice ab");
     let Outcome::Submit(submission) = editor.press(Key::Enter) else { panic!("a question") };
-    assert!(!submission.are_text && submission.entry.is_none());
+    assert!(submission.lines[0].is_secret() && submission.entry.is_none());
 }
 
 #[test]
 fn what_is_too_long_is_kept_to_be_shortened_and_has_an_end() {
-    let mut editor = Editor::new(4, Vec::new());
-    assert!(editor.type_keys("éabc<enter>").is_empty());
-    assert_eq!(editor.over(), 1);
-    assert_eq!(editor.press(Key::Enter), Outcome::TooLong(5));
-    assert_eq!(editor.picture(), "éabc|");
-    assert_eq!(editor.type_keys("<bs><enter>"), ["éab"]);
+    let mut editor = Editor::new(16, Vec::new());
+    for command in ["/topic é01234567", "/pass 01234567890", "/msg 0123456789 ab"] {
+        assert!(editor.type_keys(&format!("{command}<enter>")).is_empty(), "{command}");
+        assert_eq!(editor.extent().too_long, command.len());
+        assert_eq!(editor.press(Key::Enter), Outcome::TooLong(command.len()));
+        assert_eq!(editor.text(), command);
+        assert_eq!(editor.type_keys("<bs><bs><enter>").len(), 1);
+    }
     assert_eq!(editor.paste(&"x".repeat(MOST)), Outcome::Edited);
     assert_eq!(editor.press(Key::Char('a')), Outcome::Full);
     assert_eq!(editor.paste("a"), Outcome::Full);

@@ -22,7 +22,8 @@ use crate::protocol::lines::{Line, LineSplitter};
 /// How many bytes are read from standard input at once, at most.
 const CHUNK: usize = 64 * 1024;
 
-/// The longest line, in bytes, that is sent to a server of ours, which takes far shorter ones only.
+/// The longest line of the input, in bytes, that is said to a server of ours, in several lines if need be: nobody has
+/// written a longer one, and it would drown what is said.
 /// To any other server a line is sent at any length, but none longer than this is logged whole.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
@@ -75,9 +76,7 @@ pub(super) fn read_lines(
             && let Some(line) = splitter.next(&mut chunk)
         {
             match line {
-                Line::Whole(line) => {
-                    goes_on = take_unless_readable(run, as_sent(run, line), &mut take);
-                }
+                Line::Whole(line) => goes_on = take_parts(run, as_sent(run, line), &mut take),
                 Line::TooLong(_) => refuse_long_line(run),
             }
         }
@@ -86,22 +85,26 @@ pub(super) fn read_lines(
     if goes_on.is_continue()
         && let Some(last) = splitter.finish()
     {
-        let _ = take_unless_readable(run, as_sent(run, last), &mut take);
+        let _ = take_parts(run, as_sent(run, last), &mut take);
     }
     Ok(())
 }
 
-/// Gives the line to `take`, unless there is a password in it that others could read along.
-fn take_unless_readable(
+/// Gives the line to `take`, in parts if it is longer than the server takes, unless there is a password in it that
+/// others could read along.
+fn take_parts(
     run: &Run<'_, Filter>,
     line: Typed,
     take: &mut impl FnMut(Typed) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
-    if run.link.may_carry(&line) {
-        return take(line);
+    if !run.link.may_carry(&line) {
+        refuse(run, NOT_CARRIED);
+        return ControlFlow::Continue(());
     }
-    refuse(run, NOT_CARRIED);
-    ControlFlow::Continue(())
+    match run.link.max_line() {
+        Some(most) => line.split(most).into_iter().try_for_each(take),
+        None => take(line),
+    }
 }
 
 /// A line of the input, as it is sent to a server that knows commands.

@@ -82,7 +82,7 @@ impl Desk {
                 let conversation = &self.conversation;
                 self.editor.complete(direction, |before| conversation.candidates(before));
             }
-            Outcome::Submit(Submission { lines, are_text, .. }) => {
+            Outcome::Submit(Submission { lines, .. }) => {
                 assert!(!lines.is_empty());
                 assert!(
                     lines
@@ -90,9 +90,7 @@ impl Desk {
                         .all(|line| !is_blank(line.text()) && !line.wire().contains(&b'\n'))
                 );
                 assert!(lines.iter().all(|line| line.wire().len() <= LIMIT), "{lines:?}");
-                if !are_text {
-                    lines.iter().for_each(|line| self.obey(line));
-                }
+                lines.iter().for_each(|line| self.obey(line));
             }
             Outcome::Edited
             | Outcome::Full
@@ -137,11 +135,9 @@ impl Desk {
         assert_valid(&self.editor);
         let prompt = Label::asking(self.editor.prompt()).unwrap_or_else(|| "alice".into());
         self.row.set(&text, cursor);
-        let View { before, after, .. } = {
-            let columns = usize::from(self.screen.size().columns);
-            self.row.view(prompt.within(columns), columns)
-        };
-        assert!(before.width() + after.width() < usize::from(self.screen.size().columns).max(1));
+        let columns = usize::from(self.screen.size().columns);
+        let View { rows, .. } = self.row.view(&prompt.within(columns), columns, 3);
+        assert!(rows.iter().all(|row| row.width() < columns.max(1)), "{rows:?}");
         self.screen.set_input(&text, cursor);
         self.screen.set_prompt(prompt);
         assert_commands_are_ours(&mut self.screen, "");
@@ -170,7 +166,8 @@ fn key(c: char) -> Key {
         '\x07' => Key::Escape,
         '\x08' | '\x7f' => Key::Backspace,
         '\t' => Key::Complete(Direction::Forward),
-        '\n' | '\r' => Key::Enter,
+        '\n' => Key::NewRow,
+        '\r' => Key::Enter,
         '\x0b' => Key::CutToEnd,
         '\x0c' => Key::Repaint,
         '\x10' => Key::Up,

@@ -515,3 +515,13 @@ fn that_a_proof_is_refused_is_not_the_users_business() {
     );
     assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
 }
+
+#[test]
+fn a_room_that_is_away_is_told_to_one_who_comes_back_and_the_answer_is_waited_for() {
+    let away = "-- the room is away: you join when it is back";
+    let lines = [BANNER, away, "-- you are guest1, alone here", "@ = resumed 3"];
+    let (played, handshake) = play(Some("alice"), ticket(), &lines);
+    assert_eq!(played[1..3], [away, "(-- you are guest1, alone here)"]);
+    assert!(played[3].ends_with(" resumed"), "{played:?}");
+    assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
+}

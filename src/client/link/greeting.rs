@@ -75,6 +75,8 @@ impl GreetingTimer {
         let stage = match state.shown() {
             Progress::Done(server) => return Readiness::Ready(server),
             _ if state.is_lost() => None,
+            // The receiver looks after that: it goes on to another server, or waits for the room.
+            _ if state.is_in_passing() || state.is_room_away() => None,
             unclear => Waiting::of(unclear, state),
         };
         let now = Instant::now();

@@ -5,10 +5,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::client::config::OnLoss;
 use crate::client::exit_reason::ExitReason;
 use crate::client::handshake::{Progress, Server};
-use crate::client::net::{Connection, Openness, Told};
-use crate::client::session::ClientSession;
+use crate::client::net::{Connection, Openness, Origin, Told};
+use crate::client::session::{ClientSession, RoomState};
+use crate::client::turns::{Manner, Turns};
 use crate::problem::Problem;
 use crate::protocol::tag::Format;
 
@@ -21,6 +23,12 @@ pub(super) struct State {
     pub(super) trouble: Option<Problem>,
     /// What the user was told last of who can read along.
     pub(super) told: Option<Told>,
+    /// Which server of the room the connection leads to, and which one is next. The receiver moves it on.
+    pub(super) turns: Turns,
+    /// What a lost connection means. Told by the receiver.
+    pub(super) on_loss: OnLoss,
+    /// Over what kind of connection the session began, if there is one.
+    pub(super) origin: Option<Origin>,
     /// How that connection stands.
     pub(super) contact: Contact,
     /// What we are to the server. The receiver feeds it, the main thread and the sender use its outbox.
@@ -48,8 +56,12 @@ pub(super) struct Present {
     /// How far the handshake is as far as the user has been shown: what is sent then is shown after
     /// the server's lines, and under the right name.
     pub(super) shown: Progress,
+    /// When the connection was made.
+    pub(super) since: Instant,
     /// When something has come from the server last.
     pub(super) heard_at: Option<Instant>,
+    /// Since when the server does not reach its room, while that is so.
+    pub(super) away_since: Option<Instant>,
     /// What its end will mean.
     pub(super) end: ExpectedEnd,
 }
@@ -63,6 +75,8 @@ pub(super) enum ExpectedEnd {
     TurnedAway(String),
     /// The connection is dead, as far as we can tell, and we have ended it.
     GivenUp,
+    /// The server does not reach its room, so another one is tried.
+    RoomAway,
     /// Nothing more is to be received, so we have ended it.
     Stopped,
 }
@@ -113,7 +127,13 @@ pub(super) enum Parting {
 impl Contact {
     /// A connection over which nothing has come, with the handshake as far as it is.
     pub(super) fn new(progress: Progress) -> Contact {
-        Contact::Present(Present { shown: progress, heard_at: None, end: ExpectedEnd::Open })
+        Contact::Present(Present {
+            shown: progress,
+            since: Instant::now(),
+            heard_at: None,
+            away_since: None,
+            end: ExpectedEnd::Open,
+        })
     }
 }
 
@@ -122,11 +142,15 @@ impl State {
         connection: Arc<Connection>,
         trouble: Option<Problem>,
         session: ClientSession,
+        turns: Turns,
     ) -> State {
         State {
             connection,
             trouble,
             told: None,
+            turns,
+            on_loss: OnLoss::Ends,
+            origin: None,
             contact: Contact::new(Progress::Nowhere),
             session,
             parting: Parting::Staying,
@@ -174,6 +198,16 @@ impl State {
         }
     }
 
+    /// Whether another server is there to be tried, so that this one is not waited for.
+    pub(super) fn is_in_passing(&self) -> bool {
+        self.turns.manner() == Manner::InPassing
+    }
+
+    /// Whether the server has said that it does not reach its room.
+    pub(super) fn is_room_away(&self) -> bool {
+        self.present().is_some_and(|present| present.away_since.is_some())
+    }
+
     /// Whether the present connection was given up as dead.
     pub(super) fn is_given_up(&self) -> bool {
         self.present().is_some_and(|present| matches!(present.end, ExpectedEnd::GivenUp))
@@ -182,11 +216,42 @@ impl State {
     /// The end, if the server has no place for us and has not let us in after all.
     pub(super) fn refused(&self) -> Option<ExitReason> {
         let ExpectedEnd::TurnedAway(why) = &self.present()?.end else { return None };
-        if !self.session.handshake.expects_banner() {
-            return None;
+        self.session.handshake.expects_banner().then(|| self.turned_away(why))
+    }
+
+    /// The end, since the server has no place for us.
+    pub(super) fn turned_away(&self, why: &str) -> ExitReason {
+        let (server, why) = (self.connection.peer(), why.to_owned());
+        ExitReason::Failed(Problem::Refused { server, why })
+    }
+
+    /// Notes whether the server reaches its room.
+    ///
+    /// # Errors
+    ///
+    /// It does not, and has not let us in, and another server is there to be tried.
+    pub(super) fn note_room(&mut self, room: RoomState) -> Result<(), ExitReason> {
+        let is_let_in = matches!(self.session.handshake.progress(), Progress::Done(_));
+        if room == RoomState::Away && !is_let_in && self.is_in_passing() {
+            return Err(ExitReason::Failed(self.room_away()));
         }
-        let (server, why) = (self.connection.peer(), why.clone());
-        Some(ExitReason::Failed(Problem::Refused { server, why }))
+        if let Some(present) = self.present_mut() {
+            present.away_since = match room {
+                RoomState::Away => present.away_since.or_else(|| Some(Instant::now())),
+                RoomState::Back => None,
+            };
+        }
+        Ok(())
+    }
+
+    /// What it means that the server does not reach its room.
+    pub(super) fn room_away(&self) -> Problem {
+        Problem::RoomAway { server: self.connection.peer() }
+    }
+
+    /// Whether the present connection is left because the room is away.
+    pub(super) fn is_left_as_away(&self) -> bool {
+        self.present().is_some_and(|present| matches!(present.end, ExpectedEnd::RoomAway))
     }
 
     /// Whether the server confirms what it takes, and can do so now.

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::Link;
-use super::state::{ExpectedEnd, State};
+use super::state::State;
 
 /// How long nothing at all may come while a line waits for its receipt. The system has a network that
 /// is gone asked after as long when nothing is on the way, but not when something is: then it sends
@@ -41,7 +41,7 @@ impl Link {
 
 impl State {
     /// Whether another number of lines than was told is overdue. When nothing at all has come for far
-    /// too long, it ends the connection.
+    /// too long, or for a moment where the room has another server, it ends the connection.
     pub(super) fn watch(&mut self, watch: Watch) -> Watched {
         let Watch::On { told } = watch else { return Watched::Until(None) };
         let now = Instant::now();
@@ -51,7 +51,7 @@ impl State {
         }
         let dead_at = self.dead_at();
         if dead_at.is_some_and(|at| at <= now) {
-            self.expect_end(ExpectedEnd::GivenUp);
+            self.give_up(now);
             self.connection.hang_up();
             return Watched::Until(next);
         }
@@ -75,6 +75,7 @@ impl State {
         }
         let since = self.session.outbox.awaits_since()?;
         let heard_at = self.present().and_then(|present| present.heard_at);
-        Some(heard_at.map_or(since, |heard| heard.max(since)) + DEAD)
+        let silent_since = heard_at.map_or(since, |heard| heard.max(since));
+        Some(self.give_up_at(silent_since).unwrap_or(silent_since + DEAD))
     }
 }

@@ -44,25 +44,28 @@ enum Found {
     Answer(io::Result<TcpStream>),
 }
 
-/// Connects to the first of the host's addresses that answers. `on_slow` is called if that takes a while,
-/// with the address that is being tried, if one is known.
+/// Connects to the first of the host's addresses that answers, within that time if there is a limit besides that of
+/// each address. `on_slow` is called if it takes a while, with the address that is being tried, if one is known.
 pub(super) fn dial(
     host: &str,
     port: u16,
+    within: Option<Duration>,
     on_slow: impl FnOnce(Option<SocketAddr>),
 ) -> Result<Dialed, NoAnswer> {
     let place = (host.to_owned(), port);
-    dial_any(move || place.to_socket_addrs().map(Iterator::collect), on_slow)
+    dial_any(move || place.to_socket_addrs().map(Iterator::collect), within, on_slow)
 }
 
 /// The same with the addresses that `resolve` finds.
 fn dial_any(
     resolve: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
+    within: Option<Duration>,
     on_slow: impl FnOnce(Option<SocketAddr>),
 ) -> Result<Dialed, NoAnswer> {
     let (sender, found) = mpsc::channel();
     begin(&sender, move || Found::Addresses(resolve())).map_err(NoAnswer::UnknownHost)?;
     let begun = Instant::now();
+    let deadline = within.map(|within| begun + within);
     let mut on_slow = Some(on_slow);
     let mut attempts = Attempts { sender, waiting: VecDeque::new(), open: 0, last: None };
     let (mut next, mut all) = (None, Vec::new());
@@ -70,7 +73,8 @@ fn dial_any(
     loop {
         let slow = on_slow.is_some().then_some(begun + SLOW);
         let now = Instant::now();
-        let until = [next, slow].into_iter().flatten().min().map(|until| until - now);
+        let until = [next, slow, deadline].into_iter().flatten().min();
+        let until = until.map(|until| until.saturating_duration_since(now));
         let news = match until {
             Some(wait) => found.recv_timeout(wait),
             None => found.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -89,6 +93,9 @@ fn dial_any(
             Err(_) => {}
         }
         let now = Instant::now();
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            return Err(NoAnswer::Unreachable(io::ErrorKind::TimedOut.into()));
+        }
         if next.is_some_and(|next| next <= now) {
             next = attempts.begin_next().map_err(NoAnswer::Unreachable)?.then_some(now + NEXT);
             if attempts.open == 0 {
@@ -194,6 +201,7 @@ mod tests {
         let there = listener.local_addr().expect("it is bound");
         let stream = dial_any(
             move || Ok(vec![silent, silent, there]),
+            None,
             |tried| {
                 assert!(tried == Some(silent) || tried == Some(there), "{tried:?}");
             },
@@ -201,6 +209,16 @@ mod tests {
         let Dialed { stream, addresses } = stream.expect("one of them answers");
         assert_eq!(addresses, [silent, silent, there]);
         assert_eq!(stream.peer_addr().expect("it is open"), there);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_host_that_is_silent_is_given_up_when_its_time_is_over() {
+        let (silent, _kept) = silent();
+        let (ip, port) = (silent.ip().to_string(), silent.port());
+        let failed = dial(&ip, port, Some(Duration::from_millis(50)), |_| ());
+        let Err(NoAnswer::Unreachable(why)) = failed else { panic!("{failed:?}") };
+        assert_eq!(why.kind(), io::ErrorKind::TimedOut);
     }
 
     #[test]
@@ -211,7 +229,7 @@ mod tests {
             resolve.recv().ok();
             Ok(vec![])
         };
-        let failed = dial_any(resolve, |tried| {
+        let failed = dial_any(resolve, None, |tried| {
             told = Some(tried);
             drop(known);
         });
@@ -224,13 +242,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let never = |_| panic!("it is not slow");
-        let Dialed { stream, .. } = dial("127.0.0.1", port, never).expect("it listens");
+        let Dialed { stream, .. } = dial("127.0.0.1", port, None, never).expect("it listens");
         assert_eq!(stream.peer_addr().expect("it is open").port(), port);
         drop(listener);
-        let refused = dial("127.0.0.1", port, never).map(|_| ());
+        let refused = dial("127.0.0.1", port, None, never).map(|_| ());
         assert!(matches!(refused, Err(NoAnswer::Unreachable(_))), "{refused:?}");
         let unknown = "x".repeat(64) + ".invalid";
-        let unknown = dial(&unknown, port, |_| ()).map(|_| ());
+        let unknown = dial(&unknown, port, None, |_| ()).map(|_| ());
         assert!(matches!(unknown, Err(NoAnswer::UnknownHost(_))), "{unknown:?}");
     }
 }

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use super::known_servers::file::KnownServersFile;
 use super::known_servers::{Address, Known, Trust};
+use crate::client::config::ServerAddress;
 use crate::problem::Problem;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Errand {
-    /// Forget the server at this host and port.
-    Forget(String, u16),
+    /// Forget the servers at these addresses.
+    Forget(Vec<ServerAddress>),
     /// List the servers that are known.
     List,
 }
@@ -21,12 +22,12 @@ impl Errand {
     ///
     /// # Errors
     ///
-    /// No server is known at that address, or the file cannot be read or written.
+    /// No server is known at one of the addresses, or the file cannot be read or written.
     pub fn run(&self, path: Option<PathBuf>, out: &mut impl Write) -> Result<(), Problem> {
         let file = path.map(KnownServersFile::new);
         match self {
             Errand::List => list(file.as_ref(), out),
-            Errand::Forget(host, port) => forget(file.as_ref(), &Address::new(host, *port), out),
+            Errand::Forget(servers) => forget(file.as_ref(), servers, out),
         }
     }
 }
@@ -50,17 +51,31 @@ fn list(file: Option<&KnownServersFile>, out: &mut impl Write) -> Result<(), Pro
     Ok(())
 }
 
+/// Forgets those that are known, whether or not the others are.
 fn forget(
     file: Option<&KnownServersFile>,
-    address: &Address,
+    servers: &[ServerAddress],
     out: &mut impl Write,
 ) -> Result<(), Problem> {
-    let unknown = || Problem::UnknownServer(address.to_string());
-    let file = file.ok_or_else(unknown)?;
+    let mut unknown = Vec::new();
+    for address in servers.iter().map(|it| Address::new(&it.host, it.port)) {
+        if forget_one(file, &address)? {
+            // It is done, whether or not somebody reads it.
+            writeln!(out, "the server at {address} is forgotten").ok();
+        } else {
+            unknown.push(address.to_string());
+        }
+    }
+    if unknown.is_empty() { Ok(()) } else { Err(Problem::UnknownServer(unknown.join(", "))) }
+}
+
+/// Forgets the server at this address, and says whether one was known there.
+fn forget_one(file: Option<&KnownServersFile>, address: &Address) -> Result<bool, Problem> {
+    let Some(file) = file else { return Ok(false) };
     let cannot = |why| Problem::System("forget the server", why);
     // Nothing is made where nothing is.
     if file.read().map_err(cannot)?.at(address).next().is_none() {
-        return Err(unknown());
+        return Ok(false);
     }
     let mut lines = 0;
     let changed = file.change(|known| {
@@ -68,12 +83,7 @@ fn forget(
         lines > 0
     });
     changed.map_err(cannot)?;
-    if lines == 0 {
-        return Err(unknown());
-    }
-    // It is done, whether or not somebody reads it.
-    writeln!(out, "the server at {address} is forgotten").ok();
-    Ok(())
+    Ok(lines > 0)
 }
 
 #[cfg(test)]
@@ -92,7 +102,10 @@ mod tests {
             let done = errand.run(Some(path.clone()), &mut out).map_err(|why| why.to_string());
             done.map(|()| String::from_utf8(out).expect("it is text"))
         };
-        let forget = |host: &str| run(Errand::Forget(host.to_owned(), 5000));
+        let forget = |hosts: &str| {
+            let server = |host: &str| ServerAddress { host: host.to_owned(), port: 5000 };
+            run(Errand::Forget(hosts.split(',').map(server).collect()))
+        };
         assert_eq!(run(Errand::List), Ok(String::new()));
         assert_eq!(forget("a"), Err("no server is known at a:5000".to_owned()));
         assert!(!folder.exists(), "nothing is made");
@@ -110,8 +123,10 @@ mod tests {
         assert_eq!(run(Errand::List), Ok(listed));
         assert_eq!(forget("A"), Ok("the server at a:5000 is forgotten\n".to_owned()));
         assert_eq!(forget("a"), Err("no server is known at a:5000".to_owned()));
+        let both = forget("a,chat.example.org,b");
+        assert_eq!(both, Err("no server is known at a:5000, b:5000".to_owned()));
         let left = fs::read_to_string(&path).expect("it is there");
-        assert_eq!(left, "# mine\nchat.example.org:5000 ca 2026-11-27\n");
+        assert_eq!(left, "# mine\n");
         fs::remove_dir_all(&folder).expect("ours");
     }
 }

@@ -6,23 +6,26 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::NaiveDate;
-use log::{info, warn};
+use log::info;
 
 use super::connection::{Connection, Openness};
 use super::dial::{Dialed, NoAnswer, dial};
+use super::known_servers::Address;
 use super::known_servers::file::KnownServersFile;
-use super::known_servers::{Address, Known, KnownServers, Trust};
+use super::origin::{Familiarity, Origin};
 use super::secrecy::{Acquaintance, Secrecy};
 use super::tls::Tls;
-use super::tls::handshake::{Failure, shake_hands};
-use super::tls::verifier::{Expected, Shown};
+use super::tls::handshake::{Failure, HANDSHAKE, shake_hands};
+use super::tls::verifier::Expected;
 use crate::client::clock;
-use crate::client::config::{Config, Encryption};
+use crate::client::config::{Config, Encryption, ServerAddress};
 use crate::client::mutex::lock;
+use crate::client::turns::Manner;
 use crate::problem::{Lost, Problem, Wrong, WrongServer};
 use crate::protocol::name::Name;
 use crate::tls::ServerKey;
@@ -30,10 +33,14 @@ use plan::{Aim, Bond, Hold, Plan};
 use verdict::{unencrypted, wrong_tls};
 
 mod plan;
+mod remembering;
 mod verdict;
 
 /// How many connections are made, at most, to a server that takes us for a plain client each time.
 const TRIES: usize = 4;
+
+/// How long connecting may take, and a handshake, where another server is there to be tried.
+const IN_PASSING: Duration = Duration::from_secs(1);
 
 /// The way to one server.
 #[derive(Debug)]
@@ -54,8 +61,21 @@ pub(in crate::client) struct Route {
     is_here: fn(IpAddr) -> bool,
     /// What the run has seen of the server so far.
     bond: Mutex<Bond>,
-    /// Whether the user was told that servers cannot be remembered.
-    is_loss_told: AtomicBool,
+    /// Whether the room has other servers.
+    is_one_of_several: bool,
+    /// Whether the user was told that servers cannot be remembered. Shared by the ways to all servers of the room.
+    is_loss_told: Arc<AtomicBool>,
+}
+
+/// What a connection is made for.
+#[derive(Debug)]
+pub(in crate::client) struct Approach {
+    /// How the server is to be treated.
+    pub(in crate::client) manner: Manner,
+    /// How the session began that is to go on, if one is.
+    pub(in crate::client) session: Option<Origin>,
+    /// Whether another server of the room is known to encrypt, so that this one has to.
+    pub(in crate::client) is_room_encrypted: bool,
 }
 
 /// A connection that was made.
@@ -87,9 +107,14 @@ enum Learned {
 }
 
 impl Route {
-    /// The way to the server that the user wants.
-    pub(in crate::client) fn new(config: &Config) -> Route {
-        let (host, port) = (config.host.clone(), config.port);
+    /// The way to one of the servers that the user wants.
+    pub(super) fn new(
+        config: &Config,
+        server: &ServerAddress,
+        is_one_of_several: bool,
+        is_loss_told: &Arc<AtomicBool>,
+    ) -> Route {
+        let ServerAddress { host, port } = server.clone();
         Route {
             address: Address::new(&host, port),
             host,
@@ -99,7 +124,8 @@ impl Route {
             learns: config.learns_servers,
             is_here: is_this_machine,
             bond: Mutex::new(Bond::Free),
-            is_loss_told: AtomicBool::new(false),
+            is_one_of_several,
+            is_loss_told: Arc::clone(is_loss_told),
         }
     }
 
@@ -109,20 +135,21 @@ impl Route {
     /// # Errors
     ///
     /// Why there is no connection, or none to the right server. Nothing was sent then.
-    pub(in crate::client) fn open(&self, tell: impl Fn(&str)) -> Result<Opened, Problem> {
+    pub(super) fn open(&self, approach: &Approach, tell: impl Fn(&str)) -> Result<Opened, Problem> {
         let (mut trouble, mut tries) = (None, 0);
         loop {
             tries += 1;
-            let Dialed { stream, addresses } = self.dial(&tell)?;
+            let Dialed { stream, addresses } = self.dial(approach.manner, &tell)?;
             let is_here = addresses.iter().all(|address| (self.is_here)(address.ip()));
-            let aim = match self.plan(is_here, &mut trouble) {
+            let aim = match self.plan(is_here, approach.is_room_encrypted, &mut trouble) {
                 Plan::Plain(secrecy, openness) => {
+                    let may_resume = self.admit(approach, &secrecy, None)?;
                     let connection = self.open_plain(stream, secrecy, openness)?;
-                    return Ok(Opened { connection, trouble, may_resume: true });
+                    return Ok(Opened { connection, trouble, may_resume });
                 }
                 Plan::Tls(aim) => aim,
             };
-            match self.open_tls(stream, &aim, &mut trouble)? {
+            match self.open_tls(stream, &aim, approach, &mut trouble)? {
                 Met::Server(connection, may_resume) => {
                     return Ok(Opened { connection, trouble, may_resume });
                 }
@@ -139,11 +166,16 @@ impl Route {
         &self,
         stream: TcpStream,
         aim: &Aim,
+        approach: &Approach,
         trouble: &mut Option<Problem>,
     ) -> Result<Met, Problem> {
         let peer = stream.peer_addr().map_err(|why| self.unreachable(why))?;
         let lost = |why| Problem::ConnectionLost { to: peer, why };
-        let (tls, shown) = match shake_hands(&stream, &self.host, aim.expected.clone()) {
+        let within = match approach.manner {
+            Manner::InPassing => IN_PASSING,
+            Manner::AsItIs => HANDSHAKE,
+        };
+        let (tls, shown) = match shake_hands(&stream, &self.host, aim.expected.clone(), within) {
             Ok(done) => done,
             Err(Failure::Late) => {
                 info!("{peer} has not waited for the beginning of TLS");
@@ -161,12 +193,41 @@ impl Route {
                 return Err(self.wrong(wrong_tls(aim, shown.as_deref(), elsewhere)));
             }
         };
+        // Before it is remembered, since it would not be new the next time.
+        let secrecy = Secrecy::Tls(shown.key, Acquaintance::New);
+        let may_resume = self.admit(approach, &secrecy, Some(aim))?;
         let Learned::As(acquaintance) = self.learn(aim, &shown, trouble) else {
             return Ok(Met::Again(peer));
         };
         let connection = self.encrypted(stream, tls, shown.key, acquaintance)?;
-        let is_same = self.bind(aim, &connection);
-        Ok(Met::Server(connection, is_same))
+        self.bind(aim, &connection);
+        Ok(Met::Server(connection, may_resume))
+    }
+
+    /// Whether the session may go on over such a connection, to a server that has met this aim. True if there is none.
+    ///
+    /// # Errors
+    ///
+    /// It may not, and another server is there to be tried.
+    fn admit(
+        &self,
+        approach: &Approach,
+        secrecy: &Secrecy,
+        aim: Option<&Aim>,
+    ) -> Result<bool, Problem> {
+        let familiarity = match (&self.encryption, aim.map(|aim| &aim.expected)) {
+            _ if !self.is_one_of_several => Familiarity::Alone,
+            (Encryption::Never, _) => Familiarity::Unencrypted,
+            (_, None | Some(Expected::Any)) => Familiarity::New,
+            (_, Some(Expected::Keys(_) | Expected::Vouched | Expected::Fingerprint(_))) => {
+                Familiarity::Known
+            }
+        };
+        let may = approach.session.is_none_or(|origin| origin.may_go_on(secrecy, familiarity));
+        if !may && approach.manner == Manner::InPassing {
+            return Err(Problem::NewServer { at: self.to() });
+        }
+        Ok(may)
     }
 
     /// Called when the server has offered TLS in plain: from now on it is talked to over TLS alone.
@@ -177,7 +238,14 @@ impl Route {
         }
     }
 
-    fn dial(&self, tell: impl Fn(&str)) -> Result<Dialed, Problem> {
+    /// Whether the server is known to encrypt, from this run or another one.
+    pub(super) fn is_known_to_encrypt(&self) -> bool {
+        let is_free = *lock(&self.bond) == Bond::Free;
+        let known = || self.file.as_ref()?.read().ok();
+        !is_free || known().is_some_and(|known| known.at(&self.address).next().is_some())
+    }
+
+    fn dial(&self, manner: Manner, tell: impl Fn(&str)) -> Result<Dialed, Problem> {
         let to = self.to();
         info!("connecting to {to}");
         let on_slow = |tried: Option<SocketAddr>| match tried {
@@ -186,14 +254,18 @@ impl Route {
             }
             Some(_) | None => tell(&to),
         };
-        dial(&self.host, self.port, on_slow).map_err(|why| match why {
+        let within = (manner == Manner::InPassing).then_some(IN_PASSING);
+        dial(&self.host, self.port, within, on_slow).map_err(|why| match why {
+            NoAnswer::UnknownHost(why) if self.is_one_of_several => {
+                Problem::UnknownHost { host: self.host.clone(), why }
+            }
             NoAnswer::UnknownHost(why) => unknown_host(&self.host, why),
             NoAnswer::Unreachable(why) => self.unreachable(why),
         })
     }
 
     /// How the next connection is made.
-    fn plan(&self, is_here: bool, trouble: &mut Option<Problem>) -> Plan {
+    fn plan(&self, is_here: bool, is_room_encrypted: bool, trouble: &mut Option<Problem>) -> Plan {
         let bond = *lock(&self.bond);
         match (&self.encryption, bond) {
             (Encryption::Never, _) if is_here => Plan::Plain(Secrecy::Here, Openness::Closed),
@@ -213,88 +285,15 @@ impl Route {
             (encryption, Bond::Free | Bond::Offered) => {
                 match Aim::of(&self.known(trouble), &self.address) {
                     Some(aim) => Plan::Tls(aim),
-                    None if *encryption == Encryption::WherePossible && bond == Bond::Free => {
+                    None if *encryption == Encryption::WherePossible
+                        && bond == Bond::Free
+                        && !is_room_encrypted =>
+                    {
                         Plan::Plain(Secrecy::Plain, Openness::Open)
                     }
                     None => Plan::Tls(Aim::unknown(false)),
                 }
             }
-        }
-    }
-
-    /// Which servers are known, as far as that can be read.
-    fn known(&self, trouble: &mut Option<Problem>) -> KnownServers {
-        let Some(file) = &self.file else { return KnownServers::default() };
-        let known = file.read().unwrap_or_else(|why| {
-            self.lose(why, trouble);
-            KnownServers::default()
-        });
-        if known.is_damaged_at(&self.address) {
-            let why = format!("the line of {} cannot be read", self.address);
-            self.lose(io::Error::new(io::ErrorKind::InvalidData, why), trouble);
-        }
-        known
-    }
-
-    /// Remembers the server, if it is new and is to be known again.
-    fn learn(&self, aim: &Aim, shown: &Shown, trouble: &mut Option<Problem>) -> Learned {
-        let trust = match &aim.expected {
-            Expected::Keys(_) | Expected::Fingerprint(_) => {
-                return Learned::As(Acquaintance::Known);
-            }
-            Expected::Vouched => return Learned::As(Acquaintance::Vouched),
-            Expected::Any if shown.vouched == Some(Ok(())) => Trust::Ca,
-            Expected::Any if shown.is_of_one_run => return Learned::As(Acquaintance::OneRun),
-            Expected::Any => Trust::Key(shown.key),
-        };
-        let as_new = |known: &KnownServers| match trust {
-            Trust::Ca => Acquaintance::Vouched,
-            Trust::Key(key) => match known.elsewhere(&key, &self.address) {
-                Some(address) => Acquaintance::KnownAs(address.to_string()),
-                None => Acquaintance::New,
-            },
-        };
-        if !self.learns {
-            return Learned::As(as_new(&self.known(trouble)));
-        }
-        let mut learned = Learned::As(match trust {
-            Trust::Ca => Acquaintance::Vouched,
-            Trust::Key(_) => Acquaintance::New,
-        });
-        let changed = self.change(|known| {
-            if known.at(&self.address).any(|it| it.trust == trust) {
-                learned = Learned::As(Acquaintance::Known);
-                return false;
-            }
-            if known.at(&self.address).next().is_some() {
-                learned = Learned::AnotherMeanwhile;
-                return false;
-            }
-            learned = Learned::As(as_new(known));
-            known.add(Known { address: self.address.clone(), trust, since: today() });
-            true
-        });
-        if let Err(why) = changed {
-            self.lose(why, trouble);
-        }
-        learned
-    }
-
-    fn change(&self, change: impl FnOnce(&mut KnownServers) -> bool) -> io::Result<()> {
-        match &self.file {
-            Some(file) => file.change(change),
-            None => Err(io::Error::other("no state folder is known; set HOME")),
-        }
-    }
-
-    /// Notes that servers cannot be remembered, which is told once.
-    fn lose(&self, why: io::Error, trouble: &mut Option<Problem>) {
-        let path = self.file.as_ref().map(|file| file.path().display().to_string());
-        let problem =
-            Problem::ServersLost { path: path.unwrap_or("known_servers".to_owned()), why };
-        warn!("{}", problem.cause());
-        if !self.is_loss_told.swap(true, Ordering::Relaxed) {
-            *trouble = Some(problem);
         }
     }
 
@@ -323,10 +322,9 @@ impl Route {
         Ok(Arc::new(connection))
     }
 
-    /// Binds the run to the server of this connection, and says whether a session goes on with it: whether it is the
-    /// same as before, and was encrypted.
-    fn bind(&self, aim: &Aim, connection: &Connection) -> bool {
-        let Secrecy::Tls(key, acquaintance) = connection.secrecy() else { return true };
+    /// Binds the run to the server of this connection.
+    fn bind(&self, aim: &Aim, connection: &Connection) {
+        let Secrecy::Tls(key, acquaintance) = connection.secrecy() else { return };
         let known_since = aim.keys.iter().find(|(known, _)| known == key).map(|(_, since)| *since);
         let hold = match acquaintance {
             Acquaintance::New | Acquaintance::Known | Acquaintance::KnownAs(_) => Hold::Key,
@@ -334,13 +332,7 @@ impl Route {
             Acquaintance::OneRun => Hold::OneRun,
         };
         let since = known_since.unwrap_or_else(today);
-        let bond = Bond::Encrypted { key: *key, since, hold };
-        let before = std::mem::replace(&mut *lock(&self.bond), bond);
-        match before {
-            Bond::Encrypted { key: before, .. } => before == *key,
-            // If there was a session, it was plain: whoever has read its token along must not get at an encrypted one.
-            Bond::Free | Bond::Offered => false,
-        }
+        *lock(&self.bond) = Bond::Encrypted { key: *key, since, hold };
     }
 
     fn wrong(&self, why: Wrong) -> Problem {

@@ -12,6 +12,9 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthChar;
 
 use super::ROW_END;
+use std::ops::Range;
+
+use crate::client::address::write_linked;
 use crate::client::columns::{Measure, grapheme_width, width};
 
 /// How far apart a terminal's tab stops are, in columns.
@@ -49,19 +52,34 @@ pub(super) struct Between {
     pub(super) open: &'static str,
 }
 
-/// Adds `text`, in rows that end with their words.
-pub(super) fn wrap(text: &str, margins: Margins, between: Between, out: &mut String) {
+/// Adds `text`, in rows that end with their words, with links at these places. No address is broken.
+pub(super) fn wrap(
+    (text, links): (&str, &[Range<usize>]),
+    margins: Margins,
+    between: Between,
+    out: &mut String,
+) {
     // No text takes more columns than bytes, except for tabs.
     if margins.start + text.len() <= margins.columns && !text.contains('\t') {
-        return out.push_str(text);
+        return write_linked(text, 0, links, out);
     }
-    let mut wrapping = Wrapping { column: margins.start, margins, between, out };
-    let mut blanks = "";
+    let mut wrapping = Wrapping { column: margins.start, margins, between, links, out };
+    let (mut blanks, mut at) = ("", 0);
     for piece in pieces(text) {
         let word = piece.trim_end_matches(is_blank);
-        wrapping.put(blanks, word);
+        wrapping.put(blanks, Word { text: word, at });
         blanks = &piece[word.len()..];
+        at += piece.len();
     }
+}
+
+/// A part of the text.
+#[derive(Debug, Clone, Copy)]
+struct Word<'a> {
+    /// What it says.
+    text: &'a str,
+    /// Where it stands, in bytes.
+    at: usize,
 }
 
 /// The row that is being written.
@@ -72,6 +90,8 @@ struct Wrapping<'a> {
     margins: Margins,
     /// What is written between two rows.
     between: Between,
+    /// Where the addresses stand in the text.
+    links: &'a [Range<usize>],
     /// Where it is written.
     out: &'a mut String,
 }
@@ -79,21 +99,26 @@ struct Wrapping<'a> {
 impl Wrapping<'_> {
     /// Adds a word with the blanks before it. One that no row has room for ends rows wherever it looks
     /// blank.
-    fn put(&mut self, blanks: &str, word: &str) {
+    fn put(&mut self, mut blanks: &str, word: Word<'_>) {
         let Margins { indent, columns, .. } = self.margins;
-        if self.after(blanks).min(indent) + width(word) <= columns {
+        if self.after(blanks).min(indent) + width(word.text) <= columns {
             return self.put_whole(blanks, word);
         }
-        let parts = word.split(looks_blank).filter(|part| !part.is_empty());
-        for (blanks, part) in std::iter::once(blanks).chain(std::iter::repeat(" ")).zip(parts) {
-            self.put_whole(blanks, part);
+        let mut at = word.at;
+        for part in word.text.split_inclusive(looks_blank) {
+            let text = part.trim_end_matches(looks_blank);
+            if !text.is_empty() {
+                self.put_whole(blanks, Word { text, at });
+                blanks = " ";
+            }
+            at += part.len();
         }
     }
 
     /// Adds a word with the blanks before it, which are left out at the end of a row.
-    fn put_whole(&mut self, blanks: &str, word: &str) {
+    fn put_whole(&mut self, blanks: &str, word: Word<'_>) {
         let Margins { indent, columns, .. } = self.margins;
-        let (start, width) = (self.after(blanks), width(word));
+        let (start, width) = (self.after(blanks), width(word.text));
         if start + width <= columns {
             self.out.push_str(blanks);
             self.column = start + width;
@@ -107,9 +132,9 @@ impl Wrapping<'_> {
             } else {
                 self.begin();
             }
-            self.flow(word);
+            self.flow(word.text);
         }
-        self.out.push_str(word);
+        write_linked(word.text, word.at, self.links, self.out);
     }
 
     fn begin(&mut self) {
@@ -175,7 +200,7 @@ mod tests {
     /// The rows of `text` behind a prefix of so many columns, which is not shown.
     fn rows(prefix: usize, columns: usize, text: &str) -> Vec<String> {
         let (margins, mut out) = (Margins::behind(prefix.min(6), prefix, columns), String::new());
-        wrap(text, margins, Between { close: "", open: "" }, &mut out);
+        wrap((text, &[]), margins, Between { close: "", open: "" }, &mut out);
         out.split(ROW_END).map(str::to_owned).collect()
     }
 

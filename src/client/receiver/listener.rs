@@ -27,6 +27,8 @@ pub(super) struct Listener<'a> {
     output: &'a dyn Output,
     /// The server, as the user knows it.
     peer: SocketAddr,
+    /// The server of the last connection that the user was told of, or began with, as the user would give it.
+    server: String,
     /// How far asking is who is here.
     roll_call: RollCall,
     /// What the user knows of the present connection.
@@ -47,8 +49,8 @@ enum Acquaintance {
 impl<'a> Listener<'a> {
     pub(super) fn new(link: &'a Link, output: &'a dyn Output, peer: SocketAddr) -> Listener<'a> {
         let roll_call = RollCall::new(output.reader());
-        let acquaintance = Acquaintance::Told;
-        Listener { link, output, peer, roll_call, acquaintance, is_server_clear: false }
+        let (acquaintance, server) = (Acquaintance::Told, link.server_name());
+        Listener { link, output, peer, server, roll_call, acquaintance, is_server_clear: false }
     }
 
     /// Called when there is another connection.
@@ -64,6 +66,7 @@ impl<'a> Listener<'a> {
     /// Called when the user is not to be told that there is another connection.
     pub(super) fn mark_told(&mut self) {
         self.acquaintance = Acquaintance::Told;
+        self.server = self.link.server_name();
     }
 
     /// Takes a line, to be shown with others by [`show`](Listener::show).
@@ -107,7 +110,8 @@ impl<'a> Listener<'a> {
             }
         };
         if std::mem::replace(&mut self.acquaintance, Acquaintance::Told) == Acquaintance::Untold {
-            self.output.notice(&format!("connected again to {}", self.peer));
+            let connected = self.connected();
+            self.output.notice(&connected);
         }
         if !self.is_server_clear {
             self.is_server_clear = self.link.server().is_some();
@@ -154,8 +158,7 @@ impl<'a> Listener<'a> {
             News::Resumed => self.tell_that_it_goes_on(),
             News::Lost(lines) => {
                 let lines = Count(lines, "line");
-                self.output
-                    .notice(&format!("the server has lost {lines} of yours: its machine failed"));
+                self.output.notice(&format!("the room has lost {lines} of yours"));
             }
             News::Anew(again) => self.tell_of_new_session(again),
             News::Refused(lines) => {
@@ -185,24 +188,41 @@ impl<'a> Listener<'a> {
         Err(ExitReason::Failed(Problem::ShownOut { server: self.peer, why }))
     }
 
-    fn tell_that_it_goes_on(&self) {
+    fn tell_that_it_goes_on(&mut self) {
         info!("the session goes on");
+        let is_elsewhere = self.link.server_name() != self.server;
+        let connected = self.connected();
         // Somebody at a terminal sees it by the prompt.
-        if self.output.reader() == Reader::Program {
-            self.output.notice(&format!("connected again to {}", self.peer));
+        if is_elsewhere || self.output.reader() == Reader::Program {
+            self.output.notice(&connected);
         }
+    }
+
+    /// That there is another connection, to the same server or to another one of the room, of which the user is told.
+    fn connected(&mut self) -> String {
+        let server = self.link.server_name();
+        if server == self.server {
+            return format!("connected again to {}", self.peer);
+        }
+        let connected = format!("connected to {server}");
+        self.server = server;
+        connected
     }
 
     /// Tells that the server does not know us any more, with how many lines are sent again.
     fn tell_of_new_session(&mut self, again: usize) {
         self.roll_call.on_new_session();
-        let known = "which does not know us any more: lines may have been missed";
+        let known = match self.link.is_kept_from_session() {
+            true => "where a new session begins: lines may have been missed",
+            false => "which does not know us any more: lines may have been missed",
+        };
         let again = match again {
             0 => String::new(),
             1 => ", and the last of ours may be said twice".to_owned(),
             lines => format!(", and the last {lines} of ours may be said twice"),
         };
-        self.output.notice(&format!("connected again to {}, {known}{again}", self.peer));
+        let connected = self.connected();
+        self.output.notice(&format!("{connected}, {known}{again}"));
     }
 
     /// The answer to a question comes after all that was missed, and after all receipts that there

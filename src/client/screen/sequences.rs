@@ -1,8 +1,7 @@
 //! The sequences that a screen commands its terminal with (ECMA-48, and the DEC modes that xterm made
 //! common).
 
-/// Back to the first column, and nothing from there on. The cursor is always in the input row,
-/// with nothing below it.
+/// Back to the first column, and nothing from there on: the row with the cursor, and what is below it.
 pub(super) const ERASE: &[u8] = b"\r\x1b[J";
 
 /// Remember where the cursor is, to go back to there. So it stands right even in a terminal that
@@ -23,12 +22,18 @@ pub(super) const TELL_MORE: &[u8] = if cfg!(windows) { b"" } else { b"\x1b[?2004
 /// No more of that.
 pub(super) const TELL_LESS: &[u8] = if cfg!(windows) { b"" } else { b"\x1b[?1004l\x1b[?2004l" };
 
+/// Let Shift+Enter differ from Enter, and tell which key a letter stands on, so that Ctrl with a Cyrillic one is known
+/// (kitty's protocol).
+pub(super) const TELL_KEYS: &[u8] = b"\x1b[>5u";
+/// No more of that.
+pub(super) const TELL_KEYS_NO_MORE: &[u8] = b"\x1b[<u";
+
 /// Keep the window's title, to be restored (xterm's window manipulation).
 pub(super) const KEEP_TITLE: &[u8] = b"\x1b[22;2t";
 /// Restore it.
 pub(super) const RESTORE_TITLE: &[u8] = b"\x1b[23;2t";
 
-/// The input row stays one row: what the terminal has no room for, because it has become narrower
+/// Each input row stays one row: what the terminal has no room for, because it has become narrower
 /// and has not told us yet, is left out instead of wrapped.
 pub(super) const CUT_OFF: &[u8] = b"\x1b[?7l";
 /// The terminal wraps again.

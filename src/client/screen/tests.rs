@@ -91,7 +91,8 @@ impl Screen<Emulator> {
             alone.screen().cursor_position()
         };
         let usual = usize::from(self.size().columns);
-        let View { before, after, .. } = self.row.view(self.prompt.within(usual), usual);
+        let rows = self.most_rows();
+        let (before, after) = self.row.view(&self.prompt.within(usual), usual, rows).split();
         let ((row, column), (last, _)) =
             (rows_of(&before), rows_of((before.clone() + &after).trim_end()));
         parser.process(format!("{}\r", up(usize::from(last.saturating_sub(row)))).as_bytes());
@@ -169,6 +170,153 @@ fn a_line_wider_than_the_terminal_wraps_above_the_input() {
         "<bob> 678",
         "<bob> 6789",
         "ali> ‹本|›",
+    ]);
+}
+
+#[test]
+fn a_text_of_several_rows_scrolls_the_conversation_up_and_within_itself() {
+    let mut screen = screen(20, 9);
+    screen
+        .arrived("<bob> 1\n<bob> 2\n<bob> 3\n<bob> 4\n<bob> 5\n<bob> 6\n")
+        .typed("one\ntw|o")
+        .shows(&[
+            "",
+            "<bob> 1",
+            "<bob> 2",
+            "<bob> 3",
+            "<bob> 4",
+            "<bob> 5",
+            "<bob> 6",
+            "alice> one",
+            "       tw|o",
+        ])
+        .typed("one\ntwo\nthree\nfour|")
+        .shows(&[
+            "<bob> 1",
+            "<bob> 2",
+            "<bob> 3",
+            "<bob> 4",
+            "<bob> 5",
+            "<bob> 6",
+            "alice> two",
+            "       three",
+            "       four|",
+        ])
+        // What comes meanwhile stands above it.
+        .arrived("<bob> 7\n")
+        .typed("o|ne\ntwo\nthree\nfour")
+        .shows(&[
+            "<bob> 2",
+            "<bob> 3",
+            "<bob> 4",
+            "<bob> 5",
+            "<bob> 6",
+            "<bob> 7",
+            "alice> o|ne",
+            "       two",
+            "       three",
+        ])
+        // What becomes free is filled by what comes.
+        .typed("|")
+        .shows(&[
+            "<bob> 2", "<bob> 3", "<bob> 4", "<bob> 5", "<bob> 6", "<bob> 7", "alice> |", "", "",
+        ])
+        .arrived("<alice> one\n<alice> two\n<alice> three\n")
+        .shows(&[
+            "<bob> 3",
+            "<bob> 4",
+            "<bob> 5",
+            "<bob> 6",
+            "<bob> 7",
+            "<alice> one",
+            "<alice> two",
+            "<alice> three",
+            "alice> |",
+        ]);
+    assert_eq!(screen.with_scrollback().matches("<bob> 2").count(), 1);
+}
+
+#[test]
+fn a_text_of_several_rows_is_taken_away_and_comes_back_whole() {
+    let mut screen = screen(20, 6);
+    screen.arrived("<bob> hi\n").typed("one\n|two");
+    screen.pause().expect("an emulator takes everything");
+    screen.shows(&["", "", "", "<bob> hi", "|", ""]);
+    screen.begin(Size { columns: 20, rows: 6 }).expect("an emulator takes everything");
+    screen.shows(&["", "", "<bob> hi", "", "alice> one", "       |two"]);
+    // It may be told twice that it goes on.
+    screen.begin(Size { columns: 20, rows: 6 }).expect("an emulator takes everything");
+    screen.shows(&["", "", "<bob> hi", "", "alice> one", "       |two"]);
+    screen.pin().expect("an emulator takes everything");
+    screen.shows(&["", "", "<bob> hi", "", "alice> one", "       |two"]);
+    screen.clear().expect("an emulator takes everything");
+    screen.shows(&["", "", "", "", "alice> one", "       |two"]);
+    screen.arrived("<bob> hi\n").end().expect("an emulator takes everything");
+    screen.shows(&["", "", "<bob> hi", "alice> one", "       two", "|"]);
+}
+
+#[test]
+fn a_terminal_that_tells_of_keys_tells_no_more_of_them_than_it_is_asked_to() {
+    let size = Size { columns: 20, rows: 5 };
+    let mut screen = Screen::new(Vec::new(), size, WrapChoice::Words);
+    let count = |screen: &mut Screen<Vec<u8>>, sequence: &[u8]| {
+        screen.out().windows(sequence.len()).filter(|it| *it == sequence).count()
+    };
+    screen.take_keys();
+    // It was stopped all of a sudden, and goes on; then it was stopped as it should be.
+    for _ in 0..2 {
+        screen.begin(size).expect("a Vec takes all");
+        screen.begin(size).expect("a Vec takes all");
+        screen.pause().expect("a Vec takes all");
+    }
+    screen.begin(size).expect("a Vec takes all");
+    screen.end().expect("a Vec takes all");
+    let counts = [TELL_KEYS, TELL_KEYS_NO_MORE].map(|sequence| count(&mut screen, sequence));
+    assert_eq!(counts, [3, 3]);
+}
+
+#[test]
+fn a_text_of_several_rows_is_one_in_a_terminal_of_any_size() {
+    screen(30, 9).arrived("<bob> one two three\n").typed("one\ntwo|\nthree").narrowed(20).shows(&[
+        "",
+        "",
+        "",
+        "",
+        "",
+        "<bob> one two three",
+        "alice> one",
+        "       two|",
+        "       three",
+    ]);
+    screen(30, 9).arrived("<bob> one two three\n").typed("one\ntwo|\nthree").narrowed(10).shows(&[
+        "",
+        "",
+        "",
+        "",
+        "<bob> one",
+        "two three",
+        "ali> one",
+        "     two|",
+        "     thr›",
+    ]);
+    for columns in 1..30 {
+        let mut screen = screen(30, 9);
+        screen.arrived("<bob> one two three\n").typed("a long row to break\nb\n|");
+        screen.narrowed(columns);
+        let picture = screen.typed("x\ny\nz|").picture();
+        assert!(
+            picture.lines().last().is_some_and(|row| row.ends_with('|')),
+            "{columns}\n{picture}"
+        );
+        assert!(picture.matches("al").count() <= 1, "{columns}\n{picture}");
+    }
+    screen(20, 9).typed("one\ntwo|").resized(20, 3).shows(&["", "alice> one", "       two|"]);
+    screen(20, 3).typed("one\ntwo|").resized(30, 5).shows(&[
+        "$ ls",
+        "$ x",
+        "",
+        "alice> one",
+        "       two|",
     ]);
 }
 

@@ -9,7 +9,7 @@ use crate::client::secret;
 use crate::client::typed::Typed;
 #[cfg(any(test, fuzzing))]
 use crate::protocol::reply;
-use crate::protocol::reply::{Message, ServerLine};
+use crate::protocol::reply::{Message, ReadNotice, ServerLine};
 use crate::protocol::tag::Millis;
 
 /// What has come of one line.
@@ -21,12 +21,16 @@ pub(in crate::client) struct Heard<'a> {
     pub(in crate::client) refused: Option<Arc<Typed>>,
     /// Why the server has no place for us, if it says so.
     pub(in crate::client) turned_away: Option<&'a str>,
+    /// Whether the server reaches its room, if it says so: it is one of several that hold it.
+    pub(in crate::client) room: Option<RoomState>,
     /// Why the server does not want this client any more, if it says so: the token is void.
     pub(in crate::client) shown_out: Option<&'a str>,
     /// What to send, line by line.
     pub(in crate::client) asks: Vec<String>,
     /// What the user has to know besides.
     pub(in crate::client) news: Vec<News>,
+    /// Whether it was what the server gives us to be known again with: a session begins.
+    pub(in crate::client) is_token: bool,
     /// Whether it was a fact for the program, not a line.
     pub(in crate::client) is_fact: bool,
 }
@@ -45,6 +49,26 @@ impl Heard<'_> {
     pub(in crate::client) fn wants_secret(&self) -> bool {
         self.asks.iter().any(|ask| secret::is_in(ask))
             || self.news.iter().any(|news| matches!(news, News::Asked(_)))
+    }
+}
+
+/// Whether a server reaches the room that it is one of several servers of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::client) enum RoomState {
+    /// It does not: nothing is settled there for now.
+    Away,
+    /// It does again.
+    Back,
+}
+
+impl RoomState {
+    /// What a line says of it.
+    pub(in crate::client) fn of(line: ServerLine<'_>) -> Option<RoomState> {
+        match line.notice()? {
+            ReadNotice::RoomAway => Some(RoomState::Away),
+            ReadNotice::RoomBack => Some(RoomState::Back),
+            _ => None,
+        }
     }
 }
 

@@ -31,8 +31,12 @@ pub(super) struct Face {
     pub(super) draft: Input,
     /// The answer to what is asked.
     pub(super) answer: Input,
-    /// By how many bytes the line being written is too long.
+    /// By how many bytes a line of what is being written is too long.
     pub(super) over: usize,
+    /// As how many lines it is sent.
+    pub(super) lines: usize,
+    /// To whom alone, if it is private.
+    pub(super) to: Option<String>,
     /// Whether a paste has begun that does not end.
     pub(super) is_pasting: bool,
     /// What the lines ask for that were taken and are not on the screen yet; `None` if there are none.
@@ -71,6 +75,8 @@ impl Face {
             draft: Input::default(),
             answer: Input::default(),
             over: 0,
+            lines: 0,
+            to: None,
             is_pasting: false,
             unshown: None,
             call: None,
@@ -111,12 +117,13 @@ impl Face {
         if self.asked.is_some() { &self.answer } else { &self.draft }
     }
 
-    fn status(&self) -> Status {
+    fn status(&self) -> Status<'_> {
         match self.presence {
             Presence::Reconnecting => Status::Reconnecting,
             Presence::ReconnectingIn(seconds) => Status::ReconnectingIn(seconds),
             Presence::Here if self.is_pasting => Status::Pasting,
             Presence::Here if self.over > 0 => Status::TooLong(self.over),
+            Presence::Here if self.lines > 1 => Status::Lines(self.lines, self.to.as_deref()),
             Presence::Here if self.waiting > 0 => Status::Waiting(self.waiting),
             Presence::Here => Status::Ready,
         }

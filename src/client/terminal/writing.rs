@@ -3,7 +3,7 @@
 use super::face::Input;
 use super::{Bell, Terminal};
 use crate::client::answer::Answer;
-use crate::client::editor::{Direction, Editor, Outcome};
+use crate::client::editor::{Direction, Editor, Extent, Outcome};
 use crate::client::exit_reason::ExitReason;
 use crate::client::prompt::Label;
 use crate::client::secret;
@@ -23,7 +23,9 @@ impl Terminal {
         let ((text, cursor), question) = (answer.dotted(), Label::asking(answer.prompt()));
         face.answer = Input { text, cursor, question };
         face.place_input();
-        face.over = editor.over();
+        let Extent { lines, to, too_long } = editor.extent();
+        face.over = too_long.saturating_sub(editor.limit().unwrap_or(usize::MAX));
+        (face.lines, face.to) = (lines, to.map(str::to_owned));
         if bell == Bell::Rings {
             face.screen.ring();
         }

@@ -13,7 +13,7 @@ use crate::protocol::VERSION;
 use crate::protocol::name::Name;
 use crate::protocol::proof::Nonce;
 use crate::protocol::reply::Offer;
-use crate::protocol::tag::{Body, Tag, Token};
+use crate::protocol::tag::{Body, Limits, Tag, Token};
 
 pub use notice::ReadNotice;
 pub use refusal::ReadRefusal;
@@ -45,6 +45,8 @@ pub enum ServerLine<'a> {
     Token(Token),
     /// `= nick NAME`, tagged: the client's name. Whether it can be one is not looked at.
     Nick(&'a str),
+    /// `= limits max-line 4096 rate 100`, tagged: what the server takes of the client.
+    Limits(Limits),
     /// `= resumed N`, tagged: so many of the client's lines were taken.
     Resumed(u64),
     /// `= nonce B32`, tagged: the client may prove with this that it has a key.
@@ -110,6 +112,7 @@ impl<'a> ServerLine<'a> {
             Body::Receipt(line) => ServerLine::Receipt(line),
             Body::Token(token) => ServerLine::Token(token),
             Body::Nick(name) => ServerLine::Nick(name),
+            Body::Limits(limits) => ServerLine::Limits(limits),
             Body::Resumed(lines) => ServerLine::Resumed(lines),
             Body::Nonce(nonce) => ServerLine::Nonce(nonce),
             Body::KeyOk => ServerLine::KeyOk,
@@ -126,6 +129,7 @@ impl<'a> ServerLine<'a> {
             ServerLine::Receipt(_)
             | ServerLine::Token(_)
             | ServerLine::Nick(_)
+            | ServerLine::Limits(_)
             | ServerLine::Resumed(_)
             | ServerLine::Nonce(_)
             | ServerLine::KeyOk

@@ -216,7 +216,7 @@ fn public<'a>(row: &Row<'a>) -> Option<Entry<'a>> {
 }
 
 fn missing(gap: &Gap) -> Entry<'static> {
-    Entry::Missing { at: gap.at, lines: gap.lines }
+    Entry::missing(gap.at, gap.lines)
 }
 
 fn advised(why: &io::Error) -> String {

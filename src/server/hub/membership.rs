@@ -23,6 +23,7 @@ use crate::server::kinds::{CAME_OR_WENT, RENAMED};
 use crate::server::replay::Replay;
 use crate::server::room::effects::Aside;
 use crate::server::room::entry::{Author, Credentials, Entry, Orderer, Outcome};
+use crate::server::room::people::invitations::CodeHash;
 use crate::server::room::token::{Issued, TokenHash};
 use crate::server::system::{instant, random_bits};
 
@@ -245,7 +246,12 @@ impl Membership {
 
     /// Gets a code that lets one person in for so long, with the member's line of that number; or answers why not.
     pub(crate) fn invite(&mut self, code: &str, time: Duration, line: u64) {
-        self.submit(RENAMING, line, |by| Entry::Invite { by, code, time });
+        if !matches!(
+            self.submit(RENAMING, line, |by| Entry::Invite { by, code, time }),
+            Outcome::Done
+        ) {
+            self.hub().with(|shared| shared.effects.forget_code(CodeHash::of(code)));
+        }
     }
 
     /// Gives an order with the member's line of that number, or answers why not. Whether it may give orders.

@@ -206,10 +206,14 @@ impl Hub {
         // Before it is applied, which the reader of a shared room's log does by itself.
         guard.connections.insert(connection.id(), Arc::clone(connection));
         let joining = guard.joining_again(&entry);
+        let token = if let Entry::Join { token, .. } = &entry { *token } else { None };
         let joined = self.bring_with(&mut guard, entry);
         match &joined {
             Outcome::Joined { name, .. } => guard.on_joined(connection.id(), joining, name),
-            _ => drop(guard.connections.remove(&connection.id())),
+            _ => {
+                guard.connections.remove(&connection.id());
+                token.into_iter().for_each(|token| guard.effects.forget_token(token.hash));
+            }
         }
         (joined, guard.room.is_closed())
     }

@@ -87,6 +87,7 @@ impl Change<'_> {
             if let Some(token) = self.effects.token(token) {
                 greeting += &line(&Body::Token(token));
             }
+            greeting += &line(&Body::Limits(self.room.limits));
             greeting += &line(&Body::Nick(name.as_str()));
         }
         if let Some(keeping) = self.room.keeping {

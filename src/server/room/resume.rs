@@ -105,6 +105,7 @@ impl Change<'_> {
         if let Some(token) = self.effects.token(token) {
             self.answer(connection, Format::Tagged, Body::Token(token));
         }
+        self.answer(connection, Format::Tagged, Body::Limits(self.room.limits));
         self.answer(connection, Format::Tagged, Body::Nick(name.as_str()));
     }
 
@@ -203,6 +204,7 @@ impl Change<'_> {
             |line: &dyn std::fmt::Display| effects::line(Format::Tagged, line, self.stamp.at);
         let mut greeting = line(&Notice::WelcomeBack(name));
         greeting += &line(&Body::Resumed(taken));
+        greeting += &line(&Body::Limits(self.room.limits));
         greeting += &line(&Body::Nick(name.as_str()));
         if missed > 0 {
             greeting += &line(&Notice::Missed(missed, Missing::Away));

@@ -10,6 +10,7 @@ use super::backoff::Backoff;
 use super::codec::decode;
 use super::engine::{Engine, Group};
 use super::follower::{Followed, Follower};
+use super::meta::Agreed;
 use super::refusal::Refusal;
 use super::set_back::Groups;
 use super::sharing::{hello, new_producer};
@@ -33,8 +34,8 @@ pub(crate) struct LogReader {
     hub: Arc<Hub>,
     /// The room's settings.
     config: Config,
-    /// The first 8 bytes of the room's id.
-    room: u64,
+    /// What holds for the room.
+    agreed: Agreed,
     /// Where the log is.
     engine: Arc<dyn Engine>,
     /// The way to it.
@@ -66,7 +67,7 @@ impl LogReader {
         hub: Arc<Hub>,
         config: Config,
         engine: Arc<dyn Engine>,
-        (room, from): (u64, Position),
+        (agreed, from): (Agreed, Position),
         end: End,
     ) -> LogReader {
         let follower = Follower::new(engine.clone(), from);
@@ -75,7 +76,7 @@ impl LogReader {
         LogReader {
             hub,
             config,
-            room,
+            agreed,
             engine,
             follower,
             groups,

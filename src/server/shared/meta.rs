@@ -98,15 +98,34 @@ pub(crate) fn agree(
     if let Err(refusal) = facts.read(offer) {
         return Ok(Err(refusal));
     }
-    let (format, log_bytes) = (FORMAT.to_string(), offer.log_bytes.to_string());
-    let first = [("format", format), ("log_bytes", log_bytes)];
-    // The identity last: a room that has one has everything else.
-    let last = [("id", offer.id.to_string())];
-    for (fact, value) in first.into_iter().chain(offer.settings.facts()).chain(last) {
+    for (fact, value) in all_facts(&offer.settings, offer.log_bytes, offer.id) {
         let counts = link.offer(fact, &value)?;
         facts.set(fact, counts);
     }
     Ok(facts.read(offer))
+}
+
+/// Offers what holds for a room once more, to an engine that has lost it. The identity of the room that is there then.
+///
+/// # Errors
+///
+/// The engine does not answer.
+pub(crate) fn offer_again(link: &mut dyn Link, agreed: &Agreed) -> Result<Option<RoomId>, Trouble> {
+    let mut id = None;
+    for (fact, value) in all_facts(&agreed.settings, agreed.log_bytes, agreed.id) {
+        id = RoomId::parse(&link.offer(fact, &value)?);
+    }
+    Ok(id)
+}
+
+/// What is written of a room, in this order. The identity is the last: a room that has one has everything else.
+fn all_facts(
+    settings: &RoomSettings,
+    log_bytes: u64,
+    id: RoomId,
+) -> impl Iterator<Item = (&'static str, String)> {
+    let first = [("format", FORMAT.to_string()), ("log_bytes", log_bytes.to_string())];
+    first.into_iter().chain(settings.facts()).chain([("id", id.to_string())])
 }
 
 /// What the engine has.

@@ -44,6 +44,8 @@ pub(crate) enum Refusal {
         /// The newest that this version reads.
         reads: u64,
     },
+    /// The store was emptied, and another room has begun there.
+    OtherRoom,
     /// A newer version writes there, since this server began.
     TooOld,
     /// The room has another setting than this server was told.
@@ -83,6 +85,7 @@ impl Refusal {
             Refusal::File { .. }
             | Refusal::Engine { .. }
             | Refusal::Newer { .. }
+            | Refusal::OtherRoom
             | Refusal::TooOld
             | Refusal::Senseless { .. }
             | Refusal::NoRandomNumbers => false,
@@ -116,6 +119,10 @@ impl fmt::Display for Refusal {
                 f,
                 "the shared room {room} needs a newer chatserver (format {format}, this one \
                  reads {reads}); update this one"
+            ),
+            Refusal::OtherRoom => f.write_str(
+                "the room's store was emptied, and another room has begun there; start this server \
+                 again to be part of that one",
             ),
             Refusal::TooOld => f.write_str(
                 "the room's other servers need a newer chatserver by now; update this one",

@@ -71,7 +71,7 @@ impl Sharing {
         let end = End { shutdown: shutdown.clone(), why: Arc::default() };
         let why = Arc::clone(&end.why);
         let reader =
-            LogReader::new(Arc::clone(hub), config.clone(), engine.clone(), (id, from), end);
+            LogReader::new(Arc::clone(hub), config.clone(), engine.clone(), (agreed, from), end);
         let writer = LogWriter::new(Arc::clone(hub), engine, config.clone());
         let threads = start(hub, shutdown, reader, writer)?;
         let sharing = Sharing { hub: Arc::clone(hub), threads, why };

@@ -9,6 +9,7 @@ use std::time::Duration;
 pub mod alice;
 pub mod anyone;
 pub mod bridge;
+pub mod doors;
 #[cfg(target_os = "linux")]
 pub mod network;
 pub mod peer;

@@ -34,6 +34,9 @@ pub(crate) enum Body {
     Nonce,
 }
 
+/// The limits, as the server tells them.
+const LIMITS: &str = "= limits max-line 200 rate 0";
+
 /// What is told of every connection that asks for the tagged form.
 const NONCE: Due = Due { event: None, body: Body::Nonce, tagged: true };
 
@@ -241,6 +244,7 @@ impl Room {
         let greeting = [
             format!("-- welcome back, {name}"),
             format!("= resumed {counted}"),
+            LIMITS.to_owned(),
             format!("= nick {name}"),
         ];
         let events = self.events.iter().enumerate().skip(from).filter_map(|(event, it)| {
@@ -315,6 +319,7 @@ impl Room {
         member.since = events;
         let name = member.name.clone();
         self.tell(who, Body::Token);
+        self.tell(who, Body::Exactly(LIMITS.to_owned()));
         self.tell(who, Body::Exactly(format!("= nick {name}")));
     }
 
@@ -334,6 +339,7 @@ impl Room {
         self.tell(who, Body::Exactly(format!("-- you are {name}, {with}")));
         if self.client(who).tagged {
             self.tell(who, Body::Token);
+            self.tell(who, Body::Exactly(LIMITS.to_owned()));
             self.tell(who, Body::Exactly(format!("= nick {name}")));
         }
         if let Some(refused) = refused {

@@ -8,6 +8,7 @@ use std::thread;
 
 use super::verdict::in_words;
 use super::*;
+use crate::client::net::known_servers::{Known, Trust};
 use crate::client::net::testing::{Act, BANNER, Identity, OFFER, Server};
 use crate::tls::{COMMON_NAME_OF_ONE_RUN, Fingerprint};
 
@@ -42,7 +43,8 @@ impl Home {
             learns: true,
             is_here: |_| false,
             bond: Mutex::new(Bond::Free),
-            is_loss_told: AtomicBool::new(false),
+            is_one_of_several: false,
+            is_loss_told: Arc::default(),
         }
     }
 
@@ -84,8 +86,21 @@ fn key(identity: &Identity) -> Trust {
     Trust::Key(identity.key)
 }
 
+/// What a connection is made for to the only server of a room.
+const ALONE: Approach =
+    Approach { manner: Manner::AsItIs, session: None, is_room_encrypted: false };
+
 fn open(route: &Route) -> Result<(Secrecy, bool), Problem> {
-    let opened = route.open(|_| ())?;
+    open_for(route, &ALONE)
+}
+
+/// The same for a session that began so.
+fn open_again(route: &Route, began: Origin) -> Result<(Secrecy, bool), Problem> {
+    open_for(route, &Approach { session: Some(began), ..ALONE })
+}
+
+fn open_for(route: &Route, approach: &Approach) -> Result<(Secrecy, bool), Problem> {
+    let opened = route.open(approach, |_| ())?;
     assert!(opened.trouble.is_none(), "{:?}", opened.trouble);
     opened.connection.take_leave(None);
     Ok((opened.connection.secrecy().clone(), opened.may_resume))
@@ -135,7 +150,7 @@ fn what_stays_on_this_machine_is_plain_and_nothing_is_asked_or_remembered() {
     fs::create_dir(home.path()).expect("ours");
     let server = Server::start(vec![Act::Plain(OFFER)]);
     let route = Route { is_here: is_this_machine, ..home.route(auto(), server.address) };
-    let opened = route.open(|_| ()).expect("it listens");
+    let opened = route.open(&ALONE, |_| ()).expect("it listens");
     assert!(opened.trouble.is_none());
     assert_eq!(*opened.connection.secrecy(), Secrecy::Here);
     assert_eq!(opened.connection.openness(), Openness::Closed);
@@ -175,13 +190,13 @@ fn an_unknown_server_is_listened_to_first_and_once_it_has_offered_tls_there_is_n
     let server = Server::start(acts);
     let address = server.address.to_string();
     let route = home.route(auto(), server.address);
-    let opened = route.open(|_| ()).expect("it listens");
+    let opened = route.open(&ALONE, |_| ()).expect("it listens");
     assert_eq!(*opened.connection.secrecy(), Secrecy::Plain);
     assert_eq!(opened.connection.openness(), Openness::Open);
     drop(opened);
     route.take_offer();
     assert_eq!(
-        open(&route).expect("it is TLS"),
+        open_again(&route, Origin::Plain).expect("it is TLS"),
         (Secrecy::Tls(identity.key, Acquaintance::New), false),
         "a session that was plain does not go on over TLS"
     );
@@ -296,12 +311,55 @@ fn a_key_of_one_run_is_used_and_not_remembered_and_refused_where_a_key_is_known(
     let server = Server::start(acts.into());
     let route = home.route(Encryption::Always, server.address);
     let one_run = |it: &Identity| Secrecy::Tls(it.key, Acquaintance::OneRun);
-    assert_eq!(open(&route).expect("it is TLS"), (one_run(&first), false));
+    assert_eq!(secrecy(&route), one_run(&first));
     // The server was started again, or is another one: it does not get the token.
-    assert_eq!(open(&route).expect("it is TLS"), (one_run(&second), false));
+    let again = open_again(&route, Origin::Tls(first.key));
+    assert_eq!(again.expect("it is TLS"), (one_run(&second), false));
     assert!(home.known().is_empty());
     home.learn(&server.address, key(&first));
     assert!(matches!(wrong(&home.route(auto(), server.address)), Wrong::OtherKey { .. }));
+    assert_nothing_said(server);
+}
+
+/// Of several servers, one is passed over whose key is new, as often as it comes, and taken only where no other is left.
+#[test]
+fn a_new_server_of_several_is_not_told_the_session_and_not_remembered_in_passing() {
+    let home = Home::new("several");
+    let [session, new, known] = [Identity::usual(), Identity::usual(), Identity::usual()];
+    let acts = [&session, &new, &new, &new, &known].map(|it| Act::Tls(it.clone()));
+    let server = Server::start(acts.into());
+    let route = || {
+        let route = home.route(Encryption::Always, server.address);
+        Route { is_one_of_several: true, ..route }
+    };
+    let began = Some(Origin::Tls(session.key));
+    let in_passing = Approach { manner: Manner::InPassing, session: began, ..ALONE };
+    let (_, may_resume) = open_for(&route(), &in_passing).expect("it has the session's key");
+    assert!(may_resume);
+    fs::remove_file(home.path()).expect("ours");
+    for _ in 0..2 {
+        let passed = open_for(&route(), &in_passing);
+        assert!(matches!(passed, Err(Problem::NewServer { .. })), "{passed:?}");
+        assert!(home.known().is_empty());
+    }
+    let as_it_is = Approach { manner: Manner::AsItIs, ..in_passing };
+    assert!(!open_for(&route(), &as_it_is).expect("it is TLS").1, "a new session begins");
+    assert_eq!(home.known(), [(server.address.to_string(), key(&new))]);
+    fs::remove_file(home.path()).expect("ours");
+    home.learn(&server.address, key(&known));
+    let as_before = Approach { manner: Manner::InPassing, ..as_it_is };
+    assert!(open_for(&route(), &as_before).expect("its key is known").1);
+    assert_nothing_said(server);
+}
+
+#[test]
+fn a_server_of_an_encrypted_room_is_not_talked_to_in_plain() {
+    let home = Home::new("encrypted_room");
+    let server = Server::start(vec![Act::Answer(BANNER.as_bytes())]);
+    let route = Route { is_one_of_several: true, ..home.route(auto(), server.address) };
+    let approach = Approach { is_room_encrypted: true, ..ALONE };
+    let Err(Problem::WrongServer(wrong)) = open_for(&route, &approach) else { panic!("plain") };
+    assert_eq!(wrong.why, Wrong::Unencrypted);
     assert_nothing_said(server);
 }
 
@@ -369,7 +427,8 @@ fn plain_is_plain_to_a_known_server_too_and_takes_no_offer() {
     let home = Home::new("plain");
     let server = Server::start(vec![Act::Plain(OFFER)]);
     home.learn(&server.address, key(&Identity::usual()));
-    let opened = home.route(Encryption::Never, server.address).open(|_| ()).expect("it listens");
+    let route = home.route(Encryption::Never, server.address);
+    let opened = route.open(&ALONE, |_| ()).expect("it listens");
     assert_eq!(*opened.connection.secrecy(), Secrecy::Plain);
     assert_eq!(opened.connection.openness(), Openness::Closed);
     drop(opened);
@@ -388,7 +447,7 @@ fn a_session_goes_to_the_key_that_it_began_with_and_to_no_other() {
     fs::remove_file(home.path()).expect("ours");
     home.learn(&server.address, key(&other));
     assert_eq!(
-        open(&route).expect("it is TLS"),
+        open_again(&route, Origin::Tls(one.key)).expect("it is TLS"),
         (Secrecy::Tls(one.key, Acquaintance::Known), true)
     );
     let Wrong::OtherKey { before, now, .. } = wrong(&route) else { panic!("another") };
@@ -404,7 +463,7 @@ fn a_file_that_cannot_be_used_is_told_once_and_the_run_knows_the_server_all_the_
     let acts = [&one, &one, &other].map(|it| Act::Tls(it.clone()));
     let server = Server::start(acts.into());
     let route = home.route(Encryption::Always, server.address);
-    let opened = route.open(|_| ()).expect("it is TLS");
+    let opened = route.open(&ALONE, |_| ()).expect("it is TLS");
     assert_eq!(*opened.connection.secrecy(), Secrecy::Tls(one.key, Acquaintance::New));
     let told = opened.trouble.as_ref().map(ToString::to_string);
     let path = home.path().display().to_string();
@@ -436,7 +495,7 @@ fn a_file_that_cannot_be_used_or_is_damaged_at_that_server_is_told_before_anythi
         }
         make(&home);
         let route = home.route(auto(), server.address);
-        let opened = route.open(|_| ()).expect("it listens");
+        let opened = route.open(&ALONE, |_| ()).expect("it listens");
         assert_eq!(*opened.connection.secrecy(), Secrecy::Plain);
         let told = opened.trouble.as_ref().map(ToString::to_string).unwrap_or_default();
         assert!(told.contains(why) && told.ends_with("; going on without it"), "{told}");
@@ -451,7 +510,7 @@ fn without_a_place_for_it_nothing_is_remembered_and_that_is_told() {
     let identity = Identity::usual();
     let server = Server::start(vec![Act::Tls(identity.clone())]);
     let route = Route { file: None, ..home.route(Encryption::Always, server.address) };
-    let opened = route.open(|_| ()).expect("it is TLS");
+    let opened = route.open(&ALONE, |_| ()).expect("it is TLS");
     let told = opened.trouble.as_ref().map(ToString::to_string).unwrap_or_default();
     assert!(told.ends_with("no state folder is known; set HOME; going on without it"), "{told}");
     opened.connection.take_leave(None);

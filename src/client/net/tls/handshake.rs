@@ -15,7 +15,7 @@ use crate::protocol::text::make_safe;
 use crate::tls::{self, ALPN, COMMON_NAME, VERSIONS};
 
 /// How long a handshake may take, as long as connecting may.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+pub(in crate::client::net) const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How long the rest of a first line may take that is no TLS.
 const PLAIN_LINE: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ pub(in crate::client::net) enum Failure {
     Wrong(Box<rustls::Error>, Option<Box<Shown>>),
 }
 
-/// Makes TLS of a new connection to this host, with a server that is as expected. Nothing of the user's was sent when
+/// Makes TLS of a new connection to this host within that time, with a server that is as expected. Nothing of the user's was sent when
 /// it fails.
 ///
 /// # Errors
@@ -54,11 +54,12 @@ pub(in crate::client::net) fn shake_hands(
     socket: &TcpStream,
     host: &str,
     expected: Expected,
+    within: Duration,
 ) -> Result<(Tls, Shown), Failure> {
     let verifier = Arc::new(Verifier::new(expected, tls::provider()));
     let wrong = |why| Failure::Wrong(Box::new(why), verifier.shown().map(Box::new));
     let mut state = begin(host, &verifier).map_err(wrong)?;
-    let mut begun = Begun { socket, deadline: Instant::now() + HANDSHAKE, has_heard: false };
+    let mut begun = Begun { socket, deadline: Instant::now() + within, has_heard: false };
     let done = begun.go_on(&mut state);
     socket.set_read_timeout(None).and_then(|()| socket.set_write_timeout(None))?;
     done.map_err(|failure| match failure {

@@ -5,7 +5,7 @@ use std::thread;
 
 use rustls::{ServerConnection, Stream};
 
-use super::handshake::shake_hands;
+use super::handshake::{HANDSHAKE, shake_hands};
 use super::verifier::Expected;
 use super::*;
 use crate::client::net::testing::Identity;
@@ -34,7 +34,8 @@ impl Pair {
                 (peer, state)
             });
             let socket = TcpStream::connect(address).expect("it listens");
-            let (tls, shown) = shake_hands(&socket, "127.0.0.1", Expected::Any).expect("it is TLS");
+            let (tls, shown) =
+                shake_hands(&socket, "127.0.0.1", Expected::Any, HANDSHAKE).expect("it is TLS");
             assert_eq!(shown.key, identity.key);
             let (peer, state) = server.join().expect("it shakes hands");
             Pair { socket, tls, peer, state }

@@ -70,6 +70,7 @@ fn chord(key: &KeyEvent) -> Option<Chord> {
     }
     let code = match key.code {
         KeyCode::Char(c) => Code::Char(c),
+        KeyCode::Enter if key.modifiers.contains(KeyModifiers::SHIFT) => Code::ShiftEnter,
         KeyCode::Enter => Code::Enter,
         KeyCode::Tab => Code::Tab,
         KeyCode::BackTab => Code::BackTab,

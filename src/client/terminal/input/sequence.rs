@@ -213,14 +213,27 @@ fn of_kitty(parameters: &Parameters) -> Meaning {
     if !text.is_empty() && !modifiers.ctrl && !modifiers.alt && !modifiers.released {
         return Meaning::Text(text);
     }
-    let shifted = parameters.get(0).and_then(|codes| codes.get(1).copied()).filter(|&c| c > 0);
-    of_code(parameters.first(0).unwrap_or(0), modifiers, shifted)
+    let other = |place: usize| {
+        parameters.get(0).and_then(|codes| codes.get(place).copied()).filter(|&code| code > 0)
+    };
+    let code = parameters.first(0).unwrap_or(0);
+    // What a key does with Ctrl or Alt, it does on a keyboard of any script.
+    match other(2) {
+        Some(base) if (modifiers.ctrl || modifiers.alt) && code > 0x7f => {
+            of_code(base, modifiers, None)
+        }
+        _ => of_code(code, modifiers, other(1)),
+    }
 }
 
 /// A key by the number of its character, and of the one that it writes with Shift, if that is known.
 fn of_code(code: u32, modifiers: Modifiers, shifted: Option<u32>) -> Meaning {
     if let Some(code) = look_up(&CODES, code) {
-        let code = if code == Code::Tab && modifiers.shift { Code::BackTab } else { code };
+        let code = match code {
+            Code::Tab if modifiers.shift => Code::BackTab,
+            Code::Enter if modifiers.shift => Code::ShiftEnter,
+            code => code,
+        };
         return key(code, modifiers);
     }
     if KITTY_DIGITS.contains(&code) {

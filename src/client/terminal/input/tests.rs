@@ -95,15 +95,16 @@ fn a_key_is_known_by_its_sequence_in_every_terminal() {
         (b"\x1b[[A\x1b[[E", "<other><other>"),
         (b"\x1bO5D\x1b[5C", "<C-left><C-right>"),
         // xterm's modifyOtherKeys.
-        (b"\x1b[27;5;13~\x1b[27;2;13~\x1b[27;5;99~", "<C-enter><enter><C-c>"),
+        (b"\x1b[27;5;13~\x1b[27;2;13~\x1b[27;5;99~", "<C-enter><shiftenter><C-c>"),
         (b"\x1b[27;2;65~\x1b[27;6;95~\x1b[27;3;98~", "A<C-_><A-b>"),
         (b"\x1b[27;2;9~\x1b[27;5;9~", "<backtab><C-tab>"),
         // Kitty's protocol.
         (
             b"\x1b[13;2u\x1b[13u\x1b[27u\x1b[9;2u\x1b[127;3u",
-            "<enter><enter><esc><backtab><A-backspace>",
+            "<shiftenter><enter><esc><backtab><A-backspace>",
         ),
         (b"\x1b[99;5u\x1b[98;3u\x1b[97u\x1b[97;2u\x1b[97:65;2u", "<C-c><A-b>aAA"),
+        (b"\x1b[1089::99;5u\x1b[1073::98;3u\x1b[1089::99u", "<C-c><A-b>с"),
         (b"\x1b[49:33;2u\x1b[97;65u\x1b[97;66u", "!Aa"),
         (b"\x1b[97;1:1u\x1b[97;1:2u\x1b[97;1:3u\x1b[1;1:3D\x1b[1;5:1D", "aa<C-left>"),
         (
@@ -232,6 +233,8 @@ fn what_comes_in_pieces_is_what_it_is_in_one() {
     assert_told(&[
         (&[b"ab", b"\x1b", b"b"], "ab<esc><A-b>"),
         (&[b"ab", b"\x1b", b"[D"], "ab<esc><left>"),
+        // Better a row more than a text that is sent too soon.
+        (&[b"\x1b", b"\r"], "<esc><A-enter>"),
         (&[b"\x1b[", b"D"], "<left>"),
         (&[b"\x1b[1;5", b"D"], "<C-left>"),
         (&[b"\x1b[1", b";5D"], "<C-left>"),
@@ -254,7 +257,6 @@ fn what_is_typed_behind_half_a_key_is_not_eaten() {
         (&[b"\x1bO", b"x", b"y"], "xy"),
         (&[b"\x1b", b"x", b"y"], "<esc>xy"),
         (&[b"\x1b", b"hello"], "<esc>hello"),
-        (&[b"\x1b", b"\r"], "<esc><enter>"),
         (&[b"\x1b", b"[", b"x"], "<esc>[x"),
         (&[b"\x1b", b"]", b"x"], "<esc>]x"),
         (&[b"\x1b", b"\x1b[D"], "<esc><left>"),

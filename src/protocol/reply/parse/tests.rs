@@ -14,6 +14,7 @@ use crate::protocol::reply::{
     OrderRefusal, Refusal, SetBack, SharedNotice, Speech, Tenure, who, who_goes_on,
 };
 use crate::protocol::request::{Command, Misuse};
+use crate::protocol::tag::Limits;
 use crate::protocol::words::BadQuery;
 
 fn said<'a>(speech: ReadSpeech<'a>) -> ServerLine<'a> {
@@ -621,12 +622,18 @@ fn what_is_nearly_known_is_not_taken_for_it() {
     assert_eq!(parse("!! /nick: no more names today"), refused(ReadRefusal::Name));
 }
 
+const LIMITS: Limits = Limits { max_line: Some(4096), rate: Some(100) };
+
 #[test]
 fn a_fact_is_one_in_the_tagged_form_alone() {
     let tagged = |line| ServerLine::parse_tagged(line).map(|(_, body, line)| (body, line));
     let cases = [
         ("@7 5 + 17", Some(("+ 17", ServerLine::Receipt(17)))),
         ("@- 5 = nick alice", Some(("= nick alice", ServerLine::Nick("alice")))),
+        (
+            "@- 5 = limits max-line 4096 rate 100",
+            Some(("= limits max-line 4096 rate 100", ServerLine::Limits(LIMITS))),
+        ),
         ("@- 5 = resumed 0", Some(("= resumed 0", ServerLine::Resumed(0)))),
         ("@- 5 = key ok", Some(("= key ok", ServerLine::KeyOk))),
         ("@- 5 = key", Some(("= key", ServerLine::UnknownFact))),

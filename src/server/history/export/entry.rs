@@ -5,6 +5,8 @@ use std::path::Path;
 
 use chrono::{DateTime, Local};
 
+use crate::protocol::json::{Event, What};
+use crate::protocol::reply::Notice;
 use crate::protocol::tag::{Millis, Seq};
 
 /// In which form an export is written.
@@ -27,62 +29,29 @@ impl Form {
 
 /// An entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Entry<'a> {
-    /// An event.
-    Event {
-        /// Its number.
-        seq: Seq,
-        /// When it was.
-        at: Millis,
-        /// As it was shown.
-        line: &'a str,
-        /// What it is about.
-        name: &'a str,
-        /// What happened.
-        what: What<'a>,
-    },
-    /// Lines that are not in the history.
-    Missing {
-        /// When that was.
-        at: Millis,
-        /// How many.
-        lines: u64,
-    },
-}
-
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What<'a> {
-    /// Somebody said this.
-    Said(&'a str),
-    /// Somebody did this.
-    Done(&'a str),
-    /// Somebody has this name now.
-    Renamed(&'a str),
+pub(super) struct Entry<'a> {
+    /// What programs get.
+    event: Event<'a>,
+    /// The event as it was shown; `None` for lines that are not in the history.
+    line: Option<&'a str>,
 }
 
 impl<'a> Entry<'a> {
-    /// Reads a line as the room renders it. No name has a blank in it.
+    /// Reads a line as the room renders it; `None` for what is no part of the conversation.
     pub(super) fn parse(seq: Seq, at: Millis, line: &'a str) -> Option<Entry<'a>> {
-        let said = || {
-            line.strip_prefix('<')?.split_once("> ").map(|(name, text)| (name, What::Said(text)))
-        };
-        let done = || {
-            line.strip_prefix("* ")?.split_once(' ').map(|(name, text)| (name, What::Done(text)))
-        };
-        let renamed = || {
-            let (name, to) = line.strip_prefix("-- ")?.split_once(" is now ")?;
-            Some((name, What::Renamed(to)))
-        };
-        let (name, what) = said().or_else(done).or_else(renamed)?;
-        Some(Entry::Event { seq, at, line, name, what })
+        let what = What::of_line(line, "");
+        let is_part = matches!(what, What::Said { .. } | What::Done { .. } | What::Renamed { .. });
+        is_part.then(|| Entry { event: Event::new(Some(seq), at, what), line: Some(line) })
+    }
+
+    /// So many lines that are not in the history.
+    pub(super) fn missing(at: Millis, lines: u64) -> Entry<'a> {
+        Entry { event: Event::new(None, at, What::NotKept { lines }), line: None }
     }
 
     /// When it was.
     pub(super) fn at(&self) -> Millis {
-        match self {
-            Entry::Event { at, .. } | Entry::Missing { at, .. } => *at,
-        }
+        self.event.at
     }
 
     /// As it is written.
@@ -99,58 +68,17 @@ pub(super) struct Shown<'a> {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = DateTime::from_timestamp_millis(self.entry.at()).unwrap_or_default();
-        let time = time.with_timezone(&Local);
-        match self.form {
-            Form::Text => {
-                write!(f, "{} ", time.format("%Y-%m-%d %H:%M:%S"))?;
-                write_text(f, &self.entry)
-            }
-            Form::Json => {
-                let time = time.format("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string();
-                write_json(f, &self.entry, &time)
-            }
+        let Entry { event, line } = self.entry;
+        if self.form == Form::Json {
+            return write!(f, "{event}");
         }
-    }
-}
-
-fn write_text(f: &mut fmt::Formatter<'_>, entry: &Entry<'_>) -> fmt::Result {
-    match entry {
-        Entry::Event { line, .. } => f.write_str(line),
-        Entry::Missing { lines: 1, .. } => f.write_str("-- 1 line is not in this server's history"),
-        Entry::Missing { lines, .. } => {
-            write!(f, "-- {lines} lines are not in this server's history")
+        let time = DateTime::from_timestamp_millis(event.at).unwrap_or_default();
+        write!(f, "{} ", time.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S"))?;
+        match (line, event.what) {
+            (Some(line), _) => f.write_str(line),
+            (None, What::NotKept { lines }) => write!(f, "{}", Notice::NotInHistory(lines)),
+            (None, _) => Ok(()),
         }
-    }
-}
-
-fn write_json(f: &mut fmt::Formatter<'_>, entry: &Entry<'_>, time: &str) -> fmt::Result {
-    let time = Json(time);
-    match entry {
-        Entry::Event { seq, name, what, .. } => {
-            let (kind, key, value) = match what {
-                What::Said(text) => ("said", "text", text),
-                What::Done(text) => ("done", "text", text),
-                What::Renamed(to) => ("renamed", "to", to),
-            };
-            let (name, value) = (Json(name), Json(value));
-            write!(
-                f,
-                r#"{{"seq":{seq},"time":{time},"kind":"{kind}","name":{name},"{key}":{value}}}"#
-            )
-        }
-        Entry::Missing { lines, .. } => {
-            write!(f, r#"{{"time":{time},"kind":"missing","lines":{lines}}}"#)
-        }
-    }
-}
-
-/// A text as JSON has it, in its quotes.
-struct Json<'a>(&'a str);
-
-impl fmt::Display for Json<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&serde_json::to_string(self.0).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -159,20 +87,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_happened_is_read_from_the_line() {
+    fn only_what_was_said_and_done_and_other_names_are_part_of_the_conversation() {
         for (line, expected) in [
-            ("<alice> hello> there", Some(("alice", What::Said("hello> there")))),
-            ("* bob waves at all", Some(("bob", What::Done("waves at all")))),
-            ("-- bob is now bobby", Some(("bob", What::Renamed("bobby")))),
+            ("<alice> hello> there", Some("said")),
+            ("* bob waves at all", Some("done")),
+            ("-- bob is now bobby", Some("renamed")),
             ("-- something else", None),
             ("", None),
         ] {
-            let entry = Entry::parse(7, 5, line);
-            let found = entry.map(|entry| match entry {
-                Entry::Event { name, what, .. } => (name, what),
-                Entry::Missing { .. } => panic!("it is an event"),
-            });
-            assert_eq!(found, expected, "{line}");
+            let kind = Entry::parse(7, 5, line).map(|entry| entry.event.what.kind());
+            assert_eq!(kind, expected, "{line}");
         }
     }
 

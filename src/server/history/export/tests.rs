@@ -81,11 +81,11 @@ fn an_export_for_programs_is_json_lines() {
     };
     let (noon, gap, later) = (shown(NOON), shown(NOON + 30_000), shown(NOON + 60_123));
     let lines = [
-        format!(r#"{{"seq":1,"time":"{noon}","kind":"said","name":"alice","text":"hello"}}"#),
-        format!(r#"{{"seq":4,"time":"{noon}","kind":"done","name":"bob","text":"waves"}}"#),
-        format!(r#"{{"time":"{gap}","kind":"missing","lines":312}}"#),
+        format!(r#"{{"seq":1,"time":"{noon}","kind":"said","from":"alice","text":"hello"}}"#),
+        format!(r#"{{"seq":4,"time":"{noon}","kind":"done","from":"bob","text":"waves"}}"#),
+        format!(r#"{{"time":"{gap}","kind":"not_kept","lines":312}}"#),
         format!(
-            r#"{{"seq":1073741824,"time":"{later}","kind":"renamed","name":"alice","to":"alicia"}}"#
+            r#"{{"seq":1073741824,"time":"{later}","kind":"renamed","from":"alice","new_name":"alicia"}}"#
         ),
     ];
     assert_eq!(text.lines().collect::<Vec<_>>(), lines);

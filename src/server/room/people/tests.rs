@@ -621,7 +621,9 @@ fn an_owner_invites_into_a_closed_room() {
     trial.restart();
     let (code, key) = (CodeHash::of("7Q4K2MPX"), KeyHash::from_bytes([3; 32]));
     assert!(!trial.room.has_let_in(key));
-    let passed = |trial: &mut Trial, code| trial.apply(Entry::Pass { code, key: Some(key) });
+    let passed = |trial: &mut Trial, code| {
+        trial.apply(Entry::Pass { connection: ConnectionId::local(9), code, key: Some(key) })
+    };
     assert!(matches!(passed(&mut trial, CodeHash::of("aaaa-aaaa")), Outcome::Refused(_)));
     assert!(matches!(passed(&mut trial, code), Outcome::Done));
     assert!(matches!(passed(&mut trial, code), Outcome::Refused(_)), "it serves once");

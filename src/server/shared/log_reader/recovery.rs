@@ -4,6 +4,7 @@
 
 use super::super::engine::Position;
 use super::super::follower::{Followed, Follower};
+use super::super::meta;
 use super::super::refusal::Refusal;
 use super::super::set_back::{Groups, Loss};
 use super::super::sharing::new_producer;
@@ -35,6 +36,10 @@ impl LogReader {
             read_some(&mut follower, &mut groups, &mut renewed)?;
         }
         if let Some(loss) = &loss {
+            if loss.kept.is_none() && !self.is_same_room()? {
+                self.stop(Refusal::OtherRoom);
+                return Ok(());
+            }
             let Some(producer) = self.come_back(&renewed, loss) else { return Ok(()) };
             renewed.expect(producer);
             while !renewed.is_back() && !self.hub.is_log_over() {
@@ -45,6 +50,13 @@ impl LogReader {
         let to_do = self.hub.renew(renewed, loss.map(|loss| (loss.kept, loss.time)));
         self.see_to(to_do);
         Ok(())
+    }
+
+    /// Whether this room goes on where the log was emptied: the first server that finds it so says which one does.
+    fn is_same_room(&mut self) -> Result<bool, Trouble> {
+        let agreed = &self.agreed;
+        let there = self.follower.with(|link| meta::offer_again(link, agreed))?;
+        Ok(there == Some(agreed.id))
     }
 
     /// Proposes what the log has lost, as another producer. `None` if the server ends instead.
@@ -109,7 +121,7 @@ impl LogReader {
                 break;
             }
         }
-        let new = || (Room::shared(&self.config, self.room), Position::START);
+        let new = || (Room::shared(&self.config, self.agreed.id.short()), Position::START);
         Ok(oldest.unwrap_or_else(new))
     }
 }
