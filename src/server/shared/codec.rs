@@ -158,6 +158,8 @@ mod tests {
 
     use super::super::arbitrary::group;
     use super::*;
+    use crate::protocol::name::Wanted;
+    use crate::protocol::request::Order;
     use crate::server::room::group::{Act, Manner, Utterance};
 
     fn plain(act: Act<'_>) -> Group<'_> {
@@ -196,6 +198,20 @@ mod tests {
         bytes[0] = 0;
         assert_eq!(decode(&bytes), Err(Unread::Malformed));
         assert_eq!(decode(&[]), Err(Unread::Malformed));
+    }
+
+    #[test]
+    fn the_longest_line_fits_a_group_whatever_it_is() {
+        let text = "\u{fffd}".repeat(MAX_LINE);
+        let name = "m\u{301}".repeat(200);
+        let wanted = Wanted::of(&name).expect("it could be a name");
+        let said = Act::Speak(vec![Utterance { manner: Manner::Said, text: &text }]);
+        let to = &text[..text.len() / 2];
+        let whispered = Act::Whisper { to, wanted, text: &text[to.len()..] };
+        for act in [said, whispered, Act::Order { order: Order::Topic(&text), whom: None }] {
+            let bytes = encode(&plain(act.clone())).expect("it fits");
+            assert_eq!(decode(&bytes), Ok(plain(act)));
+        }
     }
 
     #[test]
