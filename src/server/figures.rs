@@ -10,6 +10,9 @@ use crate::protocol::moment::Moment;
 use crate::protocol::name::Name;
 use crate::protocol::reply::Count;
 use crate::protocol::tag::Millis;
+use shared::SharedFigures;
+
+pub(crate) mod shared;
 
 /// The time for which lines are counted.
 const MINUTE: Millis = 60_000;
@@ -104,6 +107,8 @@ pub(crate) struct Figures {
     pub(super) history: Option<History>,
     /// The members that are held back: they bring more than they may, or more than the others can take.
     pub(super) held_back: Vec<Name>,
+    /// The room that several servers hold, if it is one.
+    pub(super) shared: Option<SharedFigures>,
     /// When the server began.
     pub(super) since: Millis,
 }
@@ -120,7 +125,7 @@ pub(crate) struct History {
 impl Figures {
     /// The figures as facts, each of which fits a line.
     pub(crate) fn facts(&self) -> Vec<String> {
-        vec![
+        let mut facts = vec![
             format!(
                 "{}, {} of them disconnected",
                 Count(self.members as u64, "member"),
@@ -133,8 +138,10 @@ impl Figures {
                 [] => "nobody is held back".to_owned(),
                 names => format!("held back: {}", Names(names)),
             },
-            format!("running since {}", Moment(self.since)),
-        ]
+        ];
+        facts.extend(self.shared.iter().flat_map(SharedFigures::facts));
+        facts.push(format!("running since {}", Moment(self.since)));
+        facts
     }
 
     fn said_of_late(&self) -> String {
@@ -254,6 +261,7 @@ mod tests {
             resident: Some(24 << 20),
             history: Some(History { bytes: Some(12 << 20), not_now: None }),
             held_back: Vec::new(),
+            shared: None,
             since: 1_790_000_000_000,
         }
     }

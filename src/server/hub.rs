@@ -43,6 +43,7 @@ use log::LogSide;
 use turns::Turns;
 use visit::Visits;
 
+mod agreement;
 mod backpressure;
 pub(crate) mod cut;
 pub(crate) mod fetch;

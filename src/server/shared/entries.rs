@@ -99,7 +99,7 @@ impl Logged<'_> {
             20 => Act::Tag { token: bytes.get()?, key: bytes.get()? },
             21 => Act::Announce(bytes.text()?),
             22 => Act::Erased(bytes.get()?),
-            128 => Act::Digest { groups: bytes.get()?, digest: bytes.get()? },
+            128 => Act::Digest { at: bytes.get()?, digest: bytes.get()? },
             _ => return None,
         })
     }
@@ -136,7 +136,7 @@ impl Act<'_> {
             Act::Tag { token, key } => (out.put(token), out.put(key)).0,
             Act::Announce(text) => out.text(text),
             Act::Erased(erased) => out.put(erased),
-            Act::Digest { groups, digest } => (out.put(groups), out.put(digest)).0,
+            Act::Digest { at, digest } => (out.put(at), out.put(digest)).0,
         }
     }
 }

@@ -46,6 +46,11 @@ pub(crate) enum Refusal {
     },
     /// The store was emptied, and another room has begun there.
     OtherRoom,
+    /// This server's room is not the one that the others have.
+    Different {
+        /// Behind how many groups that was found.
+        groups: u64,
+    },
     /// A newer version writes there, since this server began.
     TooOld,
     /// The room has another setting than this server was told.
@@ -86,6 +91,7 @@ impl Refusal {
             | Refusal::Engine { .. }
             | Refusal::Newer { .. }
             | Refusal::OtherRoom
+            | Refusal::Different { .. }
             | Refusal::TooOld
             | Refusal::Senseless { .. }
             | Refusal::NoRandomNumbers => false,
@@ -123,6 +129,10 @@ impl fmt::Display for Refusal {
             Refusal::OtherRoom => f.write_str(
                 "the room's store was emptied, and another room has begun there; start this server \
                  again to be part of that one",
+            ),
+            Refusal::Different { groups } => write!(
+                f,
+                "this server differs from the others at entry {groups}: ending, to start afresh"
             ),
             Refusal::TooOld => f.write_str(
                 "the room's other servers need a newer chatserver by now; update this one",

@@ -65,7 +65,8 @@ impl Sharing {
         let id = agreed.id.short();
         let unreached = |trouble| Refusal::Engine { url: Box::new(shared.url.clone()), trouble };
         let (room, from) = first_room(engine.as_ref(), config, id).map_err(unreached)?;
-        hub.share(room, Outbox::new(id, producer), agreed.log_bytes / SNAPSHOTS_PART);
+        let outbox = Outbox::new(id, producer);
+        hub.share(room, outbox, shared.url.clone(), agreed.log_bytes / SNAPSHOTS_PART);
         let (server, version) = hello();
         hub.propose(Act::Hello { server: &server, version });
         let end = End { shutdown: shutdown.clone(), why: Arc::default() };
