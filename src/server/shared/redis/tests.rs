@@ -277,7 +277,7 @@ fn the_rights_that_are_documented_are_enough_and_less_is_told() {
     assert_eq!(refused(":admin@"), Ok(()));
     let user = ["ACL", "SETUSER", "chat", "on", ">secret"];
     admin(&user);
-    let without = "NOPERM); give the user the rights that docs/RUNNING.md lists";
+    let without = "NOPERM); give the user the rights that docs/SHARED.md lists";
     assert_eq!(refused("chat:secret@"), told(without));
     admin(&[&user[..], &RIGHTS.split_whitespace().collect::<Vec<_>>()].concat());
     let opened = open(&url("chat:secret@")).expect("it can be shared").expect("it is to begin");
