@@ -32,6 +32,7 @@ use std::sync::Arc;
 mod address;
 mod answer;
 mod attention;
+pub mod bot;
 mod chat;
 mod clock;
 mod colours;
@@ -110,7 +111,7 @@ pub fn commands() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub fn run(config: &Config) -> ! {
     exit::keep_panics_quiet();
     let has_keyboard = io::stdin().is_terminal() && config.input != Input::Unread;
-    let in_terminal = has_keyboard && io::stdout().is_terminal();
+    let in_terminal = has_keyboard && io::stdout().is_terminal() && !config.json;
     if in_terminal && is_dumb() {
         let looks = looks(config, Colours::None);
         run::start(config, &Arc::new(Filter::in_dumb_terminal(looks)), filter::run)
@@ -126,7 +127,7 @@ pub fn run(config: &Config) -> ! {
         let terminal = Terminal::new(looks, config.wrap, config.bell, window);
         run::start(config, &Arc::new(terminal), chat::run)
     } else {
-        run::start(config, &Arc::new(Filter::new(config.quiet)), filter::run)
+        run::start(config, &Arc::new(Filter::new(config.quiet, config.json)), filter::run)
     }
 }
 

@@ -34,7 +34,13 @@ mod tests {
 
     /// Goes through all seeds of that target.
     fn go_through(target: &str, way: fn(&[u8])) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
+        let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+        if !fuzz.exists() {
+            // It is a package of its own, and no part of the published one.
+            eprintln!("skipped: there is no fuzz/ here");
+            return;
+        }
+        let folder = fuzz.join("seeds").join(target);
         let mut seeds = 0;
         for seed in std::fs::read_dir(folder).expect("there are seeds") {
             let path = seed.expect("a seed").path();

@@ -4,6 +4,19 @@
 //! of UTF-8 text, over TLS or in plain. There are no accounts, no rooms besides the one, and no async
 //! runtime: one blocking thread a client, and one thread that sends.
 //!
+//! # For other programs
+//!
+//! Two modules are for programs in Rust, and what they show is stable: it changes as semantic versioning says.
+//!
+//! - [`bot`]: a program that takes part in a room
+//! - [`server`]: a room inside another program ([`server::Server`], [`server::Running`]), which is told what happens
+//!   ([`server::Server::on_event`])
+//!
+//! With them, what they need: [`problem::Problem`], and what [`server`] passes on of the wire and of TLS. All other
+//! modules are public for the two programs, the benchmarks and the fuzzer of this package alone. The documentation does not show
+//! them, and they change with any version. In other languages, a program takes part by `chatclient` in a pipe or by
+//! `chatserver --on-event`: `docs/BOTS.md`.
+//!
 //! # The way of a line
 //!
 //! In the order that a line travels from one member's keyboard to the others' screens. In
@@ -12,7 +25,7 @@
 //! - `terminal`: raw mode, and the face that all threads share; `terminal::input`: bytes → keys, pure
 //! - `keys`: which key means what; [`client::editor`]: keys → text and cursor, pure; `compose`: the same in the user's
 //!   own editor
-//! - `chat`: the main thread in a terminal; `filter`: the same in a pipe
+//! - `chat`: the main thread in a terminal; `filter`: the same in a pipe; [`bot`]: the same in another program
 //! - `outbox`: what was entered, until its receipt comes, pure; `sender`: the thread that writes it
 //! - `link`: the way to the server, over all connections; `reconnect`: another one
 //! - `net::route`: whether a connection is encrypted, and which key the server must have; `net::known_servers`: the
@@ -45,6 +58,8 @@
 //!   get from the history
 //! - `broadcaster`: one thread, from the transcript to every socket; `reader`: how far each is;
 //!   `rendering`: what programs get; `waker`: what wakes it
+//! - `announcer`: one thread, where it is asked for, which tells this network of the room
+//! - `listeners`, `hook`: callbacks and a program that are told what happens; `running`: a server in another program
 //! - `figures`, `status`, `health`, `controls`: what an operator asks for; `system`: what threads take from
 //!   the operating system, with a model of it for `interleavings`
 //!
@@ -59,7 +74,8 @@
 //! What both share:
 //!
 //! - [`protocol`]: the wire, pure: bytes → lines → safe text → requests, and the server's lines
-//! - [`arguments`]: the command lines; [`logging`]: the logs; [`problem`]: one line for what went wrong;
+//! - `discovery`: rooms that are announced on this network, and how a client hears of them
+//! - [`arguments`]: the command lines, and the client's configuration file; `place`: where a server is, as people write it; [`logging`]: the logs; [`problem`]: one line for what went wrong;
 //!   `private_file`: files for their owner alone; `key_file`: a key in one; [`state_folder`]: where they are; [`tls`]: the encryption; `signals`: what the system tells a program; `keepalive`:
 //!   whether a silent peer is there
 //!
@@ -67,22 +83,34 @@
 //! and neither knows the other. `docs/ARCHITECTURE.md` tells the threads and the locks,
 //! `docs/PROTOCOL.md` the wire.
 
+pub use client::bot;
+
+// Public for the programs, benchmarks and the fuzzer alone.
+#[doc(hidden)]
 pub mod arguments;
+#[doc(hidden)]
 pub mod client;
 // For `fuzz/`, whose tool sets this; no program has it.
+mod discovery;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod keepalive;
 mod key_file;
+#[doc(hidden)]
 pub mod logging;
+mod place;
 mod private_file;
 pub mod problem;
+#[doc(hidden)]
 pub mod protocol;
 #[cfg(any(test, fuzzing))]
 mod safety;
 pub mod server;
 #[cfg(unix)]
+#[doc(hidden)]
 pub mod signals;
+#[doc(hidden)]
 pub mod state_folder;
+#[doc(hidden)]
 pub mod tls;

@@ -16,6 +16,7 @@ mod wrong_server;
 
 /// A problem that keeps a program from its work. It is displayed without the program's name.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Problem {
     /// The host's name has no address.
     UnknownHost {
@@ -38,6 +39,10 @@ pub enum Problem {
         /// The operating system's reason.
         why: io::Error,
     },
+    /// The room that is to be announced can be reached from this machine alone, as it listens at this address.
+    NothingToAnnounce(SocketAddr),
+    /// No room was found on this network.
+    NoRoomsFound,
     /// The client cannot reach the server.
     Connect {
         /// The address as it was given.
@@ -76,6 +81,13 @@ pub enum Problem {
         /// The server.
         server: SocketAddr,
         /// Why, and what to do if there is something.
+        why: String,
+    },
+    /// The server does not give the client the name that it has to have.
+    NameRefused {
+        /// The server.
+        server: SocketAddr,
+        /// What it has said.
         why: String,
     },
     /// The server is not the one that it should be, or not encrypted as it should be.
@@ -168,6 +180,8 @@ pub enum Problem {
         /// The operating system's reason, or what is wrong with the first line.
         why: io::Error,
     },
+    /// What a server was told cannot be.
+    Config(&'static str),
     /// A time limit that somebody has set has ended the program, by the signal of this name.
     TimeIsUp(String),
     /// The operating system refused anything else: the attempt, as it goes on after `cannot`, and the reason.
@@ -213,6 +227,10 @@ impl Problem {
                 )
             }
             Problem::Listen { at, why } => format!("cannot listen on {at}: {}", reason(why)),
+            Problem::NothingToAnnounce(at) => {
+                format!("cannot announce a room on {at}, which only this machine reaches")
+            }
+            Problem::NoRoomsFound => "no room is announced on this network".to_owned(),
             Problem::Connect { to, why } => format!("cannot connect to {to}: {}", reason(why)),
             Problem::ConnectionLost { to, why: Lost::Closed } => {
                 format!("lost the connection to {to}: the server closed it")
@@ -242,6 +260,9 @@ impl Problem {
             }
             Problem::Refused { server, why } => format!("{server} does not let us in: {why}"),
             Problem::ShownOut { server, why } => format!("{server}: {why}"),
+            Problem::NameRefused { server, why } => {
+                format!("{server} does not give the name: {why}")
+            }
             Problem::WrongServer(wrong) => wrong.to_string(),
             Problem::AfterWrongServer(last) => last.cause(),
             Problem::RoomAway { server } => format!("{server} does not reach the room"),
@@ -278,6 +299,7 @@ impl Problem {
             Problem::PasswordFile { path, why } => {
                 format!("cannot read the password in {path}: {}", reason(why))
             }
+            Problem::Config(wrong) => format!("no server can be like that: {wrong}"),
             Problem::TimeIsUp(signal) => format!("ended by {signal}: its time is up"),
             Problem::System(what, why) => format!("cannot {what}: {}", reason(why)),
             Problem::Bug => "ended by an internal error, which is a bug".to_owned(),
@@ -299,7 +321,7 @@ impl Problem {
     pub fn status(&self) -> u8 {
         match self {
             Problem::WrongServer(_) | Problem::AfterWrongServer(_) => 3,
-            Problem::Shared { is_usage: true, .. } => 2,
+            Problem::Shared { is_usage: true, .. } | Problem::NothingToAnnounce(_) => 2,
             _ => 1,
         }
     }
@@ -309,6 +331,12 @@ impl Problem {
         match self {
             Problem::UnknownHost { .. } => "; check the name",
             Problem::Listen { why, .. } => listen_advice(why.kind()),
+            Problem::NothingToAnnounce(_) => {
+                "; listen where others can reach it: chatserver --announce 0.0.0.0 5000"
+            }
+            Problem::NoRoomsFound => {
+                "; chatserver --announce announces one, and others are joined by their address"
+            }
             Problem::Connect { why, .. } => connect_advice(why.kind()),
             // What it says is the advice.
             Problem::Refused { why, .. } if why.contains(": use ") => "",
@@ -318,6 +346,9 @@ impl Problem {
             Problem::AfterWrongServer(last) => last.advice(),
             Problem::ConnectionLost { why: Lost::Broken(_) | Lost::Cut | Lost::Late, .. } => {
                 "; try again"
+            }
+            Problem::NameRefused { .. } => {
+                "; take another name, or prove that it is yours with its key"
             }
             Problem::ConnectionLost { why: Lost::Silent, .. } => "; is that server all right?",
             Problem::Log { why, .. } => log_advice(why.kind()),
@@ -335,6 +366,7 @@ impl Problem {
             | Problem::Identity(_)
             | Problem::Entrance(_)
             | Problem::Shared { .. }
+            | Problem::Config(_)
             | Problem::TimeIsUp(_)
             | Problem::PasswordFile { .. }
             | Problem::ShownOut { .. }

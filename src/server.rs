@@ -1,6 +1,22 @@
-//! The server: binds, accepts, shuts down. The caller's thread accepts (`accept.rs`); each client has a thread to
+//! The server: binds, accepts, shuts down. A program that has a room inside opens a [`Server`], is told what happens
+//! ([`Server::on_event`]), and starts it:
+//!
+//! ```
+//! use chatroom::server::{self, Config, Server};
+//!
+//! let listener = server::bind("127.0.0.1", 0)?;
+//! let server = Server::open(listener, Config::default().max_clients(20))?;
+//! let room = server.on_event(|event| println!("{event}")).start()?;
+//! println!("join with: chatclient {}", room.address());
+//! room.announce("the deployment has begun");
+//! room.shut_down()?;
+//! # Ok::<(), chatroom::problem::Problem>(())
+//! ```
+//!
+//! Its threads: The caller's thread accepts (`accept.rs`); each client has a thread to
 //! itself (`workers.rs`), and one more thread, the broadcaster, sends to them all.
 
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -9,11 +25,16 @@ use std::time::Duration;
 use self::shared::sharing::{self, Sharing};
 use crate::problem::Problem;
 use crate::state_folder::Environment;
-use crate::tls::ServerKey;
 use accept::Acceptor;
+#[cfg(not(shuttle))]
+use announcer::Announcer;
 use broadcaster::Broadcaster;
+#[cfg(not(shuttle))]
+use hook::Hook;
 use hub::Hub;
 use keeping::{Kept, Threads};
+#[cfg(not(shuttle))]
+use listeners::{Callback, Listeners};
 use net::tls::identity::{self, Identity};
 #[cfg(unix)]
 use open_files::TooFew;
@@ -29,6 +50,8 @@ mod accept;
 mod account;
 mod addresses;
 mod admission;
+#[cfg(not(shuttle))]
+mod announcer;
 mod arrears;
 mod audience;
 mod batch;
@@ -49,10 +72,15 @@ mod fetcher;
 mod figures;
 mod guesses;
 mod headroom;
+#[doc(hidden)]
 pub mod health;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[doc(hidden)]
 pub mod heaps;
+#[doc(hidden)]
 pub mod history;
+#[cfg(not(shuttle))]
+mod hook;
 mod hub;
 mod indexer;
 #[cfg(all(test, shuttle))]
@@ -60,6 +88,8 @@ mod interleavings;
 mod keeper;
 mod keeping;
 mod kinds;
+#[cfg(not(shuttle))]
+mod listeners;
 mod net;
 #[cfg(unix)]
 mod open_files;
@@ -70,6 +100,8 @@ mod rendering;
 mod replay;
 #[cfg_attr(not(test), allow(dead_code, reason = "the hub's side of a shared room calls it"))]
 mod room;
+#[cfg(not(shuttle))]
+mod running;
 mod search;
 mod secrets;
 mod session;
@@ -82,17 +114,25 @@ mod token_bucket;
 mod transcript;
 mod utterance;
 mod waker;
+#[doc(hidden)]
 pub mod words;
 mod workers;
 
+pub use crate::protocol::json::{Event, Leaving, What};
+pub use crate::protocol::name::Name;
+pub use crate::tls::ServerKey;
 pub use addresses::reachable;
 pub use config::{
-    Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, KeySource,
-    SharedConfig, TlsConfig, Told,
+    Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, HookConfig,
+    KeySource, SharedConfig, TlsConfig, Told,
 };
 #[cfg(not(shuttle))]
+#[doc(hidden)]
 pub use console::keyboard_commands;
+#[doc(hidden)]
 pub use controls::Controls;
+#[cfg(not(shuttle))]
+pub use running::Running;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use session::fuzzing;
 pub use shared::url::{SharedUrl, without_password};
@@ -123,7 +163,6 @@ pub fn bind(host: &str, port: u16) -> Result<TcpListener, Problem> {
 }
 
 /// A server whose room is as its history has it, and that nobody has joined yet.
-#[derive(Debug)]
 pub struct Server {
     /// Where clients come from.
     listener: TcpListener,
@@ -141,32 +180,54 @@ pub struct Server {
     identity: Option<Arc<Identity>>,
     /// What sessions check secrets with.
     secrets: Arc<Secrets>,
+    /// What ends it.
+    shutdown: Shutdown,
+    /// Who is told what happens.
+    #[cfg(not(shuttle))]
+    callbacks: Vec<Callback>,
 }
 
 impl Server {
     /// Reads the room's password, if it has one, and the server's key, which it makes if there is none, and then the
-    /// room's history; or the room out of its log, if several servers hold it.
+    /// room's history; if several servers hold the room, this server's archive of it, and the room out of its log.
     ///
     /// # Errors
     ///
-    /// The password, the key, the certificate or the history was asked for, or is there, and cannot be used. Nothing in it was
+    /// Something in the configuration cannot be; or the password, the key, the certificate or the history was asked for, or is there, and cannot be used. Nothing in it was
     /// changed then.
-    pub fn open(
+    pub fn open(listener: TcpListener, config: Config) -> Result<Server, Problem> {
+        Server::open_until(listener, config, &Shutdown::new()?)
+    }
+
+    /// The same for a server that is to [run](Server::run) until that shutdown, which may come while it waits for the
+    /// engine of a room that several servers hold.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::open`].
+    pub fn open_until(
         listener: TcpListener,
         config: Config,
         shutdown: &Shutdown,
     ) -> Result<Server, Problem> {
+        config.check()?;
         log::info!("chatserver {} begins", env!("CARGO_PKG_VERSION"));
         let at =
             listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
+        if config.announce.is_some() && at.ip().to_canonical().is_loopback() {
+            return Err(Problem::NothingToAnnounce(at));
+        }
         let secrets = Secrets::open(&config)?;
         // Before the history, which counts as in use from then on.
         let identity = identity_of(&config.tls)?;
         let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
+        let mut history = Kept::open(&config)?;
         // The other servers last, when all that is this server's own is in order.
-        let shared = config.shared.as_ref();
-        let opened = shared.map(|shared| sharing::open(shared, &config, shutdown)).transpose()?;
-        let opened = opened.flatten();
+        let archive = history.as_ref().and_then(Kept::archive_of);
+        let opened = match &config.shared {
+            None => None,
+            Some(shared) => sharing::open(shared, &config, archive, shutdown)?,
+        };
         let (config, secrets) = match &opened {
             None => (config, secrets),
             Some(opened) => {
@@ -176,15 +237,43 @@ impl Server {
             }
         };
         let hub = Arc::new(Hub::new(waker, &config));
-        let (history, sharing) = match (&config.shared, opened) {
-            (None, _) => (Kept::open(&config)?, None),
+        let sharing = match (&config.shared, opened) {
             (Some(shared), Some(opened)) => {
-                (None, Some(Sharing::begin(opened, shared, &config, &hub, shutdown)?))
+                Some(Sharing::begin(opened, shared, &config, &hub, shutdown, history.as_mut())?)
             }
-            // It is not to begin any more.
-            (Some(_), None) => (None, None),
+            (_, _) => None,
         };
-        Ok(Server { listener, at, config, hub, history, sharing, identity, secrets })
+        if config.shared.is_some() && sharing.is_none() {
+            // The server ends, and nothing is to be kept of a room that it has not joined.
+            history = None;
+        }
+        Ok(Server {
+            listener,
+            at,
+            config,
+            hub,
+            history,
+            sharing,
+            identity,
+            secrets,
+            shutdown: shutdown.clone(),
+            #[cfg(not(shuttle))]
+            callbacks: Vec::new(),
+        })
+    }
+
+    /// Has `callback` told what happens in the room: what is said to all, who comes and goes, other names, and notices
+    /// to all; never private lines. It is told only what is settled: with a history, what that has.
+    ///
+    /// Each callback has a thread of its own, and nothing waits for it. One that is more than 256 KiB of lines behind
+    /// misses what it has not had, and is told how much ([`What::Missed`]). At the
+    /// end of the server it may take a second for what is left; one that takes longer is left behind. An event is shown
+    /// as JSON.
+    #[cfg(not(shuttle))]
+    #[must_use = "it serves with `start` or `run`"]
+    pub fn on_event(mut self, callback: impl FnMut(&Event<'_>) + Send + 'static) -> Server {
+        self.callbacks.push(Box::new(callback));
+        self
     }
 
     /// The key that clients know the server by; `None` where nobody talks encrypted.
@@ -201,7 +290,21 @@ impl Server {
     /// The system cannot give what a server needs to begin with; or a bug has ended the thread that
     /// sends or the one that keeps, and with it the room, rather than leave a silent one behind.
     pub fn run(self, shutdown: &Shutdown, status: &Status) -> Result<(), Problem> {
-        let Server { listener, at, config, hub, history, sharing, identity, secrets } = self;
+        #[cfg(not(shuttle))]
+        let key = self.key();
+        let Server {
+            listener,
+            at,
+            config,
+            hub,
+            history,
+            sharing,
+            identity,
+            secrets,
+            shutdown: _,
+            #[cfg(not(shuttle))]
+            callbacks,
+        } = self;
         log_addresses(at, &config, history.as_ref());
         #[cfg(unix)]
         log_lack_of_files(config.max_clients);
@@ -209,12 +312,43 @@ impl Server {
         offer_names(&hub);
         log_lack_of_way_in(&hub, &config);
         status.is_of(&hub);
+        #[cfg(not(shuttle))]
+        let (listeners, hook) = (Listeners::start(&hub, callbacks)?, Hook::start(&hub, &config)?);
         let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
         let reception = Reception::new(Arc::clone(&hub), secrets, &config, identity);
         let acceptor = Acceptor::new(reception, &config);
+        #[cfg(not(shuttle))]
+        let _until_the_end = announce(&config, at, key);
         let served = serve(listener, acceptor, shutdown, &hub, broadcaster, sharing);
-        served.and(kept.map_or(Ok(()), Threads::join))
+        let ended = served.and(kept.map_or(Ok(()), Threads::join));
+        #[cfg(not(shuttle))]
+        {
+            listeners.into_iter().for_each(Listeners::end);
+            hook.into_iter().for_each(Hook::end);
+        }
+        ended
     }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+/// Tells this network of the room, if it is asked for.
+#[cfg(not(shuttle))]
+fn announce(config: &Config, at: SocketAddr, key: Option<ServerKey>) -> Option<Announcer> {
+    let tls = match config.tls.encryption {
+        Encryption::Optional => "optional",
+        Encryption::Required => "required",
+        Encryption::Off => "off",
+    };
+    // A certificate comes with another key when it is renewed.
+    let is_own = !matches!(config.tls.key, KeySource::Certificate { .. });
+    let name = config.announce.as_ref()?;
+    let announcement = announcer::announcement(name, at.port(), tls, key.filter(|_| is_own));
+    Announcer::start(announcement, at)
 }
 
 /// The key that a server with this configuration is known by. A key that is not there yet is made and kept.
@@ -247,7 +381,7 @@ pub fn run(
     shutdown: &Shutdown,
     status: &Status,
 ) -> Result<(), Problem> {
-    Server::open(listener, config.clone(), shutdown)?.run(shutdown, status)
+    Server::open_until(listener, config.clone(), shutdown)?.run(shutdown, status)
 }
 
 fn log_addresses(at: SocketAddr, config: &Config, history: Option<&Kept>) {

@@ -1,7 +1,8 @@
-//! The state folder: where both programs keep what outlives a run, unless they are told another place.
+//! The state folder: where both programs keep what outlives a run, unless they are told another place. And the
+//! folder of their users' configuration.
 //!
-//! It follows the XDG Base Directory Specification on Unix, the local application data on Windows, and what systemd
-//! has made for a service before both.
+//! Both follow the XDG Base Directory Specification on Unix, as terminal programs do on macOS, too, and the application
+//! data on Windows. What systemd has made for a service comes before that.
 
 use std::ffi::OsString;
 use std::fs::DirBuilder;
@@ -20,6 +21,10 @@ pub struct Environment {
     pub home: Option<OsString>,
     /// `LOCALAPPDATA`, on Windows.
     pub local_app_data: Option<OsString>,
+    /// `XDG_CONFIG_HOME`.
+    pub xdg_config_home: Option<OsString>,
+    /// `APPDATA`, on Windows.
+    pub app_data: Option<OsString>,
 }
 
 impl Environment {
@@ -32,7 +37,24 @@ impl Environment {
             xdg_state_home: variable("XDG_STATE_HOME"),
             home: variable("HOME").filter(|_| cfg!(unix)),
             local_app_data: variable("LOCALAPPDATA").filter(|_| cfg!(windows)),
+            xdg_config_home: variable("XDG_CONFIG_HOME"),
+            app_data: variable("APPDATA").filter(|_| cfg!(windows)),
         }
+    }
+
+    /// The user's home, which a path in a configuration file may begin at.
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
+        given(self.home.as_ref())
+    }
+
+    /// The folder of the configuration, which may not be there; `None` if the environment names none.
+    #[must_use]
+    pub fn config_folder(&self) -> Option<PathBuf> {
+        let xdg = given(self.xdg_config_home.as_ref());
+        let home = || self.home().map(|home| home.join(".config"));
+        let roaming = || given(self.app_data.as_ref());
+        xdg.or_else(home).or_else(roaming).map(|folder| folder.join("chatroom"))
     }
 
     /// The state folder, which may not be there; `None` if the environment names none.
@@ -70,4 +92,33 @@ pub(crate) fn make(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_is_in_its_users_folder() {
+        // Absolute on each platform.
+        let root = std::env::temp_dir();
+        let folder = |name: &str| Some(root.join(name).into_os_string());
+        let environment = Environment {
+            xdg_config_home: folder("xdg"),
+            home: folder("home"),
+            app_data: folder("roaming"),
+            ..Environment::default()
+        };
+        let found = |it: &Environment| it.config_folder();
+        assert_eq!(found(&environment), Some(root.join("xdg").join("chatroom")));
+        // The specification has relative paths count as none.
+        for none in [None, Some("".into()), Some("relative".into())] {
+            let environment = Environment { xdg_config_home: none, ..environment.clone() };
+            let expected = root.join("home").join(".config").join("chatroom");
+            assert_eq!(found(&environment), Some(expected));
+            let environment = Environment { home: None, ..environment };
+            assert_eq!(found(&environment), Some(root.join("roaming").join("chatroom")));
+        }
+        assert_eq!(found(&Environment::default()), None);
+    }
 }

@@ -70,6 +70,8 @@ pub(crate) const CHATSERVER: About = About {
          its key (see FILES), of which the fingerprint is shown. Keep a copy of it: a server that \
          moves or is installed anew takes it along. --tls-cert and --tls-key name a certificate that \
          somebody else has made; both are read again when they change, and on SIGHUP.",
+        "With --announce, chatclient --find on the same network finds it, by DNS-SD and multicast DNS (service type \
+         _chatroom._tcp), unless it listens for its own machine alone, which is an error.",
         "Whoever reaches its address is in the room, unless it has a password (--password-file) or is for \
          invited people alone (--invited). By default only this machine reaches it.",
     ],
@@ -123,6 +125,10 @@ pub(crate) const CHATCLIENT: About = About {
          that, or does not encrypt any more, is not talked to: the program ends with status 3 and says \
          what to do. --fingerprint asks for one key from the beginning. Where the system accepts a \
          server's certificate for its name, the name is remembered in place of the key.",
+        "--find lists the rooms that are announced on this network, a line each, with the command that joins it, and \
+         ends with status 1 if there are none. Anyone on the network can announce anything, so it is a hint; the \
+         fingerprint in the command is what makes sure that the server which is joined is the one that was listed. \
+         Without HOST, in a terminal, the rooms are listed where none is found on this machine.",
         "Your names in a room are known by a key of your own, which is made at the first start (see FILES) \
          and proved to each server that asks. To be the same person on another machine, copy the file \
          there. Whoever has it has your names.",
@@ -134,8 +140,8 @@ pub(crate) const CHATCLIENT: About = About {
     typed: terminal,
     status: &[
         ("0", "a clean end"),
-        ("1", "there was no connection, or it was lost for good"),
-        ("2", "wrong usage, on the command line or in the environment"),
+        ("1", "there was no connection, or it was lost for good; or --find has found nothing"),
+        ("2", "wrong usage, on the command line, in the environment or in the configuration file"),
         (
             "3",
             "the server is not the one that it should be, or does not encrypt; nothing was sent to it",
@@ -159,8 +165,19 @@ pub(crate) const CHATCLIENT: About = About {
             "XDG_STATE_HOME",
             "where history, servers, their keys and your own are kept, in place of ~/.local/state",
         ),
+        ("XDG_CONFIG_HOME", "where chatroom/chatclient.conf is, in place of ~/.config"),
+        ("APPDATA", "the same, on Windows"),
     ],
     files: &[
+        (
+            "~/.config/chatroom/chatclient.conf",
+            "what is usual for you, unless --config names another file. It is TOML, a line for each key: \
+             name = \"alice\", notify = true, highlight = [\"deploy\", \"release\"]. The keys are the options \
+             above, without their hyphens, and host and port; an option that is an order for one run, as --known \
+             or --listen, is none. --print-config prints a file with all of them. What the environment says \
+             counts more, and options most; port, fingerprint and password-file are for the file's host alone, if \
+             it names one. ~/ at a path's beginning is your home. A file that others may change is not read",
+        ),
         ("client.log", "the log, in the folder that it runs in: the whole conversation"),
         ("~/.local/state/chatroom/history", "what was sent in a terminal, for the next time"),
         (

@@ -28,8 +28,8 @@ class Client:
         self.change = threading.Condition()  # guards all of this
         self.connection, self.settled = None, False  # whether we have our name on this connection
         self.has_asked = False  # whether we have said there who we are
-        self.lines, self.ended = [], False  # those not known to be taken, and whether no more come
-        self.taken = self.written = self.asked = 0  # before `lines`; of them sent; before our `/tags`
+        self.lines, self.ended = [], False  # those that are not settled, and whether no more come
+        self.taken = self.written = 0  # before `lines`; of them sent
         self.refused, self.pause = 0, 0.1  # how many lines were; the seconds until the next attempt
 
     def hear(self, line):
@@ -68,9 +68,6 @@ class Client:
             self.written = len(self.lines)
             if self.ended and not self.lines:
                 self.send("/quit")
-            elif not self.asked and (self.ended or len(self.lines) == MOST):
-                self.asked = self.taken + self.written  # some lines have no receipt; this has an answer
-                self.send("/tags")
         self.change.notify_all()
 
     def take(self, number):
@@ -115,7 +112,7 @@ class Client:
         self.has_asked = True
         return f"/nick {self.name}{self.taken if self.taken > 1 else ''}"
 
-    def receive(self, body):
+    def receive(self, seq, body):
         if body.startswith("= token "):
             self.token = body[8:]
         elif body.startswith("= nonce "):
@@ -125,11 +122,11 @@ class Client:
         elif body.startswith("= nick ") and not self.has_asked:
             self.send(self.next_name())  # an older server waits for no proof
         elif body.startswith("= nick ") and not self.settled:
-            self.settled, self.written, self.asked, self.pause = True, 0, 0, 0.1
+            self.settled, self.written, self.pause = True, 0, 0.1
         elif body.startswith(("= resumed ", "+ ")):
             self.take(int(body.split()[-1]))
-        elif body.startswith("!! /tags") and self.asked:
-            self.asked = self.take(self.asked)
+        elif body == "= done":
+            self.take(int(seq[1:]))
         elif not self.settled and re.match("!! /resume|!! /nick.* is taken$|" + OWNED, body):
             if self.token and body.startswith("!! /resume"):
                 self.hear(f"-- lines may have been missed, {self.written} of ours said twice")
@@ -139,7 +136,7 @@ class Client:
             self.complain(body)
             sys.exit(2)
         elif not body.startswith("= "):
-            self.refused += self.settled and body.startswith("!! ")
+            self.refused += self.settled and seq != "-" and body.startswith("!! ")  # it answers one of our lines
             self.hear(body)
 
     def connect(self):
@@ -193,8 +190,8 @@ class Client:
                 if not is_tagged and self.token and not body.startswith("!! /resume"):
                     continue  # it comes again
                 with self.change:
-                    self.seen = self.seen if seq == "-" or body.startswith("| ") else int(seq)
-                    self.receive(body)
+                    self.seen = self.seen if seq[0] == "-" or body.startswith("| ") else int(seq)
+                    self.receive(seq, body)
                     self.write()
 
     def run(self):

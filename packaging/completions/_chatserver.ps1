@@ -21,6 +21,7 @@ Register-ArgumentCompleter -Native -CommandName 'chatserver' -ScriptBlock {
 
     $completions = @(switch ($command) {
         'chatserver' {
+            [CompletionResult]::new('--announce', '--announce', [CompletionResultType]::ParameterName, 'Announce the room on this network, so that chatclient --find finds it: as NAME, or the machine''s name')
             [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'Let in only who gives the password in the first line of FILE, which SIGHUP has read again')
             [CompletionResult]::new('--invite', '--invite', [CompletionResultType]::ParameterName, 'Whoever may invite: owners of names, or operators alone')
             [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'The most clients at a time, 1 to 100000')
@@ -45,6 +46,8 @@ Register-ArgumentCompleter -Native -CommandName 'chatserver' -ScriptBlock {
             [CompletionResult]::new('--shared', '--shared', [CompletionResultType]::ParameterName, 'Be one of several servers of a room that is kept in Redis or Valkey')
             [CompletionResult]::new('--shared-password-file', '--shared-password-file', [CompletionResultType]::ParameterName, 'The first line of FILE is the password for it')
             [CompletionResult]::new('--shared-ca', '--shared-ca', [CompletionResultType]::ParameterName, 'Trust this certificate authority there (rediss://)')
+            [CompletionResult]::new('--on-event', '--on-event', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell: it reads what happens as JSON lines, and what it prints is said')
+            [CompletionResult]::new('--on-event-name', '--on-event-name', [CompletionResultType]::ParameterName, 'The name under which that is in the room')
             [CompletionResult]::new('--export', '--export', [CompletionResultType]::ParameterName, 'Write the public conversation to FILE and end: text, or JSON lines for .jsonl or .json')
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Export only from then on, as 2026-11-28 or 2026-11-28T14:05')
             [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'How much to log: off, error, warn, info, debug or trace')
@@ -54,8 +57,8 @@ Register-ArgumentCompleter -Native -CommandName 'chatserver' -ScriptBlock {
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log what is said, too, whatever else is logged; private lines never are')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log what is said, too, whatever else is logged; private lines never are')
             [CompletionResult]::new('--health-check', '--health-check', [CompletionResultType]::ParameterName, 'Ask the server that runs there whether it answers, and end: 0 if it does, 1 if not')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break

@@ -23,7 +23,7 @@ _chatclient() {
 
     case "${cmd}" in
         chatclient)
-            opts="-q -h -V --name --tls --plain --fingerprint --password-file --identity --no-identity --forget --known --color --bell --highlight --notify --wrap --joins --time --no-history --reconnect --no-reconnect --commands --quiet --listen --log-file --log-level --help --version"
+            opts="-q -h -V --name --tls --plain --fingerprint --password-file --identity --no-identity --config --no-config --print-config --find --forget --known --color --bell --highlight --notify --no-notify --wrap --joins --time --no-history --history --reconnect --no-reconnect --commands --quiet --listen --json --log-file --log-level --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -53,6 +53,10 @@ _chatclient() {
                     return 0
                     ;;
                 --identity)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -102,7 +106,7 @@ _chatclient_and_servers() {
     _chatclient "$@"
     local cur="${COMP_WORDS[COMP_CWORD]}"
     case "${COMP_WORDS[COMP_CWORD-1]}" in
-        --name|--fingerprint|--password-file|--identity|--color|--bell|--highlight|--wrap|--joins|--time|--log-file|--log-level|:|=) return 0 ;;
+        --name|--fingerprint|--password-file|--identity|--config|--color|--bell|--highlight|--wrap|--joins|--time|--log-file|--log-level|:|=) return 0 ;;
     esac
     if [[ "$cur" != -* && "$cur" != : && "$cur" != = ]]; then
         COMPREPLY=( $(compgen -W "$(cat "${XDG_STATE_HOME:-$HOME/.local/state}/chatroom/servers" 2>/dev/null)" -- "$cur") $(compgen -A hostname -- "$cur") )

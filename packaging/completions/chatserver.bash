@@ -23,12 +23,16 @@ _chatserver() {
 
     case "${cmd}" in
         chatserver)
-            opts="-v -h -V --password-file --invited --invite --max-clients --max-per-address --proxy --max-line --rate-limit --replay --memory --stall-timeout --away-timeout --history --keep --keep-size --durability --tls --key --fingerprint --tls-cert --tls-key --operator --keep-names --shared --shared-password-file --shared-ca --export --since --verbose --log-level --health-check --log-file --help --version"
+            opts="-v -h -V --announce --password-file --invited --invite --max-clients --max-per-address --proxy --max-line --rate-limit --replay --memory --stall-timeout --away-timeout --history --keep --keep-size --durability --tls --key --fingerprint --tls-cert --tls-key --operator --keep-names --shared --shared-password-file --shared-ca --on-event --on-event-name --export --since --verbose --log-level --health-check --log-file --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --announce)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -122,6 +126,14 @@ _chatserver() {
                     return 0
                     ;;
                 --shared-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-event)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-event-name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

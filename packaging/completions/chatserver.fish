@@ -1,3 +1,4 @@
+complete -c chatserver -l announce -d 'Announce the room on this network, so that chatclient --find finds it: as NAME, or the machine\'s name' -r
 complete -c chatserver -l password-file -d 'Let in only who gives the password in the first line of FILE, which SIGHUP has read again' -r -F
 complete -c chatserver -l invite -d 'Whoever may invite: owners of names, or operators alone' -r -f -a "owners\t''
 operators\t''"
@@ -26,6 +27,8 @@ complete -c chatserver -l keep-names -d 'For how long a name stays one\'s own af
 complete -c chatserver -l shared -d 'Be one of several servers of a room that is kept in Redis or Valkey' -r -f
 complete -c chatserver -l shared-password-file -d 'The first line of FILE is the password for it' -r -F
 complete -c chatserver -l shared-ca -d 'Trust this certificate authority there (rediss://)' -r -F
+complete -c chatserver -l on-event -d 'Run COMMAND by the shell: it reads what happens as JSON lines, and what it prints is said' -r
+complete -c chatserver -l on-event-name -d 'The name under which that is in the room' -r
 complete -c chatserver -l export -d 'Write the public conversation to FILE and end: text, or JSON lines for .jsonl or .json' -r -F
 complete -c chatserver -l since -d 'Export only from then on, as 2026-11-28 or 2026-11-28T14:05' -r
 complete -c chatserver -l log-level -d 'How much to log: off, error, warn, info, debug or trace' -r -f -a "off\t''
@@ -39,5 +42,5 @@ complete -c chatserver -l invited -d 'Let in only whom somebody has invited, by 
 complete -c chatserver -l fingerprint -d 'Print the key\'s fingerprint and end; makes the key if there is none'
 complete -c chatserver -s v -l verbose -d 'Log what is said, too, whatever else is logged; private lines never are'
 complete -c chatserver -l health-check -d 'Ask the server that runs there whether it answers, and end: 0 if it does, 1 if not'
-complete -c chatserver -s h -l help -d 'Print help'
+complete -c chatserver -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c chatserver -s V -l version -d 'Print version'

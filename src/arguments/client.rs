@@ -1,12 +1,15 @@
 //! What `chatclient` can be told on its command line and in its environment.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::str::FromStr;
 
-use clap::{Parser, ValueEnum, ValueHint};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, Parser, ValueEnum, ValueHint};
 use log::LevelFilter;
 
-use super::{self as arguments, LogLevels, Place, Places};
+use super::config_file;
+use super::{self as arguments, LogLevels, Parsed, Place, Places};
 use crate::client::{
     self, BellChoice, ColorChoice, Config, Encryption, Errand, IdentityChoice, Input, JoinsChoice,
     OnLoss, PasswordSource, Secret, ServerAddress, TimeFormat, WrapChoice,
@@ -24,6 +27,7 @@ const EXAMPLES: &str = "\
 Examples:
   chatclient                              join the room on this machine
   chatclient 192.168.1.7 5000             join the room on another one
+  chatclient --find                       list the rooms that are announced on this network
   chatclient --name alice chat.local:6000 join under a name
   chatclient chat1,chat2:5001             join a room that several servers hold
   echo 'build done' | chatclient host     say one line and leave
@@ -44,10 +48,11 @@ should be.";
 #[derive(Debug, Parser)]
 #[command(name = PROGRAM, version, after_help = EXAMPLES)]
 pub struct Arguments {
-    /// The server's address or name, also as HOST:PORT; several servers of one room with commas between
-    #[arg(default_value = DEFAULT_ADDRESS, env = "CHATROOM_HOST", hide_env_values = true)]
+    /// The server's address or name, also as HOST:PORT, or several of one room with commas between; this machine's if
+    /// none is given
+    #[arg(env = "CHATROOM_HOST", hide_env_values = true)]
     #[arg(value_parser = arguments::places, value_hint = ValueHint::Hostname)]
-    host: Places,
+    host: Option<Places>,
 
     /// The server's port, 5000 if none is given; of several, for those without one
     #[arg(env = "CHATROOM_PORT", hide_env_values = true, value_parser = arguments::port)]
@@ -63,7 +68,7 @@ pub struct Arguments {
     tls: bool,
 
     /// Never talk encrypted
-    #[arg(long, conflicts_with_all = ["tls", "fingerprint"])]
+    #[arg(long, conflicts_with = "tls")]
     plain: bool,
 
     /// Talk only to the server with this key, as its fingerprint
@@ -83,6 +88,24 @@ pub struct Arguments {
     /// Use no key, so that no name is yours, even where one is named
     #[arg(long)]
     no_identity: bool,
+
+    /// Read what is usual from this file, in place of chatroom/chatclient.conf in your configuration folder
+    #[arg(long, value_name = "FILE", env = "CHATROOM_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
+
+    /// Read no configuration file, even where one is named
+    #[arg(long)]
+    no_config: bool,
+
+    /// Print a configuration file with all that can stand in it, commented out, and end
+    #[arg(long)]
+    pub print_config: bool,
+
+    /// List the rooms that are announced on this network, with the command that joins each, and end
+    ///
+    /// It takes two seconds. Anyone on the network can announce anything: what is listed is a hint.
+    #[arg(long, conflicts_with_all = ["known", "forget"])]
+    find: bool,
 
     /// Forget the server at this address, and end
     #[arg(long, conflicts_with = "known")]
@@ -106,8 +129,12 @@ pub struct Arguments {
     highlight: Vec<String>,
 
     /// While its window is not in focus, a terminal notifies you of mentions, and its title counts lines
-    #[arg(long)]
+    #[arg(long, overrides_with = "no_notify")]
     notify: bool,
+
+    /// Do not, where the configuration file says --notify
+    #[arg(long, overrides_with = "notify")]
+    no_notify: bool,
 
     /// What breaks lines wider than the terminal: words (between words), or terminal (anywhere)
     #[arg(long, value_name = "HOW", default_value = "words")]
@@ -122,8 +149,12 @@ pub struct Arguments {
     time: TimeFormat,
 
     /// Neither read nor keep what you send across runs, nor which servers you join
-    #[arg(long)]
+    #[arg(long, overrides_with = "history")]
     no_history: bool,
+
+    /// Do, where the configuration file says --no-history
+    #[arg(long, overrides_with = "no_history")]
+    history: bool,
 
     /// Come back when the connection is lost, and miss and lose nothing; a terminal does so anyway
     #[arg(long, overrides_with = "no_reconnect")]
@@ -144,6 +175,10 @@ pub struct Arguments {
     /// Read no input, and print what is said until the connection ends
     #[arg(long, conflicts_with = "commands")]
     listen: bool,
+
+    /// For programs: print each event as a JSON object, and take objects such as {"say": "hello"} for input
+    #[arg(long, conflicts_with = "commands")]
+    json: bool,
 
     /// Append the log to this file; at 10 MB it becomes FILE.1, of which one is kept
     #[arg(long, value_name = "FILE", default_value = "client.log")]
@@ -184,18 +219,54 @@ enum Wrap {
     Terminal,
 }
 
+/// Parses the arguments, and what stands behind them: the environment, and the user's configuration file.
+///
+/// # Errors
+///
+/// As [`arguments::parse`]; or something is wrong with the file.
+pub fn parse() -> Result<Parsed<Arguments>, ExitCode> {
+    arguments::parse_with(|command, matches| {
+        check_conflict(matches)?;
+        config_file::apply(command, matches)
+    })
+}
+
+/// A key that stands in the environment is for other rooms than one that is joined in plain; one that is given is not.
+fn check_conflict(matches: &ArgMatches) -> Result<(), String> {
+    let is_given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    if is_given("plain") && is_given("fingerprint") {
+        let both = "the argument '--plain' cannot be used with '--fingerprint <KEY>'";
+        return Err(format!("{both}; see {PROGRAM} --help"));
+    }
+    Ok(())
+}
+
+/// A configuration file that says nothing yet.
+#[must_use]
+pub fn sample_config() -> String {
+    let place = config_file::usual_path(&Environment::of_process());
+    let place = place.map_or("where --config says".to_owned(), |at| at.display().to_string());
+    config_file::keys::sample(&Arguments::command(), &make_safe(place.as_bytes()))
+}
+
 impl Arguments {
     /// What is to be done in place of joining a room, if anything is.
     #[must_use]
     pub fn errand(&self) -> Option<Errand> {
         let forget = || Errand::Forget(self.servers());
-        if self.known { Some(Errand::List) } else { self.forget.then(forget) }
+        match (self.find, self.known) {
+            (true, _) => Some(Errand::Find),
+            (_, true) => Some(Errand::List),
+            _ => self.forget.then(forget),
+        }
     }
 
-    /// The servers, each once.
+    /// The servers, each once; without a word of the user's, the one on this machine.
     fn servers(&self) -> Vec<ServerAddress> {
+        let here = [Place { host: DEFAULT_ADDRESS.to_owned(), port: None }];
+        let places = self.host.as_ref().map_or(&here[..], Places::all);
         let mut servers = Vec::new();
-        for Place { host, port } in self.host.all() {
+        for Place { host, port } in places {
             let port = port.or(self.port).unwrap_or(DEFAULT_PORT);
             let server = ServerAddress { host: host.clone(), port };
             if !servers.contains(&server) {
@@ -207,9 +278,10 @@ impl Arguments {
 
     fn encryption(&self) -> Encryption {
         match &self.fingerprint {
+            // A fingerprint besides stands in the environment, for other rooms.
+            _ if self.plain => Encryption::Never,
             Some(fingerprint) => Encryption::Only(fingerprint.clone()),
             None if self.tls => Encryption::Always,
-            None if self.plain => Encryption::Never,
             None => Encryption::WherePossible,
         }
     }
@@ -235,7 +307,7 @@ impl Arguments {
     /// What cannot be done, if two arguments do not go together.
     #[must_use]
     pub fn contradiction(&self) -> Option<String> {
-        let (hosts, port) = (self.host.all(), self.port?);
+        let (hosts, port) = (self.host.as_ref()?.all(), self.port?);
         // One that stands in the environment is for hosts without a port.
         let is_usual = std::env::var("CHATROOM_PORT").is_ok_and(|usual| usual == port.to_string());
         let is_for_one = |host: &Place| host.port.is_none_or(|with_host| with_host == port);
@@ -260,6 +332,7 @@ impl From<Arguments> for Config {
             known_servers: known_servers(),
             learns_servers: !arguments.no_history,
             servers: arguments.servers(),
+            is_nowhere: arguments.host.is_none(),
             name: arguments.name.or_else(client::login_name),
             log_file: arguments.log_file,
             log_level: arguments.log_level,
@@ -285,11 +358,13 @@ impl From<Arguments> for Config {
                 Joins::Spoken => JoinsChoice::Spoken,
                 Joins::None => JoinsChoice::None,
             },
-            input: match (arguments.listen, arguments.commands) {
-                (true, _) => Input::Unread,
-                (false, true) => Input::Commands,
-                (false, false) => Input::Text,
+            input: match (arguments.listen, arguments.commands, arguments.json) {
+                (true, _, _) => Input::Unread,
+                (false, true, _) => Input::Commands,
+                (false, false, true) => Input::Json,
+                (false, false, false) => Input::Text,
             },
+            json: arguments.json,
             quiet: arguments.quiet,
             history: if arguments.no_history { None } else { client::history_path() },
             set_aside: Vec::new(),
@@ -322,7 +397,6 @@ fn name(text: &str) -> Result<Name, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn no_identity_is_none_whatever_else_is_said() {

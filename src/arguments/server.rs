@@ -11,13 +11,15 @@ use clap::{Arg, Command, Error, Parser, ValueEnum, ValueHint};
 use log::LevelFilter;
 
 use super::{self as arguments, LogLevels};
+use crate::discovery::MAX_NAME;
 use crate::protocol::name::Name;
 use crate::protocol::tag::Millis;
+use crate::protocol::text::make_safe;
 use crate::protocol::{DEFAULT_ADDRESS, DEFAULT_MAX_LINE, DEFAULT_PORT};
 use crate::server::history::export::Export;
 use crate::server::{
-    Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, KeySource,
-    SharedConfig, SharedUrl, TlsConfig, Told, without_password,
+    Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, HookConfig,
+    KeySource, SharedConfig, SharedUrl, TlsConfig, Told, without_password,
 };
 
 /// What the program is called.
@@ -47,6 +49,15 @@ pub struct Arguments {
     #[arg(default_value_t = DEFAULT_PORT, env = "CHATROOM_PORT", hide_env_values = true)]
     #[arg(value_parser = arguments::port_or_any, allow_negative_numbers = true)]
     pub port: u16,
+
+    /// Announce the room on this network, so that chatclient --find finds it: as NAME, or the machine's name
+    ///
+    /// NAME has up to 63 bytes; where another room is called so, it gets a number. CHATROOM_ANNOUNCE=yes is the
+    /// machine's name.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "yes", value_parser = announced, env = "CHATROOM_ANNOUNCE")]
+    #[arg(hide_env_values = true)]
+    announce: Option<Announced>,
 
     /// Let in only who gives the password in the first line of FILE, which SIGHUP has read again
     #[arg(long, value_name = "FILE", env = "CHATROOM_PASSWORD_FILE", hide_env_values = true)]
@@ -192,6 +203,16 @@ pub struct Arguments {
     #[arg(requires = "shared")]
     shared_ca: Option<PathBuf>,
 
+    /// Run COMMAND by the shell: it reads what happens as JSON lines, and what it prints is said
+    #[arg(long, value_name = "COMMAND", value_parser = command)]
+    #[arg(env = "CHATROOM_ON_EVENT", hide_env_values = true)]
+    on_event: Option<String>,
+
+    /// The name under which that is in the room
+    #[arg(long, value_name = "NAME", default_value = "hook", value_parser = name)]
+    #[arg(env = "CHATROOM_ON_EVENT_NAME", hide_env_values = true)]
+    on_event_name: Name,
+
     /// Write the public conversation to FILE and end: text, or JSON lines for .jsonl or .json
     #[arg(long, value_name = "FILE", conflicts_with = "health_check")]
     export: Option<PathBuf>,
@@ -265,9 +286,11 @@ impl Arguments {
                 operators_invite: self.invite == Some(Inviters::Operators),
                 ..EntranceConfig::default()
             },
+            announce: self.announce.clone().and_then(|Announced(name)| name),
             operators: self.operators.clone(),
             keep_names: self.keep_names.map_or(Config::default().keep_names, |keep| keep.0),
             shared: self.shared(),
+            hook: self.hook(),
         }
     }
 
@@ -292,6 +315,11 @@ impl Arguments {
         })
     }
 
+    fn hook(&self) -> Option<HookConfig> {
+        let command = self.on_event.clone()?;
+        Some(HookConfig { command, name: self.on_event_name.clone() })
+    }
+
     /// Who talks encrypted, and with which key.
     #[must_use]
     pub fn tls(&self) -> TlsConfig {
@@ -314,7 +342,9 @@ impl Arguments {
     #[must_use]
     pub fn export(&self) -> Option<Export> {
         let to = self.export.clone()?;
-        Some(Export { history: self.history_file(), port: self.port, to, since: self.since })
+        let shared = self.shared.as_ref().map(|url| url.room.to_string());
+        let (history, port) = (self.history_file(), self.port);
+        Some(Export { history, port, shared, to, since: self.since })
     }
 
     fn history_file(&self) -> HistoryFile {
@@ -359,6 +389,36 @@ impl TypedValueParser for SharedUrls {
 fn proxy(text: &str) -> Result<IpAddr, String> {
     let address = text.trim().trim_start_matches('[').trim_end_matches(']');
     address.parse().map_err(|_| "it must be an IP address, such as 192.0.2.1".to_owned())
+}
+
+/// Under which name the room is announced; `None` if it is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Announced(Option<String>);
+
+/// The name of a room, or whether it is announced under the machine's.
+fn announced(text: &str) -> Result<Announced, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" | "true" | "on" | "1" => return Ok(Announced(Some(machine_name()))),
+        "no" | "false" | "off" | "0" => return Ok(Announced(None)),
+        _ => {}
+    }
+    let is_text = make_safe(text.as_bytes()) == text && text.trim() == text;
+    if is_text && (1..=MAX_NAME).contains(&text.len()) {
+        return Ok(Announced(Some(text.to_owned())));
+    }
+    Err(format!("it must be plain text of 1 to {MAX_NAME} bytes, without blanks around it"))
+}
+
+/// What the machine is called, without its domain.
+fn machine_name() -> String {
+    #[cfg(unix)]
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    #[cfg(windows)]
+    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
+    let name = name.split('.').next().unwrap_or_default();
+    let is_good = name != "localhost" && (1..=MAX_NAME).contains(&name.len());
+    let is_text = make_safe(name.as_bytes()) == name && name.trim() == name;
+    if is_good && is_text { name.to_owned() } else { "chatroom".to_owned() }
 }
 
 /// For how long something is kept; `None` is for ever.
@@ -419,6 +479,14 @@ fn bytes(text: &str) -> Option<u64> {
         _ => (text, 1),
     };
     arguments::digits(number)?.checked_mul(unit)
+}
+
+/// A command for the shell.
+fn command(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("there is no command in it".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// A name that somebody may own.
@@ -626,6 +694,26 @@ mod tests {
         let told = parse(&["--shared", "redis://chat:secret@cache/Lobby"]).expect_err("no room");
         assert!(!told.to_string().contains("secret"), "{told}");
         assert!(told.to_string().contains("redis://chat:***@cache/Lobby"), "{told}");
+    }
+
+    #[test]
+    fn a_room_is_announced_under_a_name_that_is_given_with_it() {
+        let announce = |arguments: &[&str]| {
+            let words = ["chatserver"].iter().chain(arguments);
+            let parsed = Arguments::try_parse_from(words).expect("they are right");
+            (parsed.config().announce, parsed.address)
+        };
+        let everyone = "0.0.0.0".to_owned();
+        assert_eq!(announce(&[]).0, None);
+        assert_eq!(announce(&["--announce", "0.0.0.0"]), (Some(machine_name()), everyone.clone()));
+        let lab = Some("The lab".to_owned());
+        assert_eq!(announce(&["--announce=The lab", "0.0.0.0"]), (lab, everyone));
+        assert_eq!(announce(&["--announce=no"]).0, None);
+        assert!((1..=MAX_NAME).contains(&machine_name().len()));
+        assert!(announced(&"x".repeat(63)).is_ok());
+        for text in ["", " ", " lab", "a\u{1b}[31m", "a\nb", &"x".repeat(64)] {
+            assert!(announced(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

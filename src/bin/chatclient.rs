@@ -1,15 +1,16 @@
 //! `chatclient`: arguments and exit status, nothing else. What it does is in `chatroom::client`.
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use chatroom::arguments::client::{Arguments, PROGRAM, known_servers};
-use chatroom::arguments::{self, Parsed};
+use chatroom::arguments::Parsed;
+use chatroom::arguments::client::{PROGRAM, known_servers, parse, sample_config};
 use chatroom::client::{self, Config, Errand};
-use chatroom::problem;
+use chatroom::problem::{self, Problem};
 
 fn main() -> ExitCode {
-    match arguments::parse::<Arguments>() {
+    match parse() {
+        Ok(Parsed { arguments, .. }) if arguments.print_config => print(&sample_config()),
         Ok(Parsed { arguments, set_aside }) => {
             if let Some(why) = arguments.contradiction() {
                 problem::complain(PROGRAM, format!("{why}; see {PROGRAM} --help"));
@@ -21,6 +22,17 @@ fn main() -> ExitCode {
             client::run(&Config { set_aside, ..arguments.into() })
         }
         Err(status) => status,
+    }
+}
+
+/// Prints a text that its reader may have enough of before its end.
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
+            problem::complain(PROGRAM, Problem::System("print the configuration", why));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
     }
 }
 

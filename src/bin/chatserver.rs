@@ -31,9 +31,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            let status = problem.status();
-            problem::complain(PROGRAM, problem);
-            ExitCode::from(status)
+            problem::complain(PROGRAM, &problem);
+            ExitCode::from(problem.status())
         }
     }
 }
@@ -85,7 +84,7 @@ fn hold_room(arguments: &Arguments, controls: &Controls) -> Result<(), Problem> 
     // Not before: a signal that comes while a name is looked up ends the program at once.
     controls.heed()?;
     let at = listener.local_addr().map_err(|why| Problem::System("find its own address", why))?;
-    let server = Server::open(listener, arguments.config(), &controls.shutdown)?;
+    let server = Server::open_until(listener, arguments.config(), &controls.shutdown)?;
     controls.serve(&server);
     // A closed standard output is no reason not to serve.
     print_addresses(at, server.key()).ok();

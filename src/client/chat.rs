@@ -86,7 +86,7 @@ fn begin<'a>(run: &'a Run<'_, Terminal>) -> Result<Keyboard<'a>, ExitReason> {
     let events = begin_events(run).map_err(ExitReason::Failed)?;
     let (output, watch) = (Arc::clone(terminal), Watch::On { told: 0 });
     let sender = Sender { link: Arc::clone(link), output, watch };
-    run.exit.spawn("sender", move || sender.run()).map_err(ExitReason::Failed)?;
+    run.exit.spawn_helper("sender", move || sender.run()).map_err(ExitReason::Failed)?;
     let editor = Editor::new(DEFAULT_MAX_LINE, sent);
     let (keymap, answer) = (Keymap::default(), Answer::new());
     Ok(Keyboard { events, editor, answer, keymap, history, terminal, link })
@@ -292,6 +292,7 @@ impl Keyboard<'_> {
                 let text = format!("too much waits to be sent already; not taken: {shown}");
                 self.terminal.notice(&text);
             }
+            Entered::Over => return ControlFlow::Break(()),
         }
         ControlFlow::Continue(())
     }

@@ -23,6 +23,8 @@ pub const PASSWORD_VARIABLE: &str = "CHATROOM_PASSWORD";
 pub struct Config {
     /// The server, or the servers of one room in the order in which they are tried; at least one.
     pub servers: Vec<ServerAddress>,
+    /// Whether the user has named no server, and would have others named where there is none.
+    pub is_nowhere: bool,
     /// Whether it is talked to encrypted.
     pub encryption: Encryption,
     /// Where the keys of servers are kept, if there is a place for that.
@@ -59,11 +61,38 @@ pub struct Config {
     pub input: Input,
     /// Whether standard output, where it is no terminal, gets only what is said from now on.
     pub quiet: bool,
+    /// Whether standard output gets JSON objects, one a line.
+    pub json: bool,
     /// What to log of variables of the environment that are not used.
     pub set_aside: Vec<String>,
     /// What to do when the connection is lost. Without a choice, it is made again in a terminal, and
     /// is the end of a filter.
     pub on_loss: Option<OnLoss>,
+}
+
+/// Which room is joined, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Destination {
+    /// Its servers, in the order in which they are tried; at least one.
+    pub(super) servers: Vec<ServerAddress>,
+    /// Whether it is talked to encrypted.
+    pub(super) encryption: Encryption,
+    /// Where the keys of servers are kept, if there is a place for that.
+    pub(super) known_servers: Option<PathBuf>,
+    /// Whether new servers are added there.
+    pub(super) learns_servers: bool,
+}
+
+impl Config {
+    /// Which room is joined, and how.
+    pub(super) fn destination(&self) -> Destination {
+        Destination {
+            servers: self.servers.clone(),
+            encryption: self.encryption.clone(),
+            known_servers: self.known_servers.clone(),
+            learns_servers: self.learns_servers,
+        }
+    }
 }
 
 /// Where a server is.
@@ -152,6 +181,8 @@ pub enum Input {
     Text,
     /// What somebody could type, commands too.
     Commands,
+    /// Objects that a program writes, one a line.
+    Json,
     /// Not read: the client stays and prints what is said.
     Unread,
 }

@@ -5,7 +5,9 @@
 //! it was, and whether anybody is looking. Pure: no terminal, no socket; the time comes with
 //! each line. Text has been made safe before it comes here.
 
-use chrono::NaiveDate;
+use std::time::Duration;
+
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::colours::{Colours, Ink};
 use super::config::JoinsChoice;
@@ -23,6 +25,7 @@ use mention::Mention;
 use painter::{Painter, Stamp, Stress};
 use recent_addresses::RecentAddresses;
 use roster::Roster;
+use sums::Sums;
 use unread::{Place, Unread};
 
 pub(super) use command::{commands, help};
@@ -42,6 +45,7 @@ mod painter;
 mod recent_addresses;
 mod roster;
 mod shown;
+mod sums;
 mod unread;
 
 /// What the rule says above lines that came while nobody was looking.
@@ -60,6 +64,8 @@ pub(super) struct Conversation {
     ignored: Ignored,
     /// Which comings and goings are shown.
     comings: Comings,
+    /// How often they are shown.
+    sums: Sums,
     /// What mentions us, once our name is known.
     mention: Option<Mention>,
     /// What else stands out as that does.
@@ -105,6 +111,7 @@ impl Conversation {
             roster: Roster::default(),
             ignored: Ignored::default(),
             comings: Comings::new(joins),
+            sums: Sums::default(),
             mention: None,
             highlights: highlights.iter().map(|words| Mention::of(words)).collect(),
             correspondent: Correspondent::default(),
@@ -122,6 +129,9 @@ impl Conversation {
                     !self.is_of_ignored(line.says) && self.comings.shows(line.says, at.time);
                 self.learn(line.says, visible);
                 if visible {
+                    self.show_sum(at, shown);
+                }
+                if visible && !self.sums.takes(line.says, at.time) {
                     self.show(line, at, shown);
                 }
             }
@@ -131,6 +141,20 @@ impl Conversation {
                 self.painter.foreign(stamp, &line.text, shown);
                 shown.alert = shown.alert.max(Alert::Line);
             }
+        }
+    }
+
+    /// How long it is until a sum of comings and goings is to be shown, if there is one.
+    pub(super) fn sum_due(&self, now: NaiveDateTime) -> Option<Duration> {
+        self.sums.due(now)
+    }
+
+    /// Adds the sum of the comings and goings that were not shown one by one, once it is due.
+    pub(super) fn show_sum(&mut self, at: Moment, shown: &mut Shown) {
+        if let Some(sum) = self.sums.take(at.time) {
+            let says = reply::parse(&sum);
+            let line = Line::untagged(Server::Ours, sum.as_str(), says, None);
+            self.show(&line, at, shown);
         }
     }
 

@@ -128,6 +128,15 @@ impl Exit {
         self.leave(ExitReason::Clean)
     }
 
+    /// The same for one that may end before the program does.
+    pub(super) fn spawn_helper(
+        &self,
+        name: &str,
+        work: impl FnOnce() -> Option<ExitReason> + Send + 'static,
+    ) -> Result<(), Problem> {
+        self.spawn(name, move || work().unwrap_or_else(|| wait_for_the_end()))
+    }
+
     /// Starts a thread whose end, or panic, is the program's.
     pub(super) fn spawn(
         &self,
@@ -146,6 +155,7 @@ fn tell(reason: ExitReason) -> i32 {
     let status = match reason {
         ExitReason::Clean => 0,
         ExitReason::Failed(problem) => tell_problem(&problem),
+        ExitReason::Told(status) => status,
         ExitReason::WrongServer { server, unconfirmed } => {
             let status = tell_problem(&server);
             if let Some(problem) = unconfirmed {
@@ -165,7 +175,8 @@ fn tell(reason: ExitReason) -> i32 {
     status
 }
 
-fn tell_problem(problem: &Problem) -> i32 {
+/// Says a problem on standard error and in the log, and gives the status that it ends the program with.
+pub(super) fn tell_problem(problem: &Problem) -> i32 {
     error!("{problem}");
     problem.details().iter().for_each(|line| error!("{line}"));
     problem::complain_in_full("chatclient", problem);
@@ -197,7 +208,7 @@ pub(super) fn caught(work: impl FnOnce() -> ExitReason) -> ExitReason {
     })
 }
 
-fn message(payload: &(dyn Any + Send)) -> String {
+pub(super) fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     // It is to be one line.

@@ -9,6 +9,8 @@ pub(super) enum ExitReason {
     Clean,
     /// It could not do its work.
     Failed(Problem),
+    /// It could not do its work, and has said so; its status.
+    Told(i32),
     /// It has come upon a server that is not the right one, after it was connected to that one.
     WrongServer {
         /// What is wrong with it.

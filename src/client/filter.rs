@@ -27,6 +27,7 @@ use super::receiver::{end_with_refused, tell_of_connection};
 use super::run::Run;
 use super::sender::Sender;
 use super::typed::Typed;
+use crate::problem::Problem;
 use crate::protocol::reply::{Message, ReadSpeech, ServerLine};
 use crate::protocol::request::Command;
 use crate::protocol::tag::Format;
@@ -37,6 +38,7 @@ use output::Received;
 mod decoder;
 mod input;
 mod journal;
+mod json;
 mod output;
 
 /// How many bytes may wait for their receipts. Beyond that standard input is read no further.
@@ -55,6 +57,8 @@ pub(super) struct Filter {
     conversation: Option<Mutex<Conversation>>,
     /// Only what is said is written, as far as the server's lines can be told apart.
     is_quiet: bool,
+    /// What is written is JSON, for a program.
+    is_json: bool,
     /// How many lines of the input were refused.
     refused: AtomicUsize,
     /// The program is on its way out: what comes after that is no news.
@@ -62,8 +66,8 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    pub(super) fn new(is_quiet: bool) -> Filter {
-        Filter { is_quiet, ..Filter::default() }
+    pub(super) fn new(is_quiet: bool, is_json: bool) -> Filter {
+        Filter { is_quiet, is_json, ..Filter::default() }
     }
 
     /// For a terminal that can do no more than show one line after the other.
@@ -72,9 +76,9 @@ impl Filter {
         Filter { conversation, ..Filter::default() }
     }
 
-    /// A person stays; a program is told by the end that something is missing.
+    /// A person stays, and so does a program that speaks JSON; any other is told by the end that something is missing.
     fn on_loss_by_default(&self) -> OnLoss {
-        if self.conversation.is_some() { OnLoss::ComesBack } else { OnLoss::Ends }
+        if self.conversation.is_some() || self.is_json { OnLoss::ComesBack } else { OnLoss::Ends }
     }
 
     /// Whether a line of our server's goes to standard output.
@@ -146,6 +150,12 @@ fn begin(run: &Run<'_, Filter>, on_loss: OnLoss) -> Result<Server, ExitReason> {
                 connection.send(format!("{}\n", Command::Quit.word()).as_bytes()).ok();
             }
         }
+        Format::Plain if run.config.input == Input::Json => {
+            return Err(ExitReason::Failed(Problem::NoChatroom {
+                server: connection.peer(),
+                said: "something else than a chatroom's banner".to_owned(),
+            }));
+        }
         Format::Plain => send_bytes(run, &connection)?,
     }
     run.link.close_our_side().map_err(ExitReason::Failed)?;
@@ -161,7 +171,7 @@ fn send_lines(run: &Run<'_, Filter>, on_loss: OnLoss) -> Result<(), ExitReason> 
         OnLoss::Ends => Watch::Off,
     };
     let sender = Sender { link, output, watch };
-    run.exit.spawn("sender", move || sender.run()).map_err(ExitReason::Failed)?;
+    run.exit.spawn_helper("sender", move || sender.run()).map_err(ExitReason::Failed)?;
     read_lines(run, |line| enter(run, line))?;
     run.link.end_input();
     Ok(())
@@ -199,7 +209,7 @@ fn send_bytes(run: &Run<'_, Filter>, connection: &Connection) -> Result<(), Exit
 fn enter(run: &Run<'_, Filter>, line: Typed) -> ControlFlow<()> {
     info!("input: {}", line.for_log());
     let ends = line.is_quit();
-    run.link.enter_in_time(line, MOST_WAITING);
+    run.link.enter_in_time(Arc::new(line), MOST_WAITING);
     if ends { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 

@@ -17,7 +17,6 @@ use crate::protocol::request::Command;
 use crate::protocol::tag::{Format, Seq, Token};
 
 pub(super) use asking::Prover;
-use asking::asks_for;
 pub(super) use reaction::{Interest, Reaction, Turn};
 
 mod asking;
@@ -83,6 +82,17 @@ pub(super) struct Handshake {
     is_guest: bool,
     /// What the server asks for before it lets us in.
     pub(super) door: Door,
+    /// Whether another name will do.
+    choice: NameChoice,
+}
+
+/// Whether another name will do where the one that is wanted is not to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NameChoice {
+    /// It will: `alice2`, or that of a guest.
+    OrAnother,
+    /// It will not: whoever wants the name stays outside then.
+    ThisAlone,
 }
 
 #[derive(Debug)]
@@ -146,6 +156,7 @@ impl Handshake {
             has_knocked: false,
             is_guest: false,
             door: Door::default(),
+            choice: NameChoice::OrAnother,
         }
     }
 
@@ -165,6 +176,11 @@ impl Handshake {
             Former::Barred => (None, true),
         };
         Handshake { had, is_barred, ..Handshake::new(wanted, ticket, prover) }
+    }
+
+    /// The same with this door, for one to whom another name matters so much.
+    pub(super) fn with(self, door: Door, choice: NameChoice) -> Handshake {
+        Handshake { door, choice, ..self }
     }
 
     /// Takes the server's next line, which came in this form.
@@ -344,15 +360,16 @@ impl Handshake {
         };
         let (name, attempt) = (name.clone(), *attempt);
         match line.refusal() {
+            Some(ReadRefusal::NameTaken(_) | ReadRefusal::Name)
+                if self.choice == NameChoice::ThisAlone =>
+            {
+                let no_name =
+                    Reaction { interest: Interest::Hidden, asks: vec![], turn: Turn::NoName };
+                self.prove_late(&name, format).unwrap_or(no_name)
+            }
             Some(ReadRefusal::NameTaken(taken)) if taken == name.as_str() => {
-                // It may be ours, where the nonce came too late to prove that.
-                match self.late_proof(format) {
-                    Some(proof) => {
-                        let asks = vec![proof, asks_for(&name)];
-                        Reaction { interest: Interest::Hidden, asks, turn: Turn::None }
-                    }
-                    None => self.ask_again(attempt + 1, format),
-                }
+                let asked = self.prove_late(&name, format);
+                asked.unwrap_or_else(|| self.ask_again(attempt + 1, format))
             }
             Some(ReadRefusal::NameTaken(_) | ReadRefusal::Name) => self.be_given_a_name(format),
             _ if format == Format::Plain && line.your_name() == Some(name.as_str()) => {

@@ -23,6 +23,7 @@ use crate::problem::{Lost, Problem};
 use crate::protocol::DEFAULT_MAX_LINE;
 use crate::protocol::tag::Format;
 
+pub(super) use ending::Beginning;
 pub(super) use leaving::outcome_of;
 use leaving::without_a_server;
 pub(super) use secrets::NOT_CARRIED;
@@ -31,6 +32,7 @@ pub(super) use sending::{Entered, Task};
 use state::{Attempts, Contact, ExpectedEnd, Parting, Present, Sending, State};
 pub(super) use watch::{Watch, Watched};
 
+mod ending;
 mod greeting;
 mod leaving;
 mod proving;
@@ -127,6 +129,9 @@ impl Link {
             self.changed.notify_all();
         })?;
         let mut state = self.state();
+        if state.is_over {
+            return Ok(());
+        }
         let binding = opened.connection.binding();
         state.session.begin_again(Instant::now(), opened.may_resume, binding);
         state.contact = Contact::new(state.session.handshake.progress());
@@ -288,6 +293,11 @@ impl Link {
     /// we did: it may hang, with all that we sent in its system's buffers.
     pub(super) fn silent(&self) -> Problem {
         self.connection().lost(Lost::Silent)
+    }
+
+    /// The name that we have, as the server spells it, once it has given us one.
+    pub(super) fn called(&self) -> Option<String> {
+        self.state().session.called().map(str::to_owned)
     }
 
     /// What kind of server it is, once that is clear.

@@ -7,6 +7,7 @@
 
 pub(super) use connection::{Connection, Openness};
 pub use errand::Errand;
+pub(super) use find::rooms;
 pub(super) use offer::offers_tls;
 pub(super) use origin::Origin;
 pub(super) use route::Opened;
@@ -19,6 +20,7 @@ pub use tls::fuzzing::records;
 mod connection;
 mod dial;
 mod errand;
+mod find;
 mod known_servers;
 mod offer;
 mod origin;

@@ -1,11 +1,10 @@
 //! What the user has entered and the server is not known to have taken. Pure.
 //!
-//! A line stays here until its receipt comes, so that it can be said again on another connection,
+//! A line stays here until the server has settled it, so that it can be said again on another connection,
 //! and once only. The server counts a session's lines as they come; so does this, as they are
-//! written. A receipt for one line says that all before it were taken, too.
+//! written. What settles a line settles all before it, too: a receipt, that it is done, or how many were taken.
 //!
-//! Lines that never get a receipt, such as `/who`, stay until one for a later line comes, but not
-//! for long: they are the first to be forgotten.
+//! Lines that get no receipt, such as `/who`, need not be said again: they are the first to be forgotten.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -71,13 +70,13 @@ pub(super) struct Batch {
     pub(super) ends: bool,
 }
 
-/// What the server has come to know of our lines.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+/// What has become of lines of ours.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// They were said.
+    pub(super) said: Vec<Arc<Typed>>,
     /// They will not be said: the server has refused them, and the reason is lost.
-    Refused(Vec<Arc<Typed>>),
-    /// They were taken, or nothing was new.
-    Well,
+    pub(super) refused: Vec<Arc<Typed>>,
 }
 
 impl Outbox {
@@ -222,7 +221,8 @@ impl Outbox {
     }
 
     /// Another session begins, in which everything is written again, but for questions that were
-    /// asked before. The value is how many of the lines may have been said already.
+    /// asked before. The value is how many of the lines may have been said already. What the session before
+    /// is known to have taken is done with.
     pub(super) fn begin_anew(&mut self, now: Instant) -> usize {
         self.forget_spare();
         let again = self.lines.iter().filter(|line| line.number.is_some()).count();
@@ -230,6 +230,12 @@ impl Outbox {
         self.restart(now);
         (self.counted, self.taken) = (0, 0);
         again
+    }
+
+    /// Takes out the lines that a lost connection took, and of which nothing more is going to be known: they were said,
+    /// unless the server has refused them there.
+    pub(super) fn take_covered(&mut self) -> Vec<Arc<Typed>> {
+        self.covered.drain(..).map(|line| line.line).collect()
     }
 
     /// What was missed is still to come: until the answer to the client's own question, nothing of
@@ -292,12 +298,6 @@ impl Outbox {
         self.written -= gone;
         let kept = self.lines.iter().filter(|line| line.is_spare());
         self.spare = kept.map(Entry::weight).sum();
-    }
-}
-
-impl Outcome {
-    fn of(refused: Vec<Arc<Typed>>) -> Outcome {
-        if refused.is_empty() { Outcome::Well } else { Outcome::Refused(refused) }
     }
 }
 

@@ -28,6 +28,9 @@ mod reading;
 mod roll_call;
 
 /// How many bytes are read at once, at most. A terminal takes about a megabyte a second, and a key
+/// The least timeout: a socket takes none of zero.
+const LEAST: Duration = Duration::from_millis(1);
+
 /// waits for the chunk that is being shown: in a flood, some 8 ms.
 const CHUNK: usize = 8 * 1024;
 
@@ -111,7 +114,8 @@ impl<'a> Receiver<'a> {
             };
             self.standing = self.standing.max(self.present_standing());
             let ExitReason::Failed(problem) = end else { return end };
-            let Some(endurance) = self.endurance_after(&problem) else {
+            let Some(endurance) = self.endurance_after(&problem).filter(|_| !self.link.is_over())
+            else {
                 return self.failed(problem);
             };
             match comeback.reconnect(self.link, self.output, problem, endurance) {
@@ -191,6 +195,8 @@ impl<'a> Receiver<'a> {
             Problem::ConnectionLost { .. } | Problem::Refused { .. } => {
                 self.standing >= Standing::Ours
             }
+            // Whoever has had the name may have it again once the other one is gone.
+            Problem::NameRefused { .. } => self.standing >= Standing::Resumable,
             Problem::Unconfirmed { .. } => self.link.is_resumable(),
             _ => self.is_of_one_server(problem) && self.standing >= Standing::Ours,
         };
@@ -218,8 +224,11 @@ impl<'a> Receiver<'a> {
             | Problem::RoomAway { .. } => true,
             Problem::Unconfirmed { .. }
             | Problem::NameForHost { .. }
+            | Problem::NameRefused { .. }
             | Problem::AfterWrongServer(_)
             | Problem::Listen { .. }
+            | Problem::NothingToAnnounce(_)
+            | Problem::NoRoomsFound
             | Problem::Log { .. }
             | Problem::LogLost { .. }
             | Problem::HistoryLost { .. }
@@ -237,6 +246,7 @@ impl<'a> Receiver<'a> {
             | Problem::LogBack { .. }
             | Problem::LogStays { .. }
             | Problem::TimeIsUp(_)
+            | Problem::Config(_)
             | Problem::Bug => false,
         };
         is_of_server && self.link.servers() > 1
@@ -252,7 +262,7 @@ impl<'a> Receiver<'a> {
                 return Ok(Lost::Broken(ErrorKind::TimedOut.into()));
             }
             let due = nonce_due.into_iter().chain(leave_at).min();
-            let timeout = self.timeout(due);
+            let (timeout, is_shows) = self.timeout_or_due(due);
             let brought = self.reading.read(&mut buffer, timeout);
             match brought
                 .map_err(|why| ExitReason::Failed(Problem::System("use the socket", why)))?
@@ -262,6 +272,7 @@ impl<'a> Receiver<'a> {
                     self.take_lines(&buffer[..length])?;
                     self.listener.show()?;
                 }
+                Brought::Silence if is_shows => self.listener.show()?,
                 Brought::Silence if due.is_some() => {}
                 Brought::Silence => {
                     if let Some(lost) = self.on_silence()? {
@@ -321,11 +332,18 @@ impl<'a> Receiver<'a> {
         }
     }
 
+    /// How long to wait for what comes; and whether something is to be shown if nothing has come by then.
+    fn timeout_or_due(&self, due: Option<Instant>) -> (Option<Duration>, bool) {
+        let timeout = self.timeout(due);
+        match self.output.due().map(|due| due.max(LEAST)) {
+            Some(due) if timeout.is_none_or(|timeout| due < timeout) => (Some(due), true),
+            _ => (timeout, false),
+        }
+    }
+
     /// How long to wait for what comes. Our own server ends its lines, and a slow network must not break
     /// one in two.
     fn timeout(&self, due: Option<Instant>) -> Option<Duration> {
-        // A socket takes no timeout of zero.
-        const LEAST: Duration = Duration::from_millis(1);
         if let Some(due) = due {
             return Some(due.saturating_duration_since(Instant::now()).max(LEAST));
         }

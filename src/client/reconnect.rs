@@ -2,7 +2,6 @@
 //! server, is decided in `turns`.
 
 use std::hash::{BuildHasher, RandomState};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{info, warn};
@@ -38,6 +37,8 @@ impl Comeback {
     /// Makes the next connection, however long that takes. After one that was good, the first attempt
     /// is made at once; and one that got our session any further was good, however short it was.
     ///
+    /// It may be over before that, in a process that goes on; then nothing is received any more.
+    ///
     /// # Errors
     ///
     /// No server is left to be tried: what became of the last one.
@@ -56,7 +57,8 @@ impl Comeback {
         let mut outcome = if was_good { Outcome::Lost } else { outcome_of(&lost) };
         let mut why = lost;
         link.lose();
-        loop {
+        output.on_lost(&why);
+        while !link.is_over() {
             let before = link.server_name();
             let next = link.move_on(outcome, RandomState::new().hash_one(()));
             let may_begin = endurance == Endurance::ForEver;
@@ -66,7 +68,7 @@ impl Comeback {
             let server = link.server_name();
             let goes_elsewhere = next.wait.is_zero() && server != before;
             self.tell(output, &why, goes_elsewhere.then_some(&server), link.servers());
-            wait(next.wait, output);
+            wait(next.wait, link, output);
             match link.reconnect() {
                 Ok(()) => break,
                 Err(failed) => (outcome, why) = (outcome_of(&failed), failed),
@@ -107,16 +109,16 @@ pub(super) fn tell_that_it_goes_on(output: &dyn Output, why: &Problem, next: Opt
     output.notice(&next);
 }
 
-/// Waits, and lets the user see how long.
-fn wait(time: Duration, output: &dyn Output) {
+/// Waits, unless it is over, and lets the user see how long.
+fn wait(time: Duration, link: &Link, output: &dyn Output) {
     let until = Instant::now() + time;
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if left.is_zero() || link.is_over() {
             return output.set_presence(Presence::Reconnecting);
         }
         let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
         output.set_presence(Presence::ReconnectingIn(seconds));
-        thread::sleep(left - Duration::from_secs(seconds - 1));
+        link.pause(left - Duration::from_secs(seconds - 1));
     }
 }

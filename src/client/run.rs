@@ -1,6 +1,6 @@
 //! One run of the client: the log, the signals and the connection, which both ways of running begin with.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::exit::{self, Exit};
 use super::exit_reason::ExitReason;
 use super::identity::{self, Identity, Opened};
 use super::link::Link;
-use super::net::Routes;
+use super::net::{Routes, rooms};
 use super::output::{Output, Reader};
 use super::receiver::Receiver;
 use super::reconnect::tell_that_it_goes_on;
@@ -57,9 +57,29 @@ pub(super) fn start<O: Output + 'static>(
     let exit = Exit::new(Arc::<O>::clone(output));
     let reason = exit::caught(|| match connect(config, output, &exit) {
         Ok(run) => work(&run),
+        Err(problem) if is_lost(config, output.reader(), &problem) => name_rooms(config, &problem),
         Err(problem) => ExitReason::Failed(problem),
     });
     exit.leave(reason)
+}
+
+/// Whether a person has named no server, and there is none on this machine. A script that fails waits for nothing.
+fn is_lost(config: &Config, reader: Reader, problem: &Problem) -> bool {
+    let is_refused = |why: &io::Error| why.kind() == io::ErrorKind::ConnectionRefused;
+    let is_nobody_here = matches!(problem, Problem::Connect { why, .. } if is_refused(why));
+    config.is_nowhere && is_nobody_here && reader == Reader::Person && io::stderr().is_terminal()
+}
+
+/// Says what is wrong, and then which rooms there are to join.
+fn name_rooms(config: &Config, problem: &Problem) -> ExitReason {
+    let status = exit::tell_problem(problem);
+    let rooms = rooms(config.known_servers.clone()).unwrap_or_default();
+    if !rooms.is_empty() {
+        exit::complain("rooms that are announced on this network:");
+        let mut err = io::stderr();
+        rooms.iter().for_each(|room| drop(writeln!(err, "  {room}")));
+    }
+    ExitReason::Told(status)
 }
 
 fn connect<'a, O: Output + 'static>(
@@ -88,7 +108,7 @@ fn connect<'a, O: Output + 'static>(
         warn!("{why}");
         tell_that_it_goes_on(&**output, why, Some(next));
     };
-    let link = Link::connect(Routes::new(config), session, wait, tell, pass_on)?;
+    let link = Link::connect(Routes::new(&config.destination()), session, wait, tell, pass_on)?;
     let link = Arc::new(link);
     exit.leads_away_from(&link);
     Ok(Run {

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use log::{info, warn};
 
-use super::exit::wait_for_the_end;
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
 use super::link::{Link, Task, Watch, Watched};
@@ -30,26 +29,22 @@ pub(super) struct Sender<O> {
 }
 
 impl<O: Output> Sender<O> {
-    /// Sends until the user has left.
-    pub(super) fn run(mut self) -> ExitReason {
+    /// Sends until the user has left. The end, unless the receiver is the one to find it.
+    pub(super) fn run(mut self) -> Option<ExitReason> {
         loop {
-            match self.link.next_task(self.watch) {
-                Task::ShowWaiting(lines) => {
-                    if let Err(end) = self.show_waiting(lines) {
-                        return end;
-                    }
-                }
-                Task::Write(connection, server, batch) => {
-                    if let Err(end) = self.write(&connection, server, &batch) {
-                        return end;
-                    }
-                }
+            let done = match self.link.next_task(self.watch) {
+                Task::ShowWaiting(lines) => self.show_waiting(lines),
+                Task::Write(connection, server, batch) => self.write(&connection, server, &batch),
                 // It closes the connection when it has taken everything, and the receiver ends it.
                 Task::Finish(Server::Ours) => match self.link.close_our_side() {
-                    Ok(()) => wait_for_the_end(),
-                    Err(_) => return ExitReason::Clean,
+                    Ok(()) => return None,
+                    Err(_) => return Some(ExitReason::Clean),
                 },
-                Task::Finish(Server::Foreign) => return ExitReason::Clean,
+                Task::Finish(Server::Foreign) => return Some(ExitReason::Clean),
+                Task::End => return None,
+            };
+            if let Err(end) = done {
+                return Some(end);
             }
         }
     }

@@ -13,7 +13,7 @@ use log::debug;
 use super::clock::Clock;
 use super::door::{Door, Secret};
 use super::handshake::{
-    Former, Handshake, Interest, Progress, Prover, Reaction, Server, Ticket, Turn,
+    Former, Handshake, Interest, NameChoice, Progress, Prover, Reaction, Server, Ticket, Turn,
 };
 use super::identity::Identity;
 use super::outbox::{Outbox, Outcome};
@@ -24,7 +24,7 @@ use crate::protocol::reply::{self, Message, ReadNotice, ReadRefusal, ServerLine}
 use crate::protocol::request;
 use crate::protocol::tag::{Format, Limits, Millis, Seq, Tag, Token};
 
-pub(super) use heard::{Heard, Line, News, RoomState};
+pub(super) use heard::{Heard, Line, News, RoomState, Settled};
 
 mod heard;
 
@@ -50,6 +50,8 @@ pub(super) struct ClientSession {
     shown: Option<(Seq, Millis)>,
     /// The name that the user wants.
     name: Option<Name>,
+    /// Whether another name will do where that one is not to be had.
+    choice: NameChoice,
     /// The key by which the user's names are known, if there is one.
     identity: Option<Arc<Identity>>,
     /// The name that we have, as the server spells it.
@@ -85,6 +87,7 @@ impl ClientSession {
             seen_at: Millis::MIN,
             shown: None,
             name,
+            choice: NameChoice::OrAnother,
             identity: identity.map(Arc::new),
             called: None,
             limits: Limits::default(),
@@ -98,11 +101,17 @@ impl ClientSession {
         self
     }
 
+    /// The same for one who wants that name or none.
+    pub(super) fn insisting(mut self) -> ClientSession {
+        self.choice = NameChoice::ThisAlone;
+        self
+    }
+
     /// There is the first connection, with this binding.
     pub(super) fn begin(&mut self, binding: Binding) {
         let door = std::mem::take(&mut self.handshake.door);
-        self.handshake = Handshake::new(self.name.clone(), None, self.prover(binding));
-        self.handshake.door = door;
+        let handshake = Handshake::new(self.name.clone(), None, self.prover(binding));
+        self.handshake = handshake.with(door, self.choice);
     }
 
     fn prover(&self, binding: Binding) -> Option<Prover> {
@@ -132,8 +141,8 @@ impl ClientSession {
         };
         let door = std::mem::take(&mut self.handshake.door).again();
         let (name, called) = (self.name.clone(), self.called.as_deref());
-        self.handshake = Handshake::again(name, called, former, self.prover(binding));
-        self.handshake.door = door;
+        let handshake = Handshake::again(name, called, former, self.prover(binding));
+        self.handshake = handshake.with(door, self.choice);
         self.format = Format::Plain;
         self.clock = Clock::default();
         self.course = Course::Fresh;
@@ -168,7 +177,7 @@ impl ClientSession {
         if self.handshake.server() == Some(Server::Ours) {
             heard.room = RoomState::of(says);
         }
-        self.take(text, says, at, &mut heard);
+        self.take(text, says, (at, tag), &mut heard);
         if let Some(tag) = tag.filter(|_| !says.is_fact()) {
             self.leave_out_shown(tag, says, &mut heard);
         }
@@ -181,6 +190,9 @@ impl ClientSession {
             line.server = self.handshake.server().unwrap_or(Server::Foreign);
         }
         heard.asks = asks;
+        if turn == Turn::NoName {
+            heard.news.push(News::NoName(reply::words(text).to_owned()));
+        }
         self.turn(turn, now, &mut heard);
         // After the turn, since the numbers may begin anew with it.
         self.count(&heard.asks);
@@ -237,6 +249,11 @@ impl ClientSession {
         Heard { turned_away: Some(reply::words(line)), asks, ..Heard::default() }
     }
 
+    /// The name that we have, as the server spells it.
+    pub(super) fn called(&self) -> Option<&str> {
+        self.called.as_deref()
+    }
+
     /// How lines come over the present connection.
     pub(super) fn format(&self) -> Format {
         self.format
@@ -264,7 +281,7 @@ impl ClientSession {
 
     /// All that a lost connection had to bring has come.
     pub(super) fn settle_covered(&mut self) -> Option<News> {
-        refused(self.outbox.settle_covered())
+        refused(self.outbox.settle_covered().refused)
     }
 
     /// An event is had once it has come; one that is shown again moves nothing.
@@ -296,9 +313,10 @@ impl ClientSession {
         &mut self,
         text: &'a str,
         says: ServerLine<'a>,
-        at: Option<Millis>,
+        (at, tag): (Option<Millis>, Option<Tag>),
         heard: &mut Heard<'a>,
     ) {
+        let answers = tag.and_then(|tag| tag.answers);
         heard.is_fact = says.is_fact();
         let server = Server::Ours;
         match says {
@@ -306,12 +324,25 @@ impl ClientSession {
             | ServerLine::Earlier { .. }
             | ServerLine::EarlierDay(_)
             | ServerLine::EarlierUnknown => {
-                heard.refused = self.hear_of_lines(says);
-                heard.line = Some(Line { text: Cow::Borrowed(text), says, server, at });
+                let asked = answers.and_then(|number| self.outbox.line(number));
+                let (seq, asked) =
+                    (tag.and_then(|tag| tag.seq), asked.and_then(|line| line.source()));
+                heard.refused = self.hear_of_lines(says, answers);
+                let line = Line::untagged(server, text, says, at);
+                heard.line = Some(Line { seq, answers: asked, ..line });
             }
             ServerLine::Receipt(number) => {
                 debug!("received a receipt for line {number}");
-                heard.news.extend(refused(self.outbox.receipt(number)));
+                let event = tag.and_then(|tag| tag.seq);
+                let line = self.outbox.line(number).cloned();
+                heard.settled = line.map(|line| Settled { line, event, at });
+                self.settle(number, heard);
+            }
+            ServerLine::Done => {
+                debug!("received that line {answers:?} is done");
+                let line = answers.and_then(|number| self.outbox.line(number)).cloned();
+                heard.settled = line.map(|line| Settled { line, event: None, at });
+                answers.into_iter().for_each(|number| self.settle(number, heard));
             }
             ServerLine::Token(token) => {
                 debug!("received a token");
@@ -326,7 +357,7 @@ impl ClientSession {
                 if self.be_called(name) && self.is_done() {
                     let says = ServerLine::Message(Message::Notice(ReadNotice::YouAreNow(name)));
                     let text = Cow::Owned(format!("-- you are now {name}"));
-                    heard.line = Some(Line { text, says, server, at });
+                    heard.line = Some(Line::untagged(server, text, says, at));
                 }
             }
             ServerLine::Limits(limits) => {
@@ -340,20 +371,25 @@ impl ClientSession {
         }
     }
 
+    /// The server has settled the line of that number.
+    fn settle(&mut self, number: u64, heard: &mut Heard<'_>) {
+        let Outcome { said, refused: not_said } = self.outbox.settle(number);
+        heard.said = said;
+        heard.news.extend(refused(not_said));
+    }
+
     /// What a line says of our own lines, and of our name. The value is the one that it refuses.
-    fn hear_of_lines(&mut self, says: ServerLine<'_>) -> Option<Arc<Typed>> {
+    fn hear_of_lines(&mut self, says: ServerLine<'_>, answers: Option<u64>) -> Option<Arc<Typed>> {
         if self.handshake.server() != Some(Server::Ours) {
             return None;
         }
-        let confirms = self.format == Format::Tagged && self.is_done();
-        let refused = if confirms { self.outbox.hear(says) } else { None };
-        if let Some(name) = says.your_name()
-            && !self.be_called(name)
-            && self.is_done()
-        {
-            self.outbox.be_called(name);
+        if let Some(ReadNotice::Missed(_)) = says.notice() {
+            self.outbox.mark_gap();
         }
-        refused
+        if let Some(name) = says.your_name() {
+            self.be_called(name);
+        }
+        says.refusal().and(answers).and_then(|number| self.outbox.refuse(number))
     }
 
     /// Takes over the name that we have, and says whether it is another one.
@@ -375,7 +411,7 @@ impl ClientSession {
 
     fn turn(&mut self, turn: Turn, now: Instant, heard: &mut Heard<'_>) {
         match turn {
-            Turn::None => {}
+            Turn::None | Turn::NoName => {}
             Turn::Resumed(lines) => {
                 let lost = self.outbox.resume(lines, now);
                 self.course = Course::Resumed(self.seen, self.outbox.taken());
@@ -386,6 +422,7 @@ impl ClientSession {
                 self.shown = (self.seen > 0).then_some((self.seen, self.seen_at));
                 (self.token, self.seen) = (None, 0);
                 let too_late = self.outbox.has_tried_to_quit();
+                heard.said = self.outbox.take_covered();
                 let again = self.outbox.begin_anew(now);
                 heard.news.push(if too_late { News::TooLate } else { News::Anew(again) });
             }
@@ -395,11 +432,8 @@ impl ClientSession {
     }
 }
 
-fn refused(outcome: Outcome) -> Option<News> {
-    match outcome {
-        Outcome::Refused(lines) => Some(News::Refused(lines)),
-        Outcome::Well => None,
-    }
+fn refused(lines: Vec<Arc<Typed>>) -> Option<News> {
+    (!lines.is_empty()).then_some(News::Refused(lines))
 }
 
 #[cfg(test)]

@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 
 use crossterm::terminal;
 
+use super::clock;
 use super::config::{BellChoice, WrapChoice};
-use super::conversation::{Action, Alert, Focus, Looks};
+use super::conversation::{Action, Alert, Conversation, Focus, Looks};
 use super::echo::echo;
 use super::exit_reason::ExitReason;
 use super::handshake::Server;
@@ -201,8 +202,16 @@ impl Output for Terminal {
         face.unshown = face.unshown.max(Some(Alert::Nothing));
     }
 
+    fn due(&self) -> Option<Duration> {
+        self.face().conversation.sum_due(clock::local_now())
+    }
+
     fn show(&self) -> Result<(), ExitReason> {
         let mut face = self.face();
+        if face.conversation.sum_due(clock::local_now()).is_some_and(|due| due.is_zero()) {
+            let alert = face.show(Conversation::show_sum);
+            face.unshown = face.unshown.max(Some(alert));
+        }
         let Some(alert) = face.unshown.take() else { return Ok(()) };
         self.call(&mut face, alert);
         self.set_title(&mut face);

@@ -20,6 +20,8 @@ pub struct Typed {
     asks: Asks,
     /// Whether there is a secret in it, such as a password.
     is_secret: bool,
+    /// From which line of a program's input it is.
+    source: Option<u64>,
 }
 
 /// A line as it goes over the wire, and as it may be shown.
@@ -74,7 +76,7 @@ impl Typed {
     pub fn new(line: impl Into<Vec<u8>>) -> Typed {
         let line = Line::new(line.into());
         let (asks, is_secret) = (Asks::of(line.text()), secret::is_in(line.text()));
-        Typed { line, asks, is_secret }
+        Typed { line, asks, is_secret, source: None }
     }
 
     /// The line that says this one to a server of ours, whatever it begins with.
@@ -84,6 +86,16 @@ impl Typed {
             Cow::Owned(escaped) => Typed::new(escaped),
             Cow::Borrowed(_) => self,
         }
+    }
+
+    /// The same, from that line of a program's input.
+    pub(super) fn of_input(self, line: u64) -> Typed {
+        Typed { source: Some(line), ..self }
+    }
+
+    /// From which line of a program's input it is, if that is counted.
+    pub(super) fn source(&self) -> Option<u64> {
+        self.source
     }
 
     /// The line as it goes over the wire, without a line end.

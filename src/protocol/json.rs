@@ -11,12 +11,13 @@ use chrono::{DateTime, Local};
 
 use super::reply::{self, Message, ReadNotice, ReadSpeech};
 use super::tag::{Millis, Seq};
-use leaving::Leaving;
+pub use leaving::Leaving;
 
 mod leaving;
 
 /// One event. Shown, it is its JSON, without the end of the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event<'a> {
     /// Its number in the room's one order, if it has one.
     pub seq: Option<Seq>,
@@ -34,6 +35,7 @@ pub struct Event<'a> {
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum What<'a> {
     /// Somebody has said something to all.
     Said {
@@ -87,6 +89,15 @@ pub enum What<'a> {
         /// How many.
         lines: u64,
     },
+    /// All that there is to say about a line of the program's input has come, and it became no event.
+    Answered,
+    /// What is the reader's name from now on.
+    You {
+        /// The name.
+        name: &'a str,
+        /// The words in which that is told.
+        text: &'a str,
+    },
     /// Anything else that the server tells.
     Notice {
         /// Its words.
@@ -127,6 +138,11 @@ impl<'a> What<'a> {
                 What::Renamed { from: old, new_name: new }
             }
             Message::Notice(ReadNotice::Missed(lines)) => What::Missed { lines },
+            Message::Notice(
+                ReadNotice::YouAre(name)
+                | ReadNotice::YouAreNow(name)
+                | ReadNotice::WelcomeBack(name),
+            ) => What::You { name, text },
             Message::Notice(_) => What::Notice { text },
             Message::Refusal(_) => What::Refused { text },
             Message::Plain => What::Notice { text: line },
@@ -145,6 +161,8 @@ impl<'a> What<'a> {
             What::Left { .. } => "left",
             What::Missed { .. } => "missed",
             What::NotKept { .. } => "not_kept",
+            What::Answered => "answered",
+            What::You { .. } => "you",
             What::Notice { .. } => "notice",
             What::Refused { .. } => "refused",
         }
@@ -171,6 +189,11 @@ impl<'a> What<'a> {
                 how.write(object)
             }
             What::Missed { lines } | What::NotKept { lines } => object.plain("lines", lines),
+            What::Answered => Ok(()),
+            What::You { name, text } => {
+                object.text("name", name)?;
+                object.text("text", text)
+            }
             What::Notice { text } | What::Refused { text } => object.text("text", text),
         }
     }
@@ -278,6 +301,10 @@ mod tests {
                 json!({"kind": "left", "from": "bob", "reason": "quit", "text": "eve joined"}),
             ),
             ("-- you missed 312 lines (you were away)", json!({"kind": "missed", "lines": 312})),
+            (
+                "-- you are now bob",
+                json!({"kind": "you", "name": "bob", "text": "you are now bob"}),
+            ),
             ("-- topic: tea", json!({"kind": "notice", "text": "topic: tea"})),
             (
                 "!! /msg: nobody here is called bob",

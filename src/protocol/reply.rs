@@ -231,6 +231,10 @@ mod tests {
             ),
             (&Refusal::NobodyHere("bob"), "!! /msg: nobody here is called bob"),
             (&Refusal::HasLeft("bob"), "!! /msg: bob has just left"),
+            (
+                &Refusal::WhisperToHook("hook"),
+                "!! /msg: hook is a program of this server, and gets no private lines",
+            ),
             (&Refusal::RoomFull(1), "!! the room is full (1 client)"),
             (&Refusal::RoomFull(100), "!! the room is full (100 clients)"),
             (&Refusal::MembersFull(20_000), "!! the room is full (20000 members)"),

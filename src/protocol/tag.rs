@@ -1,7 +1,7 @@
 //! The tagged form, for programs: what stands before a line, and the lines that only programs get.
 //!
 //! A client whose first line is `/tags` gets `@SEQ MILLIS line`. SEQ is the event's number in the
-//! room's one order, or `-` for a line that is no event; MILLIS is the server's clock, in
+//! room's one order, or `-` for a line that is no event, or `-N` for one that answers the client's Nth line; MILLIS is the server's clock, in
 //! milliseconds since 1970.
 
 use std::fmt;
@@ -27,17 +27,20 @@ pub enum Format {
 /// What stands before a line, with the blank after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tag {
-    /// The event's number; `None` for what is no event: an error or an answer.
+    /// The event's number; `None` for what is no event.
     pub seq: Option<Seq>,
+    /// Which of the client's lines this answers. No event does.
+    pub answers: Option<u64>,
     /// When it happened.
     pub at: Millis,
 }
 
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.seq {
-            Some(seq) => write!(f, "@{seq} {} ", self.at),
-            None => write!(f, "@- {} ", self.at),
+        match (self.seq, self.answers) {
+            (Some(seq), _) => write!(f, "@{seq} {} ", self.at),
+            (None, Some(line)) => write!(f, "@-{line} {} ", self.at),
+            (None, None) => write!(f, "@- {} ", self.at),
         }
     }
 }
@@ -48,8 +51,12 @@ impl Tag {
     pub fn split(line: &str) -> Option<(Tag, &str)> {
         let (seq, rest) = line.strip_prefix('@')?.split_once(' ')?;
         let (at, body) = rest.split_once(' ')?;
-        let seq = if seq == "-" { None } else { Some(number(seq)?) };
-        Some((Tag { seq, at: number(at)?.try_into().ok()? }, body))
+        let (seq, answers) = match seq.strip_prefix('-') {
+            None => (Some(number(seq)?), None),
+            Some("") => (None, None),
+            Some(line) => (None, Some(number(line)?)),
+        };
+        Some((Tag { seq, answers, at: number(at)?.try_into().ok()? }, body))
     }
 }
 
@@ -94,6 +101,8 @@ impl fmt::Display for Limits {
 pub enum Body<'a> {
     /// `+ N`: a receipt. Your Nth line became this event.
     Receipt(u64),
+    /// `= done`: the line that the tag names, and all before it, are done; this one became no event.
+    Done,
     /// `= token HEX`: with this you may resume.
     Token(Token),
     /// `= nick NAME`: this is your name. Whether it can be one is not looked at.
@@ -116,6 +125,7 @@ impl fmt::Display for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Body::Receipt(line) => write!(f, "+ {line}"),
+            Body::Done => f.write_str("= done"),
             Body::Token(token) => write!(f, "= token {token}"),
             Body::Nick(name) => write!(f, "= nick {name}"),
             Body::Limits(limits) => write!(f, "{limits}"),
@@ -138,6 +148,7 @@ impl<'a> Body<'a> {
         let Some(fact) = body.strip_prefix("= ") else { return Body::Line(body) };
         let (word, value) = fact.split_once(' ').unwrap_or((fact, ""));
         let known = match word {
+            "done" if fact == word => Some(Body::Done),
             "token" => Token::parse(value).map(Body::Token),
             "nick" => Some(Body::Nick(value)),
             "limits" => Some(Body::Limits(Limits::parse(value))),
@@ -204,9 +215,13 @@ mod tests {
     #[test]
     fn a_tag_is_read_as_it_is_written() {
         for (tag, text) in [
-            (Tag { seq: Some(0), at: 0 }, "@0 0 "),
-            (Tag { seq: Some(u64::MAX), at: i64::MAX }, &format!("@{} {} ", u64::MAX, i64::MAX)),
-            (Tag { seq: None, at: 1_790_000_000_000 }, "@- 1790000000000 "),
+            (Tag { seq: Some(0), answers: None, at: 0 }, "@0 0 "),
+            (
+                Tag { seq: Some(u64::MAX), answers: None, at: i64::MAX },
+                &format!("@{} {} ", u64::MAX, i64::MAX),
+            ),
+            (Tag { seq: None, answers: None, at: 1_790_000_000_000 }, "@- 1790000000000 "),
+            (Tag { seq: None, answers: Some(7), at: 5 }, "@-7 5 "),
         ] {
             assert_eq!(tag.to_string(), text);
             assert_eq!(Tag::split(&format!("{text}<a> @1 2 x")), Some((tag, "<a> @1 2 x")));
@@ -224,7 +239,10 @@ mod tests {
             "@1  2 x",
             "@ 1 2 x",
             " @1 2 x",
-            "@-1 2 x",
+            "@-x 2 x",
+            "@--1 2 x",
+            "@- 1",
+            "@-18446744073709551616 2 x",
             "@+1 2 x",
             "@1 -2 x",
             "@1 - x",
@@ -251,6 +269,7 @@ mod tests {
             (limits(None, None), "= limits"),
             (Body::Nonce(Nonce::new([0; 32])), &format!("= nonce {}", "a".repeat(52))),
             (Body::KeyOk, "= key ok"),
+            (Body::Done, "= done"),
             (Body::Line("<alice> + 17"), "<alice> + 17"),
             (Body::Line(""), ""),
         ] {
@@ -269,6 +288,8 @@ mod tests {
             "= resumed",
             "= nonce a",
             "= key no",
+            "= done 7",
+            "= done ",
         ] {
             assert_eq!(Body::parse(body), Body::UnknownFact, "{body}");
         }
@@ -305,13 +326,14 @@ mod tests {
         #[test]
         fn any_tag_and_what_stands_behind_it_are_read_as_they_are_written(
             seq in any::<Option<u64>>(),
+            answers in any::<Option<u64>>(),
             at in 0..=Millis::MAX,
             number in any::<u64>(),
             bits in any::<u128>(),
             random: [u8; 32],
             text in text(),
         ) {
-            let tag = Tag { seq, at };
+            let tag = Tag { seq, answers: answers.filter(|_| seq.is_none()), at };
             let line = format!("{tag}{text}");
             prop_assert_eq!(Tag::split(&line), Some((tag, &*text)));
             let facts = [Body::Receipt(number), Body::Token(Token::new(bits)), Body::Nick(&text)];

@@ -26,16 +26,22 @@ pub(crate) enum Audience {
     AllBut(MemberId),
     /// This member alone.
     Only(MemberId),
+    /// Everyone who gets the tagged form: what people are told otherwise, or not at all.
+    Programs,
+    /// Everyone who gets the plain form.
+    People,
     /// Nobody any more: its line was withdrawn, as one for one member alone may be, or erased.
     Nobody,
 }
 
 impl Audience {
-    fn includes(self, member: MemberId) -> bool {
+    pub(super) fn includes(self, recipient: Recipient) -> bool {
         match self {
             Audience::All => true,
-            Audience::AllBut(author) => author != member,
-            Audience::Only(reader) => reader == member,
+            Audience::AllBut(author) => author != recipient.member,
+            Audience::Only(reader) => reader == recipient.member,
+            Audience::Programs => recipient.format == Format::Tagged,
+            Audience::People => recipient.format == Format::Plain,
             Audience::Nobody => false,
         }
     }
@@ -43,6 +49,30 @@ impl Audience {
     pub(crate) fn is_private(self) -> bool {
         matches!(self, Audience::Only(_))
     }
+
+    /// Of which share of the memory its events are, if not of that for what is said to all.
+    pub(crate) fn share(self) -> Option<Share> {
+        match self {
+            Audience::Only(_) => Some(Share::Private),
+            Audience::Programs | Audience::People => Some(Share::Moves),
+            Audience::All | Audience::AllBut(_) | Audience::Nobody => None,
+        }
+    }
+}
+
+/// Events that may take a part of the memory only, lest they make the room forget what was said to all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// For one member alone: nobody sees who fills the memory with them.
+    Private,
+    /// Who comes and goes, where that is told by name to programs and in sums to people: a storm of connections has
+    /// thousands of them a second.
+    Moves,
+}
+
+impl Share {
+    /// Both.
+    pub(crate) const BOTH: [Share; 2] = [Share::Private, Share::Moves];
 }
 
 /// What becomes of an event once it was delivered.
@@ -100,6 +130,9 @@ pub(crate) struct Recipient {
     /// How it gets its lines.
     pub(crate) format: Format,
 }
+
+/// Somebody who is no member, and gets what all people get: members' numbers begin at 1.
+pub(crate) const NOBODY: Recipient = Recipient { member: MemberId(0), format: Format::Plain };
 
 /// What a reader gets of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,18 +257,18 @@ impl Index {
         self.runs_with_ends().map(|(run, end)| (u64::from(end - run.first), run.audience))
     }
 
-    /// The events one run after the other, and whether each run is for one member alone.
-    pub(crate) fn privacy(&self) -> impl Iterator<Item = (Range<u32>, bool)> {
-        self.runs_with_ends().map(|(run, end)| (run.first..end, run.audience.is_private()))
+    /// The events one run after the other, and whether each run is of that share.
+    pub(crate) fn of_share(&self, share: Share) -> impl Iterator<Item = (Range<u32>, bool)> {
+        self.runs_with_ends()
+            .map(move |(run, end)| (run.first..end, run.audience.share() == Some(share)))
     }
 
-    /// The same events, where those that were for one member alone are for nobody. Their authors still
-    /// get their receipts.
-    pub(crate) fn without_private(&self) -> Index {
+    /// The same events, where those of that share are for nobody. Their authors still get their receipts.
+    pub(crate) fn without_share(&self, share: Share) -> Index {
         let mut kept = Index { runs: Vec::new(), ..*self };
         for run in &self.runs {
-            let private = run.audience.is_private();
-            let envelope = if private { run.envelope().for_nobody() } else { run.envelope() };
+            let goes = run.audience.share() == Some(share);
+            let envelope = if goes { run.envelope().for_nobody() } else { run.envelope() };
             if kept.runs.last().is_none_or(|last| !last.goes_on(run.first, envelope)) {
                 kept.runs.push(Run::beginning_at(run.first, envelope));
             }

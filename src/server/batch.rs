@@ -4,7 +4,7 @@
 use std::fmt::{Display, Write as _};
 use std::ops::Range;
 
-use super::audience::{Audience, Envelope, Index, Kind, MemberId, Receipt};
+use super::audience::{Audience, Envelope, Index, Kind, MemberId, Receipt, Share};
 use super::evicted::Evicted;
 use crate::protocol::tag::{Millis, Seq};
 
@@ -94,6 +94,44 @@ struct Moment {
     at: Millis,
 }
 
+/// How many bytes of the room's memory the events of each share take.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shares {
+    /// Those for one member alone.
+    private: usize,
+    /// Those about who comes and goes.
+    moves: usize,
+}
+
+impl Shares {
+    /// Those of that share.
+    pub(crate) fn of(self, share: Share) -> usize {
+        match share {
+            Share::Private => self.private,
+            Share::Moves => self.moves,
+        }
+    }
+
+    pub(super) fn of_mut(&mut self, share: Share) -> &mut usize {
+        match share {
+            Share::Private => &mut self.private,
+            Share::Moves => &mut self.moves,
+        }
+    }
+
+    /// Counts those of a batch.
+    pub(super) fn add(&mut self, other: Shares) {
+        self.private += other.private;
+        self.moves += other.moves;
+    }
+
+    /// Counts those of a batch no more.
+    pub(super) fn take_off(&mut self, other: Shares) {
+        self.private -= other.private;
+        self.moves -= other.moves;
+    }
+}
+
 /// Events one behind the other.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Batch {
@@ -106,11 +144,11 @@ pub(crate) struct Batch {
     /// When they happened, each where it is another time than before. What was not appended yet has
     /// no time.
     moments: Vec<Moment>,
-    /// About how many bytes of the room's memory those of its events take that are for one member
-    /// alone, or what is left of them.
-    private: usize,
-    /// For whom those events were, once they are withdrawn.
-    withdrawn: Option<Evicted>,
+    /// About how many bytes of the room's memory those of its events take that are of each share, or what is left of
+    /// them.
+    shares: Shares,
+    /// For whom the events of a share were, once they are withdrawn.
+    withdrawn: Vec<Evicted>,
 }
 
 impl Batch {
@@ -125,8 +163,8 @@ impl Batch {
         let before = self.bytes();
         let cost = self.index.push(envelope);
         self.lines.push(line);
-        if envelope.audience.is_private() {
-            self.private += self.bytes() - before + size_of::<u32>() + cost;
+        if let Some(share) = envelope.audience.share() {
+            *self.shares.of_mut(share) += self.bytes() - before + size_of::<u32>() + cost;
         }
     }
 
@@ -143,41 +181,55 @@ impl Batch {
         }
         self.index.append(&other.index);
         self.lines.append(&other.lines);
-        self.private += other.private;
+        self.shares.add(other.shares);
     }
 
-    /// The same without the lines that are for one member alone. Their events stay, for nobody, so that
-    /// all others keep their numbers, and it stays known for whom they were.
-    pub(crate) fn without_private(&self) -> Batch {
+    /// The same without the lines of that share. Their events stay, for nobody, so that all others keep their numbers,
+    /// and it stays known for whom they were.
+    pub(crate) fn without_share(&self, share: Share) -> Batch {
+        let gone = Evicted::of_share(&self.index, share);
         let mut kept = Batch {
-            index: self.index.without_private(),
+            index: self.index.without_share(share),
             offset: self.offset,
             lines: Lines::default(),
             moments: self.moments.clone(),
-            private: 0,
-            withdrawn: Some(Evicted::of_private(&self.index)),
+            shares: self.shares,
+            withdrawn: self.withdrawn.iter().cloned().chain([gone]).collect(),
         };
-        for (events, is_private) in self.index.privacy() {
-            if is_private {
+        for (events, goes) in self.index.of_share(share) {
+            if goes {
                 events.for_each(|_| kept.lines.push_none());
             } else {
                 kept.lines.append_some(&self.lines, &events);
             }
         }
         kept.shrink();
-        // All but the text of the others' lines.
-        kept.private = self.private.min(kept.cost() - kept.bytes());
+        *kept.shares.of_mut(share) = match share {
+            // All but the text of the others' lines: what is left of them counts, since anybody may send so many.
+            Share::Private => self.shares.private.min(kept.cost() - kept.bytes()),
+            // Their numbers, four bytes for each.
+            Share::Moves => 0,
+        };
         kept
     }
 
-    /// About how many bytes of the room's memory its private events take, or what is left of them.
-    pub(crate) fn private(&self) -> usize {
-        self.private
+    /// How many of the lines that were said to all are in that range, but for those that were erased.
+    pub(crate) fn count_said(&self, range: &Range<Seq>) -> u64 {
+        let is_to_many = |it: &Envelope| matches!(it.audience, Audience::All | Audience::AllBut(_));
+        let is_public = |it: &Envelope| it.kind == Kind::Said && is_to_many(it);
+        let [first, end] = [range.start, range.end].map(|seq| self.index.position(seq));
+        let count = end.saturating_sub(first) as usize;
+        self.index.envelopes(first).take(count).filter(is_public).count() as u64
     }
 
-    /// For whom its private events were, if they were withdrawn.
-    pub(crate) fn withdrawn(&self) -> Option<&Evicted> {
-        self.withdrawn.as_ref()
+    /// About how many bytes of the room's memory its events of each share take, or what is left of them.
+    pub(crate) fn shares(&self) -> Shares {
+        self.shares
+    }
+
+    /// For whom those of its events were that are withdrawn.
+    pub(crate) fn withdrawn(&self) -> &[Evicted] {
+        &self.withdrawn
     }
 
     /// What is added next happens now.
@@ -215,7 +267,7 @@ impl Batch {
         self.lines.text.clear();
         self.lines.ends.clear();
         self.moments.clear();
-        self.private = 0;
+        self.shares = Shares::default();
     }
 
     /// Gives back memory that it does not need.
@@ -279,7 +331,7 @@ impl Batch {
             + self.index.cost()
             + self.lines.cost()
             + self.moments.capacity() * size_of::<Moment>()
-            + self.withdrawn.as_ref().map_or(0, Evicted::cost)
+            + self.withdrawn.iter().map(Evicted::cost).sum::<usize>()
     }
 
     /// From the event with this index on, it was `at`.

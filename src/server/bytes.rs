@@ -20,25 +20,28 @@ impl Writer {
     }
 
     /// Adds bytes as they are.
-    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> &mut Writer {
         self.bytes.extend_from_slice(bytes);
+        self
     }
 
     /// Adds a value.
-    pub(crate) fn put(&mut self, value: &impl Coded) {
+    pub(crate) fn put(&mut self, value: &impl Coded) -> &mut Writer {
         value.write(self);
+        self
     }
 
     /// Adds a text, with its length before it.
-    pub(crate) fn text(&mut self, text: &str) {
-        self.put(&(text.len() as u32));
-        self.raw(text.as_bytes());
+    pub(crate) fn text(&mut self, text: &str) -> &mut Writer {
+        self.put(&(text.len() as u32)).raw(text.as_bytes())
     }
 
     /// Adds a number of values, and then these.
     pub(crate) fn list<'a, T: Coded + 'a>(&mut self, values: impl ExactSizeIterator<Item = &'a T>) {
         self.put(&(values.len() as u32));
-        values.for_each(|value| self.put(value));
+        for value in values {
+            self.put(value);
+        }
     }
 
     /// Adds what `write` writes, with its length before it.
@@ -201,7 +204,9 @@ impl Coded for Box<str> {
 impl<T: Coded> Coded for Option<T> {
     fn write(&self, out: &mut Writer) {
         out.put(&self.is_some());
-        self.iter().for_each(|value| out.put(value));
+        if let Some(value) = self {
+            out.put(value);
+        }
     }
 
     fn read(bytes: &mut Reader<'_>) -> Option<Option<T>> {
@@ -211,8 +216,7 @@ impl<T: Coded> Coded for Option<T> {
 
 impl<A: Coded, B: Coded> Coded for (A, B) {
     fn write(&self, out: &mut Writer) {
-        out.put(&self.0);
-        out.put(&self.1);
+        out.put(&self.0).put(&self.1);
     }
 
     fn read(bytes: &mut Reader<'_>) -> Option<(A, B)> {
@@ -283,7 +287,7 @@ mod tests {
         out.put(&None::<u64>);
         out.text("héllo");
         out.list([(1_u8, true), (2, false)].iter());
-        out.framed(|out| out.put(&IpAddr::from([192, 0, 2, 1])));
+        out.framed(|out| IpAddr::from([192, 0, 2, 1]).write(out));
         out.put(&Duration::from_millis(1500));
         let read = |bytes: &[u8]| {
             let mut bytes = Reader::new(bytes);

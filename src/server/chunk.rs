@@ -6,7 +6,7 @@ use std::fmt::{Display, Write};
 use super::audience::Envelope;
 use super::batch::Batch;
 use super::figures::Said;
-use super::rendering::tag;
+use super::rendering::answer_tag;
 use super::utterance::{Manner, Utterances};
 use crate::protocol::tag::{Format, Millis};
 
@@ -45,15 +45,22 @@ impl Chunk {
         self.said.add(text);
     }
 
-    /// Adds a line for the client alone, which gets its lines in this format.
-    pub(crate) fn answer(&mut self, format: Format, line: impl Display, now: Millis) {
+    /// Adds a line for the client alone, which gets its lines in this format. It may answer the client's line of that
+    /// number.
+    pub(crate) fn answer(
+        &mut self,
+        format: Format,
+        answers: Option<u64>,
+        line: impl Display,
+        now: Millis,
+    ) {
         let before = self.events.index().count();
         if self.answers.last().is_none_or(|(index, _)| *index != before) {
             self.answers.push((before, String::new()));
         }
         if let Some((_, lines)) = self.answers.last_mut() {
             // Writing to a string does not fail.
-            let _ = writeln!(lines, "{}{line}", tag(format, None, now));
+            let _ = writeln!(lines, "{}{line}", answer_tag(format, answers, now));
         }
     }
 
@@ -95,14 +102,14 @@ mod tests {
     fn answers_stand_between_the_events_that_they_came_between() {
         let mut chunk = Chunk::default();
         let said = Envelope::new(Audience::All, Kind::Said);
-        chunk.answer(Format::Plain, "-- first", 5);
+        chunk.answer(Format::Plain, Some(1), "-- first", 5);
         chunk.push(said, "<a> one");
         chunk.push(said, "<a> two");
-        chunk.answer(Format::Tagged, "-- second", 5);
-        chunk.answer(Format::Tagged, "-- third", 6);
-        assert_eq!(chunk.bytes(), 9 + 16 + 15 + 14);
+        chunk.answer(Format::Tagged, None, "-- second", 5);
+        chunk.answer(Format::Tagged, Some(3), "-- third", 6);
+        assert_eq!(chunk.bytes(), 9 + 16 + 15 + 15);
         let answers: Vec<_> = chunk.take_answers().collect();
-        let expected = ["-- first\n", "@- 5 -- second\n@- 6 -- third\n"];
+        let expected = ["-- first\n", "@- 5 -- second\n@-3 6 -- third\n"];
         assert_eq!(answers, [(0, expected[0].to_owned()), (2, expected[1].to_owned())]);
         assert!(!chunk.is_empty());
         chunk.clear();

@@ -8,8 +8,15 @@ use super::shared::url::SharedUrl;
 use crate::protocol::DEFAULT_MAX_LINE;
 use crate::protocol::name::Name;
 
-/// The limits of a server and of its room. The values are not checked here: the command line does that.
+mod building;
+
+/// The limits of a server and of its room. [`Config::default`] is a room for a hundred clients of which nothing is kept
+/// and which does not encrypt; methods change one thing each, and all fields are open. [`Server::open`] refuses what
+/// cannot be.
+///
+/// [`Server::open`]: super::Server::open
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Config {
     /// The most clients at a time.
     pub max_clients: usize,
@@ -36,12 +43,25 @@ pub struct Config {
     pub tls: TlsConfig,
     /// Who may come in.
     pub entrance: EntranceConfig,
+    /// Under which name the room is announced on this network, if it is: 1 to 63 bytes.
+    pub announce: Option<String>,
     /// The names whose owners are operators.
     pub operators: Vec<Name>,
     /// For how long a name stays one's own after the last visit; `None` is for ever.
     pub keep_names: Option<Duration>,
     /// Where other servers have the same room, if there are any.
     pub shared: Option<SharedConfig>,
+    /// The program that is told what happens, and that may say something, if there is one.
+    pub hook: Option<HookConfig>,
+}
+
+/// A program that the server runs, as a member of the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookConfig {
+    /// The command, for the shell: `sh -c`, on Windows `cmd /c`.
+    pub command: String,
+    /// Under which name it is in the room.
+    pub name: Name,
 }
 
 impl Default for Config {
@@ -60,9 +80,11 @@ impl Default for Config {
             history: HistoryConfig::default(),
             tls: TlsConfig::default(),
             entrance: EntranceConfig::default(),
+            announce: None,
             operators: Vec::new(),
             keep_names: Some(Duration::from_secs(90 * 24 * 60 * 60)),
             shared: None,
+            hook: None,
         }
     }
 }
@@ -96,6 +118,7 @@ pub struct Told {
 
 /// Who may come into the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EntranceConfig {
     /// The file whose first line is the room's password, if it has one.
     pub password_file: Option<PathBuf>,
@@ -195,6 +218,7 @@ pub enum HistoryFile {
 
 /// What is kept, where and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HistoryConfig {
     /// Where.
     pub file: HistoryFile,

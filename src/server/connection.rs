@@ -43,6 +43,9 @@ impl ConnectionId {
     pub(crate) const fn local(number: u32) -> ConnectionId {
         ConnectionId { producer: 0, number }
     }
+
+    /// What stands for the connection of the server's own program, which has none: those of clients begin at 1.
+    pub(crate) const OF_HOOK: ConnectionId = ConnectionId::local(0);
 }
 
 /// One client's connection.

@@ -15,7 +15,7 @@ use crate::protocol::tag::{Millis, Seq};
 pub(crate) struct Erasure {
     /// Whose lines: every line that was said under this name. As it is told.
     pub(crate) name: String,
-    /// By whom it was ordered, as it is told.
+    /// By whom it was ordered, as it is told; empty where another server tells it, over which the order came.
     pub(crate) by: String,
     /// The member that was called so at the order: what it has said under other names is erased, too.
     pub(crate) author: Option<MemberId>,
@@ -43,10 +43,17 @@ pub(crate) struct RoomErasure {
 pub(crate) struct Erased {
     /// Whose lines they were.
     pub(crate) name: String,
-    /// By whom it was ordered.
+    /// By whom it was ordered; empty where another server tells it.
     pub(crate) by: String,
     /// How many lines there were. A private line, of which both sides have a copy, is one.
     pub(crate) lines: u64,
+}
+
+impl Erased {
+    /// Whether this server tells everyone of it.
+    pub(crate) fn is_told_here(&self) -> bool {
+        !self.by.is_empty()
+    }
 }
 
 /// One event, as the judge is shown it.
@@ -223,7 +230,14 @@ impl<'a> Judge<'a> {
         let author = match (envelope.receipt, envelope.audience) {
             (Some(receipt), _) => Some(receipt.author),
             (None, Audience::AllBut(author)) => Some(author),
-            (None, Audience::All | Audience::Only(_) | Audience::Nobody) => None,
+            (
+                None,
+                Audience::All
+                | Audience::Only(_)
+                | Audience::Programs
+                | Audience::People
+                | Audience::Nobody,
+            ) => None,
         };
         (author.is_some() && author == self.erasure.author) || self.is_called(name)
     }

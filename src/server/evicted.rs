@@ -4,7 +4,7 @@
 //! Whoever comes back late is told how many lines are gone, and only that is to be known here.
 //! Authors do not count their own lines and are never among the audience.
 
-use super::audience::{Audience, Index, MemberId};
+use super::audience::{Audience, Index, MemberId, Recipient, Share};
 use crate::protocol::tag::Seq;
 
 /// Neighbouring events of one audience are a number, how many and for whom, and after it that of the
@@ -18,11 +18,15 @@ pub(crate) struct Evicted {
     runs: Box<[u8]>,
 }
 
-/// The lowest two bits of a run's first number.
+/// How many of the lowest bits of a run's first number say for whom it is.
+const SORT_BITS: u32 = 3;
+
 const ALL: u64 = 0;
 const ALL_BUT: u64 = 1;
 const ONLY: u64 = 2;
 const NOBODY: u64 = 3;
+const PROGRAMS: u64 = 4;
+const PEOPLE: u64 = 5;
 
 impl Evicted {
     /// What is left of a batch of which that is the index.
@@ -30,12 +34,12 @@ impl Evicted {
         Evicted::of_audiences(index.begin(), index.audiences())
     }
 
-    /// What is left of those of its events that are for one member alone, when they are withdrawn.
-    pub(crate) fn of_private(index: &Index) -> Evicted {
-        let private = |audience: Audience| {
-            if audience.is_private() { audience } else { Audience::Nobody }
+    /// What is left of those of its events that are of that share, when they are withdrawn.
+    pub(crate) fn of_share(index: &Index, share: Share) -> Evicted {
+        let of_share = |audience: Audience| {
+            if audience.share() == Some(share) { audience } else { Audience::Nobody }
         };
-        let audiences = index.audiences().map(|(count, audience)| (count, private(audience)));
+        let audiences = index.audiences().map(|(count, audience)| (count, of_share(audience)));
         Evicted::of_audiences(index.begin(), audiences)
     }
 
@@ -46,7 +50,7 @@ impl Evicted {
             while let Some((more, _)) = audiences.next_if(|(_, next)| *next == audience) {
                 count += more;
             }
-            write(&mut runs, count << 2 | sort(audience));
+            write(&mut runs, count << SORT_BITS | sort(audience));
             if let Audience::AllBut(member) | Audience::Only(member) = audience {
                 write(&mut runs, member.0);
             }
@@ -59,19 +63,21 @@ impl Evicted {
         self.first
     }
 
-    /// How many lines for `member` there were from the event with that number on.
-    pub(crate) fn count_lines(&self, member: MemberId, from: Seq) -> u64 {
+    /// How many lines for `recipient` there were from the event with that number on.
+    pub(crate) fn count_lines(&self, recipient: Recipient, from: Seq) -> u64 {
         let (mut rest, mut begin, mut lines) = (&*self.runs, self.first, 0);
         while !rest.is_empty() {
             let head = read(&mut rest);
-            let end = begin + (head >> 2);
-            let includes = match head & 3 {
-                ALL => true,
-                ALL_BUT => read(&mut rest) != member.0,
-                ONLY => read(&mut rest) == member.0,
-                _nobody => false,
+            let end = begin + (head >> SORT_BITS);
+            let audience = match head & ((1 << SORT_BITS) - 1) {
+                ALL => Audience::All,
+                ALL_BUT => Audience::AllBut(MemberId(read(&mut rest))),
+                ONLY => Audience::Only(MemberId(read(&mut rest))),
+                PROGRAMS => Audience::Programs,
+                PEOPLE => Audience::People,
+                _nobody => Audience::Nobody,
             };
-            if includes {
+            if audience.includes(recipient) {
                 lines += end.saturating_sub(begin.max(from));
             }
             begin = end;
@@ -90,6 +96,8 @@ fn sort(audience: Audience) -> u64 {
         Audience::All => ALL,
         Audience::AllBut(_) => ALL_BUT,
         Audience::Only(_) => ONLY,
+        Audience::Programs => PROGRAMS,
+        Audience::People => PEOPLE,
         Audience::Nobody => NOBODY,
     }
 }
@@ -138,7 +146,9 @@ mod tests {
         });
         let told = Just(Envelope::new(Audience::All, Kind::Passing));
         let private = member().prop_map(|to| Envelope::new(Audience::Only(to), Kind::Said));
-        prop_oneof![said, told, private]
+        let moved = prop_oneof![Just(Audience::Programs), Just(Audience::People)]
+            .prop_map(|audience| Envelope::new(audience, Kind::Passing));
+        prop_oneof![said, told, private, moved]
     }
 
     proptest! {
@@ -155,9 +165,12 @@ mod tests {
     });
                 }
                 let evicted = Evicted::of(&index);
-                let resumed = Recipient { member: recipient, format: Format::Tagged };
-                let counted = index.count_lines(resumed, &(from..Seq::MAX));
-                prop_assert_eq!(evicted.count_lines(recipient, from), counted);
+                for format in [Format::Plain, Format::Tagged] {
+                    // The author of a line is never among those who get it.
+                    let recipient = Recipient { member: recipient, format };
+                    let counted = index.count_lines(recipient, &(from..Seq::MAX));
+                    prop_assert_eq!(evicted.count_lines(recipient, from), counted);
+                }
             }
         }
 

@@ -14,6 +14,8 @@ use shared::SharedFigures;
 
 pub(crate) mod shared;
 
+pub(crate) mod hook;
+
 /// The time for which lines are counted.
 const MINUTE: Millis = 60_000;
 
@@ -109,6 +111,8 @@ pub(crate) struct Figures {
     pub(super) held_back: Vec<Name>,
     /// The room that several servers hold, if it is one.
     pub(super) shared: Option<SharedFigures>,
+    /// What is to be told of the hook; `None` without one.
+    pub(super) hook: Option<String>,
     /// When the server began.
     pub(super) since: Millis,
 }
@@ -141,6 +145,7 @@ impl Figures {
         ];
         facts.extend(self.shared.iter().flat_map(SharedFigures::facts));
         facts.push(format!("running since {}", Moment(self.since)));
+        facts.extend(self.hook.clone());
         facts
     }
 
@@ -262,6 +267,7 @@ mod tests {
             history: Some(History { bytes: Some(12 << 20), not_now: None }),
             held_back: Vec::new(),
             shared: None,
+            hook: None,
             since: 1_790_000_000_000,
         }
     }

@@ -13,7 +13,7 @@ pub(super) mod kept;
 pub(super) mod lock;
 pub mod place;
 pub mod query;
-mod refusal;
+pub(super) mod refusal;
 pub(super) mod retention;
 #[cfg(test)]
 pub(crate) mod sample;

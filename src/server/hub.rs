@@ -12,7 +12,7 @@
 //! (`visit`), a place among the members (`membership`), and a turn at searching (`turns`); who is held back
 //! (`backpressure`); what the broadcaster is handed (`round`), once the history has it (`cut`); what an operator sees
 //! (`overview`, `watch`); and, where several servers hold the room, how entries come to the log that orders them
-//! (`proposing`) and back (`log`).
+//! (`proposing`) and back (`log`), and what this server keeps of that (`archive`).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,9 +22,11 @@ use std::time::{Duration, Instant};
 use super::admission::{Admission, Origin};
 use super::arrears::Arrears;
 use super::audience::MemberId;
+use super::audience::Recipient;
 use super::batch::Batch;
 use super::config::Config;
 use super::connection::{Connection, ConnectionId};
+use super::figures::hook::HookFigures;
 use super::history::store::readers::Readers;
 use super::replay::Gap;
 use super::room::Room;
@@ -35,6 +37,7 @@ use super::transcript;
 use super::waker::Waker;
 use crate::protocol::name::Name;
 use crate::protocol::tag::{Millis, Seq};
+use archive::Archive;
 use backpressure::Backpressure;
 use cut::Settled;
 use fetch::Fetches;
@@ -44,10 +47,12 @@ use turns::Turns;
 use visit::Visits;
 
 mod agreement;
+mod archive;
 mod backpressure;
 pub(crate) mod cut;
 pub(crate) mod fetch;
 mod guard;
+pub(crate) mod hook;
 pub(crate) mod log;
 pub(crate) mod membership;
 mod orders;
@@ -85,7 +90,7 @@ pub(crate) struct Hub {
     asked: Condvar,
     /// Notified when something is proposed to the log of a shared room, whose writer sleeps, and at its end.
     proposed: Condvar,
-    /// Notified when there may be more for the operator who watches, and when nobody watches any more.
+    /// Notified when there may be more for those who watch, and when one is to watch no more.
     watched: Condvar,
     /// Wakes the broadcaster.
     waker: Waker,
@@ -93,6 +98,8 @@ pub(crate) struct Hub {
     file: OnceLock<Readers>,
     /// Whether several servers hold the room. Set at most once, at the start.
     is_shared: AtomicBool,
+    /// What the server's own program has come to, if it has one. Set once, at the start.
+    hook_figures: OnceLock<Arc<HookFigures>>,
     /// How much may be applied before it is settled, in bytes of lines.
     max_unsettled: u64,
     /// How far a reader that keeps pace may lag before the senders are held, in bytes of memory.
@@ -116,6 +123,8 @@ struct Shared {
     fetches: Fetches,
     /// How far the history has come; `None` without one, where all is settled that is applied.
     settled: Option<Settled>,
+    /// How far this server's archive of a shared room has come; `None` without one, and in a room of its own.
+    archive: Option<Archive>,
     /// What goes to the log of a room that several servers hold; `None` in one of this server's own.
     log: Option<Box<LogSide>>,
     /// Connections of members that an order has removed, until their sessions are told.
@@ -143,8 +152,10 @@ struct Shared {
     backpressure: Backpressure,
     /// How many threads wait, for `taken` or for their turns.
     waiting: usize,
-    /// Whether a thread waits for `watched`.
-    is_watched: bool,
+    /// How many threads wait for `watched`.
+    watching: usize,
+    /// The member that is the server's own program, if there is one and it has come in.
+    hook: Option<MemberId>,
 }
 
 /// The broadcaster's sleep.
@@ -195,6 +206,7 @@ impl Hub {
             is_closing_new: false,
             fetches: Fetches::new(),
             settled: None,
+            archive: None,
             log: None,
             removed: Vec::new(),
             connections: HashMap::new(),
@@ -208,7 +220,8 @@ impl Hub {
             asleep: None,
             backpressure: Backpressure::default(),
             waiting: 0,
-            is_watched: false,
+            watching: 0,
+            hook: None,
         };
         Hub {
             shared: Mutex::new(shared),
@@ -220,6 +233,7 @@ impl Hub {
             waker,
             file: OnceLock::new(),
             is_shared: AtomicBool::new(false),
+            hook_figures: OnceLock::new(),
             max_unsettled: max_unsettled as u64,
             allowed_lag: (config.memory / LAG_PART - 2 * max_unsettled) as u64,
         }
@@ -242,6 +256,7 @@ impl Hub {
     /// Tells everyone that the server shuts down. Nothing is said after that.
     pub(crate) fn close(&self) {
         self.with(|shared| {
+            shared.part_with_hook();
             shared.apply(Entry::Close);
             shared.is_closing_new = true;
             shared.turns.notify();
@@ -297,9 +312,9 @@ impl Hub {
         self.with(|shared| shared.room.gaps().to_vec())
     }
 
-    /// How many lines a member should have had from that event on, of those that nobody has any more.
-    pub(crate) fn missed(&self, member: MemberId, from: Seq) -> u64 {
-        self.with(|shared| shared.room.transcript().evicted(member, from).unwrap_or(0))
+    /// How many lines a reader should have had from that event on, of those that nobody has any more.
+    pub(crate) fn missed(&self, recipient: Recipient, from: Seq) -> u64 {
+        self.with(|shared| shared.room.transcript().evicted(recipient, from).unwrap_or(0))
     }
 
     /// Panics with the lock held, to see what becomes of the others.

@@ -23,6 +23,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::thread::{self, JoinHandle};
 
 use super::accept::Acceptor;
+use super::audience::NOBODY;
 use super::batch::Batch;
 use super::broadcaster::Broadcaster;
 use super::hub::Hub;
@@ -162,10 +163,7 @@ impl House {
         client.expect(BANNER);
         let token =
             client.until(|body| body.starts_with("= token "))["= token ".len()..].to_owned();
-        client.until(|body| body.starts_with("= nick "));
-        if self.is_kept {
-            client.until(|body| body == KEPT);
-        }
+        client.until(|body| body == "= done");
         (client, token)
     }
 
@@ -769,7 +767,7 @@ fn who_comes_back_as_a_guest_gets_what_it_missed_once() {
 fn watch(hub: &Hub, mut from: Seq, is_over: &AtomicBool, most: usize) -> Vec<String> {
     let mut seen = Vec::new();
     while seen.len() < most
-        && let Some(news) = hub.wait_for_news(from, is_over)
+        && let Some(news) = hub.wait_for_news(NOBODY, from, is_over)
     {
         let News::Events(batches, range) = news else { panic!("it is not late: {news:?}") };
         let held = |batch: &Arc<Batch>| {

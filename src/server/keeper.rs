@@ -1,5 +1,6 @@
 //! The thread that keeps the room: it takes what was applied from the hub, cut by cut, writes each cut to the
-//! history in one transaction, and lets leave the server what follows from it only then.
+//! history in one transaction, and lets leave the server what follows from it only then. Of a room that several
+//! servers hold it takes the events alone, and nobody waits for it.
 //!
 //! When a cut cannot be written, the room goes on: everyone is told once, cuts settle unkept, and what memory
 //! still has is written later (`backlog`). Between cuts, when it is quiet, the keeper lets go from the
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::config::HistoryConfig;
 use super::history::checkpoint::{WalBound, Written};
-use super::history::kept::{Counters, Cut, Portion};
+use super::history::kept::{Counters, Cut, Gap, Portion};
 use super::history::lock::{Marker, block_of};
 use super::history::retention::{Retention, Step};
 use super::history::store::{Failure, Store};
@@ -23,7 +24,7 @@ use super::system::{instant, now};
 use crate::problem::reason;
 use crate::protocol::reply::Count;
 use crate::protocol::tag::Seq;
-use backlog::Backlog;
+use backlog::{Backlog, erased_behind, gap_behind};
 
 mod backlog;
 mod erasing;
@@ -63,6 +64,8 @@ pub(crate) trait Mark: Send {
 pub(crate) struct Keeper<S, M> {
     /// Where cuts come from and are settled.
     hub: Arc<Hub>,
+    /// Whether the room is one that several servers hold: what is missing in a cut becomes a gap.
+    is_archive: bool,
     /// The connection that writes.
     store: S,
     /// Where it is said how far this run is.
@@ -116,9 +119,11 @@ impl<S: Store, M: Mark> Keeper<S, M> {
         kept: (Seq, u64),
         retry_after: Duration,
     ) -> Keeper<S, M> {
+        let is_archive = hub.is_shared();
         let look = config.keep.map_or(MOST_LOOK, |keep| keep / LOOKS);
         Keeper {
             hub,
+            is_archive,
             store,
             lock,
             running,
@@ -177,17 +182,23 @@ impl<S: Store, M: Mark> Keeper<S, M> {
     fn take(&mut self, applied: Applied) -> Next {
         let Applied { from, batches, changes, following, end } = applied;
         let next = if following.closing { Next::End } else { Next::GoOn };
+        let gap = if self.is_archive {
+            let erased = erased_behind(from, &changes.erasures);
+            gap_behind(self.kept, &batches, erased, &changes.counters, now())
+        } else {
+            None
+        };
         let cut = Cut {
             from,
             batches,
-            gap: None,
+            gap,
             members: changes.members,
             waiting: changes.waiting,
             facts: changes.facts,
             erasures: changes.erasures,
             counters: changes.counters,
         };
-        self.untidied += cut.counters.next_seq.saturating_sub(from);
+        self.untidied += cut.count();
         match &mut self.backlog {
             Some(backlog) => backlog.add(cut),
             None => self.keep(cut),
@@ -207,14 +218,23 @@ impl<S: Store, M: Mark> Keeper<S, M> {
 
     fn keep(&mut self, cut: Cut) {
         match self.write(&cut) {
-            Ok(()) => self.on_kept(&cut),
+            Ok(()) => {
+                self.on_kept(&cut);
+                cut.gap.into_iter().for_each(|gap| self.on_gap(gap));
+            }
             Err(failure) => self.on_failure(&failure, cut),
         }
     }
 
+    /// The room's log had lines no more that this archive lacks, or memory had forgotten them.
+    fn on_gap(&self, gap: Gap) {
+        log::warn!("history: {} not in this server's history", missing(gap.lines));
+        self.hub.note_gap(gap);
+    }
+
     fn on_kept(&mut self, cut: &Cut) {
         let Counters { next_seq, said, .. } = cut.counters;
-        self.feed.add(next_seq.saturating_sub(cut.from));
+        self.feed.add(cut.count());
         self.kept = (next_seq, said);
         if !cut.erasures.is_empty() {
             self.erase_at = Some(instant());
@@ -330,6 +350,11 @@ impl<S: Store, M: Mark> Keeper<S, M> {
             log::warn!("history: cannot write beside it: {}", reason(&why));
         }
     }
+}
+
+/// How many lines, and the verb for them.
+fn missing(lines: u64) -> String {
+    format!("{} {}", Count(lines, "line"), if lines == 1 { "is" } else { "are" })
 }
 
 /// Hands readers that lag what the file is about to lose, so that they are told how many lines they miss.

@@ -1,6 +1,7 @@
 //! The room's history, opened, and the threads that keep it.
 //!
-//! Opening reads from the file what the room comes back from, before anybody may join. Then threads work: the
+//! Opening reads from the file what the room comes back from, before anybody may join. A room that several servers hold
+//! comes from its log, of which the file is this server's archive. Then threads work: the
 //! keeper (`keeper`); the checkpointer, which copies what was written into the file itself (`history`); the
 //! indexer, which notes the words (`indexer`); and the fetcher, which reads for readers that lag (`fetcher`). A
 //! panic in one of them ends the server.
@@ -12,13 +13,16 @@ use std::thread::panicking;
 use chrono::{DateTime, Local};
 use log::Level;
 
-use super::config::{Config, Durability};
+use super::config::{Config, Durability, HistoryConfig};
 use super::fetcher::Fetcher;
 use super::history::Refusal;
 use super::history::checkpoint::{Checkpointer, Written};
 use super::history::kept::{Counters, Erased, Loaded};
 use super::history::lock::{self, Lock, Marker, Start};
 use super::history::place::{self, History};
+use super::history::query;
+use super::history::refusal::Unusable;
+use super::history::store::opening::Owner;
 use super::history::store::readers::Readers;
 use super::history::store::sqlite::SqliteStore;
 use super::history::store::{Failure, Store};
@@ -26,13 +30,15 @@ use super::history::turn::Turns;
 use super::hub::Hub;
 use super::indexer::{Feed, IndexKeeper};
 use super::keeper::{Keeper, Mark, RETRY};
-use super::room::Keeping;
 use super::room::restore::Restored;
+use super::room::{Keeping, Room};
+use super::shared::meta::RoomId;
 use super::shutdown::Shutdown;
 use super::system::start_thread;
 use super::system::thread::JoinHandle;
 use crate::problem::Problem;
 use crate::protocol::reply::Notice;
+use crate::protocol::tag::Seq;
 use crate::state_folder::Environment;
 
 #[cfg(all(test, not(shuttle)))]
@@ -57,6 +63,8 @@ pub(crate) struct Kept {
     erased: Vec<Erased>,
     /// What members are told who resume, if lines may be missing that were sent.
     doubt: Option<Notice<'static>>,
+    /// The shared room of which it is an archive, by its id, if it is one already.
+    archive_of: Option<RoomId>,
 }
 
 /// Each thread's connection to the file, besides the keeper's.
@@ -87,7 +95,7 @@ impl Mark for Lock {
 }
 
 impl Kept {
-    /// The room's history, if it is to have one and can.
+    /// The room's history, if it is to have one and can; of a shared room, this server's archive of it.
     ///
     /// # Errors
     ///
@@ -96,8 +104,12 @@ impl Kept {
         let environment = Environment::of_process();
         let durability = config.history.durability;
         let (file, port) = (&config.history.file, config.history.port);
-        let opened = place::open(file, port, &environment, durability, config.memory);
-        let History { mut store, mut lock, path, is_new, mut loaded, erased } = match opened {
+        let room = config.shared.as_ref().map(|shared| shared.url.room.to_string());
+        let owner = room.as_deref().map_or(Owner::Server, Owner::Servers);
+        // A shared room's newest events come from its log.
+        let memory = if room.is_some() { 0 } else { config.memory };
+        let opened = place::open(file, (port, owner), &environment, durability, memory);
+        let History { mut store, lock, path, is_new, mut loaded, erased } = match opened {
             Err(refusal) => return Err(Problem::History(refusal.into())),
             Ok(Err(why)) => {
                 let level = if why.is_chosen() { Level::Info } else { Level::Warn };
@@ -112,14 +124,73 @@ impl Kept {
         let unusable = |failure| Problem::History(Refusal::of(failure, &path).into());
         log_file(&path, &loaded, store.size().map_err(unusable)?.used);
         let others = Others::open(&path, durability).map_err(unusable)?;
+        let archive_of = store.archive_of().map_err(unusable)?;
+        let archive_of = archive_of.as_deref().and_then(RoomId::parse);
         let boot = lock::boot();
         let next = loaded.counters.next_seq;
-        let Start { next_seq, doubt } = lock::start(lock.found(), next, boot.as_deref(), is_new);
+        let mut start = Start { next_seq: next, doubt: None };
+        // The numbers of a shared room are its log's.
+        if room.is_none() {
+            start = lock::start(lock.found(), next, boot.as_deref(), is_new);
+        }
+        let Start { next_seq, doubt } = start;
         loaded.counters = Counters { next_seq, ..loaded.counters };
         let running = Marker::Running { boot, durability, block: lock::block_of(next_seq) };
+        let mut kept =
+            Kept { store, lock, others, path, running, loaded, erased, doubt, archive_of };
+        if room.is_none() {
+            kept.mark()?;
+        }
+        Ok(Some(kept))
+    }
+
+    /// Says that this run has begun.
+    fn mark(&mut self) -> Result<(), Problem> {
         let unmarked = |why| Problem::System("write beside the history", why);
-        lock.mark(&running).map_err(unmarked)?;
-        Ok(Some(Kept { store, lock, others, path, running, loaded, erased, doubt }))
+        self.lock.mark(&self.running).map_err(unmarked)
+    }
+
+    /// The shared room of which it is an archive, by its id, if it is one already.
+    pub(crate) fn archive_of(&self) -> Option<RoomId> {
+        self.archive_of
+    }
+
+    /// The number that the next event and the next member had, when this archive was written last; `None` in a new one.
+    pub(crate) fn numbers(&self) -> Option<(Seq, u64)> {
+        let Counters { next_seq, next_member, .. } = self.loaded.counters;
+        (next_seq > 1).then_some((next_seq, next_member))
+    }
+
+    /// Has it be an archive of this room, which is as a snapshot in its log has it, and is going to be read on from
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// The file belongs to another room, or cannot be written.
+    pub(crate) fn be_archive_of(
+        &mut self,
+        id: RoomId,
+        room: &mut Room,
+        config: &HistoryConfig,
+    ) -> Result<(), Problem> {
+        let path = self.path.clone();
+        let unusable = |why: Unusable| Problem::History(why.at(&path).into());
+        if self.archive_of.is_some_and(|archive_of| archive_of != id) {
+            return Err(unusable(Unusable::OtherRoom));
+        }
+        self.store.archive(&id.to_string()).map_err(|failure| unusable(failure.into()))?;
+        self.mark()?;
+        let (begin, said) = (room.transcript().end(), room.said());
+        if self.numbers().is_none() {
+            // What was said before this server came for the first time is missing nowhere.
+            let counters = Counters { next_seq: begin, said, ..self.loaded.counters };
+            self.loaded.counters = counters;
+        }
+        let read = query::gaps(self.store.connection(), 0);
+        let gaps = read.map_err(|why| unusable(Failure::from(why).into()))?;
+        let oldest = self.loaded.oldest.map_or(begin, |(oldest, _)| oldest);
+        room.keep(Keeping { time: config.keep, not_now: None }, oldest, gaps);
+        Ok(())
     }
 
     /// From when on the history has what was said: the time of its oldest event, or now in an empty one.
@@ -138,14 +209,18 @@ impl Kept {
         config: &Config,
         shutdown: &Shutdown,
     ) -> Result<Threads, Problem> {
-        let Kept { store, lock, others, path, running, loaded, erased, doubt } = self;
-        let Loaded { members, facts, waiting, counters, batches, gaps, oldest } = loaded;
-        let oldest = oldest.map(|(oldest, _)| oldest);
-        let kept = (counters.next_seq, counters.said);
-        let keeping = Keeping { time: config.history.keep, not_now: None };
-        let restored =
-            Restored { batches, members, facts, waiting, oldest, gaps, counters, keeping, doubt };
-        hub.restore(config, restored, Some(Readers::new(path)));
+        let Kept { store, lock, others, path, running, loaded, erased, doubt, .. } = self;
+        let kept = (loaded.counters.next_seq, loaded.counters.said);
+        let file = Readers::new(path.clone());
+        if hub.is_shared() {
+            let (oldest, memory) = hub.remembered();
+            let earlier = store.newest_before(oldest, memory);
+            let earlier =
+                earlier.map_err(|why| Problem::History(Refusal::of(why, &path).into()))?;
+            hub.archive(kept.0, earlier, file);
+        } else {
+            hub.restore(config, restored(loaded, config, doubt), Some(file));
+        }
         let turns = Arc::new(Turns::new());
         let (written, feed) = (Arc::new(Written::new()), Arc::new(Feed::new()));
         let shared = (Arc::clone(&turns), Arc::clone(&written), Arc::clone(&feed));
@@ -176,6 +251,14 @@ impl Kept {
         ];
         Ok(Threads { hub: Arc::clone(hub), threads })
     }
+}
+
+/// What a room of this server's own comes back from.
+fn restored(loaded: Loaded, config: &Config, doubt: Option<Notice<'static>>) -> Restored {
+    let Loaded { members, facts, waiting, counters, batches, gaps, oldest } = loaded;
+    let oldest = oldest.map(|(oldest, _)| oldest);
+    let keeping = Keeping { time: config.history.keep, not_now: None };
+    Restored { batches, members, facts, waiting, oldest, gaps, counters, keeping, doubt }
 }
 
 /// Logs why a thread has ended before the others.

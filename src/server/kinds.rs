@@ -10,6 +10,10 @@ pub(super) const RENAMED: &str = "took another name";
 /// Clients are not let in, or speak another protocol.
 pub(super) const TURNED_AWAY: &str = "were turned away";
 
+/// The server's own program complains, or what it says is not said.
+#[cfg(not(shuttle))]
+pub(super) const HOOK_ERRORS: &str = "lines came from the hook";
+
 /// Operators keep order.
 pub(super) const ORDERED: &str = "were ordered";
 

@@ -19,7 +19,15 @@ const KEPT: usize = 2 * 1024 * 1024;
 pub(super) fn tag(format: Format, seq: Option<Seq>, at: Millis) -> String {
     match format {
         Format::Plain => String::new(),
-        Format::Tagged => Tag { seq, at }.to_string(),
+        Format::Tagged => Tag { seq, answers: None, at }.to_string(),
+    }
+}
+
+/// The same of one that is no event, and may answer the reader's line of that number.
+pub(super) fn answer_tag(format: Format, answers: Option<u64>, at: Millis) -> String {
+    match format {
+        Format::Plain => String::new(),
+        Format::Tagged => Tag { seq: None, answers, at }.to_string(),
     }
 }
 
@@ -48,7 +56,7 @@ impl Rendering {
         let index = batch.index();
         for event in self.lines.count()..batch.lines().count() {
             let (seq, at) = (batch.seq(event), batch.time(batch.seq(event)));
-            let tag = Tag { seq: Some(seq), at };
+            let tag = Tag { seq: Some(seq), answers: None, at };
             self.lines.push(format_args!("{tag}{}", batch.lines().line(event)));
             match index.receipt(event) {
                 None => self.receipts.push_none(),
@@ -239,7 +247,7 @@ mod tests {
             let written = (first..).zip(&events);
             for ((seq, (_, line)), rendered) in written.zip(lines.split_terminator('\n')) {
                 let seq = Some(seq);
-                prop_assert_eq!(Tag::split(rendered), Some((Tag { seq, at: 7 }, line.as_str())));
+                prop_assert_eq!(Tag::split(rendered), Some((Tag { seq, answers: None, at: 7 }, line.as_str())));
             }
             let receipts = text_of(&renderings, &in_portions, Rendition::Receipt);
             let read = receipts.lines().map(|line| Tag::split(line).map(|(_, body)| Body::parse(body)));

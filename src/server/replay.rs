@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Local, NaiveDate};
 
 use super::batch::Batch;
-use super::rendering::tag;
+use super::rendering::{answer_tag, tag};
 use super::system::now;
 use crate::protocol::reply::Notice;
 use crate::protocol::tag::{Format, Millis, Seq};
@@ -51,6 +51,8 @@ pub(crate) enum Made {
 pub(crate) struct Replay {
     /// How its reader gets lines.
     format: Format,
+    /// Which of its reader's lines has asked for it.
+    answers: Option<u64>,
     /// The line before them, until it was made.
     header: Option<String>,
     /// The numbers of those that are still to be shown.
@@ -87,7 +89,12 @@ impl Replay {
     fn new(format: Format, header: Notice<'_>, events: Numbers, footer: Notice<'static>) -> Replay {
         let footer = (events.len() > 0).then_some(footer);
         let header = Some(header.to_string());
-        Replay { format, header, events, gaps: Vec::new(), footer, day: None }
+        Replay { format, answers: None, header, events, gaps: Vec::new(), footer, day: None }
+    }
+
+    /// The same where the reader's line of that number has asked for it.
+    pub(crate) fn answering(self, line: u64) -> Replay {
+        Replay { answers: Some(line), ..self }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -167,8 +174,11 @@ impl Replay {
     }
 
     fn add(&self, lines: &mut String, seq: Option<Seq>, at: Millis, line: impl Display) {
-        writeln!(lines, "{}{line}", tag(self.format, seq, at))
-            .expect("a String takes all that is written");
+        let tag = match seq {
+            Some(_) => tag(self.format, seq, at),
+            None => answer_tag(self.format, self.answers, at),
+        };
+        writeln!(lines, "{tag}{line}").expect("a String takes all that is written");
     }
 }
 

@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::audience::{Audience, Envelope, Kind, MemberId};
+use super::batch::Batch;
 use super::config::{Config, EntranceConfig};
 use super::connection::ConnectionId;
 use super::figures::{Said, Throughput};
@@ -25,7 +26,7 @@ use super::transcript::Transcript;
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{LeaveReason, Listed, Notice, OrderNotice, Refusal};
-use crate::protocol::tag::{Format, Limits, Millis, Seq};
+use crate::protocol::tag::{Body, Format, Limits, Millis, Seq};
 use crate::protocol::text::make_safe;
 use changes::Changed;
 use disconnected::Disconnected;
@@ -156,10 +157,34 @@ impl Room {
         Room { log, max_disconnected: usize::MAX, ..Room::new(config) }
     }
 
-    /// What becomes of what is said, where this server keeps a history of a room that several hold.
-    pub(crate) fn keep(&mut self, keeping: Keeping) {
-        self.keeping = Some(keeping);
-        self.changed.get_or_insert_default();
+    /// This server keeps an archive of the room, which several hold: from that event on, but for the lines of the gaps.
+    pub(crate) fn keep(&mut self, keeping: Keeping, kept_from: Seq, gaps: Vec<Gap>) {
+        (self.keeping, self.kept_from, self.gaps) = (Some(keeping), Some(kept_from), gaps);
+        self.note_all_changed();
+    }
+
+    /// Remembers what was said before all that it remembers, as far as the archive has it.
+    pub(crate) fn remember(&mut self, earlier: Vec<Batch>) {
+        let memory = self.transcript.memory().1;
+        let later = std::mem::replace(&mut self.transcript, Transcript::new(0));
+        self.transcript = Transcript::restore(memory, earlier, later.oldest());
+        self.transcript.go_on_with(later);
+        self.transcript.seal();
+        // The archive was not told of these yet.
+        for order in self.changed.iter().flat_map(|changed| &changed.erasures) {
+            self.transcript.erase(&order.erasure);
+        }
+    }
+
+    /// The archive lacks lines.
+    pub(crate) fn note_gap(&mut self, gap: Gap) {
+        self.gaps.push(gap);
+        self.gaps.sort_by_key(|gap| gap.after);
+    }
+
+    /// How many public lines were ever said.
+    pub(crate) fn said(&self) -> u64 {
+        self.said
     }
 
     /// Applies one entry. The same entries with the same stamps, in the same order, give the same room and
@@ -170,7 +195,8 @@ impl Room {
         entry: Entry<'_>,
         effects: &mut Effects,
     ) -> Outcome {
-        let mut change = Change { room: self, stamp, effects, via: 0 };
+        let answers = entry.answered();
+        let mut change = Change { room: self, stamp, effects, via: 0, answers };
         match entry {
             Entry::Join { newcomer, wanted, token } => change.join(newcomer, wanted, token),
             Entry::Speak { by, chunk } => change.by(by, |change| change.speak(by, chunk)),
@@ -205,7 +231,7 @@ impl Room {
             }
             Entry::Lost { by } => change.by(by, |change| change.lose(by)),
             Entry::Unclaimed { member } => change.mark_disconnected(member),
-            Entry::Leave { by, how } => change.by(by, |change| change.leave(by, how)),
+            Entry::Leave { by, how, .. } => change.by(by, |change| change.leave(by, how)),
             Entry::Announce { text } => change.tell_all(text),
             Entry::Expire => change.expire(),
             Entry::Tell(notice) => {
@@ -287,6 +313,12 @@ impl Room {
         self.members.of_connection(connection)
     }
 
+    /// Whether a member is the server's own program.
+    fn is_hook(&self, member: MemberId) -> bool {
+        let member = self.members.get(member);
+        member.is_some_and(|member| member.connection() == Some(ConnectionId::OF_HOOK))
+    }
+
     /// Everybody here, each with the key by which names are sorted.
     pub(crate) fn list(&self) -> Vec<(String, Listed)> {
         let copied = |member: &Member| {
@@ -353,6 +385,8 @@ struct Change<'a> {
     effects: &'a mut Effects,
     /// Over which server it has come, in a room that several hold; 0 is this one, in a room of its own.
     via: u64,
+    /// Which line it is, over which connection, if it is one line of a client.
+    answers: Option<(ConnectionId, u64)>,
 }
 
 /// A name that may be claimed.
@@ -402,6 +436,10 @@ impl Change<'_> {
         if let LeaveReason::Quit(_) = how {
             self.letters_are_seen(by.member);
         }
+        let format = self.room.members.get(by.member).map(Member::format);
+        if self.answers.is_some() && format == Some(Format::Tagged) {
+            self.answer(by.connection, Format::Tagged, Body::Done);
+        }
         self.effects.detach(by.connection, self.room.transcript.end());
         self.part(by.member, how);
         Outcome::Done
@@ -435,7 +473,7 @@ impl Change<'_> {
     fn do_due(&mut self) -> Vec<Name> {
         let expired = self.part_with_disconnected();
         if let Some(Sum { joined, left }) = self.room.join_notices.take_sum(self.stamp.elapsed) {
-            self.tell(Audience::All, Notice::CameAndWent { joined, left });
+            self.tell(Audience::People, Notice::CameAndWent { joined, left });
         }
         expired
     }
@@ -470,11 +508,12 @@ impl Change<'_> {
         }
     }
 
-    /// Tells the others that a member has come or gone, at once or together with more of them.
+    /// Tells the others that a member has come or gone: programs each by name, and people together with more of them
+    /// if there are many.
     fn tell_move(&mut self, what: Move, member: MemberId, notice: Notice<'_>) {
-        if self.room.join_notices.tells(what, self.stamp.elapsed) {
-            self.tell(Audience::AllBut(member), notice);
-        }
+        let is_told = self.room.join_notices.tells(what, self.stamp.elapsed);
+        let audience = if is_told { Audience::AllBut(member) } else { Audience::Programs };
+        self.tell(audience, notice);
     }
 
     /// Appends a notice.
@@ -504,7 +543,8 @@ impl Change<'_> {
     /// Answers a connection that gets its lines in this format, unless the last word has been said.
     fn answer(&mut self, connection: ConnectionId, format: Format, line: impl Display) {
         if !self.room.is_closed {
-            let lines = effects::line(format, line, self.stamp.at);
+            let answers = self.answers.filter(|(asking, _)| *asking == connection);
+            let lines = effects::answer(format, answers.map(|(_, line)| line), line, self.stamp.at);
             self.effects.tell(connection, self.room.transcript.end(), lines);
         }
     }

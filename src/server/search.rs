@@ -36,19 +36,21 @@ const NEWEST: usize = 256 * 1024;
 /// How long it is looked in the file for one search.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Shows a member the newest lines again, and says as how many lines that counts.
-pub(crate) fn show_newest(member: &Membership, most: usize) -> u32 {
+/// Shows a member the newest lines again, which has asked for that with its line of that number; and says as how many
+/// lines that counts.
+pub(crate) fn show_newest(member: &Membership, most: usize, line: u64) -> u32 {
     let Some((found, gaps)) = newest(member, most.min(replay::MOST)) else { return 0 };
     let cost = found.events.len().try_into().unwrap_or(u32::MAX);
-    member.replay(Replay::newest(member.format(), found.events, gaps));
+    member.replay(Replay::newest(member.format(), found.events, gaps).answering(line));
     cost
 }
 
 /// The same for those that have all of the words.
-pub(crate) fn show_found(member: &Membership, words: &str, most: usize) -> u32 {
+pub(crate) fn show_found(member: &Membership, words: &str, most: usize, line: u64) -> u32 {
     let Some(found) = search(member, words, most.min(replay::MOST)) else { return 0 };
     let (cost, since) = (found.cost(), found.since);
-    member.replay(Replay::found(member.format(), words, found.events, since));
+    let replay = Replay::found(member.format(), words, found.events, since);
+    member.replay(replay.answering(line));
     cost
 }
 

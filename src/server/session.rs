@@ -78,6 +78,11 @@ pub(crate) struct Session {
     visit: Option<Visit>,
     /// How many of the client's lines have been read, over all of its connections: receipts name them so.
     lines_read: u64,
+    /// The number of the line that is being acted on, if it is one that counts: what the client is told meanwhile
+    /// answers that.
+    answers: Option<u64>,
+    /// Whether that line has become an event, for which its author gets a receipt.
+    has_receipt: bool,
     /// Up to where the input is looked at for another protocol.
     screening: Screening,
     /// Whether the first byte of the client's input has come, and was looked at.
@@ -188,6 +193,8 @@ impl Session {
             proof: Proof::Closed,
             visit,
             lines_read: 0,
+            answers: None,
+            has_receipt: false,
             screening: Screening::FirstLine,
             has_begun: false,
             refused: None,

@@ -23,6 +23,8 @@ pub(crate) mod appender;
 #[cfg(test)]
 mod arbitrary;
 pub(crate) mod backoff;
+#[cfg(test)]
+mod cases;
 pub(crate) mod codec;
 pub(crate) mod connector;
 pub(crate) mod engine;

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::fmt::Display;
 use std::sync::Arc;
 
-use super::audience::{Envelope, MemberId};
-use super::batch::Batch;
+use super::audience::{Envelope, MemberId, Recipient, Share};
+use super::batch::{Batch, Shares};
 use super::evicted::Evicted;
 use super::replay::numbers::Numbers;
 use crate::protocol::tag::{Millis, Seq};
@@ -34,6 +34,13 @@ pub(super) const PRIVATE_PART: usize = 4;
 /// How much they may take where the memory is so small that a reader which keeps pace could lag as much.
 const LEAST_PRIVATE: usize = 768 * 1024;
 
+/// The part of the memory that joins and leaves may take which are told by name to programs alone: some ten
+/// thousand in the least memory. Beyond that the oldest of them are withdrawn, too.
+const MOVES_PART: usize = 16;
+
+/// How much they may take in a small memory.
+const LEAST_MOVES: usize = 256 * 1024;
+
 /// The record. What is appended can be read once it is sealed, which the one who sends does, once
 /// for many appends.
 #[derive(Debug)]
@@ -48,10 +55,10 @@ pub(crate) struct Transcript {
     held: usize,
     /// How many bytes the lines in `sealed` have.
     lines: u64,
-    /// About what of `held` events take that are for one member alone, or what is left of them.
-    private: usize,
-    /// From the batches before this event, those were withdrawn, or there were none.
-    withdrawn_up_to: Seq,
+    /// About what of `held` events of each share take, or what is left of them.
+    shares: Shares,
+    /// From the batches before these events, those of each share were withdrawn, or there were none.
+    withdrawn_up_to: [Seq; 2],
     /// What `outlines` takes, in bytes.
     evicted_cost: usize,
     /// The most that both may take.
@@ -66,8 +73,8 @@ impl Transcript {
             evicted: VecDeque::new(),
             held: 0,
             lines: 0,
-            private: 0,
-            withdrawn_up_to: FIRST,
+            shares: Shares::default(),
+            withdrawn_up_to: [FIRST; 2],
             evicted_cost: 0,
             memory,
         }
@@ -80,7 +87,7 @@ impl Transcript {
         for batch in batches {
             transcript.held += batch.cost();
             transcript.lines += batch.bytes() as u64;
-            transcript.private += batch.private();
+            transcript.shares.add(batch.shares());
             transcript.sealed.push_back(Arc::new(batch));
         }
         let offset = transcript.sealed.back().map_or(0, |last| last.offset(last.end()));
@@ -88,22 +95,40 @@ impl Transcript {
         transcript
     }
 
+    /// Goes on with the events of another one that are behind its own.
+    pub(crate) fn go_on_with(&mut self, mut newer: Transcript) {
+        self.seal();
+        newer.seal();
+        let (from, end) = (self.end(), newer.end());
+        for batch in newer.sealed.into_iter().filter(|batch| batch.end() > from) {
+            self.skip_to(batch.begin().max(from));
+            if batch.begin() >= from {
+                self.open.append(&batch);
+            } else {
+                self.append_from(&batch, from);
+            }
+            self.seal();
+        }
+        self.skip_to(end.max(self.end()));
+    }
+
+    /// Appends the events of a batch from that number on.
+    fn append_from(&mut self, batch: &Batch, from: Seq) {
+        for event in batch.events().filter(|event| event.seq >= from) {
+            self.open.is_now(event.at);
+            if batch.has_line(event.seq) {
+                self.open.push(event.envelope, event.line);
+            } else {
+                self.open.push_none(event.envelope.receipt);
+            }
+        }
+    }
+
     /// Has the next event that number: the ones between are nobody's.
     pub(crate) fn skip_to(&mut self, next: Seq) {
         debug_assert!(next >= self.end());
         self.seal();
         self.open = Batch::beginning_at(next, self.open.offset(self.open.end()));
-    }
-
-    /// Goes on with the events of another transcript that are behind all of its own.
-    pub(crate) fn go_on_with(&mut self, mut later: Transcript) {
-        let end = self.end();
-        later.seal();
-        for batch in later.sealed.into_iter().filter(|batch| batch.begin() >= end) {
-            self.skip_to(batch.begin());
-            self.open.append(&batch);
-        }
-        self.skip_to(later.open.end().max(self.end()));
     }
 
     /// Appends events that happen now.
@@ -135,6 +160,11 @@ impl Transcript {
         (self.held + self.evicted_cost, self.memory)
     }
 
+    /// How many public lines were appended that are not sealed.
+    pub(crate) fn unsealed_lines(&self) -> u64 {
+        self.open.count_said(&(self.open.begin()..self.open.end()))
+    }
+
     /// Whether something was appended that is not sealed.
     pub(crate) fn has_unsealed(&self) -> bool {
         !self.open.is_empty()
@@ -162,11 +192,11 @@ impl Transcript {
         self.sealed.get(at).map_or(&self.open, |batch| &**batch).offset(event)
     }
 
-    /// Of the events from `from` on that are forgotten, how many lines `member` should have had, its
+    /// Of the events from `from` on that are forgotten, how many lines `recipient` should have had, its
     /// own aside; `None` if that is no longer known either.
-    pub(crate) fn evicted(&self, member: MemberId, from: Seq) -> Option<u64> {
-        let withdrawn = self.sealed.iter().filter_map(|batch| batch.withdrawn());
-        let count = |evicted: &Evicted| evicted.count_lines(member, from);
+    pub(crate) fn evicted(&self, recipient: Recipient, from: Seq) -> Option<u64> {
+        let withdrawn = self.sealed.iter().flat_map(|batch| batch.withdrawn());
+        let count = |evicted: &Evicted| evicted.count_lines(recipient, from);
         let withdrawn: u64 = withdrawn.map(count).sum();
         if from >= self.oldest() {
             return Some(withdrawn);
@@ -191,7 +221,7 @@ impl Transcript {
         }
         let (end, offset) = (self.end(), self.offset(self.end()));
         self.lines += self.open.bytes() as u64;
-        self.private += self.open.private();
+        self.shares.add(self.open.shares());
         let begin = self.open.begin();
         let small = self.sealed.back_mut().filter(|it| it.bytes() < SMALL && it.end() == begin);
         if let Some(last) = small.and_then(Arc::get_mut) {
@@ -228,32 +258,36 @@ impl Transcript {
         let oldest = self.sealed.pop_front()?;
         self.held -= oldest.cost();
         self.lines -= oldest.bytes() as u64;
-        self.private -= oldest.private();
+        self.shares.take_off(oldest.shares());
         self.note_evicted(Evicted::of(oldest.index()));
-        if let Some(private) = oldest.withdrawn() {
-            self.note_evicted(private.clone());
+        for withdrawn in oldest.withdrawn() {
+            self.note_evicted(withdrawn.clone());
         }
         Some(oldest)
     }
 
-    /// Withdraws the private events of the oldest batch that has some, if they take more than their
+    /// Withdraws the events of a share from the oldest batch that has some, if they take more than their
     /// part of the memory, and returns that batch as it was and as it is now. The last batch is not
     /// touched: more may be added to it.
     pub(crate) fn withdraw(&mut self) -> Option<(Arc<Batch>, Arc<Batch>)> {
-        let most = (self.memory / PRIVATE_PART).max(LEAST_PRIVATE.min(self.memory));
-        if self.private <= most {
+        Share::BOTH.into_iter().find_map(|share| self.withdraw_of(share))
+    }
+
+    fn withdraw_of(&mut self, share: Share) -> Option<(Arc<Batch>, Arc<Batch>)> {
+        if self.shares.of(share) <= most_of(share, self.memory) {
             return None;
         }
-        let up_to = self.withdrawn_up_to;
+        let up_to = self.withdrawn_up_to[share as usize];
         let from = self.sealed.partition_point(|batch| batch.end() <= up_to);
         let mut others = from..self.sealed.len().max(from + 1) - 1;
-        let place = others.find(|&place| self.sealed[place].private() > 0)?;
+        let place = others.find(|&place| self.sealed[place].shares().of(share) > 0)?;
         let old = Arc::clone(&self.sealed[place]);
-        let new = Arc::new(old.without_private());
+        let new = Arc::new(old.without_share(share));
         self.held = self.held - old.cost() + new.cost();
         self.lines -= (old.bytes() - new.bytes()) as u64;
-        self.private = self.private - old.private() + new.private();
-        self.withdrawn_up_to = old.end();
+        self.shares.take_off(old.shares());
+        self.shares.add(new.shares());
+        self.withdrawn_up_to[share as usize] = old.end();
         self.sealed[place] = Arc::clone(&new);
         Some((old, new))
     }
@@ -287,6 +321,15 @@ impl Transcript {
     pub(crate) fn sealed_end(&self) -> (Seq, u64) {
         (self.open.begin(), self.open.offset(self.open.begin()))
     }
+}
+
+/// How many bytes of so much memory the events of a share may take.
+fn most_of(share: Share, memory: usize) -> usize {
+    let (part, least) = match share {
+        Share::Private => (PRIVATE_PART, LEAST_PRIVATE),
+        Share::Moves => (MOVES_PART, LEAST_MOVES),
+    };
+    (memory / part).max(least.min(memory))
 }
 
 /// The first of the batches, of about `most` bytes.
@@ -474,8 +517,8 @@ mod tests {
         assert!(transcript.held + transcript.evicted_cost <= MEMORY);
         assert_eq!(transcript.newest(A, usize::MAX).len(), public);
         // What nobody remembers, b is told of.
-        assert_eq!(transcript.evicted(A, FIRST), Some(0));
-        let missed = transcript.evicted(B, FIRST).expect("it is known");
+        assert_eq!(transcript.evicted(recipient(A), FIRST), Some(0));
+        let missed = transcript.evicted(recipient(B), FIRST).expect("it is known");
         let kept = transcript.newest(B, usize::MAX).len() - public;
         assert_eq!(missed as usize + kept, 10_000);
         for _ in 0..2 * MEMORY / line.len() {
@@ -484,9 +527,48 @@ mod tests {
         }
         let lines = transcript.newest(B, usize::MAX).len();
         assert!(lines * line.len() >= MEMORY / 10 * 8, "{lines} lines");
-        assert_eq!((transcript.private, transcript.evicted(A, FIRST)), (0, Some(public as u64)));
+        assert_eq!(
+            (transcript.shares.of(Share::Private), transcript.evicted(recipient(A), FIRST)),
+            (0, Some(public as u64))
+        );
         let batches = transcript.sealed.iter();
         assert_eq!(transcript.lines, batches.map(|batch| batch.bytes() as u64).sum::<u64>());
+    }
+
+    #[test]
+    fn a_storm_of_joins_makes_the_room_forget_nothing_that_was_said() {
+        const MEMORY: usize = 4 << 20;
+        let mut transcript = Transcript::new(MEMORY);
+        let line = "x".repeat(1000);
+        let public = MEMORY / 10 * 7 / line.len();
+        for _ in 0..public {
+            transcript.push(said(Audience::AllBut(B)), &line, 0);
+            settle(&mut transcript);
+        }
+        transcript.push(said(Audience::Only(B)), "psst", 0);
+        let moved = |audience| Envelope::new(audience, Kind::Passing);
+        let moves = 100_000;
+        for number in 0..moves {
+            transcript.push(moved(Audience::Programs), format!("-- guest{number} joined"), 0);
+            if number % 1500 == 0 {
+                transcript.push(moved(Audience::People), "-- 1500 members joined", 0);
+                settle(&mut transcript);
+            }
+        }
+        settle(&mut transcript);
+        assert_eq!(transcript.oldest(), FIRST, "nothing that was said is forgotten");
+        assert_eq!(transcript.newest(B, usize::MAX).len(), public + 1);
+        // A program that has missed some of them is told so, and has the newest; nobody else has missed anything.
+        let program = Recipient { member: A, format: Format::Tagged };
+        let missed = transcript.evicted(program, FIRST).expect("it is known");
+        assert!((1..moves - 5_000).contains(&missed), "{missed}");
+        let here = transcript.read(FIRST, usize::MAX);
+        let here: u64 =
+            here.iter().map(|batch| batch.index().count_lines(program, &(FIRST..Seq::MAX))).sum();
+        assert_eq!(missed + here, moves + public as u64);
+        let person = transcript.evicted(recipient(A), FIRST).expect("it is known");
+        assert!(person <= moves / 1500 + 1, "{person}");
+        assert!(transcript.held + transcript.evicted_cost <= MEMORY);
     }
 
     #[test]
@@ -506,7 +588,7 @@ mod tests {
         }
         transcript.seal();
         let old = Arc::clone(&transcript.read(0, usize::MAX)[0]);
-        let new = old.without_private();
+        let new = old.without_share(Share::Private);
         let seen = |batch: &Batch, member, format| {
             let recipient = Recipient { member, format };
             let pieces = batch.index().pieces(recipient, &(0..Seq::MAX));
@@ -521,19 +603,26 @@ mod tests {
         assert_eq!(seen(&new, A, Format::Plain), "end\n");
         assert_eq!(seen(&new, B, Format::Tagged), "a1\n+\nend\n");
         assert_eq!(
-            (new.begin(), new.end(), new.private() <= old.private()),
+            (
+                new.begin(),
+                new.end(),
+                new.shares().of(Share::Private) <= old.shares().of(Share::Private)
+            ),
             (old.begin(), old.end(), true)
         );
-        assert!(old.private() > "to-b to-a answer-a".len() && new.cost() < old.cost() + 64);
-        let evicted = new.withdrawn().expect("it is known for whom they were");
-        let counted = [A, B, outsider].map(|member| evicted.count_lines(member, FIRST));
+        assert!(
+            old.shares().of(Share::Private) > "to-b to-a answer-a".len()
+                && new.cost() < old.cost() + 64
+        );
+        let [evicted] = new.withdrawn() else { panic!("it is known for whom they were") };
+        let counted = [A, B, outsider].map(|member| evicted.count_lines(recipient(member), FIRST));
         assert_eq!(counted, [2, 1, 0]);
     }
 
     #[test]
     fn how_much_is_forgotten_is_known_as_far_back_as_there_is_memory_for_that() {
         let mut transcript = Transcript::new(200_000);
-        assert_eq!(transcript.evicted(A, 1), Some(0));
+        assert_eq!(transcript.evicted(recipient(A), 1), Some(0));
         let line = "x".repeat(40_000);
         for _ in 0..20 {
             transcript.push(said(Audience::AllBut(A)), &line, 0);
@@ -542,10 +631,10 @@ mod tests {
             while transcript.evict(Seq::MAX).is_some() {}
         }
         let oldest = transcript.oldest();
-        assert_eq!(transcript.evicted(A, oldest), Some(0));
-        assert_eq!(transcript.evicted(A, oldest - 4), Some(2));
-        assert_eq!(transcript.evicted(B, oldest - 3), Some(1));
-        assert_eq!(transcript.evicted(A, 1), Some((oldest - 1) / 2));
+        assert_eq!(transcript.evicted(recipient(A), oldest), Some(0));
+        assert_eq!(transcript.evicted(recipient(A), oldest - 4), Some(2));
+        assert_eq!(transcript.evicted(recipient(B), oldest - 3), Some(1));
+        assert_eq!(transcript.evicted(recipient(A), 1), Some((oldest - 1) / 2));
         // Each of a's lines is a run of its own: soon there is no memory for more.
         for _ in 0..40_000 {
             transcript.push(said(Audience::AllBut(A)), "a", 0);
@@ -554,6 +643,6 @@ mod tests {
             while transcript.evict(Seq::MAX).is_some() {}
         }
         assert!(transcript.evicted_cost <= 200_000 / EVICTED_PART);
-        assert_eq!(transcript.evicted(A, 1), None);
+        assert_eq!(transcript.evicted(recipient(A), 1), None);
     }
 }

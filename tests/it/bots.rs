@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::common::process::{at_home, client_program, spawn};
+use crate::common::process::{at_home, client_program, server_program, spawn};
 use crate::common::server::TestServer;
 
 /// The code block of that language.
@@ -44,6 +44,42 @@ fn answers(language: &str, interpreter: &str) {
     // The client leaves with the program.
     bot.kill().expect("it runs");
     alice.expect("-- bot left");
+}
+
+#[test]
+fn one_in_rust_is_the_example_and_answers() {
+    let example = include_str!("../../examples/bot.rs");
+    assert!(example.ends_with(&code("rust")), "the page has another one");
+    let ours = server_program();
+    let example = Path::new(&ours).with_file_name("examples").join("bot");
+    if !example.exists() {
+        eprintln!("skipped: cargo build --examples has not made {}", example.display());
+        return;
+    }
+    let folder = crate::common::folder("bots", "rust");
+    let server = TestServer::start(&[]);
+    let mut alice = server.join("alice");
+    let mut command = Command::new(example);
+    let mut bot = spawn(at_home(&mut command, &folder).arg(server.address.to_string()));
+    alice.expect("-- bot joined");
+    alice.send("hello\n!ping\n");
+    alice.expect("<bot> pong, <alice>");
+    bot.kill().expect("it runs");
+}
+
+#[test]
+fn one_that_the_server_runs_answers() {
+    if Command::new("python3").arg("--version").stdout(Stdio::null()).status().is_err() {
+        eprintln!("skipped: there is no python3 here");
+        return;
+    }
+    let file = crate::common::folder("bots", "hook").join("hook.py");
+    std::fs::write(&file, code("py")).expect("the folder is ours");
+    let command = format!("exec python3 '{}'", file.display());
+    let server = TestServer::start(&["--on-event", &command, "--on-event-name", "ci"]);
+    let mut alice = server.join("alice");
+    alice.send("hello\n!ping\n");
+    alice.expect("<ci> pong, <alice>");
 }
 
 #[test]

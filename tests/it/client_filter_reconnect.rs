@@ -170,7 +170,8 @@ fn a_line_that_is_refused_is_confirmed_too() {
         ("!! /nick: the name bob is taken", "/nick bob"),
         ("!! that line was too long and was not sent: the most is 4096 bytes", &long[..60]),
     ];
-    refusals.iter().for_each(|(error, _)| server.say(&format!("{error}\n")));
+    let first = server.taken() - 2;
+    (first..).zip(&refusals).for_each(|(line, (error, _))| server.refuse_line(line, error));
     assert_eq!(server.hear_quit(), "");
     server.close();
     let (status, out, err) = end(child);

@@ -112,7 +112,7 @@ fn a_flood_of_people_who_are_not_there_does_no_harm() {
 
 #[test]
 fn lies_in_the_tagged_form_are_no_more_than_odd_lines() {
-    const LIES: [&str; 24] = [
+    const LIES: [&str; 27] = [
         "@9 1 + 0",
         "@3 1 + 99",
         "@3 1 + 99",
@@ -120,7 +120,10 @@ fn lies_in_the_tagged_form_are_no_more_than_odd_lines() {
         "@18446744073709551615 9223372036854775807 <bob> the last word",
         "@2 0 <bob> and back",
         "@18446744073709551616 1 <bob> more than there are",
-        "@-1 1 <bob> less than nothing",
+        "@--1 1 <bob> less than nothing",
+        "@-99 1 = done",
+        "@- 1 = done",
+        "@-18446744073709551615 1 = done",
         "@ 1 <bob> nothing",
         "@1  2 <bob> blanks",
         "@1 -2 <bob> before time",
@@ -144,7 +147,7 @@ fn lies_in_the_tagged_form_are_no_more_than_odd_lines() {
     }
     server.say_raw("<bob> that was all\n");
     terminal.shows_what("all that can be a line, and no fact", |rows| {
-        let lines = ["<bob> the last word", "<bob> and back", "@-1 1 <bob> less than nothing"];
+        let lines = ["<bob> the last word", "<bob> and back", "@--1 1 <bob> less than nothing"];
         let no_tags = [
             "@18446744073709551616 1 <bob> more than there are",
             "@ x",

@@ -135,7 +135,7 @@ fn a_line_without_a_receipt_is_shown_as_waiting_until_it_comes() {
     terminal.press("/msg bob x\r");
     server.hear("/msg bob x\n");
     terminal.shows(&["alice (1 line waiting)> |"]);
-    server.say("!! /msg: nobody here is called bob\n");
+    server.refuse_line(server.taken(), "!! /msg: nobody here is called bob");
     terminal.shows(&["!! /msg: nobody here is called bob", "alice> |"]);
 }
 

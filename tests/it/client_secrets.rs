@@ -238,7 +238,9 @@ fn a_filter_passes_passwords_with_commands_alone_and_logs_stars() {
     let mut server = peer.accept_as("alice");
     child.stdin.take().expect("piped").write_all(b"/login alice hunter2\n").expect("it reads");
     assert_eq!(server.hear_quit(), "/login alice hunter2\n");
-    server.say("!! that line was too long and was not sent: the most is 10 bytes\n");
+    let error = "!! that line was too long and was not sent: the most is 10 bytes";
+    // The last one is `/quit`.
+    server.refuse_line(server.taken() - 1, error);
     server.close();
     let (status, out, err) = end(child);
     assert_eq!(status, Some(1));

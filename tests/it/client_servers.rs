@@ -74,6 +74,11 @@ fn a_server_that_is_wrong_in_a_list_is_wrong_usage() {
         let (status, _, err) = run(Command::new(CLIENT).arg(list).stderr(Stdio::piped()));
         assert_eq!(status, Some(2), "{err}");
         assert!(err.contains(told), "{err}");
+        let mut usual = Command::new(CLIENT);
+        let (status, _, err) = run(usual.env("CHATROOM_HOST", list).stderr(Stdio::piped()));
+        assert_eq!(status, Some(2), "{err}");
+        let from = format!("{told} (from the environment's CHATROOM_HOST)");
+        assert!(err.contains(&from), "{err}");
     }
     let (status, _, err) = run(Command::new(CLIENT).args(["a:1,b:2", "3"]).stderr(Stdio::piped()));
     assert_eq!(status, Some(2), "{err}");

@@ -429,3 +429,14 @@ fn an_idle_client_never_wakes() {
     terminal.shows(&["<alice> hello", "alice> |"]);
     assert_never_wakes(terminal.process_id());
 }
+
+#[test]
+fn many_who_come_and_go_are_shown_in_sums_also_when_nothing_more_comes() {
+    let (mut terminal, mut server) = alice("sums", 60, 24);
+    let joins: String = (0..30).map(|number| format!("-- guest{number} joined\n")).collect();
+    server.say(&joins);
+    terminal.shows(&["-- guest8 joined", "-- guest9 joined", "-- 20 members joined", "alice> |"]);
+    // They are known all the same.
+    terminal.press("/msg guest29\t");
+    terminal.shows(&["alice> /msg guest29 |"]);
+}

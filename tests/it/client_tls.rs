@@ -9,7 +9,9 @@ use std::process::{Command, Stdio};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 
 use crate::common::peer::{Peer, TOKEN};
-use crate::common::process::{Running, client_program, end, run, spawn, without_our_variables};
+use crate::common::process::{
+    Running, at_home, client_program, end, run, spawn, without_our_variables,
+};
 use crate::common::server::TestServer;
 use crate::common::terminal::Terminal;
 use crate::common::terminator::{Identity, Manner, Terminator};
@@ -26,12 +28,10 @@ fn known(home: &Path) -> PathBuf {
 /// A client in a pipe, at home in this folder.
 fn client(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(client_program());
-    command.current_dir(home).args(["--name", "alice", "--log-level", "off"]).args(arguments);
+    command.args(["--name", "alice", "--log-level", "off"]).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     without_our_variables(&mut command);
-    for name in ["HOME", "XDG_STATE_HOME", "LOCALAPPDATA"] {
-        command.env(name, home);
-    }
+    at_home(&mut command, home);
     command
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::network::Host;
 use crate::common::peer::Peer;
-use crate::common::process::{client_program, end, spawn, without_our_variables};
+use crate::common::process::{at_home, client_program, end, spawn, without_our_variables};
 use crate::common::server::TestServer;
 use crate::common::terminal::Terminal;
 use crate::common::terminator::{Identity, Manner, Terminator};
@@ -48,11 +48,11 @@ impl Far {
     fn say_to(&self, arguments: &[&str], text: &str) -> (Option<i32>, String, String) {
         let prefix = self.host.prefix();
         let mut command = Command::new(prefix[0]);
-        command.args(&prefix[1..]).arg(client_program()).current_dir(&self.home);
+        command.args(&prefix[1..]).arg(client_program());
         command.args(["--name", "alice", "--log-level", "off"]).args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         without_our_variables(&mut command);
-        command.env("HOME", &self.home).env("XDG_STATE_HOME", &self.home);
+        at_home(&mut command, &self.home);
         let mut child = spawn(&mut command);
         let mut stdin = child.stdin.take().expect("it is piped");
         stdin.write_all(text.as_bytes()).ok();

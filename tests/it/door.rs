@@ -4,11 +4,9 @@ use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use chatroom::problem::Problem;
-use chatroom::server::{self, Config, EntranceConfig, Shutdown, Status};
+use chatroom::server::{self, Config, Running, Server};
 
 #[cfg(unix)]
 use crate::common::process::signal;
@@ -400,32 +398,22 @@ fn in_an_open_room_nobody_needs_a_password() {
 }
 
 /// A server in this process, whose clients have less time.
-struct Impatient {
-    address: std::net::SocketAddr,
-    shutdown: Shutdown,
-    thread: JoinHandle<Result<(), Problem>>,
-}
+struct Impatient(Running);
 
 impl Impatient {
     fn start(test: &str, patience: Duration) -> Impatient {
         let listener = server::bind("127.0.0.1", 0).expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
-        let shutdown = Shutdown::new().expect("a pipe");
-        let password_file = Some(password_file(test));
-        let entrance = EntranceConfig { password_file, patience, ..EntranceConfig::default() };
-        let config = Config { entrance, ..Config::default() };
-        let ours = shutdown.clone();
-        let run = move || server::run(listener, &config, &ours, &Status::default());
-        Impatient { address, shutdown, thread: std::thread::spawn(run) }
+        let mut config = Config::default().password_file(password_file(test));
+        config.entrance.patience = patience;
+        Impatient(Server::open(listener, config).and_then(Server::start).expect("a server"))
     }
 
     fn connect(&self) -> TestClient {
-        TestClient::new(TcpStream::connect(self.address).expect("it listens"))
+        TestClient::new(TcpStream::connect(self.0.address()).expect("it listens"))
     }
 
     fn end(self) {
-        self.shutdown.begin();
-        assert!(matches!(self.thread.join(), Ok(Ok(()))));
+        self.0.shut_down().expect("it ends well");
     }
 }
 

@@ -4,14 +4,18 @@
 
 mod common;
 
+mod announcements;
+mod archive;
 mod bots;
 mod chatserver;
+mod client_config;
 mod client_door;
 mod client_filter;
 mod client_filter_input;
 mod client_filter_reconnect;
 mod client_hostile;
 mod client_identity;
+mod client_json;
 mod client_keys;
 mod client_looks;
 mod client_reconnect;
@@ -32,6 +36,7 @@ mod limits;
 mod logs;
 mod model;
 mod network;
+mod on_event;
 mod order;
 mod passwords;
 mod proof;

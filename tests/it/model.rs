@@ -291,6 +291,9 @@ impl Play {
                 (Some(event), Some(seq)) => self.check_tag(event, (seq, tagged.at))?,
                 _ => return Err("one of them is an event, and one is none".to_owned()),
             }
+            if due.answers != tagged.answers {
+                return Err("they do not answer the same line".to_owned());
+            }
         }
         let is_right = match &due.body {
             Body::Exactly(text) => body == text,
@@ -346,7 +349,7 @@ impl Play {
 
 /// How far is read.
 enum Until {
-    /// Up to the answer to an unknown command.
+    /// Up to the answer to an unknown command, and all that belongs to that.
     Mark(String),
     Count(usize),
     End,
@@ -355,7 +358,11 @@ enum Until {
 impl Until {
     fn is_reached(&self, got: &[String]) -> bool {
         match self {
-            Until::Mark(mark) => got.last().is_some_and(|line| line.ends_with(mark)),
+            // A program is told besides that the line is done.
+            Until::Mark(mark) => got
+                .iter()
+                .rposition(|line| line.ends_with(mark))
+                .is_some_and(|place| !got[place].starts_with('@') || place + 1 < got.len()),
             Until::Count(count) => got.len() == *count,
             Until::End => false,
         }
@@ -365,6 +372,7 @@ impl Until {
 /// A line in the tagged form.
 struct Tagged<'a> {
     seq: Option<u64>,
+    answers: Option<u64>,
     at: u64,
     body: &'a str,
 }
@@ -372,6 +380,10 @@ struct Tagged<'a> {
 fn parse(line: &str) -> Option<Tagged<'_>> {
     let mut parts = line.strip_prefix('@')?.splitn(3, ' ');
     let seq = parts.next()?;
-    let seq = if seq == "-" { None } else { Some(seq.parse().ok()?) };
-    Some(Tagged { seq, at: parts.next()?.parse().ok()?, body: parts.next()? })
+    let (seq, answers) = match seq.strip_prefix('-') {
+        None => (Some(seq.parse().ok()?), None),
+        Some("") => (None, None),
+        Some(line) => (None, Some(line.parse().ok()?)),
+    };
+    Some(Tagged { seq, answers, at: parts.next()?.parse().ok()?, body: parts.next()? })
 }

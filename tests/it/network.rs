@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use crate::common::alice::CLIENT;
 use crate::common::network::{CUT, FAIR, Network, Weather};
 use crate::common::process::{Running, at_home, end, spawn};
-use crate::common::program::{Joined, expect_answers, expect_events, join, nonce, split};
+use crate::common::program::{
+    Joined, expect_answers, expect_done, expect_events, join, nonce, split,
+};
 use crate::common::proxy::{Budget, Proxy};
 use crate::common::server::TestClient;
 
@@ -153,6 +155,7 @@ fn a_cable_that_is_pulled_and_put_in_again_costs_nothing() {
     let (mut bob, mut carol) = network.near(|| (server.join("bob"), server.join("carol")));
     bob.expect("-- carol joined");
     let Joined { client: mut alice, .. } = network.far(|| join(&server, "alice"));
+    expect_done(&mut alice);
     let plug: [fn(&mut Network, bool); 2] = [
         |network, in_| network.plug_far(in_),
         |network, in_| network.be(if in_ { FAIR } else { CUT }),

@@ -152,6 +152,7 @@ fn guesses_at_one_name_are_delayed_also_from_other_addresses_and_its_owner_gets_
     other.send("/tags\n/login nobody not the password\n");
     assert!(other.line().is_some_and(|line| line.contains(" = nonce ")));
     assert!(other.line().is_some_and(|line| line.ends_with(WRONG)));
+    assert!(other.line().is_some_and(|line| line.ends_with(" = done")));
     other.send(format!("/login alice {PASSWORD}\n"));
     assert!(other.line().is_some_and(|line| line.ends_with("-- you are alice, alone here")));
 }

@@ -1,9 +1,11 @@
 //! The tagged form, receipts, and coming back after a lost connection, over real sockets.
 
+use std::collections::BTreeSet;
+
 use crate::common::peer::BANNER;
 use crate::common::program::{
-    Joined, connect, expect_answers, expect_body, expect_events, far_away, join, nonce, resume,
-    split,
+    Joined, connect, expect_answers, expect_body, expect_done, expect_events, far_away, join,
+    nonce, resume, split,
 };
 use crate::common::server::{TestClient, TestServer};
 
@@ -54,6 +56,7 @@ fn a_replayed_line_has_the_number_and_the_time_of_its_event() {
     let server = TestServer::start(&[]);
     let mut bob = join(&server, "bob").client;
     let mut carol = join(&server, "carol").client;
+    expect_done(&mut carol);
     expect_events(&mut bob, &["-- carol joined"]);
     bob.send("hi\n");
     let live = carol.line().expect("a line");
@@ -365,6 +368,7 @@ fn the_old_connection_is_closed_first_and_nothing_more_is_read_from_it() {
 fn who_is_taken_over_was_never_away() {
     let server = TestServer::start(&["--away-timeout", "0"]);
     let Joined { client: mut old, token } = join(&server, "alice");
+    expect_done(&mut old);
     for _ in 0..50 {
         let mut new = resume(&server, &token, 0);
         expect_answers(&mut new, &["-- welcome back, alice", "= resumed 1", "= nick alice"]);
@@ -545,6 +549,7 @@ fn who_takes_nothing_goes_silently_and_may_come_back() {
         TestServer::start(&["--rate-limit", "0", "--memory", "32M", "--stall-timeout", "1"]);
     let mut bob = server.join("bob");
     let Joined { client: mut alice, token } = join(&server, "alice");
+    expect_done(&mut alice);
     bob.expect("-- alice joined");
     let text = "x".repeat(4000);
     for number in 0..4000 {
@@ -709,9 +714,62 @@ fn both_forms_of_one_conversation_say_the_same() {
         answers.push(plain.line().expect("an answer"));
     }
     for answer in answers {
-        let line = tagged.line().expect("an answer");
-        let (seq, body) = split(&line);
-        assert_eq!(body, answer);
-        assert_eq!(seq.is_some(), answer.starts_with("| "), "{line}");
+        let is_event = answer.starts_with("| ");
+        if is_event {
+            expect_events(&mut tagged, &[&answer]);
+        } else {
+            expect_answers(&mut tagged, &[&answer]);
+        }
     }
+}
+
+/// Keeps a program's roster by the events that it is told, up to the answer to `/who`. That answer, and the last event.
+fn keep_roster(client: &mut TestClient, roster: &mut BTreeSet<String>) -> (BTreeSet<String>, u64) {
+    let (mut here, mut seen) = (BTreeSet::new(), 0);
+    client.send("/who\n");
+    loop {
+        let line = client.line().expect("the room goes on");
+        let (seq, body) = split(&line);
+        assert!(seq.is_none_or(|seq| seq > seen), "{line}");
+        seen = seq.unwrap_or(seen);
+        let words: Vec<&str> = body.split(' ').collect();
+        match words[..] {
+            ["--", name, "joined"] => assert!(roster.insert(name.to_owned()), "{line}"),
+            ["--", name, "left", ..] => assert!(roster.remove(name), "{line}"),
+            ["--", old, "is", "now", new] => {
+                assert!(roster.remove(old) && roster.insert(new.to_owned()), "{line}");
+            }
+            ["=", "done"] if !here.is_empty() => return (here, seen),
+            ["--", ..] if line.starts_with("@-") && !line.starts_with("@- ") => {
+                let names = body.split_once(" here: ").map_or(&body[3..], |(_, names)| names);
+                here.extend(names.split([',', ' ']).filter(|it| !it.is_empty()).map(str::to_owned));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_program_is_told_by_name_of_all_who_come_and_go_however_many_over_lost_connections_too() {
+    let server = TestServer::start(&[]);
+    let Joined { client: mut program, token } = join(&server, "program");
+    let _plain = server.join("plain");
+    let mut roster = BTreeSet::from(["program".to_owned()]);
+    let mut crowd: Vec<_> = (0..40).map(|number| server.join(&format!("p{number}"))).collect();
+    crowd.iter_mut().take(20).zip(0..).for_each(|(member, number)| {
+        member.send(format!("/nick q{number}\n"));
+        member.skip_to(&format!("-- you are now q{number}\n"));
+    });
+    let (here, seen) = keep_roster(&mut program, &mut roster);
+    assert_eq!((here.len(), &here), (42, &roster));
+    // What happens meanwhile it is told when it comes back.
+    lose(&server, &program, "program");
+    for mut member in crowd.drain(10..) {
+        member.send("/quit\n");
+        while member.line().is_some() {}
+    }
+    let _more: Vec<_> = (0..20).map(|number| server.join(&format!("r{number}"))).collect();
+    let mut program = resume(&server, &token, seen);
+    let (here, _) = keep_roster(&mut program, &mut roster);
+    assert_eq!((here.len(), &here), (32, &roster));
 }

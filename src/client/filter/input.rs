@@ -9,6 +9,7 @@ use log::warn;
 
 use super::Filter;
 use super::decoder::Decoder;
+use super::json;
 use crate::client::config::Input;
 use crate::client::exit::complain;
 use crate::client::exit_reason::ExitReason;
@@ -71,6 +72,9 @@ pub(super) fn read_lines(
     // As the server does, or the two would not count alike.
     let mut splitter = LineSplitter::with_universal_newlines(MAX_LINE);
     let mut goes_on = ControlFlow::Continue(());
+    if run.config.input == Input::Json {
+        return read_objects(run, take);
+    }
     read_input(run, |mut chunk| {
         while goes_on.is_continue()
             && let Some(line) = splitter.next(&mut chunk)
@@ -86,6 +90,61 @@ pub(super) fn read_lines(
         && let Some(last) = splitter.finish()
     {
         let _ = take_parts(run, as_sent(run, last), &mut take);
+    }
+    Ok(())
+}
+
+/// The same where the input is JSON: gives the lines that each object asks to send.
+fn read_objects(
+    run: &Run<'_, Filter>,
+    mut take: impl FnMut(Typed) -> ControlFlow<()>,
+) -> Result<(), ExitReason> {
+    let mut splitter = LineSplitter::new(MAX_LINE);
+    let (mut goes_on, mut number) = (ControlFlow::Continue(()), 0);
+    let mut act = |input: &[u8], number: u64| match json::lines_of(&String::from_utf8_lossy(input))
+    {
+        Ok(lines) => lines.into_iter().try_for_each(|line| {
+            let line = Typed::new(line).of_input(number);
+            let most = run.link.max_line();
+            match most.filter(|most| line.wire().len() > *most) {
+                Some(most) => {
+                    let why =
+                        format!("that line is too long and was not sent: the most is {most} bytes");
+                    run.output.refuse_input(&why, number);
+                    ControlFlow::Continue(())
+                }
+                None if run.link.may_carry(&line) => take(line),
+                None => {
+                    run.output.refuse_input(NOT_CARRIED, number);
+                    ControlFlow::Continue(())
+                }
+            }
+        }),
+        Err(why) => {
+            run.output.refuse_input(&why, number);
+            ControlFlow::Continue(())
+        }
+    };
+    read_input(run, |mut chunk| {
+        while goes_on.is_continue()
+            && let Some(line) = splitter.next(&mut chunk)
+        {
+            number += 1;
+            match line {
+                Line::Whole(line) if line.trim_ascii().is_empty() => {}
+                Line::Whole(line) => goes_on = act(line, number),
+                Line::TooLong(_) => {
+                    let why = format!("a line of more than {MAX_LINE} bytes was not sent");
+                    run.output.refuse_input(&why, number);
+                }
+            }
+        }
+        goes_on
+    })?;
+    if goes_on.is_continue()
+        && let Some(last) = splitter.finish().filter(|last| !last.trim_ascii().is_empty())
+    {
+        let _ = act(last, number + 1);
     }
     Ok(())
 }

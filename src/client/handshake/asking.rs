@@ -54,10 +54,13 @@ impl Handshake {
         Some(identity.proof(&self.nonce.take()?, binding))
     }
 
-    /// The same after a name was asked for: while the server has given us none.
-    pub(super) fn late_proof(&mut self, format: Format) -> Option<String> {
+    /// Proves our key after a name was refused, and asks for it again: it may be ours, where the nonce came too late
+    /// to prove that. `None` if that is not possible, or the server has given us a name.
+    pub(super) fn prove_late(&mut self, name: &Name, format: Format) -> Option<Reaction> {
         let has_no_name = format == Format::Tagged && !self.is_guest;
-        if has_no_name { self.proof() } else { None }
+        let proof = if has_no_name { self.proof() } else { None }?;
+        let asks = vec![proof, asks_for(name)];
+        Some(Reaction { interest: Interest::Hidden, asks, turn: Turn::None })
     }
 
     /// We ask no more. In the tagged form there may be no name yet, and one comes.

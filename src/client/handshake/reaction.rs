@@ -35,6 +35,8 @@ pub(in crate::client) enum Turn {
     Asked(Question),
     /// Nothing new, but the server has let us in.
     LetIn,
+    /// The server does not give us the name that we want, and no other one will do.
+    NoName,
 }
 
 impl Reaction {

@@ -81,6 +81,7 @@ fn play_on(mut handshake: Handshake, lines: &[&str]) -> (Vec<String>, Handshake)
             Turn::Anew => " anew",
             Turn::Asked(_) => " asked",
             Turn::LetIn => " in",
+            Turn::NoName => " no name",
         };
         played.push(told);
     }
@@ -514,6 +515,21 @@ fn that_a_proof_is_refused_is_not_the_users_business() {
         ],
     );
     assert_eq!(handshake.progress(), Progress::Done(Server::Ours));
+}
+
+/// The first words of one who wants that name alone.
+fn insisting(prover: Option<Prover>) -> Handshake {
+    Handshake::new(Some(name("alice")), None, prover).with(Door::default(), NameChoice::ThisAlone)
+}
+
+#[test]
+fn one_who_wants_a_name_alone_takes_no_other_one() {
+    for refusal in ["!! /nick: the name alice is taken", "!! /nick: alice belongs to somebody"] {
+        let lines = [BANNER, refusal];
+        let (played, handshake) = play_on(insisting(None), &lines);
+        assert!(played[1].ends_with(" no name"), "{played:?}");
+        assert_eq!(handshake.progress(), Progress::Asking);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use super::greeting::{GreetingTimer, Readiness};
-use super::state::{Attempts, Contact, Input, Parting, Sending, State};
+use super::state::{Input, Parting, Sending, State};
 use super::{Link, Watch, Watched};
 use crate::client::handshake::Server;
 use crate::client::net::Connection;
@@ -23,6 +23,8 @@ pub(in crate::client) enum Task {
     ShowWaiting(usize),
     /// Everything is written, and the user wants to go from a server that is not told so in words.
     Finish(Server),
+    /// It is over.
+    End,
 }
 
 /// Whether a line was taken in.
@@ -32,25 +34,35 @@ pub(in crate::client) enum Entered {
     Yes,
     /// Too much waits already.
     Full,
+    /// It is over, or the user has left.
+    Over,
 }
 
 impl Link {
     /// Takes a line of the user's to be sent, unless so many bytes wait already.
     pub(in crate::client) fn enter(&self, line: Arc<Typed>, most: usize) -> Entered {
-        let mut state = self.state();
-        if state.session.outbox.held() > most {
-            return Entered::Full;
-        }
-        self.push(&mut state, line, Asker::User);
-        Entered::Yes
+        self.enter_now(&mut self.state(), line, most)
     }
 
     /// The same, but waits until there is room for it.
-    pub(in crate::client) fn enter_in_time(&self, line: Typed, most: usize) {
-        let is_full = |state: &mut State| state.session.outbox.held() > most;
+    pub(in crate::client) fn enter_in_time(&self, line: Arc<Typed>, most: usize) -> Entered {
+        let is_full = |state: &mut State| {
+            let is_open = !state.is_over && state.input == Input::Open;
+            is_open && state.session.outbox.held() > most
+        };
         let waited = self.changed.wait_while(self.state(), is_full);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
-        self.push(&mut state, Arc::new(line), Asker::User);
+        self.enter_now(&mut waited.unwrap_or_else(PoisonError::into_inner), line, most)
+    }
+
+    fn enter_now(&self, state: &mut State, line: Arc<Typed>, most: usize) -> Entered {
+        if state.is_over || state.input != Input::Open {
+            return Entered::Over;
+        }
+        if state.session.outbox.held() > most {
+            return Entered::Full;
+        }
+        self.push(state, line, Asker::User);
+        Entered::Yes
     }
 
     /// Asks the server who is here, before anything of the user's that is not written.
@@ -69,6 +81,9 @@ impl Link {
     pub(in crate::client) fn next_task(&self, watch: Watch) -> Task {
         let (mut state, mut greeting) = (self.state(), GreetingTimer::default());
         loop {
+            if state.is_over {
+                return Task::End;
+            }
             let due = match state.watch(watch) {
                 Watched::Overdue(lines) => return Task::ShowWaiting(lines),
                 Watched::Until(due) => due,
@@ -132,12 +147,7 @@ impl Link {
     /// Waits until there is no need to come back: the server is gone, no more will be entered, and
     /// all that was is known to be taken. It may never come to that.
     pub(in crate::client) fn wait_for_no_need(&self) {
-        let is_needed = |state: &mut State| {
-            let is_gone = matches!(state.contact, Contact::Lost(Attempts::Failed));
-            let is_over = is_gone && state.input != Input::Open;
-            !is_over || state.session.outbox.unsaid() > 0
-        };
-        drop(self.changed.wait_while(self.state(), is_needed));
+        drop(self.changed.wait_while(self.state(), |state| !state.needs_nothing()));
     }
 
     /// Has the sender wait, with all but our own question, until what was missed has been shown.

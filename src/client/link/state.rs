@@ -39,6 +39,8 @@ pub(super) struct State {
     pub(super) input: Input,
     /// What the sender does.
     pub(super) sending: Sending,
+    /// It is over, in a process that goes on: nobody waits any more, and there is no other connection.
+    pub(super) is_over: bool,
 }
 
 /// Whether there is a connection.
@@ -156,6 +158,7 @@ impl State {
             parting: Parting::Staying,
             input: Input::Open,
             sending: Sending::Idle,
+            is_over: false,
         }
     }
 

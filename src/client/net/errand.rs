@@ -1,8 +1,9 @@
-//! What is done with the known servers in place of joining a room: listing them, and forgetting one.
+//! What is done in place of joining a room: listing the known servers, forgetting one, and finding rooms.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use super::find::rooms;
 use super::known_servers::file::KnownServersFile;
 use super::known_servers::{Address, Known, Trust};
 use crate::client::config::ServerAddress;
@@ -15,6 +16,8 @@ pub enum Errand {
     Forget(Vec<ServerAddress>),
     /// List the servers that are known.
     List,
+    /// List the rooms that are announced on this network.
+    Find,
 }
 
 impl Errand {
@@ -22,12 +25,13 @@ impl Errand {
     ///
     /// # Errors
     ///
-    /// No server is known at one of the addresses, or the file cannot be read or written.
+    /// No server is known at one of the addresses, no room is found, or the file cannot be read or written.
     pub fn run(&self, path: Option<PathBuf>, out: &mut impl Write) -> Result<(), Problem> {
-        let file = path.map(KnownServersFile::new);
+        let file = || path.clone().map(KnownServersFile::new);
         match self {
-            Errand::List => list(file.as_ref(), out),
-            Errand::Forget(servers) => forget(file.as_ref(), servers, out),
+            Errand::Find => find(path, out),
+            Errand::List => list(file().as_ref(), out),
+            Errand::Forget(servers) => forget(file().as_ref(), servers, out),
         }
     }
 }
@@ -36,19 +40,30 @@ fn list(file: Option<&KnownServersFile>, out: &mut impl Write) -> Result<(), Pro
     let Some(file) = file else { return Ok(()) };
     let known = file.read().map_err(|why| Problem::System("read which servers are known", why))?;
     let width = known.all().map(|it| it.address.to_string().chars().count()).max().unwrap_or(0);
+    let mut lines = Vec::new();
     for Known { address, trust, since } in known.all() {
         let trust = match trust {
             Trust::Key(key) => key.to_string(),
             Trust::Ca => "certificate authority".to_owned(),
         };
-        let line = format!("{:<width$}   {trust:<23}   {since}", address.to_string());
-        if let Err(why) = writeln!(out, "{line}") {
-            // Whoever reads it has had enough, as `head` does.
-            let is_over = why.kind() == io::ErrorKind::BrokenPipe;
-            return if is_over { Ok(()) } else { Err(Problem::System("write the list", why)) };
-        }
+        lines.push(format!("{:<width$}   {trust:<23}   {since}", address.to_string()));
     }
-    Ok(())
+    write_list(&lines, out)
+}
+
+fn find(path: Option<PathBuf>, out: &mut impl Write) -> Result<(), Problem> {
+    let rooms = rooms(path)?;
+    if rooms.is_empty() { Err(Problem::NoRoomsFound) } else { write_list(&rooms, out) }
+}
+
+fn write_list(lines: &[String], out: &mut impl Write) -> Result<(), Problem> {
+    match lines.iter().try_for_each(|line| writeln!(out, "{line}")) {
+        // Whoever reads it has had enough, as `head` does.
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Problem::System("write the list", why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Forgets those that are known, whether or not the others are.

@@ -23,7 +23,7 @@ use super::tls::Tls;
 use super::tls::handshake::{Failure, HANDSHAKE, shake_hands};
 use super::tls::verifier::Expected;
 use crate::client::clock;
-use crate::client::config::{Config, Encryption, ServerAddress};
+use crate::client::config::{Destination, Encryption, ServerAddress};
 use crate::client::mutex::lock;
 use crate::client::turns::Manner;
 use crate::problem::{Lost, Problem, Wrong, WrongServer};
@@ -109,7 +109,7 @@ enum Learned {
 impl Route {
     /// The way to one of the servers that the user wants.
     pub(super) fn new(
-        config: &Config,
+        to: &Destination,
         server: &ServerAddress,
         is_one_of_several: bool,
         is_loss_told: &Arc<AtomicBool>,
@@ -119,9 +119,9 @@ impl Route {
             address: Address::new(&host, port),
             host,
             port,
-            encryption: config.encryption.clone(),
-            file: config.known_servers.clone().map(KnownServersFile::new),
-            learns: config.learns_servers,
+            encryption: to.encryption.clone(),
+            file: to.known_servers.clone().map(KnownServersFile::new),
+            learns: to.learns_servers,
             is_here: is_this_machine,
             bond: Mutex::new(Bond::Free),
             is_one_of_several,

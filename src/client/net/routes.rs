@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::origin::Origin;
 use super::route::{Approach, Opened, Route};
-use crate::client::config::{Config, ServerAddress};
+use crate::client::config::{Destination, ServerAddress};
 use crate::client::turns::Manner;
 use crate::problem::Problem;
 
@@ -19,14 +19,14 @@ pub(in crate::client) struct Routes {
 
 impl Routes {
     /// The ways to the servers that the user wants.
-    pub(in crate::client) fn new(config: &Config) -> Routes {
+    pub(in crate::client) fn new(to: &Destination) -> Routes {
         let is_loss_told = Arc::<AtomicBool>::default();
-        let are_several = config.servers.len() > 1;
+        let are_several = to.servers.len() > 1;
         let route = |server: &ServerAddress| {
-            let route = Route::new(config, server, are_several, &is_loss_told);
+            let route = Route::new(to, server, are_several, &is_loss_told);
             (server.clone(), route)
         };
-        Routes { all: config.servers.iter().map(route).collect() }
+        Routes { all: to.servers.iter().map(route).collect() }
     }
 
     /// How many servers there are.

@@ -81,16 +81,6 @@ impl Entry {
         self.line.is_quit()
     }
 
-    /// Whether it is a private line: a receipt comes for it, or `!! /msg: …`
-    pub(super) fn is_whisper(&self) -> bool {
-        *self.line.asks() == Asks::Whisper
-    }
-
-    /// Whether it asks for a name: a receipt comes for it, or `!! /nick: …`
-    pub(super) fn is_for_a_name(&self) -> bool {
-        matches!(self.line.asks(), Asks::Rename(_) | Asks::BadName)
-    }
-
     /// Whether it asks for that name, which is granted without a receipt if it is the old one.
     pub(super) fn asks_for(&self, name: &str) -> bool {
         matches!(self.line.asks(), Asks::Rename(asked) if asked.as_str() == name)

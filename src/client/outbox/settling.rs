@@ -6,33 +6,55 @@ use std::time::{Duration, Instant};
 use super::entry::Entry;
 use super::{Outbox, Outcome};
 use crate::client::typed::Typed;
-use crate::protocol::reply::{ReadNotice, ReadRefusal, ServerLine};
 
 /// How long a receipt may take before the user sees that it is missing: longer than any network of
 /// ours takes, and short enough to stop before the next sentence.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Outbox {
-    /// A receipt has come.
-    pub(in crate::client) fn receipt(&mut self, number: u64) -> Outcome {
-        let mut refused = Vec::new();
+    /// The server has settled the line of that number: with a receipt, or because it is done. That stands for all
+    /// before it, too.
+    pub(in crate::client) fn settle(&mut self, number: u64) -> Outcome {
+        let mut outcome = Outcome::default();
         while self.covered.front().is_some_and(|line| line.was_taken(number)) {
             let Some(line) = self.covered.pop_front() else { break };
             if line.number != Some(number) && !self.gap {
-                refused.push(line.line);
+                outcome.refused.push(line.line);
+            } else {
+                outcome.said.push(line.line);
             }
         }
         while self.written > 0 && self.lines.front().is_some_and(|line| line.was_taken(number)) {
-            self.pop();
+            let Some(line) = self.pop() else { break };
+            if line.has_receipt() && (line.number == Some(number) || self.gap) {
+                outcome.said.push(line.line);
+            }
         }
         self.gap = false;
         self.taken = self.taken.max(number.min(self.counted));
-        Outcome::of(refused)
+        outcome
+    }
+
+    /// The line of that number, if it is not settled.
+    pub(in crate::client) fn line(&self, number: u64) -> Option<&Arc<Typed>> {
+        let written = self.lines.iter().take(self.written);
+        let is_it = |line: &&Entry| line.number == Some(number) && line.is_counted();
+        self.covered.iter().chain(written).find(is_it).map(|entry| &entry.line)
+    }
+
+    /// The server has refused the line of that number, which is done with.
+    pub(in crate::client) fn refuse(&mut self, number: u64) -> Option<Arc<Typed>> {
+        let mut written = self.lines.iter().take(self.written);
+        let place = written.position(|line| line.number == Some(number) && line.is_counted())?;
+        self.written -= 1;
+        let line = self.lines.remove(place)?;
+        self.unweigh(&line);
+        Some(line.line)
     }
 
     /// All receipts of the lost connection have come, if there were any.
     pub(in crate::client) fn settle_covered(&mut self) -> Outcome {
-        Outcome::of(self.covered.drain(..).map(|line| line.line).collect())
+        Outcome { refused: self.take_covered(), ..Outcome::default() }
     }
 
     /// Whether it is not yet known what became of lines that the lost connection took.
@@ -40,36 +62,9 @@ impl Outbox {
         !self.covered.is_empty()
     }
 
-    /// The server has said this. If it refuses a line, the oldest that it may be about is done with,
-    /// and is returned.
-    pub(in crate::client) fn hear(&mut self, line: ServerLine<'_>) -> Option<Arc<Typed>> {
-        if let Some(ReadNotice::Missed(_)) = line.notice() {
-            self.gap = true;
-        }
-        match line.refusal()? {
-            ReadRefusal::LineTooLong(limit) => self.settle(|entry| entry.length() > limit),
-            ReadRefusal::Whisper => self.settle(Entry::is_whisper),
-            ReadRefusal::NameTaken(_) | ReadRefusal::Name => self.settle(Entry::is_for_a_name),
-            ReadRefusal::Muted => self.settle(Entry::has_receipt),
-            ReadRefusal::RoomFull
-            | ReadRefusal::Unencrypted
-            | ReadRefusal::Tags
-            | ReadRefusal::Resume
-            | ReadRefusal::InPlain
-            | ReadRefusal::WrongSecret
-            | ReadRefusal::NoPasswordInTime
-            | ReadRefusal::Key
-            | ReadRefusal::Banned
-            | ReadRefusal::Removed
-            | ReadRefusal::Other => None,
-        }
-    }
-
-    /// The server has granted a name, which has no receipt if it is the old one.
-    pub(in crate::client) fn be_called(&mut self, name: &str) {
-        if !self.had_been_called(name) {
-            self.settle(|line| line.asks_for(name));
-        }
+    /// Receipts may be among what we were to get and is gone.
+    pub(in crate::client) fn mark_gap(&mut self) {
+        self.gap = true;
     }
 
     /// The server tells again, on a new connection, the name that it had granted on the lost one. Whether a
@@ -104,14 +99,5 @@ impl Outbox {
     /// What waits for receipts; those that were entered later have waited for less.
     fn awaited(&self) -> impl Iterator<Item = &Entry> {
         self.covered.iter().chain(&self.lines).filter(|line| line.has_receipt())
-    }
-
-    fn settle(&mut self, is_meant: impl Fn(&Entry) -> bool) -> Option<Arc<Typed>> {
-        let mut written = self.lines.iter().take(self.written);
-        let place = written.position(is_meant)?;
-        self.written -= 1;
-        let line = self.lines.remove(place)?;
-        self.unweigh(&line);
-        Some(line.line)
     }
 }

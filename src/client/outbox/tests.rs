@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::protocol::reply;
+
+/// No lines.
+const NONE: [Arc<Typed>; 0] = [];
 
 /// An outbox of these lines, in a session of which the first line was the name.
 fn outbox(lines: &[&str]) -> Outbox {
@@ -48,11 +50,11 @@ fn a_receipt_stands_for_all_lines_before_it() {
     let mut outbox = outbox(&["one", "/who", "two", "three"]);
     assert_eq!(written(&mut outbox), ["one", "/who", "two", "three"]);
     assert_eq!(outbox.unsaid(), 3);
-    assert_eq!(outbox.receipt(2), Outcome::Well);
+    assert_eq!(outbox.settle(2).refused, NONE);
     assert_eq!(outbox.unsaid(), 2);
-    assert_eq!(outbox.receipt(4), Outcome::Well);
+    assert_eq!(outbox.settle(4).refused, NONE);
     assert_eq!((outbox.unsaid(), outbox.taken()), (1, 4));
-    assert_eq!(outbox.receipt(5), Outcome::Well);
+    assert_eq!(outbox.settle(5).refused, NONE);
     assert_eq!((outbox.unsaid(), outbox.held()), (0, 0));
 }
 
@@ -73,14 +75,14 @@ fn what_was_not_taken_is_written_again_and_what_was_not_seen_is_shown_once() {
     let mut outbox = outbox(&["one", "two", "three"]);
     let batch = outbox.next_batch(Server::Ours);
     assert_eq!(batch.unseen, [0, 1, 2]);
-    outbox.receipt(2);
+    outbox.settle(2);
     outbox.lose();
     enter(&mut outbox, &["four"]);
     outbox.resume(3, Instant::now());
     let batch = outbox.next_batch(Server::Ours);
     assert_eq!((texts(batch.lines), batch.unseen), (vec!["three".into(), "four".into()], vec![1]));
-    assert_eq!(outbox.receipt(3), Outcome::Well);
-    assert_eq!(outbox.receipt(5), Outcome::Well);
+    assert_eq!(outbox.settle(3).refused, NONE);
+    assert_eq!(outbox.settle(5).refused, NONE);
     assert_eq!(outbox.unsaid(), 0);
     // In another session all that is left is said again, with new numbers.
     enter(&mut outbox, &["five", "six"]);
@@ -89,7 +91,7 @@ fn what_was_not_taken_is_written_again_and_what_was_not_seen_is_shown_once() {
     assert_eq!(outbox.begin_anew(Instant::now()), 2);
     outbox.count();
     assert_eq!(written(&mut outbox), ["five", "six"]);
-    outbox.receipt(3);
+    outbox.settle(3);
     assert_eq!(outbox.unsaid(), 0);
 }
 
@@ -97,13 +99,13 @@ fn what_was_not_taken_is_written_again_and_what_was_not_seen_is_shown_once() {
 fn lines_that_were_confirmed_and_are_lost_are_counted_and_not_said_again() {
     let mut outbox = outbox(&["one", "two", "three"]);
     written(&mut outbox);
-    assert_eq!(outbox.receipt(3), Outcome::Well);
+    assert_eq!(outbox.settle(3).refused, NONE);
     outbox.lose();
     // The server has forgotten the second line; the third was never confirmed.
     assert_eq!(outbox.resume(2, Instant::now()), 1);
     assert_eq!(outbox.taken(), 2);
     assert_eq!(written(&mut outbox), ["three"]);
-    assert_eq!(outbox.receipt(3), Outcome::Well);
+    assert_eq!(outbox.settle(3).refused, NONE);
     assert_eq!(outbox.unsaid(), 0);
     outbox.lose();
     assert_eq!(outbox.resume(3, Instant::now()), 0);
@@ -116,9 +118,9 @@ fn a_line_that_was_taken_and_gets_no_receipt_was_refused() {
     outbox.lose();
     outbox.resume(4, Instant::now());
     assert!(outbox.has_covered());
-    assert_eq!(outbox.receipt(3), Outcome::Refused(vec![typed("/msg bbo x")]));
-    assert_eq!(outbox.settle_covered(), Outcome::Refused(vec![typed("/msg abc y")]));
-    assert_eq!(outbox.settle_covered(), Outcome::Well);
+    assert_eq!(outbox.settle(3).refused, vec![typed("/msg bbo x")]);
+    assert_eq!(outbox.settle_covered().refused, vec![typed("/msg abc y")]);
+    assert_eq!(outbox.settle_covered().refused, NONE);
     assert_eq!(outbox.unsaid(), 0);
 }
 
@@ -128,46 +130,43 @@ fn a_gap_may_have_had_the_receipts_in_it() {
     written(&mut outbox);
     outbox.lose();
     outbox.resume(3, Instant::now());
-    outbox.hear(reply::parse("-- you missed 312 lines (you were away)"));
-    assert_eq!(outbox.receipt(3), Outcome::Well);
+    outbox.mark_gap();
+    assert_eq!(outbox.settle(3).refused, NONE);
     assert_eq!(outbox.unsaid(), 0);
 }
 
 #[test]
-fn a_refusal_settles_the_oldest_line_that_it_may_be_about() {
-    let mut outbox = outbox(&[
-        "/who",
-        "muted",
-        "/msg a x",
-        "/nick bob",
-        "a long line",
-        "/msg b y",
-        "short",
-        "/nick -",
-    ]);
+fn a_refusal_is_about_the_line_of_its_number() {
+    let mut outbox = outbox(&["/msg a x", "/tags", "/who", "/msg a x", "two"]);
     written(&mut outbox);
-    let refusals = [
-        ("!! you cannot speak for 9 min more (alice)", 5),
-        ("!! /msg: nobody here is called a", 4),
-        ("!! /nick: the name bob is taken", 3),
-        ("!! that line was too long and was not sent: the most is 10 bytes", 2),
-        ("!! 20 lines of yours wait for b already", 1),
-        ("!! /msg: nobody here is called c", 1),
-        ("!! /nick: a name cannot start with - or .", 1),
-        ("!! unknown command /x; /help lists them; to say it, begin with //", 1),
-    ];
-    for (line, unsaid) in refusals {
-        outbox.hear(reply::parse(line));
-        assert_eq!(outbox.unsaid(), unsaid, "{line}");
+    for (number, refused) in [(4, Some("/msg a x")), (3, Some("/who")), (3, None), (9, None)] {
+        assert_eq!(outbox.refuse(number), refused.map(typed), "{number}");
+        assert_valid(&outbox);
     }
-    assert_valid(&outbox);
+    assert_eq!(outbox.unsaid(), 2);
+    // It is not said again, and none of what was refused here is told of anew.
+    outbox.lose();
+    outbox.resume(4, Instant::now());
+    assert_eq!(outbox.settle_covered().refused, vec![typed("/msg a x")]);
+    assert_eq!(written(&mut outbox), ["two"]);
+}
+
+#[test]
+fn what_is_done_and_what_has_a_receipt_settle_lines_alike() {
+    let mut outbox = outbox(&["/who", "one", "", "two"]);
+    written(&mut outbox);
+    for (number, unsaid, lines) in [(2, 2, 3), (4, 1, 1), (3, 1, 1), (5, 0, 0)] {
+        assert_eq!(outbox.settle(number).refused, NONE);
+        assert_eq!((outbox.unsaid(), outbox.lines.len()), (unsaid, lines), "{number}");
+        assert_valid(&outbox);
+    }
 }
 
 #[test]
 fn the_word_to_leave_waits_for_all_receipts_and_nothing_follows_it() {
     let mut outbox = outbox(&["one", "/quit", "two"]);
     assert_eq!(written(&mut outbox), ["one"]);
-    outbox.receipt(2);
+    outbox.settle(2);
     assert_eq!(written(&mut outbox), ["/quit"]);
     assert!(outbox.has_written_quit() && outbox.has_tried_to_quit());
     outbox.lose();
@@ -179,9 +178,9 @@ fn the_word_to_leave_waits_for_all_receipts_and_nothing_follows_it() {
 fn lines_that_do_not_count_shift_no_numbers() {
     let mut outbox = outbox(&["/tags", "one", "/resume x", "two"]);
     assert_eq!(written(&mut outbox).len(), 4);
-    outbox.receipt(2);
+    outbox.settle(2);
     assert_eq!(outbox.unsaid(), 1);
-    outbox.receipt(3);
+    outbox.settle(3);
     assert_eq!(outbox.unsaid(), 0);
 }
 
@@ -213,13 +212,13 @@ fn a_line_is_overdue_after_two_seconds() {
 fn lies_do_no_harm() {
     let mut outbox = outbox(&["one", "two"]);
     written(&mut outbox);
-    assert_eq!(outbox.receipt(u64::MAX), Outcome::Well);
+    assert_eq!(outbox.settle(u64::MAX).refused, NONE);
     assert_eq!(outbox.taken(), 3);
     outbox.lose();
     outbox.resume(u64::MAX, Instant::now());
     enter(&mut outbox, &["three"]);
     assert_eq!(written(&mut outbox), ["three"]);
-    assert_eq!(outbox.receipt(0), Outcome::Well);
+    assert_eq!(outbox.settle(0).refused, NONE);
     outbox.lose();
     outbox.resume(0, Instant::now());
     assert_eq!(written(&mut outbox), ["three"]);

@@ -14,7 +14,7 @@ use crate::client::door::Question;
 use crate::client::exit_reason::ExitReason;
 use crate::client::handshake::{Progress, Server};
 use crate::client::link::Link;
-use crate::client::output::{Output, Presence, Reader};
+use crate::client::output::{Comeback, Output, Presence, Reader};
 use crate::client::session::{Line, News};
 use crate::problem::Problem;
 use crate::protocol::reply::{Count, Message, ReadNotice};
@@ -35,6 +35,8 @@ pub(super) struct Listener<'a> {
     acquaintance: Acquaintance,
     /// Whether it is clear what kind of server it leads to, and so whether anybody can read along.
     is_server_clear: bool,
+    /// What a connection that was made again has brought, until the server knows us.
+    comeback: Option<Comeback>,
 }
 
 /// What the user knows of a connection.
@@ -50,7 +52,8 @@ impl<'a> Listener<'a> {
     pub(super) fn new(link: &'a Link, output: &'a dyn Output, peer: SocketAddr) -> Listener<'a> {
         let roll_call = RollCall::new(output.reader());
         let (acquaintance, server) = (Acquaintance::Told, link.server_name());
-        Listener { link, output, peer, server, roll_call, acquaintance, is_server_clear: false }
+        let (is_server_clear, comeback) = (false, None);
+        Listener { link, output, peer, server, roll_call, acquaintance, is_server_clear, comeback }
     }
 
     /// Called when there is another connection.
@@ -61,11 +64,13 @@ impl<'a> Listener<'a> {
         self.output.stop_asking();
         self.roll_call.begin_again(is_new_session);
         self.acquaintance = if is_new_session { Acquaintance::Untold } else { Acquaintance::Told };
+        self.comeback = Some(Comeback::Anew(0));
     }
 
     /// Called when the user is not to be told that there is another connection.
     pub(super) fn mark_told(&mut self) {
         self.acquaintance = Acquaintance::Told;
+        self.comeback = None;
         self.server = self.link.server_name();
     }
 
@@ -94,6 +99,11 @@ impl<'a> Listener<'a> {
     pub(super) fn show(&mut self) -> Result<(), ExitReason> {
         self.output.show()?;
         self.link.mark_shown();
+        if self.link.is_settled()
+            && let Some(how) = self.comeback.take()
+        {
+            self.output.on_back(how);
+        }
         if self.roll_call.has_caught_up() {
             self.link.catch_up();
         }
@@ -117,14 +127,20 @@ impl<'a> Listener<'a> {
             self.is_server_clear = self.link.server().is_some();
             tell_of_connection(self.link, self.output);
         }
+        if let Some(settled) = heard.settled {
+            self.output.on_settled(&settled);
+        }
         if let Some(line) = heard.line {
             info!("received: {}", line.text);
             let is_refusal = matches!(line.says.message(), Some(Message::Refusal(_)));
             if is_refusal && line.server == Server::Ours {
-                self.output.on_refusal(&line.text, heard.refused.as_deref());
+                self.output.on_refusal(&line.text, heard.refused.as_ref());
                 self.output.mark_refused(usize::from(self.link.is_settled()));
             }
             self.take(&line)?;
+        }
+        if !heard.said.is_empty() {
+            self.output.on_said(&heard.said);
         }
         heard.news.into_iter().try_for_each(|news| self.tell(news))?;
         self.call_the_roll();
@@ -149,6 +165,10 @@ impl<'a> Listener<'a> {
         if news == News::Resumed {
             // Before it is shown, since the lines that wait go out then.
             self.ask_for_what_was_missed();
+            self.comeback = Some(Comeback::Resumed);
+        }
+        if let News::Anew(again) = news {
+            self.comeback = Some(Comeback::Anew(again));
         }
         self.show()?;
         if matches!(news, News::Resumed | News::Anew(_)) {
@@ -162,14 +182,16 @@ impl<'a> Listener<'a> {
             }
             News::Anew(again) => self.tell_of_new_session(again),
             News::Refused(lines) => {
+                self.output.on_refused_unheard(&lines);
                 self.output.mark_refused(lines.len());
-                lines.iter().for_each(|line| {
-                    let line = line.for_notice();
-                    self.output.notice(&format!("refused while the connection was lost: {line}"));
-                });
+                lines.iter().for_each(|line| self.output.on_refused_unseen(line));
             }
             News::Asked(question) => return self.ask(question),
             News::LetIn => self.output.stop_asking(),
+            News::NoName(why) => {
+                let problem = Problem::NameRefused { server: self.peer, why };
+                return Err(ExitReason::Failed(problem));
+            }
             News::TooLate => {}
         }
         Ok(())
@@ -180,7 +202,7 @@ impl<'a> Listener<'a> {
         if self.output.ask(&format!("{wanted} for {}", self.peer)) {
             return Ok(());
         }
-        let how = "--password-file FILE, or CHATROOM_PASSWORD";
+        let how = self.output.way_to_give_secret();
         let why = match is_again {
             false => format!("this room wants a {wanted}: give it with {how}"),
             true => format!("that is not the {wanted}: give another one with {how}"),

@@ -10,15 +10,19 @@ use crate::client::typed::Typed;
 #[cfg(any(test, fuzzing))]
 use crate::protocol::reply;
 use crate::protocol::reply::{Message, ReadNotice, ServerLine};
-use crate::protocol::tag::Millis;
+use crate::protocol::tag::{Millis, Seq};
 
 /// What has come of one line.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::client) struct Heard<'a> {
     /// What is to be seen of it.
     pub(in crate::client) line: Option<Line<'a>>,
-    /// The line of the user's that it refuses, as far as that is known.
+    /// The line of the user's that it refuses, if it is one that has not been settled.
     pub(in crate::client) refused: Option<Arc<Typed>>,
+    /// The line of the user's that it settles, if that is one that was not refused.
+    pub(in crate::client) settled: Option<Settled>,
+    /// The lines of the user's of which it shows that they were said.
+    pub(in crate::client) said: Vec<Arc<Typed>>,
     /// Why the server has no place for us, if it says so.
     pub(in crate::client) turned_away: Option<&'a str>,
     /// Whether the server reaches its room, if it says so: it is one of several that hold it.
@@ -72,6 +76,17 @@ impl RoomState {
     }
 }
 
+/// A line of the user's of which the server has told what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::client) struct Settled {
+    /// The line.
+    pub(in crate::client) line: Arc<Typed>,
+    /// The event that it became; `None` if it has only been answered.
+    pub(in crate::client) event: Option<Seq>,
+    /// When that was, by this machine's clock.
+    pub(in crate::client) at: Option<Millis>,
+}
+
 /// A line for the user's eyes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::client) struct Line<'a> {
@@ -83,13 +98,29 @@ pub(in crate::client) struct Line<'a> {
     pub(in crate::client) server: Server,
     /// When it was said, by this machine's clock, if the server tells.
     pub(in crate::client) at: Option<Millis>,
+    /// The number of the event that it tells, if it tells one.
+    pub(in crate::client) seq: Option<Seq>,
+    /// Which line of a program's input it answers.
+    pub(in crate::client) answers: Option<u64>,
+}
+
+impl<'a> Line<'a> {
+    /// One that has no tag, and says that, from such a server.
+    pub(in crate::client) fn untagged(
+        server: Server,
+        text: impl Into<Cow<'a, str>>,
+        says: ServerLine<'a>,
+        at: Option<Millis>,
+    ) -> Line<'a> {
+        Line { text: text.into(), says, server, at, seq: None, answers: None }
+    }
 }
 
 #[cfg(any(test, fuzzing))]
 impl<'a> Line<'a> {
     /// The line as such a server sends it in the plain form.
     pub(in crate::client) fn from(server: Server, text: &'a str) -> Line<'a> {
-        Line { text: Cow::Borrowed(text), says: reply::parse(text), server, at: None }
+        Line::untagged(server, text, reply::parse(text), None)
     }
 }
 
@@ -109,6 +140,8 @@ pub(in crate::client) enum News {
     Asked(Question),
     /// The server has let us in.
     LetIn,
+    /// The server does not give us the name that we want, for this reason, and no other one will do.
+    NoName(String),
     /// The server has refused these, and said so on a connection that was lost.
     Refused(Vec<Arc<Typed>>),
 }

@@ -7,6 +7,7 @@ use crate::protocol::reply::CONSOLE;
 
 /// How somebody has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Leaving<'a> {
     /// By its own will, with a farewell or none.
     Quit(&'a str),

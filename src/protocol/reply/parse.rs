@@ -41,6 +41,8 @@ pub enum ServerLine<'a> {
     EarlierUnknown,
     /// `+ N`, tagged: the client's Nth line became this event.
     Receipt(u64),
+    /// `= done`, tagged: the client's line that the tag names is done, and became no event.
+    Done,
     /// `= token HEX`, tagged: with this the client may resume.
     Token(Token),
     /// `= nick NAME`, tagged: the client's name. Whether it can be one is not looked at.
@@ -110,6 +112,7 @@ impl<'a> ServerLine<'a> {
         let (tag, body) = Tag::split(line)?;
         let line = match Body::parse(body) {
             Body::Receipt(line) => ServerLine::Receipt(line),
+            Body::Done => ServerLine::Done,
             Body::Token(token) => ServerLine::Token(token),
             Body::Nick(name) => ServerLine::Nick(name),
             Body::Limits(limits) => ServerLine::Limits(limits),
@@ -127,6 +130,7 @@ impl<'a> ServerLine<'a> {
     pub fn is_fact(self) -> bool {
         match self {
             ServerLine::Receipt(_)
+            | ServerLine::Done
             | ServerLine::Token(_)
             | ServerLine::Nick(_)
             | ServerLine::Limits(_)

@@ -25,6 +25,8 @@ pub enum Refusal<'a> {
     HasLeft(&'a str),
     /// A private line to oneself.
     WhisperToSelf,
+    /// A private line to a program of the server's, which is told none.
+    WhisperToHook(&'a str),
     /// The line was longer than this many bytes.
     LineTooLong(usize),
     /// As many clients as there may be are here already.
@@ -77,6 +79,13 @@ impl fmt::Display for Refusal<'_> {
                 write!(f, "/nick: the server alone gives names like {name}")
             }
             Refusal::NobodyHere(name) => write!(f, "/msg: nobody here is called {}", Short(name)),
+            Refusal::WhisperToHook(name) => {
+                write!(
+                    f,
+                    "/msg: {} is a program of this server, and gets no private lines",
+                    Short(name)
+                )
+            }
             Refusal::HasLeft(name) => write!(f, "/msg: {} has just left", Short(name)),
             Refusal::WhisperToSelf => write!(f, "/msg: that is you"),
             Refusal::LineTooLong(limit) => {

@@ -46,7 +46,7 @@ impl Run {
         let is_author = |receipt: Receipt| receipt.author == recipient.member;
         match recipient.format {
             Format::Tagged if self.receipt.is_some_and(is_author) => Some(Rendition::Receipt),
-            _ => self.audience.includes(recipient.member).then_some(Rendition::Line),
+            _ => self.audience.includes(*recipient).then_some(Rendition::Line),
         }
     }
 
@@ -55,7 +55,7 @@ impl Run {
         let visible = match self.audience {
             Audience::All | Audience::AllBut(_) => true,
             Audience::Only(reader) => reader == member,
-            Audience::Nobody => false,
+            Audience::Programs | Audience::People | Audience::Nobody => false,
         };
         visible && self.kind == Kind::Said
     }

@@ -2,6 +2,7 @@
 
 use super::{Batch, Lines};
 use crate::protocol::tag::Millis;
+use crate::server::audience::Share;
 use crate::server::erasure::{Event, Hit};
 
 impl Batch {
@@ -23,14 +24,17 @@ impl Batch {
     pub(crate) fn without(&self, erased: &[Hit]) -> Batch {
         let erased: Vec<u32> = erased.iter().map(|hit| self.index.position(hit.seq)).collect();
         let is_private = |index: &&u32| self.index.is_private(**index);
-        let private = erased.iter().filter(is_private).map(|&index| self.lines.size(index));
+        let private: usize =
+            erased.iter().filter(is_private).map(|&index| self.lines.size(index)).sum();
+        let mut shares = self.shares;
+        // Blanks are not withdrawn.
+        *shares.of_mut(Share::Private) = shares.of(Share::Private).saturating_sub(private);
         let mut kept = Batch {
             index: self.index.without(&erased),
             offset: self.offset,
             lines: self.lines.blanked(&erased),
             moments: self.moments.clone(),
-            // Blanks are not withdrawn.
-            private: self.private.saturating_sub(private.sum()),
+            shares,
             withdrawn: self.withdrawn.clone(),
         };
         kept.shrink();
@@ -116,7 +120,7 @@ mod tests {
             }
             let new = old.without(&hits);
             prop_assert_eq!((new.begin(), new.end(), new.bytes()), (old.begin(), old.end(), old.bytes()));
-            prop_assert!(new.private() <= old.private());
+            prop_assert!(new.shares().of(Share::Private) <= old.shares().of(Share::Private));
             let is_erased = |event: &Seq| hits.iter().any(|hit| hit.seq == *event);
             for event in old.begin()..old.end() {
                 let index = old.index().position(event);
@@ -155,7 +159,8 @@ mod tests {
         old.push(private, "x".repeat(1000));
         old.push(private, "y".repeat(3000));
         let new = old.without(&[Hit { seq: 2, is_public: false, counts: true }]);
-        assert!(old.private() > 4000 && (1000..1200).contains(&new.private()), "{}", new.private());
+        let [before, after] = [&old, &new].map(|batch| batch.shares().of(Share::Private));
+        assert!(before > 4000 && (1000..1200).contains(&after), "{after}");
         assert!(new.reaches(0) && !new.reaches(1));
     }
 }

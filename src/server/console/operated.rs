@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::protocol::request::Order;
 use crate::protocol::tag::{Millis, Seq};
-use crate::server::audience::{Audience, Kind};
+use crate::server::audience::{Audience, Kind, NOBODY};
 use crate::server::batch::Batch;
 use crate::server::hub::overview::Resident;
 use crate::server::hub::watch::News;
@@ -83,7 +83,7 @@ impl Operated for RunningServer {
     }
 
     fn wait_for_said(&self, from: Seq, is_over: &AtomicBool) -> Option<Heard> {
-        Some(match self.status.hub()?.wait_for_news(from, is_over)? {
+        Some(match self.status.hub()?.wait_for_news(NOBODY, from, is_over)? {
             News::PassedOver(passed_over, next) => Heard { passed_over, next, ..Heard::default() },
             News::Events(batches, range) => {
                 let lines = batches.iter().flat_map(|batch| public_lines(batch, &range)).collect();

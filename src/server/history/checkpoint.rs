@@ -224,7 +224,7 @@ mod tests {
     use super::super::scratch::{Folder, lines};
     use super::super::store::Checkpoint::{Passive, Truncate};
     use super::super::store::fake::Fake;
-    use super::super::store::opening;
+    use super::super::store::opening::{self, Owner};
     use super::super::store::sqlite::SqliteStore;
     use super::*;
     use crate::server::config::Durability;
@@ -282,7 +282,8 @@ mod tests {
     fn while_somebody_writes_it_does_not_empty_what_is_written() {
         let folder = Folder::new("checkpointer");
         let path = folder.file("5000.db");
-        let mut store = opening::open(&path, Durability::Crash).expect("a new one").store;
+        let opened = opening::open(&path, Owner::Server, Durability::Crash);
+        let mut store = opened.expect("a new one").store;
         let checkpoints = SqliteStore::writer(&path, Durability::Crash).expect("it is there");
         let done = beside(checkpoints, |written, turns| {
             let turn = turns.of_keeper();

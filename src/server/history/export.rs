@@ -31,6 +31,8 @@ pub struct Export {
     pub history: HistoryFile,
     /// The port of its room, by which the default file is found.
     pub port: u16,
+    /// What the room is called, if several servers hold it.
+    pub shared: Option<String>,
     /// The file to write. Its ending says in which form: JSON lines for `.jsonl` and `.json`.
     pub to: PathBuf,
     /// From when on, in milliseconds since 1970; `None` is from the beginning on.
@@ -133,7 +135,8 @@ impl Export {
             HistoryFile::None => None,
             HistoryFile::Named(path) => Some(path.clone()),
             HistoryFile::Default => {
-                default_file(environment, self.port).filter(|path| path.symlink_metadata().is_ok())
+                let file = default_file(environment, self.port, self.shared.as_deref());
+                file.filter(|path| path.symlink_metadata().is_ok())
             }
         }
     }

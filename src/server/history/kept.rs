@@ -34,6 +34,14 @@ pub(crate) struct Cut {
     pub(crate) counters: Counters,
 }
 
+impl Cut {
+    /// How many events it has that may be new.
+    pub(crate) fn count(&self) -> u64 {
+        let new = |batch: &Arc<Batch>| batch.end().saturating_sub(batch.begin().max(self.from));
+        self.batches.iter().map(new).sum()
+    }
+}
+
 /// What a room comes back from.
 #[derive(Debug)]
 pub(crate) struct Loaded {

@@ -7,18 +7,23 @@ use super::kept::{Erased, Loaded};
 use super::lock::Lock;
 use super::refusal::{Refusal, Unusable};
 use super::retention;
-use super::store::opening::{self, Opened};
+use super::store::opening::{self, Opened, Owner};
 use super::store::sqlite::SqliteStore;
 use super::store::{Failure, Store};
 use crate::problem;
 use crate::server::config::{Durability, HistoryFile};
 use crate::state_folder::{self, Environment};
 
-/// The file for the room at that port; `None` without a port of its own, or without a state folder.
+/// The file for the room at that port: this server's own, or that of a room which several servers call so. `None`
+/// without a port of its own, or without a state folder.
 #[must_use]
-pub fn default_file(environment: &Environment, port: u16) -> Option<PathBuf> {
+pub fn default_file(environment: &Environment, port: u16, shared: Option<&str>) -> Option<PathBuf> {
     let folder = environment.state_folder().filter(|_| port != 0)?;
-    Some(folder.join(format!("{port}.db")))
+    let name = match shared {
+        None => format!("{port}.db"),
+        Some(room) => format!("{port}-{room}.db"),
+    };
+    Some(folder.join(name))
 }
 
 /// Why what is said is not kept.
@@ -84,24 +89,29 @@ pub(crate) struct History {
 /// A file that was named or that is there cannot be used. Nothing in it was changed.
 pub(crate) fn open(
     file: &HistoryFile,
-    port: u16,
+    (port, owner): (u16, Owner<'_>),
     environment: &Environment,
     durability: Durability,
     memory: usize,
 ) -> Result<Result<History, NoHistory>, Refusal> {
+    let shared = match owner {
+        Owner::Server => None,
+        Owner::Servers(room) => Some(room),
+    };
     match file {
         HistoryFile::None => Ok(Err(NoHistory::Asked)),
-        HistoryFile::Named(path) => open_file(path, durability, memory).map(Ok),
-        HistoryFile::Default => match default_file(environment, port) {
+        HistoryFile::Named(path) => open_file(path, owner, durability, memory).map(Ok),
+        HistoryFile::Default => match default_file(environment, port, shared) {
             None if port == 0 => Ok(Err(NoHistory::AnyPort)),
             None => Ok(Err(NoHistory::NoFolder)),
-            Some(path) => open_default(&path, durability, memory),
+            Some(path) => open_default(&path, owner, durability, memory),
         },
     }
 }
 
 fn open_default(
     path: &Path,
+    owner: Owner<'_>,
     durability: Durability,
     memory: usize,
 ) -> Result<Result<History, NoHistory>, Refusal> {
@@ -112,7 +122,7 @@ fn open_default(
     if !is_there && let Err(why) = state_folder::make(folder) {
         return Ok(Err(cannot_make(problem::reason(&why))));
     }
-    match open_file(path, durability, memory) {
+    match open_file(path, owner, durability, memory) {
         Ok(history) => Ok(Ok(history)),
         Err(refusal) => match refusal.of_place().filter(|_| !is_there) {
             Some(why) => Ok(Err(cannot_make(why))),
@@ -121,21 +131,32 @@ fn open_default(
     }
 }
 
-fn open_file(path: &Path, durability: Durability, memory: usize) -> Result<History, Refusal> {
-    try_open(path, durability, memory).map_err(|why| why.at(path))
+fn open_file(
+    path: &Path,
+    owner: Owner<'_>,
+    durability: Durability,
+    memory: usize,
+) -> Result<History, Refusal> {
+    try_open(path, owner, durability, memory).map_err(|why| why.at(path))
 }
 
-fn try_open(path: &Path, durability: Durability, memory: usize) -> Result<History, Unusable> {
+fn try_open(
+    path: &Path,
+    owner: Owner<'_>,
+    durability: Durability,
+    memory: usize,
+) -> Result<History, Unusable> {
     let path = opening::resolved(path)?;
     // Before the lock, which is a file beside it.
     opening::look_for_own(&path)?;
     let lock = Lock::take(&path)?;
-    let opened = opening::open(&path, durability).and_then(|Opened { mut store, is_new }| {
-        // Before anything is read that was to be erased.
-        let erased = erase(&mut store)?;
-        let loaded = store.load(memory)?;
-        Ok((store, is_new, loaded, erased))
-    });
+    let opened =
+        opening::open(&path, owner, durability).and_then(|Opened { mut store, is_new }| {
+            // Before anything is read that was to be erased.
+            let erased = erase(&mut store)?;
+            let loaded = store.load(memory)?;
+            Ok((store, is_new, loaded, erased))
+        });
     match opened {
         Ok((store, is_new, loaded, erased)) => {
             Ok(History { store, lock, path, is_new, loaded, erased })

@@ -17,6 +17,9 @@ pub(crate) const STEP: u32 = 1_000;
 /// For how long it is kept who joined and left, in milliseconds. Nobody is away for longer.
 const PASSING: Millis = 24 * 60 * 60 * 1_000;
 
+/// For how long it is kept where the file is full.
+const PASSING_AT_LEAST: Millis = 10 * 60 * 1_000;
+
 /// How many free pages a step gives back to the disk.
 const SHRINK: u32 = 64;
 
@@ -63,6 +66,12 @@ impl Retention {
             return Err(Failure::Gone);
         }
         let size = store.size()?;
+        // Where there is too much, who came and went goes before what was said: a storm of connections has many of them.
+        if size.used > self.keep_size
+            && store.forget_passing(now.saturating_sub(PASSING_AT_LEAST), STEP)? > 0
+        {
+            return Ok(Step::Done);
+        }
         if let Some(range) = self.too_old_or_too_much(store, size, now)? {
             farewell(store, range.clone())?;
             store.forget(range.end)?;

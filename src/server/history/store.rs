@@ -16,7 +16,7 @@ mod erasing;
 #[cfg(test)]
 pub(crate) mod fake;
 pub(super) mod file;
-pub(super) mod opening;
+pub(in crate::server) mod opening;
 mod people;
 pub(in crate::server) mod readers;
 pub(super) mod reading;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::checkpoint::{Checkpointer, Written};
 use super::kept::{Counters, Cut};
-use super::store::opening;
+use super::store::opening::{self, Owner};
 use super::store::sqlite::SqliteStore;
 use super::store::{Checkpoint, Store};
 use super::turn::Turns;
@@ -36,7 +36,7 @@ pub fn create(path: &Path) -> io::Result<()> {
 }
 
 fn open(path: &Path, durability: Durability) -> io::Result<SqliteStore> {
-    let opened = opening::open(path, durability);
+    let opened = opening::open(path, Owner::Server, durability);
     opened.map(|opened| opened.store).map_err(|why| io::Error::other(why.to_string()))
 }
 

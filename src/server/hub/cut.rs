@@ -1,5 +1,5 @@
-//! What is applied and not settled, where the room has a history: the keeper takes it in cuts, and nothing that
-//! follows from a cut leaves the server before the file has it.
+//! What is applied and not settled, where a room of this server's own has a history: the keeper takes it in cuts, and
+//! nothing that follows from a cut leaves the server before the file has it. For a shared room see `archive`.
 //!
 //! While the keeper writes one cut, the next one fills: a slow disk makes larger cuts. Sessions wait while
 //! more than some bytes are applied and not settled, as they do where the broadcaster is slow.
@@ -100,13 +100,19 @@ impl Hub {
     /// The history has all events before that one, as far back as it goes.
     pub(crate) fn kept_end(&self) -> Seq {
         let kept = |settled: &Settled| settled.unkept.unwrap_or(settled.end.0).min(settled.end.0);
-        self.with(|shared| shared.settled.as_ref().map_or(0, kept))
+        self.with(|shared| match &shared.settled {
+            Some(settled) => kept(settled),
+            None => shared.archive.as_ref().map_or(0, |archive| archive.kept_end()),
+        })
     }
 
     /// Waits for something to keep, until `until` at most, and takes all of it. `None` if nothing was applied
     /// by then.
     pub(crate) fn cut(&self, until: Option<Instant>) -> Option<Cut> {
         let mut guard = self.lock();
+        if guard.archive.is_some() {
+            return self.cut_for_archive(&mut guard, until);
+        }
         loop {
             guard.expire();
             if guard.has_applied() {
@@ -131,13 +137,16 @@ impl Hub {
 
     /// Takes what a restored room has to keep, though nothing may have been applied yet.
     pub(crate) fn first_cut(&self) -> Option<Cut> {
-        self.with(Shared::take_cut)
+        self.with(|shared| match &shared.archive {
+            None => shared.take_cut(),
+            Some(_) => shared.take_archive_cut(),
+        })
     }
 
     /// Tells everyone that what is said is not kept for now, from that event on.
     pub(crate) fn stop_keeping(&self, why: &'static str, unkept: Seq) {
         self.with(|shared| {
-            shared.settled.iter_mut().for_each(|settled| settled.unkept = Some(unkept));
+            shared.set_unkept(Some(unkept));
             shared.apply(Entry::StopKeeping(why));
         });
     }
@@ -145,17 +154,22 @@ impl Hub {
     /// Tells everyone that what is said is kept again, but for the lines of a gap.
     pub(crate) fn keep_again(&self, gap: Option<Gap>) {
         self.with(|shared| {
-            shared.settled.iter_mut().for_each(|settled| settled.unkept = None);
+            shared.set_unkept(None);
             shared.apply(Entry::KeepAgain(gap));
         });
     }
 
-    /// Tells everyone that an order to erase lines is carried out.
+    /// An order to erase lines is carried out. Everyone is told, by the server that the order came over.
     pub(crate) fn on_erased(&self, erased: Erased) {
-        self.bring(Entry::Erased(erased));
+        if erased.is_told_here() {
+            self.bring(Entry::Erased(erased));
+        } else {
+            self.with(|shared| shared.effects.is_erased = true);
+        }
     }
 
-    /// Nothing is kept any more, since the keeper has ended by a bug: nothing else leaves the server.
+    /// Nothing is kept any more, since the keeper has ended by a bug: nothing else leaves the server, where it has to be
+    /// kept first.
     pub(crate) fn abandon(&self) {
         self.with(|shared| {
             if let Some(settled) = &mut shared.settled {
@@ -168,10 +182,14 @@ impl Hub {
     /// Lets what follows from a cut leave the server.
     pub(crate) fn settle(&self, following: Following, end: (Seq, u64)) {
         self.with(|shared| {
-            self.freeing(shared, |shared| {
-                if let Some(settled) = &mut shared.settled {
+            self.freeing(shared, |shared| match &mut shared.settled {
+                Some(settled) => {
                     settled.following.append(following);
                     (settled.end, settled.is_new) = (end, true);
+                }
+                None => {
+                    shared.on_archived(end);
+                    self.notify(shared);
                 }
             });
         });
@@ -179,6 +197,11 @@ impl Hub {
 }
 
 impl Shared {
+    fn set_unkept(&mut self, unkept: Option<Seq>) {
+        self.settled.iter_mut().for_each(|settled| settled.unkept = unkept);
+        self.archive.iter_mut().for_each(|archive| archive.unkept = unkept);
+    }
+
     fn take_cut(&mut self) -> Option<Cut> {
         let transcript = self.room.transcript_mut();
         transcript.seal();

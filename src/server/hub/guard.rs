@@ -77,7 +77,10 @@ impl Guard<'_> {
         }
         let wants_writer =
             shared.log.as_ref().is_some_and(|log| log.is_writer_asleep && log.has_task());
-        let wants_keeper = shared.settled.as_ref().is_some_and(|it| it.wants_keeper(&shared));
+        let wants_keeper = match &shared.settled {
+            Some(settled) => settled.wants_keeper(&shared),
+            None => shared.archive.as_ref().is_some_and(|it| it.wants_keeper(&shared)),
+        };
         drop(shared);
         if wants_keeper {
             self.hub.applied.notify_one();

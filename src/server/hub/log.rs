@@ -327,20 +327,22 @@ impl Hub {
     /// Applies what was read from the log.
     pub(crate) fn apply_log(&self, groups: &[Read<'_>]) -> ToDo {
         let mut to_do = ToDo::default();
-        self.with(|shared| {
-            self.freeing(shared, |shared| {
-                groups.iter().for_each(|read| shared.apply_read(read, &mut to_do));
-            });
-            if let Some(log) = &mut shared.log {
-                log.pace.on_groups(groups.len(), instant());
-            }
-            shared.judge_liveness();
-            // Nobody seals or takes anything while a server that begins reads the log.
-            if shared.log.as_ref().is_some_and(|log| log.is_beginning) {
-                shared.room.transcript_mut().seal();
-            }
-            self.notify(shared);
+        let mut guard = self.lock();
+        self.brake(&mut guard);
+        let shared = &mut *guard;
+        self.freeing(shared, |shared| {
+            groups.iter().for_each(|read| shared.apply_read(read, &mut to_do));
         });
+        if let Some(log) = &mut shared.log {
+            log.pace.on_groups(groups.len(), instant());
+        }
+        shared.judge_liveness();
+        // Nobody seals or takes anything while a server that begins reads the log.
+        if shared.log.as_ref().is_some_and(|log| log.is_beginning) {
+            shared.room.transcript_mut().seal();
+        }
+        self.notify(shared);
+        drop(guard);
         to_do
     }
 

@@ -53,10 +53,33 @@ pub(crate) struct Membership {
     is_present: bool,
     /// Something of what it has brought was not said any more, so no line from there on was taken.
     is_silenced: bool,
+    /// How much it brings.
+    pace: Pace,
+}
+
+/// How much somebody brings.
+#[derive(Debug)]
+pub(crate) struct Pace {
     /// Since when `brought` has been counted.
-    counted_since: Instant,
-    /// What it has brought since then, in bytes.
+    since: Instant,
+    /// What was brought since then, in bytes.
     brought: usize,
+}
+
+impl Pace {
+    pub(crate) fn new() -> Pace {
+        Pace { since: instant(), brought: 0 }
+    }
+
+    /// Counts so many bytes more.
+    pub(super) fn weigh(&mut self, bytes: usize) -> Weight {
+        let now = instant();
+        if now.duration_since(self.since) >= Duration::from_secs(1) {
+            (self.since, self.brought) = (now, 0);
+        }
+        self.brought += bytes;
+        if self.brought <= MOST_TALK { Weight::Talk } else { Weight::Flood }
+    }
 }
 
 impl Membership {
@@ -77,8 +100,7 @@ impl Membership {
             told: taken,
             is_present: true,
             is_silenced: false,
-            counted_since: instant(),
-            brought: 0,
+            pace: Pace::new(),
         }
     }
 
@@ -150,13 +172,13 @@ impl Membership {
         entry: impl FnOnce(Author) -> Entry<'a>,
     ) -> Outcome {
         let hub = Arc::clone(self.hub());
-        let (weight, by) = (self.weigh(bytes), self.author(lines));
+        let (weight, by) = (self.pace.weigh(bytes), self.author(lines));
         if self.is_silenced {
             return Outcome::Ignored;
         }
         let outcome = hub.bring_in_turn(weight, self.id, &self.connection, entry(by));
         match outcome {
-            Some(outcome @ (Outcome::Done | Outcome::Ordered(_))) => {
+            Some(outcome @ (Outcome::Done | Outcome::Receipted | Outcome::Ordered(_))) => {
                 self.told = lines;
                 outcome
             }
@@ -166,15 +188,6 @@ impl Membership {
                 Outcome::Ignored
             }
         }
-    }
-
-    fn weigh(&mut self, bytes: usize) -> Weight {
-        let now = instant();
-        if now.duration_since(self.counted_since) >= Duration::from_secs(1) {
-            (self.counted_since, self.brought) = (now, 0);
-        }
-        self.brought += bytes;
-        if self.brought <= MOST_TALK { Weight::Talk } else { Weight::Flood }
     }
 
     /// Whether the room has to be told of lines that were read and became no events.
@@ -196,7 +209,7 @@ impl Membership {
     /// the log.
     fn propose_lines(&mut self, chunk: &mut Chunk, lines: u64) {
         let hub = Arc::clone(self.hub());
-        let (weight, reader) = (self.weigh(chunk.bytes()), self.connection.id());
+        let (weight, reader) = (self.pace.weigh(chunk.bytes()), self.connection.id());
         let must_tell = !chunk.uttered().is_empty() || self.has_uncounted(lines);
         if self.is_silenced {
             return;
@@ -216,14 +229,15 @@ impl Membership {
         }
     }
 
-    /// Takes another name with the member's line of that number, and tells everyone; or answers why not.
-    pub(crate) fn rename(&mut self, name: &Name, credentials: Credentials, line: u64) {
+    /// Takes another name with the member's line of that number, and tells everyone; or answers why not. Whether the
+    /// line has become an event.
+    pub(crate) fn rename(&mut self, name: &Name, credentials: Credentials, line: u64) -> bool {
         let bytes = RENAMING + 2 * (self.name.as_str().len() + name.as_str().len());
         let likeness = name.likeness();
         let renamed =
             self.submit(bytes, line, |by| Entry::Rename { by, name, likeness, credentials });
-        if !matches!(renamed, Outcome::Done) {
-            return;
+        if !matches!(renamed, Outcome::Done | Outcome::Receipted) {
+            return false;
         }
         if self.is_in_shared_room() {
             self.hub().with(|shared| shared.on_renamed(self.connection.id(), name));
@@ -232,6 +246,7 @@ impl Membership {
         if old != *name {
             log::info!(target: RENAMED, "{old} is now {name}");
         }
+        matches!(renamed, Outcome::Receipted)
     }
 
     /// Makes its name its own by a password with that hash, with the member's line of that number; or answers why not.
@@ -264,11 +279,12 @@ impl Membership {
     }
 
     /// Says `text` to the member called `to` alone, with the member's line of that number; or answers why
-    /// not.
-    pub(crate) fn whisper(&mut self, to: &str, text: &str, line: u64) {
+    /// not. Whether the line has become an event.
+    pub(crate) fn whisper(&mut self, to: &str, text: &str, line: u64) -> bool {
         let wanted = Wanted::of(to).unwrap_or_else(Wanted::nobody);
         let wanted = &wanted;
-        self.submit(2 * text.len(), line, |by| Entry::Whisper { by, to, wanted, text });
+        let said = self.submit(2 * text.len(), line, |by| Entry::Whisper { by, to, wanted, text });
+        matches!(said, Outcome::Receipted)
     }
 
     /// Marks this member as held back, for so long.
@@ -346,9 +362,10 @@ impl Membership {
         Ok(taken)
     }
 
-    /// Leaves, once so many of its lines are read. What was appended until then is still delivered.
-    pub(crate) fn leave(mut self, how: LeaveReason<'_>, lines: u64) {
-        self.depart(how, lines);
+    /// Leaves, once so many of its lines are read, the last of which may have asked for that. What was appended until
+    /// then is still delivered.
+    pub(crate) fn leave(mut self, how: LeaveReason<'_>, lines: u64, line: Option<u64>) {
+        self.depart(how, lines, line);
     }
 
     /// The connection has ended without a farewell, when so many lines were read. A member that may resume
@@ -359,7 +376,7 @@ impl Membership {
 
     fn on_lost(&mut self, how: LeaveReason<'_>, lines: u64) {
         match self.format {
-            Format::Plain => self.depart(how, lines),
+            Format::Plain => self.depart(how, lines, None),
             Format::Tagged => self.disconnect(lines),
         }
     }
@@ -372,8 +389,8 @@ impl Membership {
         }
     }
 
-    fn depart(&mut self, how: LeaveReason<'_>, lines: u64) {
-        if self.end(lines, |by| Entry::Leave { by, how }).is_some() {
+    fn depart(&mut self, how: LeaveReason<'_>, lines: u64, line: Option<u64>) {
+        if self.end(lines, |by| Entry::Leave { by, how, line }).is_some() {
             let (peer, notice) = (self.connection.peer(), Notice::Left(&self.name, how));
             log::info!(target: CAME_OR_WENT, "{} ({peer})", reply::words(&notice.to_string()));
         }

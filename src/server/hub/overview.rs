@@ -88,6 +88,7 @@ impl Hub {
                 history: room.keeping().map(history),
                 held_back: held.into_iter().filter_map(|id| room.name_of(id).cloned()).collect(),
                 shared: shared.shared_figures(),
+                hook: self.hook_figures.get().map(|hook| hook.fact(shared.settled_end().0)),
                 since: shared.since,
             }
         })

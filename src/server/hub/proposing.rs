@@ -239,7 +239,7 @@ fn logged<'a>(entry: &'a Entry<'_>) -> Option<Logged<'a>> {
             (by, Act::Tag { token: token.map(|issued| issued.hash), key: *key })
         }
         Entry::Lost { by } => (by, Act::Lost),
-        Entry::Leave { by, how } => (by, Act::Leave(*how)),
+        Entry::Leave { by, how, .. } => (by, Act::Leave(*how)),
         // Lines are proposed as they were read (`membership`), a resume takes the other connection away by itself, and the
         // stamps of the log say when something is due.
         Entry::Speak { .. }

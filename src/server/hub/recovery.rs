@@ -33,6 +33,8 @@ pub(crate) struct Renewed {
     hang_up: Vec<HangUp>,
     erased: Vec<Erased>,
     expired: Vec<Name>,
+    /// Whether this server keeps an archive of the room, which has to be told of what follows, too.
+    is_kept: bool,
     /// As which producer this server comes back, if it does.
     producer: Option<u64>,
     /// The last group of that producer's that was applied.
@@ -40,8 +42,8 @@ pub(crate) struct Renewed {
 }
 
 impl Renewed {
-    /// The room of a snapshot, or an empty one, from which the log leads on.
-    pub(crate) fn new(room: Room, kept: Option<Position>) -> Renewed {
+    /// The room of a snapshot, or an empty one, from which the log leads on; `is_kept` if this server has an archive of it.
+    pub(crate) fn new(room: Room, kept: Option<Position>, is_kept: bool) -> Renewed {
         Renewed {
             room,
             kept,
@@ -50,6 +52,7 @@ impl Renewed {
             hang_up: Vec::new(),
             erased: Vec::new(),
             expired: Vec::new(),
+            is_kept,
             producer: None,
             read_back: 0,
         }
@@ -71,6 +74,9 @@ impl Renewed {
         if self.kept.is_some_and(|kept| read.at <= kept) {
             self.room.apply_group(read.at, read.bytes, group, &mut Effects::of_nobody());
             return;
+        }
+        if self.is_kept {
+            self.room.note_changes();
         }
         let is_ours = Some(group.producer) == self.producer;
         if is_ours {

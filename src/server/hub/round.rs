@@ -117,8 +117,11 @@ impl Shared {
 
     /// Whether there is something that the broadcaster may take and has not.
     pub(super) fn has_news(&self) -> bool {
-        let Some(settled) = &self.settled else { return self.has_applied() };
-        settled.is_new || !self.fetches.fetched.is_empty() || !self.fetches.forgotten.is_empty()
+        let is_new = match &self.settled {
+            None => self.has_applied(),
+            Some(settled) => settled.is_new,
+        };
+        is_new || !self.fetches.fetched.is_empty() || !self.fetches.forgotten.is_empty()
     }
 
     /// When the room changes by itself.
@@ -200,7 +203,7 @@ impl Hub {
         shared.fetches.needed = needed.min(arriving.unwrap_or(Seq::MAX));
         self.forget(shared, &mut round);
         // Whatever is new to be watched has come with a round, and so has the end.
-        self.notify_watcher(shared);
+        self.notify_watchers(shared);
         round
     }
 
@@ -211,10 +214,21 @@ impl Hub {
         round.forgotten = std::mem::take(&mut shared.fetches.forgotten);
         let transcript = shared.room.transcript_mut();
         round.withdrawn = std::iter::from_fn(|| transcript.withdraw()).collect();
-        round.evicted = std::iter::from_fn(|| transcript.evict(round.end)).collect();
+        round.evicted = match &shared.archive {
+            None => std::iter::from_fn(|| transcript.evict(round.end)).collect(),
+            Some(archive) => {
+                let evict = || transcript.evict(archive.may_forget(transcript, round.end));
+                std::iter::from_fn(evict).collect()
+            }
+        };
         round.allowed_lag = transcript.lines_in(self.allowed_lag);
         let oldest = transcript.oldest();
         let oldest = (oldest, transcript.offset(oldest));
-        round.file = shared.settled.as_ref().map(|settled| File { oldest, unkept: settled.unkept });
+        let unkept = match (&shared.settled, &shared.archive) {
+            (Some(settled), _) => Some(settled.unkept),
+            (None, Some(archive)) => Some(archive.first_unkept(oldest.0)),
+            (None, None) => None,
+        };
+        round.file = unkept.map(|unkept| File { oldest, unkept });
     }
 }

@@ -1,6 +1,7 @@
-//! What is said, for the operator at the server's keyboard who watches.
+//! What is said, for those who watch and are no members with a connection: the operator at the server's keyboard, and
+//! callbacks and programs that are told what happens.
 //!
-//! The watching thread waits here for what is new and settled. It holds nobody: it takes what the room remembers
+//! Each watching thread waits here for what is new and settled. It holds nobody: it takes what the room remembers
 //! anyway, and passes over what it is too late for.
 
 use std::ops::Range;
@@ -9,22 +10,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::proposing::Brought;
 use super::{Hub, Shared};
-use crate::protocol::tag::{Format, Seq};
-use crate::server::audience::{MemberId, Recipient};
+use crate::protocol::tag::Seq;
+use crate::server::audience::Recipient;
 use crate::server::batch::Batch;
 use crate::server::room::entry::{Entry, Outcome};
 
-/// How far the watcher may be behind before it passes over all that it has not had, in bytes of lines: more than a
+/// How far a watcher may be behind before it passes over all that it has not had, in bytes of lines: more than a
 /// terminal takes in a second, and little enough to be read after a pause.
 const MOST_BEHIND: u64 = 256 * 1024;
 
-/// How much the watcher is handed at a time, in bytes of lines.
+/// How much a watcher is handed at a time, in bytes of lines.
 const PORTION: usize = 64 * 1024;
 
-/// Somebody who is no member, and gets what everybody gets: members' numbers begin at 1.
-const NOBODY: Recipient = Recipient { member: MemberId(0), format: Format::Plain };
-
-/// What there is for the watcher.
+/// What there is for a watcher.
 #[derive(Debug)]
 pub(crate) enum News {
     /// The events of this range, which these batches have.
@@ -48,45 +46,56 @@ impl Hub {
         self.with(|shared| shared.settled_end().0)
     }
 
-    /// Waits for events from that one on, as one thread may at a time. `None` once `is_over`, or the room closes.
-    pub(crate) fn wait_for_news(&self, from: Seq, is_over: &AtomicBool) -> Option<News> {
+    /// Waits for events from that one on; of those that are passed over, the ones are counted that the watcher should have had. `None`
+    /// once there is nothing more and `is_over`, or the room is closed.
+    pub(crate) fn wait_for_news(
+        &self,
+        watcher: Recipient,
+        from: Seq,
+        is_over: &AtomicBool,
+    ) -> Option<News> {
         let mut guard = self.lock();
         loop {
-            if guard.room.is_closed() || is_over.load(Ordering::SeqCst) {
+            if guard.settled_end().0 > from {
+                return Some(guard.news(watcher, from));
+            }
+            if is_over.load(Ordering::SeqCst) || guard.has_said_the_last_word() {
                 return None;
             }
-            if guard.settled_end().0 > from {
-                return Some(guard.news(from));
-            }
             // No waking is lost: `is_over` is set before `end_watch` takes the lock, and rounds are under it.
-            guard.is_watched = true;
+            guard.watching += 1;
             guard.sleep(&self.watched);
-            guard.is_watched = false;
+            guard.watching -= 1;
         }
     }
 
-    /// Wakes the watching thread, to see that its `is_over` is set.
+    /// Wakes the watching threads, to see that their `is_over` is set.
     pub(crate) fn end_watch(&self) {
-        self.with(|shared| self.notify_watcher(shared));
+        self.with(|shared| self.notify_watchers(shared));
     }
 
-    /// Wakes the watching thread, if it waits. Without one it costs nothing.
-    pub(super) fn notify_watcher(&self, shared: &Shared) {
-        if shared.is_watched {
-            self.watched.notify_one();
+    /// Wakes the watching threads that wait. Without one it costs nothing.
+    pub(super) fn notify_watchers(&self, shared: &Shared) {
+        if shared.watching > 0 {
+            self.watched.notify_all();
         }
     }
 }
 
 impl Shared {
+    /// Whether the room is closed, and all that was said before that is settled.
+    fn has_said_the_last_word(&self) -> bool {
+        self.room.is_closed() && self.settled_end().0 >= self.room.transcript().end()
+    }
+
     /// What there is for a watcher that has all events before that one.
-    fn news(&self, from: Seq) -> News {
+    fn news(&self, watcher: Recipient, from: Seq) -> News {
         let (transcript, (end, end_offset)) = (self.room.transcript(), self.settled_end());
         let is_late = end_offset.saturating_sub(transcript.offset(from)) > MOST_BEHIND;
         if is_late || from < transcript.oldest() {
-            let here = |batch: &Arc<Batch>| batch.index().count_lines(NOBODY, &(from..end));
+            let here = |batch: &Arc<Batch>| batch.index().count_lines(watcher, &(from..end));
             let remembered: u64 = transcript.read(from, usize::MAX).iter().map(here).sum();
-            let evicted = transcript.evicted(NOBODY.member, from).unwrap_or(0);
+            let evicted = transcript.evicted(watcher, from).unwrap_or(0);
             return News::PassedOver(remembered + evicted, end);
         }
         let batches = transcript.read(from, PORTION);
@@ -98,6 +107,7 @@ impl Shared {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
+    use crate::server::audience::NOBODY;
     use crate::server::config::Config;
     use crate::server::waker::Waker;
 
@@ -131,10 +141,10 @@ mod tests {
         let (from, goes_on) = (hub.watch_from(), AtomicBool::new(false));
         assert_eq!(hub.announce("one"), Some(0));
         settle(&hub);
-        assert_eq!(lines(hub.wait_for_news(from, &goes_on)), ["-- operator: one"]);
+        assert_eq!(lines(hub.wait_for_news(NOBODY, from, &goes_on)), ["-- operator: one"]);
         hub.announce("two");
         settle(&hub);
-        assert_eq!(lines(hub.wait_for_news(from + 1, &goes_on)), ["-- operator: two"]);
+        assert_eq!(lines(hub.wait_for_news(NOBODY, from + 1, &goes_on)), ["-- operator: two"]);
     }
 
     #[test]
@@ -146,7 +156,7 @@ mod tests {
         }
         settle(&hub);
         let lines = MOST_BEHIND / 1000 + 1;
-        let news = hub.wait_for_news(from, &goes_on);
+        let news = hub.wait_for_news(NOBODY, from, &goes_on);
         assert!(
             matches!(news, Some(News::PassedOver(passed, next)) if passed == lines && next == from + lines),
             "{news:?}"
@@ -158,7 +168,9 @@ mod tests {
         let (hub, is_over) = (Arc::new(hub()), Arc::new(AtomicBool::new(false)));
         let watch = |is_over: &Arc<AtomicBool>| {
             let (hub, is_over) = (Arc::clone(&hub), Arc::clone(is_over));
-            std::thread::spawn(move || hub.wait_for_news(hub.watch_from(), &is_over).is_none())
+            std::thread::spawn(move || {
+                hub.wait_for_news(NOBODY, hub.watch_from(), &is_over).is_none()
+            })
         };
         let watching = watch(&is_over);
         is_over.store(true, Ordering::SeqCst);

@@ -4,12 +4,11 @@
 //! gap. Members and counts are noted as they are by now, so that they take no more memory than there are.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::protocol::tag::{Millis, Seq};
-use crate::server::audience::{Audience, Envelope, Kind, MemberId};
+use crate::server::audience::MemberId;
 use crate::server::batch::Batch;
 use crate::server::history::kept::{
     Counters, Cut, Fact, FactKey, Gap, KeptMember, KeptWaiting, RoomErasure,
@@ -87,9 +86,7 @@ impl Backlog {
             self.waiting.insert((reader, sender), lines);
         }
         self.facts.extend(cut.facts);
-        let erased = cut.erasures.iter().flat_map(|order| &order.public);
-        let unkept = |range: &Range<Seq>| range.end.saturating_sub(range.start.max(self.from));
-        self.erased += erased.map(unkept).sum::<u64>();
+        self.erased += erased_behind(self.from, &cut.erasures);
         self.erasures.extend(cut.erasures);
         self.unknown.get_or_insert(MemberId(cut.counters.next_member));
         self.counters = cut.counters;
@@ -100,13 +97,12 @@ impl Backlog {
         let is_new = |batch: &Arc<Batch>| batch.end() > self.from;
         let oldest = batches.iter().find(|batch| is_new(batch)).map(|batch| batch.begin());
         let from = oldest.unwrap_or(self.counters.next_seq).max(self.from);
-        let there: u64 = batches.iter().map(|batch| public_lines(batch, from)).sum();
-        let lines = (self.counters.said - self.said).saturating_sub(there + self.erased);
+        let gap = gap_behind((self.from, self.said), &batches, self.erased, &self.counters, now);
         let waiting = |(&(reader, sender), &lines)| KeptWaiting { reader, sender, lines };
         Cut {
             from,
             batches,
-            gap: (lines > 0).then_some(Gap { after: self.from.saturating_sub(1), at: now, lines }),
+            gap,
             members: self.members.iter().map(|(id, member)| (*id, member.clone())).collect(),
             waiting: self.waiting.iter().map(waiting).collect(),
             facts: self.facts.iter().map(|(key, fact)| (key.clone(), fact.clone())).collect(),
@@ -116,12 +112,25 @@ impl Backlog {
     }
 }
 
-/// How many public lines a batch has from that event on.
-fn public_lines(batch: &Batch, from: Seq) -> u64 {
-    let is_to_many = |it: &Envelope| matches!(it.audience, Audience::All | Audience::AllBut(_));
-    let is_public = |it: &Envelope| it.kind == Kind::Said && is_to_many(it);
-    let first = batch.index().position(from.max(batch.begin()));
-    batch.index().envelopes(first).filter(is_public).count() as u64
+/// The lines that were said since `kept`, up to where the counters stand, and that neither the batches have nor were
+/// erased: how many public lines were said before an event, and the event's number.
+pub(super) fn gap_behind(
+    (from, said): (Seq, u64),
+    batches: &[Arc<Batch>],
+    erased: u64,
+    counters: &Counters,
+    now: Millis,
+) -> Option<Gap> {
+    let range = from..counters.next_seq;
+    let there: u64 = batches.iter().map(|batch| batch.count_said(&range)).sum();
+    let lines = counters.said.saturating_sub(said).saturating_sub(there + erased);
+    (lines > 0).then_some(Gap { after: from.saturating_sub(1), at: now, lines })
+}
+
+/// How many public lines these orders have erased of the events from that one on.
+pub(super) fn erased_behind(from: Seq, erasures: &[RoomErasure]) -> u64 {
+    let erased = erasures.iter().flat_map(|order| &order.public);
+    erased.map(|range| range.end.saturating_sub(range.start.max(from))).sum()
 }
 
 #[cfg(test)]
@@ -178,7 +187,10 @@ mod tests {
         {
             batch.push(envelope, number);
         }
-        assert_eq!([5, 6, 7, 8].map(|from| public_lines(&batch, from)), [2, 1, 1, 0]);
-        assert_eq!(public_lines(&batch, 1), 2);
+        assert_eq!([5, 6, 7, 8].map(|from| batch.count_said(&(from..Seq::MAX))), [2, 1, 1, 0]);
+        assert_eq!(
+            [1..Seq::MAX, 1..6, 6..7, 7..5].map(|range| batch.count_said(&range)),
+            [2, 1, 0, 0]
+        );
     }
 }

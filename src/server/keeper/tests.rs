@@ -237,7 +237,7 @@ fn no_line_and_no_receipt_leaves_before_its_commit() {
     let house = House::open(file.another());
     let mut bob = house.join("bob");
     let mut alice = house.connect("/tags\n/nick alice\n");
-    alice.hears("private lines only while you are here\n");
+    alice.hears("= done\n");
     bob.hears("-- alice joined\n");
     file.gate().close();
     alice.say("one\n");
@@ -261,7 +261,7 @@ fn how_many_lines_were_taken_is_told_to_who_resumes_only_after_their_commit() {
     let file = Fake::new();
     let house = House::open(file.another());
     let mut alice = house.connect("/tags\n/nick alice\n");
-    let greeting = alice.hears("private lines only while you are here\n");
+    let greeting = alice.hears("= done\n");
     let token = &greeting.split("= token ").nth(1).expect("a token")[..32];
     file.gate().close();
     alice.say("one\n");

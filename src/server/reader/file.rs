@@ -64,7 +64,7 @@ impl Reader {
             hub.ask(Request { member, connection, range: needed..end });
             self.fetch = Fetch::Asked(needed);
         } else if needed == self.next {
-            self.missed += hub.missed(self.recipient.member, needed);
+            self.missed += hub.missed(self.recipient, needed);
             (self.next, self.offset) = (oldest, offset);
             self.take_form();
         }

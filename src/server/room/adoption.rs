@@ -63,7 +63,9 @@ impl Change<'_> {
         let end = self.room.transcript.end();
         // The log is empty but for this, and the one who had applied most of the old one may be gone.
         let is_anew = kept == Position::default() && log.jumps.is_empty();
-        let has_lost = seq >= end || is_anew || log.jump_over(seq).is_some();
+        // Right before the end of a jump there was never an event.
+        let is_lost = log.jump_over(seq).is_some_and(|jump| seq + 1 < jump.to);
+        let has_lost = seq >= end || is_anew || is_lost;
         if old != new {
             log.producers.remove(&old);
             self.room.members.hand_over(old, new);
@@ -127,9 +129,8 @@ impl Change<'_> {
             (Some(has), Some(connection)) if has != connection => return false,
             _ => {}
         }
-        let (name, likeness) = &adopted.named;
-        if is_other && self.room.is_free_for(likeness, adopted, Some(id)) {
-            self.name_anew(id, name.clone(), likeness.clone());
+        if is_other && self.room.is_free_for(&adopted.named.1, adopted, Some(id)) {
+            self.name_anew(id, &adopted.named);
         } else if is_other {
             self.tell_name(id);
         }
@@ -201,13 +202,13 @@ impl Change<'_> {
     }
 
     /// Gives a member the name that it had before the log was set back.
-    fn name_anew(&mut self, id: MemberId, name: Name, likeness: Likeness) {
+    fn name_anew(&mut self, id: MemberId, (name, likeness): &(Name, Likeness)) {
         let Some(old) = self.room.name_of(id).cloned() else { return };
-        self.room.members.rename(id, name.clone(), likeness);
+        self.room.members.rename(id, name.clone(), likeness.clone());
         self.room.on_name_given_up(&old);
         self.room.judge(id);
         self.judge_mute_of_name(id);
-        self.tell(Audience::AllBut(id), Notice::IsNow { old: &old, new: &name });
+        self.tell(Audience::AllBut(id), Notice::IsNow { old: &old, new: name });
     }
 
     /// Tells a member what it is called by now.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Room;
 use super::entry::Encryption;
-use super::members::Member;
+use super::members::{Member, Members};
 use super::people::facts::{Fact, FactKey};
 use super::token::TokenHash;
 use crate::protocol::name::Name;
@@ -128,6 +128,32 @@ impl Room {
         let waiting = self.members.get(reader).and_then(Member::waiting);
         let lines = waiting.map_or(0, |waiting| waiting.of(sender));
         KeptWaiting { reader, sender, lines }
+    }
+
+    /// From now on the room notes what an archive has to be told of.
+    pub(crate) fn note_changes(&mut self) {
+        self.changed.get_or_insert_default();
+    }
+
+    /// Takes up what the room had noted whose place this one takes, and which had those members. The value is what was
+    /// ordered to be erased meanwhile.
+    pub(super) fn go_on_noting(
+        &mut self,
+        mut changed: Changed,
+        before: &Members,
+    ) -> Vec<RoomErasure> {
+        let meanwhile = self.changed.take().unwrap_or_default().erasures;
+        changed.members.extend(before.entries().map(|(id, _)| id));
+        changed.erasures.extend(meanwhile.iter().cloned());
+        self.changed = Some(changed);
+        self.note_all_changed();
+        meanwhile
+    }
+
+    /// Notes that every member may have changed.
+    pub(super) fn note_all_changed(&mut self) {
+        let members: Vec<_> = self.members.entries().map(|(id, _)| id).collect();
+        self.changed.get_or_insert_default().members.extend(members);
     }
 
     /// Notes that a member has changed.

@@ -71,7 +71,7 @@ impl Change<'_> {
             let waits = NameNotice::Waits { name, time: LETTER_TIME };
             self.tell(Audience::Only(by.member), Notice::Name(waits));
         }
-        Outcome::Done
+        Outcome::Receipted
     }
 
     fn add_letter(&mut self, letter: Letter) {

@@ -15,7 +15,7 @@ use crate::protocol::text::make_safe;
 use crate::server::audience::Recipient;
 use crate::server::connection::ConnectionId;
 use crate::server::erasure::Erased;
-use crate::server::rendering::tag;
+use crate::server::rendering::answer_tag;
 use crate::server::replay::Replay;
 
 /// The effects of entries, in their order, until they are settled. They are for one server's connections, and know what
@@ -241,5 +241,15 @@ impl Effects {
 
 /// A line that is no event, as a client gets it.
 pub(super) fn line(format: Format, line: impl Display, now: Millis) -> String {
-    format!("{}{line}\n", tag(format, None, now))
+    answer(format, None, line, now)
+}
+
+/// The same of one that may answer the client's line of that number.
+pub(super) fn answer(
+    format: Format,
+    answers: Option<u64>,
+    line: impl Display,
+    now: Millis,
+) -> String {
+    format!("{}{line}\n", answer_tag(format, answers, now))
 }

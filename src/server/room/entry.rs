@@ -259,6 +259,8 @@ pub(crate) enum Entry<'a> {
         by: Author,
         /// Why.
         how: LeaveReason<'a>,
+        /// With which of its lines it has asked for that, if it has.
+        line: Option<u64>,
     },
     /// The operator at the server's keyboard says something to all.
     Announce {
@@ -278,6 +280,23 @@ pub(crate) enum Entry<'a> {
     Erased(Erased),
     /// Everyone is told that the server shuts down. Nothing is said after that.
     Close,
+}
+
+impl Entry<'_> {
+    /// Which line it is, over which connection, if it is one line of a client, which may be answered. A chunk of lines
+    /// has its answers with it.
+    pub(super) fn answered(&self) -> Option<(ConnectionId, u64)> {
+        match self {
+            Entry::Whisper { by, .. }
+            | Entry::Rename { by, .. }
+            | Entry::Register { by, .. }
+            | Entry::Unregister { by }
+            | Entry::Invite { by, .. }
+            | Entry::Order { by: Orderer::Member(by), .. } => Some((by.connection, by.taken?)),
+            Entry::Leave { by, line, .. } => Some((by.connection, (*line)?)),
+            _ => None,
+        }
+    }
 }
 
 /// Why somebody does not get a name that it asks for.
@@ -316,6 +335,8 @@ impl NoName {
 pub(crate) enum Outcome {
     /// It is done.
     Done,
+    /// The same, and if the one who brought it gets receipts, it gets one for that.
+    Receipted,
     /// Nothing has changed: the connection speaks for nobody, or the room is closed.
     Ignored,
     /// The answer to [`Entry::Join`].

@@ -27,11 +27,15 @@ impl Change<'_> {
         let erasure = self.erasure((name, likeness), since, by);
         let remembered_from = self.room.transcript.oldest();
         let hits = self.room.transcript.erase(&erasure);
+        let is_told_here = self.room.log.is_none() || self.via == self.effects.producer;
         let lines = count_lines(&hits) + self.erase_letters(likeness, since);
         let public = public_ranges(&hits);
         self.effects.is_erased |= !hits.is_empty();
         match &mut self.room.changed {
             Some(changed) => {
+                // Each server has another number of lines: what one has found is told by all.
+                let by = if is_told_here { erasure.by } else { String::new() };
+                let erasure = Erasure { by, ..erasure };
                 changed.erasures.push(RoomErasure { erasure, lines, remembered_from, public });
             }
             None => {
@@ -39,8 +43,7 @@ impl Change<'_> {
                 let erased = Erased { name, by, lines };
                 if self.room.log.is_none() {
                     self.tell_erased(&erased);
-                } else if self.via == self.effects.producer {
-                    // Each server remembers another number of lines: what one has found is told by all.
+                } else if is_told_here {
                     self.effects.erased.push(erased);
                 }
             }

@@ -46,7 +46,7 @@ impl Change<'_> {
         read.all_senders().for_each(|sender| self.room.on_waiting_changed(id, sender));
         self.room.disconnected.remove(id);
         self.room.members.connect(id, connection);
-        let (next, missed) = self.room.place_of_ghost(id, lost_at);
+        let (next, missed) = self.room.place_of_ghost(Recipient { member: id, format }, lost_at);
         match format {
             Format::Plain => self.room.members.make_plain(id),
             Format::Tagged => {
@@ -105,8 +105,8 @@ impl Change<'_> {
 
 impl Room {
     /// From which event on the newcomer is served, and how many lines before that are forgotten.
-    fn place_of_ghost(&self, id: MemberId, lost_at: u64) -> (u64, u64) {
-        let place = self.place_from(id, lost_at.min(self.transcript.end()));
+    fn place_of_ghost(&self, recipient: Recipient, lost_at: u64) -> (u64, u64) {
+        let place = self.place_from(recipient, lost_at.min(self.transcript.end()));
         place.map_or((self.transcript.end(), 0), |place| (place.next, place.missed))
     }
 }

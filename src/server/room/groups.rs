@@ -9,12 +9,13 @@ use super::effects::Effects;
 use super::entry::{Author, Newcomer, Orderer, Outcome, Whence};
 use super::group::{Act, Group, Joining, Logged, Manner, Position, Utterance};
 use super::log::{Jump, Log, Verdict, jump};
+use super::members::Member;
 use super::talk::muted;
 use super::token::{Issued, TokenHash};
 use super::{Change, Room};
 use crate::protocol::name::Name;
-use crate::protocol::reply::{NameRefusal, Refusal, Speech};
-use crate::protocol::tag::Seq;
+use crate::protocol::reply::{LeaveReason, NameRefusal, Refusal, Speech};
+use crate::protocol::tag::{Body, Format, Seq};
 use crate::server::audience::MemberId;
 use crate::server::connection::ConnectionId;
 use crate::server::erasure::Erased;
@@ -55,6 +56,21 @@ pub(crate) struct HangUp {
     pub(crate) is_taken_over: bool,
 }
 
+impl Logged<'_> {
+    /// Which of its client's lines it is, if it is one that may be answered. Lines that are said have their own.
+    fn answered(&self) -> Option<u64> {
+        let is_line = match self.act {
+            Act::Whisper { .. } | Act::Rename { .. } | Act::Register { .. } | Act::Unregister => {
+                true
+            }
+            Act::Invite { .. } | Act::Order { .. } => self.connection != 0,
+            Act::Leave(LeaveReason::Quit(_)) => true,
+            _ => false,
+        };
+        (is_line && self.line > 0).then_some(self.line)
+    }
+}
+
 impl Applied {
     fn new(verdict: Verdict) -> Applied {
         Applied {
@@ -88,7 +104,7 @@ impl Room {
             self.jump_events(self.transcript.end() - 1);
             self.jump_members(self.next_id - 1);
         }
-        let mut change = Change { room: self, stamp, effects, via: group.producer };
+        let mut change = Change { room: self, stamp, effects, via: group.producer, answers: None };
         change.bury_dead(&mut applied);
         applied.expired.extend(change.do_due());
         if applied.verdict == Verdict::Applied {
@@ -114,14 +130,18 @@ impl Room {
     /// Takes the place of the same room as it was before its log was set back or trimmed: what that one remembers, and what
     /// is this server's own of it, stays. How many public lines were said meanwhile that this server has not read.
     pub(crate) fn take_the_place_of(&mut self, before: Room) -> u64 {
-        let Room { mut transcript, said, keeping, changed, gaps, .. } = before;
+        let Room { mut transcript, said, members, keeping, changed, gaps, .. } = before;
         let Room { kept_from, doubt, is_closed, .. } = before;
         let read = self.transcript.newest(NOBODY, usize::MAX).count() as u64;
         let missed = self.said.saturating_sub(said).saturating_sub(read);
         let later = std::mem::replace(&mut self.transcript, Transcript::new(0));
         transcript.go_on_with(later);
+        if let Some(changed) = changed {
+            let ordered = self.go_on_noting(changed, &members);
+            ordered.iter().for_each(|order| drop(transcript.erase(&order.erasure)));
+        }
         self.transcript = transcript;
-        (self.keeping, self.changed, self.gaps) = (keeping, changed, gaps);
+        (self.keeping, self.gaps) = (keeping, gaps);
         (self.kept_from, self.doubt, self.is_closed) = (kept_from, doubt, is_closed);
         missed
     }
@@ -129,18 +149,21 @@ impl Room {
     /// Goes on with the transcript of a room from before the log was set back, in place of its own: what was shown stays
     /// known. The numbers of this room must have jumped past that one's by then; else the value is the transcript, and
     /// nothing was done.
-    pub(crate) fn go_on_with(&mut self, mut transcript: Transcript) -> Result<(), Transcript> {
+    pub(crate) fn go_on_with(
+        &mut self,
+        mut transcript: Box<Transcript>,
+    ) -> Result<(), Box<Transcript>> {
         if transcript.end() > self.transcript.end() {
             return Err(transcript);
         }
-        transcript.skip_to(self.transcript.end());
-        self.transcript = transcript;
+        std::mem::swap(&mut self.transcript, &mut transcript);
+        self.transcript.go_on_with(*transcript);
         Ok(())
     }
 
     /// Takes the transcript out of a room that is over.
-    pub(crate) fn into_transcript(self) -> Transcript {
-        self.transcript
+    pub(crate) fn into_transcript(self) -> Box<Transcript> {
+        Box::new(self.transcript)
     }
 
     /// Has the next event a number that nothing has behind which `last` is not known to be the last.
@@ -193,6 +216,9 @@ impl Change<'_> {
             return;
         }
         let connection = ConnectionId { producer: self.via, number: entry.connection };
+        // A line that was proposed twice is done by now.
+        let line = entry.answered().filter(|line| self.author(connection, *line).is_some());
+        self.answers = line.map(|line| (connection, line));
         let outcome = match &entry.act {
             Act::Hello { server, version } => self.greet(server, version),
             Act::Bye => {
@@ -222,7 +248,27 @@ impl Change<'_> {
             }
             act => self.act_as_member(connection, entry.line, act),
         };
+        self.settle(entry, connection, line, &outcome);
         self.note_outcome(entry, connection, outcome, applied);
+    }
+
+    /// Tells a program that its line is done which the entry was, unless it has a receipt for that.
+    fn settle(
+        &mut self,
+        entry: &Logged<'_>,
+        connection: ConnectionId,
+        line: Option<u64>,
+        outcome: &Outcome,
+    ) {
+        let line = match (&entry.act, outcome) {
+            // Leaving says so itself, before nothing more is told.
+            (Act::Leave(_), _) | (_, Outcome::Receipted) => None,
+            (Act::Join(_), Outcome::Joined { .. }) => Some(entry.line).filter(|line| *line > 0),
+            _ => line,
+        };
+        if let Some(member) = self.room.members.of_connection(connection) {
+            self.tell_done(Author { member, connection, taken: None }, line);
+        }
     }
 
     fn note_outcome(
@@ -317,14 +363,24 @@ impl Change<'_> {
         let Some(name) = self.room.name_of(by.member).cloned() else { return Outcome::Ignored };
         let why_muted = self.why_muted(by.member);
         let mut said = Said::default();
+        // Silent lines that are not told to be done: the last of them says so of all.
+        let mut silent = None;
         for (number, line) in (first + 1..).zip(lines).filter(|(number, _)| *number > before) {
             let speech = match line.manner {
                 Manner::Said => Speech::Said(&name, line.text),
                 Manner::Done => Speech::Done(&name, line.text),
-                Manner::Silent => continue,
+                Manner::Silent => {
+                    silent = Some(number);
+                    continue;
+                }
             };
+            self.tell_done(by, silent.take());
             match &why_muted {
-                Some((left, mute)) => self.refuse(by, &muted(*left, mute)),
+                Some((left, mute)) => {
+                    self.answers = Some((by.connection, number));
+                    self.refuse(by, &muted(*left, mute));
+                    self.tell_done(by, Some(number));
+                }
                 None => {
                     let by = Author { taken: Some(number), ..by };
                     self.push(self.said(by), speech);
@@ -332,6 +388,7 @@ impl Change<'_> {
                 }
             }
         }
+        self.tell_done(by, silent);
         if said != Said::default() {
             self.room.throughput.add(said, self.stamp.at);
             self.room.said += said.lines;
@@ -340,6 +397,15 @@ impl Change<'_> {
             }
         }
         Outcome::Done
+    }
+
+    /// Tells a program that its lines up to that one are done.
+    fn tell_done(&mut self, by: Author, line: Option<u64>) {
+        let format = self.room.members.get(by.member).map(Member::format);
+        if let (Some(line), Some(Format::Tagged)) = (line, format) {
+            self.answers = Some((by.connection, line));
+            self.answer(by.connection, Format::Tagged, Body::Done);
+        }
     }
 
     fn join_over(&mut self, connection: ConnectionId, taken: u64, joining: &Joining) -> Outcome {

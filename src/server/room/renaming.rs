@@ -53,7 +53,7 @@ impl Change<'_> {
             self.answer(by.connection, format, Body::Nick(new.as_str()));
         }
         self.deliver(by.member);
-        Outcome::Done
+        if old == *new { Outcome::Done } else { Outcome::Receipted }
     }
 
     /// Why a member cannot have another name; `None` if nothing is against it. A disconnected session of the same

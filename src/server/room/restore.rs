@@ -85,7 +85,7 @@ impl Room {
         room.join_notices.restore(Sum { joined, left });
         facts.into_iter().for_each(|(key, fact)| room.people.restore(key, fact));
         room.people.expire(stamp.at);
-        let mut change = Change { room: &mut room, stamp, effects, via: 0 };
+        let mut change = Change { room: &mut room, stamp, effects, via: 0, answers: None };
         for (id, member) in members {
             change.restore_member(id, member);
         }

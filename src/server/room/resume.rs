@@ -45,7 +45,9 @@ impl Room {
             return Err(Refusal::NoSuchEvent(seen));
         }
         match &self.log {
-            None => self.place_from(member, since.max(seen + 1)).ok_or(Refusal::Forgotten(seen)),
+            None => {
+                self.place_from(tagged(member), since.max(seen + 1)).ok_or(Refusal::Forgotten(seen))
+            }
             Some(log) => Ok(self.place_in_log(log, member, since, seen)),
         }
     }
@@ -56,7 +58,7 @@ impl Room {
         let lost = log.jump_over(seen);
         let next = since.max(lost.map_or(seen + 1, |jump| jump.to));
         let has_lost = lost.is_some();
-        let place = self.place_from(member, next).unwrap_or_else(|| {
+        let place = self.place_from(tagged(member), next).unwrap_or_else(|| {
             let oldest = self.transcript.oldest();
             Place { member, next: oldest, missed: log.numbers_between(next, oldest), has_lost }
         });
@@ -64,28 +66,33 @@ impl Room {
     }
 
     /// Where a member goes on that is to get the event `next`; `None` if nobody knows what it has missed.
-    pub(super) fn place_from(&self, member: MemberId, next: Seq) -> Option<Place> {
-        let oldest = self.transcript.oldest();
+    pub(super) fn place_from(&self, recipient: Recipient, next: Seq) -> Option<Place> {
+        let (member, oldest) = (recipient.member, self.transcript.oldest());
         // What the room remembers no more is in the history, as far back as that goes.
         if let Some(kept_from) = self.kept_from.filter(|_| next < oldest) {
             let first = kept_from.clamp(next, oldest);
-            let missed = self.forgotten_between(member, next, first)?;
+            let missed = self.forgotten_between(recipient, next, first)?;
             return Some(Place { member, next: first, missed, has_lost: false });
         }
-        let missed = self.transcript.evicted(member, next)?;
+        let missed = self.transcript.evicted(recipient, next)?;
         Some(Place { member, next: next.max(oldest), missed, has_lost: false })
     }
+}
+
+/// A member that resumes gets the tagged form.
+fn tagged(member: MemberId) -> Recipient {
+    Recipient { member, format: Format::Tagged }
 }
 
 impl Room {
     /// How many lines a member should have had from that event on and before the other one, which neither
     /// the room nor its history has any more; `None` if nobody knows.
-    fn forgotten_between(&self, member: MemberId, from: Seq, end: Seq) -> Option<u64> {
+    fn forgotten_between(&self, recipient: Recipient, from: Seq, end: Seq) -> Option<u64> {
         if from == end {
             return Some(0);
         }
-        let all = self.transcript.evicted(member, from)?;
-        let later = self.transcript.evicted(member, end)?;
+        let all = self.transcript.evicted(recipient, from)?;
+        let later = self.transcript.evicted(recipient, end)?;
         Some(all.saturating_sub(later))
     }
 }
@@ -121,6 +128,11 @@ impl Change<'_> {
         let name = member.name().clone();
         self.effects.tag(by.connection, self.room.transcript.end());
         self.make_resumable(by.member, &name, by.connection, token);
+        // Those that came before the client was heard to be a program.
+        if let Some(taken) = by.taken.filter(|taken| *taken > 0) {
+            let done = effects::answer(Format::Tagged, Some(taken), Body::Done, self.stamp.at);
+            self.effects.tell(by.connection, self.room.transcript.end(), done);
+        }
         Outcome::Done
     }
 

@@ -49,13 +49,13 @@ impl Coded for WaitingLines {
 impl Coded for Log {
     fn write(&self, out: &mut Writer) {
         let Log { room, engine, position, clock, elapsed, producers, jumps, .. } = self;
-        (out.put(room), out.put(engine), out.put(position), out.put(clock), out.put(elapsed));
+        out.put(room).put(engine).put(position).put(clock).put(elapsed);
         out.put(&(producers.len() as u32));
         for (id, producer) in producers {
-            (out.put(id), out.put(producer));
+            out.put(id).put(producer);
         }
         out.list(jumps.iter());
-        (out.put(&self.groups), out.put(&self.bytes), out.put(&self.told_at));
+        out.put(&self.groups).put(&self.bytes).put(&self.told_at);
     }
 
     fn read(bytes: &mut Reader<'_>) -> Option<Log> {
@@ -89,10 +89,10 @@ impl Coded for Log {
 
 impl Coded for Member {
     fn write(&self, out: &mut Writer) {
-        (out.put(self.name()), out.put(self.likeness()), out.put(&self.connection()));
-        (out.put(&self.taken), out.put(&self.whence), out.put(&self.key), out.put(&self.login));
-        (out.put(&self.is_let_in), out.put(&self.may_claim), out.put(&self.is_muted));
-        (out.put(&self.shown_letters), out.put(&self.standing), out.put(&self.lost_at));
+        out.put(self.name()).put(self.likeness()).put(&self.connection());
+        out.put(&self.taken).put(&self.whence).put(&self.key).put(&self.login);
+        out.put(&self.is_let_in).put(&self.may_claim).put(&self.is_muted);
+        out.put(&self.shown_letters).put(&self.standing).put(&self.lost_at);
         out.put(self.resumable());
     }
 
@@ -112,8 +112,8 @@ impl Coded for GuestNumbers {
     fn write(&self, out: &mut Writer) {
         let (given, free) = self.parts();
         out.put(&(given as u64));
-        out.put(&(free.len() as u32));
-        free.iter().for_each(|number| out.put(&(*number as u64)));
+        let free: Vec<_> = free.iter().map(|number| *number as u64).collect();
+        out.put(&free);
     }
 
     fn read(bytes: &mut Reader<'_>) -> Option<GuestNumbers> {
@@ -127,7 +127,7 @@ impl Coded for GuestNumbers {
 impl Coded for JoinNotices {
     fn write(&self, out: &mut Writer) {
         let (since, told, Sum { joined, left }) = self.parts();
-        (out.put(&since), out.put(&told), out.put(&joined), out.put(&left));
+        out.put(&since).put(&told).put(&joined).put(&left);
     }
 
     fn read(bytes: &mut Reader<'_>) -> Option<JoinNotices> {
@@ -142,20 +142,20 @@ impl Room {
     pub(crate) fn write(&self, out: &mut Writer) {
         let Some(log) = &self.log else { return };
         out.put(&**log);
-        (out.put(&self.transcript.end()), out.put(&self.next_id), out.put(&self.said));
-        (out.put(&self.join_notices), out.put(&self.guest_numbers));
+        out.put(&self.transcript.end()).put(&self.next_id).put(&self.said);
+        out.put(&self.join_notices).put(&self.guest_numbers);
         out.put(&(self.members.count() as u32));
         for (id, member) in self.members.entries() {
-            (out.put(&id), out.put(member));
+            out.put(&id).put(member);
         }
         out.put(&(self.disconnected.count() as u32));
         for (id, origin, until) in self.disconnected.iter() {
-            (out.put(&id), out.put(&origin), out.put(&until));
+            out.put(&id).put(&origin).put(&until);
         }
         out.list(self.gone.iter());
         out.put(&(self.operator_codes.len() as u32));
         for (code, offer) in &self.operator_codes {
-            (out.put(code), out.put(offer));
+            out.put(code).put(offer);
         }
         let facts: Vec<_> = self.people.facts().collect();
         out.put(&facts);

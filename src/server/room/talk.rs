@@ -1,12 +1,12 @@
 //! What members say, to all or to one, and what is said to those who cannot speak. Pure.
 
-use super::Change;
 use super::entry::{Author, Outcome};
 use super::members::Member;
 use super::people::sanctions::Sanction;
+use super::{Change, effects};
 use crate::protocol::name::Wanted;
 use crate::protocol::reply::{Notice, OrderRefusal, Refusal, Speech};
-use crate::protocol::tag::{Format, Seq};
+use crate::protocol::tag::{Body, Format, Seq};
 use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
 use crate::server::chunk::Chunk;
 use crate::server::figures::Said;
@@ -49,14 +49,23 @@ impl Change<'_> {
         chunk: &mut Chunk,
         (left, mute): &(u32, Sanction),
     ) -> Outcome {
-        let refused = chunk.events().0.index().count();
-        for _ in 0..refused {
-            self.refuse(by, &muted(*left, mute));
+        let Some(member) = self.room.members.get(by.member) else { return Outcome::Ignored };
+        let (format, end, now) = (member.format(), self.room.transcript.end(), self.stamp.at);
+        let said: Vec<_> = chunk.events().0.index().envelopes(0).collect();
+        let mut answers = chunk.take_answers().peekable();
+        // In the order of the lines, so that each answer says of all before it that they are done.
+        for (index, envelope) in (0..).zip(&said) {
+            while let Some((_, lines)) = answers.next_if(|(before, _)| *before <= index) {
+                self.effects.tell(by.connection, end, lines);
+            }
+            let line = envelope.receipt.map(|receipt| receipt.line.get());
+            let mut refusal = effects::answer(format, line, muted(*left, mute), now);
+            if line.is_some() {
+                refusal += &effects::answer(format, line, Body::Done, now);
+            }
+            self.effects.tell(by.connection, end, refusal);
         }
-        let end = self.room.transcript.end();
-        for (_, lines) in chunk.take_answers() {
-            self.effects.tell(by.connection, end, lines);
-        }
+        answers.for_each(|(_, lines)| self.effects.tell(by.connection, end, lines));
         Outcome::Done
     }
 
@@ -66,7 +75,10 @@ impl Change<'_> {
             return Outcome::Done;
         }
         match self.reader_of(by.member, to) {
-            Ok(reader) => self.say_to(by, reader, text),
+            Ok(reader) => {
+                self.say_to(by, reader, text);
+                return Outcome::Receipted;
+            }
             Err(refusal) => match self.room.absent_owner(to.1) {
                 Some(owner) if refusal != Refusal::WhisperToSelf => {
                     return self.send_letter(by, (&owner, to.1), text);
@@ -86,6 +98,7 @@ impl Change<'_> {
         let has_left = || self.room.gone.iter().any(|gone| gone.likeness.is_called(wanted));
         match self.room.members.find(wanted) {
             Some(reader) if reader == from => Err(Refusal::WhisperToSelf),
+            Some(reader) if self.room.is_hook(reader) => Err(Refusal::WhisperToHook(to)),
             Some(reader) => Ok(reader),
             None if has_left() => Err(Refusal::HasLeft(to)),
             None => Err(Refusal::NobodyHere(to)),

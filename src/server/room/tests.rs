@@ -182,7 +182,7 @@ impl Trial {
                     let receipt = Receipt::new(member, line).filter(|_| self.is_tagged(member));
                     let said = Envelope::new(Audience::AllBut(member), Kind::Said);
                     chunk.push(Envelope { receipt, ..said }, format_args!("<{}> {line}", member.0));
-                    chunk.answer(Format::Plain, "-- an answer", 0);
+                    chunk.answer(Format::Plain, None, "-- an answer", 0);
                 }
                 self.apply(Entry::Speak { by: last, chunk: &mut chunk });
             }
@@ -207,7 +207,9 @@ impl Trial {
             Step::Resume { back, .. } => self.resume(who, back),
             Step::Lost { .. } => drop(self.apply(Entry::Lost { by })),
             Step::Unclaimed { .. } => drop(self.apply(Entry::Unclaimed { member })),
-            Step::Leave { .. } => drop(self.apply(Entry::Leave { by, how: LeaveReason::Quit("") })),
+            Step::Leave { .. } => {
+                drop(self.apply(Entry::Leave { by, how: LeaveReason::Quit(""), line: None }));
+            }
             _ => {}
         }
     }
@@ -323,7 +325,7 @@ fn an_entry_over_a_connection_that_speaks_for_nobody_changes_nothing() {
     let mut chunk = Chunk::default();
     chunk.push(Envelope::new(Audience::All, Kind::Said), "late");
     assert!(matches!(trial.apply(Entry::Speak { by, chunk: &mut chunk }), Outcome::Ignored));
-    let left = trial.apply(Entry::Leave { by, how: LeaveReason::Quit("") });
+    let left = trial.apply(Entry::Leave { by, how: LeaveReason::Quit(""), line: None });
     assert!(matches!(left, Outcome::Ignored));
     assert_eq!(trial.transcript(), before);
     assert_eq!(trial.room.members.get(by.member).map(|member| member.taken), Some(2));

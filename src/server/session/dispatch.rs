@@ -5,13 +5,15 @@
 use super::input::{End, Input, Item, Received};
 use super::requests::{acts_by_itself, is_counted, is_resume};
 use super::screening::Screening;
-use super::{GO_ON, Next, Session};
+use super::{GO_ON, Next, Phase, Session};
 #[cfg(test)]
 use super::{PANIC, PANIC_LOCKED};
 use crate::protocol::lines::Line;
 use crate::protocol::reply::Refusal;
 use crate::protocol::request::{self, Misuse, Request};
+use crate::protocol::tag::{Body, Format, Tag};
 use crate::protocol::text::is_blank;
+use crate::server::system::now;
 
 impl Session {
     /// Acts on a chunk of the client's bytes.
@@ -63,8 +65,10 @@ impl Session {
         let text = received.text();
         let is_whole = matches!(received.line, Line::Whole(_));
         if is_whole && is_blank(&text) {
-            self.lines_read += 1;
-            return self.ask();
+            self.count_line();
+            let next = self.ask();
+            self.complete();
+            return next;
         }
         #[cfg(test)]
         self.break_down(&text);
@@ -74,9 +78,16 @@ impl Session {
             return self.obey(request::parse(&text), is_first);
         }
         self.end_lateness();
-        self.lines_read += 1;
+        self.count_line();
         self.answer(&Refusal::LineTooLong(self.limits.line));
+        self.complete();
         GO_ON
+    }
+
+    /// Counts a line, which is acted on from now on.
+    fn count_line(&mut self) {
+        self.lines_read += 1;
+        (self.answers, self.has_receipt) = (Some(self.lines_read), false);
     }
 
     /// To see what becomes of the others.
@@ -101,10 +112,45 @@ impl Session {
             // the transcript.
             self.append();
         }
-        self.lines_read += u64::from(is_counted(&request));
-        match self.ask_instead(&request) {
+        if is_counted(&request) {
+            self.count_line();
+        }
+        let next = match self.ask_instead(&request) {
             Some(next) => next,
             None => self.request(request),
+        };
+        self.complete();
+        next
+    }
+
+    /// Tells a program that the line is done that was acted on, unless it gets a receipt for that: each line that counts
+    /// has the one or the other.
+    pub(super) fn complete(&mut self) {
+        if let Some(line) = self.answers.take()
+            && !self.has_receipt
+        {
+            self.tell_done(line);
         }
+    }
+
+    /// Tells a program that its lines up to that one are done.
+    pub(super) fn tell_done(&mut self, line: u64) {
+        match &self.phase {
+            // Whatever of it has come to the log, the room tells that it is done where it is.
+            Phase::Joined { member, .. } if member.is_in_shared_room() => {}
+            Phase::Joined { member, .. } if member.format() == Format::Tagged => {
+                self.gathered.answer(Format::Tagged, Some(line), Body::Done, now());
+            }
+            Phase::Unnamed { format: Format::Tagged, .. } => self.tell_done_outside(line),
+            Phase::Outside(outside) if outside.format() == Format::Tagged => {
+                self.tell_done_outside(line);
+            }
+            Phase::Outside(_) | Phase::Unnamed { .. } | Phase::Joined { .. } | Phase::Gone => {}
+        }
+    }
+
+    fn tell_done_outside(&self, line: u64) {
+        let tag = Tag { seq: None, answers: Some(line), at: now() };
+        self.connection.tell(format_args!("{tag}{}", Body::Done));
     }
 }

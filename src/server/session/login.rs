@@ -120,6 +120,9 @@ impl Session {
             Phase::Joined { is_late, .. } => *is_late = true,
             Phase::Gone => {}
         }
+        if self.lines_read > 0 {
+            self.tell_done(self.lines_read);
+        }
         self.ask_for_proof();
     }
 
@@ -175,6 +178,7 @@ impl Session {
     fn refuse_entry(&mut self, refusal: &Refusal<'_>) {
         let Phase::Unnamed { format, .. } = self.phase else { return };
         self.tell_outside(format, refusal);
+        self.complete();
         on_refused(&self.connection, refusal);
         // A client that stays all the same would keep its thread, and has no place.
         self.connection.end_input();

@@ -115,7 +115,10 @@ impl Session {
         let Some(code) = new_code() else {
             return self.answer(&Refusal::Name(NameRefusal::TryLater));
         };
-        self.with_joined(|member, line| member.invite(&code, within, line));
+        self.with_joined(|member, line| {
+            member.invite(&code, within, line);
+            false
+        });
     }
 
     fn on_not_computed(&mut self, why: NotComputed) {

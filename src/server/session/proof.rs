@@ -90,7 +90,7 @@ impl Session {
             Phase::Outside(_) | Phase::Unnamed { .. } => {
                 self.connection.tell(format_args!("{}{line}", tag(Format::Tagged, None, now())));
             }
-            Phase::Joined { .. } => self.gathered.answer(Format::Tagged, line, now()),
+            Phase::Joined { .. } => self.gathered.answer(Format::Tagged, None, line, now()),
             Phase::Gone => {}
         }
     }

@@ -38,16 +38,21 @@ impl Session {
             Ok(Request::Whisper { to, text }) => self.whisper(to, text),
             Ok(Request::Rename(name)) => self.rename(&name),
             Ok(Request::Who) => self.who(),
-            Ok(Request::History(most)) => self.replay(|member| show_newest(member, most)),
+            Ok(Request::History(most)) => {
+                self.replay(|member, line| show_newest(member, most, line));
+            }
             Ok(Request::Search { words, most }) => {
-                self.replay(|member| show_found(member, words, most));
+                self.replay(|member, line| show_found(member, words, most, line));
             }
             Ok(Request::Help) => self.help(),
             Ok(Request::Quit(farewell)) => return self.quit(farewell),
             Ok(Request::Pass(secret)) => return self.pass(secret),
             Ok(Request::Register(password)) => self.register(password),
             Ok(Request::Login { name, password }) => return self.login(&name, password),
-            Ok(Request::Unregister) => self.with_joined(Membership::unregister),
+            Ok(Request::Unregister) => self.with_joined(|member, line| {
+                member.unregister(line);
+                false
+            }),
             Ok(Request::Tags) => self.answer(&Refusal::TagsTooLate),
             Ok(Request::Key(key, signature)) => {
                 self.prove(&key, &signature);
@@ -77,6 +82,7 @@ impl Session {
             gathered.push(member.said(line), Speech::Said(member.name(), text));
             gathered.count_said(text);
         });
+        self.has_receipt = true;
     }
 
     fn act(&mut self, text: &str) {
@@ -89,6 +95,7 @@ impl Session {
             gathered.push(member.said(line), Speech::Done(member.name(), text));
             gathered.count_said(text);
         });
+        self.has_receipt = true;
     }
 
     fn whisper(&mut self, to: &str, text: &str) {
@@ -108,23 +115,27 @@ impl Session {
         self.account.bucket.charge(RENAME_COST);
         let credentials = self.shown_for(Some(name)).credentials;
         if let Phase::Joined { member, .. } = &mut self.phase {
-            member.rename(name, credentials, self.lines_read);
+            self.has_receipt = member.rename(name, credentials, self.lines_read);
         }
     }
 
     fn order(&mut self, order: &Order<'_>) {
         let mut is_operator = false;
-        self.with_joined(|member, line| is_operator = member.order(order, line));
+        self.with_joined(|member, line| {
+            is_operator = member.order(order, line);
+            false
+        });
         if is_operator && *order == Order::Stats {
             self.hub.stats().iter().for_each(|line| self.answer_with(line));
         }
     }
 
-    /// Does something under the room's lock with the line that was read last.
-    pub(super) fn with_joined(&mut self, act: impl FnOnce(&mut Membership, u64)) {
+    /// Does something under the room's lock with the line that was read last; `act` says whether that has become an
+    /// event.
+    pub(super) fn with_joined(&mut self, act: impl FnOnce(&mut Membership, u64) -> bool) {
         self.member();
         if let Phase::Joined { member, .. } = &mut self.phase {
-            act(member, self.lines_read);
+            self.has_receipt = act(member, self.lines_read);
         }
     }
 
@@ -173,19 +184,20 @@ impl Session {
     }
 
     fn who(&mut self) {
+        let answers = self.answers;
         self.with_member(|member, gathered| {
             for line in member.who() {
-                gathered.answer(member.format(), line, now());
+                gathered.answer(member.format(), answers, line, now());
             }
         });
     }
 
     /// Shows something again, and charges for as many lines as `show` says.
-    fn replay(&mut self, show: impl FnOnce(&Membership) -> u32) {
+    fn replay(&mut self, show: impl FnOnce(&Membership, u64) -> u32) {
         self.member();
         self.append();
         if let Phase::Joined { member, .. } = &self.phase {
-            self.account.bucket.charge(show(member));
+            self.account.bucket.charge(show(member, self.lines_read));
         }
     }
 
@@ -193,11 +205,12 @@ impl Session {
         if let Phase::Outside(_) = self.phase {
             return self.help_outside();
         }
+        let answers = self.answers;
         self.with_member(|member, gathered| {
             let (format, now) = (member.format(), now());
-            gathered.answer(format, Notice::HelpToSay, now);
+            gathered.answer(format, answers, Notice::HelpToSay, now);
             for command in member.commands() {
-                gathered.answer(format, Notice::Help(command), now);
+                gathered.answer(format, answers, Notice::Help(command), now);
             }
         });
     }
@@ -220,9 +233,12 @@ impl Session {
     pub(super) fn quit(&mut self, farewell: &str) -> Next {
         self.account.settle();
         let farewell = shortened(farewell, MAX_FAREWELL);
+        if let Phase::Outside(_) | Phase::Unnamed { .. } = self.phase {
+            self.complete();
+        }
         match mem::replace(&mut self.phase, Phase::Gone) {
             Phase::Joined { member, .. } => {
-                member.leave(LeaveReason::Quit(&farewell), self.lines_read);
+                member.leave(LeaveReason::Quit(&farewell), self.lines_read, self.answers.take());
             }
             nobody @ (Phase::Outside(_) | Phase::Unnamed { .. } | Phase::Gone) => {
                 // Its place is free by the time that the client sees the end.
@@ -242,7 +258,10 @@ impl Session {
         if let Phase::Outside(outside) = &self.phase {
             return self.tell_outside(outside.format(), line);
         }
-        self.with_member(|member, gathered| gathered.answer(member.format(), line, now()));
+        let answers = self.answers;
+        self.with_member(|member, gathered| {
+            gathered.answer(member.format(), answers, line, now());
+        });
     }
 
     /// Adds to what is appended next. A client that says something before it has a name is a guest.

@@ -19,7 +19,7 @@ use crate::protocol::request::{Command, Misuse, Request};
 use crate::protocol::tag::{Format, Seq, Token};
 use crate::server::entrance::{Entrance, Place};
 use crate::server::hub::permit::Permit;
-use crate::server::rendering::tag;
+use crate::server::rendering::answer_tag;
 use crate::server::system::{instant, now};
 
 /// A client that is not let in yet.
@@ -171,7 +171,7 @@ impl Session {
 
     /// Tells a client that is not in the room something, with its tag.
     pub(super) fn tell_outside(&self, format: Format, line: impl std::fmt::Display) {
-        self.connection.tell(format_args!("{}{line}", tag(format, None, now())));
+        self.connection.tell(format_args!("{}{line}", answer_tag(format, self.answers, now())));
     }
 
     /// Tells a client that is not let in yet what it can do once it is, and how it gets in.
@@ -238,6 +238,7 @@ impl Session {
     fn show_off(&mut self, why: &Refusal<'_>) -> Next {
         self.account.settle();
         self.answer(why);
+        self.complete();
         // Before the client can see that it is over, so that its place is free by then.
         self.phase = Phase::Gone;
         on_refused(&self.connection, why);

@@ -93,8 +93,7 @@ impl Entries {
         group.put(&VERSION);
         group.put(&0_u8);
         let Header { room, engine, producer, number, seen } = header;
-        [room, engine, producer, number].into_iter().for_each(|it| group.put(it));
-        group.put(seen);
+        group.put(room).put(engine).put(producer).put(number).put(seen);
         group.raw(self.out.as_bytes());
         group.into_bytes()
     }
@@ -242,8 +241,10 @@ mod tests {
             out.put(&1_u64);
             out.framed(|out| {
                 out.text(name);
-                (0..3).for_each(|_| out.text("alice"));
-                out.put(&crate::server::room::entry::Credentials::default());
+                out.text("alice")
+                    .text("alice")
+                    .text("alice")
+                    .put(&crate::server::room::entry::Credentials::default());
             });
             bytes.extend(out.into_bytes());
             decode(&bytes).map(|group| group.entries.len())

@@ -108,35 +108,72 @@ impl Logged<'_> {
 impl Act<'_> {
     fn write(&self, out: &mut Writer) {
         match self {
-            Act::Hello { server, version } => (out.text(server), out.text(version)).0,
-            Act::Join(joining) => out.put(joining),
+            Act::Hello { server, version } => {
+                out.text(server).text(version);
+            }
+            Act::Join(joining) => {
+                out.put(joining);
+            }
             Act::Speak(lines) => lines.iter().for_each(|line| line.write(out)),
             Act::Whisper { to, wanted, text } => {
-                (out.text(to), out.put(wanted), out.text(text)).0;
+                out.text(to).put(wanted).text(text);
             }
-            Act::Rename { named, credentials } => (out.put(named), out.put(credentials)).0,
+            Act::Rename { named, credentials } => {
+                out.put(named).put(credentials);
+            }
             Act::Resume { whence, token, seen } => {
-                (out.put(whence), out.put(token), out.put(seen)).0;
+                out.put(whence).put(token).put(seen);
             }
             Act::Lost | Act::Bye | Act::Unregister => {}
-            Act::Leave(LeaveReason::Quit(farewell)) => (out.put(&0_u8), out.text(farewell)).0,
-            Act::Leave(LeaveReason::ConnectionLost) => out.put(&1_u8),
-            Act::Leave(LeaveReason::TooSlow) => out.put(&2_u8),
-            Act::Back { old, kept, seq, member } => {
-                (out.put(old), out.put(kept), out.put(seq), out.put(member)).0;
+            Act::Leave(LeaveReason::Quit(farewell)) => {
+                out.put(&0_u8).text(farewell);
             }
-            Act::Adopt(adopted) => out.put(&**adopted),
-            Act::AdoptFact(key, fact) => out.put(&(key.clone(), (**fact).clone())),
-            Act::Register { password } => out.text(password),
-            Act::RenewPassword { word, password } => (out.text(word), out.text(password)).0,
-            Act::Pass { code, key } => (out.put(code), out.put(key)).0,
-            Act::Invite { code, time } => (out.put(code), out.put(time)).0,
-            Act::OfferName { word, code } => (out.text(word), out.put(code)).0,
-            Act::Order { order, whom } => (write_order(order, out), out.put(whom)).0,
-            Act::Tag { token, key } => (out.put(token), out.put(key)).0,
-            Act::Announce(text) => out.text(text),
-            Act::Erased(erased) => out.put(erased),
-            Act::Digest { at, digest } => (out.put(at), out.put(digest)).0,
+            Act::Leave(LeaveReason::ConnectionLost) => {
+                out.put(&1_u8);
+            }
+            Act::Leave(LeaveReason::TooSlow) => {
+                out.put(&2_u8);
+            }
+            Act::Back { old, kept, seq, member } => {
+                out.put(old).put(kept).put(seq).put(member);
+            }
+            Act::Adopt(adopted) => {
+                out.put(&**adopted);
+            }
+            Act::AdoptFact(key, fact) => {
+                out.put(&(key.clone(), (**fact).clone()));
+            }
+            Act::Register { password } => {
+                out.text(password);
+            }
+            Act::RenewPassword { word, password } => {
+                out.text(word).text(password);
+            }
+            Act::Pass { code, key } => {
+                out.put(code).put(key);
+            }
+            Act::Invite { code, time } => {
+                out.put(code).put(time);
+            }
+            Act::OfferName { word, code } => {
+                out.text(word).put(code);
+            }
+            Act::Order { order, whom } => {
+                write_order(order, out);
+                out.put(whom);
+            }
+            Act::Tag { token, key } => {
+                out.put(token).put(key);
+            }
+            Act::Announce(text) => {
+                out.text(text);
+            }
+            Act::Erased(erased) => {
+                out.put(erased);
+            }
+            Act::Digest { at, digest } => {
+                out.put(at).put(digest);
+            }
         }
     }
 }
@@ -184,26 +221,52 @@ fn read_utterances<'a>(bytes: &mut Reader<'a>) -> Option<Vec<Utterance<'a>>> {
 
 fn write_order(order: &Order<'_>, out: &mut Writer) {
     match *order {
-        Order::Kick { name, why } => (out.put(&1_u8), out.text(name), write_reason(why, out)).0,
-        Order::Mute { name, time, why } => {
-            (out.put(&2_u8), out.text(name), out.put(&time), write_reason(why, out)).0;
+        Order::Kick { name, why } => {
+            out.put(&1_u8).text(name);
+            write_reason(why, out);
         }
-        Order::Unmute(name) => (out.put(&3_u8), out.text(name)).0,
+        Order::Mute { name, time, why } => {
+            out.put(&2_u8).text(name).put(&time);
+            write_reason(why, out);
+        }
+        Order::Unmute(name) => {
+            out.put(&3_u8).text(name);
+        }
         Order::Ban { whom: Target::Name(name), time, why } => {
-            (out.put(&4_u8), out.text(name), out.put(&time), write_reason(why, out)).0;
+            out.put(&4_u8).text(name).put(&time);
+            write_reason(why, out);
         }
         Order::Ban { whom: Target::Network(network), time, why } => {
-            (out.put(&5_u8), out.put(&network), out.put(&time), write_reason(why, out)).0;
+            out.put(&5_u8).put(&network).put(&time);
+            write_reason(why, out);
         }
-        Order::Unban(Target::Name(name)) => (out.put(&6_u8), out.text(name)).0,
-        Order::Unban(Target::Network(network)) => (out.put(&7_u8), out.put(&network)).0,
-        Order::Bans => out.put(&8_u8),
-        Order::Op(name) => (out.put(&9_u8), out.text(name)).0,
-        Order::Deop(name) => (out.put(&10_u8), out.text(name)).0,
-        Order::Allow(name) => (out.put(&11_u8), out.text(name)).0,
-        Order::Erase { name, time } => (out.put(&12_u8), out.text(name), out.put(&time)).0,
-        Order::Topic(topic) => (out.put(&13_u8), out.text(topic)).0,
-        Order::Stats => out.put(&14_u8),
+        Order::Unban(Target::Name(name)) => {
+            out.put(&6_u8).text(name);
+        }
+        Order::Unban(Target::Network(network)) => {
+            out.put(&7_u8).put(&network);
+        }
+        Order::Bans => {
+            out.put(&8_u8);
+        }
+        Order::Op(name) => {
+            out.put(&9_u8).text(name);
+        }
+        Order::Deop(name) => {
+            out.put(&10_u8).text(name);
+        }
+        Order::Allow(name) => {
+            out.put(&11_u8).text(name);
+        }
+        Order::Erase { name, time } => {
+            out.put(&12_u8).text(name).put(&time);
+        }
+        Order::Topic(topic) => {
+            out.put(&13_u8).text(topic);
+        }
+        Order::Stats => {
+            out.put(&14_u8);
+        }
     }
 }
 
@@ -251,8 +314,8 @@ fn may_resume(format: Format, token: bool) -> bool {
 impl Coded for Joining {
     fn write(&self, out: &mut Writer) {
         let Joining { format, whence, credentials, is_let_in, token, wanted } = self;
-        (out.put(format), out.put(whence), out.put(credentials));
-        (out.put(is_let_in), out.put(token), out.put(wanted));
+        out.put(format).put(whence).put(credentials);
+        out.put(is_let_in).put(token).put(wanted);
     }
 
     fn read(bytes: &mut Reader<'_>) -> Option<Joining> {
@@ -266,9 +329,9 @@ impl Coded for Joining {
 impl Coded for Adopted {
     fn write(&self, out: &mut Writer) {
         let Adopted { id, format, whence, token, named, since, key, login, is_let_in } = self;
-        (out.put(id), out.put(format), out.put(whence));
-        (out.put(token), out.put(named), out.put(since));
-        (out.put(key), out.put(login), out.put(is_let_in));
+        out.put(id).put(format).put(whence);
+        out.put(token).put(named).put(since);
+        out.put(key).put(login).put(is_let_in);
     }
 
     fn read(bytes: &mut Reader<'_>) -> Option<Adopted> {
@@ -283,7 +346,7 @@ impl Coded for Adopted {
 impl Coded for Erased {
     fn write(&self, out: &mut Writer) {
         let Erased { name, by, lines } = self;
-        (out.put(name), out.put(by), out.put(lines));
+        out.put(name).put(by).put(lines);
     }
 
     fn read(bytes: &mut Reader<'_>) -> Option<Erased> {

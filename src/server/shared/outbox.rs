@@ -258,7 +258,9 @@ mod tests {
         assert!(outbox.next(NOTHING, false).is_none());
         outbox.propose(&said(1, 1, "one"));
         let first = outbox.next(NOTHING, false).expect("there is a line");
-        [2, 3].map(|line| outbox.propose(&said(1, line, "more")));
+        for line in [2, 3] {
+            outbox.propose(&said(1, line, "more"));
+        }
         assert_eq!(lines(&first), (1, vec![1]));
         // It was not answered.
         assert_eq!(lines(&outbox.next(NOTHING, true).expect("again")), (1, vec![1]));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::engine::{Engine, Position};
 use super::log_reader::{End, LogReader};
 use super::log_writer::LogWriter;
+use super::meta::RoomId;
 use super::opening::{self, Host, Opened};
 use super::outbox::Outbox;
 use super::refusal::Refusal;
@@ -18,6 +19,7 @@ use crate::problem::Problem;
 use crate::protocol::text::{make_safe, shortened};
 use crate::server::config::{Config, SharedConfig};
 use crate::server::hub::Hub;
+use crate::server::keeping::Kept;
 use crate::server::room::Room;
 use crate::server::room::group::Act;
 use crate::server::shutdown::Shutdown;
@@ -36,6 +38,10 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// How long the server's own first group may take to come back.
 const FIRST_GROUP: Duration = Duration::from_secs(10);
 
+/// Up to where a server that begins goes on with the log: it has no members, and knows nothing that the log may have lost
+/// but its numbers. It is no position of a group, nor the one before the first.
+const HAS_NO_MEMBERS: Position = Position { ms: 0, n: 1 };
+
 /// This server's part in a shared room.
 #[derive(Debug)]
 pub(crate) struct Sharing {
@@ -48,7 +54,7 @@ pub(crate) struct Sharing {
 }
 
 impl Sharing {
-    /// Joins the other servers of a room that this one has opened.
+    /// Joins the other servers of a room that this one has opened, with this server's archive of the room if it keeps one.
     ///
     /// # Errors
     ///
@@ -59,14 +65,23 @@ impl Sharing {
         config: &Config,
         hub: &Arc<Hub>,
         shutdown: &Shutdown,
+        mut archive: Option<&mut Kept>,
     ) -> Result<Sharing, Problem> {
         let Opened { engine, agreed, is_ours: _ } = opened;
         let producer = new_producer().ok_or(Refusal::NoRandomNumbers)?;
         let id = agreed.id.short();
         let unreached = |trouble| Refusal::Engine { url: Box::new(shared.url.clone()), trouble };
-        let (room, from) = first_room(engine.as_ref(), config, id).map_err(unreached)?;
+        let numbers = archive.as_deref().and_then(Kept::numbers);
+        let (mut room, from) = first_room(engine.as_ref(), config, id).map_err(unreached)?;
+        if let Some(archive) = &mut archive {
+            archive.be_archive_of(agreed.id, &mut room, &config.history)?;
+        }
         let outbox = Outbox::new(id, producer);
         hub.share(room, outbox, shared.url.clone(), agreed.log_bytes / SNAPSHOTS_PART);
+        if let Some((seq, member)) = numbers {
+            // The log may have lost what the archive has: its numbers are not to be used again.
+            hub.propose(Act::Back { old: producer, kept: HAS_NO_MEMBERS, seq: seq - 1, member });
+        }
         let (server, version) = hello();
         hub.propose(Act::Hello { server: &server, version });
         let end = End { shutdown: shutdown.clone(), why: Arc::default() };
@@ -105,7 +120,7 @@ impl Sharing {
     }
 }
 
-/// Opens the room that this server is to share. `None` if the server is not to begin any more.
+/// Opens the room that this server is to share, which its archive may belong to already. `None` if the server is not to begin any more.
 ///
 /// # Errors
 ///
@@ -113,13 +128,14 @@ impl Sharing {
 pub(crate) fn open(
     shared: &SharedConfig,
     config: &Config,
+    archive: Option<RoomId>,
     shutdown: &Shutdown,
 ) -> Result<Option<Opened>, Problem> {
     let host = Host {
         settings: RoomSettings::of(config),
         memory: config.memory,
         max_line: config.max_line,
-        archive: None,
+        archive,
     };
     Ok(opening::open(shared, &host, &mut |time| !shutdown.wait(time))?)
 }

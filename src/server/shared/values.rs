@@ -104,7 +104,8 @@ impl Coded for Name {
 impl Coded for Likeness {
     fn write(&self, out: &mut Writer) {
         out.text(self.folded());
-        self.looks().iter().for_each(|look| out.text(look));
+        let [one, other] = self.looks();
+        out.text(one).text(other);
     }
 
     fn read(bytes: &mut Reader<'_>) -> Option<Likeness> {
@@ -126,9 +127,9 @@ impl Coded for Wanted {
 impl Coded for Owner {
     fn write(&self, out: &mut Writer) {
         let Owner { name, key, password, seen, is_operator, is_invited, .. } = self;
-        (out.put(name), out.put(self.likeness()));
-        (out.put(key), out.put(password), out.put(seen));
-        (out.put(is_operator), out.put(is_invited));
+        out.put(name).put(self.likeness());
+        out.put(key).put(password).put(seen);
+        out.put(is_operator).put(is_invited);
     }
 
     fn read(bytes: &mut Reader<'_>) -> Option<Owner> {
@@ -143,21 +144,45 @@ impl Coded for (FactKey, Fact) {
     fn write(&self, out: &mut Writer) {
         let (key, fact) = self;
         match key {
-            FactKey::Owner(word) => (out.put(&0_u8), out.text(word)),
-            FactKey::Ban(id) => (out.put(&1_u8), out.put(id)),
-            FactKey::Mute(id) => (out.put(&2_u8), out.put(id)),
-            FactKey::Invitation(code) => (out.put(&3_u8), out.put(code)),
-            FactKey::LetIn(key) => (out.put(&4_u8), out.put(key)),
-            FactKey::Letter(id) => (out.put(&5_u8), out.put(id)),
-            FactKey::Topic => (out.put(&6_u8), ()),
+            FactKey::Owner(word) => {
+                out.put(&0_u8).text(word);
+            }
+            FactKey::Ban(id) => {
+                out.put(&1_u8).put(id);
+            }
+            FactKey::Mute(id) => {
+                out.put(&2_u8).put(id);
+            }
+            FactKey::Invitation(code) => {
+                out.put(&3_u8).put(code);
+            }
+            FactKey::LetIn(key) => {
+                out.put(&4_u8).put(key);
+            }
+            FactKey::Letter(id) => {
+                out.put(&5_u8).put(id);
+            }
+            FactKey::Topic => {
+                out.put(&6_u8);
+            }
         };
         match fact {
-            Fact::Owner(owner) => out.put(owner),
-            Fact::Sanction(sanction) => out.put(sanction),
-            Fact::Invitation(invitation) => out.put(invitation),
+            Fact::Owner(owner) => {
+                out.put(owner);
+            }
+            Fact::Sanction(sanction) => {
+                out.put(sanction);
+            }
+            Fact::Invitation(invitation) => {
+                out.put(invitation);
+            }
             Fact::LetIn => {}
-            Fact::Letter(letter) => out.put(letter),
-            Fact::Topic(topic) => out.put(topic),
+            Fact::Letter(letter) => {
+                out.put(letter);
+            }
+            Fact::Topic(topic) => {
+                out.put(topic);
+            }
         }
     }
 

@@ -34,7 +34,8 @@ impl Transcript {
             (new.begin(), new.end(), new.bytes())
         );
         self.held = self.held - old.cost() + new.cost();
-        self.private = self.private - old.private() + new.private();
+        self.shares.take_off(old.shares());
+        self.shares.add(new.shares());
         self.sealed[place] = Arc::new(new);
     }
 }
@@ -59,9 +60,15 @@ mod tests {
 
     use super::super::FIRST;
     use super::*;
-    use crate::protocol::tag::{Millis, Seq};
-    use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
+    use crate::protocol::tag::{Format, Millis, Seq};
+    use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt, Recipient};
+    use crate::server::batch::Shares;
     use crate::server::erasure::count_lines;
+
+    /// A member who gets the plain form.
+    fn plain(member: MemberId) -> Recipient {
+        Recipient { member, format: Format::Plain }
+    }
 
     const ALICE: MemberId = MemberId(1);
     const BOB: MemberId = MemberId(2);
@@ -170,8 +177,9 @@ mod tests {
             prop_assert_eq!((transcript.end(), transcript.oldest()), (end, oldest));
             let sealed: usize = transcript.sealed.iter().map(|batch| batch.cost()).sum();
             prop_assert_eq!(transcript.held, sealed);
-            let private: usize = transcript.sealed.iter().map(|batch| batch.private()).sum();
-            prop_assert_eq!(transcript.private, private);
+            let mut shares = Shares::default();
+            transcript.sealed.iter().for_each(|batch| shares.add(batch.shares()));
+            prop_assert_eq!(transcript.shares, shares);
             // A run for each erased line and what is behind it at most, and no byte of text.
             prop_assert!(transcript.memory().0 <= memory + 2 * hits.len() * 64);
             prop_assert_eq!(transcript.erase(&erasure), []);
@@ -204,8 +212,8 @@ mod tests {
             while transcript.evict(Seq::MAX).is_some() {}
         }
         assert!(transcript.oldest() > 7);
-        assert_eq!(transcript.evicted(ALICE, FIRST), Some(0));
+        assert_eq!(transcript.evicted(plain(ALICE), FIRST), Some(0));
         let later = transcript.oldest() - 7;
-        assert_eq!(transcript.evicted(BOB, FIRST), Some(2 + later));
+        assert_eq!(transcript.evicted(plain(BOB), FIRST), Some(2 + later));
     }
 }

@@ -11,6 +11,8 @@ pub mod anyone;
 pub mod bridge;
 pub mod doors;
 #[cfg(target_os = "linux")]
+pub mod lan;
+#[cfg(target_os = "linux")]
 pub mod network;
 pub mod peer;
 pub mod process;

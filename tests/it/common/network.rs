@@ -218,7 +218,7 @@ fn end(mut wire: Running) {
 }
 
 /// Does something on a thread that is in that namespace.
-fn on<T: Send>(host: &str, work: impl FnOnce() -> T + Send) -> T {
+pub(super) fn on<T: Send>(host: &str, work: impl FnOnce() -> T + Send) -> T {
     let namespace: PathBuf = ["/run/netns", host].iter().collect();
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
@@ -232,7 +232,7 @@ fn on<T: Send>(host: &str, work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// Runs `ip`, and says why it did not work.
-fn ip(arguments: &[&str]) -> Result<(), String> {
+pub(super) fn ip(arguments: &[&str]) -> Result<(), String> {
     let ran = Command::new("ip").args(arguments).stdin(Stdio::null()).output();
     let ran = ran.map_err(|why| format!("no ip: {why}"))?;
     let why = String::from_utf8_lossy(&ran.stderr);

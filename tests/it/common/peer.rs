@@ -215,6 +215,12 @@ impl Conversation {
         self.say(&format!("+ {line}\n"));
     }
 
+    /// Refuses the client's line of that number.
+    pub fn refuse_line(&mut self, line: u64, error: &str) {
+        let now = now();
+        self.say_raw(format!("@-{line} {now} {error}\n@-{line} {now} = done\n"));
+    }
+
     /// The number of the last event.
     pub fn seq(&self) -> u64 {
         self.seq

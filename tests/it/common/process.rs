@@ -30,9 +30,13 @@ fn program(variable: &str, built: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| built.to_owned())
 }
 
-/// Has a client run in that folder, which is also where it keeps what outlives it.
+/// The variables that say where a client keeps what outlives it, and where it looks for its configuration.
+pub const HOMES: [&str; 5] =
+    ["HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "LOCALAPPDATA", "APPDATA"];
+
+/// Has a client run in that folder, which is its home.
 pub fn at_home<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
-    for name in ["HOME", "XDG_STATE_HOME", "LOCALAPPDATA"] {
+    for name in HOMES {
         command.env(name, folder);
     }
     command.current_dir(folder)

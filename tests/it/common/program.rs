@@ -61,10 +61,16 @@ pub fn expect_body(client: &mut TestClient, is_it: impl Fn(&str) -> bool) -> Str
     }
 }
 
+/// The next line says that the last line that was sent is done.
+#[track_caller]
+pub fn expect_done(client: &mut TestClient) {
+    expect_body(client, |body| body == "= done");
+}
+
 /// Whether a line is one of those that most tests are not about: the conversations in docs/PROTOCOL.md and the model of
 /// the room have each of them in its place.
 fn is_told_besides(body: &str) -> bool {
-    body.starts_with("= limits ")
+    body.starts_with("= limits ") || body == "= done"
 }
 
 /// The next lines, which are no events, are these.
@@ -107,5 +113,5 @@ pub fn split(line: &str) -> (Option<u64>, &str) {
     let (seq, rest) = line.strip_prefix('@').and_then(|rest| rest.split_once(' ')).expect(line);
     let (millis, body) = rest.split_once(' ').expect(line);
     millis.parse::<u64>().expect(line);
-    ((seq != "-").then(|| seq.parse().expect(line)), body)
+    ((!seq.starts_with('-')).then(|| seq.parse().expect(line)), body)
 }

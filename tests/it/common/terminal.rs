@@ -11,7 +11,7 @@ use std::time::Instant;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use super::DEADLINE;
-use super::process::our_variables;
+use super::process::{HOMES, our_variables};
 
 /// What a program asks a terminal for its cursor with.
 const WHERE_IS_THE_CURSOR: &[u8] = b"\x1b[6n";
@@ -95,7 +95,7 @@ impl Terminal {
             command.env(name, value);
         }
         // What the client keeps across runs stays in the test's folder.
-        for name in ["HOME", "XDG_STATE_HOME", "LOCALAPPDATA"] {
+        for name in HOMES {
             command.env(name, folder);
         }
         for name in our_variables().chain(

@@ -212,8 +212,6 @@ fn chatclient(house: &House, name: &str, address: SocketAddr, way: Way) -> Kind 
     command.args([&address.ip().to_string(), &address.port().to_string(), "--name", name]);
     command.args(["--reconnect", "--commands", "--log-file", &format!("{name}.log")]);
     command.args(way.argument());
-    // Which servers it knows stays in the test's folder.
-    command.env("XDG_STATE_HOME", &house.folder);
     pipe(house, command, name)
 }
 

@@ -17,6 +17,8 @@ pub(crate) type EventId = usize;
 pub(crate) struct Due {
     /// Which event it is; an answer is none.
     pub(crate) event: Option<EventId>,
+    /// Which of the client's lines it answers.
+    pub(crate) answers: Option<u64>,
     pub(crate) body: Body,
     /// Whether it comes in the tagged form.
     pub(crate) tagged: bool,
@@ -38,7 +40,7 @@ pub(crate) enum Body {
 const LIMITS: &str = "= limits max-line 200 rate 0";
 
 /// What is told of every connection that asks for the tagged form.
-const NONCE: Due = Due { event: None, body: Body::Nonce, tagged: true };
+const NONCE: Due = Due { event: None, answers: None, body: Body::Nonce, tagged: true };
 
 /// A room and those who have something to do with it.
 #[derive(Debug, Default)]
@@ -66,6 +68,10 @@ pub(crate) struct Client {
     is_late: bool,
     /// How many of its lines receipts count.
     counted: u64,
+    /// The line that it has sent last, if that counts and is not settled yet.
+    unsettled: Option<u64>,
+    /// Whether its last line counts.
+    is_last_counted: bool,
     member: Option<Member>,
     /// What it is to get on this connection and has not read.
     pub(crate) due: Vec<Due>,
@@ -122,6 +128,11 @@ impl Client {
         self.member.is_some()
     }
 
+    /// Which line what it is told now answers: its last one, if that counts.
+    fn answered(&self) -> Option<u64> {
+        self.is_last_counted.then_some(self.counted)
+    }
+
     fn is_away(&self) -> bool {
         self.is_member() && !self.connected
     }
@@ -129,6 +140,12 @@ impl Client {
     pub(crate) fn name(&self) -> &str {
         self.member.as_ref().map_or("somebody", |member| &member.name)
     }
+}
+
+/// That a line of its reader's is done.
+fn done(line: u64) -> Due {
+    let body = Body::Exactly("= done".to_owned());
+    Due { event: None, answers: Some(line), body, tagged: true }
 }
 
 /// A name without its case.
@@ -165,6 +182,9 @@ impl Room {
         if *line == Line::Tags && is_first {
             client.is_late = client.member.is_some();
             client.tagged = client.member.is_none();
+            if client.tagged && client.counted > 0 {
+                client.due.push(done(client.counted));
+            }
             client.due.push(NONCE);
             return true;
         }
@@ -172,7 +192,20 @@ impl Room {
             self.end_lateness(who);
         }
         let client = self.client(who);
-        client.counted += u64::from(!matches!(line, Line::Tags | Line::Resume(_)));
+        let counts = !matches!(line, Line::Tags | Line::Resume(_));
+        client.counted += u64::from(counts);
+        (client.unsettled, client.is_last_counted) = (counts.then_some(client.counted), counts);
+        let goes_on = self.act(who, line);
+        // Each line is settled once, and they are in their order.
+        let client = self.client(who);
+        if let Some(line) = client.unsettled.take().filter(|_| client.tagged) {
+            client.due.push(done(line));
+        }
+        goes_on
+    }
+
+    /// Does what a line asks for. Nothing more of that connection is read if this is `false`.
+    fn act(&mut self, who: usize, line: &Line) -> bool {
         match line {
             Line::Say(text) => self.say(who, |name| format!("<{name}> {text}")),
             Line::SaySlash(text) => self.say(who, |name| format!("<{name}> /{text}")),
@@ -186,7 +219,8 @@ impl Room {
             }
             Line::History(most) => {
                 self.settle(who);
-                self.replay(who, *most);
+                let answers = self.client(who).unsettled;
+                self.replay(who, *most, answers);
             }
             Line::Quit(farewell) => {
                 self.quit(who, farewell.trim());
@@ -240,7 +274,8 @@ impl Room {
         let (id, name) = (member.id, member.name.clone());
         let from = member.since.max(seen.map_or(0, |seen| seen + 1));
         let counted = client.counted;
-        let fact = |body| Due { event: None, body: Body::Exactly(body), tagged: true };
+        let fact =
+            |body| Due { event: None, answers: None, body: Body::Exactly(body), tagged: true };
         let greeting = [
             format!("-- welcome back, {name}"),
             format!("= resumed {counted}"),
@@ -249,7 +284,7 @@ impl Room {
         ];
         let events = self.events.iter().enumerate().skip(from).filter_map(|(event, it)| {
             let body = Body::Exactly(it.seen_by(id, true)?);
-            Some(Due { event: Some(event), body, tagged: true })
+            Some(Due { event: Some(event), answers: None, body, tagged: true })
         });
         let due = [NONCE].into_iter().chain(greeting.map(fact)).chain(events).collect();
         self.client(who).due = due;
@@ -277,26 +312,35 @@ impl Room {
             let client = self.clients[who].as_ref()?;
             client.tagged.then(|| (self.member(who).id, client.counted))
         });
+        if let Some(who) = line_of.filter(|_| receipt.is_some()) {
+            self.client(who).unsettled = None;
+        }
         let event = Event { line, audience, is_said, receipt };
         for client in self.clients.iter_mut().flatten().filter(|client| client.connected) {
             let Some(member) = &client.member else { continue };
             if let Some(body) = event.seen_by(member.id, client.tagged) {
                 let (event, body) = (Some(self.events.len()), Body::Exactly(body));
-                client.due.push(Due { event, body, tagged: client.tagged });
+                client.due.push(Due { event, answers: None, body, tagged: client.tagged });
             }
         }
         self.events.push(event);
     }
 
     fn tell(&mut self, who: usize, body: Body) {
-        let client = self.client(who);
-        client.due.push(Due { event: None, body, tagged: client.tagged });
+        self.tell_in_answer(who, body, None);
     }
 
-    /// Tells it something, once it has a name.
+    fn tell_in_answer(&mut self, who: usize, body: Body, answers: Option<u64>) {
+        let client = self.client(who);
+        let answers = answers.filter(|_| client.tagged);
+        client.due.push(Due { event: None, answers, body, tagged: client.tagged });
+    }
+
+    /// Answers its last line, once it has a name.
     fn answer(&mut self, who: usize, line: impl Into<String>) {
         self.settle(who);
-        self.tell(who, Body::Exactly(line.into()));
+        let answers = self.client(who).answered();
+        self.tell_in_answer(who, Body::Exactly(line.into()), answers);
     }
 
     /// Whoever does something without having a name is a guest.
@@ -321,6 +365,10 @@ impl Room {
         self.tell(who, Body::Token);
         self.tell(who, Body::Exactly(LIMITS.to_owned()));
         self.tell(who, Body::Exactly(format!("= nick {name}")));
+        let client = self.client(who);
+        if client.counted > 0 {
+            client.due.push(done(client.counted));
+        }
     }
 
     /// Joins, and is told before all else if it did not get the name that it wanted.
@@ -348,17 +396,17 @@ impl Room {
         let since = self.events.len();
         self.client(who).member = Some(Member { id, name, since, waited_for_by: Vec::new() });
         if self.events.iter().any(|event| event.is_replayed_to(id)) {
-            self.replay(who, REPLAY);
+            self.replay(who, REPLAY, None);
         }
     }
 
-    fn replay(&mut self, who: usize, most: usize) {
+    fn replay(&mut self, who: usize, most: usize, answers: Option<u64>) {
         let (id, tagged) = (self.member(who).id, self.client(who).tagged);
         let all = self.events.iter().enumerate().filter(|(_, event)| event.is_replayed_to(id));
         let mut lines: Vec<Due> = all
             .map(|(event, it)| {
                 let body = Body::Replayed(it.line.clone());
-                Due { event: Some(event), body, tagged }
+                Due { event: Some(event), answers: None, body, tagged }
             })
             .collect();
         lines.drain(..lines.len().saturating_sub(most));
@@ -367,10 +415,11 @@ impl Room {
             1 => "-- the last line:".to_owned(),
             count => format!("-- the last {count} lines:"),
         };
-        self.tell(who, Body::Exactly(header));
+        self.tell_in_answer(who, Body::Exactly(header), answers);
         if !lines.is_empty() {
             self.client(who).due.append(&mut lines);
-            self.tell(who, Body::Exactly("-- you are up to date".to_owned()));
+            let footer = Body::Exactly("-- you are up to date".to_owned());
+            self.tell_in_answer(who, footer, answers);
         }
     }
 
@@ -448,7 +497,8 @@ impl Room {
         if !self.client(who).tagged {
             self.settle(who);
         }
-        self.tell(who, Body::Exactly(format!("!! {why}")));
+        let answers = self.client(who).answered();
+        self.tell_in_answer(who, Body::Exactly(format!("!! {why}")), answers);
     }
 
     fn fail_to_resume(&mut self, who: usize, how: &Hopeless) {

@@ -334,9 +334,10 @@ fn read_refusal<'a>(refusal: &Refusal<'a>) -> ReadRefusal<'a> {
     match *refusal {
         Refusal::NameTaken(name) => ReadRefusal::NameTaken(name.as_str()),
         Refusal::Misuse(Misuse::Name(_)) | Refusal::GuestName(_) => ReadRefusal::Name,
-        Refusal::NobodyHere(_) | Refusal::HasLeft(_) | Refusal::WhisperToSelf => {
-            ReadRefusal::Whisper
-        }
+        Refusal::NobodyHere(_)
+        | Refusal::HasLeft(_)
+        | Refusal::WhisperToSelf
+        | Refusal::WhisperToHook(_) => ReadRefusal::Whisper,
         Refusal::LineTooLong(most) => ReadRefusal::LineTooLong(most),
         Refusal::RoomFull(_) | Refusal::MembersFull(_) | Refusal::AddressFull(_) => {
             ReadRefusal::RoomFull
@@ -456,6 +457,7 @@ fn refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusal<'a>> 
         Refusal::GuestName(name),
         Refusal::NobodyHere(text),
         Refusal::HasLeft(text),
+        Refusal::WhisperToHook(text),
         Refusal::WhisperToSelf,
         Refusal::LineTooLong(few),
         Refusal::RoomFull(few),
@@ -634,6 +636,7 @@ fn a_fact_is_one_in_the_tagged_form_alone() {
             "@- 5 = limits max-line 4096 rate 100",
             Some(("= limits max-line 4096 rate 100", ServerLine::Limits(LIMITS))),
         ),
+        ("@-7 5 = done", Some(("= done", ServerLine::Done))),
         ("@- 5 = resumed 0", Some(("= resumed 0", ServerLine::Resumed(0)))),
         ("@- 5 = key ok", Some(("= key ok", ServerLine::KeyOk))),
         ("@- 5 = key", Some(("= key", ServerLine::UnknownFact))),
@@ -701,7 +704,7 @@ proptest! {
             (Body::KeyOk, ServerLine::KeyOk),
         ];
         for (body, expected) in cases {
-            let line = format!("{}{body}", Tag { seq: None, at: 5 });
+            let line = format!("{}{body}", Tag { seq: None, answers: None, at: 5 });
             let read = ServerLine::parse_tagged(&line).map(|(_, _, line)| line);
             prop_assert_eq!(read, Some(expected));
             prop_assert!(expected.is_fact());

@@ -4,6 +4,7 @@ use chrono::{DateTime, Local};
 
 use super::super::place;
 use super::super::scratch::{Folder, cut, member, passing, private, said};
+use super::super::store::opening::Owner;
 use super::*;
 use crate::server::audience::MemberId;
 use crate::server::config::Durability;
@@ -14,14 +15,14 @@ const NOON: Millis = 1_795_867_200_000;
 fn history(folder: &Folder) -> place::History {
     let file = HistoryFile::Named(folder.file("x.db"));
     let environment = Environment::default();
-    let opened = place::open(&file, 0, &environment, Durability::Crash, 1 << 20);
+    let opened = place::open(&file, (0, Owner::Server), &environment, Durability::Crash, 1 << 20);
     opened.expect("nothing is refused").expect("it was asked for")
 }
 
 fn export(folder: &Folder, to: &str, since: Option<Millis>) -> Result<String, Trouble> {
     let history = HistoryFile::Named(folder.file("x.db"));
     let to = folder.file(to);
-    Export { history, port: 0, to: to.clone(), since }.run()?;
+    Export { history, port: 0, shared: None, to: to.clone(), since }.run()?;
     assert!(!beside(&to, ".part").exists());
     Ok(fs::read_to_string(&to).expect("it is there"))
 }
@@ -128,7 +129,8 @@ fn what_cannot_be_read_is_told() {
     let trouble = export(&folder, "talk.txt", None).expect_err("it is something else");
     assert!(trouble.to_string().ends_with("it is not a chatroom history; give another file"));
     assert!(!folder.file("talk.txt").exists());
-    let none = Export { history: HistoryFile::None, port: 5000, to: path, since: None };
+    let none =
+        Export { history: HistoryFile::None, port: 5000, shared: None, to: path, since: None };
     let trouble = none.run().expect_err("there is none");
     let told = "--export needs a history: give its file with --history";
     assert_eq!((trouble.to_string(), trouble.is_usage()), (told.to_owned(), true));
@@ -140,7 +142,8 @@ fn the_default_history_is_that_of_the_port() {
     let state = folder.path().as_os_str().to_owned();
     let environment = Environment { state_directory: Some(state), ..Environment::default() };
     let to = folder.file("talk.txt");
-    let export = Export { history: HistoryFile::Default, port: 5000, to, since: None };
+    let export =
+        Export { history: HistoryFile::Default, port: 5000, shared: None, to, since: None };
     assert_eq!(export.file(&environment), None);
     fs::write(folder.file("5000.db"), "").expect("ours");
     assert_eq!(export.file(&environment), Some(folder.file("5000.db")));

@@ -17,7 +17,7 @@ use crate::server::batch::Batch;
 const MEMORY: usize = 1 << 20;
 
 fn open_named(path: &Path) -> Result<History, Refusal> {
-    open_file(path, Durability::Crash, MEMORY)
+    open_file(path, Owner::Server, Durability::Crash, MEMORY)
 }
 
 /// Why a file is refused, which stays as it was, and so does its folder.
@@ -54,8 +54,9 @@ fn the_default_place_is_the_first_that_there_is() {
         xdg_state_home: set("/xdg"),
         home: set("/home/a"),
         local_app_data: set("/local"),
+        ..Environment::default()
     };
-    let file = |environment: &Environment| default_file(environment, 5000);
+    let file = |environment: &Environment| default_file(environment, 5000, None);
     let is = |text: &str| Some(PathBuf::from(text));
     if cfg!(unix) {
         assert_eq!(file(&all), is("/var/lib/chatroom/5000.db"));
@@ -69,7 +70,9 @@ fn the_default_place_is_the_first_that_there_is() {
         assert_eq!(file(&local), is("/local/chatroom/5000.db"));
         assert_eq!(file(&Environment { local_app_data: empty, ..local }), None);
     }
-    assert_eq!(default_file(&all, 0), None, "any free port is another one the next time");
+    let shared = default_file(&all, 5000, Some("lobby"));
+    assert_eq!(shared, file(&all).map(|own| own.with_file_name("5000-lobby.db")));
+    assert_eq!(default_file(&all, 0, None), None, "any free port is another one the next time");
 }
 
 #[test]
@@ -78,7 +81,8 @@ fn a_history_is_asked_for_or_not() {
     let state = folder.path().as_os_str().to_owned();
     let environment = Environment { state_directory: Some(state), ..Environment::default() };
     let open = |file: &HistoryFile, port, environment: &Environment| {
-        let opened = open_place(file, port, environment, Durability::Crash, MEMORY);
+        let opened =
+            open_place(file, (port, Owner::Server), environment, Durability::Crash, MEMORY);
         opened.expect("nothing is refused").map(|history| history.path)
     };
     let none = Environment::default();
@@ -100,7 +104,8 @@ fn a_default_place_that_cannot_be_made_is_told_and_one_that_is_there_is_refused(
         ..Environment::default()
     };
     let open = |state: &Path| {
-        open_place(&HistoryFile::Default, 7, &environment(state), Durability::Crash, MEMORY)
+        let at = (7, Owner::Server);
+        open_place(&HistoryFile::Default, at, &environment(state), Durability::Crash, MEMORY)
     };
     let Ok(Err(NoHistory::CannotMake { folder: told, why })) = open(&below) else {
         panic!("a file is no folder")
@@ -163,7 +168,7 @@ fn the_owner_alone_can_read_the_files_and_their_folder() {
     };
     let open = || {
         let file = &HistoryFile::Default;
-        let opened = open_place(file, 7, &environment, Durability::Power, MEMORY);
+        let opened = open_place(file, (7, Owner::Server), &environment, Durability::Power, MEMORY);
         opened.expect("nothing is refused").expect("it can be made")
     };
     let mut history = open();

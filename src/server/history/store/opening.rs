@@ -20,6 +20,15 @@ use crate::server::config::Durability;
 /// The first bytes of every SQLite file.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
+/// Whose room a history is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner<'a> {
+    /// This server's own.
+    Server,
+    /// Several servers', which call it that: each has an archive of it.
+    Servers(&'a str),
+}
+
 /// A file that is open.
 #[derive(Debug)]
 pub(crate) struct Opened {
@@ -87,12 +96,16 @@ pub(crate) fn look_for_own(path: &Path) -> Result<Option<Metadata>, Unusable> {
 /// # Errors
 ///
 /// What is there instead, or the reason why none can be made.
-pub(crate) fn open(path: &Path, durability: Durability) -> Result<Opened, Unusable> {
+pub(crate) fn open(
+    path: &Path,
+    owner: Owner<'_>,
+    durability: Durability,
+) -> Result<Opened, Unusable> {
     let is_new = look_for_own(path)?.is_none();
     if is_new {
         create(path)?;
     } else {
-        identify_alone(path)?;
+        identify_alone(path, owner)?;
         if fs::metadata(path).is_ok_and(|found| found.permissions().readonly()) {
             return Err(Unusable::System("it can only be read".to_owned()));
         }
@@ -144,26 +157,39 @@ fn discard(path: &Path) {
 ///
 /// What is there instead.
 pub(crate) fn open_to_read(path: &Path) -> Result<SqliteStore, Unusable> {
-    identify(path)?;
+    identify(&connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?)?;
     Ok(SqliteStore::reader(path)?)
 }
 
-/// Looks whether a file that nobody else has open is a history, and leaves nothing beside it.
-fn identify_alone(path: &Path) -> Result<(), Unusable> {
+/// Looks whether a file that nobody else has open is a history of such a room, and leaves nothing beside it.
+fn identify_alone(path: &Path, owner: Owner<'_>) -> Result<(), Unusable> {
     let beside = ["-wal", "-shm"].map(|suffix| beside(path, suffix));
     let absent: Vec<_> = beside.into_iter().filter(|file| !file.exists()).collect();
-    let identified = identify(path);
+    let identified = identify_for(path, owner);
     // The reading alone has made them.
     absent.iter().for_each(|file| drop(fs::remove_file(file)));
     identified
 }
 
-/// Looks whether the file is a history that this version reads.
-fn identify(path: &Path) -> Result<(), Unusable> {
-    identify_by(&connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?)
+fn identify_for(path: &Path, owner: Owner<'_>) -> Result<(), Unusable> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    identify(&connection)?;
+    let (shared, is_unused): (Option<String>, bool) = connection
+        .query_row(
+            "SELECT shared, next_seq = 1 AND next_member = 1 FROM room WHERE one = 1",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .map_err(Failure::from)?;
+    let is_fit = match owner {
+        Owner::Server => shared.is_none(),
+        Owner::Servers(_) => shared.is_some() || is_unused,
+    };
+    if is_fit { Ok(()) } else { Err(Unusable::OtherRoom) }
 }
 
-fn identify_by(connection: &Connection) -> Result<(), Unusable> {
+/// Looks whether the file is a history that this version reads.
+fn identify(connection: &Connection) -> Result<(), Unusable> {
     let number = |name| -> Result<i64, Failure> {
         connection.pragma_query_value(None, name, |row| row.get(0)).map_err(Failure::from)
     };
@@ -174,10 +200,7 @@ fn identify_by(connection: &Connection) -> Result<(), Unusable> {
     if format > schema::FORMAT {
         return Err(Unusable::Newer { format, reads: schema::FORMAT });
     }
-    let shared: Option<String> = connection
-        .query_row("SELECT shared FROM room WHERE one = 1", [], |row| row.get(0))
-        .map_err(Failure::from)?;
-    shared.map_or(Ok(()), |_id| Err(Unusable::OtherRoom))
+    Ok(())
 }
 
 /// Whose the file is, as for every file that is the user's alone.

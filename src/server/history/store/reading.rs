@@ -52,14 +52,16 @@ pub(super) fn for_rows(
     Ok(true)
 }
 
-/// The oldest of the newest events that together take about so much of the room's memory.
+/// The oldest of the newest events before `end` that together take about so much of the room's memory.
 pub(super) fn first_within(
     connection: &Connection,
+    end: Seq,
     memory: usize,
 ) -> rusqlite::Result<Option<Seq>> {
-    let mut statement =
-        connection.prepare_cached("SELECT seq, octet_length(line) FROM event ORDER BY seq DESC")?;
-    let mut rows = statement.query([])?;
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, octet_length(line) FROM event WHERE seq < ?1 ORDER BY seq DESC",
+    )?;
+    let mut rows = statement.query([bound(end)])?;
     let (mut first, mut taken) = (None::<Seq>, 0);
     while let Some(row) = rows.next()? {
         let (seq, line) = (seq(row, 0)?, row.get::<_, Option<i64>>(1)?.unwrap_or_default());

@@ -1,7 +1,7 @@
 //! Events as rows, and rows as events. Pure.
 //!
-//! A row's audience: `only` set is for that member alone, else `author` set is for all but that one, else
-//! it is for all. One without a line is for nobody, and gives its author's receipt at most. Two numbers
+//! A row's audience: `only` set is for that member alone, else `author` set is for all but that one, or for programs or
+//! people where that is no member's number, else it is for all. One without a line is for nobody, and gives its author's receipt at most. Two numbers
 //! that do not follow each other have lost what was between them: few are filled with events for nobody,
 //! and for many a new batch begins.
 
@@ -27,6 +27,12 @@ pub(crate) const SAID: i64 = 0;
 
 /// The column `kind` of what is not.
 pub(crate) const PASSING: i64 = 1;
+
+/// The column `author` of what is for programs alone. No member has that number.
+const PROGRAMS: MemberId = MemberId(0);
+
+/// The column `author` of what is for people alone; -1 in the file.
+const PEOPLE: MemberId = MemberId(u64::MAX);
 
 /// A row of the table `event`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +76,8 @@ fn row(batch: &Batch, index: u32, envelope: Envelope) -> Row<'_> {
         Audience::All | Audience::Nobody => (receipt_author, None),
         Audience::AllBut(author) => (Some(author), None),
         Audience::Only(reader) => (receipt_author, Some(reader)),
+        Audience::Programs => (Some(PROGRAMS), None),
+        Audience::People => (Some(PEOPLE), None),
     };
     Row {
         seq,
@@ -101,6 +109,8 @@ impl Row<'_> {
         match (self.line, self.only, self.author) {
             (None, _, _) => Audience::Nobody,
             (Some(_), Some(reader), _) => Audience::Only(reader),
+            (Some(_), None, Some(PROGRAMS)) => Audience::Programs,
+            (Some(_), None, Some(PEOPLE)) => Audience::People,
             (Some(_), None, Some(author)) => Audience::AllBut(author),
             (Some(_), None, None) => Audience::All,
         }
@@ -109,7 +119,7 @@ impl Row<'_> {
     /// The same, without what `recipient` does not get. It stays in the order of events.
     fn for_recipient(self, recipient: MemberId) -> Self {
         let line = self.line.filter(|_| match self.audience() {
-            Audience::All => true,
+            Audience::All | Audience::Programs | Audience::People => true,
             // An own one is shown again to its author.
             Audience::AllBut(author) => author != recipient || self.kind == SAID,
             Audience::Only(reader) => reader == recipient,
@@ -244,12 +254,14 @@ mod tests {
     /// An event as the room makes them; `None` for one that was withdrawn.
     fn event() -> impl Strategy<Value = (Option<Envelope>, Option<Receipt>, String, Millis)> {
         let kind = prop_oneof![Just(Kind::Said), Just(Kind::Passing)];
-        let audience = (0..3_u8, member(), option::of(1..9_u64), member(), kind);
+        let audience = (0..5_u8, member(), option::of(1..9_u64), member(), kind);
         let envelope = audience.prop_map(|(audience, author, n, reader, kind)| {
             let receipt = n.and_then(NonZero::new).map(|line| Receipt { author, line });
             match audience {
                 0 => Envelope::new(Audience::All, kind),
                 1 => Envelope { receipt, ..Envelope::new(Audience::AllBut(author), kind) },
+                2 => Envelope::new(Audience::Programs, Kind::Passing),
+                3 => Envelope::new(Audience::People, Kind::Passing),
                 _ => Envelope { receipt, ..Envelope::new(Audience::Only(reader), kind) },
             }
         });

@@ -120,6 +120,13 @@ CREATE VIEW said AS SELECT seq, datetime(at/1000,'unixepoch','localtime') AS tim
   FROM event WHERE kind = 0 AND only IS NULL AND line IS NOT NULL;
 INSERT INTO room VALUES(1, NULL, 1, 1, 0, 0, 0, 0, 0);";
 
+/// What a connection to an archive of a shared room has besides, as long as it lives: who is a member, for its own
+/// statements in place of the file's table. Of private lines only those are kept whose readers are there.
+pub(super) const ARCHIVE: &str = "
+CREATE TEMP TABLE member(
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL, token BLOB, since INTEGER NOT NULL, taken INTEGER NOT NULL,
+  encryption INTEGER NOT NULL, key BLOB, login TEXT, address TEXT, lost_at INTEGER);";
+
 /// Makes an empty file a history. Its journal is an ordinary one until then, so that all of it stands in
 /// the file itself.
 pub(in crate::server::history) fn create(connection: &mut Connection) -> Result<(), Failure> {

@@ -20,6 +20,7 @@ use super::{Checkpoint, Failure, PORTION_BYTES, PORTION_ROWS, Store, Wal, schema
 use crate::private_file::beside;
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::MemberId;
+use crate::server::batch::Batch;
 use crate::server::config::Durability;
 
 /// A connection to the history's file.
@@ -72,6 +73,44 @@ impl SqliteStore {
         &mut self.connection
     }
 
+    /// The shared room of which the file is an archive, by its id; `None` in a new file, and in that of a room of a
+    /// server's own.
+    ///
+    /// # Errors
+    ///
+    /// What is the matter with the file.
+    pub(crate) fn archive_of(&self) -> Result<Option<String>, Failure> {
+        let id = "SELECT shared FROM room WHERE one = 1";
+        self.connection.query_row(id, [], |row| row.get(0)).map_err(Failure::from)
+    }
+
+    /// Has the file be an archive of the shared room with that id. From now on this connection keeps members in a
+    /// table of its own that ends with it ([`schema::ARCHIVE`]): who they are stands in the room's log.
+    ///
+    /// # Errors
+    ///
+    /// What is the matter with the file.
+    pub(crate) fn archive(&self, id: &str) -> Result<(), Failure> {
+        self.write(|connection| {
+            let mut statement =
+                connection.prepare_cached("UPDATE room SET shared = ?1 WHERE one = 1")?;
+            statement.execute([id])
+        })?;
+        self.connection.execute_batch(schema::ARCHIVE).map_err(Failure::from)
+    }
+
+    /// The newest events before that one, of about so much of the room's memory.
+    ///
+    /// # Errors
+    ///
+    /// What is the matter with the file.
+    pub(crate) fn newest_before(&self, end: Seq, memory: usize) -> Result<Vec<Batch>, Failure> {
+        self.read(|connection| match first_within(connection, end, memory)? {
+            Some(first) => batches(connection, first..end),
+            None => Ok(Vec::new()),
+        })
+    }
+
     #[cfg(test)]
     pub(super) fn connection_for_tests(&self) -> &Connection {
         &self.connection
@@ -111,23 +150,28 @@ impl SqliteStore {
     }
 }
 
+/// All events of a range.
+fn batches(connection: &Connection, range: Range<Seq>) -> rusqlite::Result<Vec<Batch>> {
+    let mut builder = Builder::new(None);
+    for_rows(connection, range, |row| {
+        builder.push(row);
+        true
+    })?;
+    Ok(builder.finish())
+}
+
 impl Store for SqliteStore {
     fn load(&mut self, memory: usize) -> Result<Loaded, Failure> {
         self.read(|connection| {
             let counters = counters(connection)?;
             let oldest = oldest(connection)?;
-            let first = first_within(connection, memory)?.unwrap_or(counters.next_seq);
-            let mut builder = Builder::new(None);
-            for_rows(connection, first..Seq::MAX, |row| {
-                builder.push(row);
-                true
-            })?;
+            let first = first_within(connection, Seq::MAX, memory)?.unwrap_or(counters.next_seq);
             Ok(Loaded {
                 members: members(connection)?,
                 facts: facts(connection)?,
                 waiting: waiting(connection)?,
                 counters,
-                batches: builder.finish(),
+                batches: batches(connection, first..Seq::MAX)?,
                 oldest,
                 gaps: gaps(connection, first.saturating_sub(1)..Seq::MAX)?,
             })

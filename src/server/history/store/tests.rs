@@ -12,7 +12,7 @@ use super::super::kept::{
 use super::super::retention::{Retention, Step};
 use super::super::scratch::{Folder, cut, lines, member, passing, private, said};
 use super::fake::Fake;
-use super::opening::{self, Opened};
+use super::opening::{self, Opened, Owner};
 use super::rows::rows_of;
 use super::sqlite::SqliteStore;
 use super::*;
@@ -25,7 +25,9 @@ const DAY: Millis = 24 * 60 * 60 * 1000;
 
 fn store(folder: &Folder) -> SqliteStore {
     let path = folder.file("5000.db");
-    opening::open(&path, Durability::Crash).map(|Opened { store, .. }| store).expect("a history")
+    opening::open(&path, Owner::Server, Durability::Crash)
+        .map(|Opened { store, .. }| store)
+        .expect("a history")
 }
 
 /// The rows of some batches, as text.
@@ -459,7 +461,7 @@ fn rendered(envelope: &Envelope, text: &str) -> String {
         Audience::AllBut(MemberId(author)) => format!("<m{author}> {text}"),
         Audience::Only(_) if text.starts_with('a') => format!("[you -> m1] {text}"),
         Audience::Only(_) => format!("[m{author} -> you] {text}"),
-        Audience::All | Audience::Nobody => text.to_owned(),
+        Audience::All | Audience::Programs | Audience::People | Audience::Nobody => text.to_owned(),
     }
 }
 

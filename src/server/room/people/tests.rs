@@ -183,7 +183,7 @@ impl Trial {
 
     fn leave(&mut self, who: usize) {
         let by = self.by(who);
-        self.apply(Entry::Leave { by, how: LeaveReason::Quit("") });
+        self.apply(Entry::Leave { by, how: LeaveReason::Quit(""), line: None });
     }
 
     fn lose(&mut self, who: usize) {
@@ -254,7 +254,7 @@ impl Trial {
                     Audience::All => true,
                     Audience::AllBut(author) => author != member,
                     Audience::Only(reader) => reader == member,
-                    Audience::Nobody => false,
+                    Audience::Programs | Audience::People | Audience::Nobody => false,
                 };
                 if envelope.is_some_and(|envelope| is_for(envelope.audience)) {
                     writeln!(text, "{}", batch.line(event)).expect("a String takes all");
@@ -426,7 +426,7 @@ fn private_lines_wait_for_an_owner_and_are_told_to_be_read() {
     // Nobody knows whether it was read, if the connection is lost at once.
     let by = trial.by(back);
     let lost = Author { taken: None, ..by };
-    trial.apply(Entry::Leave { by: lost, how: LeaveReason::ConnectionLost });
+    trial.apply(Entry::Leave { by: lost, how: LeaveReason::ConnectionLost, line: None });
     assert!(!trial.told_to(bob).contains("has read"));
     let back = trial.join(alice(1)).expect("it is its own");
     assert!(trial.told_to(back).contains("[bob -> you] line 19\n"));
@@ -452,14 +452,14 @@ fn who_cannot_speak_says_nothing_until_the_time_is_over() {
     trial.say(bob_here, "hello");
     assert_eq!(
         trial.last_told(bob_here),
-        "!! you cannot speak for 10 min more (the operator: too loud)"
+        "!! you cannot speak for 10 min more (the operator: too loud)\n= done"
     );
     trial.rename(bob_here, "robert", false);
     trial.whisper(bob_here, "bob", "psst");
     assert_eq!((trial.seen_by(bob_here), trial.name(bob_here)), (before, "bob"));
     // Neither a new connection, nor another name, nor a restart helps, and what it says last is not told.
     let by = trial.by(bob_here);
-    trial.apply(Entry::Leave { by, how: LeaveReason::Quit("buy now") });
+    trial.apply(Entry::Leave { by, how: LeaveReason::Quit("buy now"), line: None });
     trial.restart();
     let again = trial.join(Comer { name: "robert", ..bob }).expect("it is free");
     trial.say(again, "hello");

@@ -28,7 +28,7 @@ impl LogReader {
         }
         let kept = loss.as_ref().map_or(self.groups.last(), |loss| loss.kept);
         let (room, from) = self.room_before(kept)?;
-        let mut renewed = Renewed::new(room, kept);
+        let mut renewed = Renewed::new(room, kept, self.hub.keeps_archive());
         let mut groups = self.groups.clone();
         groups.go_back_to(Some(from).filter(|_| kept.is_some()));
         let mut follower = Follower::new(self.engine.clone(), from);

@@ -1,0 +1,391 @@
+//! A room on several servers: what its people are told, case by case.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::{any, prop_assert, proptest};
+
+use super::codec::{self, Unread};
+use super::snapshot;
+use crate::protocol::name::{Likeness, Name, Wanted};
+use crate::protocol::proof::KeyHash;
+use crate::protocol::reply::{LeaveReason, Refusal};
+use crate::protocol::request::Order;
+use crate::protocol::tag::{Format, Seq, Token};
+use crate::server::admission::Origin;
+use crate::server::config::Config;
+use crate::server::connection::ConnectionId;
+use crate::server::room::Room;
+use crate::server::room::effects::{Aside, Effects};
+use crate::server::room::entry::{Credentials, Encryption, Outcome, Whence};
+use crate::server::room::group::{Act, Group, Joining, Logged, Manner, Position, Utterance};
+use crate::server::room::groups::{Applied, HangUp};
+use crate::server::room::log::{MAX_MEMBERS, Verdict};
+use crate::server::room::people::invitations::CodeHash;
+use crate::server::room::token::TokenHash;
+
+/// A room, as one of its servers has it.
+struct Trial {
+    room: Room,
+    effects: Effects,
+    ms: u64,
+    engine: u64,
+    numbers: BTreeMap<u64, u64>,
+}
+
+/// The server whose room it is.
+const HERE: u64 = 7;
+
+/// Another one.
+const THERE: u64 = 8;
+
+fn config() -> Config {
+    let mut config = Config { away_timeout: Duration::from_secs(60), ..Config::default() };
+    config.entrance.invited = true;
+    config
+}
+
+fn named(name: &str) -> (Name, Likeness) {
+    let name = Name::parse(name).expect("a name");
+    (name.clone(), name.likeness())
+}
+
+fn token(bits: u128) -> Token {
+    Token::new(bits)
+}
+
+impl Trial {
+    fn new() -> Trial {
+        let (room, effects) = (Room::shared(&config(), 5), Effects::of(HERE));
+        let mut trial = Trial { room, effects, ms: 1_000, engine: 1, numbers: BTreeMap::new() };
+        trial.send(HERE, vec![]);
+        trial.send(THERE, vec![]);
+        trial
+    }
+
+    fn send(&mut self, producer: u64, entries: Vec<(u32, u64, Act<'_>)>) -> Applied {
+        let number = self.numbers.entry(producer).or_default();
+        *number += 1;
+        let number = *number;
+        self.send_as(producer, number, entries)
+    }
+
+    fn send_as(
+        &mut self,
+        producer: u64,
+        number: u64,
+        entries: Vec<(u32, u64, Act<'_>)>,
+    ) -> Applied {
+        let entry = |(connection, line, act)| Logged { connection, line, act };
+        let entries = entries.into_iter().map(entry).collect();
+        let (engine, seen) = (self.engine, Position::default());
+        let group = Group { room: 5, engine, producer, number, seen, entries };
+        let bytes = codec::encode(&group).expect("it is short");
+        let group = codec::decode(&bytes).expect("it is whole");
+        let position = Position { ms: self.ms, n: self.room.log().expect("there").passed().0 };
+        self.room.apply_group(position, bytes.len(), &group, &mut self.effects)
+    }
+
+    fn join(&mut self, producer: u64, connection: u32, name: &str, bits: u128) -> Applied {
+        let wanted = (!name.is_empty()).then(|| named(name));
+        let (format, token) = match bits {
+            0 => (Format::Plain, None),
+            bits => (Format::Tagged, Some(TokenHash::of(token(bits)))),
+        };
+        let credentials = Credentials {
+            key: (bits > 0).then(|| KeyHash::from_bytes([bits as u8; 32])),
+            may_claim: true,
+            ..Credentials::default()
+        };
+        let whence = whence();
+        let joining = Joining { format, whence, credentials, is_let_in: false, token, wanted };
+        if producer == HERE && bits > 0 {
+            self.effects.expect_token(self::token(bits));
+        }
+        self.send(producer, vec![(connection, 0, Act::Join(joining))])
+    }
+
+    fn say(&mut self, producer: u64, connection: u32, line: u64, text: &str) {
+        let said = vec![Utterance { manner: Manner::Said, text }];
+        self.send(producer, vec![(connection, line, Act::Speak(said))]);
+    }
+
+    fn resume(&mut self, producer: u64, connection: u32, bits: u128, seen: Seq) -> Applied {
+        let token = TokenHash::of(token(bits));
+        let act = Act::Resume { whence: whence(), token, seen };
+        self.send(producer, vec![(connection, 0, act)])
+    }
+
+    /// Time passes, and all servers are alive.
+    fn pass(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            self.ms += 1_000;
+            let producers: Vec<_> = self.numbers.keys().copied().collect();
+            producers.into_iter().for_each(|producer| drop(self.send(producer, vec![])));
+        }
+    }
+
+    /// What the connections here were told and are served since the last time.
+    fn told(&mut self) -> String {
+        let effects = self.effects.take();
+        let greetings = effects.attached.iter().map(|it| it.greeting.clone());
+        let mut told: String = greetings.collect();
+        for (connection, _, aside) in effects.asides {
+            assert_eq!(connection.producer, 0, "it is one of this server's");
+            if let Aside::Lines(lines) = aside {
+                told += &lines;
+            }
+        }
+        told
+    }
+
+    fn events(&mut self) -> Vec<String> {
+        self.room.transcript_mut().seal();
+        let batches = self.room.transcript().read(0, usize::MAX);
+        let lines = batches.iter().flat_map(|batch| batch.events());
+        lines.map(|event| event.line.to_owned()).collect()
+    }
+}
+
+fn whence() -> Whence {
+    let address = Some([192, 0, 2, 1].into());
+    Whence { encryption: Encryption::Tls, address, origin: address.map(Origin::of) }
+}
+
+#[test]
+fn only_the_server_over_which_a_client_joins_tells_it_and_knows_its_token() {
+    let mut trial = Trial::new();
+    let joined = trial.join(HERE, 1, "alice", 1);
+    assert!(matches!(joined.outcomes[..], [(1, 0, Outcome::Joined { .. })]), "{joined:?}");
+    let told = trial.told();
+    let told: Vec<_> =
+        told.lines().map(|line| line.split_once(" 1000 ").expect("a tag").1).collect();
+    let token = format!("= token {}", token(1));
+    let limits = "= limits max-line 4096 rate 100";
+    assert_eq!(told, ["-- you are alice, alone here", &token, limits, "= nick alice"]);
+    let joined = trial.join(THERE, 1, "bob", 2);
+    assert!(joined.outcomes.is_empty() && trial.told().is_empty());
+    // Under a name that is taken a program does not join, and its token is of no use.
+    let denied = trial.join(HERE, 2, "Alice", 3);
+    assert!(matches!(denied.outcomes[..], [(2, 0, Outcome::NoName(_))]), "{denied:?}");
+    trial.effects.forget_token(TokenHash::of(self::token(3)));
+    assert_eq!(trial.room.count(), (2, 0));
+    let producer = HERE;
+    assert!(trial.room.member_over(ConnectionId { producer, number: 1 }).is_some());
+    let here: Vec<_> =
+        trial.room.connections(HERE).map(|(name, it)| (name.to_string(), it)).collect();
+    assert_eq!(here, [("alice".to_owned(), ConnectionId::local(1))]);
+}
+
+#[test]
+fn what_is_in_the_log_is_made_safe_before_it_is_shown() {
+    let mut trial = Trial::new();
+    trial.join(HERE, 1, "alice", 0);
+    trial.say(HERE, 1, 1, "red \u{1b}[31m\r\nfake \u{202e}");
+    let events = trial.events();
+    assert_eq!(events.len(), 2, "{events:?}");
+    crate::safety::assert_safe(&events[1]);
+    let to = "\u{1b}]0;x\u{7}";
+    let wanted = Wanted::of(to).expect("it is short");
+    trial.send(HERE, vec![(1, 2, Act::Whisper { to, wanted, text: "psst" })]);
+    trial.told().lines().for_each(crate::safety::assert_safe);
+}
+
+#[test]
+fn a_member_resumes_on_another_server_and_its_old_connection_is_hung_up_and_silent() {
+    let mut trial = Trial::new();
+    trial.join(HERE, 1, "alice", 1);
+    trial.say(HERE, 1, 1, "one");
+    let seen = trial.room.transcript().end() - 1;
+    let resumed = trial.resume(THERE, 4, 1, seen);
+    assert_eq!(resumed.hang_up, [HangUp { connection: 1, is_taken_over: true }]);
+    assert!(resumed.outcomes.is_empty(), "it is another server's");
+    trial.say(HERE, 1, 2, "two");
+    trial.say(THERE, 4, 2, "TWO");
+    assert_eq!(trial.events()[1..], ["<alice> one", "<alice> TWO"]);
+    assert_eq!(trial.effects.take().detached.len(), 1);
+    let back = trial.resume(HERE, 2, 1, seen);
+    let [(2, 0, Outcome::Resumed { taken: 2, .. })] = back.outcomes[..] else { panic!("{back:?}") };
+    assert!(trial.told().contains("= resumed 2\n"));
+    let unknown = trial.resume(HERE, 3, 9, seen);
+    let refused = Refusal::UnknownToken;
+    let [(3, 0, Outcome::Refused(ref why))] = unknown.outcomes[..] else { panic!("{unknown:?}") };
+    assert_eq!(why.to_string(), refused.to_string());
+    let liar = trial.resume(HERE, 3, 1, 999);
+    assert!(matches!(liar.outcomes[..], [(3, 0, Outcome::Refused(Refusal::NoSuchEvent(999)))]));
+}
+
+#[test]
+fn who_saw_events_that_the_log_has_lost_is_told_and_gets_all_that_came_later() {
+    let mut trial = Trial::new();
+    trial.join(HERE, 1, "alice", 1);
+    trial.join(THERE, 1, "bob", 0);
+    let end = trial.room.transcript().end();
+    trial.engine = 2;
+    trial.say(THERE, 1, 1, "after");
+    assert_eq!(trial.room.transcript().end(), (1 << 30) + 1);
+    trial.told();
+    trial.resume(HERE, 2, 1, end - 1);
+    let attached = trial.effects.take().attached;
+    assert!(!attached[0].greeting.contains("are gone"), "{attached:?}");
+    trial.resume(HERE, 3, 1, end + 5);
+    let attached = trial.effects.take().attached;
+    let gone = "-- some lines that you saw are gone from the room: its store was set back\n";
+    assert!(attached[0].greeting.ends_with(gone), "{attached:?}");
+    assert_eq!(attached[0].from, 1 << 30);
+}
+
+#[test]
+fn members_of_a_server_that_ends_or_dies_have_lost_their_connections() {
+    let mut trial = Trial::new();
+    for (connection, (name, bits)) in (1..).zip([("alice", 1), ("bob", 0)]) {
+        trial.join(THERE, connection, name, bits);
+    }
+    trial.send(THERE, vec![(0, 0, Act::Bye), (1, 1, Act::Announce("too late"))]);
+    assert_eq!(trial.events().last().map(String::as_str), Some("-- bob left (connection lost)"));
+    assert_eq!(trial.room.count(), (1, 1));
+    assert_eq!(trial.send(THERE, vec![]).verdict, Verdict::Unknown);
+    trial.numbers.insert(THERE, 0);
+    trial.resume(THERE, 1, 1, 1);
+    assert_eq!(trial.room.count(), (1, 0));
+    trial.numbers.remove(&THERE);
+    trial.pass(6);
+    assert_eq!(trial.room.count(), (1, 0));
+    trial.ms += 1;
+    let applied = trial.send(HERE, vec![]);
+    assert_eq!((applied.dead, trial.room.count()), (vec![THERE], (1, 1)));
+    trial.pass(59);
+    assert_eq!(trial.room.count(), (1, 1));
+    trial.ms += 1_000;
+    let expired = trial.send(HERE, vec![]).expired;
+    assert_eq!(expired.iter().map(Name::as_str).collect::<Vec<_>>(), ["alice"]);
+}
+
+#[test]
+fn a_group_of_another_room_does_nothing_and_one_that_nobody_can_read_is_passed() {
+    let mut trial = Trial::new();
+    let digest = trial.room.digest();
+    let seen = Position::default();
+    let group = Group { room: 6, engine: 9, producer: 9, number: 1, seen, entries: Vec::new() };
+    let applied = trial.room.apply_group(seen, 50, &group, &mut trial.effects);
+    assert_eq!((applied.verdict, trial.room.digest()), (Verdict::OtherRoom, digest));
+    trial.room.pass_over(Position { ms: 1_000, n: 9 });
+    let log = trial.room.log().expect("there is one");
+    assert_eq!((log.position(), log.room()), (Position { ms: 1_000, n: 9 }, 5));
+    assert_eq!((log.passed().0, log.producers().count(), log.coordinator()), (2, 2, Some(HERE)));
+    let gap = trial.send_as(HERE, 9, vec![]);
+    assert_eq!(gap.verdict, Verdict::Gap);
+}
+
+#[test]
+fn private_lines_wait_in_the_log_and_are_shown_again_only_to_who_has_not_seen_them() {
+    let mut trial = Trial::new();
+    trial.join(HERE, 1, "alice", 1);
+    trial.say(HERE, 1, 1, "mine");
+    trial.send(HERE, vec![(1, 2, Act::Leave(LeaveReason::Quit("")))]);
+    trial.join(THERE, 1, "bob", 2);
+    let (to, wanted) = ("alice", Wanted::of("alice").expect("it is short"));
+    trial.send(THERE, vec![(1, 1, Act::Whisper { to, wanted, text: "psst" })]);
+    trial.told();
+    trial.join(HERE, 2, "alice", 1);
+    let told = trial.told();
+    assert!(told.contains("-- 1 private line came while you were away:") && told.contains("psst"));
+    let seen = trial.room.transcript().end() - 1;
+    trial.resume(HERE, 3, 1, seen);
+    assert!(!trial.told().contains("psst"));
+    trial.resume(HERE, 4, 1, seen - 1);
+    assert!(trial.told().contains("psst"));
+    trial.say(HERE, 4, 1, "thanks");
+    trial.resume(HERE, 5, 1, 0);
+    assert!(!trial.told().contains("psst"));
+}
+
+#[test]
+fn codes_and_erasures_are_told_by_the_server_over_which_they_came() {
+    let mut trial = Trial::new();
+    trial.join(HERE, 1, "alice", 1);
+    trial.say(HERE, 1, 1, "mine");
+    trial.told();
+    let code = CodeHash::of("7q4k-2mpx");
+    let invite = || Act::Invite { code, time: Duration::from_secs(60) };
+    trial.effects.expect_code("7q4k-2mpx");
+    trial.send(HERE, vec![(1, 2, invite())]);
+    assert!(trial.told().contains("-- the code 7q4k-2mpx lets one person in"));
+    trial.effects.forget_code(code);
+    let passed = trial.send(HERE, vec![(9, 0, Act::Pass { code, key: None })]);
+    assert!(matches!(passed.outcomes[..], [(9, 0, Outcome::Done)]), "{passed:?}");
+    let passed = trial.send(HERE, vec![(9, 0, Act::Pass { code, key: None })]);
+    assert!(matches!(passed.outcomes[..], [(9, 0, Outcome::Refused(_))]), "{passed:?}");
+    let erase = || {
+        let order = Order::Erase { name: "alice", time: Duration::from_secs(60) };
+        Act::Order { order, whom: Some(named("alice")) }
+    };
+    assert!(trial.send(THERE, vec![(0, 0, erase())]).erased.is_empty());
+    trial.say(HERE, 1, 3, "more");
+    let erased = trial.send(HERE, vec![(0, 0, erase())]).erased;
+    assert_eq!(erased.iter().map(|it| it.lines).collect::<Vec<_>>(), [1]);
+    let before = trial.events().len();
+    trial.send(HERE, vec![(0, 0, Act::Erased(erased[0].clone()))]);
+    let last = trial.events().split_off(before);
+    assert_eq!(last, ["-- 1 line of alice was erased by the operator"]);
+}
+
+#[test]
+fn a_full_room_takes_in_whoever_takes_the_place_of_one_that_is_away() {
+    let mut trial = Trial::new();
+    for connection in 1..=MAX_MEMBERS as u32 {
+        trial.join(THERE, connection, "", u128::from(connection));
+    }
+    assert_eq!(trial.room.count().0, MAX_MEMBERS);
+    let refused = trial.join(HERE, 1, "alice", 1 << 40);
+    let [(1, 0, Outcome::Refused(ref why))] = refused.outcomes[..] else { panic!("{refused:?}") };
+    assert_eq!(why.to_string(), "!! the room is full (20000 members)");
+    trial.send(THERE, vec![(77, 0, Act::Lost)]);
+    trial.join(HERE, 1, "alice", 1 << 40);
+    assert_eq!(trial.room.count(), (MAX_MEMBERS, 0));
+    let begin = std::time::Instant::now();
+    let bytes = snapshot::encode(&trial.room);
+    println!("{} bytes in {:?}", bytes.len(), begin.elapsed());
+    let read = snapshot::decode(&config(), &bytes).expect("it was written so");
+    assert_eq!((read.digest(), read.count()), (trial.room.digest(), (MAX_MEMBERS, 0)));
+}
+
+#[test]
+fn a_snapshot_of_a_newer_program_or_of_other_bytes_is_none() {
+    let mut trial = Trial::new();
+    trial.join(HERE, 1, "alice", 1);
+    let mut bytes = snapshot::encode(&trial.room);
+    let read = |bytes: &[u8]| snapshot::decode(&config(), bytes).map(|_| ());
+    assert_eq!(
+        (read(&bytes), read(&[]), read(&[1])),
+        (Ok(()), Err(Unread::Malformed), Err(Unread::Malformed))
+    );
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    assert_eq!(read(&bytes), Err(Unread::Malformed));
+    bytes[0] = 2;
+    assert_eq!(read(&bytes), Err(Unread::Newer));
+}
+
+proptest! {
+    /// Also where the hash at the end fits, which keeps away most of what is wrong.
+    #[test]
+    fn no_bytes_of_a_snapshot_make_trouble(place: usize, byte: u8, cut in any::<u16>()) {
+        let mut trial = Trial::new();
+        trial.join(HERE, 1, "alice", 1);
+        trial.join(HERE, 2, "", 0);
+        trial.send(HERE, vec![(1, 0, Act::Lost)]);
+        let whole = snapshot::encode(&trial.room);
+        let mut bytes = whole[..whole.len() - 8].to_vec();
+        let place = place % bytes.len();
+        bytes[place] = byte;
+        bytes.truncate(bytes.len() - (cut as usize % 8) * usize::from(cut % 3 == 0));
+        let hash = snapshot::hash(&bytes).to_le_bytes();
+        let bytes = [&bytes[..], &hash].concat();
+        if let Ok(room) = snapshot::decode(&config(), &bytes) {
+            prop_assert!(snapshot::decode(&config(), &snapshot::encode(&room)).is_ok());
+            trial.room = room;
+            trial.pass(70);
+        }
+    }
+}
