@@ -188,8 +188,7 @@ impl LogSide {
     /// Tells the operator of trouble that only hands can mend, once in an absence of the room: it may not be what the room
     /// was told to be away for.
     fn on_trouble(&mut self, trouble: Trouble) {
-        let is_news = trouble.needs_hands() && self.trouble.as_ref() != Some(&trouble);
-        if self.liveness.is_away() && is_news && !self.has_told_hands {
+        if self.liveness.is_away() && trouble.needs_hands() && !self.has_told_hands {
             log::error!("shared: the room is still away: {trouble}");
             self.has_told_hands = true;
         }
