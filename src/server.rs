@@ -22,7 +22,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::shared::sharing::Sharing;
+use self::shared::sharing::{self, Sharing};
 use crate::problem::Problem;
 use crate::state_folder::Environment;
 use accept::Acceptor;
@@ -124,7 +124,7 @@ pub use crate::tls::ServerKey;
 pub use addresses::reachable;
 pub use config::{
     Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, HookConfig,
-    KeySource, SharedConfig, TlsConfig,
+    KeySource, SharedConfig, TlsConfig, Told,
 };
 #[cfg(not(shuttle))]
 #[doc(hidden)]
@@ -223,11 +223,27 @@ impl Server {
         // Before the history, which counts as in use from then on.
         let identity = identity_of(&config.tls)?;
         let waker = Waker::new().map_err(|why| Problem::System("make a pipe", why))?;
-        let hub = Arc::new(Hub::new(waker, &config));
         let mut history = Kept::open(&config)?;
-        let sharing = match &config.shared {
+        // The other servers last, when all that is this server's own is in order.
+        let archive = history.as_ref().and_then(Kept::archive_of);
+        let opened = match &config.shared {
             None => None,
-            Some(shared) => Sharing::begin(shared, &config, &hub, shutdown, history.as_mut())?,
+            Some(shared) => sharing::open(shared, &config, archive, shutdown)?,
+        };
+        let (config, secrets) = match &opened {
+            None => (config, secrets),
+            Some(opened) => {
+                let config = opened.agreed.settings.configure(&config);
+                let secrets = Secrets::open(&config)?;
+                (config, secrets)
+            }
+        };
+        let hub = Arc::new(Hub::new(waker, &config));
+        let sharing = match (&config.shared, opened) {
+            (Some(shared), Some(opened)) => {
+                Some(Sharing::begin(opened, shared, &config, &hub, shutdown, history.as_mut())?)
+            }
+            (_, _) => None,
         };
         if config.shared.is_some() && sharing.is_none() {
             // The server ends, and nothing is to be kept of a room that it has not joined.

@@ -23,7 +23,7 @@ Register-ArgumentCompleter -Native -CommandName 'chatserver' -ScriptBlock {
         'chatserver' {
             [CompletionResult]::new('--announce', '--announce', [CompletionResultType]::ParameterName, 'Announce the room on this network, so that chatclient --find finds it: as NAME, or the machine''s name')
             [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'Let in only who gives the password in the first line of FILE, which SIGHUP has read again')
-            [CompletionResult]::new('--invite', '--invite', [CompletionResultType]::ParameterName, 'Whoever may invite: owners of names, or operators alone')
+            [CompletionResult]::new('--invite', '--invite', [CompletionResultType]::ParameterName, 'Whoever may invite: owners of names, or operators alone; owners, or what a shared room has, if none is given')
             [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'The most clients at a time, 1 to 100000')
             [CompletionResult]::new('--max-per-address', '--max-per-address', [CompletionResultType]::ParameterName, 'The most clients from one address (of IPv6, from 64 bits of one, but for a LAN''s own), up to 100000; 0 for any')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'A proxy''s address, or several with commas: connections from there begin with a PROXY header')
@@ -42,7 +42,7 @@ Register-ArgumentCompleter -Native -CommandName 'chatserver' -ScriptBlock {
             [CompletionResult]::new('--tls-cert', '--tls-cert', [CompletionResultType]::ParameterName, 'A certificate chain to use instead of the key, PEM')
             [CompletionResult]::new('--tls-key', '--tls-key', [CompletionResultType]::ParameterName, 'Its private key, PEM')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'Whose owner is an operator; may be repeated, and have several names with commas')
-            [CompletionResult]::new('--keep-names', '--keep-names', [CompletionResultType]::ParameterName, 'For how long a name stays one''s own after the last visit: 12h, 90d, 2y or forever')
+            [CompletionResult]::new('--keep-names', '--keep-names', [CompletionResultType]::ParameterName, 'For how long a name stays one''s own after the last visit: 12h, 90d, 2y or forever; 90d, or what a shared room has, if none is given')
             [CompletionResult]::new('--shared', '--shared', [CompletionResultType]::ParameterName, 'Be one of several servers of a room that is kept in Redis or Valkey')
             [CompletionResult]::new('--shared-password-file', '--shared-password-file', [CompletionResultType]::ParameterName, 'The first line of FILE is the password for it')
             [CompletionResult]::new('--shared-ca', '--shared-ca', [CompletionResultType]::ParameterName, 'Trust this certificate authority there (rediss://)')

@@ -1,6 +1,6 @@
 complete -c chatserver -l announce -d 'Announce the room on this network, so that chatclient --find finds it: as NAME, or the machine\'s name' -r
 complete -c chatserver -l password-file -d 'Let in only who gives the password in the first line of FILE, which SIGHUP has read again' -r -F
-complete -c chatserver -l invite -d 'Whoever may invite: owners of names, or operators alone' -r -f -a "owners\t''
+complete -c chatserver -l invite -d 'Whoever may invite: owners of names, or operators alone; owners, or what a shared room has, if none is given' -r -f -a "owners\t''
 operators\t''"
 complete -c chatserver -l max-clients -d 'The most clients at a time, 1 to 100000' -r
 complete -c chatserver -l max-per-address -d 'The most clients from one address (of IPv6, from 64 bits of one, but for a LAN\'s own), up to 100000; 0 for any' -r
@@ -23,7 +23,7 @@ complete -c chatserver -l key -d 'The server\'s key, made if it is not there' -r
 complete -c chatserver -l tls-cert -d 'A certificate chain to use instead of the key, PEM' -r -F
 complete -c chatserver -l tls-key -d 'Its private key, PEM' -r -F
 complete -c chatserver -l operator -d 'Whose owner is an operator; may be repeated, and have several names with commas' -r
-complete -c chatserver -l keep-names -d 'For how long a name stays one\'s own after the last visit: 12h, 90d, 2y or forever' -r
+complete -c chatserver -l keep-names -d 'For how long a name stays one\'s own after the last visit: 12h, 90d, 2y or forever; 90d, or what a shared room has, if none is given' -r
 complete -c chatserver -l shared -d 'Be one of several servers of a room that is kept in Redis or Valkey' -r -f
 complete -c chatserver -l shared-password-file -d 'The first line of FILE is the password for it' -r -F
 complete -c chatserver -l shared-ca -d 'Trust this certificate authority there (rediss://)' -r -F

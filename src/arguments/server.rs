@@ -19,7 +19,7 @@ use crate::protocol::{DEFAULT_ADDRESS, DEFAULT_MAX_LINE, DEFAULT_PORT};
 use crate::server::history::export::Export;
 use crate::server::{
     Config, Durability, Encryption, EntranceConfig, HistoryConfig, HistoryFile, HookConfig,
-    KeySource, SharedConfig, SharedUrl, TlsConfig, without_password,
+    KeySource, SharedConfig, SharedUrl, TlsConfig, Told, without_password,
 };
 
 /// What the program is called.
@@ -68,10 +68,11 @@ pub struct Arguments {
     #[arg(value_parser = FalseyValueParser::new())]
     invited: bool,
 
-    /// Whoever may invite: owners of names, or operators alone
-    #[arg(long, value_name = "WHO", default_value = "owners", hide_possible_values = true)]
+    /// Whoever may invite: owners of names, or operators alone; owners, or what a shared room has, if
+    /// none is given
+    #[arg(long, value_name = "WHO", hide_possible_values = true)]
     #[arg(env = "CHATROOM_INVITE", hide_env_values = true)]
-    invite: Inviters,
+    invite: Option<Inviters>,
 
     /// The most clients at a time, 1 to 100000
     #[arg(long, value_name = "N", default_value = "100")]
@@ -176,10 +177,11 @@ pub struct Arguments {
     #[arg(env = "CHATROOM_OPERATORS", hide_env_values = true)]
     operators: Vec<Name>,
 
-    /// For how long a name stays one's own after the last visit: 12h, 90d, 2y or forever
-    #[arg(long, value_name = "TIME", default_value = "90d", value_parser = keep)]
+    /// For how long a name stays one's own after the last visit: 12h, 90d, 2y or forever; 90d, or what
+    /// a shared room has, if none is given
+    #[arg(long, value_name = "TIME", value_parser = keep)]
     #[arg(env = "CHATROOM_KEEP_NAMES", hide_env_values = true)]
-    keep_names: Keep,
+    keep_names: Option<Keep>,
 
     /// Be one of several servers of a room that is kept in Redis or Valkey
     #[arg(long, value_name = "URL", env = "CHATROOM_SHARED", hide_env_values = true)]
@@ -266,7 +268,7 @@ impl Arguments {
             replay: self.replay as usize,
             memory: self.memory,
             stall_timeout: Duration::from_secs(self.stall_timeout.into()),
-            away_timeout: self.away_timeout().unwrap_or(Config::default().away_timeout),
+            away_timeout: self.away_timeout(),
             history: HistoryConfig {
                 file: self.history_file(),
                 port: self.port,
@@ -281,20 +283,21 @@ impl Arguments {
             entrance: EntranceConfig {
                 password_file: self.password_file.clone(),
                 invited: self.invited,
-                operators_invite: self.invite == Inviters::Operators,
+                operators_invite: self.invite == Some(Inviters::Operators),
                 ..EntranceConfig::default()
             },
             announce: self.announce.clone().and_then(|Announced(name)| name),
             operators: self.operators.clone(),
-            keep_names: self.keep_names.0,
+            keep_names: self.keep_names.map_or(Config::default().keep_names, |keep| keep.0),
             shared: self.shared(),
             hook: self.hook(),
         }
     }
 
-    /// How long a lost connection may take to come back, if that was given.
-    fn away_timeout(&self) -> Option<Duration> {
-        self.away_timeout.map(|seconds| Duration::from_secs(seconds.into()))
+    /// How long a lost connection may take to come back.
+    fn away_timeout(&self) -> Duration {
+        let given = self.away_timeout.map(|seconds| Duration::from_secs(seconds.into()));
+        given.unwrap_or(Config::default().away_timeout)
     }
 
     /// The room that is shared with other servers.
@@ -303,7 +306,12 @@ impl Arguments {
             url: self.shared.clone()?,
             password_file: self.shared_password_file.clone(),
             authority: self.shared_ca.clone(),
-            away_timeout: self.away_timeout(),
+            told: Told {
+                away_timeout: self.away_timeout.is_some(),
+                keep_names: self.keep_names.is_some(),
+                operators: !self.operators.is_empty(),
+                invite: self.invite.is_some(),
+            },
         })
     }
 
@@ -656,25 +664,32 @@ mod tests {
     }
 
     #[test]
-    fn a_room_is_shared_at_a_url_and_its_timeout_is_told_or_the_rooms() {
+    fn a_room_is_shared_at_a_url_and_its_settings_are_told_or_the_rooms() {
         let parse =
             |arguments: &[&str]| Arguments::try_parse_from(["chatserver"].iter().chain(arguments));
         let shared = |arguments: &[&str]| parse(arguments).expect("they are right").config().shared;
         assert_eq!(shared(&[]), None);
         let url = SharedUrl::parse("rediss://cache/lobby").expect("it is one");
-        let expected =
-            SharedConfig { url, password_file: None, authority: None, away_timeout: None };
+        let told = Told::default();
+        let expected = SharedConfig { url, password_file: None, authority: None, told };
         let at = ["--shared", "rediss://cache/lobby"];
         assert_eq!(shared(&at), Some(expected.clone()));
         let files = ["--shared-password-file", "p", "--shared-ca", "ca.pem"];
-        let timeout = ["--away-timeout", "60"];
+        for (settings, told) in [
+            (["--away-timeout", "60"], Told { away_timeout: true, ..told }),
+            (["--keep-names", "90d"], Told { keep_names: true, ..told }),
+            (["--operator", "alice"], Told { operators: true, ..told }),
+            (["--invite", "owners"], Told { invite: true, ..told }),
+        ] {
+            let of_one = SharedConfig { told, ..expected.clone() };
+            assert_eq!(shared(&[&at[..], &settings].concat()), Some(of_one));
+        }
         let expected = SharedConfig {
             password_file: Some("p".into()),
             authority: Some("ca.pem".into()),
-            away_timeout: Some(Duration::from_secs(60)),
             ..expected
         };
-        assert_eq!(shared(&[&at[..], &files, &timeout].concat()), Some(expected));
+        assert_eq!(shared(&[&at[..], &files].concat()), Some(expected));
         assert!(parse(&files[..2]).is_err() && parse(&files[2..]).is_err());
         let told = parse(&["--shared", "redis://chat:secret@cache/Lobby"]).expect_err("no room");
         assert!(!told.to_string().contains("secret"), "{told}");

@@ -98,9 +98,22 @@ pub struct SharedConfig {
     pub password_file: Option<PathBuf>,
     /// The file of the certificate authority that is trusted there, PEM; `None` for the system's.
     pub authority: Option<PathBuf>,
-    /// How long a member whose connection is lost may take to come back, if the server was told: then the room's time
-    /// has to be the same.
-    pub away_timeout: Option<Duration>,
+    /// Which of the room's settings the server was told.
+    pub told: Told,
+}
+
+/// Which settings of a shared room a server was told: the room's have to be the same. Those that it was not told are the
+/// room's, if that has some already. The flag `--invited` was told if it is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Told {
+    /// `--away-timeout`.
+    pub away_timeout: bool,
+    /// `--keep-names`.
+    pub keep_names: bool,
+    /// `--operator`.
+    pub operators: bool,
+    /// `--invite`.
+    pub invite: bool,
 }
 
 /// Who may come into the room.

@@ -10,6 +10,9 @@ use crate::protocol::moment::Moment;
 use crate::protocol::name::Name;
 use crate::protocol::reply::Count;
 use crate::protocol::tag::Millis;
+use shared::SharedFigures;
+
+pub(crate) mod shared;
 
 pub(crate) mod hook;
 
@@ -106,6 +109,8 @@ pub(crate) struct Figures {
     pub(super) history: Option<History>,
     /// The members that are held back: they bring more than they may, or more than the others can take.
     pub(super) held_back: Vec<Name>,
+    /// The room that several servers hold, if it is one.
+    pub(super) shared: Option<SharedFigures>,
     /// What is to be told of the hook; `None` without one.
     pub(super) hook: Option<String>,
     /// When the server began.
@@ -137,8 +142,9 @@ impl Figures {
                 [] => "nobody is held back".to_owned(),
                 names => format!("held back: {}", Names(names)),
             },
-            format!("running since {}", Moment(self.since)),
         ];
+        facts.extend(self.shared.iter().flat_map(SharedFigures::facts));
+        facts.push(format!("running since {}", Moment(self.since)));
         facts.extend(self.hook.clone());
         facts
     }
@@ -260,6 +266,7 @@ mod tests {
             resident: Some(24 << 20),
             history: Some(History { bytes: Some(12 << 20), not_now: None }),
             held_back: Vec::new(),
+            shared: None,
             hook: None,
             since: 1_790_000_000_000,
         }

@@ -46,6 +46,7 @@ use log::LogSide;
 use turns::Turns;
 use visit::Visits;
 
+mod agreement;
 mod archive;
 mod backpressure;
 pub(crate) mod cut;

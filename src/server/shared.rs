@@ -5,10 +5,10 @@
 //!
 //! - `codec`, `values`, `entries`: groups of entries as bytes; `snapshot`: the room as bytes
 //! - `set_back`: what to do when the log was set back
-//! - `settings`: what all servers of a room must be told alike
+//! - `settings`: what all servers of a room must be told alike; `agreement`: whether their rooms are the same one
 //! - `outbox`: what this server has for the log and has not read back
 //! - `url`: where the log is; `engine_settings`, `trouble`: what a server's operator is told of it
-//! - `liveness`: whether the room is away; `backoff`: when to try again
+//! - `liveness`: whether the room is away; `backoff`: when to try again; `pace`: when to wait for more
 //!
 //! What knows nothing of the room, where a group is bytes:
 //!
@@ -18,6 +18,7 @@
 //! - `appender`, `follower`: one step of each of the two threads that talk to the log; `connector`: the connection of
 //!   each
 
+pub(crate) mod agreement;
 pub(crate) mod appender;
 #[cfg(test)]
 mod arbitrary;
@@ -40,6 +41,7 @@ pub(crate) mod log_writer;
 pub(crate) mod meta;
 pub(crate) mod opening;
 pub(crate) mod outbox;
+pub(crate) mod pace;
 #[cfg(feature = "shared")]
 mod redis;
 pub(crate) mod refusal;

@@ -18,11 +18,14 @@ use crate::server::room::group::Joining;
 use crate::server::room::group::{Act, Group, Logged, Position};
 use crate::server::room::groups::{Applied, HangUp};
 use crate::server::room::log::Verdict;
+use crate::server::shared::agreement::Agreement;
 use crate::server::shared::codec::Unread;
 use crate::server::shared::liveness::{Liveness, Turn};
 use crate::server::shared::outbox::{Outbox, Sending};
+use crate::server::shared::pace::Pace;
 use crate::server::shared::snapshot;
 use crate::server::shared::trouble::Trouble;
+use crate::server::shared::url::SharedUrl;
 use crate::server::system::instant;
 
 /// How often this server gives a sign of life, if it has nothing to say.
@@ -36,7 +39,7 @@ pub(super) struct LogSide {
     /// For each connection whose session waits, what has become of its entry, once that is known.
     pub(super) awaited: HashMap<u32, Option<Outcome>>,
     /// No group of this server's was read back yet, so it serves nobody.
-    is_beginning: bool,
+    pub(super) is_beginning: bool,
     /// The plain members of this server: how they join again, if the others take this server for dead.
     pub(super) plain: HashMap<u32, Joining>,
     /// Those of them that do, each with how long the server was away.
@@ -54,8 +57,16 @@ pub(super) struct LogSide {
     pub(super) is_writer_asleep: bool,
     /// The log may have been set back: there was none to write to.
     is_doubtful: bool,
-    /// The last reason why the engine could not be reached.
+    /// The last reason why the engine could not be reached; `None` since it has answered.
     trouble: Option<Trouble>,
+    /// While the room is away: it was told that only somebody's hands can help.
+    has_told_hands: bool,
+    /// Where the log is, and which room's it is.
+    url: SharedUrl,
+    /// The digests of the room.
+    pub(super) agreement: Agreement,
+    /// How busy the room is.
+    pace: Pace,
     /// How far the end of this server is.
     ending: Ending,
 }
@@ -102,6 +113,8 @@ pub(crate) struct ToDo {
     pub(crate) died_after: Option<Duration>,
     /// What was read does not fit what this server has sent or read: the log may have been set back.
     pub(crate) is_doubtful: bool,
+    /// Behind how many groups the room is found to be another one than the coordinator's.
+    pub(crate) differs_at: Option<u64>,
     /// A group is written in a form that only newer servers read.
     pub(crate) is_newer: bool,
     /// A group at that place cannot be read by anybody.
@@ -133,7 +146,7 @@ impl LogSide {
     }
 
     /// That of a server which has written nothing yet.
-    fn new(outbox: Outbox, between_snapshots: u64) -> LogSide {
+    fn new(outbox: Outbox, url: SharedUrl, between_snapshots: u64) -> LogSide {
         let now = instant();
         LogSide {
             outbox,
@@ -148,8 +161,62 @@ impl LogSide {
             is_writer_asleep: false,
             is_doubtful: false,
             trouble: None,
+            has_told_hands: false,
+            url,
+            agreement: Agreement::default(),
+            pace: Pace::new(now),
             ending: Ending::NotYet,
         }
+    }
+
+    /// The name of the room.
+    pub(super) fn room_name(&self) -> String {
+        self.url.room.to_string()
+    }
+
+    /// For how long the room has been away, and why, if it is.
+    pub(super) fn away(&self, now: Instant) -> Option<(Duration, String)> {
+        Some((self.liveness.away_for(now)?, self.why_away().to_string()))
+    }
+
+    /// The last trouble, or that there is no answer.
+    fn why_away(&self) -> Trouble {
+        let silent = || Trouble::Away { place: self.url.place(), why: None };
+        self.trouble.clone().unwrap_or_else(silent)
+    }
+
+    /// Tells the operator of trouble that only hands can mend, once in an absence of the room: it may not be what the room
+    /// was told to be away for.
+    fn on_trouble(&mut self, trouble: Trouble) {
+        if self.liveness.is_away() && trouble.needs_hands() && !self.has_told_hands {
+            log::error!("shared: the room is still away: {trouble}");
+            self.has_told_hands = true;
+        }
+        self.trouble = Some(trouble);
+    }
+
+    /// Whether the room is away, or back, since this was asked last. Then the operator is told.
+    fn judge_liveness(&mut self) -> Option<SharedNotice> {
+        match self.liveness.judge(instant())? {
+            Turn::Away => {
+                let why = self.why_away();
+                self.has_told_hands = why.needs_hands();
+                log::warn!("shared: the room is away: {why}");
+                Some(SharedNotice::Away)
+            }
+            Turn::Back { after } => {
+                log::info!("shared: the room is back after {} s", after.as_secs());
+                Some(SharedNotice::Back)
+            }
+        }
+    }
+
+    /// Until when the writer waits for more before it makes a group, if it does.
+    fn waits_for_more(&mut self, now: Instant) -> Option<Instant> {
+        if !self.outbox.has_news() || self.outbox.has_full_group() {
+            return None;
+        }
+        self.pace.wait_until(now)
     }
 
     /// Whether the writer has something to do.
@@ -165,14 +232,14 @@ impl LogSide {
 }
 
 impl Hub {
-    /// The room is one that several servers hold, as it stands at its log's position; this server writes with that outbox,
-    /// and after so many bytes of groups there is a snapshot. It is called once, before anybody joins.
-    pub(crate) fn share(&self, room: Room, outbox: Outbox, between_snapshots: u64) {
+    /// The room is one that several servers hold, there, as it stands at its log's position; this server writes with that
+    /// outbox, and after so many bytes of groups there is a snapshot. It is called once, before anybody joins.
+    pub(crate) fn share(&self, room: Room, outbox: Outbox, url: SharedUrl, between_snapshots: u64) {
         self.is_shared.store(true, Ordering::Relaxed);
         self.with(|shared| {
             shared.effects.producer = outbox.producer();
             shared.room = room;
-            shared.log = Some(Box::new(LogSide::new(outbox, between_snapshots)));
+            shared.log = Some(Box::new(LogSide::new(outbox, url, between_snapshots)));
         });
     }
 
@@ -197,7 +264,9 @@ impl Hub {
             if log.ending == Ending::Over {
                 return None;
             }
-            let wait = match not_before.filter(|time| *time > now) {
+            let not_before = not_before.filter(|time| *time > now);
+            let not_before = not_before.or_else(|| log.waits_for_more(now));
+            let wait = match not_before {
                 Some(time) => time,
                 None => {
                     let wants_sign = log.last_made + SIGN_OF_LIFE <= now;
@@ -212,7 +281,7 @@ impl Hub {
                     log.wakes_at()
                 }
             };
-            let is_pausing = not_before.is_some_and(|time| time > now);
+            let is_pausing = not_before.is_some();
             log.is_writer_asleep = !is_pausing;
             let has_nothing = |shared: &mut Shared| {
                 let log = shared.log.as_ref();
@@ -230,6 +299,7 @@ impl Hub {
             if let Some(log) = &mut shared.log {
                 log.outbox.on_sent(producer, number);
                 log.liveness.on_answer();
+                log.trouble = None;
             }
         });
     }
@@ -262,6 +332,9 @@ impl Hub {
         self.freeing(shared, |shared| {
             groups.iter().for_each(|read| shared.apply_read(read, &mut to_do));
         });
+        if let Some(log) = &mut shared.log {
+            log.pace.on_groups(groups.len(), instant());
+        }
         shared.judge_liveness();
         // Nobody seals or takes anything while a server that begins reads the log.
         if shared.log.as_ref().is_some_and(|log| log.is_beginning) {
@@ -275,8 +348,8 @@ impl Hub {
     /// Either thread could not reach the engine, or was refused.
     pub(crate) fn on_trouble(&self, trouble: Trouble) {
         self.with(|shared| {
+            shared.log.iter_mut().for_each(|log| log.on_trouble(trouble.clone()));
             shared.judge_liveness();
-            shared.log.iter_mut().for_each(|log| log.trouble = Some(trouble.clone()));
         });
     }
 
@@ -389,6 +462,7 @@ impl Shared {
         if is_ours {
             self.on_own_group(group, applied.verdict, to_do);
         }
+        self.compare_digests(*at, group, applied.verdict, to_do);
         to_do.is_doubtful |= matches!(applied.verdict, Verdict::Gap | Verdict::OtherRoom);
         if applied.dead.contains(&producer) {
             to_do.died_after = Some(silence.unwrap_or_default());
@@ -483,12 +557,8 @@ impl Shared {
 
     /// Tells this server's clients that the room is away, or back.
     fn judge_liveness(&mut self) {
-        let turn = self.log.as_mut().and_then(|log| log.liveness.judge(instant()));
-        let notice = match turn {
-            None => return,
-            Some(Turn::Away) => SharedNotice::Away,
-            Some(Turn::Back { .. }) => SharedNotice::Back,
-        };
-        self.apply(Entry::Tell(Notice::Shared(notice)));
+        if let Some(notice) = self.log.as_mut().and_then(|log| log.judge_liveness()) {
+            self.apply(Entry::Tell(Notice::Shared(notice)));
+        }
     }
 }

@@ -7,13 +7,19 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 
-use super::Hub;
+use super::{Hub, Shared};
 use crate::protocol::name::Name;
 use crate::protocol::reply::{Listed, Notice, OrderNotice};
+use crate::protocol::text::{make_safe, shortened};
+use crate::server::figures::shared::{ServerFigures, SharedFigures};
 use crate::server::figures::{Figures, History, resident};
 use crate::server::history::store::readers::Readers;
 use crate::server::room::Keeping;
+use crate::server::room::log::Producer;
 use crate::server::system::{instant, now};
+
+/// How much of a server's name and version is shown, in bytes.
+const SHOWN: usize = 64;
 
 /// A member, as an operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +38,33 @@ impl fmt::Display for Resident {
             write!(f, ", from {address}")?;
         }
         if self.listed.is_exposed { write!(f, ", not encrypted") } else { Ok(()) }
+    }
+}
+
+impl Shared {
+    /// Those of a room that several servers hold, if it is one.
+    fn shared_figures(&self) -> Option<SharedFigures> {
+        let (log, side) = (self.room.log()?, self.log.as_deref()?);
+        let (groups, bytes) = log.passed();
+        let server = |(id, producer): (u64, &Producer)| {
+            // They come from other machines.
+            let shown = |text: &str| shortened(&make_safe(text.as_bytes()), SHOWN).into_owned();
+            Some(ServerFigures {
+                name: shown(&producer.server),
+                version: shown(&producer.version),
+                behind: log.behind(id)?,
+                silence: log.silence(id)?,
+                is_this: id == self.effects.producer,
+                is_coordinator: log.coordinator() == Some(id),
+            })
+        };
+        Some(SharedFigures {
+            room: side.room_name(),
+            groups,
+            bytes,
+            servers: log.producers().filter_map(server).collect(),
+            away: side.away(instant()),
+        })
     }
 }
 
@@ -54,6 +87,7 @@ impl Hub {
                 resident,
                 history: room.keeping().map(history),
                 held_back: held.into_iter().filter_map(|id| room.name_of(id).cloned()).collect(),
+                shared: shared.shared_figures(),
                 hook: self.hook_figures.get().map(|hook| hook.fact(shared.settled_end().0)),
                 since: shared.since,
             }

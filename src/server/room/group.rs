@@ -197,8 +197,8 @@ pub(crate) enum Act<'a> {
     Erased(Erased),
     /// How the room stood with its producer. Compared outside of the room, which does nothing about it.
     Digest {
-        /// After how many groups.
-        groups: u64,
+        /// Behind which group.
+        at: Position,
         /// What [`Room::digest`](super::Room::digest) was.
         digest: u64,
     },

@@ -156,6 +156,13 @@ impl Log {
         Some(Duration::from_millis(self.elapsed.saturating_sub(alive)))
     }
 
+    /// How far behind the log a server was when it gave its last sign of life, by the log's clock: what it had read was
+    /// older than that sign by so much.
+    pub(crate) fn behind(&self, producer: u64) -> Option<Duration> {
+        let unread = self.position.ms.saturating_sub(self.producers.get(&producer)?.seen.ms);
+        Some(Duration::from_millis(unread).saturating_sub(self.silence(producer)?))
+    }
+
     /// Goes on to a group, with that many bytes, and stamps it. Time in which the whole log was silent counts against
     /// nobody.
     pub(super) fn go_on_to(&mut self, position: Position, bytes: usize) -> Stamp {
@@ -304,6 +311,19 @@ mod tests {
         assert_eq!(log.take_dead(), [0; 0]);
         log.go_on_to(at(3_614_001), 0);
         assert_eq!((log.take_dead(), log.coordinator()), (vec![2], Some(1)));
+    }
+
+    #[test]
+    fn what_a_server_has_read_tells_how_far_behind_it_is() {
+        let mut log = Log::new(1);
+        log.go_on_to(at(10_000), 0);
+        log.admit(&Group { seen: at(4_000), ..group(1, 1) });
+        assert_eq!(log.behind(1), Some(Duration::from_secs(6)));
+        // It says nothing for a while, and nobody knows what it has read meanwhile.
+        log.go_on_to(at(12_000), 0);
+        assert_eq!(log.behind(1), Some(Duration::from_secs(6)));
+        log.admit(&Group { seen: at(12_000), ..group(1, 2) });
+        assert_eq!((log.behind(1), log.behind(2)), (Some(Duration::ZERO), None));
     }
 
     #[test]

@@ -237,7 +237,7 @@ fn act() -> impl Strategy<Value = Act<'static>> {
         (word(), any::<u64>()).prop_map(|(name, lines)| {
             Act::Erased(Erased { name: name.to_owned(), by: "alice".to_owned(), lines })
         }),
-        any::<(u64, u64)>().prop_map(|(groups, digest)| Act::Digest { groups, digest }),
+        (position(), any::<u64>()).prop_map(|(at, digest)| Act::Digest { at, digest }),
     ]
 }
 

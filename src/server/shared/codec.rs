@@ -15,6 +15,15 @@ pub(crate) const MAX_GROUP: usize = 64 * 1024;
 /// The bytes of a group without entries.
 pub(crate) const HEADER: usize = 2 + 6 * size_of::<u64>();
 
+/// What a group with one line's text has at most besides it, in bytes: two heads, lengths, and the name without case of
+/// whom a private line is for.
+const BESIDES_TEXT: usize = 4096;
+
+/// The longest line that a client may send, in bytes. A byte that is no UTF-8 becomes three (U+FFFD), and an entry with
+/// such a line has to fit a group.
+pub(crate) const MAX_LINE: usize =
+    (MAX_GROUP - BESIDES_TEXT) / char::REPLACEMENT_CHARACTER.len_utf8();
+
 /// Entries of these kinds and higher mean nothing to whoever does not know them.
 const FIRST_TO_SKIP: u8 = 128;
 
@@ -148,6 +157,8 @@ mod tests {
 
     use super::super::arbitrary::group;
     use super::*;
+    use crate::protocol::name::Wanted;
+    use crate::protocol::request::Order;
     use crate::server::room::group::{Act, Manner, Utterance};
 
     fn plain(act: Act<'_>) -> Group<'_> {
@@ -186,6 +197,20 @@ mod tests {
         bytes[0] = 0;
         assert_eq!(decode(&bytes), Err(Unread::Malformed));
         assert_eq!(decode(&[]), Err(Unread::Malformed));
+    }
+
+    #[test]
+    fn the_longest_line_fits_a_group_whatever_it_is() {
+        let text = "\u{fffd}".repeat(MAX_LINE);
+        let name = "m\u{301}".repeat(200);
+        let wanted = Wanted::of(&name).expect("it could be a name");
+        let said = Act::Speak(vec![Utterance { manner: Manner::Said, text: &text }]);
+        let to = &text[..text.len() / 2];
+        let whispered = Act::Whisper { to, wanted, text: &text[to.len()..] };
+        for act in [said, whispered, Act::Order { order: Order::Topic(&text), whom: None }] {
+            let bytes = encode(&plain(act.clone())).expect("it fits");
+            assert_eq!(decode(&bytes), Ok(plain(act)));
+        }
     }
 
     #[test]

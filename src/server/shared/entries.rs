@@ -99,7 +99,7 @@ impl Logged<'_> {
             20 => Act::Tag { token: bytes.get()?, key: bytes.get()? },
             21 => Act::Announce(bytes.text()?),
             22 => Act::Erased(bytes.get()?),
-            128 => Act::Digest { groups: bytes.get()?, digest: bytes.get()? },
+            128 => Act::Digest { at: bytes.get()?, digest: bytes.get()? },
             _ => return None,
         })
     }
@@ -171,8 +171,8 @@ impl Act<'_> {
             Act::Erased(erased) => {
                 out.put(erased);
             }
-            Act::Digest { groups, digest } => {
-                out.put(groups).put(digest);
+            Act::Digest { at, digest } => {
+                out.put(at).put(digest);
             }
         }
     }

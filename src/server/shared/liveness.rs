@@ -74,6 +74,11 @@ impl Liveness {
         self.away.is_some()
     }
 
+    /// For how long the room has been away, if it is.
+    pub(crate) fn away_for(&self, now: Instant) -> Option<Duration> {
+        self.away.map(|since| now.saturating_duration_since(since))
+    }
+
     /// When the room is to be judged again, if nothing happens until then.
     pub(crate) fn deadline(&self) -> Instant {
         let returned = self.returned + RETURN;

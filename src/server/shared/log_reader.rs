@@ -48,6 +48,8 @@ pub(crate) struct LogReader {
     must_recover: bool,
     /// As which producer this server comes back to a log that was set back.
     coming_back: Option<u64>,
+    /// It was told that there are groups which nobody can read.
+    has_told_malformed: bool,
     /// What ends the server, and with what.
     end: End,
 }
@@ -72,7 +74,7 @@ impl LogReader {
     ) -> LogReader {
         let follower = Follower::new(engine.clone(), from);
         let (groups, backoff) = (Groups::default(), Backoff::new());
-        let (must_recover, coming_back) = (false, None);
+        let (must_recover, coming_back, has_told_malformed) = (false, None, false);
         LogReader {
             hub,
             config,
@@ -83,6 +85,7 @@ impl LogReader {
             backoff,
             must_recover,
             coming_back,
+            has_told_malformed,
             end,
         }
     }
@@ -135,8 +138,15 @@ impl LogReader {
     /// Sees to what has come of groups. Whether the log may have been set back.
     fn see_to(&mut self, mut to_do: ToDo) -> bool {
         to_do.hang_up();
-        if let Some(at) = to_do.malformed {
-            log::error!("shared: the entry {at} is none of a room's, and is passed over");
+        if let Some(at) = to_do.malformed.filter(|_| !self.has_told_malformed) {
+            self.has_told_malformed = true;
+            log::error!(
+                "shared: the entry {at} is none of a room's, and is passed over; more of them are \
+                 not told"
+            );
+        }
+        if let Some(groups) = to_do.differs_at {
+            self.end_as_different(groups);
         }
         if to_do.is_newer {
             self.end_as_too_old();
@@ -146,6 +156,15 @@ impl LogReader {
             self.rise_again(silence);
         }
         to_do.is_doubtful
+    }
+
+    /// This server's room is another one than the coordinator's. It takes its leave as at any other end.
+    fn end_as_different(&self, groups: u64) {
+        let why = Refusal::Different { groups };
+        if self.end.why.set(why.clone()).is_ok() {
+            log::error!("shared: {why}");
+            self.end.shutdown.begin();
+        }
     }
 
     /// The others have written what this version cannot read.

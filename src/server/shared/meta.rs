@@ -2,21 +2,19 @@
 //! of it. Each fact is offered once, and whoever was first counts.
 
 use std::fmt;
-use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 
 use super::engine::Link;
 use super::refusal::Refusal;
+use super::settings::RoomSettings;
 use super::trouble::Trouble;
 use super::url::SharedUrl;
+use crate::server::config::Told;
 use crate::server::system::random_bits;
 
 /// The form of groups and snapshots that this version reads and writes.
 pub(crate) const FORMAT: u64 = 1;
-
-/// How long somebody who has lost the connection may be kept, in seconds.
-const AWAY_TIMEOUTS: std::ops::RangeInclusive<u64> = 0..=86_400;
 
 /// How many bytes of groups may be kept. A log of fewer would be trimmed to less than one answer has, and a reader could
 /// miss that (`follower.rs`).
@@ -54,10 +52,10 @@ impl fmt::Display for RoomId {
 /// What a server brings to a room.
 #[derive(Debug, Clone)]
 pub(crate) struct Offer {
-    /// For how long a member is kept who has lost the connection.
-    pub(crate) away_timeout: Duration,
-    /// Whether the operator has said so, and another value of the room's will not do.
-    pub(crate) is_away_timeout_told: bool,
+    /// The settings of a room that has none yet.
+    pub(crate) settings: RoomSettings,
+    /// Which of them its operator has given: another one of the room's will not do.
+    pub(crate) told: Told,
     /// How many bytes of groups are kept.
     pub(crate) log_bytes: u64,
     /// The room's identity, for the case that it has none.
@@ -69,8 +67,8 @@ pub(crate) struct Offer {
 pub(crate) struct Agreed {
     /// Its identity.
     pub(crate) id: RoomId,
-    /// For how long a member is kept who has lost the connection.
-    pub(crate) away_timeout: Duration,
+    /// Its settings.
+    pub(crate) settings: RoomSettings,
     /// How many bytes of groups are kept.
     pub(crate) log_bytes: u64,
 }
@@ -100,13 +98,7 @@ pub(crate) fn agree(
     if let Err(refusal) = facts.read(offer) {
         return Ok(Err(refusal));
     }
-    // The identity last: a room that has one has everything else.
-    for (fact, value) in [
-        ("format", FORMAT.to_string()),
-        ("away_timeout", offer.away_timeout.as_secs().to_string()),
-        ("log_bytes", offer.log_bytes.to_string()),
-        ("id", offer.id.to_string()),
-    ] {
+    for (fact, value) in all_facts(&offer.settings, offer.log_bytes, offer.id) {
         let counts = link.offer(fact, &value)?;
         facts.set(fact, counts);
     }
@@ -119,10 +111,21 @@ pub(crate) fn agree(
 ///
 /// The engine does not answer.
 pub(crate) fn offer_again(link: &mut dyn Link, agreed: &Agreed) -> Result<Option<RoomId>, Trouble> {
-    link.offer("format", &FORMAT.to_string())?;
-    link.offer("away_timeout", &agreed.away_timeout.as_secs().to_string())?;
-    link.offer("log_bytes", &agreed.log_bytes.to_string())?;
-    Ok(RoomId::parse(&link.offer("id", &agreed.id.to_string())?))
+    let mut id = None;
+    for (fact, value) in all_facts(&agreed.settings, agreed.log_bytes, agreed.id) {
+        id = RoomId::parse(&link.offer(fact, &value)?);
+    }
+    Ok(id)
+}
+
+/// What is written of a room, in this order. The identity is the last: a room that has one has everything else.
+fn all_facts(
+    settings: &RoomSettings,
+    log_bytes: u64,
+    id: RoomId,
+) -> impl Iterator<Item = (&'static str, String)> {
+    let first = [("format", FORMAT.to_string()), ("log_bytes", log_bytes.to_string())];
+    first.into_iter().chain(settings.facts()).chain([("id", id.to_string())])
 }
 
 /// What the engine has.
@@ -146,15 +149,14 @@ impl Facts<'_> {
             let room = self.url.room.clone();
             return Err(Refusal::Newer { room, format, reads: FORMAT });
         }
-        let away_timeout = self.number("away_timeout", &AWAY_TIMEOUTS)?;
-        let away_timeout = away_timeout.map_or(offer.away_timeout, Duration::from_secs);
-        if offer.is_away_timeout_told && away_timeout != offer.away_timeout {
-            let (has, told) = (away_timeout.as_secs(), offer.away_timeout.as_secs());
-            return Err(Refusal::AwayTimeout { room: self.url.room.clone(), has, told });
+        let settings = offer.settings.read(&self.facts);
+        let settings = settings.map_err(|it| self.senseless(it.fact, &it.value))?;
+        if let Some(difference) = offer.settings.difference(&settings, offer.told) {
+            return Err(Refusal::Differs { room: self.url.room.clone(), difference });
         }
         let log_bytes = self.number("log_bytes", &LOG_BYTES)?.unwrap_or(offer.log_bytes);
         let id = self.parse("id", RoomId::parse)?.unwrap_or(offer.id);
-        Ok(Agreed { id, away_timeout, log_bytes })
+        Ok(Agreed { id, settings, log_bytes })
     }
 
     fn number(
@@ -173,34 +175,42 @@ impl Facts<'_> {
         let Some((_, text)) = self.facts.iter().find(|(known, _)| known == fact) else {
             return Ok(None);
         };
-        let senseless =
-            || Refusal::Senseless { room: self.url.room.clone(), fact, value: text.clone() };
-        parse(text).map(Some).ok_or_else(senseless)
+        parse(text).map(Some).ok_or_else(|| self.senseless(fact, text))
+    }
+
+    fn senseless(&self, fact: &'static str, value: &str) -> Refusal {
+        Refusal::Senseless { room: self.url.room.clone(), fact, value: value.to_owned() }
     }
 }
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    use std::time::Duration;
+
     use super::super::engine::Engine;
     use super::super::fake::Fake;
     use super::*;
+    use crate::server::config::Config;
 
     fn url() -> SharedUrl {
         SharedUrl::parse("redis://cache/lobby").expect("it is one")
     }
 
-    fn offer(away_timeout: u64, is_away_timeout_told: bool) -> Offer {
+    fn offer(away_timeout: u64, is_told: bool) -> Offer {
+        let away_timeout = Duration::from_secs(away_timeout);
         Offer {
-            away_timeout: Duration::from_secs(away_timeout),
-            is_away_timeout_told,
+            settings: RoomSettings::of(&Config { away_timeout, ..Config::default() }),
+            told: Told { away_timeout: is_told, ..Told::default() },
             log_bytes: 16 << 20,
             id: RoomId::random().expect("there are random numbers"),
         }
     }
 
-    fn agreed(link: &mut dyn Link, offer: &Offer) -> Result<Agreed, String> {
+    /// The room's identity, its timeout in seconds and what is kept of its log.
+    fn agreed(link: &mut dyn Link, offer: &Offer) -> Result<(RoomId, u64, u64), String> {
         let agreed = agree(link, &url(), offer).expect("it answers");
-        agreed.map_err(|refusal| refusal.to_string())
+        let agreed = agreed.map_err(|refusal| refusal.to_string())?;
+        Ok((agreed.id, agreed.settings.away_timeout.as_secs(), agreed.log_bytes))
     }
 
     #[test]
@@ -222,10 +232,10 @@ mod tests {
         assert_eq!(has_room(link.as_mut()), Ok(false));
         let first = offer(120, true);
         let of_first = agreed(link.as_mut(), &first).expect("nothing is in its way");
-        assert_eq!((of_first.id, of_first.away_timeout.as_secs()), (first.id, 120));
+        assert_eq!(of_first, (first.id, 120, 16 << 20));
         assert_eq!(has_room(link.as_mut()), Ok(true));
         let second = Offer { log_bytes: 1 << 20, ..offer(60, false) };
-        assert_eq!(agreed(link.as_mut(), &second), Ok(of_first.clone()));
+        assert_eq!(agreed(link.as_mut(), &second), Ok(of_first));
         assert_eq!(agreed(link.as_mut(), &offer(120, true)), Ok(of_first));
     }
 

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::Backoff;
+use super::codec::MAX_LINE;
 use super::engine::{Engine, Position};
 use super::meta::{self, Agreed, Offer, RoomId};
 use super::refusal::Refusal;
+use super::settings::RoomSettings;
 use super::trouble::Trouble;
 use super::url::{Password, SharedUrl};
 use crate::problem::reason;
@@ -41,10 +43,12 @@ pub(crate) struct Opened {
 /// What a server brings besides its configuration for sharing.
 #[derive(Debug, Clone)]
 pub(crate) struct Host {
-    /// For how long a member is kept who has lost the connection, if nobody has said anything else.
-    pub(crate) away_timeout: Duration,
+    /// Its settings, for a room that has none yet.
+    pub(crate) settings: RoomSettings,
     /// How many bytes the room remembers.
     pub(crate) memory: usize,
+    /// How many bytes a client's line may have.
+    pub(crate) max_line: usize,
     /// The shared room that its archive belongs to, if it has one.
     pub(crate) archive: Option<RoomId>,
 }
@@ -60,11 +64,14 @@ pub(crate) fn open(
     host: &Host,
     wait: &mut dyn FnMut(Duration) -> bool,
 ) -> Result<Option<Opened>, Refusal> {
+    if host.max_line > MAX_LINE {
+        return Err(Refusal::LineTooLong { told: host.max_line });
+    }
     let engine = engine_of(config)?;
     let id = host.archive.or_else(RoomId::random).ok_or(Refusal::NoRandomNumbers)?;
     let offer = Offer {
-        away_timeout: config.away_timeout.unwrap_or(host.away_timeout),
-        is_away_timeout_told: config.away_timeout.is_some(),
+        settings: host.settings.clone(),
+        told: config.told,
         log_bytes: host.memory as u64,
         id,
     };
@@ -74,7 +81,7 @@ pub(crate) fn open(
 /// Where the log is, with all that is needed to get there.
 #[cfg(feature = "shared")]
 fn engine_of(config: &SharedConfig) -> Result<Arc<dyn Engine>, Refusal> {
-    let SharedConfig { url, password_file, authority, away_timeout: _ } = config;
+    let SharedConfig { url, password_file, authority, told: _ } = config;
     if url.password.is_some() && password_file.is_some() {
         return Err(Refusal::TwoPasswords);
     }
@@ -186,6 +193,7 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 mod tests {
     use super::super::fake::Fake;
     use super::*;
+    use crate::server::config::{Config, Told};
 
     fn url() -> SharedUrl {
         SharedUrl::parse("redis://cache/lobby").expect("it is one")
@@ -193,8 +201,8 @@ mod tests {
 
     fn offer() -> Offer {
         Offer {
-            away_timeout: Duration::from_secs(60),
-            is_away_timeout_told: false,
+            settings: RoomSettings::of(&Config::default()),
+            told: Told::default(),
             log_bytes: 16 << 20,
             id: RoomId::random().expect("there are random numbers"),
         }
@@ -284,7 +292,8 @@ mod tests {
         };
         let told = |url: &str, password_file, authority| {
             let url = SharedUrl::parse(url).expect("it is one");
-            let config = SharedConfig { url, password_file, authority, away_timeout: None };
+            let told = Told::default();
+            let config = SharedConfig { url, password_file, authority, told };
             engine_of(&config).map(drop).map_err(|why| why.to_string())
         };
         let at = |name: &str| folder.join(name).display().to_string();

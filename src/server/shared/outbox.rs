@@ -146,6 +146,11 @@ impl Outbox {
         !self.gathered.is_empty() || self.groups.iter().any(|made| !made.is_sent)
     }
 
+    /// Whether there is more than one group has room for.
+    pub(crate) fn has_full_group(&self) -> bool {
+        self.gathered.len() > 1
+    }
+
     /// Whether everything was read back.
     pub(crate) fn is_empty(&self) -> bool {
         self.gathered.is_empty() && self.groups.is_empty()
@@ -286,6 +291,7 @@ mod tests {
         let text = "x".repeat(30_000);
         (1..=3).for_each(|line| outbox.propose(&said(9, line, &text)));
         assert!(outbox.is_full_for(9) && !outbox.is_full_for(8) && !outbox.is_full());
+        assert!(outbox.has_full_group());
         (1..40).for_each(|connection| outbox.propose(&said(connection, 1, &text)));
         assert!(outbox.is_full());
         while let Some(sending) = outbox.next(NOTHING, false) {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::codec::MAX_LINE;
+use super::settings::Difference;
 use super::trouble::Trouble;
 use super::url::{RoomName, SharedUrl, Way};
 use crate::problem::Problem;
@@ -44,16 +46,24 @@ pub(crate) enum Refusal {
     },
     /// The store was emptied, and another room has begun there.
     OtherRoom,
+    /// This server's room is not the one that the others have.
+    Different {
+        /// Behind how many groups that was found.
+        groups: u64,
+    },
     /// A newer version writes there, since this server began.
     TooOld,
-    /// The other servers were told another time.
-    AwayTimeout {
+    /// The room has another setting than this server was told.
+    Differs {
         /// The room.
         room: RoomName,
-        /// The room's time, in seconds.
-        has: u64,
-        /// This server's.
-        told: u64,
+        /// Which one.
+        difference: Difference,
+    },
+    /// Lines may be longer than one can be in the room's log.
+    LineTooLong {
+        /// How many bytes they may have.
+        told: usize,
     },
     /// What is written of the room cannot be understood.
     Senseless {
@@ -75,11 +85,13 @@ impl Refusal {
             Refusal::NotBuilt
             | Refusal::TwoPasswords
             | Refusal::AuthorityWithoutTls
-            | Refusal::AwayTimeout { .. } => true,
+            | Refusal::LineTooLong { .. }
+            | Refusal::Differs { .. } => true,
             Refusal::File { .. }
             | Refusal::Engine { .. }
             | Refusal::Newer { .. }
             | Refusal::OtherRoom
+            | Refusal::Different { .. }
             | Refusal::TooOld
             | Refusal::Senseless { .. }
             | Refusal::NoRandomNumbers => false,
@@ -118,12 +130,20 @@ impl fmt::Display for Refusal {
                 "the room's store was emptied, and another room has begun there; start this server \
                  again to be part of that one",
             ),
+            Refusal::Different { groups } => write!(
+                f,
+                "this server differs from the others at entry {groups}: ending, to start afresh"
+            ),
             Refusal::TooOld => f.write_str(
                 "the room's other servers need a newer chatserver by now; update this one",
             ),
-            Refusal::AwayTimeout { room, has, told } => write!(
+            Refusal::Differs { room, difference } => {
+                write!(f, "the shared room {room} has {difference}")
+            }
+            Refusal::LineTooLong { told } => write!(
                 f,
-                "the shared room {room} has --away-timeout {has}, not {told}: give the same"
+                "a line of a shared room has at most {MAX_LINE} bytes, not {told}: give a smaller \
+                 --max-line"
             ),
             Refusal::Senseless { room, fact, value } => write!(
                 f,
@@ -200,7 +220,12 @@ mod tests {
         let room = SharedUrl::parse("redis://cache/lobby").expect("it is one").room;
         let status = |refusal: Refusal| Problem::from(refusal).status();
         assert_eq!(status(Refusal::TwoPasswords), 2);
-        assert_eq!(status(Refusal::AwayTimeout { room: room.clone(), has: 60, told: 30 }), 2);
+        let longest = Refusal::LineTooLong { told: 65_536 };
+        assert_eq!(
+            longest.to_string(),
+            "a line of a shared room has at most 20480 bytes, not 65536: give a smaller --max-line"
+        );
+        assert_eq!(status(longest), 2);
         assert_eq!(status(Refusal::Newer { room, format: 2, reads: 1 }), 1);
     }
 }

@@ -1,16 +1,23 @@
-//! What the servers of a room must be told alike, since the room is another one without it: how long its members may be
+//! The settings that make a shared room what it is, and that all its servers must have alike: how long its members may be
 //! away, for how long names are kept, who its operators are, and who may come in. Pure.
 //!
-//! They stand beside the room's log, a field for each, where the first server puts them. A server that was not told one
-//! takes the room's; one that was told another does not start. All else is each server's own: limits and timeouts of
-//! connections, `--memory`, `--replay`, the history, TLS, and what the password of `--password-file` is, as long as all
-//! or none of them have one.
+//! They stand beside the room's log (`meta`), a fact for each, where the first server puts them. A server that was not
+//! told one takes the room's; a server that was told another one does not start. All else is each server's own: limits
+//! and timeouts of connections, `--memory`, `--replay`, the history, TLS, and what the password of `--password-file` is,
+//! as long as all servers or none have one.
 
-use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::protocol::name::Name;
-use crate::server::config::{Config, EntranceConfig};
+use crate::server::config::{Config, EntranceConfig, Told};
+
+/// How long a member whose connection is lost may be kept, in seconds.
+const AWAY_TIMEOUTS: RangeInclusive<u64> = 0..=86_400;
+
+/// For how long a name may be kept, in hours.
+const KEPT: RangeInclusive<u64> = 1..=100 * 365 * 24;
 
 /// The settings of a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +26,7 @@ pub(crate) struct RoomSettings {
     pub(crate) away_timeout: Duration,
     /// For how long a name stays one's own after the last visit; `None` is for ever.
     pub(crate) keep_names: Option<Duration>,
-    /// The names whose owners are operators, in their order without repetitions.
+    /// The names whose owners are operators, in the order of their folded forms, of which none is there twice.
     pub(crate) operators: Vec<Name>,
     /// Whether only those may come in whom somebody has invited.
     pub(crate) invited: bool,
@@ -29,17 +36,24 @@ pub(crate) struct RoomSettings {
     pub(crate) has_password: bool,
 }
 
-/// Which settings a server was told, and did not take for lack of another. A flag was told if it is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Told {
-    /// `--away-timeout`.
-    pub(crate) away_timeout: bool,
-    /// `--keep-names`.
-    pub(crate) keep_names: bool,
-    /// `--operator`.
-    pub(crate) operators: bool,
-    /// `--invite`.
-    pub(crate) invite: bool,
+/// A setting of the room that is not as a server was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Difference {
+    /// The option.
+    option: &'static str,
+    /// What the room has, as the fact has it.
+    has: String,
+    /// What the server was told, in the same form.
+    told: String,
+}
+
+/// A fact that is none of those that any server writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Senseless {
+    /// Its name.
+    pub(crate) fact: &'static str,
+    /// Its value.
+    pub(crate) value: String,
 }
 
 const AWAY_TIMEOUT: &str = "away_timeout";
@@ -49,6 +63,10 @@ const INVITED: &str = "invited";
 const INVITE: &str = "invite";
 const PASSWORD: &str = "password";
 
+/// The option for each fact.
+const OPTIONS: [&str; 6] =
+    ["--away-timeout", "--keep-names", "--operator", "--invited", "--invite", "--password-file"];
+
 const YES: &str = "yes";
 const NO: &str = "no";
 const FOR_EVER: &str = "forever";
@@ -57,13 +75,10 @@ const OWNERS: &str = "owners";
 impl RoomSettings {
     /// Those of a server.
     pub(crate) fn of(config: &Config) -> RoomSettings {
-        let mut operators = config.operators.clone();
-        operators.sort_by(|one, other| one.as_str().cmp(other.as_str()));
-        operators.dedup();
         RoomSettings {
             away_timeout: config.away_timeout,
             keep_names: config.keep_names,
-            operators,
+            operators: in_order(config.operators.clone()),
             invited: config.entrance.invited,
             operators_invite: config.entrance.operators_invite,
             has_password: config.entrance.password_file.is_some(),
@@ -78,8 +93,8 @@ impl RoomSettings {
         Config { away_timeout, keep_names, operators, entrance, ..config.clone() }
     }
 
-    /// The fields beside the log, each with its value as the option has it. Each is to be put there unless it is there.
-    pub(crate) fn fields(&self) -> [(&'static str, String); 6] {
+    /// The facts beside the log, each with its value as the option has it. Each is offered to the room.
+    pub(crate) fn facts(&self) -> [(&'static str, String); 6] {
         let yes_or_no = |is_so| (if is_so { YES } else { NO }).to_owned();
         let invite = if self.operators_invite { OPERATORS } else { OWNERS };
         let names: Vec<_> = self.operators.iter().map(Name::as_str).collect();
@@ -93,59 +108,110 @@ impl RoomSettings {
         ]
     }
 
-    /// What holds for the room of that name, beside whose log these fields stand. A field that is missing is as here.
+    /// What the room with these facts has. A fact that is missing is as here.
     ///
     /// # Errors
     ///
-    /// This server was told something else than the room has, or a field means nothing: what is to be said of that.
-    pub(crate) fn agree(
-        &self,
-        room: &str,
-        told: Told,
-        fields: &BTreeMap<String, String>,
-    ) -> Result<RoomSettings, String> {
-        let own: BTreeMap<_, _> = self.fields().into_iter().collect();
-        let value = |field: &str| fields.get(field).unwrap_or(&own[field]).as_str();
-        // A server without the room's password could ask nobody for it.
-        for (field, option, is_told) in [
-            (AWAY_TIMEOUT, "--away-timeout", told.away_timeout),
-            (KEEP_NAMES, "--keep-names", told.keep_names),
-            (OPERATORS, "--operator", told.operators),
-            (INVITED, "--invited", self.invited),
-            (INVITE, "--invite", told.invite),
-            (PASSWORD, "--password-file", true),
-        ] {
-            let (theirs, ours) = (value(field), own[field].as_str());
-            if is_told && theirs != ours {
-                let differs = difference(option, theirs, ours);
-                return Err(format!("the shared room {room} has {differs}"));
-            }
-        }
-        let wrong = |field: &str| {
-            let value = value(field);
-            format!("the shared room {room} has {field} {value}, which means nothing here")
+    /// The first fact without sense.
+    pub(crate) fn read(&self, facts: &[(String, String)]) -> Result<RoomSettings, Senseless> {
+        let facts = Facts(facts);
+        let away_timeout = facts.read(AWAY_TIMEOUT, |text| {
+            let seconds = text.parse().ok().filter(|it| AWAY_TIMEOUTS.contains(it));
+            seconds.map(Duration::from_secs)
+        })?;
+        let invite = facts.read(INVITE, |text| one_of(text, [OWNERS, OPERATORS]))?;
+        let room = RoomSettings {
+            away_timeout: away_timeout.unwrap_or(self.away_timeout),
+            keep_names: facts.read(KEEP_NAMES, read_time)?.unwrap_or(self.keep_names),
+            operators: facts.read(OPERATORS, read_names)?.unwrap_or(self.operators.clone()),
+            invited: facts.read(INVITED, yes_or_no)?.unwrap_or(self.invited),
+            operators_invite: invite.unwrap_or(self.operators_invite),
+            has_password: facts.read(PASSWORD, yes_or_no)?.unwrap_or(self.has_password),
         };
-        let away_timeout = value(AWAY_TIMEOUT).parse().map_err(|_| wrong(AWAY_TIMEOUT))?;
-        let names = value(OPERATORS).split(',').filter(|name| !name.is_empty());
-        let names: Option<Vec<_>> = names.map(|name| Name::parse(name).ok()).collect();
-        Ok(RoomSettings {
-            away_timeout: Duration::from_secs(away_timeout),
-            keep_names: read_time(value(KEEP_NAMES)).ok_or_else(|| wrong(KEEP_NAMES))?,
-            operators: names.ok_or_else(|| wrong(OPERATORS))?,
-            invited: value(INVITED) == YES,
-            operators_invite: value(INVITE) == OPERATORS,
-            has_password: value(PASSWORD) == YES,
-        })
+        Ok(room)
+    }
+
+    /// The first setting of the room's that is not what this server was told; `None` if it can be one of the room's.
+    pub(crate) fn difference(&self, room: &RoomSettings, told: Told) -> Option<Difference> {
+        let is_told = [
+            told.away_timeout,
+            told.keep_names,
+            told.operators,
+            self.invited,
+            told.invite,
+            // Without the room's password, this server could ask nobody for it.
+            true,
+        ];
+        let is_same = [
+            self.away_timeout == room.away_timeout,
+            self.keep_names == room.keep_names,
+            folded(&self.operators) == folded(&room.operators),
+            self.invited == room.invited,
+            self.operators_invite == room.operators_invite,
+            self.has_password == room.has_password,
+        ];
+        let other = (0..OPTIONS.len()).find(|&at| is_told[at] && !is_same[at])?;
+        let value = |settings: &RoomSettings| settings.facts()[other].1.clone();
+        Some(Difference { option: OPTIONS[other], has: value(room), told: value(self) })
     }
 }
 
-/// How an option of the room's differs from a server's, and what to do.
-fn difference(option: &str, theirs: &str, ours: &str) -> String {
-    match theirs {
-        "" | NO => format!("no {option}: give none"),
-        YES => format!("{option}: give the same"),
-        _ => format!("{option} {theirs}, not {ours}: give the same"),
+/// As it goes on after `the shared room lobby has`.
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference { option, has, told } = self;
+        match has.as_str() {
+            "" | NO => write!(f, "no {option}: give none"),
+            YES => write!(f, "{option}: give the same"),
+            _ => write!(f, "{option} {has}, not {told}: give the same"),
+        }
     }
+}
+
+/// The facts of a room.
+struct Facts<'a>(&'a [(String, String)]);
+
+impl Facts<'_> {
+    /// One of them, if it is there.
+    fn read<T>(
+        &self,
+        fact: &'static str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Senseless> {
+        let Some((_, value)) = self.0.iter().find(|(known, _)| known == fact) else {
+            return Ok(None);
+        };
+        read(value).map(Some).ok_or_else(|| Senseless { fact, value: value.clone() })
+    }
+}
+
+fn yes_or_no(text: &str) -> Option<bool> {
+    one_of(text, [NO, YES])
+}
+
+/// Whether it is the second one; `None` if it is neither.
+fn one_of(text: &str, [no, yes]: [&str; 2]) -> Option<bool> {
+    (text == no || text == yes).then_some(text == yes)
+}
+
+fn read_names(text: &str) -> Option<Vec<Name>> {
+    let names = text.split(',').filter(|name| !name.is_empty());
+    names.map(|name| Name::parse(name).ok()).collect::<Option<_>>().map(in_order)
+}
+
+fn in_order(mut names: Vec<Name>) -> Vec<Name> {
+    names.sort_by_cached_key(word);
+    names.dedup_by_key(|name| word(name));
+    names
+}
+
+fn folded(names: &[Name]) -> Vec<String> {
+    names.iter().map(word).collect()
+}
+
+/// A name without case.
+fn word(name: &Name) -> String {
+    name.likeness().folded().to_owned()
 }
 
 /// A time as `--keep-names` takes it.
@@ -163,14 +229,14 @@ fn read_time(text: &str) -> Option<Option<Duration>> {
         return Some(None);
     }
     let (count, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let hours = match unit {
+    let unit = match unit {
         "y" => 365 * 24,
         "d" => 24,
         "h" => 1,
         _ => return None,
     };
-    let seconds = count.parse::<u64>().ok()?.checked_mul(hours * 3600)?;
-    Some(Some(Duration::from_secs(seconds)))
+    let hours = count.parse::<u64>().ok()?.checked_mul(unit).filter(|it| KEPT.contains(it))?;
+    Some(Some(Duration::from_secs(hours * 3600)))
 }
 
 #[cfg(test)]
@@ -181,28 +247,37 @@ mod tests {
         Name::parse(name).expect("a name")
     }
 
-    fn fields(settings: &RoomSettings) -> BTreeMap<String, String> {
-        settings.fields().map(|(field, value)| (field.to_owned(), value)).into()
+    fn facts(settings: &RoomSettings) -> Vec<(String, String)> {
+        settings.facts().map(|(fact, value)| (fact.to_owned(), value)).into()
     }
 
     fn all(is_told: bool) -> Told {
         Told { away_timeout: is_told, keep_names: is_told, operators: is_told, invite: is_told }
     }
 
+    /// What is told of a server that was told everything, in a room.
+    fn told(own: &RoomSettings, room: &RoomSettings) -> Option<String> {
+        own.difference(room, all(true)).map(|difference| difference.to_string())
+    }
+
     #[test]
     fn a_server_that_was_told_nothing_takes_what_the_room_has() {
         let own = RoomSettings::of(&Config::default());
-        let operators = vec![name("alice"), name("bob")];
         for keep_names in [None, Some(12), Some(48), Some(2 * 365 * 24)] {
-            let keep_names = keep_names.map(|hours| Duration::from_secs(3600 * hours));
-            let away_timeout = Duration::from_secs(120);
-            let (operators, invited) = (operators.clone(), true);
-            let room = RoomSettings { away_timeout, keep_names, operators, invited, ..own.clone() };
-            assert_eq!(own.agree("lobby", all(false), &fields(&room)), Ok(room.clone()));
-            let config = room.configure(&Config::default());
+            let room = RoomSettings {
+                away_timeout: Duration::from_secs(120),
+                keep_names: keep_names.map(|hours| Duration::from_secs(3600 * hours)),
+                operators: vec![name("alice"), name("Bob")],
+                invited: true,
+                ..own.clone()
+            };
+            let read = own.read(&facts(&room)).expect("it has sense");
+            assert_eq!(read, room);
+            assert_eq!(own.difference(&read, all(false)), None);
+            let config = read.configure(&Config::default());
             assert_eq!(RoomSettings::of(&config), room);
         }
-        assert_eq!(own.agree("lobby", all(true), &BTreeMap::new()), Ok(own.clone()));
+        assert_eq!(own.read(&[]), Ok(own));
     }
 
     #[test]
@@ -211,52 +286,62 @@ mod tests {
         let refused = |change: fn(&mut RoomSettings)| {
             let mut own = room.clone();
             change(&mut own);
-            own.agree("lobby", all(true), &fields(&room)).expect_err("they differ")
+            told(&own, &room).expect("they differ")
         };
+        let seconds = Duration::from_secs;
         assert_eq!(
             refused(|own| own.away_timeout = Duration::from_secs(30)),
-            "the shared room lobby has --away-timeout 60, not 30: give the same"
+            "--away-timeout 60, not 30: give the same"
         );
         assert_eq!(
             refused(|own| own.keep_names = None),
-            "the shared room lobby has --keep-names 90d, not forever: give the same"
+            "--keep-names 90d, not forever: give the same"
         );
-        assert_eq!(
-            refused(|own| own.operators.push(name("eve"))),
-            "the shared room lobby has no --operator: give none"
-        );
+        assert_eq!(refused(|own| own.operators.push(name("eve"))), "no --operator: give none");
         assert_eq!(
             refused(|own| own.operators_invite = true),
-            "the shared room lobby has --invite owners, not operators: give the same"
+            "--invite owners, not operators: give the same"
         );
-        assert_eq!(
-            refused(|own| own.invited = true),
-            "the shared room lobby has no --invited: give none"
-        );
-        assert_eq!(
-            refused(|own| own.has_password = true),
-            "the shared room lobby has no --password-file: give none"
-        );
+        assert_eq!(refused(|own| own.invited = true), "no --invited: give none");
+        assert_eq!(refused(|own| own.has_password = true), "no --password-file: give none");
         let locked = RoomSettings { has_password: true, ..room.clone() };
+        let difference = room.difference(&locked, all(false)).expect("it could let nobody in");
+        assert_eq!(difference.to_string(), "--password-file: give the same");
+        let other = RoomSettings { away_timeout: seconds(30), ..room.clone() };
+        assert_eq!(other.difference(&room, all(false)), None);
+    }
+
+    #[test]
+    fn operators_are_the_same_in_any_order_and_case() {
+        let with = |names: &[&str]| {
+            let operators = names.iter().map(|it| name(it)).collect();
+            RoomSettings::of(&Config { operators, ..Config::default() })
+        };
+        let room = with(&["alice", "Bob"]);
+        assert_eq!(told(&with(&["bob", "ALICE", "bob"]), &room), None);
         assert_eq!(
-            room.agree("lobby", all(false), &fields(&locked)),
-            Err("the shared room lobby has --password-file: give the same".to_owned())
+            told(&with(&["bob"]), &room).as_deref(),
+            Some("--operator alice,Bob, not bob: give the same")
         );
     }
 
     #[test]
-    fn a_field_that_means_nothing_is_told() {
+    fn a_fact_without_sense_is_told() {
         let own = RoomSettings::of(&Config::default());
-        for (field, value) in [
+        for (fact, value) in [
             ("away_timeout", "soon"),
+            ("away_timeout", "86401"),
             ("keep_names", "90"),
-            ("operators", "a b"),
             ("keep_names", "é"),
+            ("keep_names", "0h"),
+            ("keep_names", "101y"),
+            ("operators", "a b"),
+            ("invited", "true"),
+            ("invite", "all"),
+            ("password", ""),
         ] {
-            let fields = [(field.to_owned(), value.to_owned())].into();
-            let told =
-                format!("the shared room lobby has {field} {value}, which means nothing here");
-            assert_eq!(own.agree("lobby", all(false), &fields), Err(told));
+            let read = own.read(&[(fact.to_owned(), value.to_owned())]);
+            assert_eq!(read, Err(Senseless { fact, value: value.to_owned() }));
         }
     }
 }

@@ -8,9 +8,11 @@ use std::time::Duration;
 use super::engine::{Engine, Position};
 use super::log_reader::{End, LogReader};
 use super::log_writer::LogWriter;
+use super::meta::RoomId;
 use super::opening::{self, Host, Opened};
 use super::outbox::Outbox;
 use super::refusal::Refusal;
+use super::settings::RoomSettings;
 use super::snapshot;
 use super::trouble::Trouble;
 use crate::problem::Problem;
@@ -52,39 +54,30 @@ pub(crate) struct Sharing {
 }
 
 impl Sharing {
-    /// Joins the other servers, with this server's archive of the room if it keeps one. `None` if the server is not to
-    /// begin any more.
+    /// Joins the other servers of a room that this one has opened, with this server's archive of the room if it keeps one.
     ///
     /// # Errors
     ///
-    /// The room cannot be shared, or not by this server; or the system has no more threads.
+    /// The engine does not answer any more, or the system has no more threads or random numbers.
     pub(crate) fn begin(
+        opened: Opened,
         shared: &SharedConfig,
         config: &Config,
         hub: &Arc<Hub>,
         shutdown: &Shutdown,
         mut archive: Option<&mut Kept>,
-    ) -> Result<Option<Sharing>, Problem> {
-        let host = Host {
-            away_timeout: config.away_timeout,
-            memory: config.memory,
-            archive: archive.as_deref().and_then(Kept::archive_of),
-        };
-        let mut wait = |time| !shutdown.wait(time);
-        let Some(opened) = opening::open(shared, &host, &mut wait)? else {
-            return Ok(None);
-        };
+    ) -> Result<Sharing, Problem> {
         let Opened { engine, agreed, is_ours: _ } = opened;
         let producer = new_producer().ok_or(Refusal::NoRandomNumbers)?;
         let id = agreed.id.short();
-        let config = Config { away_timeout: agreed.away_timeout, ..config.clone() };
         let unreached = |trouble| Refusal::Engine { url: Box::new(shared.url.clone()), trouble };
         let numbers = archive.as_deref().and_then(Kept::numbers);
-        let (mut room, from) = first_room(engine.as_ref(), &config, id).map_err(unreached)?;
+        let (mut room, from) = first_room(engine.as_ref(), config, id).map_err(unreached)?;
         if let Some(archive) = &mut archive {
             archive.be_archive_of(agreed.id, &mut room, &config.history)?;
         }
-        hub.share(room, Outbox::new(id, producer), agreed.log_bytes / SNAPSHOTS_PART);
+        let outbox = Outbox::new(id, producer);
+        hub.share(room, outbox, shared.url.clone(), agreed.log_bytes / SNAPSHOTS_PART);
         if let Some((seq, member)) = numbers {
             // The log may have lost what the archive has: its numbers are not to be used again.
             hub.propose(Act::Back { old: producer, kept: HAS_NO_MEMBERS, seq: seq - 1, member });
@@ -95,7 +88,7 @@ impl Sharing {
         let why = Arc::clone(&end.why);
         let reader =
             LogReader::new(Arc::clone(hub), config.clone(), engine.clone(), (agreed, from), end);
-        let writer = LogWriter::new(Arc::clone(hub), engine, config);
+        let writer = LogWriter::new(Arc::clone(hub), engine, config.clone());
         let threads = start(hub, shutdown, reader, writer)?;
         let sharing = Sharing { hub: Arc::clone(hub), threads, why };
         if let Err(trouble) = hub.wait_for_log(FIRST_GROUP) {
@@ -105,7 +98,7 @@ impl Sharing {
             let trouble = trouble.unwrap_or_else(silent);
             return Err(Refusal::Engine { url, trouble }.into());
         }
-        Ok(Some(sharing))
+        Ok(sharing)
     }
 
     /// Takes leave of the other servers, which have all that was said here then, if they can be reached.
@@ -125,6 +118,26 @@ impl Sharing {
         let ended = self.threads.into_iter().filter(JoinHandle::is_finished).map(JoinHandle::join);
         ended.map(|ended| ended.map_err(|_panic| Problem::Bug)).collect()
     }
+}
+
+/// Opens the room that this server is to share, which its archive may belong to already. `None` if the server is not to begin any more.
+///
+/// # Errors
+///
+/// The room cannot be shared, or not by this server.
+pub(crate) fn open(
+    shared: &SharedConfig,
+    config: &Config,
+    archive: Option<RoomId>,
+    shutdown: &Shutdown,
+) -> Result<Option<Opened>, Problem> {
+    let host = Host {
+        settings: RoomSettings::of(config),
+        memory: config.memory,
+        max_line: config.max_line,
+        archive,
+    };
+    Ok(opening::open(shared, &host, &mut |time| !shutdown.wait(time))?)
 }
 
 /// A number by which the others know this server, until it ends.

@@ -53,3 +53,61 @@ pub(super) fn hash(bytes: &[u8]) -> u64 {
     let (first, _) = hash.as_ref().split_first_chunk().expect("SHA-256 has 32 bytes");
     u64::from_le_bytes(*first)
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::protocol::name::Name;
+    use crate::protocol::tag::Format;
+    use crate::server::room::effects::Effects;
+    use crate::server::room::entry::{Credentials, Encryption, Whence};
+    use crate::server::room::group::{Act, Group, Joining, Logged, Position};
+    use crate::server::room::token::TokenHash;
+
+    /// A shared room with so many members.
+    fn room_with(members: u32) -> Room {
+        let mut room = Room::shared(&Config::default(), 1);
+        for number in 1..=members {
+            let mut token = [0; 32];
+            token[..4].copy_from_slice(&number.to_le_bytes());
+            let name = Name::parse(&format!("member-{number}")).expect("it is a name");
+            let likeness = name.likeness();
+            let joining = Joining {
+                format: Format::Tagged,
+                whence: Whence { encryption: Encryption::Tls, address: None, origin: None },
+                credentials: Credentials::default(),
+                is_let_in: false,
+                token: Some(TokenHash(token)),
+                wanted: Some((name, likeness)),
+            };
+            let entries = vec![Logged { connection: number, line: 0, act: Act::Join(joining) }];
+            let (at, number) = (Position { ms: number.into(), n: 0 }, number.into());
+            let seen = Position::START;
+            let group = Group { room: 1, engine: 1, producer: 1, number, seen, entries };
+            room.apply_group(at, 100, &group, &mut Effects::of_nobody());
+        }
+        assert_eq!(room.count().0, members as usize);
+        room
+    }
+
+    /// docs/PERFORMANCE.md has what it prints, and its command.
+    #[test]
+    #[ignore = "it measures, and expects nothing"]
+    fn what_a_digest_costs() {
+        for members in [100, 1000, 20_000] {
+            let room = room_with(members);
+            let bytes = encode(&room).len();
+            let times = (0..11).map(|_| {
+                let begun = Instant::now();
+                assert_eq!(room.digest(), room.digest());
+                begun.elapsed() / 2
+            });
+            let mut times: Vec<_> = times.collect();
+            times.sort();
+            let median = times[times.len() / 2];
+            println!("{members} members: {bytes} bytes, a digest takes {median:.1?}");
+        }
+    }
+}

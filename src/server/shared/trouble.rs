@@ -194,7 +194,7 @@ fn remedy(code: &str) -> &'static str {
     match code {
         "NOAUTH" => "give its password with --shared-password-file",
         "WRONGPASS" => "check the user and the password",
-        "NOPERM" => "give the user the rights that docs/RUNNING.md lists",
+        "NOPERM" => "give the user the rights that docs/SHARED.md lists",
         "DENIED" => "it is in protected mode: set a password there, or bind it",
         _ => "give none, or set one there",
     }
@@ -229,7 +229,7 @@ mod tests {
             (
                 "NOPERM",
                 "",
-                "Redis refuses us (NOPERM); give the user the rights that docs/RUNNING.md lists",
+                "Redis refuses us (NOPERM); give the user the rights that docs/SHARED.md lists",
             ),
             (
                 "WRONGTYPE",

@@ -78,6 +78,14 @@ impl SharedUrl {
         matches!(self.way, Way::Tls(_))
     }
 
+    /// Which hosts and ports it names.
+    pub(crate) fn place(&self) -> String {
+        match &self.way {
+            Way::Plain(node) | Way::Tls(node) => node.to_string(),
+            Way::Sentinels { sentinels, .. } => listed(sentinels),
+        }
+    }
+
     /// Whether what is said can be read on the way there. On this machine nobody reads it.
     pub(crate) fn is_readable_on_the_way(&self) -> bool {
         match &self.way {
@@ -177,6 +185,10 @@ impl fmt::Display for Node {
     }
 }
 
+fn listed(nodes: &[Node]) -> String {
+    nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
 impl RoomName {
     fn parse(text: &str) -> Option<RoomName> {
         let is_right =
@@ -211,8 +223,7 @@ impl fmt::Display for SharedUrl {
             Way::Plain(node) => write!(f, "redis://{user}{node}"),
             Way::Tls(node) => write!(f, "rediss://{user}{node}"),
             Way::Sentinels { sentinels, master } => {
-                let nodes = sentinels.iter().map(ToString::to_string).collect::<Vec<_>>();
-                write!(f, "redis+sentinel://{user}{}/{master}", nodes.join(","))
+                write!(f, "redis+sentinel://{user}{}/{master}", listed(sentinels))
             }
         }
     }

@@ -8,10 +8,11 @@ use super::super::appender::Appender;
 use super::super::engine::{COUNT, Engine, Group, Link, Missing, Position};
 use super::super::follower::{Followed, Follower};
 use super::super::opening::{self, Host, Opened};
+use super::super::settings::RoomSettings;
 use super::super::trouble::Trouble;
 use super::super::url::{Password, SharedUrl};
 use super::Redis;
-use crate::server::config::SharedConfig;
+use crate::server::config::{Config, SharedConfig, Told};
 use redis_server::RedisServer;
 
 #[path = "../../../../tests/it/common/redis.rs"]
@@ -61,10 +62,14 @@ fn succeed<T>(mut step: impl FnMut() -> Result<T, Trouble>) -> T {
 /// Opens the room of a server, without a wait for others.
 fn open(url: &str) -> Result<Option<Opened>, String> {
     let url = SharedUrl::parse(url).expect("it is one");
-    let config = SharedConfig { url, password_file: None, authority: None, away_timeout: None };
-    let host = Host { away_timeout: Duration::from_secs(60), memory: 16 << 20, archive: None };
+    let told = Told::default();
+    let shared = SharedConfig { url, password_file: None, authority: None, told };
+    let config = Config::default();
+    let settings = RoomSettings::of(&config);
+    let (memory, max_line) = (config.memory, config.max_line);
+    let host = Host { settings, memory, max_line, archive: None };
     // The time passes as fast as the server says that it waits.
-    opening::open(&config, &host, &mut |_| true).map_err(|refusal| refusal.to_string())
+    opening::open(&shared, &host, &mut |_| true).map_err(|refusal| refusal.to_string())
 }
 
 #[test]
@@ -272,7 +277,7 @@ fn the_rights_that_are_documented_are_enough_and_less_is_told() {
     assert_eq!(refused(":admin@"), Ok(()));
     let user = ["ACL", "SETUSER", "chat", "on", ">secret"];
     admin(&user);
-    let without = "NOPERM); give the user the rights that docs/RUNNING.md lists";
+    let without = "NOPERM); give the user the rights that docs/SHARED.md lists";
     assert_eq!(refused("chat:secret@"), told(without));
     admin(&[&user[..], &RIGHTS.split_whitespace().collect::<Vec<_>>()].concat());
     let opened = open(&url("chat:secret@")).expect("it can be shared").expect("it is to begin");
