@@ -17,7 +17,7 @@ use crate::server::room::entry::{Entry, Outcome};
 use crate::server::room::group::Joining;
 use crate::server::room::group::{Act, Group, Logged, Position};
 use crate::server::room::groups::{Applied, HangUp};
-use crate::server::room::log::Verdict;
+use crate::server::room::log::{Log, Verdict};
 use crate::server::shared::agreement::Agreement;
 use crate::server::shared::codec::Unread;
 use crate::server::shared::liveness::{Liveness, Turn};
@@ -244,11 +244,11 @@ impl Hub {
     }
 
     /// Proposes something of the server's own.
-    pub(crate) fn propose(&self, act: Act<'_>) {
+    pub(crate) fn propose(&self, act: &Act<'_>) {
         self.with(|shared| {
             let log = shared.log.iter_mut();
             log.for_each(|log| {
-                log.outbox.propose(&Logged { connection: 0, line: 0, act: act.clone() })
+                log.outbox.propose(&Logged { connection: 0, line: 0, act: act.clone() });
             });
         });
     }
@@ -259,7 +259,7 @@ impl Hub {
         loop {
             guard.judge_liveness();
             let now = instant();
-            let seen = guard.room.log().map_or(Position::START, |log| log.position());
+            let seen = guard.room.log().map_or(Position::START, Log::position);
             let log = guard.log.as_mut()?;
             if log.ending == Ending::Over {
                 return None;
@@ -346,7 +346,7 @@ impl Hub {
     }
 
     /// Either thread could not reach the engine, or was refused.
-    pub(crate) fn on_trouble(&self, trouble: Trouble) {
+    pub(crate) fn on_trouble(&self, trouble: &Trouble) {
         self.with(|shared| {
             shared.log.iter_mut().for_each(|log| log.on_trouble(trouble.clone()));
             shared.judge_liveness();

@@ -48,11 +48,6 @@ impl Appender {
     ) -> Result<R, Trouble> {
         self.connector.with(work)
     }
-
-    /// Closes the connection. The next step makes another one.
-    pub(crate) fn close(&mut self) {
-        self.connector.close();
-    }
 }
 
 #[cfg(all(test, not(shuttle)))]

@@ -334,7 +334,7 @@ fn codes_and_erasures_are_told_by_the_server_over_which_they_came() {
 #[test]
 fn a_history_is_one_servers_own() {
     let mut trial = Trial::new();
-    trial.room.keep(Keeping { time: None, not_now: None });
+    trial.room.keep(Keeping { time: None, not_now: None }, 1, Vec::new());
     trial.join(HERE, 1, "alice", 1);
     trial.join(THERE, 1, "bob", 2);
     assert!(trial.told().contains("-- what is said here is kept;"));

@@ -96,7 +96,7 @@ impl LogReader {
             match self.step() {
                 Ok(()) => self.backoff.on_success(),
                 Err(trouble) => {
-                    self.hub.on_trouble(trouble);
+                    self.hub.on_trouble(&trouble);
                     self.hub.pause(self.backoff.on_trouble());
                 }
             }

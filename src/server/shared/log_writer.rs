@@ -47,7 +47,7 @@ impl LogWriter {
                     self.backoff.on_success();
                     None
                 }
-                Err(trouble) => Some(self.on_trouble(trouble)),
+                Err(trouble) => Some(self.on_trouble(&trouble)),
             };
         }
     }
@@ -78,7 +78,7 @@ impl LogWriter {
     }
 
     /// When to try again.
-    fn on_trouble(&mut self, trouble: Trouble) -> Instant {
+    fn on_trouble(&mut self, trouble: &Trouble) -> Instant {
         self.hub.on_trouble(trouble);
         instant() + self.backoff.on_trouble()
     }

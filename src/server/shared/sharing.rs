@@ -22,6 +22,7 @@ use crate::server::hub::Hub;
 use crate::server::keeping::Kept;
 use crate::server::room::Room;
 use crate::server::room::group::Act;
+use crate::server::room::log::Log;
 use crate::server::shutdown::Shutdown;
 use crate::server::system::thread::JoinHandle;
 use crate::server::system::{random, start_thread};
@@ -80,10 +81,10 @@ impl Sharing {
         hub.share(room, outbox, shared.url.clone(), agreed.log_bytes / SNAPSHOTS_PART);
         if let Some((seq, member)) = numbers {
             // The log may have lost what the archive has: its numbers are not to be used again.
-            hub.propose(Act::Back { old: producer, kept: HAS_NO_MEMBERS, seq: seq - 1, member });
+            hub.propose(&Act::Back { old: producer, kept: HAS_NO_MEMBERS, seq: seq - 1, member });
         }
         let (server, version) = hello();
-        hub.propose(Act::Hello { server: &server, version });
+        hub.propose(&Act::Hello { server: &server, version });
         let end = End { shutdown: shutdown.clone(), why: Arc::default() };
         let why = Arc::clone(&end.why);
         let reader =
@@ -115,8 +116,9 @@ impl Sharing {
         if let Some(why) = Arc::into_inner(self.why).and_then(OnceLock::into_inner) {
             return Err(why.into());
         }
-        let ended = self.threads.into_iter().filter(JoinHandle::is_finished).map(JoinHandle::join);
-        ended.map(|ended| ended.map_err(|_panic| Problem::Bug)).collect()
+        let mut ended =
+            self.threads.into_iter().filter(JoinHandle::is_finished).map(JoinHandle::join);
+        ended.try_for_each(|ended| ended.map_err(|_panic| Problem::Bug))
     }
 }
 
@@ -155,7 +157,7 @@ fn first_room(engine: &dyn Engine, config: &Config, id: u64) -> Result<(Room, Po
     let oldest = engine.connect()?.snapshot(0)?;
     let room = oldest.and_then(|oldest| snapshot::decode(config, &oldest).ok());
     let room = room.unwrap_or_else(|| Room::shared(config, id));
-    let from = room.log().map_or(Position::START, |log| log.position());
+    let from = room.log().map_or(Position::START, Log::position);
     Ok((room, from))
 }
 

@@ -13,6 +13,7 @@ use super::super::trouble::Trouble;
 use super::{LogReader, read};
 use crate::server::hub::recovery::Renewed;
 use crate::server::room::Room;
+use crate::server::room::log::Log;
 
 impl LogReader {
     /// Finds out whether the log is the one that this server knows, and makes the room anew if it is not, or if it was
@@ -96,7 +97,7 @@ impl LogReader {
 
     fn position_of(&self, bytes: &[u8]) -> Option<Position> {
         let room = snapshot::decode(&self.config, bytes).ok()?;
-        room.log().map(|log| log.position())
+        room.log().map(Log::position)
     }
 
     /// Whether the log begins behind what was read.
@@ -115,7 +116,7 @@ impl LogReader {
             let bytes = self.follower.with(|link| link.snapshot(number))?;
             let room = bytes.and_then(|bytes| snapshot::decode(&self.config, &bytes).ok());
             let Some(room) = room else { continue };
-            let at = room.log().map_or(Position::START, |log| log.position());
+            let at = room.log().map_or(Position::START, Log::position);
             oldest = Some((room, at));
             if kept.is_some_and(|kept| at <= kept) {
                 break;
