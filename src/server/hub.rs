@@ -12,7 +12,8 @@
 //! (`visit`), a place among the members (`membership`), and a turn at searching (`turns`); who is held back
 //! (`backpressure`); what the broadcaster is handed (`round`), once the history has it (`cut`); what an operator sees
 //! (`overview`, `watch`); and, where several servers hold the room, how entries come to the log that orders them
-//! (`proposing`) and back (`log`), and what this server keeps of that (`archive`).
+//! (`proposing`) and back (`log`), what this server keeps of that (`archive`), whether its room is still that of the others
+//! (`agreement`), and what is told when the room is away (`absence`).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,6 +47,7 @@ use log::LogSide;
 use turns::Turns;
 use visit::Visits;
 
+mod absence;
 mod agreement;
 mod archive;
 mod backpressure;

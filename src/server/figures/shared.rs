@@ -70,7 +70,12 @@ impl ServerFigures {
             false => format!("{} s behind", seconds(*behind)),
         };
         let silence = seconds(*silence);
-        format!("server {name} ({version}){this}{coordinator}: {pace}, heard {silence} s ago")
+        let server = match name.as_str() {
+            // It came back to a log that had lost its name.
+            "" => "a server".to_owned(),
+            name => format!("server {name} ({version})"),
+        };
+        format!("{server}{this}{coordinator}: {pace}, heard {silence} s ago")
     }
 }
 
@@ -118,6 +123,9 @@ mod tests {
         assert_eq!(figures.facts().nth(1).as_deref(), Some(told));
         figures.servers = (0..22).map(|_| server("chat", 0, 0)).collect();
         assert_eq!(figures.facts().last().as_deref(), Some("and 2 more servers"));
+        figures.servers[0].name.clear();
+        let nameless = "a server: keeps pace, heard 0 s ago";
+        assert_eq!(figures.facts().nth(2).as_deref(), Some(nameless));
         assert_eq!(figures.facts().count(), 2 + MOST_SERVERS + 1);
     }
 }

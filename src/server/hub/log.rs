@@ -20,7 +20,7 @@ use crate::server::room::groups::{Applied, HangUp};
 use crate::server::room::log::{Log, Verdict};
 use crate::server::shared::agreement::Agreement;
 use crate::server::shared::codec::Unread;
-use crate::server::shared::liveness::{Liveness, Turn};
+use crate::server::shared::liveness::Liveness;
 use crate::server::shared::outbox::{Outbox, Sending};
 use crate::server::shared::pace::Pace;
 use crate::server::shared::snapshot;
@@ -49,7 +49,7 @@ pub(super) struct LogSide {
     /// After how many bytes of groups there is another snapshot.
     between_snapshots: u64,
     /// Whether the room is away.
-    liveness: Liveness,
+    pub(super) liveness: Liveness,
     /// When the last group was made.
     last_made: Instant,
     /// The writer waits for something to send. It says so under the lock and only after finding nothing, and whoever
@@ -58,11 +58,11 @@ pub(super) struct LogSide {
     /// The log may have been set back: there was none to write to.
     is_doubtful: bool,
     /// The last reason why the engine could not be reached; `None` since it has answered.
-    trouble: Option<Trouble>,
+    pub(super) trouble: Option<Trouble>,
     /// While the room is away: it was told that only somebody's hands can help.
-    has_told_hands: bool,
+    pub(super) has_told_hands: bool,
     /// Where the log is, and which room's it is.
-    url: SharedUrl,
+    pub(super) url: SharedUrl,
     /// The digests of the room.
     pub(super) agreement: Agreement,
     /// How busy the room is.
@@ -166,48 +166,6 @@ impl LogSide {
             agreement: Agreement::default(),
             pace: Pace::new(now),
             ending: Ending::NotYet,
-        }
-    }
-
-    /// The name of the room.
-    pub(super) fn room_name(&self) -> String {
-        self.url.room.to_string()
-    }
-
-    /// For how long the room has been away, and why, if it is.
-    pub(super) fn away(&self, now: Instant) -> Option<(Duration, String)> {
-        Some((self.liveness.away_for(now)?, self.why_away().to_string()))
-    }
-
-    /// The last trouble, or that there is no answer.
-    fn why_away(&self) -> Trouble {
-        let silent = || Trouble::Away { place: self.url.place(), why: None };
-        self.trouble.clone().unwrap_or_else(silent)
-    }
-
-    /// Tells the operator of trouble that only hands can mend, once in an absence of the room: it may not be what the room
-    /// was told to be away for.
-    fn on_trouble(&mut self, trouble: Trouble) {
-        if self.liveness.is_away() && trouble.needs_hands() && !self.has_told_hands {
-            log::error!("shared: the room is still away: {trouble}");
-            self.has_told_hands = true;
-        }
-        self.trouble = Some(trouble);
-    }
-
-    /// Whether the room is away, or back, since this was asked last. Then the operator is told.
-    fn judge_liveness(&mut self) -> Option<SharedNotice> {
-        match self.liveness.judge(instant())? {
-            Turn::Away => {
-                let why = self.why_away();
-                self.has_told_hands = why.needs_hands();
-                log::warn!("shared: the room is away: {why}");
-                Some(SharedNotice::Away)
-            }
-            Turn::Back { after } => {
-                log::info!("shared: the room is back after {} s", after.as_secs());
-                Some(SharedNotice::Back)
-            }
         }
     }
 
@@ -552,13 +510,6 @@ impl Shared {
             }
             // It is not let in any more.
             _ => self.removed.extend(self.connections.get(&id).cloned()),
-        }
-    }
-
-    /// Tells this server's clients that the room is away, or back.
-    fn judge_liveness(&mut self) {
-        if let Some(notice) = self.log.as_mut().and_then(|log| log.judge_liveness()) {
-            self.apply(Entry::Tell(Notice::Shared(notice)));
         }
     }
 }

@@ -72,7 +72,10 @@ impl Change<'_> {
         let is_lost = log.jump_over(seq).is_some_and(|jump| seq + 1 < jump.to);
         let has_lost = seq >= end || is_anew || is_lost;
         if old != new {
-            log.producers.remove(&old);
+            let before = log.producers.remove(&old);
+            if let (Some(before), Some(now)) = (before, log.producers.get_mut(&new)) {
+                (now.server, now.version) = (before.server, before.version);
+            }
             self.room.members.hand_over(old, new);
             self.room.operator_codes.values_mut().filter(|it| it.producer == old).for_each(|it| {
                 it.producer = new;

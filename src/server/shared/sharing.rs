@@ -122,7 +122,8 @@ impl Sharing {
     }
 }
 
-/// Opens the room that this server is to share, which its archive may belong to already. `None` if the server is not to begin any more.
+/// Opens the room that this server is to share, which its archive may belong to already. `None` if the server is not to
+/// begin any more.
 ///
 /// # Errors
 ///
