@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::archive::Archive;
 use super::round::Following;
 use super::{Hub, Shared};
 use crate::protocol::tag::Seq;
@@ -102,7 +103,7 @@ impl Hub {
         let kept = |settled: &Settled| settled.unkept.unwrap_or(settled.end.0).min(settled.end.0);
         self.with(|shared| match &shared.settled {
             Some(settled) => kept(settled),
-            None => shared.archive.as_ref().map_or(0, |archive| archive.kept_end()),
+            None => shared.archive.as_ref().map_or(0, Archive::kept_end),
         })
     }
 
