@@ -158,7 +158,7 @@ fn what_the_log_has_no_more_is_a_gap_that_is_told_in_its_place() {
     until(&mut carol.client, &format!("<talker> {} ", LINES + 1));
     carol.client.send("/history 100000\n");
     until(&mut carol.client, "<alice> before");
-    let told = until(&mut carol.client, "-- ");
+    let told = until(&mut carol.client, " not in this server's history");
     let missing: u64 = told
         .split_once(" lines are not in this server's history")
         .and_then(|(before, _)| before.rsplit(' ').next()?.parse().ok())
