@@ -151,7 +151,7 @@ fn what_the_log_has_no_more_is_a_gap_that_is_told_in_its_place() {
     alice.send("before\n");
     wait_for(&one, "SELECT text FROM said", &["before"]);
     // It takes its leave, or the log would not be trimmed while it could be the one that does that.
-    let (mut first, at) = (first, first.address);
+    let (at, mut first) = (first.address, first);
     signal("-TERM", first.id());
     assert_eq!(first.status(), Some(0));
     let mut talker = program::join(&second, "talker");
