@@ -178,3 +178,174 @@ impl Shared {
         self.archive.as_ref().is_some_and(is_behind) && !self.room.is_closed()
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::protocol::name::Name;
+    use crate::protocol::tag::Format;
+    use crate::server::config::Config;
+    use crate::server::history::scratch::said;
+    use crate::server::hub::log::Read;
+    use crate::server::room::entry::{Credentials, Encryption, Whence};
+    use crate::server::room::group::{Act, Group, Joining, Logged, Manner, Position, Utterance};
+    use crate::server::room::{Keeping, Room};
+    use crate::server::shared::outbox::Outbox;
+    use crate::server::waker::Waker;
+
+    const ROOM: u64 = 7;
+    const MEMORY: usize = 1 << 20;
+    const KEEPING: Keeping = Keeping { time: None, not_now: None };
+
+    /// A server that reads what another one of its room, alice's, has written.
+    struct Trial {
+        hub: Hub,
+        groups: u64,
+        lines: u64,
+    }
+
+    impl Trial {
+        /// One whose archive has all that there is, which is nothing.
+        fn new() -> Trial {
+            let config = Config { memory: MEMORY, ..Config::default() };
+            let hub = Hub::new(Waker::new().expect("there are pipes"), &config);
+            let mut room = Room::shared(&config, ROOM);
+            room.keep(KEEPING, 1, Vec::new());
+            hub.share(room, Outbox::new(ROOM, 1), u64::MAX);
+            hub.archive(1, Vec::new(), Readers::new("nowhere".into()));
+            let mut trial = Trial { hub, groups: 0, lines: 0 };
+            let name = Name::parse("alice").expect("a name");
+            let likeness = name.likeness();
+            let joining = Joining {
+                format: Format::Tagged,
+                whence: Whence { encryption: Encryption::Tls, address: None, origin: None },
+                credentials: Credentials::default(),
+                is_let_in: false,
+                token: None,
+                wanted: Some((name, likeness)),
+            };
+            let hello = Act::Hello { server: "chat", version: "1" };
+            trial.read(1, [(0, hello)]);
+            trial.read(2, [(0, Act::Join(joining))]);
+            trial
+        }
+
+        /// Reads groups of that producer's with one entry each, under one hold of the lock.
+        fn read<'a>(&mut self, producer: u64, entries: impl IntoIterator<Item = (u64, Act<'a>)>) {
+            let mut groups = 0;
+            let read = |(line, act)| {
+                groups += 1;
+                let (seen, number) = (Position::START, self.groups + groups);
+                let number = if producer == 1 { 1 } else { number };
+                let entries = vec![Logged { connection: 1, line, act }];
+                let group = Group { room: ROOM, engine: 1, producer, number, seen, entries };
+                Read { at: Position { ms: 1_000 + number, n: 0 }, bytes: 0, group: Ok(group) }
+            };
+            let read: Vec<_> = entries.into_iter().map(read).collect();
+            self.hub.apply_log(&read);
+            self.groups += if producer == 1 { 0 } else { groups };
+        }
+
+        fn say(&mut self, text: &str, times: usize) {
+            let first = self.lines + 1;
+            self.lines += times as u64;
+            let act = || Act::Speak(vec![Utterance { manner: Manner::Said, text }]);
+            self.read(2, (first..=self.lines).map(|line| (line, act())));
+        }
+
+        /// The broadcaster's round; the first event that the room remembers then.
+        fn round(&self) -> Seq {
+            let round = self.hub.round(false, false, Seq::MAX);
+            round.file.expect("there is one").oldest.0
+        }
+
+        fn cut(&self) -> Option<Cut> {
+            self.hub.cut(Some(instant()))
+        }
+
+        /// The keeper has kept a cut.
+        fn settle(&self, cut: Cut) {
+            let Cut { following, end, .. } = cut;
+            self.hub.settle(following, end);
+        }
+    }
+
+    #[test]
+    fn what_is_said_leaves_at_once_and_the_archive_takes_it_behind_that() {
+        let mut trial = Trial::new();
+        trial.round();
+        trial.settle(trial.cut().expect("alice has joined"));
+        trial.say("one", 1);
+        trial.say("two", 1);
+        assert!(trial.cut().is_none(), "nobody has sealed it");
+        let round = trial.hub.round(false, false, Seq::MAX);
+        assert_eq!((round.end, round.nothing), (4, false));
+        trial.say("three", 1);
+        let cut = trial.cut().expect("two lines are sealed");
+        assert_eq!((cut.from, cut.end.0, cut.changes.counters.said), (2, 4, 2));
+        assert_eq!((cut.changes.members.len(), cut.following.closing), (1, false));
+        assert_eq!(trial.hub.kept_end(), 2);
+        trial.settle(cut);
+        assert_eq!(trial.hub.kept_end(), 4);
+        trial.hub.close();
+        let last = trial.cut().expect("the last word");
+        assert_eq!((last.from, last.end.0, last.following.closing), (4, 5, true));
+    }
+
+    #[test]
+    fn memory_waits_for_the_archive_as_far_as_it_may_and_no_farther() {
+        let mut trial = Trial::new();
+        let text = "x".repeat(16_000);
+        let full = MEMORY / text.len();
+        // Not in one batch, which would go as a whole.
+        for _ in 0..9 {
+            trial.say(&text, full / 8);
+            assert_eq!(trial.round(), 1, "nothing is kept");
+        }
+        trial.settle(trial.cut().expect("all of it"));
+        assert!(trial.round() > 1, "what is kept goes");
+        let kept = trial.hub.kept_end();
+        for _ in 0..16 {
+            trial.say(&text, full / 8);
+            trial.round();
+        }
+        let (held, memory) = trial.hub.with(|shared| shared.room.transcript().memory());
+        assert!(trial.round() > kept && held <= memory + memory / SPARE_PART, "{held}");
+        let round = trial.hub.round(false, false, Seq::MAX);
+        assert_eq!(round.file.and_then(|file| file.unkept), Some(kept));
+        // The keeper finds out by the counters.
+        let cut = trial.cut().expect("the rest");
+        assert!(cut.batches.first().is_some_and(|first| first.begin() > cut.from));
+        assert_eq!(cut.changes.counters.said, trial.lines);
+    }
+
+    #[test]
+    fn the_log_is_read_on_though_nothing_is_kept_and_faster_once_it_is() {
+        let mut trial = Trial::new();
+        let text = "x".repeat(16_000);
+        trial.say(&text, MEMORY / 2 / text.len());
+        trial.round();
+        let is_behind = |trial: &Trial| trial.hub.with(|shared| shared.is_archive_behind());
+        assert!(is_behind(&trial));
+        trial.settle(trial.cut().expect("all of it"));
+        assert!(!is_behind(&trial));
+        trial.say("more", 1);
+        assert_eq!(trial.hub.with(|shared| shared.room.said()), trial.lines);
+    }
+
+    #[test]
+    fn what_was_said_before_the_log_begins_comes_from_the_archive() {
+        let mut room = Room::shared(&Config::default(), ROOM);
+        room.transcript_mut().skip_to(100);
+        room.transcript_mut().push(said(1, 2), "<alice> new", 0);
+        let mut earlier = Batch::beginning_at(90, 0);
+        earlier.is_now(0);
+        earlier.push(said(1, 1), "<alice> old");
+        room.remember(vec![earlier]);
+        let transcript = room.transcript();
+        assert_eq!((transcript.oldest(), transcript.end()), (90, 101));
+        let read = transcript.read(0, usize::MAX);
+        assert_eq!((read[0].line(90), read[1].line(100)), ("<alice> old", "<alice> new"));
+        assert_eq!(transcript.offset(100), "<alice> old\n".len() as u64);
+    }
+}

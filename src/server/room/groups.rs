@@ -364,6 +364,10 @@ impl Change<'_> {
 
     /// Says those of the lines that were not taken before. The last one has the number that is taken with them.
     fn speak_lines(&mut self, by: Author, before: u64, lines: &[Utterance<'_>]) -> Outcome {
+        // Nothing is appended any more, so nothing counts as said: an archive would have a gap.
+        if self.room.is_closed {
+            return Outcome::Ignored;
+        }
         let last = by.taken.unwrap_or(0);
         let Some(first) = last.checked_sub(lines.len() as u64) else { return Outcome::Ignored };
         let Some(name) = self.room.name_of(by.member).cloned() else { return Outcome::Ignored };

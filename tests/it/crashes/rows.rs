@@ -19,6 +19,9 @@ pub(super) struct Row {
     pub(super) line: String,
 }
 
+/// Stands in place of the author of what is for people alone.
+const PEOPLE: u64 = u64::MAX;
+
 /// All events, and the members.
 pub(super) struct Rows {
     pub(super) rows: Vec<Row>,
@@ -68,11 +71,11 @@ impl Rows {
         public.map(|row| (row.seq, row.line.as_str()))
     }
 
-    /// What others tell a member, and what it is told of its own private lines.
+    /// What others tell a program, and what it is told of its own private lines.
     pub(super) fn heard_by(&self, member: u64) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(move |row| match row.only {
             Some(only) => only == member,
-            None => row.author != Some(member),
+            None => row.author != Some(member) && row.author != Some(PEOPLE),
         })
     }
 

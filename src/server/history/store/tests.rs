@@ -648,3 +648,27 @@ fn an_order_that_fails_at_any_call_is_carried_out_once_the_next_time() {
         assert_eq!((file.lines(), told), (Vec::new(), vec![15]), "at call {call}");
     }
 }
+
+#[test]
+fn an_archive_knows_who_is_there_as_long_as_it_is_open_and_keeps_nobody() {
+    let folder = Folder::new("archive");
+    let mut store = store(&folder);
+    assert_eq!(store.archive_of(), Ok(None));
+    store.archive("00112233445566778899aabbccddeeff").expect("it takes that");
+    assert_eq!(store.archive_of(), Ok(Some("00112233445566778899aabbccddeeff".to_owned())));
+    let events =
+        [(private(1, 1, 2), "[alice -> you] psst"), (private(1, 2, 3), "[alice -> you] hey")];
+    let members = [1, 2].map(|id| (MemberId(id), Some(member("alice"))));
+    let cut = Cut { members: members.into(), ..cut(1, 0, &events) };
+    store.keep(&cut).expect("it takes that");
+    assert_eq!([store.blank(10), store.blank(10)], [Ok(1), Ok(0)], "3 is not there");
+    let count = "SELECT (SELECT count(*) FROM main.member), (SELECT count(*) FROM event WHERE line IS NULL)";
+    let counted =
+        store.connection_for_tests().query_row(count, [], |row| Ok((row.get(0)?, row.get(1)?)));
+    assert_eq!(counted, Ok((0, 1)));
+    drop(store);
+    let again = SqliteStore::writer(&folder.file("5000.db"), Durability::Crash);
+    let mut store = again.expect("it is one");
+    assert_eq!(store.load(1 << 20).expect("it is whole").members, []);
+    assert_eq!(store.newest_before(2, 1 << 20).expect("it is whole").len(), 1);
+}
