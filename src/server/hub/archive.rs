@@ -211,7 +211,8 @@ mod tests {
             let hub = Hub::new(Waker::new().expect("there are pipes"), &config);
             let mut room = Room::shared(&config, ROOM);
             room.keep(KEEPING, 1, Vec::new());
-            hub.share(room, Outbox::new(ROOM, 1), u64::MAX);
+            let url = crate::server::SharedUrl::parse("redis://cache/lobby").expect("it is one");
+            hub.share(room, Outbox::new(ROOM, 1), url, u64::MAX);
             hub.archive(1, Vec::new(), Readers::new("nowhere".into()));
             let mut trial = Trial { hub, groups: 0, lines: 0 };
             let name = Name::parse("alice").expect("a name");

@@ -28,6 +28,9 @@ use crate::server::shared::trouble::Trouble;
 use crate::server::shared::url::SharedUrl;
 use crate::server::system::instant;
 
+/// How long the servers of a room may take to tell each other what a log that was set back has lost.
+const SETTLES: Duration = Duration::from_secs(5);
+
 /// How often this server gives a sign of life, if it has nothing to say.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
@@ -67,6 +70,8 @@ pub(super) struct LogSide {
     pub(super) agreement: Agreement,
     /// How busy the room is.
     pace: Pace,
+    /// When the log was found to be set back last, and the room was whole again.
+    pub(super) set_back_at: Option<Instant>,
     /// How far the end of this server is.
     ending: Ending,
 }
@@ -135,6 +140,11 @@ impl LogSide {
         self.liveness.on_return(now);
     }
 
+    /// Whether the log was set back so recently that other servers may not have told yet what they know.
+    pub(super) fn was_just_set_back(&self) -> bool {
+        self.set_back_at.is_some_and(|at| instant().duration_since(at) < SETTLES)
+    }
+
     /// Whether a connection is that of a plain member.
     pub(super) fn is_plain(&self, id: ConnectionId) -> bool {
         self.plain.contains_key(&id.number)
@@ -160,6 +170,7 @@ impl LogSide {
             last_made: now,
             is_writer_asleep: false,
             is_doubtful: false,
+            set_back_at: None,
             trouble: None,
             has_told_hands: false,
             url,

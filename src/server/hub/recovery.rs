@@ -150,6 +150,7 @@ impl Shared {
             self.effects.producer = producer;
             log.outbox.on_read_back(read_back);
             log.on_return(instant());
+            log.set_back_at = Some(instant());
         }
         let notice = match loss {
             Some((None, _)) => Notice::Shared(SharedNotice::SetBack(SetBack::Everything)),

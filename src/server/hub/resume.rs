@@ -162,11 +162,15 @@ impl Hub {
         if instead_of.is_none() {
             guard.connections.remove(&id);
         }
-        if let Outcome::Refused(refusal) = outcome {
-            return Err(refusal);
+        let is_settling = guard.log.as_ref().is_some_and(|log| log.was_just_set_back());
+        match outcome {
+            Outcome::Refused(Refusal::UnknownToken) if is_settling => {}
+            Outcome::Refused(refusal) => return Err(refusal),
+            _ => {}
         }
-        // The server ends before the log has said anything: the client is to try another one, and is told nothing that
-        // would end its session.
+        // The server ends before the log has said anything; or the log was set back, and other servers may not have told
+        // yet whom they know. The client is to try again, here or elsewhere, and is told nothing that would end its
+        // session.
         drop(guard);
         connection.hang_up(CloseReason::ShuttingDown);
         Err(Refusal::UnknownToken)
