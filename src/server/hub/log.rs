@@ -287,8 +287,11 @@ impl Hub {
                 log.outbox.propose(&Logged { connection, line: 0, act });
                 log.rejoining.insert(connection, away);
             }
-            let plain = &log.plain;
-            log.outbox.propose_again(unread, |entry| plain.contains_key(&entry.connection));
+            let (plain, awaited) = (&log.plain, &log.awaited);
+            // Sessions go on to wait for what becomes of theirs, whoever's members these are.
+            log.outbox.propose_again(unread, |Logged { connection, .. }| {
+                plain.contains_key(connection) || awaited.contains_key(connection)
+            });
         });
     }
 
