@@ -123,7 +123,7 @@ impl House {
             let secrets = Secrets::open(&config).expect("everybody may come in");
             let reception = Reception::new(Arc::clone(&hub), secrets, &config, None);
             let acceptor = Acceptor::new(reception, &config);
-            let ended = serve(listener, acceptor, &asked, &hub, broadcaster);
+            let ended = serve(listener, acceptor, &asked, &hub, broadcaster, None);
             hub.end_fetches();
             [keeper, fetcher].map(|thread| thread.join().expect("it does not panic"));
             ended
