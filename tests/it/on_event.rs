@@ -126,7 +126,8 @@ fn a_program_that_never_reads_holds_nobody_up_and_is_ended_with_the_server() {
     until_said(&mut alice, "<bob> the end");
     signal("-USR1", server.id());
     let figures = server.logs("on-event runs, 1 start, 0 lines said, ");
-    assert!(figures.ends_with(" behind"), "{figures}");
+    // A slow machine may have passed over some of it by now.
+    assert!(figures.contains(" events behind"), "{figures}");
     assert!(is_there(&group));
     let took = ends_in_time(&mut server);
     assert!(took < Duration::from_secs(10), "{took:?}");

@@ -209,7 +209,7 @@ fn what_is_found(
     };
     let mut stage = Alone::open_tampering(test, Some(Box::new(tamper)));
     let plan = Plan {
-        time: Duration::from_secs(2),
+        time: Duration::from_secs(4),
         members: 4,
         pace: Pace::Every(Duration::from_millis(50)),
         renames: false,
