@@ -77,7 +77,7 @@
 //!
 //! - [`protocol`]: the wire, pure: bytes → lines → safe text → requests, and the server's lines
 //! - `discovery`: rooms that are announced on this network, and how a client hears of them
-//! - [`arguments`]: the command lines, and the client's configuration file; `place`: where a server is, as people write it; [`logging`]: the logs; [`problem`]: one line for what went wrong;
+//! - [`arguments`]: the command lines, and the client's configuration file; `place`: where a server is, as people write it; `machine`: what this one is called; [`logging`]: the logs; [`problem`]: one line for what went wrong;
 //!   `private_file`: files for their owner alone; `key_file`: a key in one; [`state_folder`]: where they are; [`tls`]: the encryption; `signals`: what the system tells a program; `keepalive`:
 //!   whether a silent peer is there
 //!
@@ -92,8 +92,8 @@ pub use client::bot;
 pub mod arguments;
 #[doc(hidden)]
 pub mod client;
-// For `fuzz/`, whose tool sets this; no program has it.
 mod discovery;
+// For `fuzz/`, whose tool sets this; no program has it.
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -101,6 +101,7 @@ mod keepalive;
 mod key_file;
 #[doc(hidden)]
 pub mod logging;
+mod machine;
 mod place;
 mod private_file;
 pub mod problem;

@@ -56,7 +56,6 @@ mod arrears;
 mod audience;
 mod batch;
 mod broadcaster;
-#[cfg_attr(not(test), allow(dead_code, reason = "the hub's side of a shared room calls it"))]
 mod bytes;
 mod chunk;
 mod codes;
@@ -98,14 +97,14 @@ mod reader;
 mod reception;
 mod rendering;
 mod replay;
-#[cfg_attr(not(test), allow(dead_code, reason = "the hub's side of a shared room calls it"))]
 mod room;
 #[cfg(not(shuttle))]
 mod running;
 mod search;
 mod secrets;
 mod session;
-#[cfg_attr(not(test), allow(dead_code, reason = "the hub's side of a shared room calls it"))]
+// Nothing of it is reached in a build without shared rooms.
+#[cfg_attr(not(feature = "shared"), allow(dead_code, reason = "no log is opened"))]
 mod shared;
 mod shutdown;
 mod status;
@@ -113,6 +112,7 @@ mod system;
 mod token_bucket;
 mod transcript;
 mod utterance;
+mod vital;
 mod waker;
 #[doc(hidden)]
 pub mod words;

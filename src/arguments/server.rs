@@ -12,6 +12,7 @@ use log::LevelFilter;
 
 use super::{self as arguments, LogLevels};
 use crate::discovery::MAX_NAME;
+use crate::machine;
 use crate::protocol::name::Name;
 use crate::protocol::tag::Millis;
 use crate::protocol::text::make_safe;
@@ -411,10 +412,7 @@ fn announced(text: &str) -> Result<Announced, String> {
 
 /// What the machine is called, without its domain.
 fn machine_name() -> String {
-    #[cfg(unix)]
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    #[cfg(windows)]
-    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
+    let name = machine::name();
     let name = name.split('.').next().unwrap_or_default();
     let is_good = name != "localhost" && (1..=MAX_NAME).contains(&name.len());
     let is_text = make_safe(name.as_bytes()) == name && name.trim() == name;

@@ -8,7 +8,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::panicking;
 
 use chrono::{DateTime, Local};
 use log::Level;
@@ -34,8 +33,8 @@ use super::room::restore::Restored;
 use super::room::{Keeping, Room};
 use super::shared::meta::RoomId;
 use super::shutdown::Shutdown;
-use super::system::start_thread;
 use super::system::thread::JoinHandle;
+use super::vital::Vital;
 use crate::problem::Problem;
 use crate::protocol::reply::Notice;
 use crate::protocol::tag::Seq;
@@ -242,12 +241,14 @@ impl Kept {
             kept,
             RETRY,
         );
-        let ends_all = || EndsAll { hub: Arc::clone(hub), shutdown: shutdown.clone() };
+        // Nothing leaves the server that is not kept, so coming back costs nobody a line.
+        let vital =
+            Vital { hub: Arc::clone(hub), shutdown: shutdown.clone(), give_up: Hub::abandon };
         let threads = vec![
-            start("keeper", ends_all(), move || keeper.run())?,
-            start("checkpointer", ends_all(), move || log_end(checkpointer.run()))?,
-            start("indexer", ends_all(), move || log_end(indexer.run()))?,
-            start("fetcher", ends_all(), move || fetcher.run())?,
+            vital.start("keeper", move || keeper.run())?,
+            vital.start("checkpointer", move || log_end(checkpointer.run()))?,
+            vital.start("indexer", move || log_end(indexer.run()))?,
+            vital.start("fetcher", move || fetcher.run())?,
         ];
         Ok(Threads { hub: Arc::clone(hub), threads })
     }
@@ -291,36 +292,6 @@ impl Threads {
     }
 }
 
-/// Ends the server together with a thread that panics: nothing leaves the server that is not kept, so coming
-/// back costs nobody a line.
-struct EndsAll {
-    /// What leaves nothing out any more.
-    hub: Arc<Hub>,
-    /// What ends the server.
-    shutdown: Shutdown,
-}
-
-impl Drop for EndsAll {
-    fn drop(&mut self) {
-        if panicking() {
-            self.hub.abandon();
-            self.shutdown.begin();
-        }
-    }
-}
-
-fn start(
-    name: &str,
-    ends_all: EndsAll,
-    run: impl FnOnce() + Send + 'static,
-) -> Result<JoinHandle<()>, Problem> {
-    let body = move || {
-        let _ends_all = ends_all;
-        run();
-    };
-    start_thread(name, body)
-}
-
 fn since(loaded: &Loaded) -> DateTime<Local> {
     let oldest = loaded.oldest.and_then(|(_, at)| DateTime::from_timestamp_millis(at));
     oldest.map_or_else(Local::now, |at| at.with_timezone(&Local))
@@ -343,11 +314,12 @@ mod tests {
         let hub = Arc::new(Hub::new(Waker::new().expect("there are pipes"), &config));
         hub.restore(&config, Restored::nothing(), None);
         let shutdown = Shutdown::new().expect("there are pipes");
-        let ends_all = || EndsAll { hub: Arc::clone(&hub), shutdown: shutdown.clone() };
-        let unharmed = start("checkpointer", ends_all(), || {}).expect("a thread");
+        let vital =
+            Vital { hub: Arc::clone(&hub), shutdown: shutdown.clone(), give_up: Hub::abandon };
+        let unharmed = vital.start("checkpointer", || {}).expect("a thread");
         assert!(unharmed.join().is_ok() && !shutdown.has_begun());
-        let keeper = start("keeper", ends_all(), || panic!("a bug")).expect("a thread");
-        let checkpointer = start("checkpointer", ends_all(), || {}).expect("a thread");
+        let keeper = vital.start("keeper", || panic!("a bug")).expect("a thread");
+        let checkpointer = vital.start("checkpointer", || {}).expect("a thread");
         let threads = Threads { hub: Arc::clone(&hub), threads: vec![keeper, checkpointer] };
         assert!(matches!(threads.join(), Err(Problem::Bug)));
         assert!(shutdown.has_begun());

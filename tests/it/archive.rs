@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::common::folder;
 use crate::common::process::{run, signal};
-use crate::common::program::{self, Joined, split};
+use crate::common::program::{self, flood};
 use crate::common::redis::RedisServer;
 use crate::common::server::{TestClient, TestServer, chatserver};
 
@@ -75,18 +75,6 @@ fn until(client: &mut TestClient, part: &str) -> String {
             return line;
         }
     }
-}
-
-/// Says that many long lines, numbered from `first` on, and waits until the last one is confirmed.
-fn flood(joined: &mut Joined, first: usize, count: usize) {
-    let text = "x".repeat(1000);
-    let lines: String = (first..first + count).map(|number| format!("{number} {text}\n")).collect();
-    let mut writer = joined.client.second();
-    let sends = std::thread::spawn(move || writer.send(lines));
-    // Its /nick was the first line.
-    let last = format!("+ {}", first + count);
-    while split(&joined.client.line().expect("the room goes on")).1 != last {}
-    sends.join().expect("the server takes it");
 }
 
 /// The numbers that were said in what comes until that line.

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::common::folder;
 #[cfg(target_os = "linux")]
 use crate::common::process::peak_memory;
-use crate::common::program::{self, Joined, expect_answers, expect_body, expect_events, split};
+use crate::common::program::{
+    self, Joined, expect_answers, expect_body, expect_events, flood, split,
+};
 use crate::common::server::{TestClient, TestServer, chatserver};
 
 const KEPT: &str =
@@ -39,18 +41,6 @@ fn join(server: &TestServer, name: &str) -> Joined {
     let mut joined = program::join(server, name);
     expect_answers(&mut joined.client, &[KEPT]);
     joined
-}
-
-/// Says that many long lines, numbered from `first` on, and waits until the last one is confirmed.
-fn flood(joined: &mut Joined, first: usize, count: usize) {
-    let text = "x".repeat(1000);
-    let lines: String = (first..first + count).map(|number| format!("{number} {text}\n")).collect();
-    let mut writer = joined.client.second();
-    let sends = std::thread::spawn(move || writer.send(lines));
-    // Its /nick was the first line.
-    let last = format!("+ {}", first + count);
-    while split(&joined.client.line().expect("the room goes on")).1 != last {}
-    sends.join().expect("the server takes it");
 }
 
 /// The numbers that were said in what comes until that body.

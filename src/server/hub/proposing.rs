@@ -42,7 +42,7 @@ impl Shared {
             return Brought::Done(Outcome::Ignored);
         };
         log.outbox.propose(&logged);
-        if is_awaited(&logged.act) {
+        if logged.act.is_awaited() {
             log.awaited.insert(logged.connection, None);
             Brought::Awaited(logged.connection)
         } else {
@@ -170,21 +170,6 @@ impl LogSide {
 /// Whether an entry is about this server alone, also where several hold the room.
 fn is_of_this_server(entry: &Entry<'_>) -> bool {
     matches!(entry, Entry::Tell(_) | Entry::StopKeeping(_) | Entry::KeepAgain(_) | Entry::Close)
-}
-
-/// Whether the one who brings it waits for what becomes of it.
-fn is_awaited(act: &Act<'_>) -> bool {
-    matches!(
-        act,
-        Act::Join(_)
-            | Act::Resume { .. }
-            | Act::Rename { .. }
-            | Act::Register { .. }
-            | Act::Unregister
-            | Act::Pass { .. }
-            | Act::Invite { .. }
-            | Act::Order { .. }
-    )
 }
 
 /// An entry as the log has it; `None` for one that is never proposed so.

@@ -128,7 +128,7 @@ impl Effects {
 
     /// Those of no server: nothing follows for anybody's connections.
     pub(crate) fn of_nobody() -> Effects {
-        Effects { producer: u64::MAX, ..Effects::default() }
+        Effects::of(u64::MAX)
     }
 
     /// Adds what follows later.

@@ -41,6 +41,7 @@ impl Position {
     pub(crate) const START: Position = Position { ms: 0, n: 0 };
 
     /// Reads what [`Display`](fmt::Display) shows.
+    #[cfg(any(test, feature = "shared"))]
     pub(crate) fn parse(text: &str) -> Option<Position> {
         let (ms, n) = text.split_once('-')?;
         Some(Position { ms: ms.parse().ok()?, n: n.parse().ok()? })
@@ -202,6 +203,23 @@ pub(crate) enum Act<'a> {
         /// What [`Room::digest`](super::Room::digest) was.
         digest: u64,
     },
+}
+
+impl Act<'_> {
+    /// Whether whoever has brought it waits for what becomes of it.
+    pub(crate) fn is_awaited(&self) -> bool {
+        matches!(
+            self,
+            Act::Join(_)
+                | Act::Resume { .. }
+                | Act::Rename { .. }
+                | Act::Register { .. }
+                | Act::Unregister
+                | Act::Pass { .. }
+                | Act::Invite { .. }
+                | Act::Order { .. }
+        )
+    }
 }
 
 /// A client that joins. The lines that it had sent before are those of the entry's number.

@@ -152,26 +152,6 @@ impl Room {
         missed
     }
 
-    /// Goes on with the transcript of a room from before the log was set back, in place of its own: what was shown stays
-    /// known. The numbers of this room must have jumped past that one's by then; else the value is the transcript, and
-    /// nothing was done.
-    pub(crate) fn go_on_with(
-        &mut self,
-        mut transcript: Box<Transcript>,
-    ) -> Result<(), Box<Transcript>> {
-        if transcript.end() > self.transcript.end() {
-            return Err(transcript);
-        }
-        std::mem::swap(&mut self.transcript, &mut transcript);
-        self.transcript.go_on_with(*transcript);
-        Ok(())
-    }
-
-    /// Takes the transcript out of a room that is over.
-    pub(crate) fn into_transcript(self) -> Box<Transcript> {
-        Box::new(self.transcript)
-    }
-
     /// Has the next event a number that nothing has behind which `last` is not known to be the last.
     pub(super) fn jump_events(&mut self, last: Seq) {
         let (from, to) = (self.transcript.end(), jump(last));
@@ -291,24 +271,9 @@ impl Change<'_> {
                 |it: &ConnectionId| HangUp { connection: it.number, is_taken_over: false };
             applied.hang_up.extend(removed.map(hang_up));
         }
-        let is_awaited = !matches!(
-            entry.act,
-            Act::Hello { .. }
-                | Act::Bye
-                | Act::Back { .. }
-                | Act::AdoptFact(..)
-                | Act::Speak(_)
-                | Act::Whisper { .. }
-                | Act::Lost
-                | Act::Leave(_)
-                | Act::RenewPassword { .. }
-                | Act::OfferName { .. }
-                | Act::Announce(_)
-                | Act::Erased(_)
-        );
         match outcome {
             Outcome::Expired(mut names) => applied.expired.append(&mut names),
-            outcome if is_awaited && self.effects.are_for(connection) => {
+            outcome if entry.act.is_awaited() && self.effects.are_for(connection) => {
                 applied.outcomes.push((entry.connection, entry.line, outcome));
             }
             _ => {}

@@ -120,6 +120,7 @@ impl Log {
     }
 
     /// Which room's it is: the first 8 bytes of the room's id.
+    #[cfg(test)]
     pub(crate) fn room(&self) -> u64 {
         self.room
     }

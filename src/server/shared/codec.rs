@@ -78,6 +78,7 @@ impl Entries {
     }
 
     /// How many entries there are.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn count(&self) -> usize {
         self.count
     }
@@ -100,6 +101,7 @@ impl Entries {
 }
 
 /// The group as bytes; `None` if it has more than it may.
+#[cfg(any(test, fuzzing))]
 pub(crate) fn encode(group: &Group<'_>) -> Option<Vec<u8>> {
     let Group { room, engine, producer, number, seen, ref entries } = *group;
     let mut bytes = Entries::default();

@@ -45,6 +45,7 @@ impl Connector {
     }
 
     /// Closes it. The next call makes another one.
+    #[cfg(test)]
     pub(crate) fn close(&mut self) {
         self.link = None;
     }

@@ -9,7 +9,9 @@
 use std::sync::Arc;
 
 use super::connector::Connector;
-use super::engine::{COUNT, Engine, Group, Link, Looked, Position, Process};
+#[cfg(test)]
+use super::engine::Process;
+use super::engine::{COUNT, Engine, Group, Link, Looked, Position};
 use super::trouble::Trouble;
 
 /// Reads groups in their order.
@@ -43,6 +45,7 @@ impl Follower {
     }
 
     /// Goes on behind another place.
+    #[cfg(test)]
     pub(crate) fn go_to(&mut self, last: Position) {
         (self.last, self.bytes, self.is_current) = (last, None, false);
     }
@@ -82,11 +85,13 @@ impl Follower {
     }
 
     /// The last group that was given.
+    #[cfg(test)]
     pub(crate) fn last(&self) -> Position {
         self.last
     }
 
     /// The process that is read from; `None` without a connection.
+    #[cfg(test)]
     pub(crate) fn process(&self) -> Option<Process> {
         self.connector.process()
     }
@@ -104,6 +109,7 @@ impl Follower {
     }
 
     /// Closes the connection. The next step makes another one, and looks.
+    #[cfg(test)]
     pub(crate) fn close(&mut self) {
         self.connector.close();
     }

@@ -37,6 +37,7 @@ pub(crate) struct Opened {
     /// What holds for it.
     pub(crate) agreed: Agreed,
     /// Whether its identity is the one that this server has brought: then, where there is no log, this server begins it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the tests ask which server was first"))]
     pub(crate) is_ours: bool,
 }
 

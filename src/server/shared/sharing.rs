@@ -2,7 +2,6 @@
 //! clients once it has read that. Two threads keep up with the log from then on.
 
 use std::sync::{Arc, OnceLock};
-use std::thread::panicking;
 use std::time::Duration;
 
 use super::engine::{Engine, Position};
@@ -15,6 +14,7 @@ use super::refusal::Refusal;
 use super::settings::RoomSettings;
 use super::snapshot;
 use super::trouble::Trouble;
+use crate::machine;
 use crate::problem::Problem;
 use crate::protocol::text::{make_safe, shortened};
 use crate::server::config::{Config, SharedConfig};
@@ -24,8 +24,9 @@ use crate::server::room::Room;
 use crate::server::room::group::Act;
 use crate::server::room::log::Log;
 use crate::server::shutdown::Shutdown;
+use crate::server::system::random;
 use crate::server::system::thread::JoinHandle;
-use crate::server::system::{random, start_thread};
+use crate::server::vital::Vital;
 
 /// How much of a machine's name is told, in bytes.
 const MAX_NAME: usize = 64;
@@ -90,7 +91,13 @@ impl Sharing {
         let reader =
             LogReader::new(Arc::clone(hub), config.clone(), engine.clone(), (agreed, from), end);
         let writer = LogWriter::new(Arc::clone(hub), engine, config.clone());
-        let threads = start(hub, shutdown, reader, writer)?;
+        // Without either of them the room stands still.
+        let vital =
+            Vital { hub: Arc::clone(hub), shutdown: shutdown.clone(), give_up: Hub::end_log };
+        let threads = [
+            vital.start("log reader", move || reader.run())?,
+            vital.start("log writer", move || writer.run())?,
+        ];
         let sharing = Sharing { hub: Arc::clone(hub), threads, why };
         if let Err(trouble) = hub.wait_for_log(FIRST_GROUP) {
             hub.end_log();
@@ -164,45 +171,5 @@ fn first_room(engine: &dyn Engine, config: &Config, id: u64) -> Result<(Room, Po
 
 /// What this server is called, for those who look after the room.
 fn host_name() -> String {
-    #[cfg(unix)]
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    #[cfg(not(unix))]
-    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
-    shortened(&make_safe(name.as_bytes()), MAX_NAME).into_owned()
-}
-
-fn start(
-    hub: &Arc<Hub>,
-    shutdown: &Shutdown,
-    reader: LogReader,
-    writer: LogWriter,
-) -> Result<[JoinHandle<()>; 2], Problem> {
-    let ends_all = || EndsAll { hub: Arc::clone(hub), shutdown: shutdown.clone() };
-    let (of_reader, of_writer) = (ends_all(), ends_all());
-    let read = move || {
-        let _ends_all = of_reader;
-        reader.run();
-    };
-    let write = move || {
-        let _ends_all = of_writer;
-        writer.run();
-    };
-    Ok([start_thread("log reader", read)?, start_thread("log writer", write)?])
-}
-
-/// Ends the server together with a thread that panics: without either of them the room stands still.
-struct EndsAll {
-    /// Whose threads wait for what comes no more.
-    hub: Arc<Hub>,
-    /// What ends the server.
-    shutdown: Shutdown,
-}
-
-impl Drop for EndsAll {
-    fn drop(&mut self) {
-        if panicking() {
-            self.hub.end_log();
-            self.shutdown.begin();
-        }
-    }
+    shortened(&make_safe(machine::name().as_bytes()), MAX_NAME).into_owned()
 }

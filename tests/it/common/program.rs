@@ -18,6 +18,18 @@ pub fn join(server: &TestServer, name: &str) -> Joined {
     Joined { client, token }
 }
 
+/// Says that many long lines, numbered from `first` on, and waits until the last one is confirmed.
+pub fn flood(joined: &mut Joined, first: usize, count: usize) {
+    let text = "x".repeat(1000);
+    let lines: String = (first..first + count).map(|number| format!("{number} {text}\n")).collect();
+    let mut writer = joined.client.second();
+    let sends = std::thread::spawn(move || writer.send(lines));
+    // Its /nick was the first line.
+    let last = format!("+ {}", first + count);
+    while split(&joined.client.line().expect("the room goes on")).1 != last {}
+    sends.join().expect("the server takes it");
+}
+
 /// A connection that has asked for the tagged form, and was told its nonce.
 pub fn connect(server: &TestServer) -> TestClient {
     let mut client = server.connect();
