@@ -38,9 +38,6 @@ fn main() -> io::Result<()> {
 
 /// In a folder of its own, which goes afterwards.
 fn measured(folder: &Path, durability: Durability, group: u64) -> io::Result<Trial> {
-    let folder = folder.join(format!("chatroom-trial-{}", std::process::id()));
-    std::fs::create_dir(&folder)?;
-    let trial = trial::run(&folder, durability, group, TIME);
-    std::fs::remove_dir_all(&folder)?;
-    trial
+    let folder = tempfile::tempdir_in(folder)?;
+    trial::run(folder.path(), durability, group, TIME)
 }

@@ -29,21 +29,14 @@ fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let lines =
         arguments.next().map_or(1_000_000, |lines| lines.parse().expect("a number of lines"));
-    let default = || std::env::temp_dir().join(format!("chatroom-bench-{}.db", std::process::id()));
-    let given = arguments.next().map(PathBuf::from);
-    let file = given.clone().unwrap_or_else(default);
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let file = arguments.next().map_or_else(|| folder.path().join("room.db"), PathBuf::from);
     if !file.exists() {
         trial::create(&file).expect("the file can be made");
         make(&open(&file)?, lines)?;
     }
-    report_starts(&file).expect("a server starts on the file");
-    measure(&mut open(&file)?, lines)?;
-    if given.is_none() {
-        for ending in ["", "-wal", "-shm", "-lock"] {
-            let _ = std::fs::remove_file(format!("{}{ending}", file.display()));
-        }
-    }
-    Ok(())
+    report_starts(&file, &folder.path().join("state")).expect("a server starts on the file");
+    measure(&mut open(&file)?, lines)
 }
 
 /// A connection like the server's.
@@ -78,18 +71,15 @@ fn make(db: &Connection, lines: i64) -> Result<()> {
 }
 
 /// How long a server takes from its start until it listens, after a clean end.
-fn report_starts(file: &Path) -> io::Result<()> {
-    let state = std::env::temp_dir().join(format!("chatroom-bench-state-{}", std::process::id()));
+fn report_starts(file: &Path, state: &Path) -> io::Result<()> {
     // The first one of all finds a file that no server has ended, and may make its key.
-    end(start(file, &state)?.0)?;
+    end(start(file, state)?.0)?;
     let mut times = Vec::new();
     for _ in 0..STARTS {
-        let (server, time) = start(file, &state)?;
+        let (server, time) = start(file, state)?;
         times.push(time);
         end(server)?;
     }
-    // Without a key to keep there is no folder.
-    std::fs::remove_dir_all(&state).ok();
     times.sort_unstable();
     let (median, most) = (millis(times[STARTS / 2]), millis(times[STARTS - 1]));
     println!("a server listens after {median:.0} ms (median of {STARTS}), {most:.0} ms at most");

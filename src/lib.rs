@@ -115,5 +115,7 @@ pub mod server;
 pub mod signals;
 #[doc(hidden)]
 pub mod state_folder;
+#[cfg(test)]
+mod test_folder;
 #[doc(hidden)]
 pub mod tls;

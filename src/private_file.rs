@@ -234,32 +234,9 @@ mod tests {
     use std::fs;
     use std::io::Write;
     use std::os::unix::fs::{PermissionsExt, symlink};
-    use std::path::PathBuf;
 
     use super::*;
-
-    /// A folder that is removed again.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(test: &str) -> Folder {
-            let name = format!("chatroom-private-{}-{test}", std::process::id());
-            let folder = Folder(std::env::temp_dir().join(name));
-            fs::remove_dir_all(&folder.0).ok();
-            fs::create_dir(&folder.0).expect("a folder");
-            folder
-        }
-
-        fn file(&self, name: &str) -> PathBuf {
-            self.0.join(name)
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            fs::remove_dir_all(&self.0).ok();
-        }
-    }
+    use crate::test_folder::Folder;
 
     fn append(path: &Path) -> io::Result<File> {
         open(OpenOptions::new().append(true), path, Takes::PipeOrDevice)
@@ -275,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_file_is_private_whether_it_is_new_or_not() {
-        let folder = Folder::new("mode");
+        let folder = Folder::new();
         let path = folder.file("log");
         append(&path).expect("a new file").write_all(b"one\n").expect("it takes it");
         assert_eq!(mode(&path), 0o600);
@@ -286,7 +263,7 @@ mod tests {
 
     #[test]
     fn no_link_is_followed_and_no_file_with_two_names_is_taken() {
-        let folder = Folder::new("links");
+        let folder = Folder::new();
         let [target, link, nowhere] = ["target", "link", "nowhere"].map(|name| folder.file(name));
         fs::write(&target, "mine").expect("ours");
         symlink(&target, &link).expect("a link");
@@ -305,7 +282,7 @@ mod tests {
         append(null).expect("a device").write_all(b"x").expect("it takes all");
         let history = open(OpenOptions::new().append(true), null, Takes::File);
         assert_eq!(unfit(history), Some(Unfit::NoFile));
-        let folder = Folder::new("streams");
+        let folder = Folder::new();
         let elsewhere = folder.file("null");
         symlink(null, &elsewhere).expect("a link");
         assert_eq!(unfit(append(&elsewhere)), Some(Unfit::Link));
@@ -320,7 +297,7 @@ mod tests {
     #[test]
     fn what_belongs_to_somebody_else_is_left_alone() {
         use std::os::unix::fs::{MetadataExt, chown};
-        let folder = Folder::new("foreign");
+        let folder = Folder::new();
         let path = folder.file("log");
         fs::write(&path, "theirs").expect("ours");
         let pipe = folder.file("pipe");

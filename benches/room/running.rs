@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use crate::dialect::Dialect;
 use crate::jetstream;
 use crate::link::tls::Opening;
 use crate::ngircd;
 use crate::site::Union;
-use crate::supplies::{Folder, Supplies};
+use crate::supplies::Supplies;
 use crate::target::Target;
 
 /// How long a program may take to listen.
@@ -27,7 +29,7 @@ pub struct Running {
     /// How TLS connections to it are opened; `None` if it is spoken to in plain.
     pub tls: Option<Opening>,
     /// Where it has its files. It goes after the process.
-    _folder: Folder,
+    _folder: TempDir,
 }
 
 impl Running {
@@ -47,7 +49,7 @@ impl Running {
     ) -> io::Result<Running> {
         let port = union.ports[place];
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let folder = Folder::new(&format!("{}-{port}", target.name()))?;
+        let folder = tempfile::tempdir()?;
         let mut command = Command::new(target.program());
         command.args(arguments(target, port, clients, &folder, supplies));
         command.args(union_arguments(target, union, place));
@@ -99,7 +101,7 @@ fn arguments(
     target: Target,
     port: u16,
     clients: usize,
-    folder: &Folder,
+    folder: &TempDir,
     supplies: &Supplies,
 ) -> Vec<String> {
     let (port, clients) = (port.to_string(), (clients + 8).to_string());
@@ -144,12 +146,17 @@ fn union_arguments(target: Target, union: &Union, place: usize) -> Vec<String> {
 }
 
 /// ngircd's settings.
-fn settings(folder: &Folder) -> PathBuf {
+fn settings(folder: &TempDir) -> PathBuf {
     folder.path().join("ngircd.conf")
 }
 
 /// Those of NATS.
-fn nats_arguments(target: Target, port: &str, folder: &Folder, supplies: &Supplies) -> Vec<String> {
+fn nats_arguments(
+    target: Target,
+    port: &str,
+    folder: &TempDir,
+    supplies: &Supplies,
+) -> Vec<String> {
     let mut arguments = owned(&["-a", "127.0.0.1", "-p", port]);
     if target == Target::JetStream {
         arguments.extend(owned(&["-js", "-sd", &shown(folder.path())]));
@@ -166,7 +173,7 @@ fn redis_arguments(
     target: Target,
     port: &str,
     clients: &str,
-    folder: &Folder,
+    folder: &TempDir,
     supplies: &Supplies,
 ) -> Vec<String> {
     let mut arguments = owned(&["--bind", "127.0.0.1", "--dir", &shown(folder.path())]);
@@ -201,7 +208,7 @@ fn shown(path: &Path) -> String {
 fn prepare(
     target: Target,
     command: &mut Command,
-    folder: &Folder,
+    folder: &TempDir,
     supplies: &Supplies,
 ) -> io::Result<()> {
     let history = folder.path().join("room.db");

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use chatroom::server::history::trial;
 use rcgen::CertifiedKey;
 use rusqlite::Connection;
+use tempfile::TempDir;
 
 use crate::talk;
 use crate::target::Target;
@@ -16,12 +17,12 @@ pub const LINES: i64 = 300_000;
 
 /// The supplies of a run.
 #[derive(Debug)]
-pub struct Supplies(Folder);
+pub struct Supplies(TempDir);
 
 impl Supplies {
     /// Those that the targets need.
     pub fn for_targets(targets: &[Target]) -> io::Result<Supplies> {
-        let supplies = Supplies(Folder::new("supplies")?);
+        let supplies = Supplies(tempfile::tempdir()?);
         if targets.iter().any(|target| target.is_filled()) {
             println!("fills a history with {LINES} lines");
             fill(&supplies.filled()).map_err(io::Error::other)?;
@@ -64,29 +65,4 @@ fn fill(file: &Path) -> rusqlite::Result<()> {
     db.execute_batch("PRAGMA synchronous = OFF")?;
     talk::fill(&db, LINES)?;
     talk::index(&db)
-}
-
-/// A folder for temporary files, of which nothing stays.
-#[derive(Debug)]
-pub struct Folder(PathBuf);
-
-impl Folder {
-    /// A new one of that name.
-    pub fn new(name: &str) -> io::Result<Folder> {
-        let name = format!("chatroom-bench-{}-{name}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path)?;
-        Ok(Folder(path))
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).ok();
-    }
 }

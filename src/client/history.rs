@@ -174,13 +174,12 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_folder::Folder;
 
-    /// A path in a folder that is not there yet.
-    fn path(test: &str) -> PathBuf {
-        let name = format!("chatroom-history-{}-{test}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::remove_dir_all(&folder).ok();
-        folder.join("chatroom/history")
+    /// A path in a folder that is not there yet, and the folder around that one.
+    fn path() -> (PathBuf, Folder) {
+        let folder = Folder::new();
+        (folder.file("chatroom/history"), folder)
     }
 
     fn open(path: &Path) -> (History, Vec<String>) {
@@ -194,14 +193,9 @@ mod tests {
         }
     }
 
-    fn remove(path: &Path) {
-        let folder = path.parent().and_then(Path::parent).expect("a folder of the test's");
-        fs::remove_dir_all(folder).expect("it is there");
-    }
-
     #[test]
     fn what_was_added_is_there_the_next_time() {
-        let path = path("added");
+        let (path, _folder) = path();
         let (mut history, before) = open(&path);
         assert!(before.is_empty());
         let added = ["one", "one", "C:\\new", "/password x", "two\n\\nlines", "  ", "日本"];
@@ -215,14 +209,13 @@ mod tests {
             let folder = path.parent().expect("a folder");
             assert_eq!((mode(&path) & 0o777, mode(folder) & 0o777), (0o600, 0o700));
         }
-        remove(&path);
     }
 
     #[cfg(unix)]
     #[test]
     fn a_file_that_is_not_ones_own_alone_is_made_so_or_left() {
         use std::os::unix::fs::{PermissionsExt, symlink};
-        let path = path("planted");
+        let (path, _folder) = path();
         drop(open(&path));
         let shared = fs::Permissions::from_mode(0o644);
         fs::set_permissions(&path, shared).expect("ours");
@@ -234,12 +227,11 @@ mod tests {
         symlink(&target, &path).expect("a link");
         let told = History::open(&path).err().map(|why| why.to_string());
         assert_eq!(told.as_deref(), Some("it is a symbolic link, which is not followed"));
-        remove(&path);
     }
 
     #[test]
     fn a_file_of_anything_is_read_as_far_as_it_goes() {
-        let path = path("anything");
+        let (path, _folder) = path();
         drop(open(&path));
         fs::write(&path, b"fine\n\xff\xfe\n\x1b[31mred\x07\n\n/login a b\nopen end\\")
             .expect("ours");
@@ -249,12 +241,11 @@ mod tests {
         fs::write(&path, &lines).expect("ours");
         let (_, entries) = open(&path);
         assert_eq!((entries.len(), entries[0].as_str()), (KEPT, "a line"));
-        remove(&path);
     }
 
     #[test]
     fn a_file_never_has_more_than_the_newest_thousand() {
-        let path = path("long");
+        let (path, _folder) = path();
         drop(open(&path));
         let lines: String = (0..=MOST).map(|i| format!("{i}\n")).collect();
         fs::write(&path, lines).expect("ours");
@@ -270,6 +261,5 @@ mod tests {
         assert_eq!(entries.iter().filter(|entry| entry.starts_with("new ")).count(), 250);
         let others = fs::read_dir(path.parent().expect("a folder")).expect("ours").count();
         assert_eq!(others, 1);
-        remove(&path);
     }
 }

@@ -147,31 +147,23 @@ mod tests {
     use super::*;
     use crate::protocol::proof::verify;
     use crate::protocol::request::{self, Request};
+    use crate::test_folder::Folder;
 
-    /// A folder that is not there yet, removed when dropped.
-    struct Folder(PathBuf);
+    /// A folder for one's state, with nothing in it.
+    struct Home(Folder);
 
-    impl Folder {
-        fn new(test: &str) -> Folder {
-            let name = format!("chatroom-identity-{}-{test}", std::process::id());
-            let folder = std::env::temp_dir().join(name);
-            fs::remove_dir_all(&folder).ok();
-            Folder(folder)
+    impl Home {
+        fn new() -> Home {
+            Home(Folder::new())
         }
 
         /// An environment whose state folder is in it.
         fn environment(&self) -> Environment {
-            Environment { xdg_state_home: Some(self.0.clone().into()), ..Environment::default() }
+            Environment { xdg_state_home: Some(self.0.path().into()), ..Environment::default() }
         }
 
         fn file(&self) -> PathBuf {
-            self.0.join("chatroom").join("identity.pem")
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            fs::remove_dir_all(&self.0).ok();
+            self.0.file("chatroom").join("identity.pem")
         }
     }
 
@@ -195,32 +187,32 @@ mod tests {
 
     #[test]
     fn a_key_is_made_once_for_its_owner_alone_and_nothing_is_left_beside_it() {
-        let folder = Folder::new("made");
-        let first = key(&folder.environment());
-        assert_eq!(key(&folder.environment()), first);
-        let named = open(&IdentityChoice::Named(folder.file()), &Environment::default());
+        let home = Home::new();
+        let first = key(&home.environment());
+        assert_eq!(key(&home.environment()), first);
+        let named = open(&IdentityChoice::Named(home.file()), &Environment::default());
         assert_eq!(named.expect("it is there").identity.expect("a key").public, first);
-        let files = fs::read_dir(folder.file().parent().expect("a folder")).expect("ours");
+        let files = fs::read_dir(home.file().parent().expect("a folder")).expect("ours");
         assert_eq!(files.count(), 1);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
             let mode = |path: &Path| fs::metadata(path).expect("ours").permissions().mode() & 0o777;
-            let file = folder.file();
+            let file = home.file();
             assert_eq!((mode(&file), mode(file.parent().expect("ours"))), (0o600, 0o700));
         }
-        let another = Folder::new("another");
+        let another = Home::new();
         assert_ne!(key(&another.environment()), first);
     }
 
     #[test]
     fn clients_that_start_at_once_have_one_key() {
-        let folder = Folder::new("at-once");
+        let home = Home::new();
         let barrier = Barrier::new(8);
         let keys: Vec<_> = thread::scope(|scope| {
             let client = || {
                 barrier.wait();
-                key(&folder.environment())
+                key(&home.environment())
             };
             let clients: Vec<_> = (0..8).map(|_| scope.spawn(client)).collect();
             clients.into_iter().map(|client| client.join().expect("it ends")).collect()
@@ -251,14 +243,14 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_key_is_told_and_left_as_it_is() {
-        let folder = Folder::new("damaged");
+        let home = Home::new();
         let whole = {
-            key(&folder.environment());
-            fs::read_to_string(folder.file()).expect("ours")
+            key(&home.environment());
+            fs::read_to_string(home.file()).expect("ours")
         };
         let of_another_kind = rcgen::KeyPair::generate().expect("random").serialize_pem();
         let advice = "; move it away, or name another file";
-        let start = format!("cannot use the identity {}: ", folder.file().display());
+        let start = format!("cannot use the identity {}: ", home.file().display());
         for (content, why) in [
             ("", "it is empty"),
             ("hello", "it is not a private key"),
@@ -266,28 +258,27 @@ mod tests {
             (&*whole.replace("MC4C", "MC4D"), "it is damaged, or of another kind than Ed25519"),
             (&*of_another_kind, "it is damaged, or of another kind than Ed25519"),
         ] {
-            fs::write(folder.file(), content).expect("ours");
-            assert_eq!(complaint(&folder.file()), format!("{start}{why}{advice}"));
-            let told = trouble(&folder.environment());
+            fs::write(home.file(), content).expect("ours");
+            assert_eq!(complaint(&home.file()), format!("{start}{why}{advice}"));
+            let told = trouble(&home.environment());
             assert_eq!(told, format!("{start}{why}{advice}; going on without it"));
-            assert_eq!(fs::read_to_string(folder.file()).expect("ours"), content);
+            assert_eq!(fs::read_to_string(home.file()).expect("ours"), content);
         }
     }
 
     #[test]
     fn where_no_key_can_be_kept_there_is_none_and_that_is_told() {
-        let folder = Folder::new("nowhere");
-        fs::create_dir(&folder.0).expect("ours");
-        let file = folder.0.join("chatroom");
+        let home = Home::new();
+        let file = home.0.file("chatroom");
         fs::write(&file, "not a folder").expect("ours");
-        let told = trouble(&folder.environment());
+        let told = trouble(&home.environment());
         let start = format!("cannot keep a key for your names ({}: ", file.display());
         assert!(told.starts_with(&start) && told.ends_with("); going on without it"), "{told}");
         let told = trouble(&Environment::default());
         let expected =
             "cannot keep a key for your names (no folder for it is known); going on without it";
         assert_eq!(told, expected);
-        let none = open(&IdentityChoice::None, &folder.environment()).expect("none is wanted");
+        let none = open(&IdentityChoice::None, &home.environment()).expect("none is wanted");
         assert!(none.identity.is_none() && none.trouble.is_none());
         let start = format!("cannot use the identity {}: no such folder; ", "/nowhere/at/all.pem");
         assert!(complaint(Path::new("/nowhere/at/all.pem")).starts_with(&start));

@@ -40,15 +40,15 @@ pub(super) fn remember(path: &Path, servers: &[ServerAddress]) -> io::Result<()>
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::fs;
+
+    use super::*;
+    use crate::test_folder::Folder;
 
     #[test]
     fn each_server_is_kept_once_and_the_last_one_stands_at_the_end() {
-        let name = format!("chatroom-servers-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::remove_dir_all(&folder).ok();
-        let path = path(&folder.join("chatroom/history"));
+        let folder = Folder::new();
+        let path = path(&folder.file("chatroom/history"));
         let server = |host: &str, port| ServerAddress { host: host.to_owned(), port };
         let join_all = |servers: &[_]| remember(&path, servers).expect("it can be written");
         let join = |host: &str, port| join_all(&[server(host, port)]);
@@ -62,6 +62,5 @@ mod tests {
         (1..=60).for_each(|i| join(&format!("host{i}"), 5000));
         assert_eq!(kept().lines().count(), MOST);
         assert!(kept().starts_with("host11\n") && kept().ends_with("\nhost60\n"), "{}", kept());
-        fs::remove_dir_all(&folder).expect("it is there");
     }
 }

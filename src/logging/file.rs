@@ -188,14 +188,7 @@ fn id(found: &io::Result<Metadata>) -> Option<Id> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-
-    fn folder(test: &str) -> PathBuf {
-        let folder =
-            std::env::temp_dir().join(format!("chatroom-log-{}-{test}", std::process::id()));
-        fs::remove_dir_all(&folder).ok();
-        fs::create_dir(&folder).expect("a folder");
-        folder
-    }
+    use crate::test_folder::Folder;
 
     fn write(log: &mut LogFile, text: &str) {
         log.write_all(text.as_bytes()).expect("there is space");
@@ -203,9 +196,8 @@ mod tests {
 
     #[test]
     fn a_file_that_is_full_gives_way_to_a_new_one_and_the_last_is_kept() {
-        let folder = std::env::temp_dir().join(format!("chatroom-full-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder of ours");
-        let (path, old) = (folder.join("log"), folder.join("log.1"));
+        let folder = Folder::new();
+        let (path, old) = (folder.file("log"), folder.file("log.1"));
         let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
         let mut log = LogFile::open(&path).and_then(|log| log.with_most(8)).expect("a file");
         let mut now = log.looked;
@@ -219,13 +211,12 @@ mod tests {
         fs::write(&path, "much more\n").expect("ours");
         drop(LogFile::open(&path).and_then(|log| log.with_most(8)).expect("a file"));
         assert_eq!((read(&old), read(&path)), ("much more\n".to_owned(), String::new()));
-        fs::remove_dir_all(&folder).expect("ours");
     }
 
     #[test]
     fn it_goes_on_in_the_file_that_the_path_names() {
-        let folder = folder("renamed");
-        let (path, old) = (folder.join("log"), folder.join("log.1"));
+        let folder = Folder::new();
+        let (path, old) = (folder.file("log"), folder.file("log.1"));
         let read = |path: &Path| fs::read_to_string(path).expect("it is there");
         let mut log = LogFile::open(&path).expect("a file");
         write(&mut log, "one\n");
@@ -244,17 +235,16 @@ mod tests {
         assert_eq!((read(&old), read(&path)), ("three\n".to_owned(), "four\n".to_owned()));
         // In place of the file something that is not taken: it goes on in the old one.
         fs::rename(&path, &old).expect("ours");
-        std::os::unix::fs::symlink(folder.join("other"), &path).expect("a link");
+        std::os::unix::fs::symlink(folder.file("other"), &path).expect("a link");
         assert!(log.look(now + 2 * LOOK, false).is_some_and(|looked| looked.is_err()));
         write(&mut log, "five\n");
         assert_eq!(read(&old), "four\nfive\n");
-        fs::remove_dir_all(&folder).expect("ours");
     }
 
     #[test]
     fn a_part_of_a_record_is_removed_unless_somebody_has_written_behind_it() {
-        let folder = folder("torn");
-        let path = folder.join("log");
+        let folder = Folder::new();
+        let path = folder.file("log");
         let read = || fs::read_to_string(&path).expect("it is there");
         let mut log = LogFile::open(&path).expect("a file");
         write(&mut log, "whole\nhal");
@@ -264,6 +254,5 @@ mod tests {
         write(&mut LogFile::open(&path).expect("the same file"), "another's\n");
         assert!(!log.take_back(3));
         assert_eq!(read(), "whole\nhalanother's\n");
-        fs::remove_dir_all(&folder).expect("ours");
     }
 }

@@ -333,7 +333,7 @@ fn the_environment_stands_for_the_arguments() {
     let [host, port] = peer.arguments();
     let mut command = client("environment");
     command.env("CHATROOM_HOST", host).env("CHATROOM_PORT", port).env("CHATROOM_NAME", "eve");
-    let log = std::env::temp_dir().join(format!("chatroom-variable-{}.log", std::process::id()));
+    let log = folder("environment").join("client.log");
     command.env("CHATROOM_LOG_FILE", &log).env("CHATROOM_LOG_LEVEL", "debug");
     let child = spawn(command.stdin(Stdio::null()));
     let mut server = peer.accept_as("eve");
@@ -341,7 +341,6 @@ fn the_environment_stands_for_the_arguments() {
     server.close();
     assert_eq!(end(child).0, Some(0));
     let logged = std::fs::read_to_string(&log).expect("it is the log");
-    std::fs::remove_file(&log).expect("ours");
     assert!(logged.contains("[DEBUG]"), "{logged}");
 }
 

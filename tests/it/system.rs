@@ -150,7 +150,7 @@ fn a_log_whose_folder_is_gone_ends_nothing() {
     let log = folder.join("chatserver.log").display().to_string();
     let server = TestServer::start(&["-v", "--replay", "0", "--log-file", &log]);
     talk(&server);
-    std::fs::remove_dir_all(&folder).expect("it is the test's");
+    drop(folder);
     talk(&server);
     server.logs("alice left");
     end_cleanly(server);
@@ -354,11 +354,12 @@ fn with_threads(folder: &Path, most: usize) -> Option<Command> {
 
 #[test]
 fn without_threads_to_spare_who_comes_waits_and_is_let_in_when_somebody_leaves() {
-    let folder = std::env::temp_dir().join(format!("chatroom-threads-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder that everybody can read");
-    let command = with_threads(&folder, 8);
+    let readable = std::fs::Permissions::from_mode(0o755);
+    let folder = tempfile::Builder::new().permissions(readable).tempdir();
+    let folder = folder.expect("a folder that everybody can read");
+    let command = with_threads(folder.path(), 8);
     let server = command.map(|mut command| TestServer::run(&mut command));
-    std::fs::remove_dir_all(&folder).expect("it is the test's");
+    drop(folder);
     let Some(mut server) = server else { return };
     let (mut alice, mut bob) = (server.join("alice"), server.join("bob"));
     let mut crowd: Vec<_> = (0..10).map(|_| server.connect()).collect();

@@ -103,14 +103,15 @@ fn forget_one(file: Option<&KnownServersFile>, address: &Address) -> Result<bool
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::fs;
+
+    use super::*;
+    use crate::test_folder::Folder;
 
     #[test]
     fn known_servers_are_listed_and_forgotten() {
-        let name = format!("chatroom-errand-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::remove_dir_all(&folder).ok();
+        let home = Folder::new();
+        let folder = home.file("chatroom");
         let path = folder.join("known_servers");
         let run = |errand: Errand| {
             let mut out = Vec::new();
@@ -142,6 +143,5 @@ mod tests {
         assert_eq!(both, Err("no server is known at a:5000, b:5000".to_owned()));
         let left = fs::read_to_string(&path).expect("it is there");
         assert_eq!(left, "# mine\n");
-        fs::remove_dir_all(&folder).expect("ours");
     }
 }

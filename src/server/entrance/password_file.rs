@@ -175,49 +175,39 @@ fn read(path: &Path) -> Result<Vec<u8>, Why> {
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
+    use crate::test_folder::Folder;
 
-    /// A file with these bytes, removed again.
-    struct Written(PathBuf);
+    /// A file with these bytes, in a folder of its own.
+    struct Written {
+        path: PathBuf,
+        _folder: Folder,
+    }
 
     impl Written {
-        fn new(name: &str, bytes: &[u8]) -> Written {
-            // The tests run side by side, and may give two files one name.
-            static NEXT: AtomicUsize = AtomicUsize::new(0);
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let name = format!("chatroom-password-{}-{number}-{name}", std::process::id());
-            let written = Written(std::env::temp_dir().join(name));
+        fn new(bytes: &[u8]) -> Written {
+            let folder = Folder::new();
+            let written = Written { path: folder.file("password"), _folder: folder };
             written.write(bytes);
             written
         }
 
         fn write(&self, bytes: &[u8]) {
-            std::fs::write(&self.0, bytes).expect("a folder for temporary files");
-        }
-    }
-
-    impl Drop for Written {
-        fn drop(&mut self) {
-            std::fs::remove_file(&self.0).ok();
+            std::fs::write(&self.path, bytes).expect("ours");
         }
     }
 
     #[test]
     fn the_password_is_the_first_line_as_a_client_can_give_it() {
-        for (number, bytes) in [
+        for bytes in [
             "open sesame\n",
             "open sesame",
             "open sesame\r\nanother\r\n",
             "  open sesame \t\nsecond",
             "\u{feff}open sesame\n",
-        ]
-        .iter()
-        .enumerate()
-        {
-            let file = Written::new(&format!("line{number}"), bytes.as_bytes());
-            let password = PasswordFile::open(&file.0).expect("it is one");
+        ] {
+            let file = Written::new(bytes.as_bytes());
+            let password = PasswordFile::open(&file.path).expect("it is one");
             assert!(password.is("open sesame"), "{bytes:?}");
             for wrong in ["", "open", "open sesame ", "Open sesame", "open sesame\n", "second"] {
                 assert!(!password.is(wrong), "{wrong:?} for {bytes:?}");
@@ -228,41 +218,41 @@ mod tests {
     #[test]
     fn a_file_without_a_password_is_told_with_its_name() {
         let long = "x".repeat(LONGEST + 1);
-        for (name, bytes, told) in [
-            ("none", "", " is empty, "),
-            ("blank", " \t\nsecond\n", " is empty, "),
-            ("unseen", "\u{200b}\u{2800}\n", " is empty, "),
-            ("long", &long, "of at most 128 bytes"),
+        for (bytes, told) in [
+            ("", " is empty, "),
+            (" \t\nsecond\n", " is empty, "),
+            ("\u{200b}\u{2800}\n", " is empty, "),
+            (&*long, "of at most 128 bytes"),
         ] {
-            let file = Written::new(name, bytes.as_bytes());
-            let why = PasswordFile::open(&file.0).map(drop).map_err(|why| why.to_string());
+            let file = Written::new(bytes.as_bytes());
+            let why = PasswordFile::open(&file.path).map(drop).map_err(|why| why.to_string());
             let why = why.expect_err("it has none");
-            assert!(why.contains(told) && why.contains(&*file.0.to_string_lossy()), "{why}");
+            assert!(why.contains(told) && why.contains(&*file.path.to_string_lossy()), "{why}");
         }
-        let folder = std::env::temp_dir();
-        let why = PasswordFile::open(&folder).map(drop).expect_err("it is a folder");
+        let folder = Folder::new();
+        let why = PasswordFile::open(folder.path()).map(drop).expect_err("it is a folder");
         assert!(why.to_string().starts_with("cannot read the room's password from "), "{why}");
     }
 
     #[cfg(unix)]
     #[test]
     fn a_new_password_counts_once_it_is_read_and_an_unfit_one_never() {
-        let file = Written::new("again", b"before\n");
-        let password = PasswordFile::open(&file.0).expect("it is one");
+        let file = Written::new(b"before\n");
+        let password = PasswordFile::open(&file.path).expect("it is one");
         file.write(b"after\n");
         assert!(password.is("before"));
         assert!(password.reload().is_ok());
         assert!(password.is("after") && !password.is("before"));
         file.write(b"\n");
         assert!(password.reload().is_err() && password.is("after"));
-        std::fs::remove_file(&file.0).expect("it is there");
+        std::fs::remove_file(&file.path).expect("it is there");
         assert!(password.reload().is_err() && password.is("after"));
     }
 
     #[test]
     fn no_password_is_in_what_is_shown_of_its_file() {
-        let file = Written::new("debug", b"open sesame\n");
-        let shown = format!("{:?}", PasswordFile::open(&file.0).expect("it is one"));
+        let file = Written::new(b"open sesame\n");
+        let shown = format!("{:?}", PasswordFile::open(&file.path).expect("it is one"));
         assert!(!shown.contains("sesame"), "{shown}");
     }
 }

@@ -221,13 +221,14 @@ mod tests {
     use std::thread;
     use std::time::Instant;
 
-    use super::super::scratch::{Folder, lines};
+    use super::super::scratch::lines;
     use super::super::store::Checkpoint::{Passive, Truncate};
     use super::super::store::fake::Fake;
     use super::super::store::opening::{self, Owner};
     use super::super::store::sqlite::SqliteStore;
     use super::*;
     use crate::server::config::Durability;
+    use crate::test_folder::Folder;
 
     /// Starts one, which runs while `work` does.
     fn beside<S: Store + 'static>(
@@ -280,7 +281,7 @@ mod tests {
 
     #[test]
     fn while_somebody_writes_it_does_not_empty_what_is_written() {
-        let folder = Folder::new("checkpointer");
+        let folder = Folder::new();
         let path = folder.file("5000.db");
         let opened = opening::open(&path, Owner::Server, Durability::Crash);
         let mut store = opened.expect("a new one").store;

@@ -261,8 +261,8 @@ pub(crate) fn start(
 
 #[cfg(test)]
 mod tests {
-    use super::super::scratch::Folder;
     use super::*;
+    use crate::test_folder::Folder;
 
     fn running(boot: Option<&str>, durability: Durability) -> Marker {
         Marker::Running { boot: boot.map(str::to_owned), durability, block: 0 }
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_marker_is_found_by_the_next_run_and_has_always_the_same_length() {
-        let folder = Folder::new("marker");
+        let folder = Folder::new();
         let path = folder.file("5000.db");
         let boot = "b0ac0ffe-0000-4000-8000-123456789abc";
         let markers = [
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn the_lock_is_held_by_one_and_who_abandons_it_leaves_no_file() {
-        let folder = Folder::new("lock");
+        let folder = Folder::new();
         let path = folder.file("5000.db");
         let lock = Lock::take(&path).expect("it is free");
         assert_eq!(Lock::take(&path).err(), Some(Unusable::InUse));

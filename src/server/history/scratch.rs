@@ -1,9 +1,7 @@
-//! What the tests of the history share: a folder of their own, and cuts with something in them.
+//! What the tests of the history share: cuts with something in them.
 
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::kept::{Counters, Cut, Encryption, KeptMember, TokenHash};
 use crate::protocol::name::Name;
@@ -11,49 +9,6 @@ use crate::protocol::proof::KeyHash;
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
 use crate::server::batch::Batch;
-
-/// A folder of a test's own, which goes with it.
-#[derive(Debug)]
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new(name: &str) -> Folder {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("chatroom-history-{name}-{}-{count}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir(&folder).expect("a folder");
-        Folder(folder.canonicalize().expect("it is there"))
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    /// The names of its files, sorted, each with its bytes.
-    pub(crate) fn contents(&self) -> Vec<(String, Vec<u8>)> {
-        let mut contents: Vec<_> = std::fs::read_dir(&self.0)
-            .expect("it is there")
-            .map(|entry| {
-                let entry = entry.expect("an entry");
-                let bytes = std::fs::read(entry.path()).unwrap_or_default();
-                (entry.file_name().to_string_lossy().into_owned(), bytes)
-            })
-            .collect();
-        contents.sort();
-        contents
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).ok();
-    }
-}
 
 /// What somebody says to all, with a receipt.
 pub(crate) fn said(author: u64, n: u64) -> Envelope {

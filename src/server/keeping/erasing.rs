@@ -13,11 +13,11 @@ use crate::protocol::request::Order;
 use crate::server::accept::Acceptor;
 use crate::server::broadcaster::Broadcaster;
 use crate::server::config::{Encryption, HistoryConfig, HistoryFile, TlsConfig};
-use crate::server::history::scratch::Folder;
 use crate::server::reception::Reception;
 use crate::server::secrets::Secrets;
 use crate::server::waker::Waker;
 use crate::server::{bind, serve};
+use crate::test_folder::Folder;
 
 /// How long anything may take before a test fails.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -163,7 +163,7 @@ fn talk(alice: &mut Client, bob: &mut Client) -> u64 {
 
 #[test]
 fn no_byte_of_the_files_has_what_was_erased_while_the_room_talks_on_and_after_a_restart() {
-    let folder = Folder::new("erased");
+    let folder = Folder::new();
     let path = folder.file("5000.db");
     let house = House::open(&path);
     let mut alice = house.connect("/nick alice\n");

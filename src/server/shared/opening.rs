@@ -285,11 +285,10 @@ mod tests {
     #[cfg(feature = "shared")]
     #[test]
     fn files_that_cannot_be_used_and_options_that_clash_are_told() {
-        let folder = std::env::temp_dir().join(format!("chatroom-shared-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder for temporary files");
+        let folder = crate::test_folder::Folder::new();
         let file = |name: &str, bytes: &[u8]| {
-            std::fs::write(folder.join(name), bytes).expect("it can be written");
-            Some(folder.join(name))
+            std::fs::write(folder.file(name), bytes).expect("it can be written");
+            Some(folder.file(name))
         };
         let told = |url: &str, password_file, authority| {
             let url = SharedUrl::parse(url).expect("it is one");
@@ -297,10 +296,10 @@ mod tests {
             let config = SharedConfig { url, password_file, authority, told };
             engine_of(&config).map(drop).map_err(|why| why.to_string())
         };
-        let at = |name: &str| folder.join(name).display().to_string();
+        let at = |name: &str| folder.file(name).display().to_string();
         let password = file("password", b"se cret \r\nsecond\n");
         assert_eq!(told("redis://cache/lobby", password.clone(), None), Ok(()));
-        let read = read_password(&folder.join("password"));
+        let read = read_password(&folder.file("password"));
         assert_eq!(read, Ok(Password("se cret ".to_owned())));
         let twice = told("redis://:secret@cache/lobby", password, None);
         let once =
@@ -312,7 +311,7 @@ mod tests {
             at("empty")
         );
         assert_eq!(empty, Err(why));
-        let missing = told("redis://cache/lobby", Some(folder.join("missing")), None);
+        let missing = told("redis://cache/lobby", Some(folder.file("missing")), None);
         let why = format!("cannot read the password for Redis from {}: ", at("missing"));
         assert!(missing.is_err_and(|told| told.starts_with(&why)));
         let no_pem = told("rediss://cache/lobby", None, file("authority", b"no certificate"));
@@ -321,8 +320,7 @@ mod tests {
             at("authority")
         );
         assert_eq!(no_pem, Err(why));
-        let plain = told("redis://cache/lobby", None, Some(folder.join("authority")));
+        let plain = told("redis://cache/lobby", None, Some(folder.file("authority")));
         assert!(plain.is_err_and(|told| told.starts_with("--shared-ca is for a connection with ")));
-        std::fs::remove_dir_all(&folder).expect("it is there");
     }
 }

@@ -6,11 +6,12 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 /// How long it may take to start: far longer than it does on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -25,8 +26,8 @@ pub struct RedisServer {
     process: Child,
     /// Where it listens, on 127.0.0.1.
     pub port: u16,
-    /// Where its files are.
-    folder: PathBuf,
+    /// Where its files are; removed when dropped.
+    folder: TempDir,
     /// What it was told besides.
     options: Vec<String>,
 }
@@ -64,21 +65,18 @@ impl RedisServer {
     /// # Panics
     ///
     /// It does not start, or it is needed and not there.
-    pub fn start_in(folder: PathBuf, options: &[&str]) -> Option<RedisServer> {
-        let Some(program) = program() else {
-            std::fs::remove_dir_all(&folder).ok();
-            return None;
-        };
-        let place = folder.display().to_string();
+    pub fn start_in(folder: TempDir, options: &[&str]) -> Option<RedisServer> {
+        let program = program()?;
+        let place = folder.path().display().to_string();
         let options: Vec<_> = options.iter().map(|it| it.replace("{folder}", &place)).collect();
         for _ in 0..ATTEMPTS {
             let port = free_port();
-            let mut process = spawn(&program, port, &folder, &options);
+            let mut process = spawn(&program, port, folder.path(), &options);
             if is_up(&mut process, port) {
                 return Some(RedisServer { process, port, folder, options });
             }
         }
-        panic!("{program} does not start: {}", log_in(&folder));
+        panic!("{program} does not start: {}", log_in(folder.path()));
     }
 
     /// A Sentinel that watches one master under this name, and fails over by itself after half a second.
@@ -89,7 +87,7 @@ impl RedisServer {
     pub fn start_sentinel(name: &str, master: &RedisServer) -> Option<RedisServer> {
         let folder = folder();
         let port = master.port;
-        let file = folder.join("sentinel.conf");
+        let file = folder.path().join("sentinel.conf");
         let watched = format!(
             "sentinel monitor {name} 127.0.0.1 {port} 1\n\
              sentinel down-after-milliseconds {name} 500\n\
@@ -106,7 +104,7 @@ impl RedisServer {
 
     /// Its folder.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.folder.path()
     }
 
     /// Ends it at once (SIGKILL).
@@ -124,12 +122,12 @@ impl RedisServer {
         self.kill();
         let program = program().expect("it was there before");
         for _ in 0..ATTEMPTS {
-            self.process = spawn(&program, self.port, &self.folder, &self.options);
+            self.process = spawn(&program, self.port, self.folder(), &self.options);
             if is_up(&mut self.process, self.port) {
                 return;
             }
         }
-        panic!("{program} does not start again: {}", log_in(&self.folder));
+        panic!("{program} does not start again: {}", log_in(self.folder()));
     }
 
     /// Stops it (SIGSTOP): its port takes connections, and nothing answers.
@@ -180,19 +178,12 @@ impl RedisServer {
 impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
-        std::fs::remove_dir_all(&self.folder).ok();
     }
 }
 
 /// An empty folder.
-pub fn folder() -> PathBuf {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("chatroom-redis-{}-{number}", std::process::id());
-    let folder = std::env::temp_dir().join(name);
-    std::fs::remove_dir_all(&folder).ok();
-    std::fs::create_dir_all(&folder).expect("a folder for temporary files");
-    folder
+pub fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder for temporary files")
 }
 
 /// A port that nobody has at the moment. `--port 0` would be no port at all.

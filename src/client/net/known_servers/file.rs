@@ -120,20 +120,19 @@ mod tests {
     use super::super::tests::day;
     use super::super::{Address, Known, Trust};
     use super::*;
+    use crate::test_folder::Folder;
 
-    /// A file in a folder that is not there yet, removed when dropped.
-    struct Place(KnownServersFile);
+    /// A file in a folder that is not there yet.
+    struct Place(KnownServersFile, Folder);
 
     impl Place {
-        fn new(test: &str) -> Place {
-            let name = format!("chatroom-known-{}-{test}", std::process::id());
-            let folder = std::env::temp_dir().join(name);
-            fs::remove_dir_all(&folder).ok();
-            Place(KnownServersFile::new(folder.join("chatroom/known_servers")))
+        fn new() -> Place {
+            let folder = Folder::new();
+            Place(KnownServersFile::new(folder.file("chatroom/known_servers")), folder)
         }
 
-        fn folder(&self) -> &Path {
-            self.0.path.parent().expect("it has a folder")
+        fn folder(&self) -> PathBuf {
+            self.1.file("chatroom")
         }
 
         fn add(&self, host: &str) -> io::Result<()> {
@@ -145,16 +144,9 @@ mod tests {
         }
     }
 
-    impl Drop for Place {
-        fn drop(&mut self) {
-            let folder = self.folder().parent().expect("a folder of the test's").to_owned();
-            fs::remove_dir_all(folder).ok();
-        }
-    }
-
     #[test]
     fn what_is_added_is_there_and_for_its_owner_alone() {
-        let place = Place::new("added");
+        let place = Place::new();
         assert_eq!(place.0.read().expect("nothing is there").all().count(), 0);
         place.add("a").expect("it can be written");
         place.add("b").expect("it can be written");
@@ -163,7 +155,7 @@ mod tests {
         {
             use std::os::unix::fs::PermissionsExt;
             let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode();
-            let modes = (mode(&place.0.path) & 0o777, mode(place.folder()) & 0o777);
+            let modes = (mode(&place.0.path) & 0o777, mode(&place.folder()) & 0o777);
             assert_eq!(modes, (0o600, 0o700));
         }
         let names = fs::read_dir(place.folder()).expect("ours").count();
@@ -172,7 +164,7 @@ mod tests {
 
     #[test]
     fn clients_that_write_at_once_lose_nothing_of_each_others() {
-        let place = Place::new("at_once");
+        let place = Place::new();
         thread::scope(|scope| {
             for client in 0..4 {
                 let place = &place;
@@ -188,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_lock_that_is_never_given_back_is_told() {
-        let place = Place::new("locked");
+        let place = Place::new();
         place.add("a").expect("it can be written");
         let _held = place.0.lock().expect("nobody has it");
         let told = place.add("b").expect_err("it is held").to_string();
@@ -198,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_something_else_is_told_and_left_alone() {
-        let place = Place::new("else");
+        let place = Place::new();
         fs::create_dir_all(&place.0.path).expect("ours");
         assert!(place.0.read().is_err() && place.add("a").is_err());
         fs::remove_dir(&place.0.path).expect("ours");
@@ -210,7 +202,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_link_is_read_and_not_replaced() {
-        let place = Place::new("link");
+        let place = Place::new();
         place.add("a").expect("it can be written");
         let elsewhere = place.folder().join("elsewhere");
         fs::rename(&place.0.path, &elsewhere).expect("ours");

@@ -10,25 +10,22 @@ use super::verdict::in_words;
 use super::*;
 use crate::client::net::known_servers::{Known, Trust};
 use crate::client::net::testing::{Act, BANNER, Identity, OFFER, Server};
+use crate::test_folder::Folder;
 use crate::tls::{COMMON_NAME_OF_ONE_RUN, Fingerprint};
 
 /// The beginning of what a server says that has TLS 1.2 alone: the alert `protocol_version`.
 const TLS_1_2_ALONE: &[u8] = &[21, 3, 3, 0, 2, 2, 70];
 
-/// A folder for what is known, removed when dropped.
-struct Home(PathBuf);
+/// A folder for what is known.
+struct Home(Folder);
 
 impl Home {
-    fn new(test: &str) -> Home {
-        let name = format!("chatroom-route-{}-{test}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::remove_dir_all(&folder).ok();
-        fs::create_dir(&folder).expect("a folder");
-        Home(folder)
+    fn new() -> Home {
+        Home(Folder::new())
     }
 
     fn path(&self) -> PathBuf {
-        self.0.join("known_servers")
+        self.0.file("known_servers")
     }
 
     /// A new run of a client that wants this, to that server.
@@ -64,12 +61,6 @@ impl Home {
             true
         })
         .expect("it can be written");
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).ok();
     }
 }
 
@@ -145,7 +136,7 @@ fn auto() -> Encryption {
 
 #[test]
 fn what_stays_on_this_machine_is_plain_and_nothing_is_asked_or_remembered() {
-    let home = Home::new("here");
+    let home = Home::new();
     // It would be told that this cannot be read.
     fs::create_dir(home.path()).expect("ours");
     let server = Server::start(vec![Act::Plain(OFFER)]);
@@ -167,7 +158,7 @@ fn what_stays_on_this_machine_is_plain_and_nothing_is_asked_or_remembered() {
 
 #[test]
 fn on_this_machine_tls_is_spoken_to_whoever_asks_for_it() {
-    let home = Home::new("here_tls");
+    let home = Home::new();
     let identity = Identity::usual();
     let server = Server::start(vec![Act::Tls(identity.clone())]);
     let route = home.route(Encryption::Always, server.address);
@@ -184,7 +175,7 @@ fn is_of_reset(lost: &Lost) -> bool {
 
 #[test]
 fn an_unknown_server_is_listened_to_first_and_once_it_has_offered_tls_there_is_no_way_back() {
-    let home = Home::new("offer");
+    let home = Home::new();
     let identity = Identity::usual();
     let acts = vec![Act::Plain(OFFER), Act::Tls(identity.clone()), Act::Answer(BANNER.as_bytes())];
     let server = Server::start(acts);
@@ -207,7 +198,7 @@ fn an_unknown_server_is_listened_to_first_and_once_it_has_offered_tls_there_is_n
 
 #[test]
 fn a_server_that_has_offered_tls_and_speaks_none_is_not_talked_to() {
-    let home = Home::new("offer_broken");
+    let home = Home::new();
     let acts =
         vec![Act::Answer(BANNER.as_bytes()), Act::Answer(TLS_1_2_ALONE), Act::Close, Act::Reset];
     let server = Server::start(acts);
@@ -222,7 +213,7 @@ fn a_server_that_has_offered_tls_and_speaks_none_is_not_talked_to() {
 
 #[test]
 fn a_known_server_is_talked_to_over_tls_at_once_whatever_else_it_shows() {
-    let home = Home::new("known");
+    let home = Home::new();
     let [one, other] = [Identity::usual(), Identity::new(COMMON_NAME_OF_ONE_RUN)];
     let server = Server::start(vec![Act::Tls(one.clone()), Act::Tls(other.clone())]);
     // It may have several keys; and a good certificate is no better than a key.
@@ -239,7 +230,7 @@ fn a_known_server_is_talked_to_over_tls_at_once_whatever_else_it_shows() {
 
 #[test]
 fn another_key_than_the_known_one_is_refused_and_told_whose_it_is() {
-    let home = Home::new("other_key");
+    let home = Home::new();
     let [before, now] = [Identity::usual(), Identity::usual()];
     let server = Server::start(vec![Act::Tls(now.clone()), Act::Tls(now.clone())]);
     home.learn(&server.address, key(&before));
@@ -258,7 +249,7 @@ fn another_key_than_the_known_one_is_refused_and_told_whose_it_is() {
 #[test]
 fn a_known_server_that_answers_without_our_tls_is_refused() {
     for trust in [key(&Identity::usual()), Trust::Ca] {
-        let home = Home::new("no_tls");
+        let home = Home::new();
         let server = Server::start(vec![
             Act::Answer(BANNER.as_bytes()),
             Act::Answer(b"this is something else"),
@@ -275,7 +266,7 @@ fn a_known_server_that_answers_without_our_tls_is_refused() {
 
 #[test]
 fn a_connection_that_is_closed_or_reset_says_nothing_about_the_key() {
-    let home = Home::new("reset");
+    let home = Home::new();
     let identity = Identity::usual();
     let acts = vec![Act::Close, Act::Reset, Act::Tls(identity.clone())];
     let server = Server::start(acts);
@@ -289,7 +280,7 @@ fn a_connection_that_is_closed_or_reset_says_nothing_about_the_key() {
 
 #[test]
 fn a_certificate_without_its_key_proves_nothing() {
-    let home = Home::new("stolen");
+    let home = Home::new();
     let identity = Identity::usual();
     let server = Server::start((0..3).map(|_| Act::Tls(identity.stolen())).collect());
     home.learn(&server.address, key(&identity));
@@ -305,7 +296,7 @@ fn a_certificate_without_its_key_proves_nothing() {
 
 #[test]
 fn a_key_of_one_run_is_used_and_not_remembered_and_refused_where_a_key_is_known() {
-    let home = Home::new("one_run");
+    let home = Home::new();
     let [first, second] = [(); 2].map(|()| Identity::new(COMMON_NAME_OF_ONE_RUN));
     let acts = [&first, &second, &second].map(|it| Act::Tls(it.clone()));
     let server = Server::start(acts.into());
@@ -324,7 +315,7 @@ fn a_key_of_one_run_is_used_and_not_remembered_and_refused_where_a_key_is_known(
 /// Of several servers, one is passed over whose key is new, as often as it comes, and taken only where no other is left.
 #[test]
 fn a_new_server_of_several_is_not_told_the_session_and_not_remembered_in_passing() {
-    let home = Home::new("several");
+    let home = Home::new();
     let [session, new, known] = [Identity::usual(), Identity::usual(), Identity::usual()];
     let acts = [&session, &new, &new, &new, &known].map(|it| Act::Tls(it.clone()));
     let server = Server::start(acts.into());
@@ -354,7 +345,7 @@ fn a_new_server_of_several_is_not_told_the_session_and_not_remembered_in_passing
 
 #[test]
 fn a_server_of_an_encrypted_room_is_not_talked_to_in_plain() {
-    let home = Home::new("encrypted_room");
+    let home = Home::new();
     let server = Server::start(vec![Act::Answer(BANNER.as_bytes())]);
     let route = Route { is_one_of_several: true, ..home.route(auto(), server.address) };
     let approach = Approach { is_room_encrypted: true, ..ALONE };
@@ -365,7 +356,7 @@ fn a_server_of_an_encrypted_room_is_not_talked_to_in_plain() {
 
 #[test]
 fn a_key_that_is_known_from_another_address_is_known() {
-    let home = Home::new("elsewhere");
+    let home = Home::new();
     let identity = Identity::usual();
     let server = Server::start(vec![Act::Tls(identity.clone())]);
     home.learn(&"192.168.1.7:5000", key(&identity));
@@ -378,7 +369,7 @@ fn a_key_that_is_known_from_another_address_is_known() {
 
 #[test]
 fn a_server_that_took_us_for_a_plain_client_is_tried_three_times_again_over_tls_alone() {
-    let home = Home::new("late");
+    let home = Home::new();
     let identity = Identity::usual();
     let full = b"!! the room is full (100 clients)\n";
     let required = b"!! this room is encrypted: use chatclient, or ncat --ssl HOST PORT\n";
@@ -400,7 +391,7 @@ fn a_server_that_took_us_for_a_plain_client_is_tried_three_times_again_over_tls_
 
 #[test]
 fn with_a_fingerprint_nothing_else_counts_and_the_file_is_neither_read_nor_written() {
-    let home = Home::new("fingerprint");
+    let home = Home::new();
     fs::create_dir(home.path()).expect("ours");
     let identity = Identity::usual();
     let server = Server::start(vec![
@@ -424,7 +415,7 @@ fn with_a_fingerprint_nothing_else_counts_and_the_file_is_neither_read_nor_writt
 
 #[test]
 fn plain_is_plain_to_a_known_server_too_and_takes_no_offer() {
-    let home = Home::new("plain");
+    let home = Home::new();
     let server = Server::start(vec![Act::Plain(OFFER)]);
     home.learn(&server.address, key(&Identity::usual()));
     let route = home.route(Encryption::Never, server.address);
@@ -437,7 +428,7 @@ fn plain_is_plain_to_a_known_server_too_and_takes_no_offer() {
 
 #[test]
 fn a_session_goes_to_the_key_that_it_began_with_and_to_no_other() {
-    let home = Home::new("bond");
+    let home = Home::new();
     let [one, other] = [Identity::usual(), Identity::usual()];
     let acts = [&one, &one, &other].map(|it| Act::Tls(it.clone()));
     let server = Server::start(acts.into());
@@ -457,7 +448,7 @@ fn a_session_goes_to_the_key_that_it_began_with_and_to_no_other() {
 
 #[test]
 fn a_file_that_cannot_be_used_is_told_once_and_the_run_knows_the_server_all_the_same() {
-    let home = Home::new("unusable");
+    let home = Home::new();
     fs::create_dir(home.path()).expect("ours");
     let [one, other] = [Identity::usual(), Identity::usual()];
     let acts = [&one, &one, &other].map(|it| Act::Tls(it.clone()));
@@ -488,7 +479,7 @@ fn a_file_that_cannot_be_used_or_is_damaged_at_that_server_is_told_before_anythi
     for (make, learns, why) in
         [(unusable, false, "it is no regular file"), (damaged, true, "cannot be read")]
     {
-        let home = Home::new("told");
+        let home = Home::new();
         let server = Server::start(vec![Act::Plain(BANNER)]);
         if learns {
             home.learn(&server.address, key(&Identity::usual()));
@@ -506,7 +497,7 @@ fn a_file_that_cannot_be_used_or_is_damaged_at_that_server_is_told_before_anythi
 
 #[test]
 fn without_a_place_for_it_nothing_is_remembered_and_that_is_told() {
-    let home = Home::new("placeless");
+    let home = Home::new();
     let identity = Identity::usual();
     let server = Server::start(vec![Act::Tls(identity.clone())]);
     let route = Route { file: None, ..home.route(Encryption::Always, server.address) };
@@ -520,7 +511,7 @@ fn without_a_place_for_it_nothing_is_remembered_and_that_is_told() {
 
 #[test]
 fn a_client_that_keeps_nothing_adds_nothing_and_checks_all_the_same() {
-    let home = Home::new("keeps_nothing");
+    let home = Home::new();
     let [one, other] = [Identity::usual(), Identity::usual()];
     let acts = [&one, &other].map(|it| Act::Tls(it.clone()));
     let server = Server::start(acts.into());
@@ -536,7 +527,7 @@ fn a_client_that_keeps_nothing_adds_nothing_and_checks_all_the_same() {
 #[test]
 fn a_server_that_another_client_has_remembered_meanwhile_has_to_be_that_one() {
     for is_same in [true, false] {
-        let home = Home::new(if is_same { "meanwhile" } else { "meanwhile_other" });
+        let home = Home::new();
         let [one, other] = [Identity::usual(), Identity::usual()];
         let (file, trust) = (home.path(), key(if is_same { &one } else { &other }));
         let (known, fill) = std::sync::mpsc::channel::<SocketAddr>();
@@ -569,7 +560,7 @@ fn a_server_that_another_client_has_remembered_meanwhile_has_to_be_that_one() {
 
 #[test]
 fn clients_that_meet_a_server_at_once_remember_it_once() {
-    let home = Home::new("at_once");
+    let home = Home::new();
     let identity = Identity::usual();
     let server = Server::start((0..4).map(|_| Act::Tls(identity.clone())).collect());
     thread::scope(|scope| {

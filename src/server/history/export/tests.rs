@@ -3,11 +3,12 @@
 use chrono::{DateTime, Local};
 
 use super::super::place;
-use super::super::scratch::{Folder, cut, member, passing, private, said};
+use super::super::scratch::{cut, member, passing, private, said};
 use super::super::store::opening::Owner;
 use super::*;
 use crate::server::audience::MemberId;
 use crate::server::config::Durability;
+use crate::test_folder::Folder;
 
 /// Noon of a day in 2026, in milliseconds since 1970.
 const NOON: Millis = 1_795_867_200_000;
@@ -55,7 +56,7 @@ fn untimed(text: &str) -> Vec<&str> {
 
 #[test]
 fn an_export_has_all_that_is_public_each_once_and_in_order_beside_a_server() {
-    let folder = Folder::new("export");
+    let folder = Folder::new();
     let _history = served(&folder);
     let text = export(&folder, "talk.txt", None).expect("it can be written");
     let lines = [
@@ -73,7 +74,7 @@ fn an_export_has_all_that_is_public_each_once_and_in_order_beside_a_server() {
 
 #[test]
 fn an_export_for_programs_is_json_lines() {
-    let folder = Folder::new("export-json");
+    let folder = Folder::new();
     let _history = served(&folder);
     let text = export(&folder, "talk.JSONL", None).expect("it can be written");
     let shown = |at: Millis| {
@@ -94,7 +95,7 @@ fn an_export_for_programs_is_json_lines() {
 
 #[test]
 fn many_portions_are_one_file() {
-    let folder = Folder::new("export-many");
+    let folder = Folder::new();
     let mut history = history(&folder);
     let texts: Vec<_> = (0..10_000).map(|n| format!("<alice> {n} {}", "x".repeat(50))).collect();
     let events: Vec<_> = (1..).zip(&texts).map(|(n, text)| (said(1, n), &**text)).collect();
@@ -105,7 +106,7 @@ fn many_portions_are_one_file() {
 
 #[test]
 fn what_is_there_already_stays() {
-    let folder = Folder::new("export-exists");
+    let folder = Folder::new();
     let _history = served(&folder);
     fs::write(folder.file("talk.txt"), "mine").expect("ours");
     let trouble = export(&folder, "talk.txt", None).expect_err("it exists");
@@ -120,7 +121,7 @@ fn what_is_there_already_stays() {
 
 #[test]
 fn what_cannot_be_read_is_told() {
-    let folder = Folder::new("export-unread");
+    let folder = Folder::new();
     let trouble = export(&folder, "talk.txt", None).expect_err("there is none");
     let path = folder.file("x.db");
     let told = format!("cannot read the history in {}: no such file", path.display());
@@ -138,7 +139,7 @@ fn what_cannot_be_read_is_told() {
 
 #[test]
 fn the_default_history_is_that_of_the_port() {
-    let folder = Folder::new("export-default");
+    let folder = Folder::new();
     let state = folder.path().as_os_str().to_owned();
     let environment = Environment { state_directory: Some(state), ..Environment::default() };
     let to = folder.file("talk.txt");

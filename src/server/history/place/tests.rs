@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::super::kept::{Erasure, RoomErasure};
 use super::super::lock::Marker;
-use super::super::scratch::{Folder, cut, lines, member, said};
+use super::super::scratch::{cut, lines, member, said};
 use super::super::store::Checkpoint;
 use super::open as open_place;
 use std::ffi::OsString;
@@ -13,6 +13,7 @@ use super::*;
 use crate::private_file::beside;
 use crate::server::audience::MemberId;
 use crate::server::batch::Batch;
+use crate::test_folder::Folder;
 
 const MEMORY: usize = 1 << 20;
 
@@ -77,7 +78,7 @@ fn the_default_place_is_the_first_that_there_is() {
 
 #[test]
 fn a_history_is_asked_for_or_not() {
-    let folder = Folder::new("asked");
+    let folder = Folder::new();
     let state = folder.path().as_os_str().to_owned();
     let environment = Environment { state_directory: Some(state), ..Environment::default() };
     let open = |file: &HistoryFile, port, environment: &Environment| {
@@ -96,7 +97,7 @@ fn a_history_is_asked_for_or_not() {
 
 #[test]
 fn a_default_place_that_cannot_be_made_is_told_and_one_that_is_there_is_refused() {
-    let folder = Folder::new("unfit-place");
+    let folder = Folder::new();
     std::fs::write(folder.file("file"), "").expect("ours");
     let below = folder.file("file");
     let environment = |state: &Path| Environment {
@@ -119,7 +120,7 @@ fn a_default_place_that_cannot_be_made_is_told_and_one_that_is_there_is_refused(
 
 #[test]
 fn a_room_comes_back_from_its_file() {
-    let folder = Folder::new("back");
+    let folder = Folder::new();
     let path = history(&folder);
     let history = open_named(&path).expect("it is ours");
     assert!(!history.is_new);
@@ -129,7 +130,7 @@ fn a_room_comes_back_from_its_file() {
 
 #[test]
 fn what_a_killed_server_has_left_comes_back() {
-    let (folder, copy) = (Folder::new("killed"), Folder::new("copy"));
+    let (folder, copy) = (Folder::new(), Folder::new());
     let mut killed = open_named(&folder.file("x.db")).expect("a new one");
     killed.lock.mark(&Marker::Partial { block: 0 }).expect("it takes that");
     killed.store.keep(&lines(1, 5, 400, 50)).expect("it takes that");
@@ -144,7 +145,7 @@ fn what_a_killed_server_has_left_comes_back() {
 
 #[test]
 fn a_file_of_no_bytes_is_a_new_one() {
-    let folder = Folder::new("empty");
+    let folder = Folder::new();
     let path = folder.file("x.db");
     std::fs::write(&path, "").expect("ours");
     let history = open_named(&path).expect("it is used");
@@ -156,7 +157,7 @@ fn a_file_of_no_bytes_is_a_new_one() {
 #[test]
 fn the_owner_alone_can_read_the_files_and_their_folder() {
     use std::os::unix::fs::PermissionsExt;
-    let folder = Folder::new("modes");
+    let folder = Folder::new();
     let mode = |path: &Path| {
         let found = std::fs::metadata(path).expect("it is there");
         found.permissions().mode() & 0o777
@@ -185,7 +186,7 @@ fn the_owner_alone_can_read_the_files_and_their_folder() {
 
 #[test]
 fn what_is_something_else_is_refused_unchanged() {
-    let folder = Folder::new("foreign");
+    let folder = Folder::new();
     let no_history = "it is not a chatroom history; give another file";
     std::fs::write(folder.file("notes.txt"), "SQLite is nice, and so are notes").expect("ours");
     assert_eq!(refused(&folder, "notes.txt"), no_history);
@@ -201,7 +202,7 @@ fn what_is_something_else_is_refused_unchanged() {
 
 #[test]
 fn another_programs_journals_stay_as_they_are() {
-    let (folder, copy) = (Folder::new("journals"), Folder::new("journals-copy"));
+    let (folder, copy) = (Folder::new(), Folder::new());
     let other = Connection::open(folder.file("other.db")).expect("ours");
     other
         .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE a(b); INSERT INTO a VALUES(1)")
@@ -227,7 +228,7 @@ fn another_programs_journals_stay_as_they_are() {
 
 #[test]
 fn another_rooms_and_a_newer_versions_are_refused_unchanged() {
-    let folder = Folder::new("others");
+    let folder = Folder::new();
     let path = history(&folder);
     let change = |statement: &str| {
         let connection = Connection::open(&path).expect("ours");
@@ -246,7 +247,7 @@ fn another_rooms_and_a_newer_versions_are_refused_unchanged() {
 
 #[test]
 fn one_that_another_server_has_is_refused() {
-    let folder = Folder::new("in-use");
+    let folder = Folder::new();
     let path = folder.file("x.db");
     let history = open_named(&path).expect("a new one");
     let refusal = open_named(&path).expect_err("it is in use");
@@ -258,7 +259,7 @@ fn one_that_another_server_has_is_refused() {
 
 #[test]
 fn a_file_without_a_folder_is_refused() {
-    let folder = Folder::new("no-folder");
+    let folder = Folder::new();
     let told = refused(&folder, "there/x.db");
     assert_eq!(told, "no such folder; make it first, or give another file");
 }
@@ -267,7 +268,7 @@ fn a_file_without_a_folder_is_refused() {
 #[test]
 fn links_are_not_followed_but_in_the_way_to_the_folder() {
     use std::os::unix::fs::symlink;
-    let folder = Folder::new("links");
+    let folder = Folder::new();
     let path = history(&folder);
     symlink(&path, folder.file("link.db")).expect("ours");
     assert_eq!(refused(&folder, "link.db"), "it is a link; give the file itself");
@@ -288,7 +289,7 @@ fn a_file_that_can_only_be_read_is_refused_unchanged() {
     if rustix::process::geteuid().is_root() {
         return;
     }
-    let folder = Folder::new("read-only");
+    let folder = Folder::new();
     let path = history(&folder);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).expect("ours");
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o500)).expect("ours");
@@ -299,7 +300,7 @@ fn a_file_that_can_only_be_read_is_refused_unchanged() {
 #[test]
 fn a_damaged_file_is_refused_unchanged_or_the_damage_is_elsewhere() {
     const PAGE: usize = 4096;
-    let folder = Folder::new("damaged");
+    let folder = Folder::new();
     let path = history(&folder);
     let whole = std::fs::read(&path).expect("ours");
     let mut told = Vec::new();
@@ -328,7 +329,7 @@ fn a_damaged_file_is_refused_unchanged_or_the_damage_is_elsewhere() {
 
 #[test]
 fn an_order_to_erase_that_the_last_run_has_left_is_carried_out_before_anything_is_read() {
-    let folder = Folder::new("left-order");
+    let folder = Folder::new();
     let path = folder.file("x.db");
     let mut history = open_named(&path).expect("a new one");
     let events: Vec<_> = (1..=2_500).map(|n| (said(2, n), "<bob> x")).collect();

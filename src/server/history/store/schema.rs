@@ -200,12 +200,12 @@ fn copy(connection: &Connection, path: &Path, format: i64) -> Result<(), Failure
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::scratch::Folder;
     use super::*;
+    use crate::test_folder::Folder;
 
     #[test]
     fn an_older_file_becomes_a_newer_one_and_a_copy_of_it_stays() {
-        let folder = Folder::new("migration");
+        let folder = Folder::new();
         let path = folder.file("5000.db");
         let mut connection = Connection::open(&path).expect("a file");
         create(&mut connection).expect("a history");
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_step_that_fails_leaves_the_file_as_it_was() {
-        let folder = Folder::new("failed-migration");
+        let folder = Folder::new();
         let path = folder.file("5000.db");
         let mut connection = Connection::open(&path).expect("a file");
         create(&mut connection).expect("a history");
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn of_members_from_before_tls_nobody_is_told_that_they_are_not_encrypted() {
-        let folder = Folder::new("first-format");
+        let folder = Folder::new();
         let path = folder.file("5000.db");
         let mut connection = Connection::open(&path).expect("a file");
         create(&mut connection).expect("a history");
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_line_is_read_by_its_name_and_text_in_the_view() {
-        let folder = Folder::new("view");
+        let folder = Folder::new();
         let mut connection = Connection::open(folder.file("5000.db")).expect("a file");
         create(&mut connection).expect("a history");
         for line in ["<alice> hello> there", "* bob waves", "-- bob is now bobby"] {

@@ -10,7 +10,7 @@ use super::super::kept::{
     Counters, Encryption, Erased, Erasure, Gap, KeptMember, KeptWaiting, RoomErasure,
 };
 use super::super::retention::{Retention, Step};
-use super::super::scratch::{Folder, cut, lines, member, passing, private, said};
+use super::super::scratch::{cut, lines, member, passing, private, said};
 use super::fake::Fake;
 use super::opening::{self, Opened, Owner};
 use super::rows::rows_of;
@@ -19,6 +19,7 @@ use super::*;
 use crate::server::audience::{Audience, Envelope};
 use crate::server::batch::Batch;
 use crate::server::config::Durability;
+use crate::test_folder::Folder;
 
 /// A day, in milliseconds.
 const DAY: Millis = 24 * 60 * 60 * 1000;
@@ -49,7 +50,7 @@ fn counted(store: &SqliteStore, query: &str) -> i64 {
 
 #[test]
 fn a_cut_comes_back_as_it_was_kept() {
-    let folder = Folder::new("cut");
+    let folder = Folder::new();
     let mut store = store(&folder);
     assert_eq!(store.load(1 << 20).expect("it is new").counters, Counters::NEW);
     let (alice, guest) = (MemberId(1), MemberId(2));
@@ -92,7 +93,7 @@ fn a_cut_comes_back_as_it_was_kept() {
 
 #[test]
 fn what_was_kept_already_stays_as_it_is() {
-    let folder = Folder::new("again");
+    let folder = Folder::new();
     let mut store = store(&folder);
     store.keep(&cut(1, 5, &[(said(1, 1), "one"), (said(1, 2), "two")])).expect("it takes that");
     let mut again = cut(1, 6, &[(said(1, 1), "1"), (said(1, 2), "2"), (said(1, 3), "three")]);
@@ -106,7 +107,7 @@ fn what_was_kept_already_stays_as_it_is() {
 
 #[test]
 fn a_cut_that_fails_leaves_nothing() {
-    let folder = Folder::new("failed");
+    let folder = Folder::new();
     let mut store = store(&folder);
     store.keep(&cut(1, 5, &[(said(1, 1), "one")])).expect("it takes that");
     let before = loaded(&mut store);
@@ -122,7 +123,7 @@ fn a_cut_that_fails_leaves_nothing() {
 
 #[test]
 fn the_newest_events_of_about_a_number_of_bytes_come_back() {
-    let folder = Folder::new("newest");
+    let folder = Folder::new();
     let mut store = store(&folder);
     store.keep(&lines(1, 5, 10_000, 100)).expect("it takes that");
     for memory in [0, 1 << 14, 1 << 18] {
@@ -137,7 +138,7 @@ fn the_newest_events_of_about_a_number_of_bytes_come_back() {
 
 #[test]
 fn a_range_comes_in_portions_that_are_bounded() {
-    let folder = Folder::new("portions");
+    let folder = Folder::new();
     let mut store = store(&folder);
     store.keep(&lines(1, 5, 5_000, 1)).expect("it takes that");
     store.keep(&lines(100_000, 5, 100, 2_000)).expect("it takes that");
@@ -162,7 +163,7 @@ fn a_range_comes_in_portions_that_are_bounded() {
 
 #[test]
 fn what_is_older_than_the_oldest_goes_by_the_first_that_is_not() {
-    let folder = Folder::new("prefix");
+    let folder = Folder::new();
     let mut store = store(&folder);
     for (seq, at) in [(3, 10), (4, 20), (7, 5), (8, 30), (9, 1)] {
         store.keep(&cut(seq, at, &[(said(1, 1), "x")])).expect("it takes that");
@@ -197,7 +198,7 @@ fn retain(store: &mut SqliteStore, retention: Retention, now: Millis) -> Vec<Ran
 #[test]
 fn a_file_stays_at_its_bound_while_twenty_times_as_much_passes_through() {
     const BOUND: u64 = 1 << 20;
-    let folder = Folder::new("bound");
+    let folder = Folder::new();
     let mut store = store(&folder);
     let retention = Retention::new(None, BOUND);
     let (mut from, mut largest) = (1, 0);
@@ -221,7 +222,7 @@ fn a_file_stays_at_its_bound_while_twenty_times_as_much_passes_through() {
 
 #[test]
 fn what_is_too_old_goes_and_readers_are_told_before() {
-    let folder = Folder::new("age");
+    let folder = Folder::new();
     let mut store = store(&folder);
     store.keep(&lines(1, 5, 2_500, 10)).expect("it takes that");
     let mut later = lines(2_501, DAY, 10, 10);
@@ -239,7 +240,7 @@ fn what_is_too_old_goes_and_readers_are_told_before() {
 
 #[test]
 fn what_was_passing_goes_after_a_day() {
-    let folder = Folder::new("passing");
+    let folder = Folder::new();
     let mut store = store(&folder);
     let events = [(said(1, 1), "<a> one"), (passing(), "-- b joined"), (said(1, 2), "<a> two")];
     store.keep(&cut(1, 5, &events)).expect("it takes that");
@@ -251,7 +252,7 @@ fn what_was_passing_goes_after_a_day() {
 
 #[test]
 fn private_lines_of_who_is_gone_are_in_no_byte_of_the_files() {
-    let folder = Folder::new("private");
+    let folder = Folder::new();
     let mut store = store(&folder);
     let members = [(MemberId(1), Some(member("alice"))), (MemberId(2), Some(member("bob")))];
     let mut joined = cut(1, 5, &[]);
@@ -296,7 +297,7 @@ fn private_lines_of_who_is_gone_are_in_no_byte_of_the_files() {
 
 #[test]
 fn a_part_of_the_index_goes_with_its_events() {
-    let folder = Folder::new("chunks");
+    let folder = Folder::new();
     let mut store = store(&folder);
     store.keep(&lines(1, 5, 30, 10)).expect("it takes that");
     for (id, first, last) in [(1, 1, 10), (2, 11, 20), (3, 21, 30)] {
@@ -320,7 +321,7 @@ fn a_part_of_the_index_goes_with_its_events() {
 #[cfg(unix)]
 #[test]
 fn another_file_at_the_path_is_known() {
-    let folder = Folder::new("replaced");
+    let folder = Folder::new();
     let mut store = store(&folder);
     assert!(store.is_in_place());
     let path = folder.file("5000.db");
@@ -333,7 +334,7 @@ fn another_file_at_the_path_is_known() {
 
 #[test]
 fn a_lock_that_another_program_holds_is_told() {
-    let folder = Folder::new("locked");
+    let folder = Folder::new();
     let mut store = store(&folder);
     store.connection_for_tests().busy_timeout(std::time::Duration::ZERO).expect("ours");
     let other = rusqlite::Connection::open(folder.file("5000.db")).expect("ours");
@@ -352,7 +353,7 @@ fn a_lock_that_another_program_holds_is_told() {
 
 #[test]
 fn a_full_disk_is_told_and_passes() {
-    let folder = Folder::new("full");
+    let folder = Folder::new();
     let mut store = store(&folder);
     let pages = counted(&store, "PRAGMA page_count");
     let most = |store: &SqliteStore, pages: i64| {
@@ -368,7 +369,7 @@ fn a_full_disk_is_told_and_passes() {
 
 #[test]
 fn a_reader_sees_what_was_kept_and_writes_nothing() {
-    let folder = Folder::new("reader");
+    let folder = Folder::new();
     let mut store = store(&folder);
     let mut reader = SqliteStore::reader(&folder.file("5000.db")).expect("it is there");
     store.keep(&lines(1, 5, 10, 1)).expect("it takes that");
@@ -381,7 +382,7 @@ fn a_reader_sees_what_was_kept_and_writes_nothing() {
 #[test]
 fn every_statement_fits_a_small_stack() {
     let work = || {
-        let folder = Folder::new("stack");
+        let folder = Folder::new();
         let mut store = store(&folder);
         let mut cut = lines(1, 5, 2_000, 10);
         let envelopes: [(Envelope, &str); 2] = [(private(1, 1, 9), "x"), (passing(), "y")];
@@ -510,7 +511,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn the_store_in_memory_does_what_the_one_in_sqlite_does(deeds in vec(deed(), 0..20)) {
-        let folder = Folder::new("both");
+        let folder = Folder::new();
         let (mut real, mut fake) = (store(&folder), Fake::new());
         let mut next = [1, 1];
         for deed in &deeds {
@@ -574,7 +575,7 @@ fn carry_out(store: &mut impl Store, most: u32) -> Vec<Erased> {
 
 #[test]
 fn an_order_blanks_what_one_has_said_since_a_time_and_counts_what_the_room_has_not() {
-    let folder = Folder::new("order");
+    let folder = Folder::new();
     for most in [1, 3, 1_000] {
         let mut store = store(&folder);
         let from = store.load(0).expect("it is whole").counters.next_seq;
@@ -608,7 +609,7 @@ fn an_order_blanks_what_one_has_said_since_a_time_and_counts_what_the_room_has_n
 
 #[test]
 fn an_order_goes_on_after_an_end_in_the_middle() {
-    let folder = Folder::new("order-restart");
+    let folder = Folder::new();
     let mut store = store(&folder);
     let events: Vec<_> = (1..=100).map(|n| (said(2, n), "<bob> x")).collect();
     let mut cut = cut(1, 5, &events);
@@ -651,7 +652,7 @@ fn an_order_that_fails_at_any_call_is_carried_out_once_the_next_time() {
 
 #[test]
 fn an_archive_knows_who_is_there_as_long_as_it_is_open_and_keeps_nobody() {
-    let folder = Folder::new("archive");
+    let folder = Folder::new();
     let mut store = store(&folder);
     assert_eq!(store.archive_of(), Ok(None));
     store.archive("00112233445566778899aabbccddeeff").expect("it takes that");

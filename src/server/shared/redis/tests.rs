@@ -379,7 +379,7 @@ fn sentinels_lead_to_the_next_master() {
 #[test]
 fn a_redis_is_trusted_by_its_authority_alone() {
     let folder = redis_server::folder();
-    let authority = authority_in(&folder);
+    let authority = authority_in(folder.path());
     let port = redis_server::free_port().to_string();
     let options = [
         &["--tls-port", &port, "--tls-auth-clients", "no"][..],
@@ -403,8 +403,7 @@ fn a_redis_is_trusted_by_its_authority_alone() {
     // Nobody knows its authority; it is another's; the name is another.
     untrusted(connect("localhost", &port, None));
     let other = redis_server::folder();
-    untrusted(connect("localhost", &port, Some(&authority_in(&other))));
-    std::fs::remove_dir_all(&other).expect("it is there");
+    untrusted(connect("localhost", &port, Some(&authority_in(other.path()))));
     untrusted(connect("127.0.0.1", &port, Some(&authority)));
     // It speaks no TLS there, and no plain Redis here.
     let silent = connect("localhost", &redis.port.to_string(), Some(&authority)).map(drop);

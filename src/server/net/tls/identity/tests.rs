@@ -14,7 +14,7 @@ use rustls::{ClientConnection, ServerConnection};
 use super::key_file::NotKept;
 use super::*;
 use crate::key_file::{NoPlace, Role, Unusable};
-use crate::server::history::scratch::Folder;
+use crate::test_folder::Folder;
 use crate::tls::Fingerprint;
 use crate::tls::anyone::trusting;
 
@@ -86,7 +86,7 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn a_key_is_made_once_and_shown_at_every_start() {
-    let folder = Folder::new("key-once");
+    let folder = Folder::new();
     let state = folder.file("state/chatroom");
     let first = Identity::open(&KeySource::Default, &environment(&state)).expect("a key");
     let file = state.join("server-key.pem");
@@ -106,7 +106,7 @@ fn a_key_is_made_once_and_shown_at_every_start() {
 
 #[test]
 fn the_certificate_says_whether_its_key_is_kept() {
-    let folder = Folder::new("key-name");
+    let folder = Folder::new();
     let kept = Identity::open(&KeySource::Default, &environment(folder.path())).expect("a key");
     let one_run = Identity::open(&KeySource::OneRun, &Environment::default()).expect("a key");
     let has = |identity: &Identity, text: &str| {
@@ -119,7 +119,7 @@ fn the_certificate_says_whether_its_key_is_kept() {
 
 #[test]
 fn a_file_that_is_no_key_is_refused_in_words_and_not_changed() {
-    let folder = Folder::new("key-damaged");
+    let folder = Folder::new();
     let good = KeyPair::generate().expect("a key").serialize_pem();
     let damaged = good.replacen("MI", "MA", 1);
     let cut = good[..good.len() / 2].to_owned();
@@ -157,7 +157,7 @@ fn a_file_that_is_no_key_is_refused_in_words_and_not_changed() {
 #[test]
 fn what_is_no_file_of_ones_own_is_refused_in_words_and_left_alone() {
     use std::os::unix::fs::{chown, symlink};
-    let folder = Folder::new("key-unfit");
+    let folder = Folder::new();
     let good = folder.file("good.pem");
     fs::write(&good, KeyPair::generate().expect("a key").serialize_pem()).expect("ours");
     let told = |path: &Path| {
@@ -188,7 +188,7 @@ fn what_is_no_file_of_ones_own_is_refused_in_words_and_left_alone() {
 
 #[test]
 fn a_named_key_that_cannot_be_made_is_an_error_with_what_to_do() {
-    let folder = Folder::new("key-unmade");
+    let folder = Folder::new();
     let path = folder.file("nowhere/key.pem");
     let start = format!("cannot use the key {}: ", path.display());
     let no_folder = "no such folder; make its folder first, or name another file";
@@ -200,7 +200,7 @@ fn a_named_key_that_cannot_be_made_is_an_error_with_what_to_do() {
 
 #[test]
 fn a_key_that_cannot_be_kept_is_for_this_run_and_has_no_fingerprint_to_rely_on() {
-    let folder = Folder::new("key-not-kept");
+    let folder = Folder::new();
     let file = folder.file("file");
     fs::write(&file, "not a folder").expect("ours");
     let below = environment(&file.join("chatroom"));
@@ -230,7 +230,7 @@ fn a_key_that_cannot_be_kept_is_for_this_run_and_has_no_fingerprint_to_rely_on()
 #[test]
 fn servers_that_start_at_once_have_one_key() {
     for _ in 0..20 {
-        let folder = Folder::new("key-race");
+        let folder = Folder::new();
         let (all, environment) = (Barrier::new(8), environment(folder.path()));
         let keys: Vec<ServerKey> = thread::scope(|scope| {
             let start = || {
@@ -248,7 +248,7 @@ fn servers_that_start_at_once_have_one_key() {
 
 #[test]
 fn what_a_server_has_left_that_ended_while_it_made_the_key_is_no_obstacle() {
-    let folder = Folder::new("key-left");
+    let folder = Folder::new();
     for name in ["server-key.pem-new", "server-key.pem-lock"] {
         fs::write(folder.file(name), "-----BEGIN PRIV").expect("ours");
     }
@@ -300,8 +300,8 @@ struct Renewed {
 }
 
 impl Renewed {
-    fn new(test: &str, pair: &Pair) -> Renewed {
-        let folder = Folder::new(test);
+    fn new(pair: &Pair) -> Renewed {
+        let folder = Folder::new();
         let [chain, key] = ["cert.pem", "key.pem"].map(|name| folder.file(name));
         fs::write(&chain, &pair.certificate).expect("ours");
         fs::write(&key, &pair.key).expect("ours");
@@ -329,7 +329,7 @@ impl Renewed {
 #[test]
 fn a_renewed_certificate_is_shown_once_both_of_its_files_are_there() {
     let (old, new) = (Pair::new(), Pair::new());
-    let mut server = Renewed::new("renewed", &old);
+    let mut server = Renewed::new(&old);
     let mut before = Connection::to(&server.identity);
     assert_eq!((before.key(), server.look()), (old.shown, None));
     put(&server.chain, &format!("{}{}", new.certificate, old.certificate));
@@ -347,7 +347,7 @@ fn a_renewed_certificate_is_shown_once_both_of_its_files_are_there() {
 #[test]
 fn files_are_looked_at_once_in_a_second_at_most() {
     let (old, new) = (Pair::new(), Pair::new());
-    let server = Renewed::new("once-a-second", &old);
+    let server = Renewed::new(&old);
     put(&server.chain, &format!("{}{}", new.certificate, old.certificate));
     put(&server.key, &new.key);
     server.identity.look(server.now);
@@ -359,7 +359,7 @@ fn files_are_looked_at_once_in_a_second_at_most() {
 #[test]
 fn a_broken_file_leaves_the_old_certificate_and_a_good_one_is_taken_without_a_new_time() {
     let (old, new) = (Pair::new(), Pair::new());
-    let mut server = Renewed::new("broken", &old);
+    let mut server = Renewed::new(&old);
     let time = fs::metadata(&server.key).and_then(|found| found.modified()).expect("a time");
     for (content, told) in
         [("", "it is empty"), ("hello\n", "it is not a certificate in PEM"), ("", "it is empty")]
@@ -383,7 +383,7 @@ fn a_broken_file_leaves_the_old_certificate_and_a_good_one_is_taken_without_a_ne
 #[test]
 fn no_handshake_waits_while_another_one_reads_the_files() {
     let (old, new) = (Pair::new(), Pair::new());
-    let server = Renewed::new("no-wait", &old);
+    let server = Renewed::new(&old);
     put(&server.chain, &new.certificate);
     put(&server.key, &new.key);
     let later = server.now + Duration::from_secs(5);
@@ -398,7 +398,7 @@ fn no_handshake_waits_while_another_one_reads_the_files() {
 #[test]
 fn handshakes_go_on_while_the_files_are_replaced_again_and_again() {
     let pairs = [Pair::new(), Pair::new()];
-    let server = Renewed::new("load", &pairs[0]);
+    let server = Renewed::new(&pairs[0]);
     let known = pairs.each_ref().map(|pair| pair.shown);
     thread::scope(|scope| {
         let replaced = scope.spawn(|| {
@@ -422,7 +422,7 @@ fn handshakes_go_on_while_the_files_are_replaced_again_and_again() {
 #[test]
 fn a_signal_has_the_files_read_whether_they_have_changed_or_not() {
     let (old, new) = (Pair::new(), Pair::new());
-    let mut server = Renewed::new("signal", &old);
+    let mut server = Renewed::new(&old);
     let is_new = |reloaded, key| matches!(reloaded, Some(Reloaded::New(it)) if it == key);
     assert!(is_new(server.identity.reload(), old.shown));
     put(&server.chain, &new.certificate);
@@ -438,7 +438,7 @@ fn a_signal_has_the_files_read_whether_they_have_changed_or_not() {
 #[test]
 fn certificates_may_lie_behind_links_and_nothing_waits_for_a_pipe() {
     let (old, new) = (Pair::new(), Pair::new());
-    let mut server = Renewed::new("links", &old);
+    let mut server = Renewed::new(&old);
     // As certbot has them: the new files are beside the old ones, then each link is put in place.
     for (path, content) in [(&server.chain, &new.certificate), (&server.key, &new.key)] {
         let file = path.with_extension("2.pem");
@@ -456,7 +456,7 @@ fn certificates_may_lie_behind_links_and_nothing_waits_for_a_pipe() {
 
 #[test]
 fn a_certificate_that_cannot_be_used_at_the_start_is_told_by_its_file() {
-    let folder = Folder::new("certificate-start");
+    let folder = Folder::new();
     let pair = Pair::new();
     let write = |name: &str, content: &str| {
         fs::write(folder.file(name), content).expect("ours");
@@ -501,7 +501,7 @@ fn openssl(arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
 
 #[test]
 fn a_fingerprint_is_what_openssl_computes_of_the_certificate_that_is_shown() {
-    let server = Renewed::new("openssl", &Pair::new());
+    let server = Renewed::new(&Pair::new());
     let own = Identity::of_one_run().expect("a key");
     for identity in [&own, &server.identity] {
         let shown = Connection::to(identity).shown;
