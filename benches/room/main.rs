@@ -24,6 +24,7 @@ mod load;
 mod ngircd;
 mod outcome;
 mod plot;
+#[path = "../process/mod.rs"]
 mod process;
 mod report;
 mod running;

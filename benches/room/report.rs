@@ -102,7 +102,7 @@ pub fn of_load(rows: &[Row]) -> String {
 pub fn of_union(rows: &[Row]) -> String {
     let mut table = String::from(
         "| program | deliveries/s | p50 / p99 ms | between servers | CPU/delivery, store included \
-         | peak memory | store's CPU | store's memory | lost | again | orders |\n\
+         | peak memory | store's CPU | store's MB | lost | again | orders |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
@@ -124,7 +124,7 @@ pub fn of_union(rows: &[Row]) -> String {
             orders.filter(|&orders| orders > 0).map_or("–".to_owned(), |it| it.to_string());
         writeln!(
             table,
-            "| {name} | {} | {} / {} | {} / {} | {} µs | {} MB | {} | {} MB | {lost} | {again} | {orders} |",
+            "| {name} | {} | {} / {} | {} / {} | {} µs | {} MB | {} | {} | {lost} | {again} | {orders} |",
             shown(row.rate()),
             shown(row.latency(0.5)),
             shown(row.latency(0.99)),

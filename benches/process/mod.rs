@@ -6,7 +6,7 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_millis(10);
 
 /// How much processor time the process has used so far, in all of its threads.
-pub fn cpu(process: u32) -> Option<Duration> {
+pub(crate) fn cpu(process: u32) -> Option<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let mut fields = stat.rsplit_once(") ")?.1.split(' ');
     let user: u32 = fields.nth(11)?.parse().ok()?;
@@ -15,24 +15,24 @@ pub fn cpu(process: u32) -> Option<Duration> {
 }
 
 /// How much processor time the host of this virtual machine has given to others so far.
-pub fn stolen() -> Option<Duration> {
+pub(crate) fn stolen() -> Option<Duration> {
     let stat = std::fs::read_to_string("/proc/stat").ok()?;
     let steal: u32 = stat.lines().next()?.split_whitespace().nth(8)?.parse().ok()?;
     Some(TICK * steal)
 }
 
 /// How much memory it has taken at most, in bytes.
-pub fn peak_memory(process: u32) -> Option<u64> {
+pub(crate) fn peak_memory(process: u32) -> Option<u64> {
     status(process, "VmHWM:")
 }
 
 /// How much memory it takes now, in bytes.
-pub fn memory(process: u32) -> Option<u64> {
+pub(crate) fn memory(process: u32) -> Option<u64> {
     status(process, "VmRSS:")
 }
 
 /// How often its threads have been switched, of their own accord or not.
-pub fn switches(process: u32) -> Option<u64> {
+pub(crate) fn switches(process: u32) -> Option<u64> {
     let threads = std::fs::read_dir(format!("/proc/{process}/task")).ok()?;
     let of_thread = |thread: std::io::Result<std::fs::DirEntry>| {
         let status = std::fs::read_to_string(thread.ok()?.path().join("status")).ok()?;
