@@ -50,6 +50,7 @@ mod room;
 mod server_key;
 mod shared;
 mod shared_room;
+mod shared_store;
 mod signals;
 mod soak;
 mod storm;

@@ -120,8 +120,9 @@ impl Sharing {
     ///
     /// The server could not go on, or a bug has ended one of them.
     pub(crate) fn end(self) -> Result<(), Problem> {
-        if let Some(why) = Arc::into_inner(self.why).and_then(OnceLock::into_inner) {
-            return Err(why.into());
+        // The log reader may still be there, and have it, too: it may wait for an answer.
+        if let Some(why) = self.why.get() {
+            return Err(why.clone().into());
         }
         let mut ended =
             self.threads.into_iter().filter(JoinHandle::is_finished).map(JoinHandle::join);
