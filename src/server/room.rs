@@ -59,7 +59,7 @@ mod names;
 pub(crate) mod order;
 pub(crate) mod people;
 #[cfg(planted_faults)]
-mod planted;
+pub(crate) mod planted;
 mod renaming;
 pub(crate) mod restore;
 mod resume;

@@ -1,7 +1,7 @@
 //! A room that several servers hold is one room, whatever is done to the servers and to the store behind them.
 //!
-//! Programs in the tagged form talk in public and in private, and go from one server to the next. In the end all that
-//! any of them was told is compared: `judge` says what has to be.
+//! Programs in the tagged form talk in public and in private, and go from one server to the next; so does `chatclient`
+//! in pipes. In the end all that any of them was told is compared: `judge` says what has to be.
 //!
 //!     cargo test --test it shared_room                                            # half a minute
 //!     SHARED_ROOM_SECONDS=600 cargo test --release --test it -- --ignored --nocapture shared_room
@@ -20,6 +20,7 @@ use stage::{Harm, Stage};
 use trial::{Plan, make};
 
 mod alone;
+mod client;
 mod cluster;
 mod judge;
 mod member;
@@ -37,6 +38,9 @@ const LONG: u64 = 300;
 
 /// How many members talk.
 const MEMBERS: usize = 24;
+
+/// How many `chatclient` talk besides.
+const CLIENTS: usize = 3;
 
 /// How much each of them says: 20 lines a second in all.
 const TALK: Pace = Pace::Every(Duration::from_millis(1_200));
@@ -62,6 +66,7 @@ fn plan_for<'a>(test: &'a str, harms: &'a [Harm], seconds: u64) -> Plan<'a> {
         time: Duration::from_secs(number("SHARED_ROOM_SECONDS").unwrap_or(seconds)),
         seed: number("SHARED_ROOM_SEED").unwrap_or(now.as_millis() as u64),
         members: MEMBERS,
+        clients: CLIENTS,
         pace: TALK,
         patience: PATIENCE,
         whispers: true,
@@ -127,6 +132,7 @@ fn servers_whose_store_and_network_fail_are_one_room() {
 #[ignore = "what a set-back may lose depends on when each server comes back; by the command above"]
 fn servers_whose_store_is_set_back_are_one_room_but_for_what_is_lost() {
     servers_are_one_room(&Plan {
+        clients: 0,
         whispers: false,
         renames: false,
         ..plan("set-back", &WITH_A_LOSS)
@@ -136,7 +142,12 @@ fn servers_whose_store_is_set_back_are_one_room_but_for_what_is_lost() {
 #[test]
 fn servers_in_a_flood_are_one_room() {
     let harms = [Harm::KillServer, Harm::KillStore, Harm::Cut, Harm::StopServer];
-    servers_are_one_room(&Plan { members: 8, pace: Pace::Flood(FLOOD), ..plan("flood", &harms) });
+    servers_are_one_room(&Plan {
+        members: 8,
+        clients: 0,
+        pace: Pace::Flood(FLOOD),
+        ..plan("flood", &harms)
+    });
 }
 
 #[test]
@@ -151,24 +162,32 @@ fn servers_to_which_everything_happens_are_one_room() {
 fn servers_to_which_everything_happens_and_whose_store_is_set_back_are_one_room_but_for_that() {
     let harms = [&OF_SERVERS[..], &OF_THE_STORE, &WITH_A_LOSS].concat();
     servers_are_one_room(&Plan {
+        clients: 0,
         whispers: false,
         renames: false,
         ..plan_for("all", &harms, LONG)
     });
 }
 
-/// A server of a build that has faults, of which this one is planted, beside others that have none: what is found.
+/// A trial of servers of which one has a fault that is planted in it, and the others have none.
+#[cfg(planted_faults)]
+fn plan_with_a_fault<'a>(fault: &'a str, harms: &'a [Harm]) -> Plan<'a> {
+    let time = Duration::from_secs(10);
+    Plan { time, patience: Duration::from_secs(20), renames: false, ..plan(fault, harms) }
+}
+
+/// What is found in it. Servers compare nothing among each other: it is the judge who has to find it.
 #[cfg(planted_faults)]
 fn what_is_found_in(fault: &str, harms: &[Harm]) {
-    let environment = [("CHATROOM_PLANTED_FAULT", fault)];
-    let Some(mut cluster) = Cluster::open_with(fault, &environment) else { return };
-    let time = Duration::from_secs(10);
-    let patience = Duration::from_secs(20);
-    let plan = Plan { time, patience, renames: false, ..plan(fault, harms) };
-    let found = make(&plan, &mut cluster).expect_err("a server has a fault");
+    let (digests, planted) =
+        (("CHATROOM_PLANTED_DIGESTS", "off"), ("CHATROOM_PLANTED_FAULT", fault));
+    let Some(mut cluster) = Cluster::open_with(fault, &[digests], &[planted]) else { return };
+    let found = make(&plan_with_a_fault(fault, harms), &mut cluster);
+    let found = found.expect_err("a server has a fault");
     let kinds = ["two views part", "numbers do not grow", "the servers do not agree who is here"];
-    assert!(kinds.iter().any(|kind| found.contains(kind)), "{found}");
-    writeln!(std::io::stderr(), "{fault}: found").ok();
+    let kinds: Vec<_> = kinds.into_iter().filter(|kind| found.contains(kind)).collect();
+    assert!(!kinds.is_empty() && !found.contains("has ended by itself"), "{found}");
+    writeln!(std::io::stderr(), "{fault}: found: {}", kinds.join(", ")).ok();
 }
 
 #[cfg(planted_faults)]
@@ -191,9 +210,23 @@ fn a_planted_lease_that_is_judged_by_the_servers_own_clock_is_found() {
 
 #[cfg(planted_faults)]
 #[test]
+fn a_planted_fault_is_found_by_the_servers_themselves() {
+    let planted = ("CHATROOM_PLANTED_FAULT", "lost");
+    let Some(mut cluster) = Cluster::open_with("themselves", &[], &[planted]) else { return };
+    // More groups than there are between two digests.
+    let pace = Pace::Every(Duration::from_millis(300));
+    let plan = Plan { pace, ..plan_with_a_fault("themselves", &[]) };
+    let found = make(&plan, &mut cluster).expect_err("a server has a fault");
+    let told = "this server differs from the others at entry";
+    assert!(found.contains(told), "{found}");
+    writeln!(std::io::stderr(), "lost: found by the servers themselves").ok();
+}
+
+#[cfg(planted_faults)]
+#[test]
 fn a_planted_build_without_a_fault_is_found_right() {
-    if let Some(mut cluster) = Cluster::open_with("none", &[]) {
-        is_one_room(&plan("none", &[Harm::StopStoreLong]), &mut cluster);
+    if let Some(mut cluster) = Cluster::open_with("none", &[], &[]) {
+        is_one_room(&plan("none", &[Harm::StopStoreLong, Harm::KillServer]), &mut cluster);
     }
 }
 
@@ -211,6 +244,7 @@ fn what_is_found(
     let plan = Plan {
         time: Duration::from_secs(4),
         members: 4,
+        clients: 0,
         pace: Pace::Every(Duration::from_millis(50)),
         renames: false,
         ..plan(test, &[])

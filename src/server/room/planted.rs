@@ -1,5 +1,6 @@
 //! Faults for the checker of shared rooms to find (scripts/faults): no other build has them.
-//! `CHATROOM_PLANTED_FAULT` says which one a server has.
+//! `CHATROOM_PLANTED_FAULT` says which one a server has. With `CHATROOM_PLANTED_DIGESTS=off` no server finds by itself that
+//! its room is not the others'.
 
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -15,10 +16,18 @@ const EVERY: u64 = 10;
 static FAULT: LazyLock<String> =
     LazyLock::new(|| std::env::var("CHATROOM_PLANTED_FAULT").unwrap_or_default());
 
+static HAS_NO_DIGESTS: LazyLock<bool> =
+    LazyLock::new(|| std::env::var("CHATROOM_PLANTED_DIGESTS").is_ok_and(|it| it == "off"));
+
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 fn is_planted(fault: &str, number: u64) -> bool {
     *FAULT == fault && number % EVERY == 0
+}
+
+/// Whether servers have nothing to compare.
+pub(crate) fn has_no_digests() -> bool {
+    *HAS_NO_DIGESTS
 }
 
 /// Whether a group is not applied.

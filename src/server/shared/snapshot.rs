@@ -41,6 +41,10 @@ pub(crate) fn decode(config: &Config, bytes: &[u8]) -> Result<Room, Unread> {
 impl Room {
     /// How the room stands, in few bytes: two servers that have applied the same groups have the same.
     pub(crate) fn digest(&self) -> u64 {
+        #[cfg(planted_faults)]
+        if crate::server::room::planted::has_no_digests() {
+            return 0;
+        }
         let mut out = Writer::default();
         self.write(&mut out);
         hash(out.as_bytes())

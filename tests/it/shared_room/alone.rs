@@ -90,7 +90,7 @@ impl Stage for Alone {
         None
     }
 
-    fn servers(&self) -> Vec<SocketAddr> {
+    fn servers(&mut self) -> Vec<SocketAddr> {
         vec![self.server.address]
     }
 

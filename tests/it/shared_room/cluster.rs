@@ -34,18 +34,23 @@ pub(super) struct Cluster {
 impl Cluster {
     /// Starts all but the last server; `None` where there is no Redis.
     pub(super) fn open(test: &str) -> Option<Cluster> {
-        Cluster::open_with(test, &[])
+        Cluster::open_with(test, &[], &[])
     }
 
-    /// The same, where one server has something in its environment.
-    pub(super) fn open_with(test: &str, environment: &[(&str, &str)]) -> Option<Cluster> {
+    /// The same, where all servers have something in their environments, and one of them has more.
+    pub(super) fn open_with(
+        test: &str,
+        of_all: &[(&str, &str)],
+        of_one: &[(&str, &str)],
+    ) -> Option<Cluster> {
         let store = Store::start()?;
         let folder = folder("shared_room", test);
         let mut cluster = Cluster { folder, store, wires: Vec::new(), servers: Vec::new() };
         for number in 0..=SERVERS {
             cluster.add(&format!("server{number}"));
         }
-        cluster.servers[1].give(environment);
+        cluster.servers.iter_mut().for_each(|server| server.give(of_all));
+        cluster.servers[1].give(of_one);
         cluster.servers[..SERVERS].iter_mut().for_each(Server::start);
         Some(cluster)
     }
@@ -178,9 +183,9 @@ impl Stage for Cluster {
         lost.map(|bytes| Loss { what: format!("{harm:?}"), bytes })
     }
 
-    fn servers(&self) -> Vec<SocketAddr> {
-        let there = self.servers.iter().filter(|server| server.is_there());
-        there.map(|server| server.address).collect()
+    fn servers(&mut self) -> Vec<SocketAddr> {
+        let there = self.servers.iter_mut().filter_map(|it| it.runs().then_some(it.address));
+        there.collect()
     }
 
     fn late(&mut self) -> SocketAddr {

@@ -66,6 +66,7 @@ impl Server {
     /// SIGTERM: it ends well.
     pub(super) fn term(&mut self) {
         if let Some(mut running) = self.running.take() {
+            assert!(running.is_running(), "it has ended by itself: {}", self.last_words());
             signal("-TERM", running.id());
             assert_eq!(running.status(), Some(0), "{}", self.last_words());
         }
@@ -78,9 +79,9 @@ impl Server {
         }
     }
 
-    /// Whether it was started, and was not ended.
-    pub(super) fn is_there(&self) -> bool {
-        self.running.is_some()
+    /// Whether it runs.
+    pub(super) fn runs(&mut self) -> bool {
+        self.running.as_mut().is_some_and(TestServer::is_running)
     }
 
     /// The end of its log.

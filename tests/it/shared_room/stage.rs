@@ -60,8 +60,8 @@ pub(super) trait Stage {
     /// Does some harm, and undoes it as far as it is to be undone; what the store has lost by it.
     fn suffer(&mut self, harm: Harm, dice: &mut Budget, story: &Story) -> Option<Loss>;
 
-    /// All servers that run.
-    fn servers(&self) -> Vec<SocketAddr>;
+    /// All servers that run. One that has ended by itself is found by `end`.
+    fn servers(&mut self) -> Vec<SocketAddr>;
 
     /// A server that has just been started, and knows nothing but what is behind it.
     fn late(&mut self) -> SocketAddr;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::client::Client;
 use super::judge::{Evidence, GUN, Loss, Verdict, View, judge};
 use super::member::{Member, Pace};
 use super::stage::{Harm, Stage, some};
@@ -33,7 +34,9 @@ pub(super) struct Plan<'a> {
     pub(super) seed: u64,
     /// How many members there are.
     pub(super) members: usize,
-    /// How much they say.
+    /// How many `chatclient` there are besides.
+    pub(super) clients: usize,
+    /// How much members say.
     pub(super) pace: Pace,
     /// How long anything may take once no more harm is done.
     pub(super) patience: Duration,
@@ -75,14 +78,16 @@ fn write_views(test: &str, evidence: &Evidence) -> PathBuf {
 
 fn gather(plan: &Plan<'_>, stage: &mut dyn Stage, story: &Story) -> Evidence {
     let doors = stage.doors();
-    let names: Vec<String> = (0..plan.members).map(|n| format!("p{n}x")).collect();
+    let names = (0..plan.members).map(|n| format!("p{n}x"));
+    let names: Vec<String> = names.chain((0..plan.clients).map(|n| format!("c{n}x"))).collect();
     // One half keeps its names, and is whispered to.
     let half = plan.members.div_ceil(2);
     let targets = Arc::new(if plan.whispers { names[..half].to_vec() } else { Vec::new() });
-    let trial = Trial::new(plan.members);
+    let trial = Trial::new(names.len());
+    let clients = start_clients(plan, &doors, &names[plan.members..], &targets);
     std::thread::scope(|scope| {
         let _ends_all = trial.ends_all();
-        let running: Vec<_> = names
+        let members = names[..plan.members]
             .iter()
             .enumerate()
             .map(|(n, name)| {
@@ -90,7 +95,10 @@ fn gather(plan: &Plan<'_>, stage: &mut dyn Stage, story: &Story) -> Evidence {
                 let member = Member::new(&doors, n, talker, plan.pace, plan.seed, story);
                 scope.spawn(|| member.run(&trial, plan.patience))
             })
-            .collect();
+            .collect::<Vec<_>>();
+        let clients = clients.into_iter();
+        let clients =
+            clients.map(|it| scope.spawn(|| it.run(&trial, plan.patience))).collect::<Vec<_>>();
         fire(&stage.servers(), &names, &trial);
         story.tell("everyone is here");
         trial.begin();
@@ -105,9 +113,32 @@ fn gather(plan: &Plan<'_>, stage: &mut dyn Stage, story: &Story) -> Evidence {
         });
         let late = attempt("the late view", &mut troubles, || read_late(stage.late()));
         trial.release();
-        let views = running.into_iter().map(|it| it.join().expect("no panic")).collect();
+        let mut views: Vec<_> =
+            members.into_iter().map(|it| it.join().expect("no panic")).collect();
+        let clients: Vec<_> = clients.into_iter().map(|it| it.join().expect("no panic")).collect();
+        views.extend(clients.into_iter().map(Client::end));
         Evidence { views, late: late.unwrap_or_default(), losses, troubles }
     })
+}
+
+/// Starts all `chatclient`. Each is given the doors in another order.
+fn start_clients(
+    plan: &Plan<'_>,
+    doors: &[SocketAddr],
+    names: &[String],
+    targets: &Arc<Vec<String>>,
+) -> Vec<Client> {
+    let start = |(n, name): (usize, &String)| {
+        let (behind, first) = doors.split_at(n % doors.len());
+        let doors = [first, behind].concat();
+        let talker = Talker::new(name, false, targets, plan.seed);
+        let pace = match plan.pace {
+            Pace::Every(time) => time,
+            Pace::Flood(_) => panic!("members alone make a flood"),
+        };
+        Client::start(plan.test, &doors, talker, pace, plan.seed.wrapping_add(n as u64))
+    };
+    names.iter().enumerate().map(start).collect()
 }
 
 /// Waits until everyone is here, and tells them so.
