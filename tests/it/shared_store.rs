@@ -2,6 +2,7 @@
 //! Behind them is a real Redis.
 #![cfg(unix)]
 
+use crate::common::forwarder::Forwarder;
 use crate::common::process::{run, signal};
 use crate::common::redis::RedisServer;
 use crate::common::server::{TestClient, TestServer, chatserver};
@@ -15,8 +16,11 @@ const TOO_OLD: &str = "-- this server is too old for the room: connect to anothe
 const AWAY: &str = "-- the room is away: what you say is kept until it is back";
 
 fn start(redis: &RedisServer) -> TestServer {
-    let url = redis.url("lobby");
-    TestServer::run(chatserver().args(["127.0.0.1", "0", "--shared", &url]))
+    start_at(&redis.url("lobby"))
+}
+
+fn start_at(url: &str) -> TestServer {
+    TestServer::run(chatserver().args(["127.0.0.1", "0", "--shared", url]))
 }
 
 /// Puts something into the room's log that no server of this version writes.
@@ -174,4 +178,23 @@ fn a_store_that_takes_our_right_to_read_away_is_away_until_it_gives_it_back() {
         &["ACL", "SETUSER", "default", "+xread", "+xrange"],
         "Redis refuses us (NOPERM); give the user the rights that docs/SHARED.md lists",
     );
+}
+
+#[test]
+fn a_store_that_was_deposed_and_does_not_know_it_is_left() {
+    let Some(old) = RedisServer::start(&[]) else { return };
+    let wire = Forwarder::start(old.address());
+    let server = start_at(&format!("redis://{}/lobby", wire.address));
+    let (mut alice, mut bob) = (server.join("alice"), server.join("bob"));
+    until(&mut alice, "-- bob joined");
+    let new = RedisServer::start(&[]).expect("there is one already");
+    new.ask(&["REPLICAOF", "127.0.0.1", &old.port.to_string()]);
+    new.wait_for(&["INFO", "replication"], "master_link_status:up");
+    new.ask(&["REPLICAOF", "NO", "ONE"]);
+    wire.lead_others_to(new.address());
+    // It takes nothing without a replica, and can be read as before.
+    old.ask(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    alice.send("to the new one\n");
+    until(&mut bob, "<alice> to the new one");
+    assert_eq!(old.ask(&["INFO", "replication"]).lines().nth(1), Some("role:master"));
 }

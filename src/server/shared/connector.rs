@@ -45,7 +45,6 @@ impl Connector {
     }
 
     /// Closes it. The next call makes another one.
-    #[cfg(test)]
     pub(crate) fn close(&mut self) {
         self.link = None;
     }

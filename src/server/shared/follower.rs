@@ -25,6 +25,8 @@ pub(crate) struct Follower {
     bytes: Option<Vec<u8>>,
     /// Whether it has caught up, and may wait.
     is_current: bool,
+    /// Whether it has waited in the last step, and nothing was written.
+    has_waited: bool,
 }
 
 /// What one step has found.
@@ -41,7 +43,8 @@ pub(crate) enum Followed {
 impl Follower {
     /// Reads what is behind this place. At [`Position::START`] it reads all that there is.
     pub(crate) fn new(engine: Arc<dyn Engine>, last: Position) -> Follower {
-        Follower { connector: Connector::new(engine), last, bytes: None, is_current: false }
+        let connector = Connector::new(engine);
+        Follower { connector, last, bytes: None, is_current: false, has_waited: false }
     }
 
     /// Goes on behind another place.
@@ -57,10 +60,12 @@ impl Follower {
     /// The log cannot be read. The next step tries it over a new connection, and goes on behind what was given.
     pub(crate) fn step(&mut self) -> Result<Followed, Trouble> {
         let is_new = self.connector.process().is_none();
+        self.has_waited = false;
         if self.is_current && !is_new {
             let last = self.last;
             let groups = self.connector.with(|link| link.read(last))?;
             if groups.len() < COUNT {
+                self.has_waited = groups.is_empty();
                 return Ok(self.give(groups));
             }
             self.is_current = false;
@@ -82,6 +87,11 @@ impl Follower {
     /// Whether all was read that there is, as far as it was last looked.
     pub(crate) fn has_caught_up(&self) -> bool {
         self.is_current
+    }
+
+    /// Whether it has waited in the last step, and nothing was written.
+    pub(crate) fn has_waited_in_vain(&self) -> bool {
+        self.has_waited
     }
 
     /// The last group that was given.
@@ -109,7 +119,6 @@ impl Follower {
     }
 
     /// Closes the connection. The next step makes another one, and looks.
-    #[cfg(test)]
     pub(crate) fn close(&mut self) {
         self.connector.close();
     }

@@ -112,6 +112,10 @@ impl LogReader {
             Followed::Groups(groups) => self.apply(&groups) | self.hub.take_doubt(),
             Followed::Trimmed | Followed::Changed => true,
         };
+        if self.follower.has_waited_in_vain() && self.hub.is_away() {
+            // What is written may go elsewhere: to the next master, which this one does not know of yet.
+            self.follower.close();
+        }
         Ok(())
     }
 

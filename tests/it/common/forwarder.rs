@@ -80,6 +80,11 @@ impl Forwarder {
         self.shared.thawed.notify_all();
     }
 
+    /// Leads elsewhere whoever connects from now on.
+    pub fn lead_others_to(&self, target: SocketAddr) {
+        self.shared.state.lock().unwrap().target = target;
+    }
+
     /// Leads elsewhere; what led to where it did ends.
     pub fn lead_to(&self, target: SocketAddr) {
         let mut state = self.shared.state.lock().unwrap();

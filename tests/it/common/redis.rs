@@ -5,7 +5,7 @@
 //! unless `CHATROOM_NEEDS_REDIS` is set.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -95,6 +95,16 @@ impl RedisServer {
         );
         std::fs::write(&file, watched).expect("the folder is ours");
         RedisServer::start_in(folder, &["{folder}/sentinel.conf", "--sentinel"])
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// Whether it runs.
+    pub fn runs(&mut self) -> bool {
+        self.process.try_wait().expect("it is our child").is_none()
     }
 
     /// The URL of a room there.
