@@ -14,13 +14,11 @@ use serde_json::{Value, json};
 
 use super::judge::{NO_TIME, Said, View};
 use crate::common::folder;
-use crate::common::process::{
-    Running, at_home, client_program, spawn, wait, without_our_variables,
-};
+use crate::common::process::{Running, at_home, client_program, spawn, without_our_variables};
 use crate::common::proxy::Budget;
 use crate::common::session::Heard;
 use crate::common::talker::{Line, Talker, is_end};
-use crate::common::trial::Trial;
+use crate::common::trial::{PATIENCE, Trial};
 
 /// How long one look for what has come takes.
 const LOOK: Duration = Duration::from_millis(10);
@@ -224,11 +222,16 @@ impl Client {
     /// Ends it with its input, which others are told; what it was told before.
     pub(super) fn end(mut self) -> View {
         drop(self.input.take());
-        let status = wait(&mut self.process);
+        let deadline = Instant::now() + PATIENCE;
+        let mut status = None;
+        while status.is_none() && Instant::now() < deadline {
+            std::thread::sleep(LOOK);
+            status = self.process.try_wait().expect("it is our child");
+        }
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         self.view.moves = log.lines().map(str::to_owned).collect();
-        if !status.success() {
-            self.complain(format!("it ends with {status}"));
+        if !status.is_some_and(|status| status.success()) {
+            self.complain(format!("at the end of its input it ends with {status:?}: {log}"));
         }
         self.view
     }

@@ -27,6 +27,8 @@ const OUTAGE: Duration = Duration::from_secs(18);
 pub(super) struct Cluster {
     folder: PathBuf,
     store: Store,
+    /// What stands in the environment of each server.
+    environment: Vec<(String, String)>,
     wires: Vec<Forwarder>,
     servers: Vec<Server>,
 }
@@ -43,28 +45,47 @@ impl Cluster {
         of_all: &[(&str, &str)],
         of_one: &[(&str, &str)],
     ) -> Option<Cluster> {
-        let store = Store::start()?;
+        Some(Cluster::start(test, Store::start()?, of_all, of_one))
+    }
+
+    /// The same, where a Sentinel tells servers which store it is.
+    pub(super) fn open_watched(test: &str) -> Option<Cluster> {
+        Some(Cluster::start(test, Store::start_watched()?, &[], &[]))
+    }
+
+    fn start(
+        test: &str,
+        store: Store,
+        of_all: &[(&str, &str)],
+        of_one: &[(&str, &str)],
+    ) -> Cluster {
         let folder = folder("shared_room", test);
-        let mut cluster = Cluster { folder, store, wires: Vec::new(), servers: Vec::new() };
+        let environment = owned(of_all);
+        let (wires, servers) = (Vec::new(), Vec::new());
+        let mut cluster = Cluster { folder, store, environment, wires, servers };
         for number in 0..=SERVERS {
             cluster.add(&format!("server{number}"));
         }
-        cluster.servers.iter_mut().for_each(|server| server.give(of_all));
-        cluster.servers[1].give(of_one);
+        cluster.servers[1].give(&owned(of_one));
         cluster.servers[..SERVERS].iter_mut().for_each(Server::start);
-        Some(cluster)
+        cluster
     }
 
     /// Adds a server that does not run yet.
     fn add(&mut self, name: &str) {
         let wire = Forwarder::start(self.store.address());
-        let url = Store::url(&wire);
-        self.servers.push(Server::new(&self.folder, name, &["--shared", &url]));
+        let url = self.store.url(&wire);
+        let mut server = Server::new(&self.folder, name, &["--shared", &url]);
+        server.give(&self.environment);
+        self.servers.push(server);
         self.wires.push(wire);
     }
 
-    fn kill(&mut self, numbers: &[usize], away: Duration) {
-        numbers.iter().for_each(|&number| self.servers[number].kill());
+    fn kill(&mut self, numbers: &[usize], away: Duration, story: &Story) {
+        for &number in numbers {
+            story.note_kill(number);
+            self.servers[number].kill();
+        }
         sleep(away);
         numbers.iter().for_each(|&number| self.servers[number].start());
     }
@@ -86,12 +107,12 @@ impl Cluster {
         match harm {
             Harm::KillServer => {
                 story.tell(&format!("kill -9 of server {number}, for {time:?}"));
-                self.kill(&[number], time);
+                self.kill(&[number], time, story);
             }
             Harm::KillTwo => {
                 let other = (number + 1) % SERVERS;
                 story.tell(&format!("kill -9 of servers {number} and {other}, for {time:?}"));
-                self.kill(&[number, other], time);
+                self.kill(&[number, other], time, story);
             }
             Harm::EndServer => {
                 story.tell(&format!("SIGTERM of server {number}, for {time:?}"));
@@ -198,4 +219,8 @@ impl Stage for Cluster {
     fn end(&mut self) {
         self.servers.iter_mut().for_each(Server::term);
     }
+}
+
+fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

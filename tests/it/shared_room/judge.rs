@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
+use super::returns::Return;
 use crate::common::session::Heard;
 
 /// What is said when everyone is there; by somebody who is no member of the trial.
@@ -38,6 +39,8 @@ pub(super) struct View {
     pub(super) complaints: Vec<String>,
     /// Where it was connected, for whoever looks for the reason of a fault.
     pub(super) moves: Vec<String>,
+    /// How it came back from connections that were lost, for a figure.
+    pub(super) returns: Vec<Return>,
 }
 
 impl fmt::Display for View {

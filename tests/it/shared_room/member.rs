@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::judge::{Said, View};
+use super::returns::Return;
 use super::story::Story;
 use crate::common::proxy::Budget;
 use crate::common::read_in_time;
@@ -49,9 +50,14 @@ pub(super) struct Member<'a> {
     /// When it has to go on by: it has waited for an answer since then.
     waiting: Option<Instant>,
     dice: Budget,
+    /// Since when it knows that all was said.
+    over: Option<Instant>,
     /// Its own last word is in the session's lines.
     has_ended: bool,
     moves: Vec<String>,
+    /// When it has lost a connection without being resumed since then, and at which door.
+    lost: Option<(Instant, usize)>,
+    returns: Vec<Return>,
     story: &'a Story,
 }
 
@@ -73,8 +79,11 @@ impl<'a> Member<'a> {
             pace,
             next: Instant::now(),
             waiting: None,
+            over: None,
             has_ended: false,
             moves: Vec::new(),
+            lost: None,
+            returns: Vec::new(),
             story,
         }
     }
@@ -82,24 +91,21 @@ impl<'a> Member<'a> {
     /// Takes part until all is said and heard, or until it has no patience any more, and then until it is released.
     pub(super) fn run(mut self, trial: &Trial, patience: Duration) -> View {
         let _ends_all = trial.ends_all();
-        let mut deadline = None;
         let mut is_done = false;
         while !(is_done && trial.is_released()) {
-            if !is_done && trial.is_over() {
-                let deadline = *deadline.get_or_insert_with(|| Instant::now() + patience);
-                if Instant::now() > deadline {
-                    self.session.complaints.push(format!("gives up: {}", self.session.report()));
-                    trial.mark_done();
-                    trial.wait_for_release();
-                    break;
-                }
+            if !is_done && self.has_no_patience(trial, patience) {
+                self.session.complaints.push(format!("gives up: {}", self.session.report()));
+                trial.mark_done();
+                trial.wait_for_release();
+                break;
             }
             match Wire::connect(self.doors[self.door], Way::Plain) {
                 Some(mut wire) => {
                     wire.look_for(LOOK);
                     self.note("at", "");
-                    let why = self.talk(&mut wire, trial, &mut is_done);
+                    let why = self.talk(&mut wire, trial, patience, &mut is_done);
                     self.note("leaves", why);
+                    self.lost = self.lost.or(Some((Instant::now(), self.door)));
                 }
                 None => std::thread::sleep(LOOK),
             }
@@ -114,7 +120,13 @@ impl<'a> Member<'a> {
     }
 
     /// Goes on over this connection, until that is over; why it is.
-    fn talk(&mut self, wire: &mut Wire, trial: &Trial, is_done: &mut bool) -> &'static str {
+    fn talk(
+        &mut self,
+        wire: &mut Wire,
+        trial: &Trial,
+        patience: Duration,
+        is_done: &mut bool,
+    ) -> &'static str {
         self.waiting = Some(self.patience());
         if wire.send(self.session.hello().as_bytes()).is_err() {
             return "since it takes nothing";
@@ -129,6 +141,9 @@ impl<'a> Member<'a> {
             if *is_done && trial.is_released() {
                 return "in the end";
             }
+            if !*is_done && self.has_no_patience(trial, patience) {
+                return "since it has no patience any more";
+            }
             self.make_lines(trial);
             if wire.send(self.session.text().as_bytes()).is_err() {
                 return "since it takes nothing";
@@ -139,6 +154,11 @@ impl<'a> Member<'a> {
             if self.is_refused(told) {
                 std::thread::sleep(BREATH);
                 return "since it is refused";
+            }
+            if self.session.written.is_some() && self.session.token.is_some() {
+                let lost = self.lost.take();
+                let back = lost.map(|(lost, door)| Return { door, lost, back: Instant::now() });
+                self.returns.extend(back);
             }
             let is_waiting = self.session.written.is_none() || self.session.on_the_way() > 0;
             if !is_waiting {
@@ -153,6 +173,11 @@ impl<'a> Member<'a> {
                 return "for no reason";
             }
         }
+    }
+
+    /// Whether it has waited for so long since all was said.
+    fn has_no_patience(&mut self, trial: &Trial, patience: Duration) -> bool {
+        trial.is_over() && self.over.get_or_insert_with(Instant::now).elapsed() > patience
     }
 
     fn patience(&mut self) -> Instant {
@@ -212,6 +237,7 @@ impl<'a> Member<'a> {
             notices: self.session.notices.iter().map(|notice| notice.text.clone()).collect(),
             complaints: self.session.complaints.clone(),
             moves: self.moves,
+            returns: self.returns,
         }
     }
 }

@@ -34,9 +34,8 @@ impl Server {
     }
 
     /// Has this in its environment from the next start on.
-    pub(super) fn give(&mut self, environment: &[(&str, &str)]) {
-        let owned = environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
-        self.environment.extend(owned);
+    pub(super) fn give(&mut self, environment: &[(String, String)]) {
+        self.environment.extend_from_slice(environment);
     }
 
     /// Starts it, unless it runs.

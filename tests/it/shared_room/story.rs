@@ -3,6 +3,8 @@
 use std::sync::Mutex;
 use std::time::{Instant, SystemTime};
 
+use super::returns::Kill;
+
 /// What was done to a room.
 #[derive(Debug)]
 pub(super) struct Story {
@@ -10,17 +12,30 @@ pub(super) struct Story {
     head: String,
     began: Instant,
     lines: Mutex<Vec<String>>,
+    /// The servers that were killed.
+    kills: Mutex<Vec<Kill>>,
 }
 
 impl Story {
     pub(super) fn new(head: String) -> Story {
-        Story { head, began: Instant::now(), lines: Mutex::new(Vec::new()) }
+        Story { head, began: Instant::now(), lines: Mutex::default(), kills: Mutex::default() }
     }
 
     /// Adds something that happens now.
     pub(super) fn tell(&self, what: &str) {
         let line = format!("{} {what}", self.now());
         self.lines.lock().expect("nobody has panicked").push(line);
+    }
+
+    /// The server at that door is killed now.
+    pub(super) fn note_kill(&self, door: usize) {
+        let kill = Kill { door, at: Instant::now() };
+        self.kills.lock().expect("nobody has panicked").push(kill);
+    }
+
+    /// All servers that were killed.
+    pub(super) fn kills(&self) -> Vec<Kill> {
+        self.kills.lock().expect("nobody has panicked").clone()
     }
 
     /// The time, as it stands before what is told, and as events have it.

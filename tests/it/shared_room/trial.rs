@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::client::Client;
 use super::judge::{Evidence, GUN, Loss, Verdict, View, judge};
 use super::member::{Member, Pace};
+use super::returns::Times;
 use super::stage::{Harm, Stage, some};
 use super::story::{Story, ToldOnPanic};
 use crate::common::folder;
@@ -47,14 +48,16 @@ pub(super) struct Plan<'a> {
 }
 
 /// Makes a trial; what was found right, or everything that is wrong, and the story of it.
-pub(super) fn make(plan: &Plan<'_>, stage: &mut dyn Stage) -> Result<Verdict, String> {
+pub(super) fn make(plan: &Plan<'_>, stage: &mut dyn Stage) -> Result<(Verdict, Times), String> {
     let Plan { test, seed, time, .. } = *plan;
     let head = format!("{test}: SHARED_ROOM_SEED={seed} SHARED_ROOM_SECONDS={}", time.as_secs());
     let story = Story::new(head);
     let _told = ToldOnPanic(&story);
     let mut evidence = gather(plan, stage, &story);
     attempt("the end", &mut evidence.troubles, || stage.end());
-    judge(&evidence).map_err(|faults| {
+    let returns: Vec<_> = evidence.views.iter().flat_map(|view| view.returns.clone()).collect();
+    let times = Times::of(&story.kills(), &returns);
+    judge(&evidence).map(|verdict| (verdict, times)).map_err(|faults| {
         let losses = evidence
             .losses
             .iter()
