@@ -195,9 +195,9 @@ impl Client {
     fn hear(&mut self, seq: u64, line: String, event: &Value) {
         let is_own = event["own"] == true;
         if is_own {
-            let number = event["line"].as_u64().expect("an own one has its line");
-            if !self.receipts.insert(number) {
-                self.complain(format!("a second receipt: {event}"));
+            let is_first = event["line"].as_u64().is_some_and(|it| self.receipts.insert(it));
+            if !is_first {
+                self.complain(format!("no line of its own, or one with a receipt: {event}"));
             }
         } else if is_end(&line) {
             self.ends.insert(line.clone());

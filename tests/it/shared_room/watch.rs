@@ -22,14 +22,16 @@ pub(super) const OPTIONS: [&str; 8] = [
     "0",
 ];
 
-/// How many replicas there are: a new store has one of them.
+/// How many replicas there are: where one takes the store's place, it has the other one.
 const REPLICAS: usize = 2;
 
 /// How long the Sentinel may take to know what has become of all: it looks every ten seconds.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// What sees to it that there is a store.
 pub(super) struct Watch {
     sentinel: RedisServer,
+    /// Those that are no store now; one of them may be dead, while it is replaced.
     pub(super) replicas: Vec<RedisServer>,
 }
 
