@@ -11,6 +11,7 @@ use std::fmt;
 
 pub use names::{NameNotice, NameRefusal, PASSWORD_BYTES, Tenure};
 pub use notice::{LeaveReason, Missing, Notice, Offer};
+pub(crate) use orders::Because;
 pub use orders::{CONSOLE, MAX_TOPIC, OrderNotice, OrderRefusal};
 pub use parse::{Message, ReadNotice, ReadRefusal, ReadSpeech, ServerLine, parse};
 pub use refusal::Refusal;
