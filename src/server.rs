@@ -36,10 +36,7 @@ use keeping::{Kept, Threads};
 #[cfg(not(shuttle))]
 use listeners::{Callback, Listeners};
 use net::tls::identity::{self, Identity};
-#[cfg(unix)]
-use open_files::TooFew;
 use reception::Reception;
-use room::people::invitations::CodeHash;
 use secrets::Secrets;
 use system::start_thread;
 use system::thread::JoinHandle;
@@ -107,6 +104,7 @@ mod session;
 #[cfg_attr(not(feature = "shared"), allow(dead_code, reason = "no log is opened"))]
 mod shared;
 mod shutdown;
+mod startup_log;
 mod status;
 mod system;
 mod token_bucket;
@@ -307,12 +305,12 @@ impl Server {
             #[cfg(not(shuttle))]
             callbacks,
         } = self;
-        log_addresses(at, &config, history.as_ref());
+        startup_log::log_addresses(at, &config, history.as_ref());
         #[cfg(unix)]
-        log_lack_of_files(config.max_clients);
+        startup_log::log_lack_of_files(config.max_clients);
         let kept = history.map(|history| history.start(&hub, &config, shutdown)).transpose()?;
-        offer_names(&hub);
-        log_lack_of_way_in(&hub, &config);
+        startup_log::offer_names(&hub);
+        startup_log::log_lack_of_way_in(&hub, &config);
         status.is_of(&hub);
         #[cfg(not(shuttle))]
         let (listeners, hook) = (Listeners::start(&hub, callbacks)?, Hook::start(&hub, &config)?);
@@ -384,70 +382,6 @@ pub fn run(
     status: &Status,
 ) -> Result<(), Problem> {
     Server::open_until(listener, config.clone(), shutdown)?.run(shutdown, status)
-}
-
-fn log_addresses(at: SocketAddr, config: &Config, history: Option<&Kept>) {
-    log::info!("listening on {at}");
-    for address in reachable(at) {
-        log::info!("others join with: chatclient {address} {}", at.port());
-    }
-    if !at.ip().to_canonical().is_loopback() {
-        log_risks(config, history);
-    }
-}
-
-/// Tells the operator of a server for others who may come in and what they see.
-fn log_risks(config: &Config, history: Option<&Kept>) {
-    let is_closed = !config.entrance.is_open();
-    let is_encrypted = config.tls.encryption != Encryption::Off;
-    if !is_closed {
-        let unencrypted = if is_encrypted { "" } else { " and no encryption" };
-        log::warn!(
-            "everyone who can reach this machine can join, read and write: there are no \
-             passwords{unencrypted}"
-        );
-    } else if !is_encrypted {
-        log::warn!(
-            "nobody from elsewhere can come in: passwords are taken over encrypted connections alone, \
-             and --tls is off"
-        );
-    }
-    if let Some(history) = history {
-        let since = history.since().format("%Y-%m-%d");
-        let whoever = if is_closed { "everyone who is let in" } else { "everyone who joins" };
-        log::warn!("history: {whoever} can read it from {since} on");
-    }
-}
-
-/// Warns of a room that nobody can come into.
-fn log_lack_of_way_in(hub: &Hub, config: &Config) {
-    let is_by_invitation = config.entrance.invited && config.entrance.password_file.is_none();
-    if is_by_invitation && config.operators.is_empty() && !hub.has_let_in_anybody() {
-        log::warn!(
-            "nobody can come in yet: type invite in the server's own terminal, or name an operator \
-             (--operator NAME)"
-        );
-    }
-}
-
-/// Makes a code for each operator's name that nobody owns, and logs it: who came first would be the operator else.
-fn offer_names(hub: &Hub) {
-    for name in hub.unclaimed() {
-        if let Some(code) = codes::new_code() {
-            hub.offer_name(&name, CodeHash::of(&code));
-            log::warn!("operator {name}: claim the name with /pass {code}");
-        }
-    }
-}
-
-#[cfg(unix)]
-fn log_lack_of_files(max_clients: usize) {
-    if let Some(TooFew { clients, files }) = open_files::make_room(max_clients) {
-        log::warn!(
-            "about {clients} of {max_clients} clients fit: the system lets this process have {files} \
-             files open (ulimit -n)"
-        );
-    }
 }
 
 fn serve(
