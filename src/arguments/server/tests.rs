@@ -1,7 +1,11 @@
 //! What the arguments make of a server, and what they refuse.
 
-use super::*;
+use chrono::Local;
 use clap::CommandFactory;
+
+use super::values::machine_name;
+use super::*;
+use crate::discovery::MAX_NAME;
 
 #[test]
 fn the_arguments_are_well_formed() {
