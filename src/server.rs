@@ -36,10 +36,7 @@ use keeping::{Kept, Threads};
 #[cfg(not(shuttle))]
 use listeners::{Callback, Listeners};
 use net::tls::identity::{self, Identity};
-#[cfg(unix)]
-use open_files::TooFew;
 use reception::Reception;
-use room::people::invitations::CodeHash;
 use secrets::Secrets;
 use system::start_thread;
 use system::thread::JoinHandle;
@@ -107,6 +104,7 @@ mod session;
 #[cfg_attr(not(feature = "shared"), allow(dead_code, reason = "no log is opened"))]
 mod shared;
 mod shutdown;
+mod startup_log;
 mod status;
 mod system;
 mod token_bucket;
@@ -307,12 +305,12 @@ impl Server {
             #[cfg(not(shuttle))]
             callbacks,
         } = self;
-        log_addresses(at, &config, history.as_ref());
+        startup_log::log_addresses(at, &config, history.as_ref());
         #[cfg(unix)]
-        log_lack_of_files(config.max_clients);
+        startup_log::log_lack_of_files(config.max_clients);
         let kept = history.map(|history| history.start(&hub, &config, shutdown)).transpose()?;
-        offer_names(&hub);
-        log_lack_of_way_in(&hub, &config);
+        startup_log::offer_names(&hub);
+        startup_log::log_lack_of_way_in(&hub, &config);
         status.is_of(&hub);
         #[cfg(not(shuttle))]
         let (listeners, hook) = (Listeners::start(&hub, callbacks)?, Hook::start(&hub, &config)?);
@@ -386,70 +384,6 @@ pub fn run(
     Server::open_until(listener, config.clone(), shutdown)?.run(shutdown, status)
 }
 
-fn log_addresses(at: SocketAddr, config: &Config, history: Option<&Kept>) {
-    log::info!("listening on {at}");
-    for address in reachable(at) {
-        log::info!("others join with: chatclient {address} {}", at.port());
-    }
-    if !at.ip().to_canonical().is_loopback() {
-        log_risks(config, history);
-    }
-}
-
-/// Tells the operator of a server for others who may come in and what they see.
-fn log_risks(config: &Config, history: Option<&Kept>) {
-    let is_closed = !config.entrance.is_open();
-    let is_encrypted = config.tls.encryption != Encryption::Off;
-    if !is_closed {
-        let unencrypted = if is_encrypted { "" } else { " and no encryption" };
-        log::warn!(
-            "everyone who can reach this machine can join, read and write: there are no \
-             passwords{unencrypted}"
-        );
-    } else if !is_encrypted {
-        log::warn!(
-            "nobody from elsewhere can come in: passwords are taken over encrypted connections alone, \
-             and --tls is off"
-        );
-    }
-    if let Some(history) = history {
-        let since = history.since().format("%Y-%m-%d");
-        let whoever = if is_closed { "everyone who is let in" } else { "everyone who joins" };
-        log::warn!("history: {whoever} can read it from {since} on");
-    }
-}
-
-/// Warns of a room that nobody can come into.
-fn log_lack_of_way_in(hub: &Hub, config: &Config) {
-    let is_by_invitation = config.entrance.invited && config.entrance.password_file.is_none();
-    if is_by_invitation && config.operators.is_empty() && !hub.has_let_in_anybody() {
-        log::warn!(
-            "nobody can come in yet: type invite in the server's own terminal, or name an operator \
-             (--operator NAME)"
-        );
-    }
-}
-
-/// Makes a code for each operator's name that nobody owns, and logs it: who came first would be the operator else.
-fn offer_names(hub: &Hub) {
-    for name in hub.unclaimed() {
-        if let Some(code) = codes::new_code() {
-            hub.offer_name(&name, CodeHash::of(&code));
-            log::warn!("operator {name}: claim the name with /pass {code}");
-        }
-    }
-}
-
-#[cfg(unix)]
-fn log_lack_of_files(max_clients: usize) {
-    if let Some(TooFew { clients, files }) = open_files::make_room(max_clients) {
-        log::warn!(
-            "about {clients} of {max_clients} clients fit: the system lets this process have {files} \
-             files open (ulimit -n)"
-        );
-    }
-}
-
 fn serve(
     listener: TcpListener,
     mut acceptor: Acceptor,
@@ -488,131 +422,4 @@ fn start(broadcaster: Broadcaster, shutdown: &Shutdown) -> Result<JoinHandle<()>
 }
 
 #[cfg(all(test, not(shuttle)))]
-mod tests {
-    use std::io::{BufRead, BufReader, Lines, Write};
-    use std::net::{SocketAddr, TcpStream};
-    use std::sync::{Mutex, PoisonError};
-    use std::thread;
-    use std::time::Instant;
-
-    use super::*;
-
-    /// What has been logged by all tests.
-    static LOGGED: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-    struct Logger;
-
-    impl log::Log for Logger {
-        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-            true
-        }
-
-        fn log(&self, record: &log::Record<'_>) {
-            let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
-            logged.push(record.args().to_string());
-        }
-
-        fn flush(&self) {}
-    }
-
-    fn config() -> Config {
-        Config { rate_limit: 0, replay: 0, memory: 1 << 20, ..Config::default() }
-    }
-
-    /// A server in this process.
-    struct Served {
-        address: SocketAddr,
-        shutdown: Shutdown,
-        thread: JoinHandle<Result<(), Problem>>,
-    }
-
-    impl Served {
-        /// Starts one, whose broadcaster is made such by `prepare`.
-        fn start(prepare: impl FnOnce(&mut Broadcaster)) -> Served {
-            let listener = bind("127.0.0.1", 0).expect("a free port");
-            let address = listener.local_addr().expect("it is bound");
-            let shutdown = Shutdown::new().expect("a pipe");
-            let hub = Arc::new(Hub::new(Waker::new().expect("a pipe"), &config()));
-            let mut broadcaster = Broadcaster::new(Arc::clone(&hub), config().stall_timeout);
-            prepare(&mut broadcaster);
-            let ours = shutdown.clone();
-            let secrets = Secrets::open(&config()).expect("everybody may come in");
-            let reception = Reception::new(Arc::clone(&hub), secrets, &config(), None);
-            let acceptor = Acceptor::new(reception, &config());
-            let thread =
-                thread::spawn(move || serve(listener, acceptor, &ours, &hub, broadcaster, None));
-            Served { address, shutdown, thread }
-        }
-
-        /// One that is in the hub.
-        fn join(&self, name: &str) -> Client {
-            let mut stream = TcpStream::connect(self.address).expect("it listens");
-            stream.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");
-            writeln!(stream, "/nick {name}").expect("it takes that");
-            let lines = BufReader::new(stream.try_clone().expect("a second handle")).lines();
-            let mut client = Client { stream, lines };
-            assert!(client.hears(&format!("-- you are {name}, ")));
-            client
-        }
-    }
-
-    struct Client {
-        stream: TcpStream,
-        lines: Lines<BufReader<TcpStream>>,
-    }
-
-    impl Client {
-        fn say(&mut self, line: &str) {
-            writeln!(self.stream, "{line}").expect("the server takes it");
-        }
-
-        /// Whether a line comes that begins so.
-        fn hears(&mut self, beginning: &str) -> bool {
-            self.lines.by_ref().map_while(Result::ok).any(|line| line.starts_with(beginning))
-        }
-    }
-
-    #[test]
-    fn a_session_that_panics_takes_its_own_client_along_and_no_one_else() {
-        log::set_logger(&Logger).map(|()| log::set_max_level(log::LevelFilter::Info)).ok();
-        let served = Served::start(|_| {});
-        let (mut alice, mut bob) = (served.join("alice"), served.join("bob"));
-        for (name, trouble) in [("carol", session::PANIC), ("dave", session::PANIC_LOCKED)] {
-            let mut unlucky = served.join(name);
-            unlucky.say(trouble);
-            assert!(alice.hears(&format!("-- {name} left (connection lost)")));
-            assert!(!unlucky.hears("<"), "its connection ends");
-            alice.say("still here");
-            assert!(bob.hears("<alice> still here"));
-        }
-        alice.say("/nick alicia");
-        alice.say("/msg bob psst");
-        assert!(bob.hears("[alicia -> you] psst"));
-        served.join("eve");
-        assert!(alice.hears("-- eve joined"));
-        served.shutdown.begin();
-        assert!(alice.hears("-- the server is shutting down"));
-        assert!(matches!(served.thread.join(), Ok(Ok(()))));
-        let logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
-        let bugs = logged.iter().filter(|line| line.contains("internal error, which is a bug"));
-        assert_eq!(bugs.count(), 2, "{logged:#?}");
-    }
-
-    #[test]
-    fn a_broadcaster_that_panics_ends_the_server_rather_than_leave_a_silent_room() {
-        let served = Served::start(Broadcaster::break_down_at_the_first_reader);
-        let mut alice = TcpStream::connect(served.address).expect("it listens");
-        writeln!(alice, "/nick alice").expect("it takes that");
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !served.thread.is_finished() {
-            assert!(Instant::now() < deadline, "a silent room is left");
-            thread::sleep(Duration::from_millis(5));
-        }
-        assert!(matches!(served.thread.join(), Ok(Err(Problem::Bug))));
-        let mut lines = BufReader::new(alice).lines().map_while(Result::ok);
-        assert_eq!(
-            lines.by_ref().last().as_deref(),
-            Some("-- chatroom 1: welcome (/help for the commands)")
-        );
-    }
-}
+mod tests;

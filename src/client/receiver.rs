@@ -27,10 +27,10 @@ mod listener;
 mod reading;
 mod roll_call;
 
-/// How many bytes are read at once, at most. A terminal takes about a megabyte a second, and a key
 /// The least timeout: a socket takes none of zero.
 const LEAST: Duration = Duration::from_millis(1);
 
+/// How many bytes are read at once, at most. A terminal takes about a megabyte a second, and a key
 /// waits for the chunk that is being shown: in a flood, some 8 ms.
 const CHUNK: usize = 8 * 1024;
 

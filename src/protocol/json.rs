@@ -7,8 +7,7 @@
 
 use std::fmt::{self, Display};
 
-use chrono::{DateTime, Local};
-
+use super::moment::local;
 use super::reply::{self, Message, ReadNotice, ReadSpeech};
 use super::tag::{Millis, Seq};
 pub use leaving::Leaving;
@@ -232,8 +231,7 @@ impl Display for Event<'_> {
 /// A time as programs read it: RFC 3339, with milliseconds and the zone's offset.
 #[must_use]
 pub fn time(at: Millis) -> String {
-    let time = DateTime::from_timestamp_millis(at).unwrap_or_default().with_timezone(&Local);
-    time.format("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
+    local(at).format("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
 }
 
 /// A JSON object that is being written: its fields stay in the order in which they come.
@@ -270,6 +268,8 @@ impl<'a, 'f> Object<'a, 'f> {
 mod tests {
     use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
     use serde_json::{Value, json};
+
+    use chrono::DateTime;
 
     use super::*;
     use crate::protocol::arbitrary::text;

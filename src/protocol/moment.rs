@@ -1,4 +1,4 @@
-//! A time of day as people read it: the server's local time, to the minute. Pure.
+//! Local time: a moment by the clock and the zone of this machine, and as people read it, to the minute. Pure.
 
 use std::fmt;
 
@@ -12,9 +12,13 @@ pub struct Moment(pub Millis);
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = DateTime::from_timestamp_millis(self.0).unwrap_or_default();
-        write!(f, "{}", time.with_timezone(&Local).format("%Y-%m-%d %H:%M"))
+        write!(f, "{}", local(self.0).format("%Y-%m-%d %H:%M"))
     }
+}
+
+/// That moment where this machine is; 1970 for one that no calendar has.
+pub(crate) fn local(at: Millis) -> DateTime<Local> {
+    DateTime::from_timestamp_millis(at).unwrap_or_default().with_timezone(&Local)
 }
 
 #[cfg(test)]

@@ -11,31 +11,28 @@
 //! started and that has left the group may hold a pipe open; the thread at the other end is left behind then, and does
 //! nothing more.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ExitStatus};
+use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::audience::{MemberId, Recipient};
+use super::audience::MemberId;
 use super::config::{Config, HookConfig};
 use super::figures::hook::HookFigures;
 use super::hub::Hub;
 use super::hub::hook::NotIn;
-use super::hub::watch::News;
-use super::kinds::HOOK_ERRORS;
-use super::listeners::each_event;
 use super::system::start_thread;
 use crate::problem::Problem;
-use crate::protocol::lines::{Line, LineSplitter};
-use crate::protocol::tag::Format;
-use crate::protocol::text::make_safe;
+use errors::log_errors;
 use speech::Speech;
+use teller::Teller;
 
 mod command;
+mod errors;
 mod speech;
+mod teller;
 
 /// How long the program may take to end once its input has ended, and again once it was told to end.
 const GRACE: Duration = Duration::from_secs(1);
@@ -56,9 +53,6 @@ const NEXT_TRY: Duration = Duration::from_secs(1);
 /// How often Windows is asked whether the program has ended; and how often it is looked whether the server ends while
 /// the rest of a program's words is said.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// The longest line of standard error that is logged, in bytes.
-const MOST_LOGGED: usize = 1024;
 
 /// How many bytes are read at once.
 const CHUNK: usize = 8 * 1024;
@@ -369,72 +363,4 @@ impl Supervisor {
         command::kill(child);
         child.wait().ok()
     }
-}
-
-/// The work of the thread `told`.
-struct Teller {
-    /// The room.
-    hub: Arc<Hub>,
-    /// The run of the program that is told.
-    run: Arc<Run>,
-    /// What is counted, and the next event: another run goes on there.
-    figures: Arc<HookFigures>,
-    /// Tells that the hook was removed.
-    tell: Sender<Told>,
-}
-
-impl Teller {
-    /// Writes each event to the program's input, until there are no more; then the input ends.
-    fn tell_all(self, mut input: ChildStdin) {
-        let is_over = &self.run.is_over;
-        let program = Recipient { member: self.run.member, format: Format::Tagged };
-        while let Some(news) = self.hub.wait_for_news(program, self.figures.next(), is_over) {
-            if is_over.load(Ordering::SeqCst) {
-                return;
-            }
-            let mut lines = String::new();
-            let next = each_event(&news, program, |event| {
-                lines += &event.to_string();
-                lines.push('\n');
-            });
-            self.figures.set_next(next);
-            if let News::PassedOver(passed, _) = news {
-                self.figures.on_passed_over(passed);
-                log::warn!(target: HOOK_ERRORS, "on-event: the program is too slow: {passed} lines passed over");
-            }
-            if input.write_all(lines.as_bytes()).is_err() {
-                // It reads no more, or has ended; whoever waits for that finds it out.
-                return;
-            }
-            if self.run.tell_if_removed(&self.hub, &self.tell) {
-                return;
-            }
-        }
-    }
-}
-
-/// Logs what the program writes to its standard error, line by line.
-fn log_errors(errors: impl Read) {
-    let mut errors = BufReader::with_capacity(CHUNK, errors);
-    let mut splitter = LineSplitter::new(MOST_LOGGED);
-    let log = |line: &[u8]| log::info!(target: HOOK_ERRORS, "on-event: {}", make_safe(line));
-    loop {
-        let length = match errors.fill_buf() {
-            Ok([]) => break,
-            Ok(mut chunk) => {
-                let length = chunk.len();
-                while let Some(line) = splitter.next(&mut chunk) {
-                    match line {
-                        Line::Whole(line) => log(line),
-                        Line::TooLong(_) => log(b"(a line that is too long)"),
-                    }
-                }
-                length
-            }
-            Err(why) if why.kind() == std::io::ErrorKind::Interrupted => 0,
-            Err(_) => break,
-        };
-        errors.consume(length);
-    }
-    splitter.finish().into_iter().for_each(log);
 }

@@ -36,6 +36,7 @@ use super::shutdown::Shutdown;
 use super::system::thread::JoinHandle;
 use super::vital::Vital;
 use crate::problem::Problem;
+use crate::protocol::moment::local;
 use crate::protocol::reply::Notice;
 use crate::protocol::tag::Seq;
 use crate::state_folder::Environment;
@@ -293,8 +294,7 @@ impl Threads {
 }
 
 fn since(loaded: &Loaded) -> DateTime<Local> {
-    let oldest = loaded.oldest.and_then(|(_, at)| DateTime::from_timestamp_millis(at));
-    oldest.map_or_else(Local::now, |at| at.with_timezone(&Local))
+    loaded.oldest.map_or_else(Local::now, |(_, at)| local(at))
 }
 
 fn log_file(path: &Path, loaded: &Loaded, bytes: u64) {

@@ -91,7 +91,7 @@ impl Reception {
             let _visit = Visit::of_refused(&self.hub, self.origin(&connection), &connection);
             return self.turn_away(&connection, &Refusal::Unencrypted);
         }
-        if let Some(banned) = self.hub.ban_of(self.address(&connection), None, None) {
+        if let Some(banned) = self.hub.ban_of_address(self.address(&connection)) {
             let _visit = Visit::of_refused(&self.hub, self.origin(&connection), &connection);
             return self.turn_away(&connection, &banned);
         }

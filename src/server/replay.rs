@@ -7,11 +7,12 @@
 use std::fmt::{Display, Write};
 use std::sync::Arc;
 
-use chrono::{DateTime, Local, NaiveDate};
+use chrono::{Local, NaiveDate};
 
 use super::batch::Batch;
 use super::rendering::{answer_tag, tag};
 use super::system::now;
+use crate::protocol::moment::local;
 use crate::protocol::reply::Notice;
 use crate::protocol::tag::{Format, Millis, Seq};
 use numbers::Numbers;
@@ -163,7 +164,7 @@ impl Replay {
             return;
         }
         let millis = batch.time(event);
-        let at = DateTime::from_timestamp_millis(millis).unwrap_or_default().with_timezone(&Local);
+        let at = local(millis);
         let day = at.date_naive();
         let last = self.day.replace(day).unwrap_or_else(|| Local::now().date_naive());
         if last != day {
@@ -212,9 +213,8 @@ mod tests {
     #[test]
     fn lines_are_shown_again_with_their_times_and_days() {
         let now = Local::now().timestamp_millis();
-        let time = |at| DateTime::from_timestamp_millis(at).expect("a time").with_timezone(&Local);
-        let clock = |at| time(at).format("%H:%M").to_string();
-        let day = |at| time(at).format("%Y-%m-%d").to_string();
+        let clock = |at| local(at).format("%H:%M").to_string();
+        let day = |at| local(at).format("%Y-%m-%d").to_string();
         let lines = [
             (Audience::AllBut(A), now - 2 * DAY, "<a> one"),
             (Audience::AllBut(A), now - DAY, "<a> two"),

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Local, NaiveDate};
+use chrono::NaiveDate;
 
 use super::audience::MemberId;
 use super::batch::Batch;
@@ -21,6 +21,7 @@ use super::replay::numbers::Numbers;
 use super::replay::{self, Gap, Replay};
 use super::system::{instant, thread};
 use super::words::Matcher;
+use crate::protocol::moment::local;
 use crate::protocol::tag::Seq;
 
 /// How much is looked through at a time, in bytes: a tenth of a millisecond's work.
@@ -84,8 +85,7 @@ impl Found {
 
 /// The day on which it happened, where the server is.
 fn day_of(reach: Reach) -> NaiveDate {
-    let at = DateTime::from_timestamp_millis(reach.at).unwrap_or_default();
-    at.with_timezone(&Local).date_naive()
+    local(reach.at).date_naive()
 }
 
 /// The newest `most` lines, and what the history lacks between them. `None` if nobody waits for them any more.

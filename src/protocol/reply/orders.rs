@@ -184,7 +184,7 @@ impl fmt::Display for Until {
 }
 
 /// A reason behind a colon, if there is one.
-struct Because<'a>(&'a str);
+pub(crate) struct Because<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Because<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

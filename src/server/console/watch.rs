@@ -6,11 +6,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chrono::{DateTime, Local};
-
 use super::operated::{Heard, Operated};
 use super::screen::Screen;
 use crate::problem::Problem;
+use crate::protocol::moment::local;
 use crate::protocol::reply::Count;
 use crate::protocol::tag::{Millis, Seq};
 use crate::protocol::text::make_safe;
@@ -87,8 +86,7 @@ impl Clock {
         let minute = at.div_euclid(MINUTE);
         if self.minute != Some(minute) {
             self.minute = Some(minute);
-            let at = DateTime::from_timestamp_millis(at).unwrap_or_default();
-            self.time = at.with_timezone(&Local).format("%H:%M").to_string();
+            self.time = local(at).format("%H:%M").to_string();
         }
         &self.time
     }

@@ -52,15 +52,10 @@ impl Hub {
         ordered
     }
 
-    /// What somebody is told who is kept out, by the address, the key or the name.
-    pub(crate) fn ban_of(
-        &self,
-        address: Option<IpAddr>,
-        key: Option<KeyHash>,
-        likeness: Option<&Likeness>,
-    ) -> Option<Refusal<'static>> {
-        let now = now();
-        self.with(|shared| shared.room.ban(&Person { likeness, key, address }, now))
+    /// What somebody is told whose address is banned. A banned key or name is found at the join.
+    pub(crate) fn ban_of_address(&self, address: Option<IpAddr>) -> Option<Refusal<'static>> {
+        let (person, now) = (Person { address, ..Person::default() }, now());
+        self.with(|shared| shared.room.ban(&person, now))
     }
 
     /// The hash of the password by which one owns this name, if it has one.

@@ -154,8 +154,7 @@ impl Change<'_> {
         self.room.members.connect(id, connection);
         if let Some(member) = self.room.members.get_mut(id) {
             (member.whence, member.lost_at) = (adopted.whence, Seq::MAX);
-            let read = member.waiting_mut().map(std::mem::take).unwrap_or_default();
-            read.all_senders().for_each(|sender| self.room.on_waiting_changed(id, sender));
+            self.room.take_waiting(id);
         }
     }
 

@@ -1,6 +1,5 @@
 //! How somebody joins: under the name that it wants, as a guest, or not at all; and what it is told first. Pure.
 
-use super::Change;
 use super::effects::{Aside, Attach};
 use super::entry::{Newcomer, NoName, Outcome};
 use super::join_notices::Move;
@@ -8,6 +7,7 @@ use super::log::MAX_MEMBERS;
 use super::members::Member;
 use super::people::sanctions::Person;
 use super::token::Issued;
+use super::{Change, Keeping, Room};
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::{Notice, OrderNotice, Refusal};
 use crate::protocol::tag::{Format, Seq};
@@ -95,7 +95,8 @@ impl Change<'_> {
         if let Some(refusal) = refusal {
             self.answer(connection, format, refusal);
         }
-        self.tell_of_room(connection, format);
+        let notices: Vec<_> = self.room.notices().map(|notice| notice.to_string()).collect();
+        notices.iter().for_each(|notice| self.answer(connection, format, notice));
         let from = self.room.transcript.end();
         if !replay.is_empty() && !self.room.is_closed {
             self.effects.aside(connection, from, Aside::Replay(replay));
@@ -115,17 +116,6 @@ impl Change<'_> {
         gone.and_then(|gone| self.part_with(gone)).is_some()
     }
 
-    /// Tells a newcomer what holds for the room.
-    pub(super) fn tell_of_room(&mut self, connection: ConnectionId, format: Format) {
-        if let Some(keeping) = self.room.keeping {
-            self.answer(connection, format, keeping.notice());
-        }
-        if !self.room.people.topic.is_empty() {
-            let topic = self.room.people.topic.clone();
-            self.answer(connection, format, Notice::Order(OrderNotice::Topic(&topic)));
-        }
-    }
-
     /// Serves a member over this connection, from that event on.
     pub(super) fn attach(
         &mut self,
@@ -137,5 +127,14 @@ impl Change<'_> {
         let offset = self.room.transcript.offset(from);
         let attach = Attach { recipient, connection, greeting, from, offset };
         self.effects.attach(attach);
+    }
+}
+
+impl Room {
+    /// What holds for the room, as a newcomer is told.
+    pub(super) fn notices(&self) -> impl Iterator<Item = Notice<'_>> {
+        let topic = Some(&*self.people.topic).filter(|topic| !topic.is_empty());
+        let topic = topic.map(|topic| Notice::Order(OrderNotice::Topic(topic)));
+        self.keeping.map(Keeping::notice).into_iter().chain(topic)
     }
 }

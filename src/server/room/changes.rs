@@ -8,6 +8,7 @@ use super::entry::Encryption;
 use super::members::{Member, Members};
 use super::people::facts::{Fact, FactKey};
 use super::token::TokenHash;
+use super::waiting_lines::WaitingLines;
 use crate::protocol::name::Name;
 use crate::protocol::proof::KeyHash;
 use crate::protocol::tag::Seq;
@@ -168,6 +169,14 @@ impl Room {
         if let Some(changed) = &mut self.changed {
             changed.waiting.insert((reader, sender));
         }
+    }
+
+    /// Takes the private lines that wait for a member, which is back or does not come back: none wait any more.
+    pub(super) fn take_waiting(&mut self, reader: MemberId) -> WaitingLines {
+        let waiting = self.members.get_mut(reader).and_then(Member::waiting_mut);
+        let waiting = waiting.map(std::mem::take).unwrap_or_default();
+        waiting.all_senders().for_each(|sender| self.on_waiting_changed(reader, sender));
+        waiting
     }
 }
 

@@ -4,11 +4,10 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 
-use chrono::{DateTime, Local};
-
 use super::people::invitations::CodeHash;
 use super::people::letters::Letter;
 use super::token::{Issued, TokenHash};
+use crate::protocol::moment::local;
 use crate::protocol::reply::{NameNotice, Notice};
 use crate::protocol::tag::{Format, Millis, Seq, Token};
 use crate::protocol::text::make_safe;
@@ -105,10 +104,6 @@ impl Delivery {
         }
         lines
     }
-}
-
-fn local(at: Millis) -> DateTime<Local> {
-    DateTime::from_timestamp_millis(at).unwrap_or_default().with_timezone(&Local)
 }
 
 impl Effects {

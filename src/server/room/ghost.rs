@@ -8,7 +8,7 @@ use super::entry::{Credentials, Newcomer, Outcome};
 use super::token::Issued;
 use super::{Change, Room};
 use crate::protocol::name::Likeness;
-use crate::protocol::reply::{Missing, Notice, OrderNotice};
+use crate::protocol::reply::{Missing, Notice};
 use crate::protocol::tag::{Body, Format};
 use crate::server::audience::{MemberId, Recipient};
 use crate::server::replay::Replay;
@@ -42,8 +42,7 @@ impl Change<'_> {
         member.key = credentials.key;
         member.login = credentials.has_password.then_some(word);
         member.is_let_in |= is_let_in;
-        let read = member.waiting_mut().map(std::mem::take).unwrap_or_default();
-        read.all_senders().for_each(|sender| self.room.on_waiting_changed(id, sender));
+        self.room.take_waiting(id);
         self.room.disconnected.remove(id);
         self.room.members.connect(id, connection);
         let (next, missed) = self.room.place_of_ghost(Recipient { member: id, format }, lost_at);
@@ -90,12 +89,7 @@ impl Change<'_> {
             greeting += &line(&Body::Limits(self.room.limits));
             greeting += &line(&Body::Nick(name.as_str()));
         }
-        if let Some(keeping) = self.room.keeping {
-            greeting += &line(&keeping.notice());
-        }
-        if !self.room.people.topic.is_empty() {
-            greeting += &line(&Notice::Order(OrderNotice::Topic(&self.room.people.topic)));
-        }
+        self.room.notices().for_each(|notice| greeting += &line(&notice));
         if missed > 0 {
             greeting += &line(&Notice::Missed(missed, Missing::Away));
         }

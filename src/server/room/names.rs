@@ -10,6 +10,7 @@ use super::{Change, Offer, Room};
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{CONSOLE, NameNotice, NameRefusal, Notice, OrderRefusal, Refusal};
+use crate::protocol::tag::Millis;
 use crate::server::audience::MemberId;
 
 /// What a room gives a member for whose name it is.
@@ -71,6 +72,16 @@ impl Room {
         self.members.get(id).is_some_and(|member| member.standing.is_operator)
     }
 
+    /// Whether nobody in the room has this owner's name.
+    fn is_absent(&self, owner: &Owner) -> bool {
+        self.members.holder_of(owner.likeness()).is_none()
+    }
+
+    /// Whether a name may become free, whose owner has not been here for too long.
+    fn is_stale(&self, owner: &Owner, now: Millis) -> bool {
+        self.is_absent(owner) && self.people.is_stale(owner, now)
+    }
+
     /// Where a member stands, by what it has shown.
     pub(super) fn standing_of(&self, id: MemberId) -> Standing {
         let Some(member) = self.members.get(id) else { return Standing::default() };
@@ -126,8 +137,7 @@ impl Change<'_> {
     /// Frees a name, or one that looks like it, whose owner has not been here for too long.
     fn release_stale(&mut self, likeness: &Likeness) {
         let Some(owner) = self.room.people.owners.alike(likeness) else { return };
-        let is_here = self.room.members.holder_of(owner.likeness()).is_some();
-        if !is_here && self.room.people.is_stale(owner, self.stamp.at) {
+        if self.room.is_stale(owner, self.stamp.at) {
             let word = owner.word().to_owned();
             self.room.people.release(&word);
         }
@@ -180,8 +190,8 @@ impl Change<'_> {
     fn make_room_for_name(&mut self, key: KeyHash) -> Option<Option<Name>> {
         let owners = &self.room.people.owners;
         if owners.of_key(key).count() >= MOST_OF_A_KEY {
-            let is_away = |owner: &&Owner| self.room.members.holder_of(owner.likeness()).is_none();
-            let unused = owners.of_key(key).filter(is_away).min_by_key(|owner| owner.seen);
+            let is_absent = |owner: &&Owner| self.room.is_absent(owner);
+            let unused = owners.of_key(key).filter(is_absent).min_by_key(|owner| owner.seen);
             let (word, name) = unused.map(|owner| (owner.word().to_owned(), owner.name.clone()))?;
             self.room.people.release(&word);
             return Some(Some(name));
@@ -195,10 +205,7 @@ impl Change<'_> {
         if self.room.people.owners.count() < MOST_NAMES {
             return true;
         }
-        let is_stale = |owner: &&Owner| {
-            let is_here = self.room.members.holder_of(owner.likeness()).is_some();
-            !is_here && self.room.people.is_stale(owner, self.stamp.at)
-        };
+        let is_stale = |owner: &&Owner| self.room.is_stale(owner, self.stamp.at);
         let stale = self.room.people.owners.iter().filter(is_stale);
         let stale: Vec<_> = stale.map(|owner| owner.word().to_owned()).collect();
         stale.iter().for_each(|word| self.room.people.release(word));

@@ -8,7 +8,7 @@ use super::entry::{Author, Ordered, Orderer, Outcome};
 use super::people::facts::FactKey;
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::{
-    CONSOLE, MAX_TOPIC, NameNotice, Notice, OrderNotice, OrderRefusal, Refusal,
+    Because, CONSOLE, MAX_TOPIC, NameNotice, Notice, OrderNotice, OrderRefusal, Refusal,
 };
 use crate::protocol::request::{Order, Target};
 use crate::protocol::span::Span;
@@ -131,7 +131,7 @@ impl Change<'_> {
         let (id, name) = self.target(giver, wanted)?;
         let by = giver.name.clone();
         self.remove(giver, id, why, OrderNotice::Removed { name: &name, by: &by, why });
-        giver.log(format_args!("removed {name}{}", Reason(why)));
+        giver.log(format_args!("removed {name}{}", Because(why)));
         Ok(())
     }
 
@@ -167,11 +167,10 @@ impl Change<'_> {
         }
         self.note_visit(id);
         self.room.disconnected.remove(id);
-        if let Some(mut member) = self.room.members.remove(id) {
+        let waiting = self.room.take_waiting(id);
+        if let Some(member) = self.room.members.remove(id) {
             self.room.on_changed(id);
             self.room.on_left(&member);
-            let waiting = member.waiting_mut().map(std::mem::take).unwrap_or_default();
-            waiting.all_senders().for_each(|it| self.room.on_waiting_changed(id, it));
             self.tell_senders(member.name(), waiting);
         }
         self.tell_everyone(giver, notice);
@@ -237,7 +236,7 @@ impl Change<'_> {
         let by = giver.name.clone();
         let notice = OrderNotice::TopicSet { by: &by, topic };
         self.tell_everyone(giver, notice);
-        giver.log(format_args!("set the topic{}", Reason(topic)));
+        giver.log(format_args!("set the topic{}", Because(topic)));
         Ok(())
     }
 
@@ -298,15 +297,6 @@ impl Giver {
         let who =
             if self.is_console() { self.name.clone() } else { format!("{} (operator)", self.name) };
         self.ordered.log.push(format!("{who} {what}"));
-    }
-}
-
-/// A reason as the log has it.
-struct Reason<'a>(&'a str);
-
-impl Display for Reason<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }
     }
 }
 

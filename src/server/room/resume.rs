@@ -190,9 +190,8 @@ impl Change<'_> {
         }
         let Some(member) = self.room.members.get_mut(place.member) else { return Outcome::Ignored };
         (member.whence, member.lost_at) = (whence, Seq::MAX);
-        let read = member.waiting_mut().map(std::mem::take).unwrap_or_default();
         let (name, taken) = (member.name().clone(), member.taken);
-        read.all_senders().for_each(|sender| self.room.on_waiting_changed(place.member, sender));
+        self.room.take_waiting(place.member);
         let was_here_before = self.room.disconnected.remove(place.member);
         self.room.members.connect(place.member, connection);
         let recipient = Recipient { member: place.member, format: Format::Tagged };
@@ -236,9 +235,8 @@ impl Change<'_> {
 
     /// Parts with a member that does not come back. Its name.
     pub(super) fn part_with(&mut self, id: MemberId) -> Option<Name> {
-        let mut member = self.part(id, LeaveReason::ConnectionLost)?;
-        let waiting = member.waiting_mut().map(std::mem::take).unwrap_or_default();
-        waiting.all_senders().for_each(|it| self.room.on_waiting_changed(id, it));
+        let waiting = self.room.take_waiting(id);
+        let member = self.part(id, LeaveReason::ConnectionLost)?;
         self.tell_senders(member.name(), waiting);
         Some(member.name().clone())
     }

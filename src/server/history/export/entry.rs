@@ -3,9 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
-use chrono::{DateTime, Local};
-
 use crate::protocol::json::{Event, What};
+use crate::protocol::moment::local;
 use crate::protocol::reply::Notice;
 use crate::protocol::tag::{Millis, Seq};
 
@@ -72,8 +71,7 @@ impl fmt::Display for Shown<'_> {
         if self.form == Form::Json {
             return write!(f, "{event}");
         }
-        let time = DateTime::from_timestamp_millis(event.at).unwrap_or_default();
-        write!(f, "{} ", time.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S"))?;
+        write!(f, "{} ", local(event.at).format("%Y-%m-%d %H:%M:%S"))?;
         match (line, event.what) {
             (Some(line), _) => f.write_str(line),
             (None, What::NotKept { lines }) => write!(f, "{}", Notice::NotInHistory(lines)),

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{For, Giver, Reason};
+use super::{For, Giver};
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::network::Network;
 use crate::protocol::proof::KeyHash;
-use crate::protocol::reply::{Notice, OrderNotice, OrderRefusal, Refusal};
+use crate::protocol::reply::{Because, Notice, OrderNotice, OrderRefusal, Refusal};
 use crate::protocol::tag::Millis;
 use crate::server::audience::MemberId;
 use crate::server::room::members::Member;
@@ -54,7 +54,7 @@ impl Change<'_> {
             let notice = OrderNotice::NameAlone(name.as_str());
             self.tell_giver(giver, Notice::Order(notice));
         }
-        giver.log(format_args!("banned {name}{address}{}{}", For(time), Reason(why)));
+        giver.log(format_args!("banned {name}{address}{}{}", For(time), Because(why)));
         Ok(())
     }
 
@@ -136,7 +136,7 @@ impl Change<'_> {
             let notice = OrderNotice::Banned { whom: name.as_str(), by: &by, time, why };
             self.remove(giver, id, why, notice);
         }
-        giver.log(format_args!("banned {network}{}{}", For(time), Reason(why)));
+        giver.log(format_args!("banned {network}{}{}", For(time), Because(why)));
         Ok(())
     }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::Giver;
 use super::bans::own_network;
-use super::{Giver, Reason};
-use crate::protocol::reply::{OrderNotice, OrderRefusal};
+use crate::protocol::reply::{Because, OrderNotice, OrderRefusal};
 use crate::protocol::span::Span;
 use crate::protocol::tag::Millis;
 use crate::server::audience::MemberId;
@@ -48,7 +48,7 @@ impl Change<'_> {
         let by = giver.name.clone();
         let notice = OrderNotice::Muted { name: &name, time, by: &by, why };
         self.tell_everyone(giver, notice);
-        giver.log(format_args!("muted {name} for {}{}", Span(time), Reason(why)));
+        giver.log(format_args!("muted {name} for {}{}", Span(time), Because(why)));
         Ok(())
     }
 
