@@ -29,6 +29,7 @@ use super::history::turn::Turns;
 use super::hub::Hub;
 use super::indexer::{Feed, IndexKeeper};
 use super::keeper::{Keeper, Mark, RETRY};
+use super::room::log::Numbers;
 use super::room::restore::Restored;
 use super::room::{Keeping, Room};
 use super::shared::meta::RoomId;
@@ -37,7 +38,6 @@ use super::system::thread::JoinHandle;
 use super::vital::Vital;
 use crate::problem::Problem;
 use crate::protocol::reply::Notice;
-use crate::protocol::tag::Seq;
 use crate::state_folder::Environment;
 
 #[cfg(all(test, not(shuttle)))]
@@ -154,10 +154,10 @@ impl Kept {
         self.archive_of
     }
 
-    /// The number that the next event and the next member had, when this archive was written last; `None` in a new one.
-    pub(crate) fn numbers(&self) -> Option<(Seq, u64)> {
+    /// The numbers of the last event and of the next member, when this archive was written last; `None` in a new one.
+    pub(crate) fn numbers(&self) -> Option<Numbers> {
         let Counters { next_seq, next_member, .. } = self.loaded.counters;
-        (next_seq > 1).then_some((next_seq, next_member))
+        (next_seq > 1).then_some(Numbers { seq: next_seq - 1, member: next_member })
     }
 
     /// Has it be an archive of this room, which is as a snapshot in its log has it, and is going to be read on from

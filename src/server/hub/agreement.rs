@@ -43,6 +43,25 @@ impl Shared {
 }
 
 #[cfg(all(test, not(shuttle)))]
+impl super::Hub {
+    /// Where the room's log was read to, and the room's digest there.
+    pub(crate) fn digest(&self) -> (Position, u64) {
+        self.with(|shared| {
+            let at = shared.room.log().map_or(Position::START, |log| log.position());
+            (at, shared.room.digest())
+        })
+    }
+
+    /// Who is in the room.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let list = self.with(|shared| shared.room.list());
+        let mut names: Vec<_> = list.into_iter().map(|(_, it)| it.name.to_string()).collect();
+        names.sort();
+        names
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::super::Hub;
     use super::super::log::Read;

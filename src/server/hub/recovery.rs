@@ -3,9 +3,10 @@
 //!
 //! Until it is whole, everybody is served from the old one, to which nothing is applied meanwhile.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::log::{Read, ToDo};
+use super::log::{LogSide, Read, ToDo};
 use super::{Hub, Shared};
 use crate::protocol::name::Name;
 use crate::protocol::reply::{Missing, Notice, SetBack, SharedNotice};
@@ -14,9 +15,9 @@ use crate::server::erasure::Erased;
 use crate::server::room::Room;
 use crate::server::room::effects::Effects;
 use crate::server::room::entry::{Entry, Outcome};
-use crate::server::room::group::{Act, Logged, Position};
+use crate::server::room::group::{Act, Group, Logged, Position};
 use crate::server::room::groups::{Applied, HangUp};
-use crate::server::room::log::Verdict;
+use crate::server::room::log::{Log, Numbers, Verdict};
 use crate::server::system::instant;
 
 /// A room that is made anew.
@@ -39,6 +40,10 @@ pub(crate) struct Renewed {
     producer: Option<u64>,
     /// The last group of that producer's that was applied.
     read_back: u64,
+    /// A group of that producer's was read, and the one before it was not: the log has lost that one.
+    is_cut_off: bool,
+    /// Which other producers, as they were called before, have come back.
+    returned: BTreeSet<u64>,
 }
 
 impl Renewed {
@@ -55,6 +60,8 @@ impl Renewed {
             is_kept,
             producer: None,
             read_back: 0,
+            is_cut_off: false,
+            returned: BTreeSet::new(),
         }
     }
 
@@ -66,6 +73,11 @@ impl Renewed {
     /// Whether its first group was applied.
     pub(crate) fn is_back(&self) -> bool {
         self.read_back > 0
+    }
+
+    /// Whether its return was lost, so that the others do not know this server.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.is_cut_off
     }
 
     /// Applies a group. What follows from it for this server's clients is new to them behind what was kept alone.
@@ -84,8 +96,11 @@ impl Renewed {
         }
         let applied = self.room.apply_group(read.at, read.bytes, group, &mut self.effects);
         let Applied { verdict, dead: _, mut expired, outcomes, hang_up, erased } = applied;
-        if is_ours && verdict == Verdict::Applied {
-            self.read_back = group.number;
+        match verdict {
+            Verdict::Applied if is_ours => self.read_back = group.number,
+            Verdict::Applied => self.returned.extend(returned(group)),
+            Verdict::Unknown | Verdict::Gap => self.is_cut_off |= is_ours,
+            Verdict::Repeated | Verdict::OtherRoom => {}
         }
         self.expired.append(&mut expired);
         self.outcomes.extend(outcomes);
@@ -94,18 +109,42 @@ impl Renewed {
     }
 }
 
+/// Which producers, as they were called before, come back with that group.
+pub(super) fn returned(group: &Group<'_>) -> impl Iterator<Item = u64> {
+    group.entries.iter().filter_map(|entry| match entry.act {
+        Act::Back { old, .. } => Some(old),
+        _ => None,
+    })
+}
+
 impl Hub {
-    /// Proposes what a log has lost that this server has: it goes on as another producer.
-    pub(crate) fn come_back(&self, renewed: &Renewed, producer: u64, kept: Position) {
+    /// Proposes what a log has lost that this server has: it goes on as another producer, which `hello` tells of. What is
+    /// said waits until the room's other servers are back, or those would be refused as unknown who are theirs.
+    pub(crate) fn come_back(
+        &self,
+        renewed: &Renewed,
+        producer: u64,
+        kept: Option<Position>,
+        hello: (&str, &str),
+    ) {
         self.with(|shared| {
             let old = shared.effects.producer;
             let is_alive = |number| shared.connections.contains_key(&ConnectionId::local(number));
             let lost = shared.room.lost_by(&renewed.room, old, is_alive);
-            let back = shared.room.back(old, kept);
+            let back = shared.room.back(old, kept.unwrap_or_default());
+            let mut others = producers(&shared.room);
+            let known = producers(&renewed.room);
+            others.retain(|it| *it != old && !known.contains(it) && !renewed.returned.contains(it));
             let Some(log) = &mut shared.log else { return };
             let unread = log.outbox.begin_anew(producer);
+            if kept.is_none() {
+                log.outbox.begin_log();
+            }
             log.outbox.propose(&back);
+            let act = Act::Hello { server: hello.0, version: hello.1 };
+            log.outbox.propose(&Logged { connection: 0, line: 0, act });
             lost.iter().for_each(|entry| log.outbox.propose(entry));
+            log.wait_for_others(others, instant());
             let is_said = |entry: &Logged<'_>| {
                 let act = &entry.act;
                 !matches!(
@@ -115,6 +154,19 @@ impl Hub {
             };
             log.outbox.propose_again(unread, is_said);
         });
+    }
+
+    /// Whether this server has proposed to go on as another producer, and has not read that back.
+    pub(crate) fn is_coming_back(&self) -> bool {
+        self.with(|shared| {
+            let as_other = |log: &Box<LogSide>| log.outbox.producer() != shared.effects.producer;
+            shared.log.as_ref().is_some_and(as_other)
+        })
+    }
+
+    /// The numbers of the last event, and of the member that comes next.
+    pub(crate) fn numbers(&self) -> Numbers {
+        self.with(|shared| shared.room.numbers())
     }
 
     /// Serves everybody from the room that was made anew. `loss` is what the log had lost: the last group that it still
@@ -133,6 +185,11 @@ impl Hub {
     }
 }
 
+/// The servers that a room knows.
+fn producers(room: &Room) -> BTreeSet<u64> {
+    room.log().into_iter().flat_map(Log::producers).map(|(id, _)| id).collect()
+}
+
 impl Shared {
     fn put_in_place(
         &mut self,
@@ -142,7 +199,8 @@ impl Shared {
     ) {
         let Renewed { mut room, kept: _, effects, outcomes, hang_up, erased, expired, .. } =
             renewed;
-        let (producer, read_back) = (renewed.producer, renewed.read_back);
+        let (producer, read_back, returned) =
+            (renewed.producer, renewed.read_back, renewed.returned);
         std::mem::swap(&mut self.room, &mut room);
         let missed = self.room.take_the_place_of(room);
         self.effects.append(effects);
@@ -151,6 +209,7 @@ impl Shared {
             log.outbox.on_read_back(read_back);
             log.on_return(instant());
             log.set_back_at = Some(instant());
+            log.on_others_return(returned);
         }
         let notice = match loss {
             Some((None, _)) => Notice::Shared(SharedNotice::SetBack(SetBack::Everything)),
@@ -160,10 +219,7 @@ impl Shared {
         if loss.is_some() || missed > 0 {
             self.apply(Entry::Tell(notice));
         }
-        let is_known = |producer: u64| {
-            self.room.log().is_some_and(|log| log.producers().any(|(id, _)| id == producer))
-        };
-        if !is_known(self.effects.producer) {
+        if !producers(&self.room).contains(&self.effects.producer) {
             to_do.died_after = Some(Duration::ZERO);
             self.lose_connections();
         }

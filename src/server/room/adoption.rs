@@ -7,6 +7,7 @@ use super::entry::Outcome;
 use super::group::{Act, Adopted, Logged, Position};
 use super::groups::{Applied, HangUp};
 use super::join_notices::Move;
+use super::log::Numbers;
 use super::members::Member;
 use super::people::facts::{Fact, FactKey};
 use super::people::sanctions::Person;
@@ -248,7 +249,7 @@ impl Room {
     /// The first entry of a server whose log was set back, and whose room this was, with that number: it goes on under
     /// another one.
     pub(crate) fn back(&self, old: u64, kept: Position) -> Logged<'static> {
-        let (seq, member) = (self.transcript.end() - 1, self.next_id);
+        let Numbers { seq, member } = self.numbers();
         Logged { connection: 0, line: 0, act: Act::Back { old, kept, seq, member } }
     }
 

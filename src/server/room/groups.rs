@@ -8,7 +8,7 @@
 use super::effects::Effects;
 use super::entry::{Author, Newcomer, Orderer, Outcome, Whence};
 use super::group::{Act, Group, Joining, Logged, Manner, Position, Utterance};
-use super::log::{Jump, Log, Verdict, jump};
+use super::log::{Jump, Log, Numbers, Verdict, jump};
 use super::members::Member;
 use super::talk::muted;
 use super::token::{Issued, TokenHash};
@@ -131,6 +131,11 @@ impl Room {
     /// What the room knows of the log that orders it, if several servers hold it.
     pub(crate) fn log(&self) -> Option<&Log> {
         self.log.as_deref()
+    }
+
+    /// The numbers of the last event, and of the member that comes next.
+    pub(crate) fn numbers(&self) -> Numbers {
+        Numbers { seq: self.transcript.end() - 1, member: self.next_id }
     }
 
     /// Takes the place of the same room as it was before its log was set back or trimmed: what that one remembers, and what
