@@ -21,7 +21,7 @@ use super::history::lock::{self, Lock, Marker, Start};
 use super::history::place::{self, History};
 use super::history::query;
 use super::history::refusal::Unusable;
-use super::history::store::opening::Owner;
+use super::history::store::opening::{Owner, Shared};
 use super::history::store::readers::Readers;
 use super::history::store::sqlite::SqliteStore;
 use super::history::store::{Failure, Store};
@@ -33,6 +33,7 @@ use super::room::log::Numbers;
 use super::room::restore::Restored;
 use super::room::{Keeping, Room};
 use super::shared::meta::RoomId;
+use super::shared::url::RoomName;
 use super::shutdown::Shutdown;
 use super::system::thread::JoinHandle;
 use super::vital::Vital;
@@ -64,6 +65,8 @@ pub(crate) struct Kept {
     doubt: Option<Notice<'static>>,
     /// The shared room of which it is an archive, by its id, if it is one already.
     archive_of: Option<RoomId>,
+    /// What that room is called, or is going to be.
+    room: Option<RoomName>,
 }
 
 /// Each thread's connection to the file, besides the keeper's.
@@ -103,8 +106,9 @@ impl Kept {
         let environment = Environment::of_process();
         let durability = config.history.durability;
         let (file, port) = (&config.history.file, config.history.port);
-        let room = config.shared.as_ref().map(|shared| shared.url.room.to_string());
-        let owner = room.as_deref().map_or(Owner::Server, Owner::Servers);
+        let room = config.shared.as_ref().map(|shared| shared.url.room.clone());
+        let name = room.as_ref().map(RoomName::to_string);
+        let owner = name.as_deref().map_or(Owner::Server, Owner::Servers);
         // A shared room's newest events come from its log.
         let memory = if room.is_some() { 0 } else { config.memory };
         let opened = place::open(file, (port, owner), &environment, durability, memory);
@@ -124,7 +128,7 @@ impl Kept {
         log_file(&path, &loaded, store.size().map_err(unusable)?.used);
         let others = Others::open(&path, durability).map_err(unusable)?;
         let archive_of = store.archive_of().map_err(unusable)?;
-        let archive_of = archive_of.as_deref().and_then(RoomId::parse);
+        let archive_of = archive_of.as_deref().and_then(|it| RoomId::parse(Shared::read(it).id));
         let boot = lock::boot();
         let next = loaded.counters.next_seq;
         let mut start = Start { next_seq: next, doubt: None };
@@ -135,9 +139,10 @@ impl Kept {
         let Start { next_seq, doubt } = start;
         loaded.counters = Counters { next_seq, ..loaded.counters };
         let running = Marker::Running { boot, durability, block: lock::block_of(next_seq) };
+        let is_own = room.is_none();
         let mut kept =
-            Kept { store, lock, others, path, running, loaded, erased, doubt, archive_of };
-        if room.is_none() {
+            Kept { store, lock, others, path, running, loaded, erased, doubt, archive_of, room };
+        if is_own {
             kept.mark()?;
         }
         Ok(Some(kept))
@@ -160,12 +165,26 @@ impl Kept {
         (next_seq > 1).then_some(Numbers { seq: next_seq - 1, member: next_member })
     }
 
+    /// Whether it is an archive of this room, or can be one. One of another room of the same name stays with that: the store
+    /// has lost that room, and this one has begun there.
+    pub(crate) fn is_for(&self, id: RoomId) -> bool {
+        let is_for = self.archive_of.is_none_or(|archive_of| archive_of == id);
+        if !is_for {
+            log::warn!(
+                "history: what is said is not kept: {} belongs to another room of that name, which \
+                 the store has lost; give another file, or move it away",
+                self.path.display()
+            );
+        }
+        is_for
+    }
+
     /// Has it be an archive of this room, which is as a snapshot in its log has it, and is going to be read on from
     /// there.
     ///
     /// # Errors
     ///
-    /// The file belongs to another room, or cannot be written.
+    /// The file cannot be written.
     pub(crate) fn be_archive_of(
         &mut self,
         id: RoomId,
@@ -174,13 +193,14 @@ impl Kept {
     ) -> Result<(), Problem> {
         let path = self.path.clone();
         let unusable = |why: Unusable| Problem::History(why.at(&path).into());
-        if self.archive_of.is_some_and(|archive_of| archive_of != id) {
-            return Err(unusable(Unusable::OtherRoom));
-        }
-        self.store.archive(&id.to_string()).map_err(|failure| unusable(failure.into()))?;
+        let (id, name) = (id.to_string(), self.room.as_ref().map(RoomName::to_string));
+        let shared = Shared { id: &id, name: name.as_deref() };
+        self.store.archive(shared).map_err(|failure| unusable(failure.into()))?;
         self.mark()?;
         let (begin, said) = (room.transcript().end(), room.said());
-        if self.numbers().is_none() {
+        if self.numbers().is_some() {
+            room.erase_in_archive(self.loaded.counters.next_seq);
+        } else {
             // What was said before this server came for the first time is missing nowhere.
             let counters = Counters { next_seq: begin, said, ..self.loaded.counters };
             self.loaded.counters = counters;

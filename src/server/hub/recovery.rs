@@ -204,6 +204,8 @@ impl Shared {
         std::mem::swap(&mut self.room, &mut room);
         let missed = self.room.take_the_place_of(room);
         self.effects.append(effects);
+        // What readers have of the other room's lines may be erased by now.
+        self.effects.is_erased = true;
         if let (Some(producer), Some(log)) = (producer, &mut self.log) {
             self.effects.producer = producer;
             log.outbox.on_read_back(read_back);

@@ -332,6 +332,49 @@ fn codes_and_erasures_are_told_by_the_server_over_which_they_came() {
 }
 
 #[test]
+fn an_archive_that_has_missed_an_order_to_erase_lines_gets_it_with_a_snapshot() {
+    let mut trial = Trial::new();
+    trial.join(HERE, 1, "alice", 1);
+    trial.say(HERE, 1, 1, "buy now");
+    let kept = trial.room.transcript().end();
+    trial.say(HERE, 1, 2, "buy more");
+    let order = Order::Erase { name: "alice", time: Duration::from_secs(60) };
+    let erase = || Act::Order { order, whom: Some(named("alice")) };
+    trial.send(THERE, vec![(0, 0, erase())]);
+    let end = trial.room.transcript().end();
+    let bytes = snapshot::encode(&trial.room);
+    let missed = |end: Seq| {
+        let mut room = snapshot::decode(&config(), &bytes).expect("it was written so");
+        room.erase_in_archive(end);
+        room.take_changes().erasures
+    };
+    let [missed_one] = &missed(kept)[..] else { panic!("{:?}", missed(kept)) };
+    let erasure = &missed_one.erasure;
+    assert_eq!((erasure.name.as_str(), erasure.by.as_str(), erasure.before), ("alice", "", end));
+    assert!(missed(end + 1).is_empty(), "that archive has what came after it");
+    // A server that was too slow for the log has these lines in its memory.
+    let mut slow = Trial::new();
+    slow.join(HERE, 1, "alice", 1);
+    slow.say(HERE, 1, 1, "buy now");
+    slow.room.keep(Keeping { time: None, not_now: None }, 1, Vec::new());
+    slow.room.take_changes();
+    let mut renewed = snapshot::decode(&config(), &bytes).expect("it was written so");
+    renewed.note_changes();
+    renewed.take_the_place_of(slow.room);
+    slow.room = renewed;
+    assert!(!slow.events().concat().contains("buy"), "{:?}", slow.events());
+    assert_eq!(slow.room.take_changes().erasures.len(), 1);
+    // There are never more of them than are worth a snapshot's bytes.
+    for _ in 0..300 {
+        trial.send(THERE, vec![(0, 0, erase())]);
+    }
+    let bytes = snapshot::encode(&trial.room);
+    let mut room = snapshot::decode(&config(), &bytes).expect("it was written so");
+    room.erase_in_archive(1);
+    assert_eq!(room.take_changes().erasures.len(), 256);
+}
+
+#[test]
 fn a_history_is_one_servers_own() {
     let mut trial = Trial::new();
     trial.room.keep(Keeping { time: None, not_now: None }, 1, Vec::new());

@@ -44,6 +44,9 @@ const FIRST_GROUP: Duration = Duration::from_secs(10);
 /// but its numbers. It is no position of a group, nor the one before the first.
 const HAS_NO_MEMBERS: Position = Position { ms: 0, n: 1 };
 
+/// Why a server keeps nothing whose archive belongs to another room, as people are told.
+const OTHER_ROOM: &str = "the history file belongs to another room";
+
 /// This server's part in a shared room.
 #[derive(Debug)]
 pub(crate) struct Sharing {
@@ -57,6 +60,7 @@ pub(crate) struct Sharing {
 
 impl Sharing {
     /// Joins the other servers of a room that this one has opened, with this server's archive of the room if it keeps one.
+    /// An archive of another room is let go, and people are told that nothing is kept.
     ///
     /// # Errors
     ///
@@ -67,7 +71,7 @@ impl Sharing {
         config: &Config,
         hub: &Arc<Hub>,
         shutdown: &Shutdown,
-        mut archive: Option<&mut Kept>,
+        history: &mut Option<Kept>,
     ) -> Result<Sharing, Problem> {
         let Opened { engine, agreed, is_ours } = opened;
         let producer = new_producer().ok_or(Refusal::NoRandomNumbers)?;
@@ -75,7 +79,9 @@ impl Sharing {
         let unreached = |trouble| Refusal::Engine { url: Box::new(shared.url.clone()), trouble };
         let First { mut room, from, is_empty } =
             First::find(engine.as_ref(), config, id).map_err(unreached)?;
-        let known = archive.as_deref().and_then(Kept::numbers);
+        let had = history.is_some();
+        history.take_if(|it| !it.is_for(agreed.id));
+        let known = history.as_ref().and_then(Kept::numbers);
         let given_out = if is_empty && !is_ours {
             // Somebody has had this room, and is not back yet.
             Some(agreed.numbers.unwrap_or(Numbers { seq: 0, member: 1 }))
@@ -83,8 +89,10 @@ impl Sharing {
             None
         };
         let numbers = known.into_iter().chain(given_out).max_by_key(|it| it.seq);
-        if let Some(archive) = &mut archive {
-            archive.be_archive_of(agreed.id, &mut room, &config.history)?;
+        match history {
+            Some(archive) => archive.be_archive_of(agreed.id, &mut room, &config.history)?,
+            None if had => room.keep_nothing(config.history.keep, OTHER_ROOM),
+            None => {}
         }
         let mut outbox = Outbox::new(id, producer);
         if is_empty {
@@ -131,8 +139,9 @@ impl Sharing {
     ///
     /// The server could not go on, or a bug has ended one of them.
     pub(crate) fn end(self) -> Result<(), Problem> {
-        if let Some(why) = Arc::into_inner(self.why).and_then(OnceLock::into_inner) {
-            return Err(why.into());
+        // The reader, which has said so, may not have ended yet.
+        if let Some(why) = self.why.get() {
+            return Err(why.clone().into());
         }
         let mut ended =
             self.threads.into_iter().filter(JoinHandle::is_finished).map(JoinHandle::join);

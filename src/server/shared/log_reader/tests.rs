@@ -279,7 +279,7 @@ fn a_newcomer_that_comes_before_the_survivors_gives_out_no_number_that_they_have
         SharedConfig { url: url(), password_file: None, authority: None, told: Told::default() };
     let (newcomer, shutdown) = (hub(), Shutdown::new().expect("there are pipes"));
     let config = Config::default();
-    let sharing = Sharing::begin(open(&fake), &shared, &config, &newcomer, &shutdown, None);
+    let sharing = Sharing::begin(open(&fake), &shared, &config, &newcomer, &shutdown, &mut None);
     let sharing = sharing.map_err(|why| why.to_string()).expect("it begins");
     let begun = newcomer.numbers();
     assert!(
