@@ -41,7 +41,7 @@ use people::People;
 use people::invitations::CodeHash;
 use token::TokenHash;
 
-mod adoption;
+pub(crate) mod adoption;
 mod arrival;
 pub(crate) mod changes;
 mod delivery;

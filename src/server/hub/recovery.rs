@@ -13,6 +13,7 @@ use crate::protocol::reply::{Missing, Notice, SetBack, SharedNotice};
 use crate::server::connection::ConnectionId;
 use crate::server::erasure::Erased;
 use crate::server::room::Room;
+use crate::server::room::adoption::Facts;
 use crate::server::room::effects::Effects;
 use crate::server::room::entry::{Entry, Outcome};
 use crate::server::room::group::{Act, Group, Logged, Position};
@@ -27,6 +28,8 @@ pub(crate) struct Renewed {
     room: Room,
     /// Up to which group this server had applied the same log before; `None` if it has nothing in common with it.
     kept: Option<Position>,
+    /// What the room knew of people then; `None` until that is read.
+    kept_facts: Option<Facts>,
     /// What follows from the groups behind that.
     effects: Effects,
     /// What has come of them besides.
@@ -52,6 +55,7 @@ impl Renewed {
         Renewed {
             room,
             kept,
+            kept_facts: kept.is_none().then(Facts::new),
             effects: Effects::default(),
             outcomes: Vec::new(),
             hang_up: Vec::new(),
@@ -87,6 +91,7 @@ impl Renewed {
             self.room.apply_group(read.at, read.bytes, group, &mut Effects::of_nobody());
             return;
         }
+        self.kept_facts.get_or_insert_with(|| self.room.facts());
         if self.is_kept {
             self.room.note_changes();
         }
@@ -130,7 +135,8 @@ impl Hub {
         self.with(|shared| {
             let old = shared.effects.producer;
             let is_alive = |number| shared.connections.contains_key(&ConnectionId::local(number));
-            let lost = shared.room.lost_by(&renewed.room, old, is_alive);
+            let kept_facts = renewed.kept_facts.clone().unwrap_or_else(|| renewed.room.facts());
+            let lost = shared.room.lost_by(&renewed.room, old, is_alive, &kept_facts);
             let back = shared.room.back(old, kept.unwrap_or_default());
             let mut others = producers(&shared.room);
             let known = producers(&renewed.room);
@@ -149,7 +155,11 @@ impl Hub {
                 let act = &entry.act;
                 !matches!(
                     act,
-                    Act::Hello { .. } | Act::Back { .. } | Act::Adopt(_) | Act::AdoptFact(..)
+                    Act::Hello { .. }
+                        | Act::Back { .. }
+                        | Act::Adopt(_)
+                        | Act::AdoptFact(..)
+                        | Act::DropFact(..)
                 )
             };
             log.outbox.propose_again(unread, is_said);

@@ -223,6 +223,7 @@ impl Change<'_> {
             Act::Back { old, kept, seq, member } => self.come_back(*old, *kept, *seq, *member),
             Act::Adopt(adopted) => self.adopt(connection, entry.line, adopted, applied),
             Act::AdoptFact(key, fact) => self.adopt_fact(key, fact),
+            Act::DropFact(key, fact) => self.drop_fact(key, fact),
             Act::Digest { .. } => return,
             Act::Join(joining) => self.join_over(connection, entry.line, joining),
             Act::Resume { whence, token, seen } => {

@@ -6,6 +6,7 @@ use std::fmt;
 use data_encoding::HEXLOWER;
 
 use super::engine::Link;
+use super::entries::MAX_NUMBER;
 use super::refusal::Refusal;
 use super::settings::RoomSettings;
 use super::trouble::Trouble;
@@ -144,7 +145,8 @@ fn all_facts(
 /// Reads what stands under [`NUMBERS`].
 fn numbers(text: &str) -> Option<Numbers> {
     let (seq, member) = text.split_once(' ')?;
-    Some(Numbers { seq: seq.parse().ok()?, member: member.parse().ok()? })
+    let number = |text: &str| text.parse().ok().filter(|number| *number <= MAX_NUMBER);
+    Some(Numbers { seq: number(seq)?, member: number(member)? })
 }
 
 /// What the engine has.
