@@ -4,6 +4,8 @@
 use super::Shared;
 use super::log::ToDo;
 use crate::server::room::group::{Act, Group, Logged, Position};
+#[cfg(all(test, not(shuttle)))]
+use crate::server::room::log::Log;
 use crate::server::room::log::Verdict;
 use crate::server::shared::agreement::is_due;
 
@@ -47,7 +49,7 @@ impl super::Hub {
     /// Where the room's log was read to, and the room's digest there.
     pub(crate) fn digest(&self) -> (Position, u64) {
         self.with(|shared| {
-            let at = shared.room.log().map_or(Position::START, |log| log.position());
+            let at = shared.room.log().map_or(Position::START, Log::position);
             (at, shared.room.digest())
         })
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::log::{LogSide, Read, ToDo};
+use super::log::{Read, ToDo};
 use super::{Hub, Shared};
 use crate::protocol::name::Name;
 use crate::protocol::reply::{Missing, Notice, SetBack, SharedNotice};
@@ -169,8 +169,8 @@ impl Hub {
     /// Whether this server has proposed to go on as another producer, and has not read that back.
     pub(crate) fn is_coming_back(&self) -> bool {
         self.with(|shared| {
-            let as_other = |log: &Box<LogSide>| log.outbox.producer() != shared.effects.producer;
-            shared.log.as_ref().is_some_and(as_other)
+            let log = shared.log.as_ref();
+            log.is_some_and(|log| log.outbox.producer() != shared.effects.producer)
         })
     }
 

@@ -139,7 +139,8 @@ fn try_to_join(
     // A key of another program's is found now, and not by the first line that somebody says.
     let has_log = link.look(Position::START)?.first.is_some();
     link.snapshots()?;
-    if !(has_log && meta::has_room(link.as_mut())?) && !wait(HEARTBEAT) {
+    let is_there = has_log && meta::has_room(link.as_mut())?;
+    if !is_there && !wait(HEARTBEAT) {
         return Ok(None);
     }
     let agreed = meta::agree(link.as_mut(), url, offer)?;
