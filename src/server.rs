@@ -239,7 +239,7 @@ impl Server {
         let hub = Arc::new(Hub::new(waker, &config));
         let sharing = match (&config.shared, opened) {
             (Some(shared), Some(opened)) => {
-                Some(Sharing::begin(opened, shared, &config, &hub, shutdown, history.as_mut())?)
+                Some(Sharing::begin(opened, shared, &config, &hub, shutdown, &mut history)?)
             }
             (_, _) => None,
         };

@@ -38,6 +38,14 @@ pub(crate) struct RoomErasure {
     pub(crate) public: Vec<Range<Seq>>,
 }
 
+impl RoomErasure {
+    /// Whether it is the same order, whoever tells it.
+    pub(crate) fn is_like(&self, other: &RoomErasure) -> bool {
+        let order = |it: &RoomErasure| Erasure { by: String::new(), ..it.erasure.clone() };
+        order(self) == order(other)
+    }
+}
+
 /// An order that is carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Erased {

@@ -21,7 +21,7 @@ use super::history::lock::{self, Lock, Marker, Start};
 use super::history::place::{self, History};
 use super::history::query;
 use super::history::refusal::Unusable;
-use super::history::store::opening::Owner;
+use super::history::store::opening::{Owner, Shared};
 use super::history::store::readers::Readers;
 use super::history::store::sqlite::SqliteStore;
 use super::history::store::{Failure, Store};
@@ -29,16 +29,17 @@ use super::history::turn::Turns;
 use super::hub::Hub;
 use super::indexer::{Feed, IndexKeeper};
 use super::keeper::{Keeper, Mark, RETRY};
+use super::room::log::Numbers;
 use super::room::restore::Restored;
 use super::room::{Keeping, Room};
 use super::shared::meta::RoomId;
+use super::shared::url::RoomName;
 use super::shutdown::Shutdown;
 use super::system::thread::JoinHandle;
 use super::vital::Vital;
 use crate::problem::Problem;
 use crate::protocol::moment::local;
 use crate::protocol::reply::Notice;
-use crate::protocol::tag::Seq;
 use crate::state_folder::Environment;
 
 #[cfg(all(test, not(shuttle)))]
@@ -65,6 +66,8 @@ pub(crate) struct Kept {
     doubt: Option<Notice<'static>>,
     /// The shared room of which it is an archive, by its id, if it is one already.
     archive_of: Option<RoomId>,
+    /// What that room is called, or is going to be.
+    room: Option<RoomName>,
 }
 
 /// Each thread's connection to the file, besides the keeper's.
@@ -104,8 +107,9 @@ impl Kept {
         let environment = Environment::of_process();
         let durability = config.history.durability;
         let (file, port) = (&config.history.file, config.history.port);
-        let room = config.shared.as_ref().map(|shared| shared.url.room.to_string());
-        let owner = room.as_deref().map_or(Owner::Server, Owner::Servers);
+        let room = config.shared.as_ref().map(|shared| shared.url.room.clone());
+        let name = room.as_ref().map(RoomName::to_string);
+        let owner = name.as_deref().map_or(Owner::Server, Owner::Servers);
         // A shared room's newest events come from its log.
         let memory = if room.is_some() { 0 } else { config.memory };
         let opened = place::open(file, (port, owner), &environment, durability, memory);
@@ -125,7 +129,7 @@ impl Kept {
         log_file(&path, &loaded, store.size().map_err(unusable)?.used);
         let others = Others::open(&path, durability).map_err(unusable)?;
         let archive_of = store.archive_of().map_err(unusable)?;
-        let archive_of = archive_of.as_deref().and_then(RoomId::parse);
+        let archive_of = archive_of.as_deref().and_then(|it| RoomId::parse(Shared::read(it).id));
         let boot = lock::boot();
         let next = loaded.counters.next_seq;
         let mut start = Start { next_seq: next, doubt: None };
@@ -136,9 +140,10 @@ impl Kept {
         let Start { next_seq, doubt } = start;
         loaded.counters = Counters { next_seq, ..loaded.counters };
         let running = Marker::Running { boot, durability, block: lock::block_of(next_seq) };
+        let is_own = room.is_none();
         let mut kept =
-            Kept { store, lock, others, path, running, loaded, erased, doubt, archive_of };
-        if room.is_none() {
+            Kept { store, lock, others, path, running, loaded, erased, doubt, archive_of, room };
+        if is_own {
             kept.mark()?;
         }
         Ok(Some(kept))
@@ -155,10 +160,24 @@ impl Kept {
         self.archive_of
     }
 
-    /// The number that the next event and the next member had, when this archive was written last; `None` in a new one.
-    pub(crate) fn numbers(&self) -> Option<(Seq, u64)> {
+    /// The numbers of the last event and of the next member, when this archive was written last; `None` in a new one.
+    pub(crate) fn numbers(&self) -> Option<Numbers> {
         let Counters { next_seq, next_member, .. } = self.loaded.counters;
-        (next_seq > 1).then_some((next_seq, next_member))
+        (next_seq > 1).then_some(Numbers { seq: next_seq - 1, member: next_member })
+    }
+
+    /// Whether it is an archive of this room, or can be one. One of another room of the same name stays with that: the store
+    /// has lost that room, and this one has begun there.
+    pub(crate) fn is_for(&self, id: RoomId) -> bool {
+        let is_for = self.archive_of.is_none_or(|archive_of| archive_of == id);
+        if !is_for {
+            log::warn!(
+                "history: what is said is not kept: {} belongs to another room of that name, which \
+                 the store has lost; give another file, or move it away",
+                self.path.display()
+            );
+        }
+        is_for
     }
 
     /// Has it be an archive of this room, which is as a snapshot in its log has it, and is going to be read on from
@@ -166,7 +185,7 @@ impl Kept {
     ///
     /// # Errors
     ///
-    /// The file belongs to another room, or cannot be written.
+    /// The file cannot be written.
     pub(crate) fn be_archive_of(
         &mut self,
         id: RoomId,
@@ -175,13 +194,14 @@ impl Kept {
     ) -> Result<(), Problem> {
         let path = self.path.clone();
         let unusable = |why: Unusable| Problem::History(why.at(&path).into());
-        if self.archive_of.is_some_and(|archive_of| archive_of != id) {
-            return Err(unusable(Unusable::OtherRoom));
-        }
-        self.store.archive(&id.to_string()).map_err(|failure| unusable(failure.into()))?;
+        let (id, name) = (id.to_string(), self.room.as_ref().map(RoomName::to_string));
+        let shared = Shared { id: &id, name: name.as_deref() };
+        self.store.archive(shared).map_err(|failure| unusable(failure.into()))?;
         self.mark()?;
         let (begin, said) = (room.transcript().end(), room.said());
-        if self.numbers().is_none() {
+        if self.numbers().is_some() {
+            room.erase_in_archive(self.loaded.counters.next_seq);
+        } else {
             // What was said before this server came for the first time is missing nowhere.
             let counters = Counters { next_seq: begin, said, ..self.loaded.counters };
             self.loaded.counters = counters;

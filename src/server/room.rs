@@ -20,6 +20,7 @@ use super::audience::{Audience, Envelope, Kind, MemberId};
 use super::batch::Batch;
 use super::config::{Config, EntranceConfig};
 use super::connection::ConnectionId;
+use super::erasure::Erasure;
 use super::figures::{Said, Throughput};
 use super::replay::Gap;
 use super::transcript::Transcript;
@@ -40,7 +41,7 @@ use people::People;
 use people::invitations::CodeHash;
 use token::TokenHash;
 
-mod adoption;
+pub(crate) mod adoption;
 mod arrival;
 pub(crate) mod changes;
 mod delivery;
@@ -73,6 +74,9 @@ mod waiting_lines;
 /// How many members that have left are remembered, to be told apart from names that nobody had.
 const MOST_GONE: usize = 20;
 
+/// How many orders to erase lines are remembered, for archives that have missed them.
+const MOST_ERASURES: usize = 256;
+
 /// Everything that the members share.
 #[derive(Debug)]
 pub(crate) struct Room {
@@ -88,6 +92,9 @@ pub(crate) struct Room {
     gone: VecDeque<Gone>,
     /// What is known of people, here or not.
     people: People,
+    /// The newest orders to erase lines, in a room that several servers hold: an archive may have missed them in the log. At
+    /// most [`MOST_ERASURES`], oldest first.
+    erasures: VecDeque<Erasure>,
     /// By which codes operators' names may be claimed that nobody owns.
     operator_codes: BTreeMap<CodeHash, Offer>,
     /// Who may come in.
@@ -132,6 +139,7 @@ impl Room {
             join_notices: JoinNotices::default(),
             gone: VecDeque::new(),
             people: People::new(config),
+            erasures: VecDeque::new(),
             operator_codes: BTreeMap::new(),
             entrance: config.entrance.clone(),
             guest_numbers: GuestNumbers::default(),
@@ -163,6 +171,11 @@ impl Room {
     pub(crate) fn keep(&mut self, keeping: Keeping, kept_from: Seq, gaps: Vec<Gap>) {
         (self.keeping, self.kept_from, self.gaps) = (Some(keeping), Some(kept_from), gaps);
         self.note_all_changed();
+    }
+
+    /// This server keeps nothing of the room, for this reason, and would for so long.
+    pub(crate) fn keep_nothing(&mut self, time: Option<Duration>, why: &'static str) {
+        self.keeping = Some(Keeping { time, not_now: Some(why) });
     }
 
     /// Remembers what was said before all that it remembers, as far as the archive has it.

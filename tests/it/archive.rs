@@ -248,7 +248,8 @@ fn numbers_go_on_behind_the_archive_where_the_store_was_emptied_meanwhile() {
     carol.send("after\n");
     wait_for(&one, "SELECT text FROM said ORDER BY seq", &["before", "after"]);
     assert_eq!(ask(&one, "SELECT shared FROM room"), id);
-    assert!(redis.ask(&["HGET", "chatroom:{lobby}:meta", "id"]).contains(&id[0]));
+    let id = id[0].strip_suffix(" lobby").expect("it is noted what the room is called");
+    assert!(redis.ask(&["HGET", "chatroom:{lobby}:meta", "id"]).contains(id));
     let jump = "SELECT CAST(max(seq) / (1 << 30) AS TEXT) FROM event";
     assert_eq!(ask(&one, jump), ["1"]);
 }
@@ -271,7 +272,11 @@ fn a_file_is_for_the_room_that_it_was_made_for() {
     let other = redis.url("other");
     kill(TestServer::run(chatserver().args(["127.0.0.1", "0", "--shared", &other])));
     let lobby = redis.url("lobby");
-    for (file, shared) in [(&archive, None), (&archive, Some(&other)), (&own, Some(&lobby))] {
+    // Nobody is in this one, and the archive's room is not to take its place.
+    let empty = redis.url("empty");
+    for (file, shared) in
+        [(&archive, None), (&archive, Some(&other)), (&archive, Some(&empty)), (&own, Some(&lobby))]
+    {
         let mut command = chatserver();
         command.args(["127.0.0.1", "0", "--tls", "off", "--history"]).arg(file);
         command.args(shared.iter().flat_map(|url| ["--shared", url.as_str()]));
@@ -282,6 +287,36 @@ fn a_file_is_for_the_room_that_it_was_made_for() {
         );
         assert!(status == Some(1) && told.lines().last() == Some(&why), "{status:?} {told}");
     }
+    assert!(redis.ask(&["KEYS", "*empty*"]).is_empty());
+}
+
+#[test]
+fn a_server_whose_room_is_lost_ends_and_keeps_nothing_of_the_room_that_has_begun_meanwhile() {
+    let Some(redis) = RedisServer::start(&[]) else { return };
+    let [one, _] = files("lost");
+    let mut server = start(&redis, &one, None, &[]);
+    let mut alice = server.join("alice");
+    alice.send("before\n");
+    let said = "SELECT text FROM said";
+    wait_for(&one, said, &["before"]);
+    // A newcomer is faster than the server whose room it was.
+    let begin = "redis.call('FLUSHALL') redis.call('HSET', 'chatroom:{lobby}:meta', 'id', ARGV[1])";
+    redis.ask(&["EVAL", begin, "0", "00112233445566778899aabbccddeeff"]);
+    assert_eq!(server.status(), Some(1));
+    let told = server.rest_of_the_log().concat();
+    assert!(told.contains("another room has begun there; start this server again"), "{told}");
+    // A service manager does that.
+    let server = start(&redis, &one, Some(server.address), &[]);
+    let mut carol = server.join("carol");
+    let reason = "the history file belongs to another room";
+    until(&mut carol, &format!("-- what is said here is not kept for now: {reason}"));
+    carol.send("after\n/msg nobody x\n");
+    until(&mut carol, "!! /msg: nobody here is called nobody");
+    carol.send("/history 9\n");
+    until(&mut carol, "<carol> after");
+    until(&mut carol, "-- you are up to date");
+    kill(server);
+    assert_eq!(ask(&one, said), ["before"]);
 }
 
 #[test]

@@ -4,6 +4,8 @@
 use super::Shared;
 use super::log::ToDo;
 use crate::server::room::group::{Act, Group, Logged, Position};
+#[cfg(all(test, not(shuttle)))]
+use crate::server::room::log::Log;
 use crate::server::room::log::Verdict;
 use crate::server::shared::agreement::is_due;
 
@@ -39,6 +41,25 @@ impl Shared {
                 side.outbox.propose(&Logged { connection: 0, line: 0, act });
             }
         }
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+impl super::Hub {
+    /// Where the room's log was read to, and the room's digest there.
+    pub(crate) fn digest(&self) -> (Position, u64) {
+        self.with(|shared| {
+            let at = shared.room.log().map_or(Position::START, Log::position);
+            (at, shared.room.digest())
+        })
+    }
+
+    /// Who is in the room.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let list = self.with(|shared| shared.room.list());
+        let mut names: Vec<_> = list.into_iter().map(|(_, it)| it.name.to_string()).collect();
+        names.sort();
+        names
     }
 }
 

@@ -98,7 +98,7 @@ impl Hub {
 
     /// Whether this server keeps an archive of the shared room.
     pub(crate) fn keeps_archive(&self) -> bool {
-        self.with(|shared| shared.room.keeping().is_some())
+        self.with(|shared| shared.room.notes_changes())
     }
 
     /// Remembers that the archive lacks lines, behind what it has.

@@ -3,11 +3,12 @@
 //! Two threads work for it (`shared`): the writer takes groups of what was proposed (`proposing`) and appends them, the
 //! reader applies what it reads back, whosever it is. Neither talks to the engine with the lock held.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::recovery::returned;
 use super::{Hub, Shared};
 use crate::protocol::reply::{Notice, SharedNotice};
 use crate::server::connection::{CloseReason, Connection, ConnectionId};
@@ -30,6 +31,10 @@ use crate::server::system::instant;
 
 /// How long the servers of a room may take to tell each other what a log that was set back has lost.
 const SETTLES: Duration = Duration::from_secs(5);
+
+/// How long this server waits for the others to come back to a log that was set back. They find that out within two
+/// seconds; a client takes a server for lost that has no receipt for it after five.
+const OTHERS: Duration = Duration::from_secs(3);
 
 /// How often this server gives a sign of life, if it has nothing to say.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
@@ -72,8 +77,20 @@ pub(super) struct LogSide {
     pace: Pace,
     /// When the log was found to be set back last, and the room was whole again.
     pub(super) set_back_at: Option<Instant>,
+    /// Whose return is waited for before anything more is written to a log that was set back.
+    others: Option<Others>,
     /// How far the end of this server is.
     ending: Ending,
+}
+
+/// The room's other servers, as long as they have not come back to a log that was set back. What they alone have to tell
+/// the others is who their members are.
+#[derive(Debug)]
+struct Others {
+    /// What they were called before.
+    awaited: BTreeSet<u64>,
+    /// Until when they are waited for: some may be gone.
+    until: Instant,
 }
 
 /// How far a server's end is.
@@ -145,6 +162,32 @@ impl LogSide {
         self.set_back_at.is_some_and(|at| instant().duration_since(at) < SETTLES)
     }
 
+    /// Holds back what is proposed from now on, until these servers have come back.
+    pub(super) fn wait_for_others(&mut self, awaited: BTreeSet<u64>, now: Instant) {
+        self.others = None;
+        if !awaited.is_empty() {
+            self.outbox.hold();
+            self.others = Some(Others { awaited, until: now + OTHERS });
+        }
+    }
+
+    /// Servers that were called so before have come back.
+    pub(super) fn on_others_return(&mut self, returned: impl IntoIterator<Item = u64>) {
+        if let Some(others) = &mut self.others {
+            let returned: BTreeSet<_> = returned.into_iter().collect();
+            others.awaited.retain(|old| !returned.contains(old));
+            if others.awaited.is_empty() {
+                self.wait_for_nobody();
+            }
+        }
+    }
+
+    /// Nothing is held back any more.
+    fn wait_for_nobody(&mut self) {
+        self.others = None;
+        self.outbox.let_go();
+    }
+
     /// Whether a connection is that of a plain member.
     pub(super) fn is_plain(&self, id: ConnectionId) -> bool {
         self.plain.contains_key(&id.number)
@@ -171,6 +214,7 @@ impl LogSide {
             is_writer_asleep: false,
             is_doubtful: false,
             set_back_at: None,
+            others: None,
             trouble: None,
             has_told_hands: false,
             url,
@@ -196,7 +240,8 @@ impl LogSide {
     /// When the writer has something to do, if nobody brings anything.
     fn wakes_at(&self) -> Instant {
         let sign = self.last_made + SIGN_OF_LIFE;
-        if self.liveness.is_away() { sign } else { sign.min(self.liveness.deadline()) }
+        let due = self.others.as_ref().map_or(sign, |others| sign.min(others.until));
+        if self.liveness.is_away() { due } else { due.min(self.liveness.deadline()) }
     }
 }
 
@@ -232,6 +277,9 @@ impl Hub {
             let log = guard.log.as_mut()?;
             if log.ending == Ending::Over {
                 return None;
+            }
+            if log.others.as_ref().is_some_and(|others| others.until <= now) {
+                log.wait_for_nobody();
             }
             let not_before = not_before.filter(|time| *time > now);
             let not_before = not_before.or_else(|| log.waits_for_more(now));
@@ -388,6 +436,7 @@ impl Hub {
     pub(crate) fn take_leave(&self, timeout: Duration) {
         let mut guard = self.lock();
         let Some(log) = &mut guard.log else { return };
+        log.wait_for_nobody();
         log.outbox.propose(&Logged { connection: 0, line: 0, act: Act::Bye });
         log.ending = Ending::Farewell;
         self.proposed.notify_one();
@@ -433,6 +482,8 @@ impl Shared {
         }
         if is_ours {
             self.on_own_group(group, applied.verdict, to_do);
+        } else if let Some(log) = &mut self.log {
+            log.on_others_return(returned(group));
         }
         self.compare_digests(*at, group, applied.verdict, to_do);
         to_do.is_doubtful |= matches!(applied.verdict, Verdict::Gap | Verdict::OtherRoom);

@@ -3,6 +3,7 @@
 //!
 //! Until it is whole, everybody is served from the old one, to which nothing is applied meanwhile.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::log::{Read, ToDo};
@@ -12,11 +13,12 @@ use crate::protocol::reply::{Missing, Notice, SetBack, SharedNotice};
 use crate::server::connection::ConnectionId;
 use crate::server::erasure::Erased;
 use crate::server::room::Room;
+use crate::server::room::adoption::Facts;
 use crate::server::room::effects::Effects;
 use crate::server::room::entry::{Entry, Outcome};
-use crate::server::room::group::{Act, Logged, Position};
+use crate::server::room::group::{Act, Group, Logged, Position};
 use crate::server::room::groups::{Applied, HangUp};
-use crate::server::room::log::Verdict;
+use crate::server::room::log::{Log, Numbers, Verdict};
 use crate::server::system::instant;
 
 /// A room that is made anew.
@@ -26,6 +28,8 @@ pub(crate) struct Renewed {
     room: Room,
     /// Up to which group this server had applied the same log before; `None` if it has nothing in common with it.
     kept: Option<Position>,
+    /// What the room knew of people then; `None` until that is read.
+    kept_facts: Option<Facts>,
     /// What follows from the groups behind that.
     effects: Effects,
     /// What has come of them besides.
@@ -39,6 +43,10 @@ pub(crate) struct Renewed {
     producer: Option<u64>,
     /// The last group of that producer's that was applied.
     read_back: u64,
+    /// A group of that producer's was read, and the one before it was not: the log has lost that one.
+    is_cut_off: bool,
+    /// Which other producers, as they were called before, have come back.
+    returned: BTreeSet<u64>,
 }
 
 impl Renewed {
@@ -47,6 +55,7 @@ impl Renewed {
         Renewed {
             room,
             kept,
+            kept_facts: kept.is_none().then(Facts::new),
             effects: Effects::default(),
             outcomes: Vec::new(),
             hang_up: Vec::new(),
@@ -55,6 +64,8 @@ impl Renewed {
             is_kept,
             producer: None,
             read_back: 0,
+            is_cut_off: false,
+            returned: BTreeSet::new(),
         }
     }
 
@@ -68,6 +79,11 @@ impl Renewed {
         self.read_back > 0
     }
 
+    /// Whether its return was lost, so that the others do not know this server.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.is_cut_off
+    }
+
     /// Applies a group. What follows from it for this server's clients is new to them behind what was kept alone.
     pub(crate) fn apply(&mut self, read: &Read<'_>) {
         let Ok(group) = &read.group else { return self.room.pass_over(read.at) };
@@ -75,6 +91,7 @@ impl Renewed {
             self.room.apply_group(read.at, read.bytes, group, &mut Effects::of_nobody());
             return;
         }
+        self.kept_facts.get_or_insert_with(|| self.room.facts());
         if self.is_kept {
             self.room.note_changes();
         }
@@ -84,8 +101,11 @@ impl Renewed {
         }
         let applied = self.room.apply_group(read.at, read.bytes, group, &mut self.effects);
         let Applied { verdict, dead: _, mut expired, outcomes, hang_up, erased } = applied;
-        if is_ours && verdict == Verdict::Applied {
-            self.read_back = group.number;
+        match verdict {
+            Verdict::Applied if is_ours => self.read_back = group.number,
+            Verdict::Applied => self.returned.extend(returned(group)),
+            Verdict::Unknown | Verdict::Gap => self.is_cut_off |= is_ours,
+            Verdict::Repeated | Verdict::OtherRoom => {}
         }
         self.expired.append(&mut expired);
         self.outcomes.extend(outcomes);
@@ -94,27 +114,69 @@ impl Renewed {
     }
 }
 
+/// Which producers, as they were called before, come back with that group.
+pub(super) fn returned(group: &Group<'_>) -> impl Iterator<Item = u64> {
+    group.entries.iter().filter_map(|entry| match entry.act {
+        Act::Back { old, .. } => Some(old),
+        _ => None,
+    })
+}
+
 impl Hub {
-    /// Proposes what a log has lost that this server has: it goes on as another producer.
-    pub(crate) fn come_back(&self, renewed: &Renewed, producer: u64, kept: Position) {
+    /// Proposes what a log has lost that this server has: it goes on as another producer, which `hello` tells of. What is
+    /// said waits until the room's other servers are back, or those would be refused as unknown who are theirs.
+    pub(crate) fn come_back(
+        &self,
+        renewed: &Renewed,
+        producer: u64,
+        kept: Option<Position>,
+        hello: (&str, &str),
+    ) {
         self.with(|shared| {
             let old = shared.effects.producer;
             let is_alive = |number| shared.connections.contains_key(&ConnectionId::local(number));
-            let lost = shared.room.lost_by(&renewed.room, old, is_alive);
-            let back = shared.room.back(old, kept);
+            let kept_facts = renewed.kept_facts.clone().unwrap_or_else(|| renewed.room.facts());
+            let lost = shared.room.lost_by(&renewed.room, old, is_alive, &kept_facts);
+            let back = shared.room.back(old, kept.unwrap_or_default());
+            let mut others = producers(&shared.room);
+            let known = producers(&renewed.room);
+            others.retain(|it| *it != old && !known.contains(it) && !renewed.returned.contains(it));
             let Some(log) = &mut shared.log else { return };
             let unread = log.outbox.begin_anew(producer);
+            if kept.is_none() {
+                log.outbox.begin_log();
+            }
             log.outbox.propose(&back);
+            let act = Act::Hello { server: hello.0, version: hello.1 };
+            log.outbox.propose(&Logged { connection: 0, line: 0, act });
             lost.iter().for_each(|entry| log.outbox.propose(entry));
+            log.wait_for_others(others, instant());
             let is_said = |entry: &Logged<'_>| {
                 let act = &entry.act;
                 !matches!(
                     act,
-                    Act::Hello { .. } | Act::Back { .. } | Act::Adopt(_) | Act::AdoptFact(..)
+                    Act::Hello { .. }
+                        | Act::Back { .. }
+                        | Act::Adopt(_)
+                        | Act::AdoptFact(..)
+                        | Act::DropFact(..)
                 )
             };
             log.outbox.propose_again(unread, is_said);
         });
+    }
+
+    /// Whether this server has proposed to go on as another producer, and has not read that back.
+    pub(crate) fn is_coming_back(&self) -> bool {
+        self.with(|shared| {
+            let log = shared.log.as_ref();
+            log.is_some_and(|log| log.outbox.producer() != shared.effects.producer)
+        })
+    }
+
+    /// The numbers of the last event, and of the member that comes next.
+    pub(crate) fn numbers(&self) -> Numbers {
+        self.with(|shared| shared.room.numbers())
     }
 
     /// Serves everybody from the room that was made anew. `loss` is what the log had lost: the last group that it still
@@ -133,6 +195,11 @@ impl Hub {
     }
 }
 
+/// The servers that a room knows.
+fn producers(room: &Room) -> BTreeSet<u64> {
+    room.log().into_iter().flat_map(Log::producers).map(|(id, _)| id).collect()
+}
+
 impl Shared {
     fn put_in_place(
         &mut self,
@@ -142,15 +209,19 @@ impl Shared {
     ) {
         let Renewed { mut room, kept: _, effects, outcomes, hang_up, erased, expired, .. } =
             renewed;
-        let (producer, read_back) = (renewed.producer, renewed.read_back);
+        let (producer, read_back, returned) =
+            (renewed.producer, renewed.read_back, renewed.returned);
         std::mem::swap(&mut self.room, &mut room);
         let missed = self.room.take_the_place_of(room);
         self.effects.append(effects);
+        // What readers have of the other room's lines may be erased by now.
+        self.effects.is_erased = true;
         if let (Some(producer), Some(log)) = (producer, &mut self.log) {
             self.effects.producer = producer;
             log.outbox.on_read_back(read_back);
             log.on_return(instant());
             log.set_back_at = Some(instant());
+            log.on_others_return(returned);
         }
         let notice = match loss {
             Some((None, _)) => Notice::Shared(SharedNotice::SetBack(SetBack::Everything)),
@@ -160,10 +231,7 @@ impl Shared {
         if loss.is_some() || missed > 0 {
             self.apply(Entry::Tell(notice));
         }
-        let is_known = |producer: u64| {
-            self.room.log().is_some_and(|log| log.producers().any(|(id, _)| id == producer))
-        };
-        if !is_known(self.effects.producer) {
+        if !producers(&self.room).contains(&self.effects.producer) {
             to_do.died_after = Some(Duration::ZERO);
             self.lose_connections();
         }

@@ -3,10 +3,13 @@
 //!
 //! Nothing that the log has by now is taken back for that: what was adopted is added to it.
 
+use std::collections::BTreeMap;
+
 use super::entry::Outcome;
 use super::group::{Act, Adopted, Logged, Position};
 use super::groups::{Applied, HangUp};
 use super::join_notices::Move;
+use super::log::Numbers;
 use super::members::Member;
 use super::people::facts::{Fact, FactKey};
 use super::people::sanctions::Person;
@@ -16,6 +19,9 @@ use crate::protocol::reply::{Notice, SetBack, SharedNotice};
 use crate::protocol::tag::{Body, Format, Seq};
 use crate::server::audience::{Audience, MemberId};
 use crate::server::connection::ConnectionId;
+
+/// What is known of people, by what it is about.
+pub(crate) type Facts = BTreeMap<FactKey, Fact>;
 
 /// The entry that has a member adopted, if it is the server's to say, and the new room does not know it as it is.
 fn adoption(
@@ -243,22 +249,39 @@ impl Change<'_> {
     }
 }
 
+impl Change<'_> {
+    /// Forgets what a server knows to be over, if it is known as it was.
+    pub(super) fn drop_fact(&mut self, key: &FactKey, fact: &Fact) -> Outcome {
+        if self.room.people.drop_fact(key, fact) {
+            self.room.people.note(key.clone());
+            self.room.judge_mutes(self.stamp.at);
+        }
+        Outcome::Done
+    }
+}
+
 impl Room {
     /// The first entry of a server whose log was set back, and whose room this was, with that number: it goes on under
     /// another one.
     pub(crate) fn back(&self, old: u64, kept: Position) -> Logged<'static> {
-        let (seq, member) = (self.transcript.end() - 1, self.next_id);
+        let Numbers { seq, member } = self.numbers();
         Logged { connection: 0, line: 0, act: Act::Back { old, kept, seq, member } }
+    }
+
+    /// What is known of people.
+    pub(crate) fn facts(&self) -> Facts {
+        self.people.facts().collect()
     }
 
     /// What a server proposes behind that whose room this was until the log was set back: what the room that was made
     /// anew of the log does not know, or knows otherwise. Its own members are those with connections of `producer`,
-    /// in both rooms; not all of these are alive.
+    /// in both rooms; not all of these are alive. `kept` was known of people up to where the log was kept.
     pub(crate) fn lost_by(
         &self,
         new: &Room,
         producer: u64,
         is_alive: impl Fn(u32) -> bool,
+        kept: &Facts,
     ) -> Vec<Logged<'static>> {
         let mut entries = Vec::new();
         for (id, member) in self.members.entries() {
@@ -273,13 +296,24 @@ impl Room {
                 entries.push(Logged { connection: gone.number, line: 0, act: Act::Lost });
             }
         }
-        for (key, fact) in self.people.facts() {
-            if !new.people.knows(&key, &fact) {
-                let act = Act::AdoptFact(key, Box::new(fact));
-                entries.push(Logged { connection: 0, line: 0, act });
-            }
-        }
+        entries.extend(self.facts_lost_by(new, kept));
         entries
+    }
+
+    /// What is over goes before what takes its place. A fact of before that is known no more was dropped by another server.
+    fn facts_lost_by(&self, new: &Room, kept: &Facts) -> impl Iterator<Item = Logged<'static>> {
+        let is_over = |(key, fact): &(&FactKey, &Fact)| {
+            key.can_be_dropped() && !self.people.knows(key, fact) && new.people.knows(key, fact)
+        };
+        let over = kept.iter().filter(is_over);
+        let over = over.map(|(key, fact)| Act::DropFact(key.clone(), Box::new(fact.clone())));
+        let is_lost = |(key, fact): &(FactKey, Fact)| {
+            !new.people.knows(key, fact) && kept.get(key) != Some(fact)
+        };
+        let lost = self.people.facts().filter(is_lost);
+        let lost = lost.map(|(key, fact)| Act::AdoptFact(key, Box::new(fact)));
+        let acts: Vec<_> = over.chain(lost).collect();
+        acts.into_iter().map(|act| Logged { connection: 0, line: 0, act })
     }
 
     /// Whether an adopted member may have a name: no other member has one like it, and nobody else owns it.

@@ -131,24 +131,31 @@ impl Room {
         KeptWaiting { reader, sender, lines }
     }
 
+    /// Whether the room notes what a history has to be told of.
+    pub(crate) fn notes_changes(&self) -> bool {
+        self.changed.is_some()
+    }
+
     /// From now on the room notes what an archive has to be told of.
     pub(crate) fn note_changes(&mut self) {
         self.changed.get_or_insert_default();
     }
 
-    /// Takes up what the room had noted whose place this one takes, and which had those members. The value is what was
-    /// ordered to be erased meanwhile.
+    /// Takes up what the room had noted whose place this one takes, and which had those members and knew nothing of these
+    /// orders to erase lines.
     pub(super) fn go_on_noting(
         &mut self,
         mut changed: Changed,
         before: &Members,
-    ) -> Vec<RoomErasure> {
+        erased: Vec<RoomErasure>,
+    ) {
         let meanwhile = self.changed.take().unwrap_or_default().erasures;
+        let is_there = |it: &RoomErasure| meanwhile.iter().any(|order| order.is_like(it));
+        let missed: Vec<_> = erased.into_iter().filter(|it| !is_there(it)).collect();
         changed.members.extend(before.entries().map(|(id, _)| id));
-        changed.erasures.extend(meanwhile.iter().cloned());
+        changed.erasures.extend(missed.into_iter().chain(meanwhile));
         self.changed = Some(changed);
         self.note_all_changed();
-        meanwhile
     }
 
     /// Notes that every member may have changed.

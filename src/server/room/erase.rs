@@ -4,14 +4,17 @@
 //! All are told once nothing of it is left anywhere: without a history at once, and else when that says so
 //! ([`Entry::Erased`](super::entry::Entry::Erased)).
 
+use std::collections::VecDeque;
+
 use super::entry::Outcome;
 use super::people::facts::FactKey;
-use super::{Change, Member};
+use super::{Change, MOST_ERASURES, Member, Room};
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::{Notice, OrderNotice};
-use crate::protocol::tag::Millis;
+use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::Audience;
 use crate::server::erasure::{Erased, Erasure, RoomErasure, count_lines, public_ranges};
+use crate::server::transcript::Transcript;
 
 impl Change<'_> {
     /// Erases what was said under that name since then, and what the member has said who is called so now.
@@ -21,10 +24,11 @@ impl Change<'_> {
         since: Millis,
         by: &str,
     ) {
+        let erasure = self.erasure((name, likeness), since, by);
+        self.room.note_erasure(&erasure);
         if self.room.is_closed {
             return;
         }
-        let erasure = self.erasure((name, likeness), since, by);
         let remembered_from = self.room.transcript.oldest();
         let hits = self.room.transcript.erase(&erasure);
         let is_told_here = self.room.log.is_none() || self.via == self.effects.producer;
@@ -77,11 +81,47 @@ impl Change<'_> {
     }
 }
 
+impl RoomErasure {
+    /// Carries out an order in what is remembered.
+    pub(super) fn carry_out(erasure: Erasure, transcript: &mut Transcript) -> RoomErasure {
+        let remembered_from = transcript.oldest();
+        let hits = transcript.erase(&erasure);
+        let (lines, public) = (count_lines(&hits), public_ranges(&hits));
+        RoomErasure { erasure, lines, remembered_from, public }
+    }
+}
+
+impl Room {
+    /// Remembers an order for archives that miss it in the log. Its line tells all of it.
+    fn note_erasure(&mut self, erasure: &Erasure) {
+        if self.log.is_some() {
+            if self.erasures.len() == MOST_ERASURES {
+                self.erasures.pop_front();
+            }
+            self.erasures.push_back(Erasure { by: String::new(), ..erasure.clone() });
+        }
+    }
+
+    /// Has an archive that has all events before `end` carry out the orders that it has missed.
+    pub(crate) fn erase_in_archive(&mut self, end: Seq) {
+        let remembered_from = self.transcript.oldest();
+        let missed = self.erasures.iter().filter(|erasure| erasure.before >= end).cloned();
+        let order =
+            |erasure| RoomErasure { erasure, lines: 0, remembered_from, public: Vec::new() };
+        let missed = missed.map(order).collect::<Vec<_>>();
+        self.changed.get_or_insert_default().erasures.extend(missed);
+    }
+
+    /// The orders of which a room knew nothing that had those, and in whose place this one comes.
+    pub(super) fn erasures_since(&self, known: &VecDeque<Erasure>) -> Vec<Erasure> {
+        self.erasures.iter().filter(|erasure| !known.contains(erasure)).cloned().collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::super::Room;
     use super::super::effects::Effects;
     use super::super::entry::{
         Author, Credentials, Encryption, Entry, Newcomer, Orderer, Stamp, Whence,
@@ -90,7 +130,7 @@ mod tests {
     use super::*;
     use crate::protocol::name::Wanted;
     use crate::protocol::request::Order;
-    use crate::protocol::tag::{Format, Seq};
+    use crate::protocol::tag::Format;
     use crate::server::audience::{Envelope, Kind, MemberId, Receipt};
     use crate::server::chunk::Chunk;
     use crate::server::config::Config;

@@ -143,6 +143,8 @@ pub(crate) enum Act<'a> {
     Adopt(Box<Adopted>),
     /// Something known of people that the producer knows, and that the log has lost.
     AdoptFact(FactKey, Box<Fact>),
+    /// Something known of people that the producer knows to be over, and that the log has lost the end of.
+    DropFact(FactKey, Box<Fact>),
     /// A member makes its name its own by a password with this hash, a PHC string.
     Register {
         /// The hash.

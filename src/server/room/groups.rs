@@ -8,7 +8,7 @@
 use super::effects::Effects;
 use super::entry::{Author, Newcomer, Orderer, Outcome, Whence};
 use super::group::{Act, Group, Joining, Logged, Manner, Position, Utterance};
-use super::log::{Jump, Log, Verdict, jump};
+use super::log::{Jump, Log, Numbers, Verdict, jump};
 use super::members::Member;
 use super::talk::muted;
 use super::token::{Issued, TokenHash};
@@ -18,7 +18,7 @@ use crate::protocol::reply::{LeaveReason, NameRefusal, Refusal, Speech};
 use crate::protocol::tag::{Body, Format, Seq};
 use crate::server::audience::MemberId;
 use crate::server::connection::ConnectionId;
-use crate::server::erasure::Erased;
+use crate::server::erasure::{Erased, RoomErasure};
 use crate::server::figures::Said;
 use crate::server::transcript::Transcript;
 
@@ -133,18 +133,25 @@ impl Room {
         self.log.as_deref()
     }
 
+    /// The numbers of the last event, and of the member that comes next.
+    pub(crate) fn numbers(&self) -> Numbers {
+        Numbers { seq: self.transcript.end() - 1, member: self.next_id }
+    }
+
     /// Takes the place of the same room as it was before its log was set back or trimmed: what that one remembers, and what
     /// is this server's own of it, stays. How many public lines were said meanwhile that this server has not read.
     pub(crate) fn take_the_place_of(&mut self, before: Room) -> u64 {
-        let Room { mut transcript, said, members, keeping, changed, gaps, .. } = before;
+        let Room { mut transcript, said, members, keeping, changed, gaps, erasures, .. } = before;
         let Room { kept_from, doubt, is_closed, .. } = before;
         let read = self.transcript.newest(NOBODY, usize::MAX).count() as u64;
         let missed = self.said.saturating_sub(said).saturating_sub(read);
         let later = std::mem::replace(&mut self.transcript, Transcript::new(0));
         transcript.go_on_with(later);
+        let erased = self.erasures_since(&erasures);
+        let erase = |erasure| RoomErasure::carry_out(erasure, &mut transcript);
+        let erased: Vec<_> = erased.into_iter().map(erase).collect();
         if let Some(changed) = changed {
-            let ordered = self.go_on_noting(changed, &members);
-            ordered.iter().for_each(|order| drop(transcript.erase(&order.erasure)));
+            self.go_on_noting(changed, &members, erased);
         }
         self.transcript = transcript;
         (self.keeping, self.gaps) = (keeping, gaps);
@@ -216,6 +223,7 @@ impl Change<'_> {
             Act::Back { old, kept, seq, member } => self.come_back(*old, *kept, *seq, *member),
             Act::Adopt(adopted) => self.adopt(connection, entry.line, adopted, applied),
             Act::AdoptFact(key, fact) => self.adopt_fact(key, fact),
+            Act::DropFact(key, fact) => self.drop_fact(key, fact),
             Act::Digest { .. } => return,
             Act::Join(joining) => self.join_over(connection, entry.line, joining),
             Act::Resume { whence, token, seen } => {

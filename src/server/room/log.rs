@@ -78,6 +78,15 @@ pub(crate) struct Producer {
     pub(crate) version: Box<str>,
 }
 
+/// The numbers that a room goes on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    /// The last event's; 0 before the first one.
+    pub(crate) seq: Seq,
+    /// The next member's.
+    pub(crate) member: u64,
+}
+
 /// A leap in the events' numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Jump {

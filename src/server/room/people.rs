@@ -108,6 +108,22 @@ impl People {
         }
     }
 
+    /// Forgets a fact, if it is known as it is here and may be forgotten so. Whether it was.
+    pub(super) fn drop_fact(&mut self, key: &FactKey, fact: &Fact) -> bool {
+        let is_known = key.can_be_dropped() && self.fact(key).as_ref() == Some(fact);
+        if is_known {
+            match key {
+                FactKey::Ban(id) => self.bans.drop(*id),
+                FactKey::Mute(id) => self.mutes.drop(*id),
+                FactKey::Invitation(code) => self.invitations.drop(*code),
+                FactKey::Letter(id) => self.letters.drop(*id),
+                FactKey::Topic => self.topic = Box::default(),
+                FactKey::Owner(_) | FactKey::LetIn(_) => {}
+            }
+        }
+        is_known
+    }
+
     /// Whether a fact is known, under whichever number.
     pub(super) fn knows(&self, key: &FactKey, fact: &Fact) -> bool {
         self.fact(key).as_ref() == Some(fact)

@@ -13,11 +13,12 @@ use super::members::{Member, Resumable, ShownLetters};
 use super::names::Standing;
 use super::people::facts::{Fact, FactKey};
 use super::waiting_lines::WaitingLines;
-use super::{Gone, MOST_GONE, Offer, Room};
+use super::{Gone, MOST_ERASURES, MOST_GONE, Offer, Room};
 use crate::server::admission::Origin;
 use crate::server::audience::MemberId;
 use crate::server::bytes::{Coded, Reader, Writer, coded};
 use crate::server::config::Config;
+use crate::server::erasure::Erasure;
 use crate::server::transcript::Transcript;
 
 /// No number is larger: the next ones have room behind it.
@@ -30,6 +31,7 @@ coded!(Gone { name, likeness, key, address });
 coded!(ShownLetters { word, taken, before });
 coded!(Resumable { token, since, waiting });
 coded!(Standing { is_owner, is_operator });
+coded!(Erasure { name, by, author, since, before });
 
 impl Coded for WaitingLines {
     fn write(&self, out: &mut Writer) {
@@ -153,6 +155,7 @@ impl Room {
             out.put(&id).put(&origin).put(&until);
         }
         out.list(self.gone.iter());
+        out.list(self.erasures.iter());
         out.put(&(self.operator_codes.len() as u32));
         for (code, offer) in &self.operator_codes {
             out.put(code).put(offer);
@@ -175,11 +178,12 @@ impl Room {
         (room.join_notices, room.guest_numbers) = (bytes.get()?, bytes.get()?);
         room.read_members(bytes)?;
         room.gone = VecDeque::from(bytes.list::<Gone>()?);
+        room.erasures = VecDeque::from(bytes.list::<Erasure>()?);
         room.operator_codes = bytes.list()?.into_iter().collect();
         for (key, fact) in bytes.list::<(FactKey, Fact)>()? {
             room.people.restore(key, fact);
         }
-        (room.gone.len() <= MOST_GONE).then_some(room)
+        (room.gone.len() <= MOST_GONE && room.erasures.len() <= MOST_ERASURES).then_some(room)
     }
 
     fn read_members(&mut self, bytes: &mut Reader<'_>) -> Option<()> {

@@ -226,6 +226,7 @@ fn act() -> impl Strategy<Value = Act<'static>> {
             .prop_map(|(old, kept, seq, member)| Act::Back { old, kept, seq, member }),
         adopted(),
         fact().prop_map(|(key, fact)| Act::AdoptFact(key, Box::new(fact))),
+        fact().prop_map(|(key, fact)| Act::DropFact(key, Box::new(fact))),
         Just(Act::Register { password: "$argon2id$v=19$m=19456" }),
         word().prop_map(|word| Act::RenewPassword { word, password: "$argon2id$" }),
         (code(), key()).prop_map(|(code, key)| Act::Pass { code, key }),

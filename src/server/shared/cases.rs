@@ -10,7 +10,7 @@ use super::snapshot;
 use crate::protocol::name::{Likeness, Name, Wanted};
 use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{LeaveReason, Refusal};
-use crate::protocol::request::Order;
+use crate::protocol::request::{self, Order, Request};
 use crate::protocol::tag::{Format, Seq, Token};
 use crate::server::admission::Origin;
 use crate::server::config::Config;
@@ -329,6 +329,94 @@ fn codes_and_erasures_are_told_by_the_server_over_which_they_came() {
     trial.send(HERE, vec![(0, 0, Act::Erased(erased[0].clone()))]);
     let last = trial.events().split_off(before);
     assert_eq!(last, ["-- 1 line of alice was erased by the operator"]);
+}
+
+#[test]
+fn what_was_over_before_a_set_back_is_over_behind_it_whoever_comes_back_first() {
+    let mut trial = Trial::new();
+    let code = CodeHash([5; 32]);
+    let order = |trial: &mut Trial, order: &str, whom: Option<&str>| {
+        let Ok(Request::Order(order)) = request::parse(order) else { panic!("an order") };
+        let act = Act::Order { order, whom: whom.map(named) };
+        trial.send(THERE, vec![(0, 0, act)]);
+    };
+    trial.join(THERE, 2, "will", 2);
+    order(&mut trial, "/ban will", Some("will"));
+    order(&mut trial, "/topic before", None);
+    let invite = Act::Invite { code, time: Duration::from_secs(600) };
+    trial.send(THERE, vec![(0, 0, invite)]);
+    let kept = snapshot::encode(&trial.room);
+    let room = || snapshot::decode(&config(), &kept).expect("it was written so");
+    let kept_facts = room().facts();
+    assert_eq!(kept_facts.len(), 3);
+    order(&mut trial, "/unban will", Some("will"));
+    order(&mut trial, "/topic after", None);
+    trial.send(THERE, vec![(1, 0, Act::Pass { code, key: None })]);
+    let (survivor, slow) = (std::mem::replace(&mut trial.room, room()), room());
+    let facts = survivor.facts();
+    assert_eq!(facts.len(), 1, "{facts:?}");
+    let back = |trial: &mut Trial, producer: u64, room: &Room| {
+        let lost = room.lost_by(&trial.room, HERE, |_| true, &kept_facts);
+        let count = lost.len();
+        let entries = lost.into_iter().map(|it| (it.connection, it.line, it.act)).collect();
+        trial.send(producer, entries);
+        count
+    };
+    // One that had not read of the end has nothing to tell, and later nothing to bring back.
+    assert_eq!(back(&mut trial, 70, &slow), 0);
+    assert_eq!(back(&mut trial, 71, &survivor), 4);
+    assert_eq!(trial.room.facts(), facts);
+    assert_eq!(back(&mut trial, 72, &slow), 0);
+    assert_eq!(trial.room.facts(), facts);
+    // What was ordered anew meanwhile stays.
+    order(&mut trial, "/topic later", None);
+    let later = trial.room.facts();
+    assert_eq!(back(&mut trial, 73, &slow), 0);
+    back(&mut trial, 74, &survivor);
+    assert_eq!(trial.room.facts(), later);
+}
+
+#[test]
+fn an_archive_that_has_missed_an_order_to_erase_lines_gets_it_with_a_snapshot() {
+    let mut trial = Trial::new();
+    trial.join(HERE, 1, "alice", 1);
+    trial.say(HERE, 1, 1, "buy now");
+    let kept = trial.room.transcript().end();
+    trial.say(HERE, 1, 2, "buy more");
+    let order = Order::Erase { name: "alice", time: Duration::from_secs(60) };
+    let erase = || Act::Order { order, whom: Some(named("alice")) };
+    trial.send(THERE, vec![(0, 0, erase())]);
+    let end = trial.room.transcript().end();
+    let bytes = snapshot::encode(&trial.room);
+    let missed = |end: Seq| {
+        let mut room = snapshot::decode(&config(), &bytes).expect("it was written so");
+        room.erase_in_archive(end);
+        room.take_changes().erasures
+    };
+    let [missed_one] = &missed(kept)[..] else { panic!("{:?}", missed(kept)) };
+    let erasure = &missed_one.erasure;
+    assert_eq!((erasure.name.as_str(), erasure.by.as_str(), erasure.before), ("alice", "", end));
+    assert!(missed(end + 1).is_empty(), "that archive has what came after it");
+    // A server that was too slow for the log has these lines in its memory.
+    let mut slow = Trial::new();
+    slow.join(HERE, 1, "alice", 1);
+    slow.say(HERE, 1, 1, "buy now");
+    slow.room.keep(Keeping { time: None, not_now: None }, 1, Vec::new());
+    slow.room.take_changes();
+    let mut renewed = snapshot::decode(&config(), &bytes).expect("it was written so");
+    renewed.note_changes();
+    renewed.take_the_place_of(slow.room);
+    slow.room = renewed;
+    assert!(!slow.events().concat().contains("buy"), "{:?}", slow.events());
+    assert_eq!(slow.room.take_changes().erasures.len(), 1);
+    // There are never more of them than are worth a snapshot's bytes.
+    for _ in 0..300 {
+        trial.send(THERE, vec![(0, 0, erase())]);
+    }
+    let bytes = snapshot::encode(&trial.room);
+    let mut room = snapshot::decode(&config(), &bytes).expect("it was written so");
+    room.erase_in_archive(1);
+    assert_eq!(room.take_changes().erasures.len(), 256);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::server::room::group::{Act, Adopted, Joining, Logged, Manner, Utteranc
 use crate::server::room::order::MAX_REASON;
 
 /// The largest number that is given to anything: JavaScript's largest exact integer.
-const MAX_NUMBER: u64 = 1 << 53;
+pub(super) const MAX_NUMBER: u64 = 1 << 53;
 
 /// The longest hash of a password, a PHC string, in bytes: that of this program has about a hundred.
 const MAX_PASSWORD: usize = 512;
@@ -22,7 +22,7 @@ const MAX_SHORT: usize = 1024;
 impl Logged<'_> {
     /// Whether entries of that kind are known.
     pub(super) fn is_known(kind: u8) -> bool {
-        matches!(kind, 1..=22 | 128)
+        matches!(kind, 1..=23 | 128)
     }
 
     fn kind(&self) -> u8 {
@@ -49,6 +49,7 @@ impl Logged<'_> {
             Act::Tag { .. } => 20,
             Act::Announce(_) => 21,
             Act::Erased(_) => 22,
+            Act::DropFact(..) => 23,
             Act::Digest { .. } => 128,
         }
     }
@@ -99,6 +100,10 @@ impl Logged<'_> {
             20 => Act::Tag { token: bytes.get()?, key: bytes.get()? },
             21 => Act::Announce(bytes.text()?),
             22 => Act::Erased(bytes.get()?),
+            23 => {
+                let (key, fact) = bytes.get()?;
+                Act::DropFact(key, Box::new(fact))
+            }
             128 => Act::Digest { at: bytes.get()?, digest: bytes.get()? },
             _ => return None,
         })
@@ -140,7 +145,7 @@ impl Act<'_> {
             Act::Adopt(adopted) => {
                 out.put(&**adopted);
             }
-            Act::AdoptFact(key, fact) => {
+            Act::AdoptFact(key, fact) | Act::DropFact(key, fact) => {
                 out.put(&(key.clone(), (**fact).clone()));
             }
             Act::Register { password } => {

@@ -19,10 +19,12 @@ use crate::protocol::reply::SharedNotice;
 use crate::server::config::Config;
 use crate::server::hub::Hub;
 use crate::server::hub::log::{Read, ToDo};
-use crate::server::room::group::Position;
+use crate::server::room::group::{Act, Logged, Position};
 use crate::server::shutdown::Shutdown;
 
 mod recovery;
+#[cfg(all(test, not(shuttle)))]
+mod tests;
 
 /// How many bytes of groups are applied under one hold of the hub's lock.
 const PORTION: usize = 256 * 1024;
@@ -38,6 +40,8 @@ pub(crate) struct LogReader {
     agreed: Agreed,
     /// Where the log is.
     engine: Arc<dyn Engine>,
+    /// Behind which group this server has begun to read it.
+    from: Position,
     /// The way to it.
     follower: Follower,
     /// What was read last, to find out whether the log was set back.
@@ -46,12 +50,23 @@ pub(crate) struct LogReader {
     backoff: Backoff,
     /// The log may have been set back, and nothing more is applied until that is known.
     must_recover: bool,
-    /// As which producer this server comes back to a log that was set back.
-    coming_back: Option<u64>,
+    /// How this server comes back to a log that was set back, from the moment on when that is proposed until it is read.
+    coming_back: Option<ComingBack>,
+    /// Groups that were read, and are not to be applied before it is known whether the log is the same one.
+    unapplied: Vec<Group>,
     /// It was told that there are groups which nobody can read.
     has_told_malformed: bool,
     /// What ends the server, and with what.
     end: End,
+}
+
+/// A server's return to a log that was set back.
+#[derive(Debug, Clone, Copy)]
+struct ComingBack {
+    /// As which producer it goes on.
+    producer: u64,
+    /// The last group that the log still had, by which it is known what to propose.
+    kept: Option<Position>,
 }
 
 /// The end of a server that cannot go on.
@@ -75,16 +90,19 @@ impl LogReader {
         let follower = Follower::new(engine.clone(), from);
         let (groups, backoff) = (Groups::default(), Backoff::new());
         let (must_recover, coming_back, has_told_malformed) = (false, None, false);
+        let unapplied = Vec::new();
         LogReader {
             hub,
             config,
             agreed,
             engine,
+            from,
             follower,
             groups,
             backoff,
             must_recover,
             coming_back,
+            unapplied,
             has_told_malformed,
             end,
         }
@@ -108,10 +126,22 @@ impl LogReader {
             self.recover()?;
             self.must_recover = false;
         }
-        self.must_recover = match self.follower.step()? {
-            Followed::Groups(groups) => self.apply(&groups) | self.hub.take_doubt(),
-            Followed::Trimmed | Followed::Changed => true,
-        };
+        if self.unapplied.is_empty() {
+            match self.follower.step()? {
+                Followed::Groups(groups) => self.unapplied = groups,
+                Followed::Trimmed | Followed::Changed => {
+                    self.must_recover = true;
+                    return Ok(());
+                }
+            }
+        }
+        // Another server has found the log set back. Its groups fit behind what was read of the old one.
+        if self.unapplied.iter().any(comes_back) && self.search()?.is_some() {
+            self.must_recover = true;
+            return Ok(());
+        }
+        let groups = std::mem::take(&mut self.unapplied);
+        self.must_recover = self.apply(&groups) | self.hub.take_doubt();
         if self.follower.has_waited_in_vain() && self.hub.is_away() {
             // What is written may go elsewhere: to the next master, which this one does not know of yet.
             self.follower.close();
@@ -195,6 +225,12 @@ impl LogReader {
         let (server, version) = hello();
         self.hub.rise_again(producer, silence, (&server, version));
     }
+}
+
+/// Whether a server says with a group that its log was set back.
+fn comes_back(group: &Group) -> bool {
+    let says_so = |entry: &Logged<'_>| matches!(entry.act, Act::Back { .. });
+    decode(&group.bytes).is_ok_and(|group| group.entries.iter().any(says_so))
 }
 
 fn read(group: &Group) -> Read<'_> {

@@ -2,7 +2,7 @@
 //! answered.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::appender::Appender;
 use super::backoff::Backoff;
@@ -15,6 +15,10 @@ use crate::server::hub::Hub;
 use crate::server::hub::log::Task;
 use crate::server::room::Room;
 use crate::server::system::instant;
+
+/// When a group is sent again that has found no log: the reader goes on as another server soon, or somebody else begins
+/// the log anew.
+const RETRY: Duration = Duration::from_millis(50);
 
 /// Writes to the log.
 #[derive(Debug)]
@@ -38,21 +42,27 @@ impl LogWriter {
     pub(crate) fn run(mut self) {
         let mut pause = None;
         while let Some(task) = self.hub.next_task(pause) {
-            let done = match task {
-                Task::Send(sending) => self.send(&sending),
-                Task::Keep(snapshot) => self.keep(&snapshot),
-            };
-            pause = match done {
-                Ok(()) => {
-                    self.backoff.on_success();
-                    None
-                }
-                Err(trouble) => Some(self.on_trouble(&trouble)),
-            };
+            pause = self.step(task);
         }
     }
 
-    fn send(&mut self, sending: &Sending) -> Result<(), Trouble> {
+    /// Does something. Until when nothing more is to be done.
+    pub(super) fn step(&mut self, task: Task) -> Option<Instant> {
+        let done = match task {
+            Task::Send(sending) => self.send(&sending),
+            Task::Keep(snapshot) => self.keep(&snapshot).map(|()| true),
+        };
+        match done {
+            Ok(is_done) => {
+                self.backoff.on_success();
+                (!is_done).then(|| instant() + RETRY)
+            }
+            Err(trouble) => Some(self.on_trouble(&trouble)),
+        }
+    }
+
+    /// Whether there was a log to send it to.
+    fn send(&mut self, sending: &Sending) -> Result<bool, Trouble> {
         let missing = if sending.may_begin_log() { Missing::Create } else { Missing::Refuse };
         let place = self.appender.step(|process| sending.bytes(process.0), missing)?;
         match place {
@@ -60,7 +70,7 @@ impl LogWriter {
             // Somebody has removed the log, as the reader finds, too.
             None => self.hub.on_doubt(),
         }
-        Ok(())
+        Ok(place.is_some())
     }
 
     /// Keeps a snapshot, and drops what is in the log before the oldest one. One that is not kept is no loss: there is

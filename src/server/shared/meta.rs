@@ -6,11 +6,13 @@ use std::fmt;
 use data_encoding::HEXLOWER;
 
 use super::engine::Link;
+use super::entries::MAX_NUMBER;
 use super::refusal::Refusal;
 use super::settings::RoomSettings;
 use super::trouble::Trouble;
 use super::url::SharedUrl;
 use crate::server::config::Told;
+use crate::server::room::log::Numbers;
 use crate::server::system::random_bits;
 
 /// The form of groups and snapshots that this version reads and writes.
@@ -19,6 +21,9 @@ pub(crate) const FORMAT: u64 = 1;
 /// How many bytes of groups may be kept. A log of fewer would be trimmed to less than one answer has, and a reader could
 /// miss that (`follower.rs`).
 const LOG_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=64 << 30;
+
+/// The fact that has the numbers of a room whose log was emptied: the last event's, and the next member's.
+const NUMBERS: &str = "numbers";
 
 /// The identity of a shared room: 128 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,6 +76,9 @@ pub(crate) struct Agreed {
     pub(crate) settings: RoomSettings,
     /// How many bytes of groups are kept.
     pub(crate) log_bytes: u64,
+    /// The numbers of the room that a server knew which has found the log emptied, if one has: others may have been given
+    /// out up to these.
+    pub(crate) numbers: Option<Numbers>,
 }
 
 /// Whether the room has an identity there, and with it servers or a past.
@@ -105,12 +113,18 @@ pub(crate) fn agree(
     Ok(facts.read(offer))
 }
 
-/// Offers what holds for a room once more, to an engine that has lost it. The identity of the room that is there then.
+/// Offers what holds for a room once more, to an engine that has lost it, and these numbers, from which a server goes on
+/// that comes before any which knows the room. The identity of the room that is there then.
 ///
 /// # Errors
 ///
 /// The engine does not answer.
-pub(crate) fn offer_again(link: &mut dyn Link, agreed: &Agreed) -> Result<Option<RoomId>, Trouble> {
+pub(crate) fn offer_again(
+    link: &mut dyn Link,
+    agreed: &Agreed,
+    Numbers { seq, member }: Numbers,
+) -> Result<Option<RoomId>, Trouble> {
+    link.offer(NUMBERS, &format!("{seq} {member}"))?;
     let mut id = None;
     for (fact, value) in all_facts(&agreed.settings, agreed.log_bytes, agreed.id) {
         id = RoomId::parse(&link.offer(fact, &value)?);
@@ -126,6 +140,13 @@ fn all_facts(
 ) -> impl Iterator<Item = (&'static str, String)> {
     let first = [("format", FORMAT.to_string()), ("log_bytes", log_bytes.to_string())];
     first.into_iter().chain(settings.facts()).chain([("id", id.to_string())])
+}
+
+/// Reads what stands under [`NUMBERS`].
+fn numbers(text: &str) -> Option<Numbers> {
+    let (seq, member) = text.split_once(' ')?;
+    let number = |text: &str| text.parse().ok().filter(|number| *number <= MAX_NUMBER);
+    Some(Numbers { seq: number(seq)?, member: number(member)? })
 }
 
 /// What the engine has.
@@ -156,7 +177,8 @@ impl Facts<'_> {
         }
         let log_bytes = self.number("log_bytes", &LOG_BYTES)?.unwrap_or(offer.log_bytes);
         let id = self.parse("id", RoomId::parse)?.unwrap_or(offer.id);
-        Ok(Agreed { id, settings, log_bytes })
+        let numbers = self.parse(NUMBERS, numbers)?;
+        Ok(Agreed { id, settings, log_bytes, numbers })
     }
 
     fn number(
@@ -240,6 +262,23 @@ mod tests {
     }
 
     #[test]
+    fn whoever_comes_to_an_emptied_store_learns_from_which_numbers_the_room_goes_on() {
+        let fake = Fake::new();
+        let mut link = fake.connect().expect("it is there");
+        let offer = offer(60, false);
+        let agreed = agree(link.as_mut(), &url(), &offer).expect("it answers");
+        let agreed = agreed.expect("nothing is in its way");
+        assert_eq!(agreed.numbers, None);
+        fake.empty();
+        let survivors = Numbers { seq: 5000, member: 70 };
+        assert_eq!(offer_again(link.as_mut(), &agreed, survivors), Ok(Some(agreed.id)));
+        let late = Numbers { seq: 4000, member: 60 };
+        assert_eq!(offer_again(link.as_mut(), &agreed, late), Ok(Some(agreed.id)));
+        let newcomer = agree(link.as_mut(), &url(), &offer).expect("it answers");
+        assert_eq!(newcomer, Ok(Agreed { numbers: Some(survivors), ..agreed }));
+    }
+
+    #[test]
     fn a_server_that_does_not_fit_is_refused_and_changes_nothing() {
         let fake = Fake::new();
         let mut link = fake.connect().expect("it is there");
@@ -264,6 +303,7 @@ mod tests {
             ("log_bytes", "1048575"),
             ("id", "lobby"),
             ("format", "-1"),
+            ("numbers", "5"),
         ] {
             let fake = Fake::new();
             let mut link = fake.connect().expect("it is there");

@@ -22,8 +22,8 @@ use crate::server::system::instant;
 /// For how long the engine is tried.
 const TRIED: Duration = Duration::from_secs(10);
 
-/// How long a server that finds no room waits for one that has had it: it comes back to an emptied engine with its
-/// next heartbeat.
+/// How long a server that finds no room, or no log of it, waits for one that has had it: it comes back to an emptied engine
+/// with its next heartbeat.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// How much of a file is read, in bytes: a password is shorter, and so are the certificates of all authorities.
@@ -36,8 +36,8 @@ pub(crate) struct Opened {
     pub(crate) engine: Arc<dyn Engine>,
     /// What holds for it.
     pub(crate) agreed: Agreed,
-    /// Whether its identity is the one that this server has brought: then, where there is no log, this server begins it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the tests ask which server was first"))]
+    /// Whether its identity is the one that this server has brought: then nobody has been in it before, unless this server's
+    /// archive has.
     pub(crate) is_ours: bool,
 }
 
@@ -100,7 +100,7 @@ fn engine_of(_: &SharedConfig) -> Result<Arc<dyn Engine>, Refusal> {
 }
 
 /// Tries until the engine answers, nothing but somebody's hands can help, or the time is up.
-fn join(
+pub(super) fn join(
     engine: Arc<dyn Engine>,
     url: &SharedUrl,
     offer: &Offer,
@@ -137,9 +137,10 @@ fn try_to_join(
     let mut link = engine.connect()?;
     let settings = link.settings()?;
     // A key of another program's is found now, and not by the first line that somebody says.
-    link.look(Position::START)?;
+    let has_log = link.look(Position::START)?.first.is_some();
     link.snapshots()?;
-    if !meta::has_room(link.as_mut())? && !wait(HEARTBEAT) {
+    let is_there = has_log && meta::has_room(link.as_mut())?;
+    if !is_there && !wait(HEARTBEAT) {
         return Ok(None);
     }
     let agreed = meta::agree(link.as_mut(), url, offer)?;
@@ -234,7 +235,8 @@ mod tests {
         let opened = opened.expect("it can be shared").expect("the server is to begin");
         assert_eq!((opened.agreed.id, opened.is_ours), (survivor.id, false));
         assert_eq!(waits, [HEARTBEAT]);
-        // The next one finds it, and waits for nothing.
+        // Somebody has begun it, and the next one waits for nothing.
+        fake.write(0..1);
         let (opened, waits) = join_while(&fake, &offer(), |_| true);
         let opened = opened.expect("it can be shared").expect("the server is to begin");
         assert_eq!((opened.agreed.id, waits.len()), (survivor.id, 0));

@@ -29,10 +29,14 @@ pub(crate) struct Outbox {
     groups: VecDeque<Made>,
     /// What is no group yet, oldest first; all but the last are full.
     gathered: VecDeque<Gathered>,
-    /// How many bytes of each connection are in both.
+    /// What comes behind that, and is not to be sent yet; `None` where nothing is held back.
+    held: Option<VecDeque<Gathered>>,
+    /// How many bytes of each connection are in all of them.
     shares: HashMap<u32, usize>,
-    /// How many bytes of entries both have.
+    /// How many bytes of entries all of them have.
     bytes: usize,
+    /// Whether the first group may begin a log where there is none.
+    may_begin_log: bool,
 }
 
 /// Entries of one group.
@@ -62,12 +66,14 @@ pub(crate) struct Sending {
     header: Header,
     /// What is in it.
     gathered: Arc<Gathered>,
+    /// Whether it may begin a log where there is none.
+    may_begin_log: bool,
 }
 
 impl Sending {
-    /// Whether it is the first one of its server, which may find no log.
+    /// Whether it may begin a log where there is none.
     pub(crate) fn may_begin_log(&self) -> bool {
-        self.header.number == 1
+        self.may_begin_log
     }
 
     /// As which server it is written.
@@ -87,7 +93,7 @@ impl Sending {
 }
 
 impl Outbox {
-    /// That of a server which has sent nothing yet.
+    /// That of a server which has sent nothing yet, to a log that is there.
     pub(crate) fn new(room: u64, producer: u64) -> Outbox {
         Outbox {
             room,
@@ -95,9 +101,26 @@ impl Outbox {
             made: 0,
             groups: VecDeque::new(),
             gathered: VecDeque::new(),
+            held: None,
             shares: HashMap::new(),
             bytes: 0,
+            may_begin_log: false,
         }
+    }
+
+    /// Lets the first group begin a log: there is none, and what stands in that group is what a log has to begin with.
+    pub(crate) fn begin_log(&mut self) {
+        self.may_begin_log = true;
+    }
+
+    /// Holds back what is proposed from now on.
+    pub(crate) fn hold(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    /// Holds nothing back any more.
+    pub(crate) fn let_go(&mut self) {
+        self.gathered.extend(self.held.take().into_iter().flatten());
     }
 
     /// As which server this one writes.
@@ -112,7 +135,8 @@ impl Outbox {
             let fits = gathered.entries.push(entry);
             fits.then(|| gathered.entries.bytes() - before)
         };
-        let bytes = match self.gathered.back_mut().and_then(fits) {
+        let queue = self.held.as_mut().unwrap_or(&mut self.gathered);
+        let bytes = match queue.back_mut().and_then(fits) {
             Some(bytes) => bytes,
             None => {
                 let mut next = Gathered::default();
@@ -120,11 +144,11 @@ impl Outbox {
                     debug_assert!(false, "an entry is too long for a group");
                     return;
                 };
-                self.gathered.push_back(next);
+                queue.push_back(next);
                 bytes
             }
         };
-        if let Some(last) = self.gathered.back_mut() {
+        if let Some(last) = queue.back_mut() {
             last.shares.push((entry.connection, bytes));
         }
         *self.shares.entry(entry.connection).or_default() += bytes;
@@ -153,7 +177,8 @@ impl Outbox {
 
     /// Whether everything was read back.
     pub(crate) fn is_empty(&self) -> bool {
-        self.gathered.is_empty() && self.groups.is_empty()
+        let has_held = self.held.as_ref().is_some_and(|held| !held.is_empty());
+        self.gathered.is_empty() && self.groups.is_empty() && !has_held
     }
 
     /// The next group to be sent: one that the engine has not answered, or a new one. Where there is nothing for it, it is
@@ -172,7 +197,8 @@ impl Outbox {
         let made = self.groups.iter().find(|made| !made.is_sent)?;
         let (room, producer, number) = (self.room, self.producer, made.number);
         let header = Header { room, engine: 0, producer, number, seen };
-        Some(Sending { header, gathered: Arc::clone(&made.gathered) })
+        let may_begin_log = self.may_begin_log && number == 1;
+        Some(Sending { header, gathered: Arc::clone(&made.gathered), may_begin_log })
     }
 
     /// The engine has answered that it has that group of this producer's.
@@ -198,6 +224,7 @@ impl Outbox {
     /// proposed meanwhile. That makes no line twice, since each has its number.
     pub(crate) fn begin_anew(&mut self, producer: u64) -> Unread {
         let made = std::mem::take(&mut self.groups).into_iter().map(|made| made.gathered);
+        self.let_go();
         let gathered = std::mem::take(&mut self.gathered).into_iter().map(Arc::new);
         let unread = made.chain(gathered).collect();
         *self = Outbox::new(self.room, producer);
@@ -313,5 +340,45 @@ mod tests {
         outbox.propose_again(unread, |_| true);
         let again = outbox.next(NOTHING, false).expect("all of it");
         assert_eq!(lines(&again), (1, vec![0, 1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn what_is_held_back_is_sent_behind_what_came_before_and_signs_of_life_meanwhile() {
+        let mut outbox = Outbox::new(1, 5);
+        outbox.propose(&said(1, 1, "before"));
+        outbox.hold();
+        (2..=3).for_each(|line| outbox.propose(&said(1, line, "held")));
+        let send = |outbox: &mut Outbox, wants_sign| {
+            let sending = outbox.next(NOTHING, wants_sign)?;
+            outbox.on_sent(5, sending.number());
+            outbox.on_read_back(sending.number());
+            Some(lines(&sending))
+        };
+        assert_eq!(send(&mut outbox, false), Some((1, vec![1])));
+        assert_eq!((send(&mut outbox, false), outbox.is_empty()), (None, false));
+        assert_eq!(send(&mut outbox, true), Some((2, vec![])));
+        outbox.let_go();
+        assert_eq!(send(&mut outbox, false), Some((3, vec![2, 3])));
+        assert!(outbox.is_empty() && outbox.shares.is_empty());
+        // Nor is it lost with the producer.
+        outbox.hold();
+        outbox.propose(&said(1, 4, "held"));
+        let unread = outbox.begin_anew(5);
+        outbox.propose_again(unread, |_| true);
+        assert_eq!(send(&mut outbox, false), Some((1, vec![4])));
+    }
+
+    #[test]
+    fn a_log_is_begun_by_a_first_group_that_may() {
+        let mut outbox = Outbox::new(1, 5);
+        let begins = |outbox: &mut Outbox| {
+            let sending = outbox.next(NOTHING, true).expect("a sign of life");
+            outbox.on_sent(5, sending.number());
+            sending.may_begin_log()
+        };
+        assert!(!begins(&mut outbox));
+        outbox.begin_anew(5);
+        outbox.begin_log();
+        assert_eq!([begins(&mut outbox), begins(&mut outbox)], [true, false]);
     }
 }

@@ -60,8 +60,8 @@ impl Groups {
         self.groups.truncate(self.groups.partition_point(is_kept));
     }
 
-    /// What it means that these bytes stand at that place, or none, in a log that begins there: its first group, or the
-    /// group after which its oldest snapshot was made, whichever comes first. `None` is a log that has neither.
+    /// What it means that these bytes stand at that place, or none, in a log that was trimmed up to there: its first group,
+    /// or the group after which its oldest snapshot was made, whichever comes first. `None` is a log that was never trimmed.
     pub(crate) fn judge(
         &self,
         position: Position,

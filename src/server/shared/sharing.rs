@@ -22,7 +22,7 @@ use crate::server::hub::Hub;
 use crate::server::keeping::Kept;
 use crate::server::room::Room;
 use crate::server::room::group::Act;
-use crate::server::room::log::Log;
+use crate::server::room::log::{Log, Numbers};
 use crate::server::shutdown::Shutdown;
 use crate::server::system::random;
 use crate::server::system::thread::JoinHandle;
@@ -44,6 +44,9 @@ const FIRST_GROUP: Duration = Duration::from_secs(10);
 /// but its numbers. It is no position of a group, nor the one before the first.
 const HAS_NO_MEMBERS: Position = Position { ms: 0, n: 1 };
 
+/// Why a server keeps nothing whose archive belongs to another room, as people are told.
+const OTHER_ROOM: &str = "the history file belongs to another room";
+
 /// This server's part in a shared room.
 #[derive(Debug)]
 pub(crate) struct Sharing {
@@ -57,6 +60,7 @@ pub(crate) struct Sharing {
 
 impl Sharing {
     /// Joins the other servers of a room that this one has opened, with this server's archive of the room if it keeps one.
+    /// An archive of another room is let go, and people are told that nothing is kept.
     ///
     /// # Errors
     ///
@@ -67,22 +71,37 @@ impl Sharing {
         config: &Config,
         hub: &Arc<Hub>,
         shutdown: &Shutdown,
-        mut archive: Option<&mut Kept>,
+        history: &mut Option<Kept>,
     ) -> Result<Sharing, Problem> {
-        let Opened { engine, agreed, is_ours: _ } = opened;
+        let Opened { engine, agreed, is_ours } = opened;
         let producer = new_producer().ok_or(Refusal::NoRandomNumbers)?;
         let id = agreed.id.short();
         let unreached = |trouble| Refusal::Engine { url: Box::new(shared.url.clone()), trouble };
-        let numbers = archive.as_deref().and_then(Kept::numbers);
-        let (mut room, from) = first_room(engine.as_ref(), config, id).map_err(unreached)?;
-        if let Some(archive) = &mut archive {
-            archive.be_archive_of(agreed.id, &mut room, &config.history)?;
+        let First { mut room, from, is_empty } =
+            First::find(engine.as_ref(), config, id).map_err(unreached)?;
+        let had = history.is_some();
+        history.take_if(|it| !it.is_for(agreed.id));
+        let known = history.as_ref().and_then(Kept::numbers);
+        let given_out = if is_empty && !is_ours {
+            // Somebody has had this room, and is not back yet.
+            Some(agreed.numbers.unwrap_or(Numbers { seq: 0, member: 1 }))
+        } else {
+            None
+        };
+        let numbers = known.into_iter().chain(given_out).max_by_key(|it| it.seq);
+        match history {
+            Some(archive) => archive.be_archive_of(agreed.id, &mut room, &config.history)?,
+            None if had => room.keep_nothing(config.history.keep, OTHER_ROOM),
+            None => {}
         }
-        let outbox = Outbox::new(id, producer);
+        let mut outbox = Outbox::new(id, producer);
+        if is_empty {
+            outbox.begin_log();
+        }
         hub.share(room, outbox, shared.url.clone(), agreed.log_bytes / SNAPSHOTS_PART);
-        if let Some((seq, member)) = numbers {
-            // The log may have lost what the archive has: its numbers are not to be used again.
-            hub.propose(&Act::Back { old: producer, kept: HAS_NO_MEMBERS, seq: seq - 1, member });
+        if let Some(Numbers { seq, member }) = numbers {
+            // The log may have lost what others, or the archive, have: those numbers are not to be used again.
+            hub.propose(&Act::Back { old: producer, kept: HAS_NO_MEMBERS, seq, member });
         }
         let (server, version) = hello();
         hub.propose(&Act::Hello { server: &server, version });
@@ -161,13 +180,27 @@ pub(crate) fn hello() -> (String, &'static str) {
     (host_name(), env!("CARGO_PKG_VERSION"))
 }
 
-/// The room of the oldest snapshot, from which the log leads on, and its position; an empty one where there is none.
-fn first_room(engine: &dyn Engine, config: &Config, id: u64) -> Result<(Room, Position), Trouble> {
-    let oldest = engine.connect()?.snapshot(0)?;
-    let room = oldest.and_then(|oldest| snapshot::decode(config, &oldest).ok());
-    let room = room.unwrap_or_else(|| Room::shared(config, id));
-    let from = room.log().map_or(Position::START, Log::position);
-    Ok((room, from))
+/// Where a server begins.
+#[derive(Debug)]
+struct First {
+    /// The room of the oldest snapshot; an empty one where there is none.
+    room: Room,
+    /// Behind which group the log leads on from there.
+    from: Position,
+    /// There is no log yet.
+    is_empty: bool,
+}
+
+impl First {
+    fn find(engine: &dyn Engine, config: &Config, id: u64) -> Result<First, Trouble> {
+        let mut link = engine.connect()?;
+        let oldest = link.snapshot(0)?;
+        let room = oldest.and_then(|oldest| snapshot::decode(config, &oldest).ok());
+        let room = room.unwrap_or_else(|| Room::shared(config, id));
+        let from = room.log().map_or(Position::START, Log::position);
+        let is_empty = link.look(Position::START)?.first.is_none();
+        Ok(First { room, from, is_empty })
+    }
 }
 
 /// What this server is called, for those who look after the room.

@@ -45,6 +45,8 @@ pub(crate) enum Trouble {
     },
     /// It has just started.
     Loading,
+    /// Its log was set back, or trimmed, while it was read.
+    SetBack,
     /// It is a replica that has lost its master.
     MasterDown,
     /// It takes nothing without its replicas.
@@ -132,6 +134,7 @@ impl Trouble {
             | Trouble::CannotSave
             | Trouble::ReadOnly { .. }
             | Trouble::Loading
+            | Trouble::SetBack
             | Trouble::MasterDown
             | Trouble::NoReplicas
             | Trouble::TooManyClients
@@ -164,6 +167,7 @@ impl fmt::Display for Trouble {
                 write!(f, "{place} is a replica (READONLY); name the master, or the Sentinels")
             }
             Trouble::Loading => f.write_str("Redis is loading its data (LOADING)"),
+            Trouble::SetBack => f.write_str("Redis was set back meanwhile"),
             Trouble::MasterDown => f.write_str("Redis has lost its master (MASTERDOWN)"),
             Trouble::NoReplicas => f.write_str(
                 "Redis has fewer replicas than its min-replicas-to-write (NOREPLICAS); \

@@ -4,6 +4,7 @@
 //! What a file is, is asked through SQLite, by a connection that only reads: one that may write would roll
 //! another program's journal back. Whoever calls holds the lock.
 
+use std::fmt;
 use std::fs::{self, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,37 @@ pub(crate) enum Owner<'a> {
     Server,
     /// Several servers', which call it that: each has an archive of it.
     Servers(&'a str),
+}
+
+/// The shared room of which a file is an archive, as that has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shared<'a> {
+    /// Its id.
+    pub(crate) id: &'a str,
+    /// What it was called; `None` in a file of a version that did not note that.
+    pub(crate) name: Option<&'a str>,
+}
+
+impl<'a> Shared<'a> {
+    /// Reads what [`Display`](fmt::Display) shows.
+    pub(crate) fn read(text: &'a str) -> Shared<'a> {
+        match text.split_once(' ') {
+            Some((id, name)) => Shared { id, name: Some(name) },
+            None => Shared { id: text, name: None },
+        }
+    }
+
+    /// Whether it may be the room that is called so.
+    fn is_called(self, room: &str) -> bool {
+        self.name.is_none_or(|name| name == room)
+    }
+}
+
+impl fmt::Display for Shared<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id)?;
+        self.name.map_or(Ok(()), |name| write!(f, " {name}"))
+    }
 }
 
 /// A file that is open.
@@ -181,9 +213,10 @@ fn identify_for(path: &Path, owner: Owner<'_>) -> Result<(), Unusable> {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .map_err(Failure::from)?;
-    let is_fit = match owner {
-        Owner::Server => shared.is_none(),
-        Owner::Servers(_) => shared.is_some() || is_unused,
+    let is_fit = match (owner, shared) {
+        (Owner::Server, shared) => shared.is_none(),
+        (Owner::Servers(_), None) => is_unused,
+        (Owner::Servers(room), Some(shared)) => Shared::read(&shared).is_called(room),
     };
     if is_fit { Ok(()) } else { Err(Unusable::OtherRoom) }
 }

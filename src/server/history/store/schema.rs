@@ -105,7 +105,7 @@ CREATE TABLE gap(                -- said, and not here
   after INTEGER PRIMARY KEY, at INTEGER NOT NULL, lines INTEGER NOT NULL);
 CREATE TABLE room(
   one INTEGER PRIMARY KEY CHECK(one = 1),
-  shared TEXT,                   -- NULL, or the id of the shared room of which this is an archive
+  shared TEXT,                   -- NULL, or the shared room of which this is an archive: its id, a space, its name
   next_seq INTEGER NOT NULL, next_member INTEGER NOT NULL,
   said INTEGER NOT NULL,         -- public lines ever said; not moved by jumps
   joined INTEGER NOT NULL, left INTEGER NOT NULL,     -- not told yet

@@ -10,6 +10,7 @@ use super::super::index::drop_chunk;
 use super::super::kept::{Cut, EraseStep, Loaded, Portion, Size};
 use super::erasing;
 use super::file::{FileId, connect};
+use super::opening::Shared;
 use super::people::{facts, keep_facts};
 use super::reading::{
     counters, first_within, for_rows, gaps, gone_reader, members, oldest, seq, waiting,
@@ -73,28 +74,28 @@ impl SqliteStore {
         &mut self.connection
     }
 
-    /// The shared room of which the file is an archive, by its id; `None` in a new file, and in that of a room of a
+    /// The shared room of which the file is an archive ([`Shared`](super::opening::Shared)); `None` in a new file, and in that of a room of a
     /// server's own.
     ///
     /// # Errors
     ///
     /// What is the matter with the file.
     pub(crate) fn archive_of(&self) -> Result<Option<String>, Failure> {
-        let id = "SELECT shared FROM room WHERE one = 1";
-        self.connection.query_row(id, [], |row| row.get(0)).map_err(Failure::from)
+        let shared = "SELECT shared FROM room WHERE one = 1";
+        self.connection.query_row(shared, [], |row| row.get(0)).map_err(Failure::from)
     }
 
-    /// Has the file be an archive of the shared room with that id. From now on this connection keeps members in a
+    /// Has the file be an archive of that shared room. From now on this connection keeps members in a
     /// table of its own that ends with it ([`schema::ARCHIVE`]): who they are stands in the room's log.
     ///
     /// # Errors
     ///
     /// What is the matter with the file.
-    pub(crate) fn archive(&self, id: &str) -> Result<(), Failure> {
+    pub(crate) fn archive(&self, shared: Shared<'_>) -> Result<(), Failure> {
         self.write(|connection| {
             let mut statement =
                 connection.prepare_cached("UPDATE room SET shared = ?1 WHERE one = 1")?;
-            statement.execute([id])
+            statement.execute([shared.to_string()])
         })?;
         self.connection.execute_batch(schema::ARCHIVE).map_err(Failure::from)
     }

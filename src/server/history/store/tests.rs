@@ -12,7 +12,7 @@ use super::super::kept::{
 use super::super::retention::{Retention, Step};
 use super::super::scratch::{cut, lines, member, passing, private, said};
 use super::fake::Fake;
-use super::opening::{self, Opened, Owner};
+use super::opening::{self, Opened, Owner, Shared};
 use super::rows::rows_of;
 use super::sqlite::SqliteStore;
 use super::*;
@@ -655,8 +655,12 @@ fn an_archive_knows_who_is_there_as_long_as_it_is_open_and_keeps_nobody() {
     let folder = Folder::new();
     let mut store = store(&folder);
     assert_eq!(store.archive_of(), Ok(None));
-    store.archive("00112233445566778899aabbccddeeff").expect("it takes that");
-    assert_eq!(store.archive_of(), Ok(Some("00112233445566778899aabbccddeeff".to_owned())));
+    let shared = Shared { id: "00112233445566778899aabbccddeeff", name: Some("lobby") };
+    store.archive(shared).expect("it takes that");
+    let kept = store.archive_of().expect("it is there").expect("it is one");
+    assert_eq!(kept, "00112233445566778899aabbccddeeff lobby");
+    assert_eq!(Shared::read(&kept), shared);
+    assert_eq!(Shared::read(shared.id), Shared { name: None, ..shared });
     let events =
         [(private(1, 1, 2), "[alice -> you] psst"), (private(1, 2, 3), "[alice -> you] hey")];
     let members = [1, 2].map(|id| (MemberId(id), Some(member("alice"))));

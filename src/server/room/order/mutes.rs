@@ -133,7 +133,7 @@ impl Room {
     }
 
     /// Finds out for all members anew whether they can speak.
-    fn judge_mutes(&mut self, now: Millis) {
+    pub(in crate::server::room) fn judge_mutes(&mut self, now: Millis) {
         let muted: Vec<_> = self
             .members
             .entries()

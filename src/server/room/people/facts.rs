@@ -25,6 +25,21 @@ pub(crate) enum FactKey {
     Topic,
 }
 
+impl FactKey {
+    /// Whether such a fact may be forgotten on a server's word alone. That somebody owns a name, or was let in, is not taken
+    /// away so.
+    pub(crate) fn can_be_dropped(&self) -> bool {
+        match self {
+            FactKey::Ban(_)
+            | FactKey::Mute(_)
+            | FactKey::Invitation(_)
+            | FactKey::Letter(_)
+            | FactKey::Topic => true,
+            FactKey::Owner(_) | FactKey::LetIn(_) => false,
+        }
+    }
+}
+
 /// A fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fact {

@@ -69,6 +69,11 @@ impl Invitations {
         self.open.remove(&code).is_some_and(|invitation| invitation.until > now)
     }
 
+    /// Takes a code out.
+    pub(crate) fn drop(&mut self, code: CodeHash) {
+        self.open.remove(&code);
+    }
+
     /// Whether there is a code, or anybody was let in by one.
     pub(crate) fn has_any(&self) -> bool {
         !self.open.is_empty() || !self.let_in.is_empty()

@@ -99,6 +99,11 @@ impl Letters {
         of_reader.into_iter().collect()
     }
 
+    /// Forgets that of this number.
+    pub(crate) fn drop(&mut self, id: u64) {
+        self.by_id.remove(&id);
+    }
+
     /// Whether anything waits for a reader.
     pub(crate) fn has(&self, reader: &str) -> bool {
         self.by_id.values().any(|it| it.reader == reader)

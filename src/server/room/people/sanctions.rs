@@ -102,6 +102,11 @@ impl Sanctions {
         self.by_id.values().filter(holds).max_by_key(last)
     }
 
+    /// Takes out that of this number.
+    pub(crate) fn drop(&mut self, id: u64) {
+        self.by_id.remove(&id);
+    }
+
     /// Takes out those that are shown so, without regard to case. Their numbers.
     pub(crate) fn lift(&mut self, whom: &Likeness) -> Vec<u64> {
         self.take(|sanction| whom.is_same_word(&sanction.likeness))

@@ -7,10 +7,10 @@ use super::super::follower::{Followed, Follower};
 use super::super::meta;
 use super::super::refusal::Refusal;
 use super::super::set_back::{Groups, Loss};
-use super::super::sharing::new_producer;
+use super::super::sharing::{hello, new_producer};
 use super::super::snapshot;
 use super::super::trouble::Trouble;
-use super::{LogReader, read};
+use super::{ComingBack, LogReader, read};
 use crate::server::hub::recovery::Renewed;
 use crate::server::room::Room;
 use crate::server::room::log::Log;
@@ -24,27 +24,40 @@ impl LogReader {
     /// The engine does not answer. It is to be tried again.
     pub(super) fn recover(&mut self) -> Result<(), Trouble> {
         let loss = self.search()?;
-        if loss.is_none() && self.coming_back.is_none() && !self.is_trimmed()? {
+        let comes_back = loss.is_some() || self.hub.is_coming_back();
+        if !comes_back && !self.is_trimmed()? {
             return Ok(());
         }
-        let kept = loss.as_ref().map_or(self.groups.last(), |loss| loss.kept);
+        self.unapplied.clear();
+        let kept = loss.as_ref().map_or_else(|| self.last(), |loss| loss.kept);
+        // The log was set back once more, so that other things are lost.
+        self.coming_back = self.coming_back.filter(|it| it.kept == kept);
         let (room, from) = self.room_before(kept)?;
         let mut renewed = Renewed::new(room, kept, self.hub.keeps_archive());
+        // What was proposed before an attempt failed may be read from now on.
+        self.coming_back.iter().for_each(|it| renewed.expect(it.producer));
         let mut groups = self.groups.clone();
         groups.go_back_to(Some(from).filter(|_| kept.is_some()));
         let mut follower = Follower::new(self.engine.clone(), from);
         while !follower.has_caught_up() {
             read_some(&mut follower, &mut groups, &mut renewed)?;
         }
-        if let Some(loss) = &loss {
-            if loss.kept.is_none() && !self.is_same_room()? {
+        if comes_back {
+            if kept.is_none() && !self.is_same_room()? {
                 self.stop(Refusal::OtherRoom);
                 return Ok(());
             }
-            let Some(producer) = self.come_back(&renewed, loss) else { return Ok(()) };
+            let Some(producer) = self.come_back(&renewed, kept, loss.as_ref()) else {
+                return Ok(());
+            };
             renewed.expect(producer);
             while !renewed.is_back() && !self.hub.is_log_over() {
                 read_some(&mut follower, &mut groups, &mut renewed)?;
+                if renewed.is_cut_off() || self.hub.take_doubt() {
+                    // The log has lost that as well.
+                    self.coming_back = None;
+                    return Err(Trouble::SetBack);
+                }
             }
         }
         (self.follower, self.groups, self.coming_back) = (follower, groups, None);
@@ -56,40 +69,47 @@ impl LogReader {
     /// Whether this room goes on where the log was emptied: the first server that finds it so says which one does.
     fn is_same_room(&mut self) -> Result<bool, Trouble> {
         let agreed = &self.agreed;
-        let there = self.follower.with(|link| meta::offer_again(link, agreed))?;
+        let numbers = self.hub.numbers();
+        let there = self.follower.with(|link| meta::offer_again(link, agreed, numbers))?;
         Ok(there == Some(agreed.id))
     }
 
     /// Proposes what the log has lost, as another producer. `None` if the server ends instead.
-    fn come_back(&mut self, renewed: &Renewed, loss: &Loss) -> Option<u64> {
-        if let Some(producer) = self.coming_back {
+    fn come_back(
+        &mut self,
+        renewed: &Renewed,
+        kept: Option<Position>,
+        loss: Option<&Loss>,
+    ) -> Option<u64> {
+        if let Some(ComingBack { producer, .. }) = self.coming_back {
             return Some(producer);
         }
-        let (groups, seconds) = (loss.groups, loss.time.as_secs_f64().ceil());
-        let entries = if groups == 1 { "1 entry" } else { &format!("{groups} entries") };
-        log::error!("shared: the store was set back: {entries} of the last {seconds} s are gone");
+        loss.into_iter().for_each(tell);
         let Some(producer) = new_producer() else {
             self.stop(Refusal::NoRandomNumbers);
             return None;
         };
-        self.hub.come_back(renewed, producer, loss.kept.unwrap_or_default());
-        self.coming_back = Some(producer);
+        self.hub.take_doubt();
+        let (server, version) = hello();
+        self.hub.come_back(renewed, producer, kept, (&server, version));
+        self.coming_back = Some(ComingBack { producer, kept });
         Some(producer)
     }
 
     /// What the log has lost of what this server has read.
-    fn search(&mut self) -> Result<Option<Loss>, Trouble> {
+    pub(super) fn search(&mut self) -> Result<Option<Loss>, Trouble> {
         let begin = self.begin()?;
         let mut search = self.groups.search();
         while let Some(position) = search.next() {
             let looked = self.follower.with(|link| link.look(position))?;
-            let begin = begin.into_iter().chain(looked.first).min();
+            let begin = begin.map(|begin| looked.first.map_or(begin, |first| first.min(begin)));
             search.found(self.groups.judge(position, looked.group.as_deref(), begin));
         }
         Ok(search.loss())
     }
 
-    /// The position of the oldest snapshot.
+    /// The position of the oldest snapshot. A log that has none was never trimmed: if it begins behind what was read, it was
+    /// emptied, and somebody has begun it anew.
     fn begin(&mut self) -> Result<Option<Position>, Trouble> {
         let oldest = self.follower.with(|link| link.snapshot(0))?;
         Ok(oldest.and_then(|oldest| self.position_of(&oldest)))
@@ -100,9 +120,14 @@ impl LogReader {
         room.log().map(Log::position)
     }
 
+    /// The last group that was read, or the one behind which this server has begun to read; `None` at the log's beginning.
+    fn last(&self) -> Option<Position> {
+        self.groups.last().or(Some(self.from).filter(|from| *from != Position::START))
+    }
+
     /// Whether the log begins behind what was read.
     fn is_trimmed(&mut self) -> Result<bool, Trouble> {
-        let Some(last) = self.groups.last() else { return Ok(false) };
+        let Some(last) = self.last() else { return Ok(false) };
         let looked = self.follower.with(|link| link.look(last))?;
         Ok(looked.group.is_none())
     }
@@ -127,6 +152,13 @@ impl LogReader {
     }
 }
 
+/// Tells this server's operator what is lost.
+fn tell(loss: &Loss) {
+    let (groups, seconds) = (loss.groups, loss.time.as_secs_f64().ceil());
+    let entries = if groups == 1 { "1 entry" } else { &format!("{groups} entries") };
+    log::error!("shared: the store was set back: {entries} of the last {seconds} s are gone");
+}
+
 /// Reads on, and applies that to the room that is made anew.
 fn read_some(
     follower: &mut Follower,
@@ -142,6 +174,6 @@ fn read_some(
             Ok(())
         }
         // Meanwhile once more: the caller begins anew.
-        Followed::Trimmed | Followed::Changed => Err(Trouble::Loading),
+        Followed::Trimmed | Followed::Changed => Err(Trouble::SetBack),
     }
 }

@@ -1,0 +1,297 @@
+//! Servers of one room whose log is set back. The engine is in memory; each server's reader makes a step when a test says
+//! so, and its writer too, until that is given a thread of its own.
+
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::protocol::name::Name;
+use crate::protocol::tag::Format;
+use crate::server::config::{SharedConfig, Told};
+use crate::server::connection::{Connection, ConnectionId};
+use crate::server::hub::membership::Membership;
+use crate::server::hub::permit::{Permit, Shown};
+use crate::server::room::Room;
+use crate::server::room::entry::Credentials;
+use crate::server::room::group::Act;
+use crate::server::shared::fake::Fake;
+use crate::server::shared::log_writer::LogWriter;
+use crate::server::shared::meta::{Offer, RoomId};
+use crate::server::shared::opening::{self, Opened};
+use crate::server::shared::outbox::Outbox;
+use crate::server::shared::settings::RoomSettings;
+use crate::server::shared::sharing::Sharing;
+use crate::server::shared::url::SharedUrl;
+use crate::server::waker::Waker;
+
+/// How long anything may take that is waited for.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+fn url() -> SharedUrl {
+    SharedUrl::parse("redis://cache/lobby").expect("it is one")
+}
+
+/// The room, as the next server finds it, or makes it.
+fn open(fake: &Fake) -> Opened {
+    let offer = Offer {
+        settings: RoomSettings::of(&Config::default()),
+        told: Told::default(),
+        log_bytes: 16 << 20,
+        id: RoomId::random().expect("there are random numbers"),
+    };
+    let opened = opening::join(fake.engine(), &url(), &offer, &mut |_| true);
+    opened.expect("it can be shared").expect("the server is to begin")
+}
+
+fn hub() -> Arc<Hub> {
+    Arc::new(Hub::new(Waker::new().expect("there are pipes"), &Config::default()))
+}
+
+/// A server, with one member at most.
+struct Server {
+    hub: Arc<Hub>,
+    reader: LogReader,
+    writer: Option<LogWriter>,
+    thread: Option<JoinHandle<()>>,
+    member: Option<Membership>,
+}
+
+impl Server {
+    /// One that has begun, and whose writer does nothing by itself.
+    fn start(fake: &Fake, producer: u64) -> Server {
+        let Opened { engine, agreed, is_ours } = open(fake);
+        let hub = hub();
+        let mut outbox = Outbox::new(agreed.id.short(), producer);
+        if is_ours {
+            outbox.begin_log();
+        }
+        let room = Room::shared(&Config::default(), agreed.id.short());
+        hub.share(room, outbox, url(), u64::MAX);
+        hub.propose(&Act::Hello { server: "chat", version: "1" });
+        let writer = LogWriter::new(hub.clone(), engine.clone(), Config::default());
+        let shutdown = Shutdown::new().expect("there are pipes");
+        let end = End { shutdown, why: Arc::default() };
+        let at = (agreed, Position::START);
+        let reader = LogReader::new(hub.clone(), Config::default(), engine, at, end);
+        let writer = Some(writer);
+        let mut server = Server { hub, reader, writer, thread: None, member: None };
+        server.write();
+        server.read_until(|hub| hub.wait_for_log(Duration::ZERO).is_ok());
+        server
+    }
+
+    /// Writes one group, over a new connection if that is broken.
+    fn write(&mut self) {
+        let writer = self.writer.as_mut().expect("it has no thread");
+        while writer.step(self.hub.next_task(None).expect("it goes on")).is_some() {}
+    }
+
+    /// Lets the writer write whatever there is from now on.
+    fn write_on(&mut self) {
+        let writer = self.writer.take().expect("it has no thread");
+        self.thread = Some(thread::spawn(move || writer.run()));
+    }
+
+    /// Reads until that is so.
+    #[track_caller]
+    fn read_until(&mut self, is_so: impl Fn(&Hub) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !is_so(&self.hub) {
+            assert!(Instant::now() < deadline, "it does not come: {:#?}", said(&self.hub));
+            self.reader.step().ok();
+        }
+    }
+
+    /// A client joins.
+    fn join(&mut self, name: &str) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let stream = TcpStream::connect(address).expect("it listens");
+        let (peer, id) = (address, ConnectionId::local(1));
+        let connection = Connection::new(id, stream, peer, DEADLINE).expect("a connection");
+        let (hub, name) = (self.hub.clone(), Name::parse(name).expect("a name"));
+        let joining = thread::spawn(move || {
+            let permit = Permit::take(&hub, None).expect("there is a place");
+            let (connection, shown) = (
+                Arc::new(connection),
+                Shown { credentials: Credentials::default(), is_let_in: false },
+            );
+            let joined = permit.join(Some(&name), &connection, Format::Tagged, 0, shown);
+            joined.map_err(drop).expect("the name is free").membership
+        });
+        while self.hub.wait_for_log(Duration::ZERO).is_ok() {
+            thread::yield_now();
+        }
+        self.write();
+        while !joining.is_finished() {
+            self.reader.step().expect("it is read");
+        }
+        self.member = Some(joining.join().expect("no panic"));
+    }
+
+    /// The member says something to one other.
+    fn whisper(&mut self, to: &str, line: u64) {
+        self.member.as_mut().expect("it has joined").whisper(to, "psst", line);
+    }
+
+    /// Finds out that the log was emptied, and does not read back any more what it proposes then.
+    fn offer_to_come_back(&mut self, fake: &Fake) {
+        self.reader.must_recover = true;
+        thread::scope(|scope| {
+            let (hub, reader) = (self.hub.clone(), &mut self.reader);
+            let recovering = scope.spawn(move || reader.step());
+            while !hub.is_coming_back() {
+                thread::yield_now();
+            }
+            fake.break_connections();
+            assert!(recovering.join().expect("no panic").is_err());
+        });
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.hub.end_log();
+        self.hub.close();
+        self.thread.take().into_iter().for_each(|thread| thread.join().expect("no panic"));
+    }
+}
+
+/// All events, as they are shown.
+fn said(hub: &Hub) -> Vec<String> {
+    hub.round(false, false, 0);
+    let batches = hub.read(0, usize::MAX);
+    let shown = batches
+        .iter()
+        .flat_map(|batch| batch.events().map(|event| event.line.to_owned()).collect::<Vec<_>>());
+    shown.collect()
+}
+
+fn has_said(hub: &Hub, line: &str) -> bool {
+    said(hub).iter().any(|it| it == line)
+}
+
+/// Both read until they have the same, and it is the same room.
+#[track_caller]
+fn are_one_room(one: &mut Server, other: &mut Server) {
+    let deadline = Instant::now() + DEADLINE;
+    while one.hub.digest() != other.hub.digest() {
+        assert!(Instant::now() < deadline, "{:#?}\n{:#?}", said(&one.hub), said(&other.hub));
+        one.reader.step().ok();
+        let hub = one.hub.clone();
+        other.read_until(|it| it.digest().0 >= hub.digest().0);
+    }
+}
+
+/// Somebody empties the log; what comes then has later places.
+fn empty(fake: &Fake) {
+    fake.empty();
+    fake.move_clock(1_000);
+}
+
+/// Two servers, with alice and bob, and an emptied log.
+fn two_servers_and_an_emptied_log() -> (Fake, Server, Server) {
+    let fake = Fake::new();
+    let (mut one, mut other) = (Server::start(&fake, 1), Server::start(&fake, 2));
+    one.join("alice");
+    other.join("bob");
+    are_one_room(&mut one, &mut other);
+    empty(&fake);
+    (fake, one, other)
+}
+
+#[test]
+fn a_server_that_reads_another_ones_return_finds_the_log_set_back_too() {
+    let (_fake, mut one, mut other) = two_servers_and_an_emptied_log();
+    let before = other.hub.numbers();
+    one.write_on();
+    one.reader.must_recover = true;
+    one.read_until(|hub| {
+        !hub.is_coming_back()
+            && has_said(
+                hub,
+                "-- the room's store was set back: some of the newest lines may be missing",
+            )
+    });
+    // Nobody else tells it: it has written nothing, and its connection is whole.
+    other.write_on();
+    one.whisper("bob", 1);
+    other.read_until(|hub| hub.numbers().seq > before.seq);
+    one.read_until(|hub| has_said(hub, "[you -> bob] psst"));
+    other.read_until(|hub| has_said(hub, "[alice -> you] psst"));
+    are_one_room(&mut one, &mut other);
+    assert!(!said(&one.hub).iter().any(|line| line.starts_with("!!")));
+}
+
+#[test]
+fn what_is_said_does_not_wait_for_ever_for_a_server_that_does_not_come_back() {
+    let (_fake, mut one, mut other) = two_servers_and_an_emptied_log();
+    one.whisper("alice", 1);
+    one.write_on();
+    one.reader.must_recover = true;
+    one.read_until(|hub| !hub.is_coming_back());
+    one.read_until(|hub| hub.wait_for_log(Duration::ZERO).is_ok());
+    other.member = None;
+}
+
+#[test]
+fn a_return_that_was_written_before_an_attempt_failed_is_read_by_the_next_one() {
+    let (fake, mut one, _other) = two_servers_and_an_emptied_log();
+    one.offer_to_come_back(&fake);
+    one.write();
+    // No other group of this server's comes.
+    let (tell, told) = mpsc::channel();
+    let hub = one.hub.clone();
+    let reading = thread::spawn(move || {
+        // Its connection is broken at first.
+        while one.reader.step().is_err() {}
+        tell.send(()).ok();
+    });
+    let is_read = told.recv_timeout(Duration::from_secs(20));
+    hub.end_log();
+    reading.join().expect("no panic");
+    assert!(is_read.is_ok() && !hub.is_coming_back());
+}
+
+#[test]
+fn a_return_that_the_log_has_lost_as_well_is_made_again() {
+    let (fake, mut one, _other) = two_servers_and_an_emptied_log();
+    one.offer_to_come_back(&fake);
+    one.write();
+    assert_eq!(fake.groups().len(), 1);
+    empty(&fake);
+    one.write_on();
+    one.read_until(|hub| !hub.is_coming_back());
+    assert!(!fake.groups().is_empty());
+}
+
+#[test]
+fn a_newcomer_that_comes_before_the_survivors_gives_out_no_number_that_they_have_seen() {
+    let (fake, mut one, mut other) = two_servers_and_an_emptied_log();
+    let seen = one.hub.numbers();
+    one.offer_to_come_back(&fake);
+    assert_eq!(fake.groups().len(), 0);
+    let shared =
+        SharedConfig { url: url(), password_file: None, authority: None, told: Told::default() };
+    let (newcomer, shutdown) = (hub(), Shutdown::new().expect("there are pipes"));
+    let config = Config::default();
+    let sharing = Sharing::begin(open(&fake), &shared, &config, &newcomer, &shutdown, &mut None);
+    let sharing = sharing.map_err(|why| why.to_string()).expect("it begins");
+    let begun = newcomer.numbers();
+    assert!(
+        begun.seq > seen.seq + (1 << 29) && begun.member > seen.member + (1 << 29),
+        "{begun:?}"
+    );
+    one.write_on();
+    other.write_on();
+    let deadline = Instant::now() + DEADLINE;
+    while newcomer.names() != ["alice", "bob"] {
+        assert!(Instant::now() < deadline, "{:?}", newcomer.names());
+        [&mut one, &mut other].into_iter().for_each(|it| drop(it.reader.step()));
+    }
+    sharing.take_leave();
+    newcomer.close();
+    sharing.end().map_err(|why| why.to_string()).expect("it ends well");
+}
