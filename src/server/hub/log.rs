@@ -226,7 +226,9 @@ impl Hub {
     pub(crate) fn next_task(&self, not_before: Option<Instant>) -> Option<Task> {
         let mut guard = self.lock();
         loop {
-            guard.judge_liveness();
+            if guard.judge_liveness() {
+                self.notify(&guard);
+            }
             let now = instant();
             let seen = guard.room.log().map_or(Position::START, Log::position);
             let log = guard.log.as_mut()?;
@@ -321,7 +323,9 @@ impl Hub {
     pub(crate) fn on_trouble(&self, trouble: &Trouble) {
         self.with(|shared| {
             shared.log.iter_mut().for_each(|log| log.on_trouble(trouble.clone()));
-            shared.judge_liveness();
+            if shared.judge_liveness() {
+                self.notify(shared);
+            }
         });
     }
 

@@ -141,6 +141,11 @@ impl Outbox {
         self.shares.get(&connection).is_some_and(|bytes| *bytes > MOST_OF_ONE)
     }
 
+    /// Whether something of that connection was not read back.
+    pub(crate) fn has_of(&self, connection: u32) -> bool {
+        self.shares.contains_key(&connection)
+    }
+
     /// Whether there is something to be sent, besides signs of life.
     pub(crate) fn has_news(&self) -> bool {
         !self.gathered.is_empty() || self.groups.iter().any(|made| !made.is_sent)
@@ -291,6 +296,7 @@ mod tests {
         let text = "x".repeat(30_000);
         (1..=3).for_each(|line| outbox.propose(&said(9, line, &text)));
         assert!(outbox.is_full_for(9) && !outbox.is_full_for(8) && !outbox.is_full());
+        assert!(outbox.has_of(9) && !outbox.has_of(8));
         assert!(outbox.has_full_group());
         (1..40).for_each(|connection| outbox.propose(&said(connection, 1, &text)));
         assert!(outbox.is_full());
@@ -299,6 +305,7 @@ mod tests {
             outbox.on_read_back(sending.number());
         }
         assert!(!outbox.is_full() && !outbox.is_full_for(9) && outbox.bytes == 0);
+        assert!(!outbox.has_of(9));
     }
 
     #[test]
