@@ -51,7 +51,9 @@ impl Program {
     }
 
     fn is_done(&self, others: usize) -> bool {
-        self.lines.len() == 0 && self.session.on_the_way() == 0 && self.session.ends.len() == others
+        self.lines.len() == 0
+            && self.session.receipted == self.session.lines.len()
+            && self.session.ends.len() == others
     }
 
     /// Goes on over this connection, until that is lost or all is done.
