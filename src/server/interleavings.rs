@@ -635,10 +635,11 @@ fn who_takes_nothing_is_dropped_and_what_it_waits_for_ends() {
         stalled.send("/nick stalled\n/help\n/history\n/history\n/history\n");
         alice.expect("-- stalled joined");
         let clock = Clock::start(Duration::from_secs(1));
-        alice.expect("-- stalled was too slow and was dropped");
+        // A shared room may seem to be away to a server that the time runs away from.
+        alice.until(|line| line == "-- stalled was too slow and was dropped");
         clock.stop();
         alice.send("/who\n");
-        alice.expect("-- 1 here: alice");
+        alice.until(|line| line == "-- 1 here: alice");
         drop(alice);
         house.shut_down();
     });
