@@ -392,7 +392,8 @@ impl Hub {
     pub(crate) fn take_leave(&self, timeout: Duration) {
         let mut guard = self.lock();
         let Some(log) = &mut guard.log else { return };
-        log.outbox.propose(&Logged { connection: 0, line: 0, act: Act::Bye });
+        // In a group of its own: this server applies nothing of the one that it is in.
+        log.outbox.propose_apart(&Logged { connection: 0, line: 0, act: Act::Bye });
         log.ending = Ending::Farewell;
         self.proposed.notify_one();
         guard.waiting += 1;

@@ -27,7 +27,7 @@ pub(crate) struct Outbox {
     made: u64,
     /// The groups that were made and not read back, oldest first.
     groups: VecDeque<Made>,
-    /// What is no group yet, oldest first; all but the last are full.
+    /// What is no group yet, oldest first; nothing is added to any but the last.
     gathered: VecDeque<Gathered>,
     /// How many bytes of each connection are in both.
     shares: HashMap<u32, usize>,
@@ -103,6 +103,12 @@ impl Outbox {
     /// As which server this one writes.
     pub(crate) fn producer(&self) -> u64 {
         self.producer
+    }
+
+    /// Adds an entry that begins a group, so that what was proposed before is read back before it.
+    pub(crate) fn propose_apart(&mut self, entry: &Logged<'_>) {
+        self.gathered.push_back(Gathered::default());
+        self.propose(entry);
     }
 
     /// Adds an entry. One that no group has room for is left out; nobody makes such a one.
@@ -306,6 +312,20 @@ mod tests {
         }
         assert!(!outbox.is_full() && !outbox.is_full_for(9) && outbox.bytes == 0);
         assert!(!outbox.has_of(9));
+    }
+
+    #[test]
+    fn an_entry_that_stands_apart_is_behind_what_was_proposed_before_and_in_another_group() {
+        let mut outbox = Outbox::new(1, 5);
+        outbox.propose(&said(1, 1, "one"));
+        outbox.propose_apart(&Logged { connection: 0, line: 0, act: Act::Bye });
+        outbox.propose(&said(1, 2, "late"));
+        assert_eq!(lines(&outbox.next(NOTHING, false).expect("a line")), (1, vec![1]));
+        outbox.on_sent(5, 1);
+        assert_eq!(lines(&outbox.next(NOTHING, false).expect("the rest")), (2, vec![0, 2]));
+        let mut empty = Outbox::new(1, 5);
+        empty.propose_apart(&Logged { connection: 0, line: 0, act: Act::Bye });
+        assert_eq!(lines(&empty.next(NOTHING, false).expect("it alone")), (1, vec![0]));
     }
 
     #[test]
