@@ -18,7 +18,7 @@ pub fn chatserver() -> Command {
 }
 
 /// Where Redis is (`redis://127.0.0.1:PORT`), for a run of the tests in which each server has a shared room of its own.
-const SHARED: &str = "CHATROOM_TESTS_SHARED";
+pub const SHARED: &str = "CHATROOM_TESTS_SHARED";
 
 /// Whether it is such a run.
 pub fn is_shared_everywhere() -> bool {
