@@ -2,17 +2,21 @@
 //! same conversation.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::common::program::split;
 use crate::common::proxy::{Budget, Proxy};
 use crate::common::read_in_time;
 use crate::common::server::TestServer;
+use crate::common::session::Session;
+use crate::common::talker::Line;
+use crate::common::wire::{Way, Wire};
 
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How many lines it says at a time: so a cut comes before, in and after each of them.
+const AT_A_TIME: usize = 3;
 
 /// A program that says its lines, whatever becomes of its connections.
 struct Program {
@@ -20,141 +24,75 @@ struct Program {
     server: SocketAddr,
     /// Where they are not: there it joins, since without its token it could not come back under its name.
     direct: SocketAddr,
-    name: String,
-    /// All that it says, from its name on; the first is line 1.
-    lines: Vec<String>,
-    /// How many of them it has written on this connection, or need not.
-    written: usize,
-    /// The last line that it has a receipt for.
-    receipted: u64,
-    token: Option<String>,
-    seen: u64,
-    /// All events, by their numbers, with its own lines as the others see them.
-    conversation: BTreeMap<u64, String>,
-    /// The beginning of a line.
-    partial: Vec<u8>,
+    /// What it knows, and what it has said.
+    session: Session,
+    /// What it has yet to say.
+    lines: std::vec::IntoIter<String>,
 }
 
 impl Program {
-    fn new(
-        [server, direct]: [SocketAddr; 2],
-        name: &str,
-        lines: impl IntoIterator<Item = String>,
-    ) -> Program {
-        let first = format!("/nick {name}");
-        Program {
-            server,
-            direct,
-            name: name.to_owned(),
-            lines: [first].into_iter().chain(lines).collect(),
-            written: 0,
-            receipted: 0,
-            token: None,
-            seen: 0,
-            conversation: BTreeMap::new(),
-            partial: Vec::new(),
-        }
+    fn new([server, direct]: [SocketAddr; 2], name: &str, lines: Vec<String>) -> Program {
+        Program { server, direct, session: Session::new(name), lines: lines.into_iter() }
     }
 
-    /// Takes part until all of its lines are said and everyone else has said `end`.
+    /// Takes part until all of its lines are said and everyone else has said its last word: all events, by their
+    /// numbers, with its own lines as the others see them.
     fn run(mut self, others: usize) -> BTreeMap<u64, String> {
         let deadline = Instant::now() + PATIENCE;
         while !self.is_done(others) {
-            assert!(Instant::now() < deadline, "{}", self.report());
-            let to = if self.token.is_none() { self.direct } else { self.server };
-            if let Ok(stream) = TcpStream::connect(to) {
-                self.talk(&stream, others, deadline);
-                stream.shutdown(Shutdown::Both).ok();
+            assert!(Instant::now() < deadline, "{}", self.session.report());
+            let to = if self.session.token.is_none() { self.direct } else { self.server };
+            if let Some(mut wire) = Wire::connect(to, Way::Plain) {
+                self.talk(&mut wire, others, deadline);
             }
+            self.check();
         }
-        self.conversation
+        self.session.heard.into_iter().map(|heard| (heard.seq, heard.line)).collect()
     }
 
     fn is_done(&self, others: usize) -> bool {
-        let ends = self.conversation.values().filter(|line| line.ends_with("> end")).count();
-        self.receipted == self.lines.len() as u64 && ends == others + 1
-    }
-
-    fn report(&self) -> String {
-        format!(
-            "{}: {} of {} lines receipted, {} written, {} events seen",
-            self.name,
-            self.receipted,
-            self.lines.len(),
-            self.written,
-            self.conversation.len()
-        )
+        self.lines.len() == 0
+            && self.session.receipted == self.session.lines.len()
+            && self.session.ends.len() == others
     }
 
     /// Goes on over this connection, until that is lost or all is done.
-    fn talk(&mut self, mut stream: &TcpStream, others: usize, deadline: Instant) {
-        stream.set_read_timeout(Some(Duration::from_millis(1))).expect("not zero");
-        self.partial.clear();
-        let hello = match &self.token {
-            None => "/tags\n".to_owned(),
-            Some(token) => format!("/tags\n/resume {token} {}\n", self.seen),
-        };
-        self.written = if self.token.is_none() { 0 } else { usize::MAX };
-        if stream.write_all(hello.as_bytes()).is_err() {
+    fn talk(&mut self, wire: &mut Wire, others: usize, deadline: Instant) {
+        let joins = self.session.token.is_none();
+        if wire.send(self.session.hello().as_bytes()).is_err() {
             return;
         }
         let mut bytes = [0; 4096];
-        let joins = self.token.is_none();
-        let has_joined = |program: &Program| joins && program.token.is_some();
-        while !self.is_done(others) && !has_joined(self) && Instant::now() < deadline {
-            // A few at a time, so that a cut comes before, in and after each of them.
-            let next: Vec<_> = self.lines.iter().skip(self.written).take(3).collect();
-            let text: String = next.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
-            self.written = self.written.saturating_add(next.len());
-            if stream.write_all(text.as_bytes()).is_err() {
+        while !self.is_done(others) && Instant::now() < deadline {
+            if joins && self.session.token.is_some() {
                 return;
             }
-            let Some(length) = read_in_time(&mut stream, &mut bytes) else { return };
-            self.take(&bytes[..length]);
+            if self.session.written == Some(self.session.lines.len()) {
+                let name = self.session.name().to_owned();
+                let next = self.lines.by_ref().take(AT_A_TIME);
+                self.session.lines.extend(next.map(|text| (Line::Public(text), name.clone())));
+            }
+            if wire.send(self.session.text().as_bytes()).is_err() {
+                return;
+            }
+            let Some(length) = read_in_time(wire, &mut bytes) else { return };
+            self.session.take(&bytes[..length]);
         }
     }
 
-    fn take(&mut self, bytes: &[u8]) {
-        self.partial.extend_from_slice(bytes);
-        while let Some(end) = self.partial.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = self.partial.drain(..=end).collect();
-            let line = String::from_utf8(line).expect("lines are UTF-8");
-            if !line.starts_with("-- chatroom 1: ") {
-                let (seq, body) = split(line.trim_end_matches('\n'));
-                self.take_line(seq, body);
-            }
-        }
-    }
-
-    fn take_line(&mut self, seq: Option<u64>, body: &str) {
-        if let Some(token) = body.strip_prefix("= token ") {
-            self.token = Some(token.to_owned());
-            self.receipted = 1;
-        } else if let Some(taken) = body.strip_prefix("= resumed ") {
-            self.written = taken.parse().expect("a number");
-        } else if body.starts_with("!!") || body.starts_with("-- you missed ") {
-            panic!("{}: {body}", self.name);
-        }
-        let Some(seq) = seq.filter(|_| !body.starts_with("| ")) else { return };
-        assert!(seq > self.seen, "{}: {body} comes as {seq} after {}", self.name, self.seen);
-        self.seen = seq;
-        let line = match body.strip_prefix("+ ") {
-            None => body.to_owned(),
-            Some(number) => {
-                let number = number.parse().expect("a number");
-                assert_eq!(number, self.receipted + 1, "{}", self.report());
-                self.receipted = number;
-                format!("<{}> {}", self.name, self.lines[number as usize - 1])
-            }
-        };
-        self.conversation.insert(seq, line);
+    /// Nothing was wrong, refused or missed so far.
+    fn check(&self) {
+        let is_bad = |text: &str| text.starts_with("!!") || text.starts_with("-- you missed ");
+        let refused = self.session.notices.iter().find(|notice| is_bad(&notice.text));
+        let is_right = self.session.complaints.is_empty() && refused.is_none();
+        assert!(is_right, "{refused:?} {}", self.session.report());
     }
 }
 
 /// Lines of all lengths, so that a cut falls into each part of one.
 fn lines(of: usize, count: usize) -> Vec<String> {
     let line = |number: usize| format!("{of} {number} {}", "é".repeat(number * 7 % 60));
-    (0..count).map(line).chain(["end".to_owned()]).collect()
+    (0..count).map(line).chain([format!("end of p{of}x")]).collect()
 }
 
 /// Programs talk over connections that are cut after some bytes, `most` at most, while a plain member

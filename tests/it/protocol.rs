@@ -9,7 +9,7 @@ use data_encoding::BASE32_NOPAD;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use crate::common::folder;
-use crate::common::server::{TestClient, TestServer, chatserver};
+use crate::common::server::{TestClient, TestServer, chatserver, is_shared_everywhere};
 
 /// The private key of the first test vector of RFC 8032 (7.1), which the page proves.
 const SEED: [u8; 32] = [
@@ -238,11 +238,24 @@ fn is_time(word: &str) -> bool {
     matches!(word.as_bytes(), [a, b, b':', c, d] if [a, b, c, d].into_iter().all(digit))
 }
 
+/// Whether a step tells of the end of a server, which is not that of a shared room: members of a server that was killed
+/// are there for a while, and names are owned for longer.
+fn ends_with_the_server(step: &Step<'_>) -> bool {
+    match step.what {
+        Action::Restarts => true,
+        Action::Gets(text) => text.ends_with(", until the server ends"),
+        Action::Sends(_) | Action::IsCut => false,
+    }
+}
+
 #[test]
 fn each_conversation_in_the_page_goes_as_it_is_written() {
     let conversations = conversations(PAGE);
     assert!(conversations.len() >= 4, "only {} conversations", conversations.len());
     for (room, steps) in conversations {
+        if is_shared_everywhere() && steps.iter().any(ends_with_the_server) {
+            continue;
+        }
         let mut stage = Stage::of(room, &steps);
         steps.into_iter().for_each(|step| stage.play(step));
         stage.end();

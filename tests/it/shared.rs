@@ -1,7 +1,8 @@
-//! What `chatserver` says of the options for a room that several servers share.
+//! What `chatserver` says of the options for a room that several servers share, and that such a room is as another one to
+//! its clients.
 
 use super::common::process::run;
-use super::common::server::chatserver;
+use super::common::server::{SHARED, chatserver, is_shared_everywhere};
 
 /// What a URL has to be.
 const EXPECTED: &str = "it must be redis://HOST/ROOM, rediss://HOST/ROOM or \
@@ -45,4 +46,22 @@ fn help_says_who_reads_what_is_said_in_a_shared_room() {
     let sentence = "A shared room has at most 20,000 members. Whoever can read its Redis can read \
                     what is said there, private lines too.";
     assert!(status == Some(0) && help.contains(sentence), "{help}");
+}
+
+/// Those of the wire's tests that tell most in little time, once more; `scripts/shared-suites` runs them all.
+#[cfg(unix)]
+#[test]
+fn what_is_true_of_what_was_said_before_and_of_names_is_true_in_a_shared_room() {
+    use super::common::redis::RedisServer;
+    if is_shared_everywhere() {
+        return;
+    }
+    let Some(redis) = RedisServer::start(&[]) else { return };
+    let mut tests = std::process::Command::new(std::env::current_exe().expect("it runs"));
+    let registers = "passwords::a_program_registers_and_logs_in_and_its_lines_are_counted";
+    tests.args(["recall::", registers, "--test-threads", "4"]);
+    tests.env(SHARED, format!("redis://127.0.0.1:{}", redis.port));
+    let done = tests.output().expect("it starts");
+    let told = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && told.contains("test result: ok."), "{told}");
 }

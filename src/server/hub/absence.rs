@@ -56,10 +56,14 @@ impl LogSide {
 }
 
 impl Shared {
-    /// Tells this server's clients that the room is away, or back.
-    pub(super) fn judge_liveness(&mut self) {
-        if let Some(notice) = self.log.as_mut().and_then(|log| log.judge_liveness()) {
+    /// Tells this server's clients that the room is away, or back. Whether that is new, of which sessions are to be
+    /// notified: some wait for the log only while the room is there.
+    pub(super) fn judge_liveness(&mut self) -> bool {
+        let notice = self.log.as_mut().and_then(|log| log.judge_liveness());
+        let is_new = notice.is_some();
+        notice.into_iter().for_each(|notice| {
             self.apply(Entry::Tell(Notice::Shared(notice)));
-        }
+        });
+        is_new
     }
 }

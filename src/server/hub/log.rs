@@ -271,7 +271,9 @@ impl Hub {
     pub(crate) fn next_task(&self, not_before: Option<Instant>) -> Option<Task> {
         let mut guard = self.lock();
         loop {
-            guard.judge_liveness();
+            if guard.judge_liveness() {
+                self.notify(&guard);
+            }
             let now = instant();
             let seen = guard.room.log().map_or(Position::START, Log::position);
             let log = guard.log.as_mut()?;
@@ -369,7 +371,9 @@ impl Hub {
     pub(crate) fn on_trouble(&self, trouble: &Trouble) {
         self.with(|shared| {
             shared.log.iter_mut().for_each(|log| log.on_trouble(trouble.clone()));
-            shared.judge_liveness();
+            if shared.judge_liveness() {
+                self.notify(shared);
+            }
         });
     }
 
@@ -437,7 +441,8 @@ impl Hub {
         let mut guard = self.lock();
         let Some(log) = &mut guard.log else { return };
         log.wait_for_nobody();
-        log.outbox.propose(&Logged { connection: 0, line: 0, act: Act::Bye });
+        // In a group of its own: this server applies nothing of the one that it is in.
+        log.outbox.propose_apart(&Logged { connection: 0, line: 0, act: Act::Bye });
         log.ending = Ending::Farewell;
         self.proposed.notify_one();
         guard.waiting += 1;

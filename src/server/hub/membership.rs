@@ -205,6 +205,12 @@ impl Membership {
         self.submit(chunk.bytes(), lines, |by| Entry::Speak { by, chunk });
     }
 
+    /// Waits until what it has brought is read back from the log, where several servers hold the room: what its client is
+    /// answered next comes behind that, and knows of it. While the room is away, it does not wait.
+    pub(crate) fn wait_for_own(&self) {
+        self.hub().wait_for_own(self.connection.id());
+    }
+
     /// The same where several servers hold the room: the answers come at once, and the lines once they are read back from
     /// the log.
     fn propose_lines(&mut self, chunk: &mut Chunk, lines: u64) {
@@ -408,7 +414,7 @@ impl Membership {
             return None;
         }
         let (hub, by) = (Arc::clone(self.hub()), self.author(lines));
-        hub.with(|shared| {
+        let ended = hub.with(|shared| {
             let expired = match shared.bring(entry(by)) {
                 Brought::Done(Outcome::Ignored) => return None,
                 Brought::Done(Outcome::Expired(expired)) => expired,
@@ -418,7 +424,10 @@ impl Membership {
             // With the leaving, so that a client that sees that finds the permit free.
             self.permit.give_back(shared);
             (!shared.room.is_closed()).then_some(expired)
-        })
+        });
+        // The operator is told when the room knows it, too.
+        self.wait_for_own();
+        ended
     }
 }
 

@@ -151,6 +151,19 @@ impl Hub {
             guard.wait(&self.taken);
         }
     }
+
+    /// Waits until what that connection has brought is read back. It does not wait while the room is away, nor once the
+    /// room closes; so it waits for a few seconds at most.
+    pub(super) fn wait_for_own(&self, id: ConnectionId) {
+        let is_unread = |shared: &Shared| {
+            let log = shared.log.as_ref().filter(|_| !shared.room.is_closed());
+            log.is_some_and(|log| log.outbox.has_of(id.number) && !log.liveness.is_away())
+        };
+        let mut guard = self.lock();
+        while is_unread(&guard) {
+            guard.wait(&self.taken);
+        }
+    }
 }
 
 impl LogSide {

@@ -257,7 +257,10 @@ impl Change<'_> {
         let line = match (&entry.act, outcome) {
             // Leaving says so itself, before nothing more is told.
             (Act::Leave(_), _) | (_, Outcome::Receipted) => None,
-            (Act::Join(_), Outcome::Joined { .. }) => Some(entry.line).filter(|line| *line > 0),
+            // A guest comes in by no line of its own: those that are taken with it were answered before.
+            (Act::Join(joining), Outcome::Joined { .. }) => {
+                Some(entry.line).filter(|line| *line > 0 && joining.wanted.is_some())
+            }
             _ => line,
         };
         if let Some(member) = self.room.members.of_connection(connection) {
@@ -346,18 +349,15 @@ impl Change<'_> {
         let Some(name) = self.room.name_of(by.member).cloned() else { return Outcome::Ignored };
         let why_muted = self.why_muted(by.member);
         let mut said = Said::default();
-        // Silent lines that are not told to be done: the last of them says so of all.
-        let mut silent = None;
         for (number, line) in (first + 1..).zip(lines).filter(|(number, _)| *number > before) {
             let speech = match line.manner {
                 Manner::Said => Speech::Said(&name, line.text),
                 Manner::Done => Speech::Done(&name, line.text),
                 Manner::Silent => {
-                    silent = Some(number);
+                    self.tell_done(by, Some(number));
                     continue;
                 }
             };
-            self.tell_done(by, silent.take());
             match &why_muted {
                 Some((left, mute)) => {
                     self.answers = Some((by.connection, number));
@@ -371,7 +371,6 @@ impl Change<'_> {
                 }
             }
         }
-        self.tell_done(by, silent);
         if said != Said::default() {
             self.room.throughput.add(said, self.stamp.at);
             self.room.said += said.lines;

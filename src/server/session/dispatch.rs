@@ -3,7 +3,7 @@
 //! It does not split the bytes (`input`), nor do what a line asks for (`requests`). The session's thread runs it.
 
 use super::input::{End, Input, Item, Received};
-use super::requests::{acts_by_itself, is_counted, is_resume};
+use super::requests::{acts_by_itself, is_answered_here, is_counted, is_resume};
 use super::screening::Screening;
 use super::{GO_ON, Next, Phase, Session};
 #[cfg(test)]
@@ -78,6 +78,7 @@ impl Session {
             return self.obey(request::parse(&text), is_first);
         }
         self.end_lateness();
+        self.catch_up();
         self.count_line();
         self.answer(&Refusal::LineTooLong(self.limits.line));
         self.complete();
@@ -109,8 +110,11 @@ impl Session {
         }
         if acts_by_itself(&request) {
             // Flush first: counting this line marks it as taken, and the events before it must already be in
-            // the transcript.
+            // the transcript. Nor are they held up by what takes long.
             self.append();
+        }
+        if is_answered_here(&request) {
+            self.catch_up();
         }
         if is_counted(&request) {
             self.count_line();
@@ -121,6 +125,18 @@ impl Session {
         };
         self.complete();
         next
+    }
+
+    /// In a room that several servers hold, appends what was gathered and waits until the log has brought it back, so that
+    /// what is answered next comes behind it. Alone, both stand in one chunk, in their order.
+    pub(super) fn catch_up(&mut self) {
+        if !matches!(&self.phase, Phase::Joined { member, .. } if member.is_in_shared_room()) {
+            return;
+        }
+        self.append();
+        if let Phase::Joined { member, .. } = &self.phase {
+            member.wait_for_own();
+        }
     }
 
     /// Tells a program that the line is done that was acted on, unless it gets a receipt for that: each line that counts

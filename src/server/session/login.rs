@@ -167,10 +167,11 @@ impl Session {
     }
 
     /// Sees to it that the client is in the room, as a guest if it has no name. Joining does not consume
-    /// the current line, which is counted already.
+    /// the current line, which is counted already if it is one that counts.
     pub(super) fn member(&mut self) {
         if matches!(self.phase, Phase::Unnamed { .. }) {
-            self.join(None, self.lines_read.saturating_sub(1));
+            let current = u64::from(self.answers.is_some());
+            self.join(None, self.lines_read.saturating_sub(current));
         }
     }
 

@@ -42,8 +42,6 @@ impl Session {
         }
         self.member();
         self.account.bucket.charge(REGISTERING);
-        // What was said before is not held up by that.
-        self.append();
         match self.secrets.passwords.hash(password, || self.is_lost()) {
             Ok(hash) => {
                 if let Phase::Joined { member, .. } = &mut self.phase {
@@ -74,7 +72,6 @@ impl Session {
         let hash = self.hub.password_of(&likeness);
         let attempt = self.attempt(hash.as_ref().map(|_| likeness.folded().to_owned()));
         self.wait_for_turn(&attempt)?;
-        self.append();
         let Some(hash) = hash else { return self.on_wrong(&attempt) };
         match self.secrets.passwords.verify(password, &hash, || self.is_lost()) {
             Ok(Verdict::Wrong) => return self.on_wrong(&attempt),

@@ -195,7 +195,6 @@ impl Session {
     /// Shows something again, and charges for as many lines as `show` says.
     fn replay(&mut self, show: impl FnOnce(&Membership, u64) -> u32) {
         self.member();
-        self.append();
         if let Phase::Joined { member, .. } = &self.phase {
             self.account.bucket.charge(show(member, self.lines_read));
         }
@@ -223,7 +222,10 @@ impl Session {
             }
             (Some(refusal), Phase::Joined { member, .. }) => member.answer_telnet(refusal),
             (None, Phase::Unnamed { .. }) => self.connection.tell(Notice::Here),
-            (None, Phase::Outside(_) | Phase::Joined { .. }) => self.answer_with(Notice::Here),
+            (None, Phase::Outside(_) | Phase::Joined { .. }) => {
+                self.catch_up();
+                self.answer_with(Notice::Here);
+            }
             (_, Phase::Gone) => {}
         }
         GO_ON
@@ -294,11 +296,16 @@ pub(super) fn is_resume(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
 
 /// Whether a line is done under the room's lock at once, and not appended with the rest of the chunk.
 pub(super) fn acts_by_itself(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
-    use Request::{Invite, Login, Order, Quit, Register, Rename, Unregister, Whisper};
+    use Request::{
+        History, Invite, Login, Order, Pass, Quit, Register, Rename, Search, Unregister, Whisper,
+    };
     matches!(
         request,
         Ok(Whisper { .. }
             | Rename(_)
+            | History(_)
+            | Search { .. }
+            | Pass(_)
             | Quit(_)
             | Register(_)
             | Login { .. }
@@ -306,6 +313,12 @@ pub(super) fn acts_by_itself(request: &Result<Request<'_>, Misuse<'_>>) -> bool 
             | Invite(_)
             | Order(_))
     )
+}
+
+/// Whether the session itself may answer a line, or has to wait for what becomes of it: all but what is said goes so.
+pub(super) fn is_answered_here(request: &Result<Request<'_>, Misuse<'_>>) -> bool {
+    use Request::{Act, Nothing, Quit, Say, Whisper};
+    !matches!(request, Ok(Nothing | Say(_) | Act(_) | Whisper { .. } | Quit(_)))
 }
 
 #[cfg(test)]

@@ -117,9 +117,6 @@ impl Session {
     /// wrong and sends nothing more, for which nothing is waited.
     fn wait(&mut self, time: Duration) -> ControlFlow<Ending, bool> {
         let until = instant() + time;
-        if !time.is_zero() {
-            self.append();
-        }
         if let Phase::Outside(outside) = &mut self.phase {
             outside.give_time(time);
         }

@@ -27,7 +27,7 @@ pub(crate) struct Outbox {
     made: u64,
     /// The groups that were made and not read back, oldest first.
     groups: VecDeque<Made>,
-    /// What is no group yet, oldest first; all but the last are full.
+    /// What is no group yet, oldest first; nothing is added to any but the last.
     gathered: VecDeque<Gathered>,
     /// What comes behind that, and is not to be sent yet; `None` where nothing is held back.
     held: Option<VecDeque<Gathered>>,
@@ -128,6 +128,12 @@ impl Outbox {
         self.producer
     }
 
+    /// Adds an entry that begins a group, so that what was proposed before is read back before it.
+    pub(crate) fn propose_apart(&mut self, entry: &Logged<'_>) {
+        self.gathered.push_back(Gathered::default());
+        self.propose(entry);
+    }
+
     /// Adds an entry. One that no group has room for is left out; nobody makes such a one.
     pub(crate) fn propose(&mut self, entry: &Logged<'_>) {
         let fits = |gathered: &mut Gathered| {
@@ -163,6 +169,11 @@ impl Outbox {
     /// Whether the session of that connection is not to.
     pub(crate) fn is_full_for(&self, connection: u32) -> bool {
         self.shares.get(&connection).is_some_and(|bytes| *bytes > MOST_OF_ONE)
+    }
+
+    /// Whether something of that connection was not read back.
+    pub(crate) fn has_of(&self, connection: u32) -> bool {
+        self.shares.contains_key(&connection)
     }
 
     /// Whether there is something to be sent, besides signs of life.
@@ -318,6 +329,7 @@ mod tests {
         let text = "x".repeat(30_000);
         (1..=3).for_each(|line| outbox.propose(&said(9, line, &text)));
         assert!(outbox.is_full_for(9) && !outbox.is_full_for(8) && !outbox.is_full());
+        assert!(outbox.has_of(9) && !outbox.has_of(8));
         assert!(outbox.has_full_group());
         (1..40).for_each(|connection| outbox.propose(&said(connection, 1, &text)));
         assert!(outbox.is_full());
@@ -326,6 +338,21 @@ mod tests {
             outbox.on_read_back(sending.number());
         }
         assert!(!outbox.is_full() && !outbox.is_full_for(9) && outbox.bytes == 0);
+        assert!(!outbox.has_of(9));
+    }
+
+    #[test]
+    fn an_entry_that_stands_apart_is_behind_what_was_proposed_before_and_in_another_group() {
+        let mut outbox = Outbox::new(1, 5);
+        outbox.propose(&said(1, 1, "one"));
+        outbox.propose_apart(&Logged { connection: 0, line: 0, act: Act::Bye });
+        outbox.propose(&said(1, 2, "late"));
+        assert_eq!(lines(&outbox.next(NOTHING, false).expect("a line")), (1, vec![1]));
+        outbox.on_sent(5, 1);
+        assert_eq!(lines(&outbox.next(NOTHING, false).expect("the rest")), (2, vec![0, 2]));
+        let mut empty = Outbox::new(1, 5);
+        empty.propose_apart(&Logged { connection: 0, line: 0, act: Act::Bye });
+        assert_eq!(lines(&empty.next(NOTHING, false).expect("it alone")), (1, vec![0]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A real server process, and plain sockets as its clients.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
@@ -16,6 +17,14 @@ pub fn chatserver() -> Command {
     piped(&server_program())
 }
 
+/// Where Redis is (`redis://127.0.0.1:PORT`), for a run of the tests in which each server has a shared room of its own.
+pub const SHARED: &str = "CHATROOM_TESTS_SHARED";
+
+/// Whether it is such a run.
+pub fn is_shared_everywhere() -> bool {
+    std::env::var_os(SHARED).is_some()
+}
+
 /// A shell that runs `script`, in which `$0` is the program.
 #[cfg(unix)]
 pub fn chatserver_by(script: &str) -> Command {
@@ -28,6 +37,29 @@ pub fn chatserver_by(script: &str) -> Command {
 /// that it speaks no TLS.
 pub fn without_tls(command: &mut Command) {
     command.env("CHATROOM_TLS", if bridge::is_everywhere() { "optional" } else { "off" });
+}
+
+/// Gives it a shared room of its own where the run is one for that, unless its options say which. A server with a history
+/// has the same room again when a test starts it again with that file.
+fn with_shared_room(command: &mut Command) {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let Ok(redis) = std::env::var(SHARED) else { return };
+    let says_itself = command.get_args().any(|argument| argument == "--shared")
+        || command.get_envs().any(|(name, value)| name == "CHATROOM_SHARED" && value.is_some());
+    if says_itself {
+        return;
+    }
+    let options = command.get_args().map(|argument| argument.to_string_lossy());
+    let mut history = options.skip_while(|argument| argument != "--history").skip(1);
+    let room = match history.next().filter(|file| file != "none") {
+        Some(file) => {
+            let mut hasher = DefaultHasher::new();
+            file.hash(&mut hasher);
+            format!("h{:x}", hasher.finish())
+        }
+        None => format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed)),
+    };
+    command.env("CHATROOM_SHARED", format!("{redis}/{}-{room}", std::process::id()));
 }
 
 fn piped(program: &str) -> Command {
@@ -74,6 +106,7 @@ impl TestServer {
         if !says_itself {
             without_tls(command);
         }
+        with_shared_room(command);
         let mut process = spawn(command);
         let mut line = String::new();
         let stdout = process.stdout.take().expect("it is piped");
