@@ -38,7 +38,7 @@ fn open_with(memory: usize, log: &Fake) -> House {
     let url = SharedUrl::parse("redis://cache/lobby").expect("it is one");
     let shared = SharedConfig { url, password_file: None, authority: None, told: Told::default() };
     let opened = Opened { engine: log.engine(), agreed: agreed(&config), is_ours: true };
-    let sharing = Sharing::begin(opened, &shared, &config, &hub, &shutdown, None);
+    let sharing = Sharing::begin(opened, &shared, &config, &hub, &shutdown, &mut None);
     let sharing = sharing.expect("the log answers");
     status.is_of(&hub);
     let server = thread::spawn(move || {
@@ -53,7 +53,7 @@ fn open_with(memory: usize, log: &Fake) -> House {
 
 fn agreed(config: &Config) -> Agreed {
     let id = RoomId::parse(ROOM).expect("it is one");
-    Agreed { id, settings: RoomSettings::of(config), log_bytes: LOG_BYTES }
+    Agreed { id, settings: RoomSettings::of(config), log_bytes: LOG_BYTES, numbers: None }
 }
 
 /// What is done to a log while the threads go on, again and again, until it is over.
