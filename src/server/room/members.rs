@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::changes::KeptMember;
 use super::entry::{Newcomer, Whence};
+use super::group::Position;
 use super::names::Standing;
 use super::token::TokenHash;
 use super::waiting_lines::WaitingLines;
@@ -46,6 +47,9 @@ pub(super) struct Member {
     pub(super) standing: Standing,
     /// The first event that it may not have got, once it is disconnected.
     pub(super) lost_at: Seq,
+    /// The group of the shared log by which its connection, or its last one, came to speak for it. With that its client
+    /// was told the member's name and how many of its lines are taken. The log's beginning, if there is none.
+    pub(super) attached_at: Position,
     /// How it may resume, if it gets the tagged form.
     resumable: Option<Resumable>,
 }
@@ -114,6 +118,7 @@ impl Member {
             shown_letters: None,
             standing: Standing::default(),
             lost_at: Seq::MAX,
+            attached_at: Position::START,
             resumable: None,
         }
     }
