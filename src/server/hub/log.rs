@@ -439,7 +439,7 @@ impl Hub {
     /// Takes leave of the room's other servers, and waits, for `timeout` at most, until they have what was said here.
     pub(crate) fn take_leave(&self, timeout: Duration) {
         let mut guard = self.lock();
-        let Some(log) = &mut guard.log else { return };
+        let Some(log) = guard.log.as_mut().filter(|log| log.ending != Ending::Over) else { return };
         log.wait_for_nobody();
         // In a group of its own: this server applies nothing of the one that it is in.
         log.outbox.propose_apart(&Logged { connection: 0, line: 0, act: Act::Bye });
@@ -461,9 +461,12 @@ impl Hub {
 impl Shared {
     /// Applies a group that was read.
     fn apply_read(&mut self, Read { at, bytes, group }: &Read<'_>, to_do: &mut ToDo) {
+        let Some(log) = self.log.as_mut().filter(|log| log.ending != Ending::Over) else { return };
         let group = match group {
             Ok(group) => group,
             Err(Unread::Newer) => {
+                // Whatever comes behind it depends on it.
+                log.ending = Ending::Over;
                 to_do.is_newer = true;
                 return;
             }

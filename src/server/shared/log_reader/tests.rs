@@ -16,6 +16,7 @@ use crate::server::hub::permit::{Permit, Shown};
 use crate::server::room::Room;
 use crate::server::room::entry::Credentials;
 use crate::server::room::group::Act;
+use crate::server::shared::codec::VERSION;
 use crate::server::shared::fake::Fake;
 use crate::server::shared::log_writer::LogWriter;
 use crate::server::shared::meta::{Offer, RoomId};
@@ -293,4 +294,39 @@ fn a_newcomer_that_comes_before_the_survivors_gives_out_no_number_that_they_have
     sharing.take_leave();
     newcomer.close();
     sharing.end().map_err(|why| why.to_string()).expect("it ends well");
+}
+
+/// A group that only newer servers read.
+fn write_newer(fake: &Fake) {
+    let at = Position { ms: fake.last().ms + 1, n: 0 };
+    fake.write_at(at, &[VERSION + 1]);
+}
+
+#[test]
+fn a_server_that_is_too_old_applies_nothing_more_and_ends_at_once() {
+    let fake = Fake::new();
+    let (mut one, mut other) = (Server::start(&fake, 1), Server::start(&fake, 2));
+    write_newer(&fake);
+    other.hub.propose(&Act::Announce("hello"));
+    other.write();
+    let before = one.hub.numbers();
+    one.read_until(Hub::is_log_over);
+    assert_eq!(one.hub.numbers(), before);
+    // It has no farewell to wait for.
+    assert!(one.hub.wait_for_log(Duration::ZERO).is_ok());
+    one.hub.take_leave(Duration::ZERO);
+    assert!(one.hub.wait_for_log(Duration::ZERO).is_ok() && one.hub.is_log_over());
+    other.hub.end_log();
+}
+
+#[test]
+fn a_server_that_is_found_too_old_while_it_makes_its_room_anew_ends() {
+    let (fake, mut one, mut other) = two_servers_and_an_emptied_log();
+    other.write_on();
+    other.reader.must_recover = true;
+    other.read_until(|hub| !hub.is_coming_back());
+    write_newer(&fake);
+    one.reader.must_recover = true;
+    one.read_until(Hub::is_log_over);
+    assert!(matches!(one.reader.end.why.get(), Some(Refusal::TooOld)));
 }
