@@ -228,6 +228,8 @@ impl Shared {
             renewed;
         let (producer, read_back, returned) =
             (renewed.producer, renewed.read_back, renewed.returned);
+        // A server that comes back tells itself for whom its connections speak.
+        let before = producer.is_none().then(|| self.before_catching_up());
         std::mem::swap(&mut self.room, &mut room);
         let missed = self.room.take_the_place_of(room);
         self.effects.append(effects);
@@ -261,6 +263,7 @@ impl Shared {
             erased,
         };
         self.carry_on(applied, to_do);
+        before.into_iter().for_each(|before| self.settle_unread(before, to_do));
     }
 
     /// The members of this server are gone with it: those that can resume are hung up on.

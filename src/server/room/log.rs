@@ -152,6 +152,11 @@ impl Log {
         self.producers.iter().map(|(id, producer)| (*id, producer))
     }
 
+    /// A server, if it is there.
+    pub(crate) fn producer(&self, id: u64) -> Option<&Producer> {
+        self.producers.get(&id)
+    }
+
     /// The server that writes snapshots and trims the log.
     pub(crate) fn coordinator(&self) -> Option<u64> {
         self.producers.first_key_value().map(|(id, _)| *id)

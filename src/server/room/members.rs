@@ -54,6 +54,26 @@ pub(super) struct Member {
     resumable: Option<Resumable>,
 }
 
+/// For whom a connection speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SpokenFor {
+    /// The member's number.
+    pub(crate) id: MemberId,
+    /// The name that it has.
+    pub(crate) name: Name,
+    /// How it gets its lines.
+    pub(crate) format: Format,
+    /// How many of its lines were taken.
+    pub(crate) taken: u64,
+}
+
+impl SpokenFor {
+    /// Whether it is the same member, served in the same form.
+    pub(crate) fn is_as(&self, other: &SpokenFor) -> bool {
+        (self.id, self.format) == (other.id, other.format)
+    }
+}
+
 /// Where private lines that waited were shown to a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ShownLetters {

@@ -1,6 +1,7 @@
 //! Servers of one room whose log is set back. The engine is in memory; each server's reader makes a step when a test says
 //! so, and its writer too, until that is given a thread of its own.
 
+use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -14,6 +15,7 @@ use crate::server::connection::{Connection, ConnectionId};
 use crate::server::hub::membership::Membership;
 use crate::server::hub::permit::{Permit, Shown};
 use crate::server::room::Room;
+use crate::server::room::effects::Aside;
 use crate::server::room::entry::Credentials;
 use crate::server::room::group::Act;
 use crate::server::shared::codec::VERSION;
@@ -105,12 +107,28 @@ impl Server {
         }
     }
 
-    /// A client joins.
+    /// A client joins, over the server's first connection.
     fn join(&mut self, name: &str) {
+        let (joining, _) = self.ask_to_join(name, 1);
+        self.write();
+        while !joining.is_finished() {
+            self.reader.step().expect("it is read");
+        }
+        let joined = joining.join().expect("no panic");
+        self.member = Some(joined.expect("the name is free"));
+    }
+
+    /// A client asks to join over a connection, and waits for what becomes of that. Also the other end of the connection.
+    fn ask_to_join(
+        &mut self,
+        name: &str,
+        number: u32,
+    ) -> (JoinHandle<Option<Membership>>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let stream = TcpStream::connect(address).expect("it listens");
-        let (peer, id) = (address, ConnectionId::local(1));
+        let (other_end, _) = listener.accept().expect("it connects");
+        let (peer, id) = (address, ConnectionId::local(number));
         let connection = Connection::new(id, stream, peer, DEADLINE).expect("a connection");
         let (hub, name) = (self.hub.clone(), Name::parse(name).expect("a name"));
         let joining = thread::spawn(move || {
@@ -120,16 +138,25 @@ impl Server {
                 Shown { credentials: Credentials::default(), is_let_in: false },
             );
             let joined = permit.join(Some(&name), &connection, Format::Tagged, 0, shown);
-            joined.map_err(drop).expect("the name is free").membership
+            joined.ok().map(|joined| joined.membership)
         });
+        self.wait_for_proposal();
+        (joining, other_end)
+    }
+
+    /// Waits until something was proposed here.
+    fn wait_for_proposal(&self) {
         while self.hub.wait_for_log(Duration::ZERO).is_ok() {
             thread::yield_now();
         }
-        self.write();
-        while !joining.is_finished() {
-            self.reader.step().expect("it is read");
-        }
-        self.member = Some(joining.join().expect("no panic"));
+    }
+
+    /// Keeps a snapshot of its room, and drops what is in the log before that. Readers have to connect anew.
+    fn trim(&self, fake: &Fake) {
+        let mut link = fake.engine().connect().expect("it is there");
+        link.push_snapshot(&self.hub.snapshot()).expect("it is kept");
+        link.trim(self.hub.digest().0).expect("it is trimmed");
+        fake.break_connections();
     }
 
     /// The member says something to one other.
@@ -329,4 +356,80 @@ fn a_server_that_is_found_too_old_while_it_makes_its_room_anew_ends() {
     one.reader.must_recover = true;
     one.read_until(Hub::is_log_over);
     assert!(matches!(one.reader.end.why.get(), Some(Refusal::TooOld)));
+}
+
+/// Two servers, the first of which has a member; what that server has proposed is read by the other one alone.
+fn what_one_has_proposed_is_trimmed_away(fake: &Fake, one: &mut Server, other: &mut Server) {
+    one.write();
+    let end = fake.last();
+    other.read_until(|hub| hub.digest().0 == end);
+    other.hub.propose(&Act::Announce("later"));
+    other.write();
+    other.read_until(|hub| hub.wait_for_log(Duration::ZERO).is_ok());
+    other.trim(fake);
+}
+
+/// What comes of a thread that has nothing more to wait for.
+fn ended<T>(thread: JoinHandle<T>) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    while !thread.is_finished() {
+        assert!(Instant::now() < deadline, "it waits for ever");
+        thread::yield_now();
+    }
+    thread.join().expect("no panic")
+}
+
+/// What a hub has for a connection alone.
+fn told(hub: &Hub, number: u32) -> String {
+    let asides = hub.round(false, false, 0).following.asides;
+    let own = asides.into_iter().filter(|(id, ..)| *id == ConnectionId::local(number));
+    let lines = own.filter_map(|(_, _, aside)| match aside {
+        Aside::Lines(lines) => Some(lines),
+        Aside::Replay(_) => None,
+    });
+    lines.collect()
+}
+
+#[test]
+fn a_member_learns_what_became_of_its_lines_in_a_part_of_the_log_that_nobody_can_read() {
+    let fake = Fake::new();
+    let (mut one, mut other) = (Server::start(&fake, 1), Server::start(&fake, 2));
+    one.join("alice");
+    let mut member = one.member.take().expect("it has joined");
+    let anna = Name::parse("anna").expect("a name");
+    let renaming = thread::spawn(move || {
+        let is_renamed = member.rename(&anna, Credentials::default(), 1);
+        (member, is_renamed)
+    });
+    one.wait_for_proposal();
+    what_one_has_proposed_is_trimmed_away(&fake, &mut one, &mut other);
+    told(&one.hub, 1);
+    let end = fake.last();
+    one.read_until(|hub| hub.digest().0 >= end);
+    let (member, is_renamed) = ended(renaming);
+    one.member = Some(member);
+    assert!(is_renamed);
+    let told = told(&one.hub, 1);
+    assert!(told.contains("= nick anna") && told.contains("@-1 "), "{told}");
+    assert!(one.hub.wait_for_log(Duration::ZERO).is_ok());
+}
+
+#[test]
+fn a_client_whose_join_nobody_can_read_is_hung_up_on_and_leaves() {
+    let fake = Fake::new();
+    let (mut one, mut other) = (Server::start(&fake, 1), Server::start(&fake, 2));
+    one.join("alice");
+    told(&one.hub, 1);
+    let (joining, mut client) = one.ask_to_join("carol", 2);
+    what_one_has_proposed_is_trimmed_away(&fake, &mut one, &mut other);
+    assert_eq!(other.hub.names(), ["alice", "carol"]);
+    let end = fake.last();
+    one.read_until(|hub| hub.digest().0 >= end);
+    assert!(ended(joining).is_none());
+    assert_eq!(client.read(&mut [0]).expect("it is closed"), 0);
+    // The name is free again, since nobody has its token.
+    one.write();
+    other.read_until(|hub| hub.names() == ["alice"]);
+    are_one_room(&mut one, &mut other);
+    assert!(told(&one.hub, 1).is_empty());
 }
