@@ -60,9 +60,9 @@ impl Shared {
             };
             if !is_same {
                 self.part_with_connection(number, now, next_member);
-                to_do
-                    .taken_over
-                    .extend(self.connections.get(&ConnectionId::local(number)).cloned());
+                let id = ConnectionId::local(number);
+                to_do.taken_over.extend(self.connections.get(&id).cloned());
+                self.effects.detached.push((id, self.room.transcript().end()));
             }
         }
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::protocol::name::Name;
+use crate::protocol::request::{self, Request};
 use crate::protocol::tag::Format;
 use crate::server::config::{SharedConfig, Told};
 use crate::server::connection::{Connection, ConnectionId};
@@ -107,15 +108,16 @@ impl Server {
         }
     }
 
-    /// A client joins, over the server's first connection.
-    fn join(&mut self, name: &str) {
-        let (joining, _) = self.ask_to_join(name, 1);
+    /// A client joins, over the server's first connection, whose other end is the value.
+    fn join(&mut self, name: &str) -> TcpStream {
+        let (joining, client) = self.ask_to_join(name, 1);
         self.write();
         while !joining.is_finished() {
             self.reader.step().expect("it is read");
         }
         let joined = joining.join().expect("no panic");
         self.member = Some(joined.expect("the name is free"));
+        client
     }
 
     /// A client asks to join over a connection, and waits for what becomes of that. Also the other end of the connection.
@@ -432,4 +434,22 @@ fn a_client_whose_join_nobody_can_read_is_hung_up_on_and_leaves() {
     other.read_until(|hub| hub.names() == ["alice"]);
     are_one_room(&mut one, &mut other);
     assert!(told(&one.hub, 1).is_empty());
+}
+
+#[test]
+fn a_client_that_was_removed_in_what_nobody_can_read_is_served_no_more() {
+    let fake = Fake::new();
+    let (mut one, mut other) = (Server::start(&fake, 1), Server::start(&fake, 2));
+    let mut client = one.join("alice");
+    told(&one.hub, 1);
+    let Ok(Request::Order(order)) = request::parse("/kick alice") else { panic!("an order") };
+    let alice = Name::parse("alice").expect("a name");
+    let whom = Some((alice.clone(), alice.likeness()));
+    one.hub.propose(&Act::Order { order, whom });
+    what_one_has_proposed_is_trimmed_away(&fake, &mut one, &mut other);
+    let end = fake.last();
+    one.read_until(|hub| hub.digest().0 >= end);
+    let departed = one.hub.round(false, false, 0).following.departures;
+    assert_eq!(departed.len(), 1);
+    assert_eq!(client.read(&mut [0]).expect("it is closed"), 0);
 }
