@@ -36,7 +36,7 @@ use entry::{Author, Encryption, Entry, Orderer, Outcome, Stamp};
 use guest_numbers::GuestNumbers;
 use join_notices::{JoinNotices, Move, Sum};
 use log::Log;
-use members::{Member, Members};
+use members::{Member, Members, SpokenFor};
 use people::People;
 use people::invitations::CodeHash;
 use token::TokenHash;
@@ -55,7 +55,7 @@ pub(crate) mod groups;
 mod guest_numbers;
 mod join_notices;
 pub(crate) mod log;
-mod members;
+pub(crate) mod members;
 mod names;
 pub(crate) mod order;
 pub(crate) mod people;
@@ -326,6 +326,14 @@ impl Room {
     /// The member that a connection speaks for.
     pub(crate) fn member_over(&self, connection: ConnectionId) -> Option<MemberId> {
         self.members.of_connection(connection)
+    }
+
+    /// The same, with what its client has to know of itself.
+    pub(crate) fn spoken_for(&self, connection: ConnectionId) -> Option<SpokenFor> {
+        let id = self.member_over(connection)?;
+        let member = self.members.get(id)?;
+        let (name, format) = (member.name().clone(), member.format());
+        Some(SpokenFor { id, name, format, taken: member.taken })
     }
 
     /// Whether a member is the server's own program.

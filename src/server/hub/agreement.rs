@@ -8,6 +8,8 @@ use crate::server::room::group::{Act, Group, Logged, Position};
 use crate::server::room::log::Log;
 use crate::server::room::log::Verdict;
 use crate::server::shared::agreement::is_due;
+#[cfg(all(test, not(shuttle)))]
+use crate::server::shared::snapshot;
 
 impl Shared {
     /// A group was applied, or ignored.
@@ -52,6 +54,11 @@ impl super::Hub {
             let at = shared.room.log().map_or(Position::START, Log::position);
             (at, shared.room.digest())
         })
+    }
+
+    /// The room as bytes.
+    pub(crate) fn snapshot(&self) -> Vec<u8> {
+        self.with(|shared| snapshot::encode(&shared.room))
     }
 
     /// Who is in the room.

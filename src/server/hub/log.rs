@@ -128,7 +128,7 @@ pub(crate) enum Task {
 #[derive(Debug, Default)]
 pub(crate) struct ToDo {
     /// Connections that are hung up on because their member has come back over another one.
-    taken_over: Vec<Arc<Connection>>,
+    pub(super) taken_over: Vec<Arc<Connection>>,
     /// Connections that are closed once they were sent what they are due.
     removed: Vec<Arc<Connection>>,
     /// This server was taken for dead after so long without a sign of life.
@@ -196,6 +196,20 @@ impl LogSide {
     /// Whether a session waits for what becomes of its entry.
     pub(super) fn is_awaited(&self, id: ConnectionId) -> bool {
         self.awaited.contains_key(&id.number)
+    }
+
+    /// Nobody can say any more what has become of what that connection has brought, if that was read: a session that waits
+    /// for it gets this outcome. Whether one does.
+    pub(super) fn give_up(&mut self, connection: u32, outcome: Outcome) -> bool {
+        // The server's own keyboard is not the only one that brings something over none.
+        let is_unread = connection != 0 && self.outbox.has_of(connection);
+        match self.awaited.get_mut(&connection) {
+            Some(awaited @ None) if !is_unread => {
+                *awaited = Some(outcome);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// That of a server which has written nothing yet.
@@ -439,7 +453,7 @@ impl Hub {
     /// Takes leave of the room's other servers, and waits, for `timeout` at most, until they have what was said here.
     pub(crate) fn take_leave(&self, timeout: Duration) {
         let mut guard = self.lock();
-        let Some(log) = &mut guard.log else { return };
+        let Some(log) = guard.log.as_mut().filter(|log| log.ending != Ending::Over) else { return };
         log.wait_for_nobody();
         // In a group of its own: this server applies nothing of the one that it is in.
         log.outbox.propose_apart(&Logged { connection: 0, line: 0, act: Act::Bye });
@@ -461,9 +475,12 @@ impl Hub {
 impl Shared {
     /// Applies a group that was read.
     fn apply_read(&mut self, Read { at, bytes, group }: &Read<'_>, to_do: &mut ToDo) {
+        let Some(log) = self.log.as_mut().filter(|log| log.ending != Ending::Over) else { return };
         let group = match group {
             Ok(group) => group,
             Err(Unread::Newer) => {
+                // Whatever comes behind it depends on it.
+                log.ending = Ending::Over;
                 to_do.is_newer = true;
                 return;
             }

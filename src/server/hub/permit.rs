@@ -10,7 +10,7 @@ use crate::protocol::name::Name;
 use crate::protocol::reply::Refusal;
 use crate::protocol::tag::{Format, Seq, Token};
 use crate::server::admission::Origin;
-use crate::server::connection::Connection;
+use crate::server::connection::{CloseReason, Connection};
 use crate::server::kinds::CAME_OR_WENT;
 use crate::server::room::entry::{Credentials, Entry, Newcomer, NoName, Outcome, Whence};
 use crate::server::room::token::{Issued, TokenHash};
@@ -215,7 +215,14 @@ impl Hub {
                 token.into_iter().for_each(|token| guard.effects.forget_token(token.hash));
             }
         }
-        (joined, guard.room.is_closed())
+        let is_closed = guard.room.is_closed();
+        let is_unknown = guard.log.is_some() && matches!(joined, Outcome::Ignored) && !is_closed;
+        drop(guard);
+        if is_unknown {
+            // Nobody knows any more what has become of it. The client is to try again, and is not told why not.
+            connection.hang_up(CloseReason::ShuttingDown);
+        }
+        (joined, is_closed)
     }
 }
 

@@ -19,6 +19,7 @@ use crate::server::room::entry::{Entry, Outcome};
 use crate::server::room::group::{Act, Group, Logged, Position};
 use crate::server::room::groups::{Applied, HangUp};
 use crate::server::room::log::{Log, Numbers, Verdict};
+use crate::server::shared::codec::Unread;
 use crate::server::system::instant;
 
 /// A room that is made anew.
@@ -47,6 +48,8 @@ pub(crate) struct Renewed {
     is_cut_off: bool,
     /// Which other producers, as they were called before, have come back.
     returned: BTreeSet<u64>,
+    /// A group is written in a form that only newer servers read. Nothing behind it is applied.
+    is_newer: bool,
 }
 
 impl Renewed {
@@ -66,6 +69,7 @@ impl Renewed {
             read_back: 0,
             is_cut_off: false,
             returned: BTreeSet::new(),
+            is_newer: false,
         }
     }
 
@@ -84,9 +88,22 @@ impl Renewed {
         self.is_cut_off
     }
 
+    /// Whether this server is too old to read on.
+    pub(crate) fn is_newer(&self) -> bool {
+        self.is_newer
+    }
+
     /// Applies a group. What follows from it for this server's clients is new to them behind what was kept alone.
     pub(crate) fn apply(&mut self, read: &Read<'_>) {
-        let Ok(group) = &read.group else { return self.room.pass_over(read.at) };
+        let group = match &read.group {
+            Ok(group) if !self.is_newer => group,
+            Ok(_) => return,
+            Err(Unread::Newer) => {
+                self.is_newer = true;
+                return;
+            }
+            Err(Unread::Malformed) => return self.room.pass_over(read.at),
+        };
         if self.kept.is_some_and(|kept| read.at <= kept) {
             self.room.apply_group(read.at, read.bytes, group, &mut Effects::of_nobody());
             return;
@@ -211,6 +228,8 @@ impl Shared {
             renewed;
         let (producer, read_back, returned) =
             (renewed.producer, renewed.read_back, renewed.returned);
+        // A server that comes back tells itself for whom its connections speak.
+        let before = producer.is_none().then(|| self.before_catching_up());
         std::mem::swap(&mut self.room, &mut room);
         let missed = self.room.take_the_place_of(room);
         self.effects.append(effects);
@@ -244,6 +263,7 @@ impl Shared {
             erased,
         };
         self.carry_on(applied, to_do);
+        before.into_iter().for_each(|before| self.settle_unread(before, to_do));
     }
 
     /// The members of this server are gone with it: those that can resume are hung up on.

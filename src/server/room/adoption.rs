@@ -77,6 +77,9 @@ impl Change<'_> {
         // Right before the end of a jump there was never an event.
         let is_lost = log.jump_over(seq).is_some_and(|jump| seq + 1 < jump.to);
         let has_lost = seq >= end || is_anew || is_lost;
+        if let Some(producer) = log.producers.get_mut(&new) {
+            producer.kept = kept;
+        }
         if old != new {
             let before = log.producers.remove(&old);
             if let (Some(before), Some(now)) = (before, log.producers.get_mut(&new)) {
@@ -134,6 +137,10 @@ impl Change<'_> {
         adopted: &Adopted,
     ) -> bool {
         let id = adopted.id;
+        if self.has_come_since_set_back(id) {
+            let has = self.room.members.get(id).and_then(Member::connection);
+            return connection.is_none_or(|connection| has == Some(connection));
+        }
         let Some(member) = self.room.members.get_mut(id) else { return false };
         member.taken = member.taken.max(taken);
         let (has, is_other) = (member.connection(), *member.name() != adopted.named.0);
@@ -149,6 +156,16 @@ impl Change<'_> {
             self.tell_name(id);
         }
         true
+    }
+
+    /// Whether the member's client has joined or resumed in what the log has had since it was set back, as the server knows
+    /// it that comes back. Then its client goes on from what it was told there: it counts its next line from the lines that
+    /// were taken there, so one that is counted as taken after the fact would never be said.
+    fn has_come_since_set_back(&self, id: MemberId) -> bool {
+        let log = self.room.log.as_ref();
+        let kept = log.and_then(|log| log.producers.get(&self.via)).map(|producer| producer.kept);
+        let attached_at = self.room.members.get(id).map(|member| member.attached_at);
+        attached_at > kept
     }
 
     fn reconnect(&mut self, id: MemberId, connection: ConnectionId, adopted: &Adopted) {

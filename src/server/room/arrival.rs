@@ -124,6 +124,11 @@ impl Change<'_> {
         greeting: String,
         from: Seq,
     ) {
+        if let (Some(log), Some(member)) =
+            (&self.room.log, self.room.members.get_mut(recipient.member))
+        {
+            member.attached_at = log.position;
+        }
         let offset = self.room.transcript.offset(from);
         let attach = Attach { recipient, connection, greeting, from, offset };
         self.effects.attach(attach);

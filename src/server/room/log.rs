@@ -76,6 +76,8 @@ pub(crate) struct Producer {
     pub(crate) server: Box<str>,
     /// Its version.
     pub(crate) version: Box<str>,
+    /// Up to which group it knew the log, if it came back to one that was set back; else the log's beginning.
+    pub(crate) kept: Position,
 }
 
 /// The numbers that a room goes on from.
@@ -150,6 +152,11 @@ impl Log {
         self.producers.iter().map(|(id, producer)| (*id, producer))
     }
 
+    /// A server, if it is there.
+    pub(crate) fn producer(&self, id: u64) -> Option<&Producer> {
+        self.producers.get(&id)
+    }
+
     /// The server that writes snapshots and trims the log.
     pub(crate) fn coordinator(&self) -> Option<u64> {
         self.producers.first_key_value().map(|(id, _)| *id)
@@ -207,8 +214,8 @@ impl Log {
             if group.number != 1 {
                 return Verdict::Unknown;
             }
-            let (server, version) = Default::default();
-            let producer = Producer { last: 1, alive, seen, server, version };
+            let (server, version, kept) = Default::default();
+            let producer = Producer { last: 1, alive, seen, server, version, kept };
             self.producers.insert(group.producer, producer);
             return Verdict::Applied;
         };

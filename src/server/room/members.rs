@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::changes::KeptMember;
 use super::entry::{Newcomer, Whence};
+use super::group::Position;
 use super::names::Standing;
 use super::token::TokenHash;
 use super::waiting_lines::WaitingLines;
@@ -46,8 +47,31 @@ pub(super) struct Member {
     pub(super) standing: Standing,
     /// The first event that it may not have got, once it is disconnected.
     pub(super) lost_at: Seq,
+    /// The group of the shared log by which its connection, or its last one, came to speak for it. With that its client
+    /// was told the member's name and how many of its lines are taken. The log's beginning, if there is none.
+    pub(super) attached_at: Position,
     /// How it may resume, if it gets the tagged form.
     resumable: Option<Resumable>,
+}
+
+/// For whom a connection speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SpokenFor {
+    /// The member's number.
+    pub(crate) id: MemberId,
+    /// The name that it has.
+    pub(crate) name: Name,
+    /// How it gets its lines.
+    pub(crate) format: Format,
+    /// How many of its lines were taken.
+    pub(crate) taken: u64,
+}
+
+impl SpokenFor {
+    /// Whether it is the same member, served in the same form.
+    pub(crate) fn is_as(&self, other: &SpokenFor) -> bool {
+        (self.id, self.format) == (other.id, other.format)
+    }
 }
 
 /// Where private lines that waited were shown to a member.
@@ -114,6 +138,7 @@ impl Member {
             shown_letters: None,
             standing: Standing::default(),
             lost_at: Seq::MAX,
+            attached_at: Position::START,
             resumable: None,
         }
     }

@@ -24,7 +24,7 @@ use crate::server::transcript::Transcript;
 /// No number is larger: the next ones have room behind it.
 const MAX_NUMBER: u64 = 1 << 60;
 
-coded!(Producer { last, alive, seen, server, version });
+coded!(Producer { last, alive, seen, server, version, kept });
 coded!(Jump { from, to });
 coded!(Offer { word, producer });
 coded!(Gone { name, likeness, key, address });
@@ -95,7 +95,7 @@ impl Coded for Member {
         out.put(&self.taken).put(&self.whence).put(&self.key).put(&self.login);
         out.put(&self.is_let_in).put(&self.may_claim).put(&self.is_muted);
         out.put(&self.shown_letters).put(&self.standing).put(&self.lost_at);
-        out.put(self.resumable());
+        out.put(&self.attached_at).put(self.resumable());
     }
 
     fn read(bytes: &mut Reader<'_>) -> Option<Member> {
@@ -105,7 +105,7 @@ impl Coded for Member {
         (member.is_let_in, member.may_claim) = bytes.get()?;
         member.is_muted = bytes.get()?;
         (member.shown_letters, member.standing) = (bytes.get()?, bytes.get()?);
-        member.lost_at = bytes.get()?;
+        (member.lost_at, member.attached_at) = bytes.get()?;
         Some(member.with_resumable(bytes.get()?))
     }
 }

@@ -86,6 +86,11 @@ impl Trial {
         self.room.apply_group(position, bytes.len(), &group, &mut self.effects)
     }
 
+    /// Up to where the log was applied.
+    fn position(&self) -> Position {
+        self.room.log().expect("it is shared").position()
+    }
+
     fn join(&mut self, producer: u64, connection: u32, name: &str, bits: u128) -> Applied {
         let wanted = (!name.is_empty()).then(|| named(name));
         let (format, token) = match bits {
@@ -374,6 +379,69 @@ fn what_was_over_before_a_set_back_is_over_behind_it_whoever_comes_back_first() 
     assert_eq!(back(&mut trial, 73, &slow), 0);
     back(&mut trial, 74, &survivor);
     assert_eq!(trial.room.facts(), later);
+}
+
+/// Alice has said three lines, and two more that the log has lost. The survivor's room, and up to where the log was kept.
+fn two_lines_that_are_lost() -> (Trial, Room, Position) {
+    let mut trial = Trial::new();
+    trial.join(HERE, 1, "alice", 1);
+    (1..=3).for_each(|line| trial.say(HERE, 1, line, "kept"));
+    let (bytes, kept) = (snapshot::encode(&trial.room), trial.position());
+    trial.say(HERE, 1, 4, "lost");
+    trial.say(HERE, 1, 5, "lost");
+    let credentials = Credentials::default();
+    trial.send(HERE, vec![(1, 6, Act::Rename { named: named("anna"), credentials })]);
+    let read = snapshot::decode(&config(), &bytes).expect("it was written so");
+    let survivor = std::mem::replace(&mut trial.room, read);
+    trial.numbers.insert(HERE, 4);
+    trial.ms += 1_000;
+    (trial, survivor, kept)
+}
+
+/// The survivor comes back under another number.
+fn come_back(trial: &mut Trial, producer: u64, (survivor, kept): (&Room, Position)) -> Applied {
+    let lost = survivor.lost_by(&trial.room, HERE, |_| true, &survivor.facts());
+    let entries = [survivor.back(HERE, kept)].into_iter().chain(lost);
+    let entries = entries.map(|it| (it.connection, it.line, it.act)).collect();
+    trial.effects.producer = producer;
+    trial.send(producer, entries)
+}
+
+#[test]
+fn a_client_that_resumes_before_it_is_adopted_counts_on_from_what_it_was_told() {
+    let (mut trial, survivor, kept) = two_lines_that_are_lost();
+    let end = trial.room.transcript().end();
+    trial.resume(THERE, 9, 1, end - 1);
+    let came_back = come_back(&mut trial, 70, (&survivor, kept));
+    assert_eq!(came_back.hang_up, [HangUp { connection: 1, is_taken_over: true }]);
+    let before = trial.events().len();
+    (4..=6).for_each(|line| trial.say(THERE, 9, line, "more"));
+    assert_eq!(trial.events().split_off(before), ["<alice> more"; 3]);
+    // Nor does it go on over the connection that it had before, once it has none.
+    trial.send(THERE, vec![(9, 6, Act::Lost)]);
+    let came_back = come_back(&mut trial, 71, (&survivor, kept));
+    assert_eq!(came_back.hang_up, [HangUp { connection: 1, is_taken_over: true }]);
+    assert_eq!(trial.room.count(), (1, 1));
+}
+
+#[test]
+fn a_client_that_resumes_once_it_is_adopted_says_no_line_again() {
+    let (mut trial, survivor, kept) = two_lines_that_are_lost();
+    assert_eq!(come_back(&mut trial, 70, (&survivor, kept)).hang_up, []);
+    let end = trial.room.transcript().end();
+    let resumed = {
+        trial.effects.producer = THERE;
+        trial.resume(THERE, 9, 1, end - 1)
+    };
+    let [(9, _, Outcome::Resumed { ref name, taken: 6, .. })] = resumed.outcomes[..] else {
+        panic!("{resumed:?}")
+    };
+    assert_eq!(name.as_str(), "anna");
+    // Another survivor comes late.
+    come_back(&mut trial, 71, (&survivor, kept));
+    let before = trial.events().len();
+    (5..=7).for_each(|line| trial.say(THERE, 9, line, "more"));
+    assert_eq!(trial.events().split_off(before), ["<anna> more"]);
 }
 
 #[test]

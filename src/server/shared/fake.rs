@@ -131,6 +131,11 @@ impl Fake {
         group.expect("it is in the log").at
     }
 
+    /// The last place that was given.
+    pub(crate) fn last(&self) -> Position {
+        self.lock().last
+    }
+
     /// Drops all before the group of that number.
     pub(crate) fn trim_to(&self, number: usize) {
         let first = self.place_of(number);

@@ -41,6 +41,10 @@ impl LogReader {
         let mut follower = Follower::new(self.engine.clone(), from);
         while !follower.has_caught_up() {
             read_some(&mut follower, &mut groups, &mut renewed)?;
+            if renewed.is_newer() {
+                self.end_as_too_old();
+                return Ok(());
+            }
         }
         if comes_back {
             if kept.is_none() && !self.is_same_room()? {
@@ -53,6 +57,10 @@ impl LogReader {
             renewed.expect(producer);
             while !renewed.is_back() && !self.hub.is_log_over() {
                 read_some(&mut follower, &mut groups, &mut renewed)?;
+                if renewed.is_newer() {
+                    self.end_as_too_old();
+                    return Ok(());
+                }
                 if renewed.is_cut_off() || self.hub.take_doubt() {
                     // The log has lost that as well.
                     self.coming_back = None;

@@ -1,6 +1,7 @@
 //! Servers of one room whose log is set back. The engine is in memory; each server's reader makes a step when a test says
 //! so, and its writer too, until that is given a thread of its own.
 
+use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -8,14 +9,17 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::protocol::name::Name;
+use crate::protocol::request::{self, Request};
 use crate::protocol::tag::Format;
 use crate::server::config::{SharedConfig, Told};
 use crate::server::connection::{Connection, ConnectionId};
 use crate::server::hub::membership::Membership;
 use crate::server::hub::permit::{Permit, Shown};
 use crate::server::room::Room;
+use crate::server::room::effects::Aside;
 use crate::server::room::entry::Credentials;
 use crate::server::room::group::Act;
+use crate::server::shared::codec::VERSION;
 use crate::server::shared::fake::Fake;
 use crate::server::shared::log_writer::LogWriter;
 use crate::server::shared::meta::{Offer, RoomId};
@@ -104,12 +108,29 @@ impl Server {
         }
     }
 
-    /// A client joins.
-    fn join(&mut self, name: &str) {
+    /// A client joins, over the server's first connection, whose other end is the value.
+    fn join(&mut self, name: &str) -> TcpStream {
+        let (joining, client) = self.ask_to_join(name, 1);
+        self.write();
+        while !joining.is_finished() {
+            self.reader.step().expect("it is read");
+        }
+        let joined = joining.join().expect("no panic");
+        self.member = Some(joined.expect("the name is free"));
+        client
+    }
+
+    /// A client asks to join over a connection, and waits for what becomes of that. Also the other end of the connection.
+    fn ask_to_join(
+        &mut self,
+        name: &str,
+        number: u32,
+    ) -> (JoinHandle<Option<Membership>>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let stream = TcpStream::connect(address).expect("it listens");
-        let (peer, id) = (address, ConnectionId::local(1));
+        let (other_end, _) = listener.accept().expect("it connects");
+        let (peer, id) = (address, ConnectionId::local(number));
         let connection = Connection::new(id, stream, peer, DEADLINE).expect("a connection");
         let (hub, name) = (self.hub.clone(), Name::parse(name).expect("a name"));
         let joining = thread::spawn(move || {
@@ -119,16 +140,25 @@ impl Server {
                 Shown { credentials: Credentials::default(), is_let_in: false },
             );
             let joined = permit.join(Some(&name), &connection, Format::Tagged, 0, shown);
-            joined.map_err(drop).expect("the name is free").membership
+            joined.ok().map(|joined| joined.membership)
         });
+        self.wait_for_proposal();
+        (joining, other_end)
+    }
+
+    /// Waits until something was proposed here.
+    fn wait_for_proposal(&self) {
         while self.hub.wait_for_log(Duration::ZERO).is_ok() {
             thread::yield_now();
         }
-        self.write();
-        while !joining.is_finished() {
-            self.reader.step().expect("it is read");
-        }
-        self.member = Some(joining.join().expect("no panic"));
+    }
+
+    /// Keeps a snapshot of its room, and drops what is in the log before that. Readers have to connect anew.
+    fn trim(&self, fake: &Fake) {
+        let mut link = fake.engine().connect().expect("it is there");
+        link.push_snapshot(&self.hub.snapshot()).expect("it is kept");
+        link.trim(self.hub.digest().0).expect("it is trimmed");
+        fake.break_connections();
     }
 
     /// The member says something to one other.
@@ -293,4 +323,133 @@ fn a_newcomer_that_comes_before_the_survivors_gives_out_no_number_that_they_have
     sharing.take_leave();
     newcomer.close();
     sharing.end().map_err(|why| why.to_string()).expect("it ends well");
+}
+
+/// A group that only newer servers read.
+fn write_newer(fake: &Fake) {
+    let at = Position { ms: fake.last().ms + 1, n: 0 };
+    fake.write_at(at, &[VERSION + 1]);
+}
+
+#[test]
+fn a_server_that_is_too_old_applies_nothing_more_and_ends_at_once() {
+    let fake = Fake::new();
+    let (mut one, mut other) = (Server::start(&fake, 1), Server::start(&fake, 2));
+    write_newer(&fake);
+    other.hub.propose(&Act::Announce("hello"));
+    other.write();
+    let before = one.hub.numbers();
+    one.read_until(Hub::is_log_over);
+    assert_eq!(one.hub.numbers(), before);
+    // It has no farewell to wait for.
+    assert!(one.hub.wait_for_log(Duration::ZERO).is_ok());
+    one.hub.take_leave(Duration::ZERO);
+    assert!(one.hub.wait_for_log(Duration::ZERO).is_ok() && one.hub.is_log_over());
+    other.hub.end_log();
+}
+
+#[test]
+fn a_server_that_is_found_too_old_while_it_makes_its_room_anew_ends() {
+    let (fake, mut one, mut other) = two_servers_and_an_emptied_log();
+    other.write_on();
+    other.reader.must_recover = true;
+    other.read_until(|hub| !hub.is_coming_back());
+    write_newer(&fake);
+    one.reader.must_recover = true;
+    one.read_until(Hub::is_log_over);
+    assert!(matches!(one.reader.end.why.get(), Some(Refusal::TooOld)));
+}
+
+/// Two servers, the first of which has a member; what that server has proposed is read by the other one alone.
+fn what_one_has_proposed_is_trimmed_away(fake: &Fake, one: &mut Server, other: &mut Server) {
+    one.write();
+    let end = fake.last();
+    other.read_until(|hub| hub.digest().0 == end);
+    other.hub.propose(&Act::Announce("later"));
+    other.write();
+    other.read_until(|hub| hub.wait_for_log(Duration::ZERO).is_ok());
+    other.trim(fake);
+}
+
+/// What comes of a thread that has nothing more to wait for.
+fn ended<T>(thread: JoinHandle<T>) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    while !thread.is_finished() {
+        assert!(Instant::now() < deadline, "it waits for ever");
+        thread::yield_now();
+    }
+    thread.join().expect("no panic")
+}
+
+/// What a hub has for a connection alone.
+fn told(hub: &Hub, number: u32) -> String {
+    let asides = hub.round(false, false, 0).following.asides;
+    let own = asides.into_iter().filter(|(id, ..)| *id == ConnectionId::local(number));
+    let lines = own.filter_map(|(_, _, aside)| match aside {
+        Aside::Lines(lines) => Some(lines),
+        Aside::Replay(_) => None,
+    });
+    lines.collect()
+}
+
+#[test]
+fn a_member_learns_what_became_of_its_lines_in_a_part_of_the_log_that_nobody_can_read() {
+    let fake = Fake::new();
+    let (mut one, mut other) = (Server::start(&fake, 1), Server::start(&fake, 2));
+    one.join("alice");
+    let mut member = one.member.take().expect("it has joined");
+    let anna = Name::parse("anna").expect("a name");
+    let renaming = thread::spawn(move || {
+        let is_renamed = member.rename(&anna, Credentials::default(), 1);
+        (member, is_renamed)
+    });
+    one.wait_for_proposal();
+    what_one_has_proposed_is_trimmed_away(&fake, &mut one, &mut other);
+    told(&one.hub, 1);
+    let end = fake.last();
+    one.read_until(|hub| hub.digest().0 >= end);
+    let (member, is_renamed) = ended(renaming);
+    one.member = Some(member);
+    assert!(is_renamed);
+    let told = told(&one.hub, 1);
+    assert!(told.contains("= nick anna") && told.contains("@-1 "), "{told}");
+    assert!(one.hub.wait_for_log(Duration::ZERO).is_ok());
+}
+
+#[test]
+fn a_client_whose_join_nobody_can_read_is_hung_up_on_and_leaves() {
+    let fake = Fake::new();
+    let (mut one, mut other) = (Server::start(&fake, 1), Server::start(&fake, 2));
+    one.join("alice");
+    told(&one.hub, 1);
+    let (joining, mut client) = one.ask_to_join("carol", 2);
+    what_one_has_proposed_is_trimmed_away(&fake, &mut one, &mut other);
+    assert_eq!(other.hub.names(), ["alice", "carol"]);
+    let end = fake.last();
+    one.read_until(|hub| hub.digest().0 >= end);
+    assert!(ended(joining).is_none());
+    assert_eq!(client.read(&mut [0]).expect("it is closed"), 0);
+    // The name is free again, since nobody has its token.
+    one.write();
+    other.read_until(|hub| hub.names() == ["alice"]);
+    are_one_room(&mut one, &mut other);
+    assert!(told(&one.hub, 1).is_empty());
+}
+
+#[test]
+fn a_client_that_was_removed_in_what_nobody_can_read_is_served_no_more() {
+    let fake = Fake::new();
+    let (mut one, mut other) = (Server::start(&fake, 1), Server::start(&fake, 2));
+    let mut client = one.join("alice");
+    told(&one.hub, 1);
+    let Ok(Request::Order(order)) = request::parse("/kick alice") else { panic!("an order") };
+    let alice = Name::parse("alice").expect("a name");
+    let whom = Some((alice.clone(), alice.likeness()));
+    one.hub.propose(&Act::Order { order, whom });
+    what_one_has_proposed_is_trimmed_away(&fake, &mut one, &mut other);
+    let end = fake.last();
+    one.read_until(|hub| hub.digest().0 >= end);
+    let departed = one.hub.round(false, false, 0).following.departures;
+    assert_eq!(departed.len(), 1);
+    assert_eq!(client.read(&mut [0]).expect("it is closed"), 0);
 }
