@@ -141,13 +141,14 @@ impl Hub {
             let mut others = producers(&shared.room);
             let known = producers(&renewed.room);
             others.retain(|it| *it != old && !known.contains(it) && !renewed.returned.contains(it));
+            let settings = shared.room.log().map_or(0, Log::settings);
             let Some(log) = &mut shared.log else { return };
             let unread = log.outbox.begin_anew(producer);
             if kept.is_none() {
                 log.outbox.begin_log();
             }
             log.outbox.propose(&back);
-            let act = Act::Hello { server: hello.0, version: hello.1 };
+            let act = Act::Hello { server: hello.0, version: hello.1, settings };
             log.outbox.propose(&Logged { connection: 0, line: 0, act });
             lost.iter().for_each(|entry| log.outbox.propose(entry));
             log.wait_for_others(others, instant());

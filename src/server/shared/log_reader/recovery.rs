@@ -90,7 +90,7 @@ impl LogReader {
             return None;
         };
         self.hub.take_doubt();
-        let (server, version) = hello();
+        let (server, version) = hello(&self.config);
         self.hub.come_back(renewed, producer, kept, (&server, version));
         self.coming_back = Some(ComingBack { producer, kept });
         Some(producer)

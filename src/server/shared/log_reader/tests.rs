@@ -69,7 +69,7 @@ impl Server {
         }
         let room = Room::shared(&Config::default(), agreed.id.short());
         hub.share(room, outbox, url(), u64::MAX);
-        hub.propose(&Act::Hello { server: "chat", version: "1" });
+        hub.propose(&Act::Hello { server: "chat", version: "1", settings: 0 });
         let writer = LogWriter::new(hub.clone(), engine.clone(), Config::default());
         let shutdown = Shutdown::new().expect("there are pipes");
         let end = End { shutdown, why: Arc::default() };
