@@ -497,6 +497,10 @@ impl Hub {
 impl Shared {
     /// Applies a group that was read.
     fn apply_read(&mut self, Read { at, bytes, group }: &Read<'_>, to_do: &mut ToDo) {
+        // Nothing is known of the room behind what cannot be read.
+        if to_do.newer.is_some() {
+            return;
+        }
         let group = match group {
             Ok(group) => group,
             Err(Unread::Newer { room, form }) if self.room.is_of_log(*room) => {
