@@ -23,6 +23,7 @@ use super::connection::ConnectionId;
 use super::erasure::Erasure;
 use super::figures::{Said, Throughput};
 use super::replay::Gap;
+use super::shared::settings::RoomSettings;
 use super::transcript::Transcript;
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::proof::KeyHash;
@@ -163,7 +164,7 @@ impl Room {
     /// about, and its entries are groups of their log ([`Room::apply_group`]); those that are this server's alone go on
     /// to be applied one by one.
     pub(crate) fn shared(config: &Config, room: u64) -> Room {
-        let log = Some(Box::new(Log::new(room)));
+        let log = Some(Box::new(Log::new(room, RoomSettings::of(config).fingerprint())));
         Room { log, max_disconnected: usize::MAX, ..Room::new(config) }
     }
 

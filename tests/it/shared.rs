@@ -6,7 +6,8 @@ use super::common::server::{SHARED, chatserver, is_shared_everywhere};
 
 /// What a URL has to be.
 const EXPECTED: &str = "it must be redis://HOST/ROOM, rediss://HOST/ROOM or \
-                        redis+sentinel://HOST,HOST/MASTER/ROOM";
+                        redis+sentinel://HOST,HOST/MASTER/ROOM, with a ROOM of 1 to 32 of a-z, 0-9, - \
+                        and _";
 
 #[test]
 fn a_wrong_url_is_told_with_what_it_must_be_and_without_its_password() {

@@ -28,10 +28,21 @@ fn put(redis: &RedisServer, group: &str) {
     redis.ask(&["XADD", LOG, "*", "g", group]);
 }
 
+/// The same, with the room's number in place of `ROOM`. Redis puts it there: it may be any bytes.
+fn put_as_the_rooms(redis: &RedisServer, group: &str) -> String {
+    let script = "local id = redis.call('HGET', KEYS[1], 'id'):sub(1, 16) \
+                  local room = id:gsub('..', function(it) return string.char(tonumber(it, 16)) end) \
+                  local from, to = ARGV[1]:find('ROOM', 1, true) \
+                  local group = ARGV[1]:sub(1, from - 1) .. room .. ARGV[1]:sub(to + 1) \
+                  return redis.call('XADD', KEYS[2], '*', 'g', group)";
+    redis.ask(&["EVAL", script, "2", META, LOG, group]).trim().to_owned()
+}
+
 /// A group with one entry of this kind, from a server that nobody knows.
 fn group_of_kind(kind: u8) -> String {
     let mut bytes = vec![1, 0];
-    for number in [7_u64, 7, 7, 1, 0, 0] {
+    bytes.extend(b"ROOM");
+    for number in [7_u64, 7, 1, 0, 0] {
         bytes.extend(number.to_le_bytes());
     }
     bytes.push(kind);
@@ -52,12 +63,13 @@ fn count(lines: &[String], part: &str) -> usize {
 
 #[test]
 fn servers_that_are_too_old_for_what_another_one_writes_tell_their_clients_and_end() {
-    let higher_version = "\u{2}anything".to_owned();
-    for newer in [higher_version, group_of_kind(100)] {
+    let higher_version = ("\u{2}\0ROOManything".to_owned(), "version 2, and this one reads 1");
+    let higher_kind = (group_of_kind(100), "kind 100, and this one reads up to 23");
+    for (newer, form) in [higher_version, higher_kind] {
         let Some(redis) = RedisServer::start(&[]) else { return };
         let mut servers = [start(&redis), start(&redis)];
         let mut clients = [servers[0].join("alice"), servers[1].join("bob")];
-        put(&redis, &newer);
+        let at = put_as_the_rooms(&redis, &newer);
         for (server, client) in servers.iter_mut().zip(&mut clients) {
             until(client, TOO_OLD);
             while let Some(line) = client.line() {
@@ -65,9 +77,11 @@ fn servers_that_are_too_old_for_what_another_one_writes_tell_their_clients_and_e
             }
             assert_eq!(server.status(), Some(1));
             let log = server.rest_of_the_log();
-            let told =
-                "shared: the room's other servers need a newer chatserver by now; update this one";
-            assert_eq!(count(&log, told), 1, "{log:#?}");
+            let told = format!(
+                "shared: the room's other servers need a newer chatserver by now (the entry {at} has \
+                 {form}); update this one"
+            );
+            assert_eq!(count(&log, &told), 1, "{log:#?}");
         }
     }
 }
@@ -95,8 +109,11 @@ fn what_is_no_group_is_passed_over_by_all_servers_alike_and_told_once() {
     until(&mut bob, "<alice> one");
     // The last one is a group but for its end.
     let cut = group_of_kind(3);
-    for poison in ["", "\0", "\u{1}no group", &cut[..cut.len() - 1], &cut] {
+    for poison in ["", "\0", "\u{1}no group", "garbage", "more garbage than that"] {
         put(&redis, poison);
+    }
+    for poison in [&cut[..cut.len() - 1], &cut] {
+        put_as_the_rooms(&redis, poison);
     }
     redis.ask(&["XADD", LOG, "*", "another", "program's"]);
     bob.send("two\n");
@@ -115,6 +132,55 @@ fn what_is_no_group_is_passed_over_by_all_servers_alike_and_told_once() {
         let told = "is none of a room's, and is passed over; more of them are not told";
         assert_eq!(count(&log, told), 1, "{log:#?}");
     }
+}
+
+/// A server that is not to begin, and the last line that it says.
+fn refused(redis: &RedisServer) -> (Option<i32>, String) {
+    let url = redis.url("lobby");
+    let (status, _, told) = run(chatserver().args(["127.0.0.1", "0", "--shared", &url]));
+    (status, told.lines().last().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn settings_that_are_changed_while_servers_run_are_those_of_servers_that_begin_later() {
+    let Some(redis) = RedisServer::start(&[]) else { return };
+    let mut first = start(&redis);
+    let mut alice = first.join("alice");
+    let other = "chatserver: the running servers of the shared room lobby have other settings than \
+                 its Redis: stop all of them first, or set those back in chatroom:{lobby}:meta";
+    redis.ask(&["HSET", META, "operators", "bob"]);
+    assert_eq!(refused(&redis), (Some(2), other.to_owned()));
+    redis.ask(&["HSET", META, "operators", ""]);
+    let mut second = start(&redis);
+    let mut bob = second.join("bob");
+    bob.send("one\n");
+    until(&mut alice, "<bob> one");
+    redis.ask(&["HSET", META, "away_timeout", "120"]);
+    assert_eq!(refused(&redis), (Some(2), other.to_owned()));
+    // Those that are dead without anybody's knowledge keep nobody away for long.
+    for server in [&mut first, &mut second] {
+        signal("-KILL", server.id());
+        server.status();
+    }
+    let third = start(&redis);
+    let mut carol = third.join("carol");
+    carol.send("/who\n");
+    until(&mut carol, "-- 1 here: carol");
+}
+
+#[test]
+fn a_server_invents_no_settings_for_a_room_that_has_a_log() {
+    let Some(redis) = RedisServer::start(&[]) else { return };
+    let first = start(&redis);
+    let mut alice = first.join("alice");
+    redis.ask(&["DEL", META]);
+    let told = "chatserver: the shared room lobby has a log in Redis, and no id: somebody has removed \
+                chatroom:{lobby}:meta; write that back, or stop all its servers and remove \
+                chatroom:{lobby}:log, too";
+    assert_eq!(refused(&redis), (Some(1), told.to_owned()));
+    assert_eq!(redis.ask(&["HGETALL", META]).trim(), "", "it changes nothing there");
+    alice.send("/who\n");
+    until(&mut alice, "-- 1 here: alice");
 }
 
 /// The store is changed so that it takes nothing, and back. Meanwhile alice talks, and her server's log has the reason.

@@ -33,8 +33,8 @@ pub(crate) struct ServerFigures {
     pub(crate) name: String,
     /// Its version, safe to show.
     pub(crate) version: String,
-    /// How far behind the log it was when it gave its last sign of life.
-    pub(crate) behind: Duration,
+    /// How far behind the log it was when it gave its last sign of life; `None` while the room is away, and nobody knows.
+    pub(crate) behind: Option<Duration>,
     /// How long ago that was.
     pub(crate) silence: Duration,
     /// Whether it is this one.
@@ -65,9 +65,10 @@ impl ServerFigures {
         let ServerFigures { name, version, behind, silence, .. } = self;
         let this = if self.is_this { ", this one" } else { "" };
         let coordinator = if self.is_coordinator { ", the coordinator" } else { "" };
-        let pace = match *behind < PACE {
-            true => "keeps pace".to_owned(),
-            false => format!("{} s behind", seconds(*behind)),
+        let pace = match *behind {
+            None => String::new(),
+            Some(behind) if behind < PACE => "keeps pace, ".to_owned(),
+            Some(behind) => format!("{} s behind, ", seconds(behind)),
         };
         let silence = seconds(*silence);
         let server = match name.as_str() {
@@ -75,7 +76,7 @@ impl ServerFigures {
             "" => "a server".to_owned(),
             name => format!("server {name} ({version})"),
         };
-        format!("{server}{this}{coordinator}: {pace}, heard {silence} s ago")
+        format!("{server}{this}{coordinator}: {pace}heard {silence} s ago")
     }
 }
 
@@ -91,7 +92,7 @@ mod tests {
         ServerFigures {
             name: name.to_owned(),
             version: "1.0.0".to_owned(),
-            behind: Duration::from_millis(behind),
+            behind: Some(Duration::from_millis(behind)),
             silence: Duration::from_millis(silence),
             is_this: false,
             is_coordinator: false,
@@ -119,8 +120,13 @@ mod tests {
         assert_eq!(facts, expected);
         let why = "cache:6379 does not answer".to_owned();
         figures.away = Some((Duration::from_millis(12_900), why));
-        let told = "the room has been away for 12 s: cache:6379 does not answer";
-        assert_eq!(figures.facts().nth(1).as_deref(), Some(told));
+        figures.servers[1].behind = None;
+        let told = [
+            "the room has been away for 12 s: cache:6379 does not answer",
+            "server chat1 (1.0.0), the coordinator: keeps pace, heard 0.3 s ago",
+            "server chat2 (1.0.0), this one: heard 0 s ago",
+        ];
+        assert_eq!(figures.facts().skip(1).take(3).collect::<Vec<_>>(), told);
         figures.servers = (0..22).map(|_| server("chat", 0, 0)).collect();
         assert_eq!(figures.facts().last().as_deref(), Some("and 2 more servers"));
         figures.servers[0].name.clear();

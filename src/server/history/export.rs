@@ -43,7 +43,10 @@ pub struct Export {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// There is no history to read: it was not said which.
-    NoHistory,
+    NoHistory {
+        /// Where one would be by default, if there is such a place and it was looked there.
+        looked: Option<PathBuf>,
+    },
     /// It cannot be read.
     Read {
         /// Its path.
@@ -65,7 +68,7 @@ impl Trouble {
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
-            Trouble::NoHistory => true,
+            Trouble::NoHistory { .. } => true,
             Trouble::Read { .. } | Trouble::Write { .. } => false,
         }
     }
@@ -74,9 +77,14 @@ impl Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::NoHistory => {
+            Trouble::NoHistory { looked: None } => {
                 f.write_str("--export needs a history: give its file with --history")
             }
+            Trouble::NoHistory { looked: Some(path) } => write!(
+                f,
+                "--export needs a history, and there is no {}: give its file with --history",
+                path.display()
+            ),
             Trouble::Read { path, why } => {
                 write!(f, "cannot read the history in {}: {why}", path.display())
             }
@@ -122,7 +130,7 @@ impl Export {
     ///
     /// What cannot be read or written.
     pub fn run(&self) -> Result<(), Trouble> {
-        let path = self.file(&Environment::of_process()).ok_or(Trouble::NoHistory)?;
+        let path = self.file(&Environment::of_process())?;
         self.run_with(&path).map_err(|failed| match failed {
             Failed::Reading(why) => Trouble::Read { path, why },
             Failed::Writing(why) => Trouble::Write { path: self.to.clone(), why: advised(&why) },
@@ -130,14 +138,15 @@ impl Export {
     }
 
     /// The history's file, if one was named or is at the default place.
-    fn file(&self, environment: &Environment) -> Option<PathBuf> {
-        match &self.history {
+    fn file(&self, environment: &Environment) -> Result<PathBuf, Trouble> {
+        let looked = match &self.history {
             HistoryFile::None => None,
-            HistoryFile::Named(path) => Some(path.clone()),
-            HistoryFile::Default => {
-                let file = default_file(environment, self.port, self.shared.as_deref());
-                file.filter(|path| path.symlink_metadata().is_ok())
-            }
+            HistoryFile::Named(path) => return Ok(path.clone()),
+            HistoryFile::Default => default_file(environment, self.port, self.shared.as_deref()),
+        };
+        match looked {
+            Some(path) if path.symlink_metadata().is_ok() => Ok(path),
+            looked => Err(Trouble::NoHistory { looked }),
         }
     }
 

@@ -26,6 +26,8 @@ impl Shared {
         if verdict == Verdict::Applied
             && is_coordinators
             && group.producer != side.outbox.producer()
+            // Those of a room with other settings are in its past.
+            && !log.has_other_settings(group.producer)
         {
             let difference = |entry: &Logged<'_>| match entry.act {
                 Act::Digest { at, digest } => side.agreement.difference(at, digest),
@@ -78,6 +80,7 @@ mod tests {
     use crate::server::config::Config;
     use crate::server::room::Room;
     use crate::server::shared::outbox::Outbox;
+    use crate::server::shared::settings::RoomSettings;
     use crate::server::shared::url::SharedUrl;
     use crate::server::waker::Waker;
 
@@ -96,14 +99,17 @@ mod tests {
         Position { ms: 1000 + number, n: 0 }
     }
 
-    /// What the room's only other server writes until the first digest is made, and that digest.
-    fn hub_with_a_digest() -> (Hub, u64) {
+    /// What the room's only other server writes until the first digest is made, and that digest. Its settings are the same
+    /// if `others` is 0.
+    fn hub_with_a_digest(others: u64) -> (Hub, u64) {
         let config = Config::default();
         let hub = Hub::new(Waker::new().expect("there are pipes"), &config);
         let url = SharedUrl::parse("redis://cache/lobby").expect("it is one");
         hub.share(Room::shared(&config, 7), Outbox::new(7, OURS), url, u64::MAX);
+        let settings = RoomSettings::of(&config).fingerprint() ^ others;
         for number in 1..=256 {
-            let first = (number == 1).then_some(Act::Hello { server: "chat1", version: "1" });
+            let first =
+                (number == 1).then_some(Act::Hello { server: "chat1", version: "1", settings });
             let to_do = apply(&hub, number, first.into_iter().collect());
             assert_eq!(to_do.differs_at, None);
         }
@@ -117,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_server_whose_room_is_the_coordinators_goes_on() {
-        let (hub, digest) = hub_with_a_digest();
+        let (hub, digest) = hub_with_a_digest(0);
         let to_do = apply(&hub, 257, vec![Act::Digest { at: at(256), digest }]);
         assert_eq!(to_do.differs_at, None);
         // What the coordinator has from another log is nothing to compare.
@@ -127,8 +133,15 @@ mod tests {
 
     #[test]
     fn a_server_whose_room_is_another_one_is_to_end() {
-        let (hub, digest) = hub_with_a_digest();
+        let (hub, digest) = hub_with_a_digest(0);
         let to_do = apply(&hub, 257, vec![Act::Digest { at: at(256), digest: !digest }]);
         assert_eq!(to_do.differs_at, Some(256));
+    }
+
+    #[test]
+    fn what_a_room_was_with_other_settings_is_not_compared() {
+        let (hub, digest) = hub_with_a_digest(1);
+        let to_do = apply(&hub, 257, vec![Act::Digest { at: at(256), digest: !digest }]);
+        assert_eq!(to_do.differs_at, None);
     }
 }

@@ -225,7 +225,7 @@ mod tests {
                 token: None,
                 wanted: Some((name, likeness)),
             };
-            let hello = Act::Hello { server: "chat", version: "1" };
+            let hello = Act::Hello { server: "chat", version: "1", settings: 0 };
             trial.read(1, [(0, hello)]);
             trial.read(2, [(0, Act::Join(joining))]);
             trial

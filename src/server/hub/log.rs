@@ -20,7 +20,7 @@ use crate::server::room::group::{Act, Group, Logged, Position};
 use crate::server::room::groups::{Applied, HangUp};
 use crate::server::room::log::{Log, Verdict};
 use crate::server::shared::agreement::Agreement;
-use crate::server::shared::codec::Unread;
+use crate::server::shared::codec::{Form, Unread};
 use crate::server::shared::liveness::Liveness;
 use crate::server::shared::outbox::{Outbox, Sending};
 use crate::server::shared::pace::Pace;
@@ -48,6 +48,11 @@ pub(super) struct LogSide {
     pub(super) awaited: HashMap<u32, Option<Outcome>>,
     /// No group of this server's was read back yet, so it serves nobody.
     pub(super) is_beginning: bool,
+    /// Servers that were there before this one with other settings, or are dead without anybody's knowledge: until that is
+    /// known, this one serves nobody.
+    rivals: BTreeSet<u64>,
+    /// One of those is there.
+    has_other_settings: bool,
     /// The plain members of this server: how they join again, if the others take this server for dead.
     pub(super) plain: HashMap<u32, Joining>,
     /// Those of them that do, each with how long the server was away.
@@ -137,8 +142,8 @@ pub(crate) struct ToDo {
     pub(crate) is_doubtful: bool,
     /// Behind how many groups the room is found to be another one than the coordinator's.
     pub(crate) differs_at: Option<u64>,
-    /// A group is written in a form that only newer servers read.
-    pub(crate) is_newer: bool,
+    /// The group at that place is written in a form that only newer servers read.
+    pub(crate) newer: Option<(Position, Form)>,
     /// A group at that place cannot be read by anybody.
     pub(crate) malformed: Option<Position>,
 }
@@ -219,6 +224,8 @@ impl LogSide {
             outbox,
             awaited: HashMap::new(),
             is_beginning: true,
+            rivals: BTreeSet::new(),
+            has_other_settings: false,
             plain: HashMap::new(),
             rejoining: HashMap::new(),
             snapshot: None,
@@ -244,6 +251,28 @@ impl LogSide {
             return None;
         }
         self.pace.wait_until(now)
+    }
+
+    /// Whether something of this server's was not read back, or it is not known whether it may serve anybody.
+    fn is_unsettled(&self) -> bool {
+        !self.outbox.is_empty() || !self.rivals.is_empty()
+    }
+
+    /// This server was read to be there. Servers with other settings that were there before may be dead.
+    fn on_beginning(&mut self, room: Option<&Log>) {
+        self.is_beginning = false;
+        let Some(room) = room else { return };
+        let servers = room.producers().map(|(id, _)| id);
+        self.rivals = servers.filter(|id| room.has_other_settings(*id)).collect();
+    }
+
+    /// A group of another server's was read.
+    fn on_others_group(&mut self, producer: u64, room: &Log) {
+        self.rivals.retain(|rival| room.has_other_settings(*rival));
+        if self.rivals.contains(&producer) {
+            self.has_other_settings = true;
+            self.rivals.clear();
+        }
     }
 
     /// Whether the writer has something to do.
@@ -341,10 +370,11 @@ impl Hub {
     /// and resume here or elsewhere; plain ones join again, and what they had said and was not applied is said then.
     pub(crate) fn rise_again(&self, producer: u64, away: Duration, hello: (&str, &str)) {
         self.with(|shared| {
+            let settings = shared.room.log().map_or(0, Log::settings);
             let Some(log) = &mut shared.log else { return };
             shared.effects.producer = producer;
             let unread = log.outbox.begin_anew(producer);
-            let act = Act::Hello { server: hello.0, version: hello.1 };
+            let act = Act::Hello { server: hello.0, version: hello.1, settings };
             log.outbox.propose(&Logged { connection: 0, line: 0, act });
             for (&connection, joining) in &log.plain {
                 let act = Act::Join(joining.clone());
@@ -421,7 +451,13 @@ impl Hub {
         self.with(|shared| shared.log.as_ref().is_some_and(|log| log.liveness.is_away()))
     }
 
-    /// Waits, for `timeout` at most, until all that was proposed was read back.
+    /// Whether the room's other servers have other settings, as this one has found when it had begun.
+    pub(crate) fn has_other_settings(&self) -> bool {
+        self.with(|shared| shared.log.as_ref().is_some_and(|log| log.has_other_settings))
+    }
+
+    /// Waits, for `timeout` at most, until all that was proposed was read back, and servers with other settings are known
+    /// to be there or to be gone.
     ///
     /// # Errors
     ///
@@ -430,10 +466,10 @@ impl Hub {
         let mut guard = self.lock();
         guard.waiting += 1;
         let is_unread =
-            |shared: &mut Shared| shared.log.as_ref().is_some_and(|log| !log.outbox.is_empty());
+            |shared: &mut Shared| shared.log.as_ref().is_some_and(|log| log.is_unsettled());
         guard.wait_while(&self.taken, timeout, is_unread);
         guard.waiting -= 1;
-        let late = guard.log.as_ref().filter(|log| !log.outbox.is_empty());
+        let late = guard.log.as_ref().filter(|log| log.is_unsettled());
         late.map_or(Ok(()), |log| Err(log.trouble.clone()))
     }
 
@@ -478,13 +514,14 @@ impl Shared {
         let Some(log) = self.log.as_mut().filter(|log| log.ending != Ending::Over) else { return };
         let group = match group {
             Ok(group) => group,
-            Err(Unread::Newer) => {
+            Err(Unread::Newer { room, form }) if self.room.is_of_log(*room) => {
                 // Whatever comes behind it depends on it.
                 log.ending = Ending::Over;
-                to_do.is_newer = true;
+                to_do.newer = to_do.newer.or(Some((*at, *form)));
                 return;
             }
-            Err(Unread::Malformed) => {
+            // What is no group of this room's is no newer server's.
+            Err(Unread::Newer { .. } | Unread::Malformed) => {
                 to_do.malformed = Some(*at);
                 self.room.pass_over(*at);
                 return;
@@ -506,6 +543,9 @@ impl Shared {
             self.on_own_group(group, applied.verdict, to_do);
         } else if let Some(log) = &mut self.log {
             log.on_others_return(returned(group));
+        }
+        if let (Some(room), Some(log)) = (self.room.log(), &mut self.log) {
+            log.on_others_group(group.producer, room);
         }
         self.compare_digests(*at, group, applied.verdict, to_do);
         to_do.is_doubtful |= matches!(applied.verdict, Verdict::Gap | Verdict::OtherRoom);
@@ -549,7 +589,9 @@ impl Shared {
         let Some(log) = &mut self.log else { return };
         match verdict {
             Verdict::Applied => {
-                log.is_beginning = false;
+                if log.is_beginning {
+                    log.on_beginning(self.room.log());
+                }
                 log.outbox.on_read_back(group.number);
                 log.liveness.on_return(instant());
             }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::{Hub, Shared};
 use crate::protocol::name::Name;
@@ -46,14 +47,17 @@ impl Shared {
     fn shared_figures(&self) -> Option<SharedFigures> {
         let (log, side) = (self.room.log()?, self.log.as_deref()?);
         let (groups, bytes) = log.passed();
+        // The room's own time stands still meanwhile.
+        let away = side.away(instant());
+        let unheard = away.as_ref().map_or(Duration::ZERO, |(time, _)| *time);
         let server = |(id, producer): (u64, &Producer)| {
             // They come from other machines.
             let shown = |text: &str| shortened(&make_safe(text.as_bytes()), SHOWN).into_owned();
             Some(ServerFigures {
                 name: shown(&producer.server),
                 version: shown(&producer.version),
-                behind: log.behind(id)?,
-                silence: log.silence(id)?,
+                behind: log.behind(id).filter(|_| away.is_none()),
+                silence: log.silence(id)? + unheard,
                 is_this: id == self.effects.producer,
                 is_coordinator: log.coordinator() == Some(id),
             })
@@ -63,7 +67,7 @@ impl Shared {
             groups,
             bytes,
             servers: log.producers().filter_map(server).collect(),
-            away: side.away(instant()),
+            away,
         })
     }
 }

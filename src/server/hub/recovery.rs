@@ -19,7 +19,7 @@ use crate::server::room::entry::{Entry, Outcome};
 use crate::server::room::group::{Act, Group, Logged, Position};
 use crate::server::room::groups::{Applied, HangUp};
 use crate::server::room::log::{Log, Numbers, Verdict};
-use crate::server::shared::codec::Unread;
+use crate::server::shared::codec::{Form, Unread};
 use crate::server::system::instant;
 
 /// A room that is made anew.
@@ -48,8 +48,8 @@ pub(crate) struct Renewed {
     is_cut_off: bool,
     /// Which other producers, as they were called before, have come back.
     returned: BTreeSet<u64>,
-    /// A group is written in a form that only newer servers read. Nothing behind it is applied.
-    is_newer: bool,
+    /// The group at that place is written in a form that only newer servers read. Nothing behind it is applied.
+    newer: Option<(Position, Form)>,
 }
 
 impl Renewed {
@@ -69,7 +69,7 @@ impl Renewed {
             read_back: 0,
             is_cut_off: false,
             returned: BTreeSet::new(),
-            is_newer: false,
+            newer: None,
         }
     }
 
@@ -88,21 +88,23 @@ impl Renewed {
         self.is_cut_off
     }
 
-    /// Whether this server is too old to read on.
-    pub(crate) fn is_newer(&self) -> bool {
-        self.is_newer
+    /// What this server is too old to read, and where that stands.
+    pub(crate) fn newer(&self) -> Option<(Position, Form)> {
+        self.newer
     }
 
     /// Applies a group. What follows from it for this server's clients is new to them behind what was kept alone.
     pub(crate) fn apply(&mut self, read: &Read<'_>) {
+        if self.newer.is_some() {
+            return;
+        }
         let group = match &read.group {
-            Ok(group) if !self.is_newer => group,
-            Ok(_) => return,
-            Err(Unread::Newer) => {
-                self.is_newer = true;
+            Ok(group) => group,
+            Err(Unread::Newer { room, form }) if self.room.is_of_log(*room) => {
+                self.newer = Some((read.at, *form));
                 return;
             }
-            Err(Unread::Malformed) => return self.room.pass_over(read.at),
+            Err(Unread::Newer { .. } | Unread::Malformed) => return self.room.pass_over(read.at),
         };
         if self.kept.is_some_and(|kept| read.at <= kept) {
             self.room.apply_group(read.at, read.bytes, group, &mut Effects::of_nobody());
@@ -158,13 +160,14 @@ impl Hub {
             let mut others = producers(&shared.room);
             let known = producers(&renewed.room);
             others.retain(|it| *it != old && !known.contains(it) && !renewed.returned.contains(it));
+            let settings = shared.room.log().map_or(0, Log::settings);
             let Some(log) = &mut shared.log else { return };
             let unread = log.outbox.begin_anew(producer);
             if kept.is_none() {
                 log.outbox.begin_log();
             }
             log.outbox.propose(&back);
-            let act = Act::Hello { server: hello.0, version: hello.1 };
+            let act = Act::Hello { server: hello.0, version: hello.1, settings };
             log.outbox.propose(&Logged { connection: 0, line: 0, act });
             lost.iter().for_each(|entry| log.outbox.propose(entry));
             log.wait_for_others(others, instant());

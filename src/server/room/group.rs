@@ -92,6 +92,8 @@ pub(crate) enum Act<'a> {
         server: &'a str,
         /// Its version.
         version: &'a str,
+        /// With which settings it has the room (`RoomSettings::fingerprint`).
+        settings: u64,
     },
     /// A client joins.
     Join(Joining),

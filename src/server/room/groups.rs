@@ -121,6 +121,11 @@ impl Room {
         applied
     }
 
+    /// Whether a group that says to be this room's is of the log that this room has.
+    pub(crate) fn is_of_log(&self, room: u64) -> bool {
+        self.log.as_ref().is_some_and(|log| log.room == room)
+    }
+
     /// Goes past a group that no server can read.
     pub(crate) fn pass_over(&mut self, position: Position) {
         if let Some(log) = &mut self.log {
@@ -213,7 +218,7 @@ impl Change<'_> {
         let line = entry.answered().filter(|line| self.author(connection, *line).is_some());
         self.answers = line.map(|line| (connection, line));
         let outcome = match &entry.act {
-            Act::Hello { server, version } => self.greet(server, version),
+            Act::Hello { server, version, settings } => self.greet(server, version, *settings),
             Act::Bye => {
                 if let Some(log) = &mut self.room.log {
                     log.producers.remove(&self.via);
@@ -291,10 +296,11 @@ impl Change<'_> {
         }
     }
 
-    fn greet(&mut self, server: &str, version: &str) -> Outcome {
+    fn greet(&mut self, server: &str, version: &str, settings: u64) -> Outcome {
         let producers = self.room.log.as_mut().map(|log| &mut log.producers);
         if let Some(producer) = producers.and_then(|producers| producers.get_mut(&self.via)) {
             (producer.server, producer.version) = (server.into(), version.into());
+            producer.settings = settings;
         }
         Outcome::Done
     }

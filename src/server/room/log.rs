@@ -42,6 +42,8 @@ pub(crate) fn jump(last: u64) -> u64 {
 pub(crate) struct Log {
     /// Which room's it is: the first 8 bytes of the room's id.
     pub(super) room: u64,
+    /// With which settings it is applied here.
+    pub(super) settings: u64,
     /// The process of the engine that took the last group; `None` before the first one.
     pub(super) engine: Option<u64>,
     /// The last group.
@@ -78,6 +80,8 @@ pub(crate) struct Producer {
     pub(crate) version: Box<str>,
     /// Up to which group it knew the log, if it came back to one that was set back; else the log's beginning.
     pub(crate) kept: Position,
+    /// With which settings it has the room; 0 until it has said so.
+    pub(crate) settings: u64,
 }
 
 /// The numbers that a room goes on from.
@@ -114,10 +118,11 @@ pub(crate) enum Verdict {
 }
 
 impl Log {
-    /// That of a new room.
-    pub(crate) fn new(room: u64) -> Log {
+    /// That of a new room with those settings.
+    pub(crate) fn new(room: u64, settings: u64) -> Log {
         Log {
             room,
+            settings,
             engine: None,
             position: Position::default(),
             clock: 0,
@@ -155,6 +160,17 @@ impl Log {
     /// A server, if it is there.
     pub(crate) fn producer(&self, id: u64) -> Option<&Producer> {
         self.producers.get(&id)
+    }
+
+    /// With which settings this server has the room.
+    pub(crate) fn settings(&self) -> u64 {
+        self.settings
+    }
+
+    /// Whether a server that is there has the room with other settings than this one.
+    pub(crate) fn has_other_settings(&self, producer: u64) -> bool {
+        let known = self.producers.get(&producer).map_or(0, |producer| producer.settings);
+        known != 0 && known != self.settings
     }
 
     /// The server that writes snapshots and trims the log.
@@ -214,8 +230,8 @@ impl Log {
             if group.number != 1 {
                 return Verdict::Unknown;
             }
-            let (server, version, kept) = Default::default();
-            let producer = Producer { last: 1, alive, seen, server, version, kept };
+            let (server, version, kept, settings) = Default::default();
+            let producer = Producer { last: 1, alive, seen, server, version, kept, settings };
             self.producers.insert(group.producer, producer);
             return Verdict::Applied;
         };
@@ -296,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_server_is_known_by_its_first_group_alone_and_any_other_is_a_sign_of_life() {
-        let mut log = Log::new(1);
+        let mut log = Log::new(1, 9);
         log.go_on_to(at(1_000), 0);
         assert_eq!(log.admit(&group(7, 2)), Verdict::Unknown);
         assert_eq!(log.admit(&group(7, 1)), Verdict::Applied);
@@ -309,7 +325,7 @@ mod tests {
 
     #[test]
     fn who_gives_no_sign_of_life_is_dead_but_silence_of_the_whole_log_counts_against_nobody() {
-        let mut log = Log::new(1);
+        let mut log = Log::new(1, 9);
         log.go_on_to(at(10_000), 0);
         for producer in [1, 2] {
             log.admit(&group(producer, 1));
@@ -332,7 +348,7 @@ mod tests {
 
     #[test]
     fn what_a_server_has_read_tells_how_far_behind_it_is() {
-        let mut log = Log::new(1);
+        let mut log = Log::new(1, 9);
         log.go_on_to(at(10_000), 0);
         log.admit(&Group { seen: at(4_000), ..group(1, 1) });
         assert_eq!(log.behind(1), Some(Duration::from_secs(6)));
@@ -345,7 +361,7 @@ mod tests {
 
     #[test]
     fn many_servers_have_more_time() {
-        let mut log = Log::new(1);
+        let mut log = Log::new(1, 9);
         log.go_on_to(at(1), 0);
         for producer in 1..=20 {
             log.admit(&group(producer, 1));
@@ -357,7 +373,7 @@ mod tests {
 
     #[test]
     fn jumps_are_remembered_and_left_out_of_what_is_counted() {
-        let mut log = Log::new(1);
+        let mut log = Log::new(1, 9);
         log.note_jump(Jump { from: 10, to: 100 });
         log.note_jump(Jump { from: 120, to: 200 });
         assert_eq!([9, 100, 119, 200].map(|seq| log.jump_over(seq)), [None; 4]);

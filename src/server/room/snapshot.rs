@@ -24,7 +24,7 @@ use crate::server::transcript::Transcript;
 /// No number is larger: the next ones have room behind it.
 const MAX_NUMBER: u64 = 1 << 60;
 
-coded!(Producer { last, alive, seen, server, version, kept });
+coded!(Producer { last, alive, seen, server, version, kept, settings });
 coded!(Jump { from, to });
 coded!(Offer { word, producer });
 coded!(Gone { name, likeness, key, address });
@@ -50,8 +50,8 @@ impl Coded for WaitingLines {
 
 impl Coded for Log {
     fn write(&self, out: &mut Writer) {
-        let Log { room, engine, position, clock, elapsed, producers, jumps, .. } = self;
-        out.put(room).put(engine).put(position).put(clock).put(elapsed);
+        let Log { room, settings, engine, position, clock, elapsed, producers, jumps, .. } = self;
+        out.put(room).put(settings).put(engine).put(position).put(clock).put(elapsed);
         out.put(&(producers.len() as u32));
         for (id, producer) in producers {
             out.put(id).put(producer);
@@ -61,7 +61,8 @@ impl Coded for Log {
     }
 
     fn read(bytes: &mut Reader<'_>) -> Option<Log> {
-        let (room, engine, position) = (bytes.get()?, bytes.get()?, bytes.get()?);
+        let (room, settings) = bytes.get()?;
+        let (engine, position) = (bytes.get()?, bytes.get()?);
         let (clock, elapsed) = (bytes.get()?, bytes.get()?);
         let producers: Vec<(u64, Producer)> = bytes.list()?;
         let jumps: Vec<Jump> = bytes.list()?;
@@ -75,6 +76,7 @@ impl Coded for Log {
         let (producers, jumps) = (producers.into_iter().collect(), VecDeque::from(jumps));
         let log = Log {
             room,
+            settings,
             engine,
             position,
             clock,
@@ -166,8 +168,10 @@ impl Room {
 
     /// The room that was written down so; `None` if the bytes are none.
     pub(crate) fn read(config: &Config, bytes: &mut Reader<'_>) -> Option<Room> {
-        let log: Log = bytes.get()?;
+        let mut log: Log = bytes.get()?;
         let mut room = Room::shared(config, log.room);
+        // Whatever settings the others had: it goes on with this server's.
+        log.settings = room.log.as_ref()?.settings;
         room.log = Some(Box::new(log));
         let (next_seq, next_id) = bytes.get::<(u64, u64)>()?;
         let is_right = (1..=MAX_NUMBER).contains(&next_seq) && (1..=MAX_NUMBER).contains(&next_id);

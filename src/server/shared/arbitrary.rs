@@ -211,7 +211,11 @@ fn act() -> impl Strategy<Value = Act<'static>> {
     let wanted = || word().prop_map(|word| Wanted::of(word).expect("it is short"));
     let position = || any::<(u64, u64)>().prop_map(|(ms, n)| Position { ms, n });
     prop_oneof![
-        (word(), word()).prop_map(|(server, version)| Act::Hello { server, version }),
+        (word(), word(), any::<u64>()).prop_map(|(server, version, settings)| Act::Hello {
+            server,
+            version,
+            settings
+        }),
         joining(),
         vec(utterance(), 1..5).prop_map(Act::Speak),
         (line(), wanted(), line()).prop_map(|(to, wanted, text)| Act::Whisper { to, wanted, text }),

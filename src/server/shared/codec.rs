@@ -2,6 +2,11 @@
 //!
 //! What is read may be any bytes. A group is read whole or not at all: lengths, texts and names are looked at before
 //! anything is done, and a malformed group is ignored by all servers alike.
+//!
+//! Groups of all versions begin with their version, a byte, and the room's number. So bytes that are none are
+//! told from what a newer program has written.
+
+use std::fmt;
 
 use crate::server::bytes::{Reader, Writer};
 use crate::server::room::group::{Group, Logged, Position};
@@ -32,9 +37,35 @@ const FIRST_TO_SKIP: u8 = 128;
 pub(crate) enum Unread {
     /// A newer program has written it, in a way that this one cannot read: with a higher version, or with a kind of
     /// entry that this one does not know.
-    Newer,
+    Newer {
+        /// Which room's it says to be.
+        room: u64,
+        /// What is newer.
+        form: Form,
+    },
     /// It is malformed. All servers ignore it.
     Malformed,
+}
+
+/// What this program cannot read, and the highest that it can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A version.
+    Version(u8),
+    /// A kind of entry.
+    Kind(u8),
+}
+
+/// For the log.
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Form::Version(version) => write!(f, "version {version}, and this one reads {VERSION}"),
+            Form::Kind(kind) => {
+                write!(f, "kind {kind}, and this one reads up to {}", Logged::HIGHEST_KIND)
+            }
+        }
+    }
 }
 
 /// What stands before the entries of a group.
@@ -115,18 +146,26 @@ pub(crate) fn encode(group: &Group<'_>) -> Option<Vec<u8>> {
 ///
 /// It cannot be read: then nothing of it may be done.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Group<'_>, Unread> {
-    if bytes.first().is_some_and(|version| *version > VERSION) {
-        return Err(Unread::Newer);
-    }
+    newer(bytes)?;
     if bytes.len() > MAX_GROUP {
         return Err(Unread::Malformed);
     }
     let mut rest = Reader::new(bytes);
     let mut group = header(&mut rest).ok_or(Unread::Malformed)?;
     while !rest.is_empty() {
-        group.entries.extend(entry(&mut rest)?);
+        group.entries.extend(entry(&mut rest, group.room)?);
     }
     Ok(group)
+}
+
+/// Looks at what the groups of all versions begin with.
+fn newer(bytes: &[u8]) -> Result<(), Unread> {
+    match Reader::new(bytes).get::<((u8, u8), u64)>() {
+        Some(((version, _flags), room)) if version > VERSION => {
+            Err(Unread::Newer { room, form: Form::Version(version) })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn header(bytes: &mut Reader<'_>) -> Option<Group<'static>> {
@@ -139,14 +178,15 @@ fn header(bytes: &mut Reader<'_>) -> Option<Group<'static>> {
 }
 
 /// Reads an entry; `Ok(None)` is one that may be skipped.
-fn entry<'a>(bytes: &mut Reader<'a>) -> Result<Option<Logged<'a>>, Unread> {
+fn entry<'a>(bytes: &mut Reader<'a>, room: u64) -> Result<Option<Logged<'a>>, Unread> {
     let mut framed = || {
         let (kind, connection) = bytes.get::<(u8, u32)>()?;
         Some((kind, connection, bytes.get::<u64>()?, bytes.framed()?))
     };
     let (kind, connection, line, mut body) = framed().ok_or(Unread::Malformed)?;
     if !Logged::is_known(kind) {
-        return if kind >= FIRST_TO_SKIP { Ok(None) } else { Err(Unread::Newer) };
+        let newer = Unread::Newer { room, form: Form::Kind(kind) };
+        return if kind >= FIRST_TO_SKIP { Ok(None) } else { Err(newer) };
     }
     let act = Logged::read_act(kind, &mut body).filter(|_| body.is_empty());
     act.map(|act| Some(Logged { connection, line, act })).ok_or(Unread::Malformed)
@@ -191,11 +231,17 @@ mod tests {
             decode(&other).map(|group| group.entries.len())
         };
         assert_eq!(kind(9, &bytes), Ok(1));
-        assert_eq!(kind(127, &bytes), Err(Unread::Newer));
+        assert_eq!(kind(127, &bytes), Err(Unread::Newer { room: 1, form: Form::Kind(127) }));
         assert_eq!((kind(129, &bytes), kind(255, &bytes)), (Ok(0), Ok(0)));
         assert_eq!(kind(128, &bytes), Err(Unread::Malformed), "it has no body");
         bytes[0] = 2;
-        assert_eq!(decode(&bytes), Err(Unread::Newer));
+        let newer = Unread::Newer { room: 1, form: Form::Version(2) };
+        assert_eq!(decode(&bytes), Err(newer));
+        // A newer version may have a shorter header behind the room, and nobody's has none.
+        assert_eq!(
+            (decode(&bytes[..10]), decode(&bytes[..9])),
+            (Err(newer), Err(Unread::Malformed))
+        );
         bytes[0] = 0;
         assert_eq!(decode(&bytes), Err(Unread::Malformed));
         assert_eq!(decode(&[]), Err(Unread::Malformed));

@@ -20,9 +20,12 @@ const MAX_PASSWORD: usize = 512;
 const MAX_SHORT: usize = 1024;
 
 impl Logged<'_> {
+    /// The highest kind that is known, of those that cannot be skipped.
+    pub(super) const HIGHEST_KIND: u8 = 23;
+
     /// Whether entries of that kind are known.
     pub(super) fn is_known(kind: u8) -> bool {
-        matches!(kind, 1..=23 | 128)
+        matches!(kind, 1..=Self::HIGHEST_KIND | 128)
     }
 
     fn kind(&self) -> u8 {
@@ -65,7 +68,10 @@ impl Logged<'_> {
     /// Reads the body of an entry of that kind.
     pub(super) fn read_act<'a>(kind: u8, bytes: &mut Reader<'a>) -> Option<Act<'a>> {
         Some(match kind {
-            1 => Act::Hello { server: short(bytes)?, version: short(bytes)? },
+            1 => {
+                let (server, version) = (short(bytes)?, short(bytes)?);
+                Act::Hello { server, version, settings: bytes.get()? }
+            }
             2 => Act::Join(bytes.get()?),
             3 => Act::Speak(read_utterances(bytes)?),
             4 => Act::Whisper { to: bytes.text()?, wanted: bytes.get()?, text: bytes.text()? },
@@ -113,8 +119,8 @@ impl Logged<'_> {
 impl Act<'_> {
     fn write(&self, out: &mut Writer) {
         match self {
-            Act::Hello { server, version } => {
-                out.text(server).text(version);
+            Act::Hello { server, version, settings } => {
+                out.text(server).text(version).put(settings);
             }
             Act::Join(joining) => {
                 out.put(joining);

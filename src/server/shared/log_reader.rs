@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::codec::decode;
+use super::codec::{Form, decode};
 use super::engine::{Engine, Group};
 use super::follower::{Followed, Follower};
 use super::meta::Agreed;
@@ -182,8 +182,8 @@ impl LogReader {
         if let Some(groups) = to_do.differs_at {
             self.end_as_different(groups);
         }
-        if to_do.is_newer {
-            self.end_as_too_old();
+        if let Some((at, form)) = to_do.newer {
+            self.end_as_too_old(at, form);
             return false;
         }
         if let Some(silence) = to_do.died_after {
@@ -202,9 +202,9 @@ impl LogReader {
     }
 
     /// The others have written what this version cannot read.
-    fn end_as_too_old(&self) {
+    fn end_as_too_old(&self, at: Position, form: Form) {
         self.hub.tell_all_here(SharedNotice::TooOld);
-        self.stop(Refusal::TooOld);
+        self.stop(Refusal::TooOld { at, form });
     }
 
     /// Ends the server.
@@ -222,7 +222,7 @@ impl LogReader {
             "shared: declared dead after {} s without a sign of life; its clients resume",
             silence.as_secs()
         );
-        let (server, version) = hello();
+        let (server, version) = hello(&self.config);
         self.hub.rise_again(producer, silence, (&server, version));
     }
 }

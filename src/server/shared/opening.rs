@@ -143,6 +143,11 @@ fn try_to_join(
     if !is_there && !wait(HEARTBEAT) {
         return Ok(None);
     }
+    // Whoever begins a room puts what stands beside its log there first: the servers of this one may be running.
+    let has_log = link.look(Position::START)?.first.is_some();
+    if has_log && !meta::has_room(link.as_mut())? {
+        return Ok(Some(Err(Refusal::NoSettings { room: url.room.clone() })));
+    }
     let agreed = meta::agree(link.as_mut(), url, offer)?;
     if agreed.is_ok() {
         settings.remarks(url).iter().for_each(|remark| log::log!(remark.level, "{}", remark.text));

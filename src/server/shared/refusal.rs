@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::codec::MAX_LINE;
+use super::codec::{Form, MAX_LINE};
+use super::engine::Position;
 use super::settings::Difference;
 use super::trouble::Trouble;
 use super::url::{RoomName, SharedUrl, Way};
@@ -52,13 +53,28 @@ pub(crate) enum Refusal {
         groups: u64,
     },
     /// A newer version writes there, since this server began.
-    TooOld,
+    TooOld {
+        /// Where.
+        at: Position,
+        /// What is newer.
+        form: Form,
+    },
     /// The room has another setting than this server was told.
     Differs {
         /// The room.
         room: RoomName,
         /// Which one.
         difference: Difference,
+    },
+    /// The room's servers that are there have other settings than stand beside its log by now.
+    OtherSettings {
+        /// The room.
+        room: RoomName,
+    },
+    /// The room has a log, and nothing stands beside it.
+    NoSettings {
+        /// The room.
+        room: RoomName,
     },
     /// Lines may be longer than one can be in the room's log.
     LineTooLong {
@@ -86,13 +102,15 @@ impl Refusal {
             | Refusal::TwoPasswords
             | Refusal::AuthorityWithoutTls
             | Refusal::LineTooLong { .. }
+            | Refusal::OtherSettings { .. }
             | Refusal::Differs { .. } => true,
             Refusal::File { .. }
             | Refusal::Engine { .. }
             | Refusal::Newer { .. }
             | Refusal::OtherRoom
             | Refusal::Different { .. }
-            | Refusal::TooOld
+            | Refusal::TooOld { .. }
+            | Refusal::NoSettings { .. }
             | Refusal::Senseless { .. }
             | Refusal::NoRandomNumbers => false,
         }
@@ -134,12 +152,27 @@ impl fmt::Display for Refusal {
                 f,
                 "this server differs from the others at entry {groups}: ending, to start afresh"
             ),
-            Refusal::TooOld => f.write_str(
-                "the room's other servers need a newer chatserver by now; update this one",
+            Refusal::TooOld { at, form } => write!(
+                f,
+                "the room's other servers need a newer chatserver by now (the entry {at} has \
+                 {form}); update this one"
             ),
             Refusal::Differs { room, difference } => {
                 write!(f, "the shared room {room} has {difference}")
             }
+            Refusal::OtherSettings { room } => write!(
+                f,
+                "the running servers of the shared room {room} have other settings than its Redis: \
+                 stop all of them first, or set those back in {}",
+                room.key("meta")
+            ),
+            Refusal::NoSettings { room } => write!(
+                f,
+                "the shared room {room} has a log in Redis, and no id: somebody has removed {}; \
+                 write that back, or stop all its servers and remove {}, too",
+                room.key("meta"),
+                room.key("log")
+            ),
             Refusal::LineTooLong { told } => write!(
                 f,
                 "a line of a shared room has at most {MAX_LINE} bytes, not {told}: give a smaller \

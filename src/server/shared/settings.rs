@@ -10,7 +10,9 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::snapshot::hash;
 use crate::protocol::name::Name;
+use crate::server::bytes::Writer;
 use crate::server::config::{Config, EntranceConfig, Told};
 
 /// How long a member whose connection is lost may be kept, in seconds.
@@ -106,6 +108,16 @@ impl RoomSettings {
             (INVITE, invite.to_owned()),
             (PASSWORD, yes_or_no(self.has_password)),
         ]
+    }
+
+    /// A number that only the same settings have: the servers of a room compare theirs.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut out = Writer::default();
+        for (fact, value) in self.facts() {
+            let value = if fact == OPERATORS { folded(&self.operators).join(",") } else { value };
+            out.text(fact).text(&value);
+        }
+        hash(out.as_bytes())
     }
 
     /// What the room with these facts has. A fact that is missing is as here.

@@ -103,8 +103,9 @@ impl Sharing {
             // The log may have lost what others, or the archive, have: those numbers are not to be used again.
             hub.propose(&Act::Back { old: producer, kept: HAS_NO_MEMBERS, seq, member });
         }
-        let (server, version) = hello();
-        hub.propose(&Act::Hello { server: &server, version });
+        let (server, version) = hello(config);
+        let settings = RoomSettings::of(config).fingerprint();
+        hub.propose(&Act::Hello { server: &server, version, settings });
         let end = End { shutdown: shutdown.clone(), why: Arc::default() };
         let why = Arc::clone(&end.why);
         let reader =
@@ -118,7 +119,12 @@ impl Sharing {
             vital.start("log writer", move || writer.run())?,
         ];
         let sharing = Sharing { hub: Arc::clone(hub), threads, why };
-        if let Err(trouble) = hub.wait_for_log(FIRST_GROUP) {
+        let read = hub.wait_for_log(FIRST_GROUP);
+        if hub.has_other_settings() {
+            hub.take_leave(FAREWELL);
+            return Err(Refusal::OtherSettings { room: shared.url.room.clone() }.into());
+        }
+        if let Err(trouble) = read {
             hub.end_log();
             let url = Box::new(shared.url.clone());
             let silent = || Trouble::Away { place: url.to_string(), why: None };
@@ -175,15 +181,20 @@ pub(crate) fn new_producer() -> Option<u64> {
     random().map(u64::from_ne_bytes).filter(|number| *number != 0)
 }
 
-/// What a server says of itself: what it is called, and its version.
-pub(crate) fn hello() -> (String, &'static str) {
-    (host_name(), env!("CARGO_PKG_VERSION"))
+/// What a server says of itself: what it is called, by its machine and its port, and its version.
+pub(crate) fn hello(config: &Config) -> (String, &'static str) {
+    let name = match config.history.port {
+        0 => host_name(),
+        port => format!("{}:{port}", host_name()),
+    };
+    (name, env!("CARGO_PKG_VERSION"))
 }
 
 /// Where a server begins.
 #[derive(Debug)]
 struct First {
-    /// The room of the oldest snapshot; an empty one where there is none.
+    /// The room of the oldest snapshot, or of the newest one that servers with other settings have written: what those
+    /// did may not come out the same with this server's. An empty one where there is none.
     room: Room,
     /// Behind which group the log leads on from there.
     from: Position,
@@ -194,8 +205,16 @@ struct First {
 impl First {
     fn find(engine: &dyn Engine, config: &Config, id: u64) -> Result<First, Trouble> {
         let mut link = engine.connect()?;
-        let oldest = link.snapshot(0)?;
-        let room = oldest.and_then(|oldest| snapshot::decode(config, &oldest).ok());
+        let own = Some(RoomSettings::of(config).fingerprint());
+        let mut first = None;
+        for number in (0..link.snapshots()?).rev() {
+            let is_others = |bytes: &Vec<u8>| snapshot::settings(bytes) != own;
+            first = link.snapshot(number)?;
+            if first.as_ref().is_some_and(is_others) {
+                break;
+            }
+        }
+        let room = first.and_then(|first| snapshot::decode(config, &first).ok());
         let room = room.unwrap_or_else(|| Room::shared(config, id));
         let from = room.log().map_or(Position::START, Log::position);
         let is_empty = link.look(Position::START)?.first.is_none();

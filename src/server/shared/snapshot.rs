@@ -2,7 +2,7 @@
 
 use ring::digest;
 
-use super::codec::Unread;
+use super::codec::{Form, Unread};
 use crate::server::bytes::{Reader, Writer};
 use crate::server::config::Config;
 use crate::server::room::Room;
@@ -26,8 +26,8 @@ pub(crate) fn encode(room: &Room) -> Vec<u8> {
 ///
 /// The bytes are none: a newer program has written them, or they are malformed.
 pub(crate) fn decode(config: &Config, bytes: &[u8]) -> Result<Room, Unread> {
-    if bytes.first().is_some_and(|version| *version > VERSION) {
-        return Err(Unread::Newer);
+    if let Some((version, room)) = Reader::new(bytes).get().filter(|(it, _)| *it > VERSION) {
+        return Err(Unread::Newer { room, form: Form::Version(version) });
     }
     let whole =
         bytes.split_last_chunk().filter(|(written, end)| hash(written).to_le_bytes() == **end);
@@ -36,6 +36,12 @@ pub(crate) fn decode(config: &Config, bytes: &[u8]) -> Result<Room, Unread> {
     let version: Option<u8> = written.get();
     let room = version.filter(|it| *it == VERSION).and_then(|_| Room::read(config, &mut written));
     room.filter(|_| written.is_empty()).ok_or(Unread::Malformed)
+}
+
+/// With which settings the servers had the room that have written it; `None` if the bytes are none.
+pub(crate) fn settings(bytes: &[u8]) -> Option<u64> {
+    let (_version, (_room, settings)): (u8, (u64, u64)) = Reader::new(bytes).get()?;
+    Some(settings)
 }
 
 impl Room {

@@ -181,7 +181,7 @@ impl World {
         let producer = self.ever.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.servers.push(Server { producer, number: 0, connections: 0 });
         let server = self.servers.len() - 1;
-        self.send(server, vec![(0, 0, Act::Hello { server: "chat", version: "1" })]);
+        self.send(server, vec![(0, 0, Act::Hello { server: "chat", version: "1", settings: 0 })]);
         server
     }
 

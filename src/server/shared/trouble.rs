@@ -65,6 +65,11 @@ pub(crate) enum Trouble {
         /// The name that they were asked for.
         master: String,
     },
+    /// It is a Redis, and was named as a Sentinel.
+    NoSentinel {
+        /// Its host and port.
+        place: String,
+    },
     /// It says something else: the words.
     Says(String),
     /// What it says is no answer.
@@ -127,6 +132,7 @@ impl Trouble {
             | Trouble::NoRights { .. }
             | Trouble::WrongType
             | Trouble::Elsewhere { .. }
+            | Trouble::NoSentinel { .. }
             | Trouble::Says(_)
             | Trouble::NoRedis { .. } => true,
             Trouble::Away { .. }
@@ -182,6 +188,9 @@ impl fmt::Display for Trouble {
             }
             Trouble::NoMaster { master } => {
                 write!(f, "no Sentinel knows a master {master}; check the name")
+            }
+            Trouble::NoSentinel { place } => {
+                write!(f, "{place} is no Sentinel; check its port, or give redis://HOST/ROOM")
             }
             Trouble::Says(words) => write!(f, "Redis says: {words}"),
             Trouble::NoRedis { place } => {

@@ -15,7 +15,8 @@ const LONGEST_ROOM: usize = 32;
 
 /// What a URL has to be, for whoever gave another one.
 pub(crate) const EXPECTED: &str = "it must be redis://HOST/ROOM, rediss://HOST/ROOM or \
-                                   redis+sentinel://HOST,HOST/MASTER/ROOM";
+                                   redis+sentinel://HOST,HOST/MASTER/ROOM, with a ROOM of 1 to 32 \
+                                   of a-z, 0-9, - and _";
 
 /// Where a shared room is kept, and its name there.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -145,7 +145,13 @@ fn the_default_history_is_that_of_the_port() {
     let to = folder.file("talk.txt");
     let export =
         Export { history: HistoryFile::Default, port: 5000, shared: None, to, since: None };
-    assert_eq!(export.file(&environment), None);
+    let looked = folder.file("5000.db");
+    let told = format!(
+        "--export needs a history, and there is no {}: give its file with --history",
+        looked.display()
+    );
+    let trouble = export.file(&environment).expect_err("there is none");
+    assert_eq!((trouble.to_string(), trouble.is_usage()), (told, true));
     fs::write(folder.file("5000.db"), "").expect("ours");
-    assert_eq!(export.file(&environment), Some(folder.file("5000.db")));
+    assert_eq!(export.file(&environment), Ok(folder.file("5000.db")));
 }

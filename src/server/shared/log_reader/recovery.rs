@@ -41,8 +41,8 @@ impl LogReader {
         let mut follower = Follower::new(self.engine.clone(), from);
         while !follower.has_caught_up() {
             read_some(&mut follower, &mut groups, &mut renewed)?;
-            if renewed.is_newer() {
-                self.end_as_too_old();
+            if let Some((at, form)) = renewed.newer() {
+                self.end_as_too_old(at, form);
                 return Ok(());
             }
         }
@@ -57,8 +57,8 @@ impl LogReader {
             renewed.expect(producer);
             while !renewed.is_back() && !self.hub.is_log_over() {
                 read_some(&mut follower, &mut groups, &mut renewed)?;
-                if renewed.is_newer() {
-                    self.end_as_too_old();
+                if let Some((at, form)) = renewed.newer() {
+                    self.end_as_too_old(at, form);
                     return Ok(());
                 }
                 if renewed.is_cut_off() || self.hub.take_doubt() {
@@ -98,7 +98,7 @@ impl LogReader {
             return None;
         };
         self.hub.take_doubt();
-        let (server, version) = hello();
+        let (server, version) = hello(&self.config);
         self.hub.come_back(renewed, producer, kept, (&server, version));
         self.coming_back = Some(ComingBack { producer, kept });
         Some(producer)

@@ -73,7 +73,7 @@ impl Server {
         }
         let room = Room::shared(&Config::default(), agreed.id.short());
         hub.share(room, outbox, url(), u64::MAX);
-        hub.propose(&Act::Hello { server: "chat", version: "1" });
+        hub.propose(&Act::Hello { server: "chat", version: "1", settings: 0 });
         let writer = LogWriter::new(hub.clone(), engine.clone(), Config::default());
         let shutdown = Shutdown::new().expect("there are pipes");
         let end = End { shutdown, why: Arc::default() };
@@ -325,17 +325,18 @@ fn a_newcomer_that_comes_before_the_survivors_gives_out_no_number_that_they_have
     sharing.end().map_err(|why| why.to_string()).expect("it ends well");
 }
 
-/// A group that only newer servers read.
-fn write_newer(fake: &Fake) {
+/// A group of that server's room that only newer servers read.
+fn write_newer(fake: &Fake, server: &Server) {
     let at = Position { ms: fake.last().ms + 1, n: 0 };
-    fake.write_at(at, &[VERSION + 1]);
+    let room = server.reader.agreed.id.short();
+    fake.write_at(at, &[&[VERSION + 1, 0], &room.to_le_bytes()[..]].concat());
 }
 
 #[test]
 fn a_server_that_is_too_old_applies_nothing_more_and_ends_at_once() {
     let fake = Fake::new();
     let (mut one, mut other) = (Server::start(&fake, 1), Server::start(&fake, 2));
-    write_newer(&fake);
+    write_newer(&fake, &one);
     other.hub.propose(&Act::Announce("hello"));
     other.write();
     let before = one.hub.numbers();
@@ -354,10 +355,10 @@ fn a_server_that_is_found_too_old_while_it_makes_its_room_anew_ends() {
     other.write_on();
     other.reader.must_recover = true;
     other.read_until(|hub| !hub.is_coming_back());
-    write_newer(&fake);
+    write_newer(&fake, &one);
     one.reader.must_recover = true;
     one.read_until(Hub::is_log_over);
-    assert!(matches!(one.reader.end.why.get(), Some(Refusal::TooOld)));
+    assert!(matches!(one.reader.end.why.get(), Some(Refusal::TooOld { .. })));
 }
 
 /// Two servers, the first of which has a member; what that server has proposed is read by the other one alone.

@@ -196,7 +196,13 @@ impl Talk {
 
     /// Where a Sentinel says that the master is.
     pub(super) fn master_of(&mut self, name: &str) -> Result<Node, Trouble> {
-        let answer = self.call(cmd("SENTINEL").arg("get-master-addr-by-name").arg(name), CALL)?;
+        let asked = self.call(cmd("SENTINEL").arg("get-master-addr-by-name").arg(name), CALL);
+        let answer = asked.map_err(|trouble| match trouble {
+            Trouble::Says(words) if words.starts_with("ERR unknown command") => {
+                Trouble::NoSentinel { place: self.place.clone() }
+            }
+            other => other,
+        })?;
         let Value::Array(parts) = answer else {
             return Err(Trouble::NoMaster { master: name.to_owned() });
         };

@@ -345,6 +345,16 @@ fn a_master_that_wants_its_replicas_says_so() {
 }
 
 #[test]
+fn a_store_that_is_named_as_a_sentinel_is_told() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let url = format!("redis+sentinel://127.0.0.1:{}/mymaster/lobby", server.port);
+    let url = SharedUrl::parse(&url).expect("it is one");
+    let trouble = Redis::engine(&url, None, None).connect().map(drop).expect_err("it is none");
+    let place = format!("127.0.0.1:{}", server.port);
+    assert_eq!(trouble, Trouble::NoSentinel { place });
+}
+
+#[test]
 fn sentinels_lead_to_the_next_master() {
     let Some(mut master) = RedisServer::start(&[]) else { return };
     let of = format!("127.0.0.1 {}", master.port);
