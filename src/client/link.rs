@@ -16,7 +16,7 @@ use super::exit_reason::ExitReason;
 use super::handshake::{Progress, Server};
 use super::mutex::lock;
 use super::net::{Connection, Opened, Openness, Origin, Routes, Told, offers_tls};
-use super::session::{ClientSession, Heard, News};
+use super::session::{ClientSession, Heard, News, RoomState};
 use super::turns::Turns;
 use super::typed::Typed;
 use crate::problem::{Lost, Problem};
@@ -203,7 +203,12 @@ impl Link {
         if let Some(problem) = state.passes_over(line) {
             return Err(ExitReason::Failed(problem));
         }
+        let was_done = state.is_done();
         let heard = state.session.hear(line, Instant::now(), clock::now());
+        if !was_done && state.is_done() {
+            // Whoever gets a name is in the room, and is not told that it is back.
+            state.note_room(RoomState::Back)?;
+        }
         if let Some(why) = heard.turned_away {
             state.expect_end(ExpectedEnd::TurnedAway(why.to_owned()));
             if heard.asks.is_empty() || state.is_in_passing() {

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::net::socket::Socket;
@@ -65,6 +66,8 @@ pub(crate) struct Connection {
     /// The kind of the error by which the client was found to have closed or reset the connection, and when
     /// that was. The bytes that it sent before can still be read.
     gone: OnceLock<(io::ErrorKind, Instant)>,
+    /// Whether its client was told, before it had a name, that the room is away. The session alone uses it.
+    is_told_away: AtomicBool,
 }
 
 impl Connection {
@@ -82,6 +85,7 @@ impl Connection {
             client: OnceLock::new(),
             close_reason: OnceLock::new(),
             gone: OnceLock::new(),
+            is_told_away: AtomicBool::new(false),
         })
     }
 
@@ -168,6 +172,11 @@ impl Connection {
             Err(why) if is_gone(&why) => self.mark_gone(&why),
             Ok(_) | Err(_) => self.hang_up(CloseReason::TooSlow),
         }
+    }
+
+    /// Whether its client, which has no name, is to be told that the room is away; once.
+    pub(crate) fn is_first_told_away(&self) -> bool {
+        !self.is_told_away.swap(true, Ordering::Relaxed)
     }
 
     /// What to wait for until the socket takes more.

@@ -13,7 +13,8 @@
 //! (`backpressure`); what the broadcaster is handed (`round`), once the history has it (`cut`); what an operator sees
 //! (`overview`, `watch`); and, where several servers hold the room, how entries come to the log that orders them
 //! (`proposing`) and back (`log`), what this server keeps of that (`archive`), whether its room is still that of the others
-//! (`agreement`), what has become of its connections in what it has not read (`catching_up`), and what is told when the room is away (`absence`).
+//! (`agreement`), what has become of its connections in what it has not read (`catching_up`), what is told when the room is
+//! away (`absence`), and who waits for a name meanwhile (`doorway`).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,6 +54,7 @@ mod archive;
 mod backpressure;
 mod catching_up;
 pub(crate) mod cut;
+mod doorway;
 pub(crate) mod fetch;
 mod guard;
 pub(crate) mod hook;

@@ -49,6 +49,7 @@ mod resume;
 mod room;
 mod server_key;
 mod shared;
+mod shared_absence;
 mod shared_room;
 mod shared_store;
 mod signals;

@@ -228,14 +228,18 @@ impl State {
         ExitReason::Failed(Problem::Refused { server, why })
     }
 
+    /// Whether the server has given us a name, or ours back.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.session.handshake.progress(), Progress::Done(_))
+    }
+
     /// Notes whether the server reaches its room.
     ///
     /// # Errors
     ///
     /// It does not, and has not let us in, and another server is there to be tried.
     pub(super) fn note_room(&mut self, room: RoomState) -> Result<(), ExitReason> {
-        let is_let_in = matches!(self.session.handshake.progress(), Progress::Done(_));
-        if room == RoomState::Away && !is_let_in && self.is_in_passing() {
+        if room == RoomState::Away && !self.is_done() && self.is_in_passing() {
             return Err(ExitReason::Failed(self.room_away()));
         }
         if let Some(present) = self.present_mut() {

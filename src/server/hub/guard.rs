@@ -61,9 +61,16 @@ impl DerefMut for Guard<'_> {
 impl Guard<'_> {
     /// Gives the lock up and takes it again, so that whoever there is something for is woken before this thread waits.
     pub(super) fn pass_on(&mut self) {
+        self.without(|| ());
+    }
+
+    /// Does something without the lock, which is taken again after it.
+    pub(super) fn without<R>(&mut self, act: impl FnOnce() -> R) -> R {
         self.give_up();
+        let done = act();
         let shared = self.hub.shared.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared = Some(shared);
+        done
     }
 
     fn give_up(&mut self) {

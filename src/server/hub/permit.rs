@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::doorway::Visitor;
 use super::membership::Membership;
 use super::resume::{Resume, Resumed};
 use super::{Hub, Shared};
@@ -43,6 +44,8 @@ pub(crate) enum Denied {
     Name(NoName),
     /// It is not let in.
     Entry(Refusal<'static>),
+    /// It is gone, or sends nothing more, while the room is away.
+    Left,
 }
 
 /// One of the places in the server, for a client whose name is not settled. Dropped, it is free again.
@@ -166,7 +169,9 @@ impl Permit {
             is_let_in,
         };
         let entry = Entry::Join { newcomer, wanted: with_likeness, token };
-        let (joined, closing) = self.hub.join(connection, entry);
+        let Some((joined, closing)) = self.hub.join(connection, entry) else {
+            return Err((self, Denied::Left));
+        };
         let (id, name, here) = match joined {
             Outcome::Joined { member, name, here } => (member, name, here),
             Outcome::NoName(why) => return Err((self, Denied::Name(why))),
@@ -174,7 +179,10 @@ impl Permit {
             _ => return Err((self, Denied::Name(NoName::Taken))),
         };
         let member = Resumed { id, name, taken };
-        let membership = Membership::new(self, connection, format, member);
+        let mut membership = Membership::new(self, connection, format, member);
+        if membership.is_in_shared_room() && Visitor::new(connection, format).has_left() {
+            membership.mark_unknown();
+        }
         Ok(Admitted { membership, here, closing })
     }
 
@@ -200,14 +208,22 @@ impl Permit {
 }
 
 impl Hub {
-    /// Has a client join over that connection. What has come of it, and whether the room is closed.
-    fn join(&self, connection: &Arc<Connection>, entry: Entry<'_>) -> (Outcome, bool) {
+    /// Has a client join over that connection. What has come of it, and whether the room is closed; `None` if the client
+    /// has left before.
+    fn join(&self, connection: &Arc<Connection>, entry: Entry<'_>) -> Option<(Outcome, bool)> {
         let mut guard = self.lock();
+        let Entry::Join { newcomer: Newcomer { format, .. }, token, .. } = entry else {
+            return None;
+        };
+        let visitor = Visitor::new(connection, format);
+        if !self.wait_for_room(&mut guard, visitor) {
+            return None;
+        }
         // Before it is applied, which the reader of a shared room's log does by itself.
         guard.connections.insert(connection.id(), Arc::clone(connection));
         let joining = guard.joining_again(&entry);
-        let token = if let Entry::Join { token, .. } = &entry { *token } else { None };
-        let joined = self.bring_with(&mut guard, entry);
+        let brought = guard.bring(entry);
+        let joined = self.outcome_for(&mut guard, visitor, brought);
         match &joined {
             Outcome::Joined { name, .. } => guard.on_joined(connection.id(), joining, name),
             _ => {
@@ -222,7 +238,7 @@ impl Hub {
             // Nobody knows any more what has become of it. The client is to try again, and is not told why not.
             connection.hang_up(CloseReason::ShuttingDown);
         }
-        (joined, is_closed)
+        Some((joined, is_closed))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::doorway::Visitor;
 use super::permit::Permit;
 use super::{Hub, Shared};
 use crate::protocol::name::Name;
@@ -155,7 +156,11 @@ impl Hub {
         guard.connections.insert(id, Arc::clone(connection));
         let Resume { token, seen, whence, instead_of } = resume;
         let entry = Entry::Resume { connection: id, whence, token, seen, instead_of };
-        let outcome = self.bring_with(&mut guard, entry);
+        let brought = guard.bring(entry);
+        let outcome = match instead_of {
+            None => self.outcome_for(&mut guard, Visitor::back(connection), brought),
+            Some(_) => self.outcome_of(&mut guard, brought),
+        };
         if let Outcome::Resumed { member, name, taken } = outcome {
             return Ok(Resumed { id: member, name, taken });
         }

@@ -39,7 +39,7 @@ impl Session {
     /// Sends the banner.
     pub(super) fn greet(&self) {
         self.connection.tell(Notice::Banner(self.greeting.offer));
-        if self.hub.is_away() {
+        if self.hub.is_away() && self.connection.is_first_told_away() {
             self.connection.tell(Notice::Shared(SharedNotice::AwayAtDoor));
         }
     }
@@ -186,6 +186,12 @@ impl Session {
         self.phase = Phase::Gone;
     }
 
+    /// Gives up a client that has left while the room was away.
+    fn let_go(&mut self) {
+        self.connection.end_input();
+        self.phase = Phase::Gone;
+    }
+
     /// What the client has shown for a name that it wants.
     pub(super) fn shown_for(&self, wanted: Option<&Name>) -> Shown {
         let may_claim = wanted.is_some_and(|name| !self.is_made_of_refused(name));
@@ -227,6 +233,7 @@ impl Session {
                     }
                     (Denied::Name(_), None) => {}
                     (Denied::Entry(refusal), _) => self.refuse_entry(&refusal),
+                    (Denied::Left, _) => self.let_go(),
                 }
             }
         }
