@@ -692,7 +692,8 @@ fn far_away(house: &House, lines: usize) -> (Client, JoinHandle<()>) {
     let mut far = house.connect_with(TIGHT);
     let clock = Clock::start(Duration::from_millis(300));
     far.expect(BANNER);
-    far.expect_start("-- you are guest1, ");
+    // A shared room may seem to be away to a server that the time runs away from.
+    far.until(|line| line.starts_with("-- you are guest1, "));
     clock.stop();
     let mut bob = house.join("bob");
     let talker = thread::spawn(move || {

@@ -46,7 +46,7 @@ impl<'a> Visitor<'a> {
 
     /// Whether it is new, and nobody would know of its name. In the plain form a client may have said its last words and be
     /// gone; in the tagged one nothing is taken of which it has no receipt.
-    pub(super) fn has_left(&self) -> bool {
+    fn has_left(&self) -> bool {
         let connection = self.connection;
         if !self.is_new {
             return false;
@@ -90,6 +90,7 @@ impl Hub {
             if self.attend(guard, visitor) {
                 return false;
             }
+            self.proposed.notify_one();
             self.look_again(guard, Shared::is_away);
         }
         true

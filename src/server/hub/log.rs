@@ -277,7 +277,15 @@ impl LogSide {
 
     /// Whether the writer has something to do.
     pub(super) fn has_task(&self) -> bool {
-        self.outbox.has_news() || self.snapshot.is_some() || self.ending == Ending::Over
+        self.outbox.has_news()
+            || self.snapshot.is_some()
+            || self.ending == Ending::Over
+            || self.seeks_room()
+    }
+
+    /// Whether a room that is away may be back without anybody's knowing: nothing is under way whose answer would tell.
+    fn seeks_room(&self) -> bool {
+        self.liveness.is_away() && self.outbox.is_read_back()
     }
 
     /// When the writer has something to do, if nobody brings anything.
@@ -331,7 +339,7 @@ impl Hub {
             let wait = match not_before {
                 Some(time) => time,
                 None => {
-                    let wants_sign = log.last_made + SIGN_OF_LIFE <= now;
+                    let wants_sign = log.last_made + SIGN_OF_LIFE <= now || log.seeks_room();
                     if let Some(sending) = log.outbox.next(seen, wants_sign) {
                         log.last_made = now;
                         log.liveness.on_append(now);

@@ -51,8 +51,6 @@ pub(crate) struct Membership {
     told: u64,
     /// It has not left, and is not disconnected.
     is_present: bool,
-    /// How many of its lines were read when its client had left before it had its name, if it had: nobody knows the token.
-    unknown_from: Option<u64>,
     /// Something of what it has brought was not said any more, so no line from there on was taken.
     is_silenced: bool,
     /// How much it brings.
@@ -101,15 +99,9 @@ impl Membership {
             format,
             told: taken,
             is_present: true,
-            unknown_from: None,
             is_silenced: false,
             pace: Pace::new(),
         }
-    }
-
-    /// Its client had left before it had its name.
-    pub(super) fn mark_unknown(&mut self) {
-        self.unknown_from = Some(self.told);
     }
 
     /// Its number. In a shared room it may be another one by now, where a plain member has joined again.
@@ -389,10 +381,10 @@ impl Membership {
     }
 
     fn on_lost(&mut self, how: LeaveReason<'_>, lines: u64) {
-        // Nobody would resume whom nobody knows, and its name would be taken for as long. One whose lines were read after it
-        // had its name may have waited for that.
-        let may_resume = self.format == Format::Tagged && self.unknown_from != Some(lines);
-        if may_resume { self.disconnect(lines) } else { self.depart(how, lines, None) }
+        match self.format {
+            Format::Plain => self.depart(how, lines, None),
+            Format::Tagged => self.disconnect(lines),
+        }
     }
 
     fn disconnect(&mut self, lines: u64) {

@@ -179,10 +179,7 @@ impl Permit {
             _ => return Err((self, Denied::Name(NoName::Taken))),
         };
         let member = Resumed { id, name, taken };
-        let mut membership = Membership::new(self, connection, format, member);
-        if membership.is_in_shared_room() && Visitor::new(connection, format).has_left() {
-            membership.mark_unknown();
-        }
+        let membership = Membership::new(self, connection, format, member);
         Ok(Admitted { membership, here, closing })
     }
 

@@ -220,6 +220,11 @@ impl Outbox {
         }
     }
 
+    /// Whether all groups that were made were read back.
+    pub(crate) fn is_read_back(&self) -> bool {
+        self.groups.is_empty()
+    }
+
     /// A group of this producer's was read back, and with it those before it.
     pub(crate) fn on_read_back(&mut self, number: u64) {
         while self.groups.front().is_some_and(|made| made.number <= number)
