@@ -245,12 +245,12 @@ impl LogSide {
         }
     }
 
-    /// Until when the writer waits for more before it makes a group, if it does.
-    fn waits_for_more(&mut self, now: Instant) -> Option<Instant> {
+    /// Until when the writer of one of so many servers waits for more before it makes a group, if it does.
+    fn waits_for_more(&mut self, now: Instant, servers: usize) -> Option<Instant> {
         if !self.outbox.has_news() || self.outbox.has_full_group() {
             return None;
         }
-        self.pace.wait_until(now)
+        self.pace.wait_until(now, servers)
     }
 
     /// Whether something of this server's was not read back, or it is not known whether it may serve anybody.
@@ -327,6 +327,7 @@ impl Hub {
             }
             let now = instant();
             let seen = guard.room.log().map_or(Position::START, Log::position);
+            let servers = guard.room.log().map_or(0, |log| log.producers().count());
             let log = guard.log.as_mut()?;
             if log.ending == Ending::Over {
                 return None;
@@ -335,7 +336,7 @@ impl Hub {
                 log.wait_for_nobody();
             }
             let not_before = not_before.filter(|time| *time > now);
-            let not_before = not_before.or_else(|| log.waits_for_more(now));
+            let not_before = not_before.or_else(|| log.waits_for_more(now, servers));
             let wait = match not_before {
                 Some(time) => time,
                 None => {

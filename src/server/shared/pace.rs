@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-/// With more groups a second than this, from all servers, a server waits.
-const BUSY: usize = 500;
+/// When so many groups a second are read by all servers together, each server waits: with two, at 4,000 groups a second.
+const BUSY: usize = 8000;
 
 /// How long it waits for more.
 const WAIT: Duration = Duration::from_millis(1);
@@ -37,14 +37,15 @@ impl Pace {
         self.count += groups;
     }
 
-    /// There is something for the next group. Until when this server waits for more; `None` if the group is made now.
-    pub(crate) fn wait_until(&mut self, now: Instant) -> Option<Instant> {
+    /// There is something for the next group in a room of so many servers. Until when this server waits for more; `None` if
+    /// the group is made now.
+    pub(crate) fn wait_until(&mut self, now: Instant, servers: usize) -> Option<Instant> {
         if self.until.is_some_and(|until| until <= now) {
             self.until = None;
             return None;
         }
         self.roll(now);
-        let is_busy = self.count.max(self.before) > BUSY;
+        let is_busy = self.count.max(self.before) * servers > BUSY;
         self.until = self.until.or_else(|| is_busy.then(|| now + WAIT));
         self.until
     }
@@ -70,18 +71,31 @@ mod tests {
         let at = |ms| begun + Duration::from_millis(ms);
         let mut pace = Pace::new(begun);
         pace.on_groups(BUSY, at(100));
-        assert_eq!(pace.wait_until(at(100)), None);
+        assert_eq!(pace.wait_until(at(100), 1), None);
+        assert_eq!(Pace::new(begun).wait_until(at(100), usize::MAX), None);
         pace.on_groups(1, at(200));
-        assert_eq!(pace.wait_until(at(200)), Some(at(201)));
-        assert_eq!(pace.wait_until(at(200)), Some(at(201)), "it is woken too early");
-        assert_eq!(pace.wait_until(at(201)), None);
-        assert_eq!(pace.wait_until(at(202)), Some(at(203)), "that is the next group");
-        assert_eq!(pace.wait_until(at(204)), None);
+        assert_eq!(pace.wait_until(at(200), 1), Some(at(201)));
+        assert_eq!(pace.wait_until(at(200), 1), Some(at(201)), "it is woken too early");
+        assert_eq!(pace.wait_until(at(201), 1), None);
+        assert_eq!(pace.wait_until(at(202), 1), Some(at(203)), "that is the next group");
+        assert_eq!(pace.wait_until(at(204), 1), None);
         // The last whole second counts.
-        assert_eq!(pace.wait_until(at(1500)), Some(at(1501)));
-        assert_eq!(pace.wait_until(at(1501)), None);
-        assert_eq!(pace.wait_until(at(2100)), None);
+        assert_eq!(pace.wait_until(at(1500), 1), Some(at(1501)));
+        assert_eq!(pace.wait_until(at(1501), 1), None);
+        assert_eq!(pace.wait_until(at(2100), 1), None);
         pace.on_groups(BUSY + 1, at(2200));
-        assert_eq!(pace.wait_until(at(9000)), None, "nobody has said anything for long");
+        assert_eq!(pace.wait_until(at(9000), 1), None, "nobody has said anything for long");
+    }
+
+    #[test]
+    fn the_more_servers_read_the_earlier_each_of_them_waits() {
+        let begun = Instant::now();
+        let waits = |groups, servers| {
+            let mut pace = Pace::new(begun);
+            pace.on_groups(groups, begun);
+            pace.wait_until(begun, servers).is_some()
+        };
+        assert!(!waits(BUSY / 2, 2) && waits(BUSY / 2 + 1, 2));
+        assert!(!waits(BUSY / 100, 100) && waits(BUSY / 100 + 1, 100));
     }
 }
