@@ -32,8 +32,9 @@ use super::hub::watch::News;
 use super::reception::Reception;
 use super::room::restore::Restored;
 use super::secrets::Secrets;
+use super::shared::sharing::Sharing;
 use super::system::model;
-use super::system::{TcpStream, listen};
+use super::system::{TcpListener, TcpStream, listen};
 use super::waker::Waker;
 use super::{Config, Problem, Shutdown, Status, run, serve};
 use crate::protocol::tag::Seq;
@@ -83,6 +84,20 @@ fn explore_one(runs: usize, scenario: impl Fn() + Send + Sync + 'static) {
     shuttle::Runner::new(PctScheduler::new(CHANGES, runs), config).run(move || scenario());
 }
 
+/// Serves a hub's room until it is told to end.
+fn serve_hub(
+    listener: TcpListener,
+    config: &Config,
+    asked: &Shutdown,
+    hub: &Arc<Hub>,
+    sharing: Option<Sharing>,
+) -> Result<(), Problem> {
+    let broadcaster = Broadcaster::new(Arc::clone(hub), config.stall_timeout);
+    let secrets = Secrets::open(config).expect("everybody may come in");
+    let reception = Reception::new(Arc::clone(hub), secrets, config, None);
+    serve(listener, Acceptor::new(reception, config), asked, hub, broadcaster, sharing)
+}
+
 /// A server on a thread of its own.
 struct House {
     is_kept: bool,
@@ -121,11 +136,7 @@ impl House {
         let read = Arc::clone(&hub);
         let fetcher = thread::spawn(move || fetch(&read, &shelf));
         let server = thread::spawn(move || {
-            let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
-            let secrets = Secrets::open(&config).expect("everybody may come in");
-            let reception = Reception::new(Arc::clone(&hub), secrets, &config, None);
-            let acceptor = Acceptor::new(reception, &config);
-            let ended = serve(listener, acceptor, &asked, &hub, broadcaster, None);
+            let ended = serve_hub(listener, &config, &asked, &hub, None);
             hub.end_fetches();
             [keeper, fetcher].map(|thread| thread.join().expect("it does not panic"));
             ended

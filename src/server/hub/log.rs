@@ -526,7 +526,7 @@ impl Shared {
             Err(Unread::Newer { room, form }) if self.room.is_of_log(*room) => {
                 // Whatever comes behind it depends on it.
                 log.ending = Ending::Over;
-                to_do.newer = to_do.newer.or(Some((*at, *form)));
+                to_do.newer = Some((*at, *form));
                 return;
             }
             // What is no group of this room's is no newer server's.

@@ -9,7 +9,6 @@ use crate::server::shared::meta::{Agreed, RoomId};
 use crate::server::shared::opening::Opened;
 use crate::server::shared::outbox::Outbox;
 use crate::server::shared::settings::RoomSettings;
-use crate::server::shared::sharing::Sharing;
 use crate::server::shared::url::SharedUrl;
 
 /// How much of the log is kept: so little that there are snapshots, where much is said.
@@ -41,13 +40,7 @@ fn open_with(memory: usize, log: &Fake) -> House {
     let sharing = Sharing::begin(opened, &shared, &config, &hub, &shutdown, &mut None);
     let sharing = sharing.expect("the log answers");
     status.is_of(&hub);
-    let server = thread::spawn(move || {
-        let broadcaster = Broadcaster::new(Arc::clone(&hub), config.stall_timeout);
-        let secrets = Secrets::open(&config).expect("everybody may come in");
-        let reception = Reception::new(Arc::clone(&hub), secrets, &config, None);
-        let acceptor = Acceptor::new(reception, &config);
-        serve(listener, acceptor, &asked, &hub, broadcaster, Some(sharing))
-    });
+    let server = thread::spawn(move || serve_hub(listener, &config, &asked, &hub, Some(sharing)));
     House { is_kept: false, port, shutdown, status, server }
 }
 
