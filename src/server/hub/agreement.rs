@@ -2,7 +2,7 @@
 //! The log's reader calls it for each group, with the lock held.
 
 use super::Shared;
-use super::log::ToDo;
+use super::log::reading::ToDo;
 use crate::server::room::group::{Act, Group, Logged, Position};
 #[cfg(all(test, not(shuttle)))]
 use crate::server::room::log::Log;
@@ -75,7 +75,7 @@ impl super::Hub {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::super::Hub;
-    use super::super::log::Read;
+    use super::super::log::reading::Read;
     use super::*;
     use crate::server::config::Config;
     use crate::server::room::Room;

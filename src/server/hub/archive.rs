@@ -186,7 +186,7 @@ mod tests {
     use crate::protocol::tag::Format;
     use crate::server::config::Config;
     use crate::server::history::scratch::said;
-    use crate::server::hub::log::Read;
+    use crate::server::hub::log::reading::Read;
     use crate::server::room::entry::{Credentials, Encryption, Whence};
     use crate::server::room::group::{Act, Group, Joining, Logged, Manner, Position, Utterance};
     use crate::server::room::{Keeping, Room};

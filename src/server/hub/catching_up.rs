@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::Shared;
-use super::log::ToDo;
+use super::log::reading::ToDo;
 use crate::protocol::reply::{LeaveReason, Notice};
 use crate::protocol::tag::{Body, Format};
 use crate::server::connection::ConnectionId;

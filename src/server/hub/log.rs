@@ -1,43 +1,32 @@
-//! The log of a room that several servers hold, at the hub's side: what this server has for it, and what comes back.
+//! The log of a room that several servers hold, at the hub's side: what this server has for it, and has not read back.
 //!
 //! Two threads work for it (`shared`): the writer takes groups of what was proposed (`proposing`) and appends them, the
-//! reader applies what it reads back, whosever it is. Neither talks to the engine with the lock held.
+//! reader applies what it reads back, whosever it is. Neither talks to the engine with the lock held. What they ask the hub
+//! for is in `writing` and `reading`; `others` is what this server waits for of the room's others.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::recovery::returned;
+use super::log::others::Others;
 use super::{Hub, Shared};
 use crate::protocol::reply::{Notice, SharedNotice};
-use crate::server::connection::{CloseReason, Connection, ConnectionId};
+use crate::server::connection::ConnectionId;
 use crate::server::room::Room;
-use crate::server::room::effects::Aside;
 use crate::server::room::entry::{Entry, Outcome};
-use crate::server::room::group::Joining;
-use crate::server::room::group::{Act, Group, Logged, Position};
-use crate::server::room::groups::{Applied, HangUp};
-use crate::server::room::log::{Log, Verdict};
+use crate::server::room::group::{Act, Joining, Logged};
+use crate::server::room::log::Log;
 use crate::server::shared::agreement::Agreement;
-use crate::server::shared::codec::{Form, Unread};
 use crate::server::shared::liveness::Liveness;
-use crate::server::shared::outbox::{Outbox, Sending};
+use crate::server::shared::outbox::Outbox;
 use crate::server::shared::pace::Pace;
-use crate::server::shared::snapshot;
 use crate::server::shared::trouble::Trouble;
 use crate::server::shared::url::SharedUrl;
 use crate::server::system::instant;
 
-/// How long the servers of a room may take to tell each other what a log that was set back has lost.
-const SETTLES: Duration = Duration::from_secs(5);
-
-/// How long this server waits for the others to come back to a log that was set back. They find that out within two
-/// seconds; a client takes a server for lost that has no receipt for it after five.
-const OTHERS: Duration = Duration::from_secs(3);
-
-/// How often this server gives a sign of life, if it has nothing to say.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+mod others;
+pub(crate) mod reading;
+pub(crate) mod writing;
 
 /// What this server has for a log and has not read back. The hub's lock guards it.
 #[derive(Debug)]
@@ -88,16 +77,6 @@ pub(super) struct LogSide {
     ending: Ending,
 }
 
-/// The room's other servers, as long as they have not come back to a log that was set back. What they alone have to tell
-/// the others is who their members are.
-#[derive(Debug)]
-struct Others {
-    /// What they were called before.
-    awaited: BTreeSet<u64>,
-    /// Until when they are waited for: some may be gone.
-    until: Instant,
-}
-
 /// How far a server's end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
@@ -109,88 +88,10 @@ enum Ending {
     Over,
 }
 
-/// A group of the log, as it was read.
-#[derive(Debug)]
-pub(crate) struct Read<'a> {
-    /// Its place.
-    pub(crate) at: Position,
-    /// How many bytes it has.
-    pub(crate) bytes: usize,
-    /// What is in it.
-    pub(crate) group: Result<Group<'a>, Unread>,
-}
-
-/// What the writer does next.
-#[derive(Debug)]
-pub(crate) enum Task {
-    /// Append a group.
-    Send(Sending),
-    /// Keep a snapshot, and trim the log.
-    Keep(Vec<u8>),
-}
-
-/// What the reader has to see to, once groups are applied.
-#[derive(Debug, Default)]
-pub(crate) struct ToDo {
-    /// Connections that are hung up on because their member has come back over another one.
-    pub(super) taken_over: Vec<Arc<Connection>>,
-    /// Connections that are closed once they were sent what they are due.
-    removed: Vec<Arc<Connection>>,
-    /// This server was taken for dead after so long without a sign of life.
-    pub(crate) died_after: Option<Duration>,
-    /// What was read does not fit what this server has sent or read: the log may have been set back.
-    pub(crate) is_doubtful: bool,
-    /// Behind how many groups the room is found to be another one than the coordinator's.
-    pub(crate) differs_at: Option<u64>,
-    /// The group at that place is written in a form that only newer servers read.
-    pub(crate) newer: Option<(Position, Form)>,
-    /// A group at that place cannot be read by anybody.
-    pub(crate) malformed: Option<Position>,
-}
-
-impl ToDo {
-    /// Closes the connections that speak for nobody any more.
-    pub(crate) fn hang_up(&mut self) {
-        self.taken_over.drain(..).for_each(|it| it.hang_up(CloseReason::TakenOver));
-        self.removed.drain(..).for_each(|it| it.end_input());
-    }
-}
-
 impl LogSide {
     /// A group of this server's was read back.
     pub(super) fn on_return(&mut self, now: Instant) {
         self.liveness.on_return(now);
-    }
-
-    /// Whether the log was set back so recently that other servers may not have told yet what they know.
-    pub(super) fn was_just_set_back(&self) -> bool {
-        self.set_back_at.is_some_and(|at| instant().duration_since(at) < SETTLES)
-    }
-
-    /// Holds back what is proposed from now on, until these servers have come back.
-    pub(super) fn wait_for_others(&mut self, awaited: BTreeSet<u64>, now: Instant) {
-        self.others = None;
-        if !awaited.is_empty() {
-            self.outbox.hold();
-            self.others = Some(Others { awaited, until: now + OTHERS });
-        }
-    }
-
-    /// Servers that were called so before have come back.
-    pub(super) fn on_others_return(&mut self, returned: impl IntoIterator<Item = u64>) {
-        if let Some(others) = &mut self.others {
-            let returned: BTreeSet<_> = returned.into_iter().collect();
-            others.awaited.retain(|old| !returned.contains(old));
-            if others.awaited.is_empty() {
-                self.wait_for_nobody();
-            }
-        }
-    }
-
-    /// Nothing is held back any more.
-    fn wait_for_nobody(&mut self) {
-        self.others = None;
-        self.outbox.let_go();
     }
 
     /// Whether a connection is that of a plain member.
@@ -245,54 +146,9 @@ impl LogSide {
         }
     }
 
-    /// Until when the writer of one of so many servers waits for more before it makes a group, if it does.
-    fn waits_for_more(&mut self, now: Instant, servers: usize) -> Option<Instant> {
-        if !self.outbox.has_news() || self.outbox.has_full_group() {
-            return None;
-        }
-        self.pace.wait_until(now, servers)
-    }
-
     /// Whether something of this server's was not read back, or it is not known whether it may serve anybody.
     fn is_unsettled(&self) -> bool {
         !self.outbox.is_empty() || !self.rivals.is_empty()
-    }
-
-    /// This server was read to be there. Servers with other settings that were there before may be dead.
-    fn on_beginning(&mut self, room: Option<&Log>) {
-        self.is_beginning = false;
-        let Some(room) = room else { return };
-        let servers = room.producers().map(|(id, _)| id);
-        self.rivals = servers.filter(|id| room.has_other_settings(*id)).collect();
-    }
-
-    /// A group of another server's was read.
-    fn on_others_group(&mut self, producer: u64, room: &Log) {
-        self.rivals.retain(|rival| room.has_other_settings(*rival));
-        if self.rivals.contains(&producer) {
-            self.has_other_settings = true;
-            self.rivals.clear();
-        }
-    }
-
-    /// Whether the writer has something to do.
-    pub(super) fn has_task(&self) -> bool {
-        self.outbox.has_news()
-            || self.snapshot.is_some()
-            || self.ending == Ending::Over
-            || self.seeks_room()
-    }
-
-    /// Whether a room that is away may be back without anybody's knowing: nothing is under way whose answer would tell.
-    fn seeks_room(&self) -> bool {
-        self.liveness.is_away() && self.outbox.is_read_back()
-    }
-
-    /// When the writer has something to do, if nobody brings anything.
-    fn wakes_at(&self) -> Instant {
-        let sign = self.last_made + SIGN_OF_LIFE;
-        let due = self.others.as_ref().map_or(sign, |others| sign.min(others.until));
-        if self.liveness.is_away() { due } else { due.min(self.liveness.deadline()) }
     }
 }
 
@@ -318,63 +174,6 @@ impl Hub {
         });
     }
 
-    /// Waits for something to be written, and until `not_before`. `None` when nothing more is.
-    pub(crate) fn next_task(&self, not_before: Option<Instant>) -> Option<Task> {
-        let mut guard = self.lock();
-        loop {
-            if guard.judge_liveness() {
-                self.notify(&guard);
-            }
-            let now = instant();
-            let seen = guard.room.log().map_or(Position::START, Log::position);
-            let servers = guard.room.log().map_or(0, |log| log.producers().count());
-            let log = guard.log.as_mut()?;
-            if log.ending == Ending::Over {
-                return None;
-            }
-            if log.others.as_ref().is_some_and(|others| others.until <= now) {
-                log.wait_for_nobody();
-            }
-            let not_before = not_before.filter(|time| *time > now);
-            let not_before = not_before.or_else(|| log.waits_for_more(now, servers));
-            let wait = match not_before {
-                Some(time) => time,
-                None => {
-                    let wants_sign = log.last_made + SIGN_OF_LIFE <= now || log.seeks_room();
-                    if let Some(sending) = log.outbox.next(seen, wants_sign) {
-                        log.last_made = now;
-                        log.liveness.on_append(now);
-                        return Some(Task::Send(sending));
-                    }
-                    if let Some(snapshot) = log.snapshot.take() {
-                        return Some(Task::Keep(snapshot));
-                    }
-                    log.wakes_at()
-                }
-            };
-            let is_pausing = not_before.is_some();
-            log.is_writer_asleep = !is_pausing;
-            let has_nothing = |shared: &mut Shared| {
-                let log = shared.log.as_ref();
-                let is_over = log.is_none_or(|log| log.ending == Ending::Over);
-                !is_over && (is_pausing || !log.is_some_and(|log| log.has_task()))
-            };
-            guard.wait_while(&self.proposed, wait.saturating_duration_since(now), has_nothing);
-            guard.log.as_mut()?.is_writer_asleep = false;
-        }
-    }
-
-    /// The engine has answered that it has that group.
-    pub(crate) fn on_sent(&self, producer: u64, number: u64) {
-        self.with(|shared| {
-            if let Some(log) = &mut shared.log {
-                log.outbox.on_sent(producer, number);
-                log.liveness.on_answer();
-                log.trouble = None;
-            }
-        });
-    }
-
     /// The others have taken this server for dead: it goes on as another producer. Members that can resume are hung up on,
     /// and resume here or elsewhere; plain ones join again, and what they had said and was not applied is said then.
     pub(crate) fn rise_again(&self, producer: u64, away: Duration, hello: (&str, &str)) {
@@ -396,28 +195,6 @@ impl Hub {
                 plain.contains_key(connection) || awaited.contains_key(connection)
             });
         });
-    }
-
-    /// Applies what was read from the log.
-    pub(crate) fn apply_log(&self, groups: &[Read<'_>]) -> ToDo {
-        let mut to_do = ToDo::default();
-        let mut guard = self.lock();
-        self.brake(&mut guard);
-        let shared = &mut *guard;
-        self.freeing(shared, |shared| {
-            groups.iter().for_each(|read| shared.apply_read(read, &mut to_do));
-        });
-        if let Some(log) = &mut shared.log {
-            log.pace.on_groups(groups.len(), instant());
-        }
-        shared.judge_liveness();
-        // Nobody seals or takes anything while a server that begins reads the log.
-        if shared.log.as_ref().is_some_and(|log| log.is_beginning) {
-            shared.room.transcript_mut().seal();
-        }
-        self.notify(shared);
-        drop(guard);
-        to_do
     }
 
     /// Either thread could not reach the engine, or was refused.
@@ -514,140 +291,5 @@ impl Hub {
             log.ending = Ending::Over;
         }
         self.proposed.notify_all();
-    }
-}
-
-impl Shared {
-    /// Applies a group that was read.
-    fn apply_read(&mut self, Read { at, bytes, group }: &Read<'_>, to_do: &mut ToDo) {
-        let Some(log) = self.log.as_mut().filter(|log| log.ending != Ending::Over) else { return };
-        let group = match group {
-            Ok(group) => group,
-            Err(Unread::Newer { room, form }) if self.room.is_of_log(*room) => {
-                // Whatever comes behind it depends on it.
-                log.ending = Ending::Over;
-                to_do.newer = Some((*at, *form));
-                return;
-            }
-            // What is no group of this room's is no newer server's.
-            Err(Unread::Newer { .. } | Unread::Malformed) => {
-                to_do.malformed = Some(*at);
-                self.room.pass_over(*at);
-                return;
-            }
-        };
-        let producer = self.effects.producer;
-        let is_ours = group.producer == producer;
-        if is_ours && self.is_farewell(group) {
-            return;
-        }
-        let before = self.effects.asides.len();
-        let silence = self.room.log().and_then(|log| log.silence(producer));
-        let passed = self.room.log().map_or(0, |log| log.passed().1);
-        let applied = self.room.apply_group(*at, *bytes, group, &mut self.effects);
-        for (connection, _, aside) in &self.effects.asides[before..] {
-            self.backpressure.on_aside(*connection, aside);
-        }
-        if is_ours {
-            self.on_own_group(group, applied.verdict, to_do);
-        } else if let Some(log) = &mut self.log {
-            log.on_others_return(returned(group));
-        }
-        if let (Some(room), Some(log)) = (self.room.log(), &mut self.log) {
-            log.on_others_group(group.producer, room);
-        }
-        self.compare_digests(*at, group, applied.verdict, to_do);
-        to_do.is_doubtful |= matches!(applied.verdict, Verdict::Gap | Verdict::OtherRoom);
-        if applied.dead.contains(&producer) {
-            to_do.died_after = Some(silence.unwrap_or_default());
-            self.spare_plain();
-        }
-        self.carry_on(applied, to_do);
-        self.make_snapshot(passed);
-    }
-
-    /// Makes a snapshot, if this group has completed so many bytes and it is this server that writes them. All servers
-    /// count alike, so whoever writes it, it is the same one.
-    fn make_snapshot(&mut self, before: u64) {
-        let Some(log) = self.room.log() else { return };
-        let (passed, is_ours) = (log.passed().1, log.coordinator() == Some(self.effects.producer));
-        let Some(side) = &mut self.log else { return };
-        if is_ours && passed / side.between_snapshots > before / side.between_snapshots {
-            side.snapshot = Some(snapshot::encode(&self.room));
-        }
-    }
-
-    /// This server's plain members, which are gone with it to the others, keep their connections: they join again.
-    fn spare_plain(&mut self) {
-        if let Some(log) = &self.log {
-            self.effects.detached.retain(|(id, _)| !log.plain.contains_key(&id.number));
-        }
-    }
-
-    /// Whether that group has this server's farewell, behind which it applies nothing: its own clients are told otherwise.
-    fn is_farewell(&mut self, group: &Group<'_>) -> bool {
-        let Some(log) = &mut self.log else { return false };
-        let has_bye = group.entries.iter().any(|entry| entry.act == Act::Bye);
-        if has_bye {
-            log.ending = Ending::Over;
-        }
-        has_bye
-    }
-
-    fn on_own_group(&mut self, group: &Group<'_>, verdict: Verdict, to_do: &mut ToDo) {
-        let Some(log) = &mut self.log else { return };
-        match verdict {
-            Verdict::Applied => {
-                if log.is_beginning {
-                    log.on_beginning(self.room.log());
-                }
-                log.outbox.on_read_back(group.number);
-                log.liveness.on_return(instant());
-            }
-            // Its answer was lost, and it was sent twice.
-            Verdict::Repeated => log.liveness.on_return(instant()),
-            Verdict::Gap | Verdict::OtherRoom => to_do.is_doubtful = true,
-            Verdict::Unknown => to_do.died_after = to_do.died_after.or(Some(Duration::ZERO)),
-        }
-    }
-
-    /// Hands on what has come of a group besides effects.
-    pub(super) fn carry_on(&mut self, applied: Applied, to_do: &mut ToDo) {
-        let Applied { verdict: _, dead: _, mut expired, outcomes, hang_up, erased } = applied;
-        self.expired.append(&mut expired);
-        for (connection, _, outcome) in outcomes {
-            let awaited = self.log.as_mut().and_then(|log| log.awaited.get_mut(&connection));
-            match awaited {
-                Some(awaited) => *awaited = Some(outcome),
-                None => self.on_joined_again(connection, &outcome),
-            }
-        }
-        for HangUp { connection, is_taken_over } in hang_up {
-            let connection = self.connections.get(&ConnectionId::local(connection)).cloned();
-            let list = if is_taken_over { &mut to_do.taken_over } else { &mut to_do.removed };
-            list.extend(connection);
-        }
-        for erased in erased {
-            let erased = Logged { connection: 0, line: 0, act: Act::Erased(erased) };
-            self.log.iter_mut().for_each(|log| log.outbox.propose(&erased));
-        }
-    }
-
-    /// A plain member whose server was taken for dead is in the room again.
-    fn on_joined_again(&mut self, connection: u32, outcome: &Outcome) {
-        let Some(log) = &mut self.log else { return };
-        let Some(away) = log.rejoining.remove(&connection) else { return };
-        let id = ConnectionId::local(connection);
-        match outcome {
-            Outcome::Joined { name, .. } => {
-                if let Some(joining) = log.plain.get_mut(&connection) {
-                    joining.wanted = Some((name.clone(), name.likeness()));
-                }
-                let notice = format!("{}\n", Notice::Shared(SharedNotice::JoinedAgain(away)));
-                self.aside(id, Aside::Lines(notice));
-            }
-            // It is not let in any more.
-            _ => self.removed.extend(self.connections.get(&id).cloned()),
-        }
     }
 }

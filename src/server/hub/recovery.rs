@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::log::{Read, ToDo};
+use super::log::reading::{Read, ToDo};
 use super::{Hub, Shared};
 use crate::protocol::name::Name;
 use crate::protocol::reply::{Missing, Notice, SetBack, SharedNotice};

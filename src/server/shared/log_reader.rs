@@ -18,7 +18,7 @@ use super::trouble::Trouble;
 use crate::protocol::reply::SharedNotice;
 use crate::server::config::Config;
 use crate::server::hub::Hub;
-use crate::server::hub::log::{Read, ToDo};
+use crate::server::hub::log::reading::{Read, ToDo};
 use crate::server::room::group::{Act, Logged, Position};
 use crate::server::shutdown::Shutdown;
 

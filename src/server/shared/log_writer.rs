@@ -12,7 +12,7 @@ use super::snapshot;
 use super::trouble::Trouble;
 use crate::server::config::Config;
 use crate::server::hub::Hub;
-use crate::server::hub::log::Task;
+use crate::server::hub::log::writing::Task;
 use crate::server::room::Room;
 use crate::server::system::instant;
 
