@@ -32,6 +32,7 @@ mod engine_settings;
 mod entries;
 #[cfg(test)]
 pub(crate) mod fake;
+pub(crate) mod flow;
 pub(crate) mod follower;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) mod fuzzing;

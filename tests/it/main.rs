@@ -50,6 +50,7 @@ mod room;
 mod server_key;
 mod shared;
 mod shared_absence;
+mod shared_flood;
 mod shared_room;
 mod shared_store;
 mod signals;

@@ -24,9 +24,6 @@ const SPARE_PART: usize = 4;
 /// As which part of what the room remembers events may be unkept before the log is read more slowly.
 const UNKEPT_PART: u64 = 4;
 
-/// For how long the log is read no further then, for each portion: so little that nobody takes the room for away.
-const BRAKE: Duration = Duration::from_millis(100);
-
 /// How far the archive has come. It is guarded by the hub's lock.
 #[derive(Debug)]
 pub(super) struct Archive {
@@ -106,15 +103,6 @@ impl Hub {
         self.with(|shared| shared.room.note_gap(gap));
     }
 
-    /// Gives the keeper time, if much is not kept.
-    pub(super) fn brake(&self, guard: &mut Guard<'_>) {
-        if guard.is_archive_behind() {
-            guard.waiting += 1;
-            guard.wait_while(&self.taken, BRAKE, |shared| shared.is_archive_behind());
-            guard.waiting -= 1;
-        }
-    }
-
     /// Waits for something to keep, until `until` at most, and takes all of it. `None` if nothing was sealed by then.
     pub(super) fn cut_for_archive(
         &self,
@@ -171,7 +159,7 @@ impl Shared {
         self.archive.iter_mut().for_each(|archive| archive.kept = end);
     }
 
-    fn is_archive_behind(&self) -> bool {
+    pub(super) fn is_archive_behind(&self) -> bool {
         let transcript = self.room.transcript();
         let most = transcript.memory().1 as u64 / UNKEPT_PART;
         let is_behind = |archive: &Archive| transcript.end_offset() - archive.kept.1 > most;

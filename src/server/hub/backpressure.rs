@@ -4,11 +4,14 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::guard::Guard;
+use super::log::LogSide;
 use super::{Hub, Shared};
 use crate::server::audience::MemberId;
 use crate::server::connection::{Connection, ConnectionId};
 use crate::server::figures::HELD_FOR;
 use crate::server::room::effects::Aside;
+use crate::server::shared::outbox;
 use crate::server::system::instant;
 
 /// How many bytes of answers a client may be owed before it is read no further.
@@ -25,6 +28,10 @@ pub(super) enum Weight {
 
 /// How long a member may be held back by slow readers; it is told when that is over.
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(3600);
+
+/// For how long the log is read no further, for each portion, where this server is far behind: so long that readers which
+/// keep pace catch up, and so little that a server which is told to end does.
+const BRAKE: Duration = Duration::from_millis(500);
 
 /// What holds sessions back.
 #[derive(Debug, Default)]
@@ -176,15 +183,59 @@ impl Hub {
 
     /// Whether sessions that bring so much are to append no more for now.
     pub(super) fn is_full(&self, shared: &Shared, weight: Weight) -> bool {
-        let is_held = shared.backpressure.is_held && weight == Weight::Flood;
+        let log = shared.log.as_ref();
+        let is_behind = shared.backpressure.is_held || log.is_some_and(|log| log.flow.is_held());
+        let is_held = is_behind && weight == Weight::Flood;
         let unsettled = shared.room.transcript().end_offset() - shared.settled_end().1;
-        let is_unread = shared.log.as_ref().is_some_and(|log| log.outbox.is_full());
+        let is_unread = log.is_some_and(|log| log.has_much_on_the_way());
         let is_full = unsettled > self.max_unsettled || is_unread;
         !shared.room.is_closed() && (is_held || is_full)
     }
 
-    fn are_full(&self, shared: &Shared) -> [bool; 2] {
-        [Weight::Talk, Weight::Flood].map(|weight| self.is_full(shared, weight))
+    /// What is waited for here: by sessions, by weight, and by the thread that reads a shared room's log.
+    fn are_full(&self, shared: &Shared) -> [bool; 3] {
+        let [talk, flood] =
+            [Weight::Talk, Weight::Flood].map(|weight| self.is_full(shared, weight));
+        [talk, flood, shared.is_far_behind()]
+    }
+
+    /// Gives this server's readers and its keeper time before more of a shared room's log is applied. So the server reads
+    /// the log more slowly than the others write it, tells how far it has read, and they hold those who flood the room.
+    pub(super) fn brake(&self, guard: &mut Guard<'_>) {
+        if !guard.is_far_behind() {
+            return;
+        }
+        let from = instant();
+        guard.waiting += 1;
+        guard.wait_while(&self.taken, BRAKE, |shared| shared.is_far_behind());
+        guard.waiting -= 1;
+        guard.log.iter_mut().for_each(|log| log.liveness.on_pause(instant() - from));
+    }
+}
+
+impl Shared {
+    /// Whether readers that keep pace are far behind what is said, or the archive of a shared room is.
+    fn is_far_behind(&self) -> bool {
+        self.backpressure.is_held || self.is_archive_behind()
+    }
+
+    /// Sees how far the other servers of a shared room are behind.
+    pub(super) fn judge_flow(&mut self, now: Instant) {
+        let own = self.effects.producer;
+        if let (Some(log), Some(room)) = (&mut self.log, self.room.log()) {
+            let others =
+                room.producers().filter(|(id, _)| *id != own && room.producer(own).is_some());
+            log.flow.judge(others.map(|(id, producer)| (id, producer.seen)), now);
+        }
+    }
+}
+
+impl LogSide {
+    /// Whether so much of this server's is on its way to the log and back that sessions bring nothing more for now. While
+    /// the room is away it takes as much as it can, since nobody is kept from reading by it.
+    fn has_much_on_the_way(&self) -> bool {
+        let is_away = self.liveness.is_away();
+        self.outbox.bytes() > if is_away { outbox::MOST } else { self.flow.most_on_the_way() }
     }
 }
 

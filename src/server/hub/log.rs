@@ -17,6 +17,7 @@ use crate::server::room::entry::{Entry, Outcome};
 use crate::server::room::group::{Act, Joining, Logged};
 use crate::server::room::log::Log;
 use crate::server::shared::agreement::Agreement;
+use crate::server::shared::flow::{Flow, WINDOW_PART};
 use crate::server::shared::liveness::Liveness;
 use crate::server::shared::outbox::Outbox;
 use crate::server::shared::pace::Pace;
@@ -27,6 +28,9 @@ use crate::server::system::instant;
 mod others;
 pub(crate) mod reading;
 pub(crate) mod writing;
+
+/// A snapshot is made whenever the log has passed this part of what is kept of it.
+const SNAPSHOTS_PART: u64 = 8;
 
 /// What this server has for a log and has not read back. The hub's lock guards it.
 #[derive(Debug)]
@@ -69,6 +73,8 @@ pub(super) struct LogSide {
     pub(super) agreement: Agreement,
     /// How busy the room is.
     pace: Pace,
+    /// How far the other servers are behind.
+    pub(super) flow: Flow,
     /// When the log was found to be set back last, and the room was whole again.
     pub(super) set_back_at: Option<Instant>,
     /// Whose return is waited for before anything more is written to a log that was set back.
@@ -118,8 +124,8 @@ impl LogSide {
         }
     }
 
-    /// That of a server which has written nothing yet.
-    fn new(outbox: Outbox, url: SharedUrl, between_snapshots: u64) -> LogSide {
+    /// That of a server which has written nothing yet to a log of which so many bytes are kept.
+    fn new(outbox: Outbox, url: SharedUrl, log_bytes: u64) -> LogSide {
         let now = instant();
         LogSide {
             outbox,
@@ -130,7 +136,7 @@ impl LogSide {
             plain: HashMap::new(),
             rejoining: HashMap::new(),
             snapshot: None,
-            between_snapshots,
+            between_snapshots: log_bytes / SNAPSHOTS_PART,
             liveness: Liveness::new(now),
             last_made: now,
             is_writer_asleep: false,
@@ -142,6 +148,7 @@ impl LogSide {
             url,
             agreement: Agreement::default(),
             pace: Pace::new(now),
+            flow: Flow::new(log_bytes / WINDOW_PART),
             ending: Ending::NotYet,
         }
     }
@@ -154,13 +161,13 @@ impl LogSide {
 
 impl Hub {
     /// The room is one that several servers hold, there, as it stands at its log's position; this server writes with that
-    /// outbox, and after so many bytes of groups there is a snapshot. It is called once, before anybody joins.
-    pub(crate) fn share(&self, room: Room, outbox: Outbox, url: SharedUrl, between_snapshots: u64) {
+    /// outbox, and of the log so many bytes of groups are kept. It is called once, before anybody joins.
+    pub(crate) fn share(&self, room: Room, outbox: Outbox, url: SharedUrl, log_bytes: u64) {
         self.is_shared.store(true, Ordering::Relaxed);
         self.with(|shared| {
             shared.effects.producer = outbox.producer();
             shared.room = room;
-            shared.log = Some(Box::new(LogSide::new(outbox, url, between_snapshots)));
+            shared.log = Some(Box::new(LogSide::new(outbox, url, log_bytes)));
         });
     }
 

@@ -250,6 +250,7 @@ impl Shared {
             Some((Some(_), time)) => Notice::Shared(SharedNotice::SetBack(SetBack::Newest(time))),
             None => Notice::Missed(missed, Missing::ServerTooSlow),
         };
+        self.log.iter_mut().for_each(|log| log.flow.begin_anew());
         if loss.is_some() || missed > 0 {
             self.apply(Entry::Tell(notice));
         }

@@ -53,6 +53,13 @@ impl Liveness {
         self.returned = now;
     }
 
+    /// This server has read nothing for so long, since it has enough to do with what it has read.
+    pub(crate) fn on_pause(&mut self, time: Duration) {
+        if self.away.is_none() {
+            self.returned += time;
+        }
+    }
+
     /// Whether that has changed by now. While it is away, only a group that has come back since then brings it back.
     pub(crate) fn judge(&mut self, now: Instant) -> Option<Turn> {
         let is_gone = self.deadline() <= now;

@@ -11,7 +11,7 @@ use super::codec::{Entries, Header};
 use crate::server::room::group::{Logged, Position};
 
 /// How many bytes of entries may wait to be read back; sessions that bring more wait.
-const MOST: usize = 1024 * 1024;
+pub(crate) const MOST: usize = 1024 * 1024;
 
 /// How many of them may be of one connection.
 const MOST_OF_ONE: usize = 64 * 1024;
@@ -161,9 +161,9 @@ impl Outbox {
         self.bytes += bytes;
     }
 
-    /// Whether sessions are to bring nothing more for now.
-    pub(crate) fn is_full(&self) -> bool {
-        self.bytes > MOST
+    /// How many bytes of entries were not read back.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether the session of that connection is not to.
@@ -333,16 +333,16 @@ mod tests {
         let mut outbox = Outbox::new(1, 5);
         let text = "x".repeat(30_000);
         (1..=3).for_each(|line| outbox.propose(&said(9, line, &text)));
-        assert!(outbox.is_full_for(9) && !outbox.is_full_for(8) && !outbox.is_full());
+        assert!(outbox.is_full_for(9) && !outbox.is_full_for(8) && outbox.bytes() < MOST);
         assert!(outbox.has_of(9) && !outbox.has_of(8));
         assert!(outbox.has_full_group());
         (1..40).for_each(|connection| outbox.propose(&said(connection, 1, &text)));
-        assert!(outbox.is_full());
+        assert!(outbox.bytes() > MOST);
         while let Some(sending) = outbox.next(NOTHING, false) {
             outbox.on_sent(5, sending.number());
             outbox.on_read_back(sending.number());
         }
-        assert!(!outbox.is_full() && !outbox.is_full_for(9) && outbox.bytes == 0);
+        assert!(!outbox.is_full_for(9) && outbox.bytes == 0);
         assert!(!outbox.has_of(9));
     }
 

@@ -31,9 +31,6 @@ use crate::server::vital::Vital;
 /// How much of a machine's name is told, in bytes.
 const MAX_NAME: usize = 64;
 
-/// A snapshot is made whenever the log has passed this part of what is kept of it.
-const SNAPSHOTS_PART: u64 = 8;
-
 /// How long the room's other servers are waited for at the end.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -98,7 +95,7 @@ impl Sharing {
         if is_empty {
             outbox.begin_log();
         }
-        hub.share(room, outbox, shared.url.clone(), agreed.log_bytes / SNAPSHOTS_PART);
+        hub.share(room, outbox, shared.url.clone(), agreed.log_bytes);
         if let Some(Numbers { seq, member }) = numbers {
             // The log may have lost what others, or the archive, have: those numbers are not to be used again.
             hub.propose(&Act::Back { old: producer, kept: HAS_NO_MEMBERS, seq, member });

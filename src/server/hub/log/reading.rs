@@ -64,6 +64,7 @@ impl Hub {
         let shared = &mut *guard;
         self.freeing(shared, |shared| {
             groups.iter().for_each(|read| shared.apply_read(read, &mut to_do));
+            shared.judge_flow(instant());
         });
         if let Some(log) = &mut shared.log {
             log.pace.on_groups(groups.len(), instant());
@@ -117,6 +118,7 @@ impl Shared {
         }
         if let (Some(room), Some(log)) = (self.room.log(), &mut self.log) {
             log.on_others_group(group.producer, room);
+            log.flow.on_group(*at, room.passed().1);
         }
         self.compare_digests(*at, group, applied.verdict, to_do);
         to_do.is_doubtful |= matches!(applied.verdict, Verdict::Gap | Verdict::OtherRoom);

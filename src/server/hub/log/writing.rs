@@ -32,6 +32,7 @@ impl Hub {
             let now = instant();
             let seen = guard.room.log().map_or(Position::START, Log::position);
             let servers = guard.room.log().map_or(0, |log| log.producers().count());
+            self.freeing(&mut guard, |shared| shared.judge_flow(now));
             let log = guard.log.as_mut()?;
             if log.ending == Ending::Over {
                 return None;
@@ -83,8 +84,9 @@ impl LogSide {
 
     /// What the writer of a server that has read the log up to there does now.
     fn take_task(&mut self, seen: Position, now: Instant) -> Option<Task> {
-        let wants_sign = self.last_made + SIGN_OF_LIFE <= now || self.seeks_room();
+        let wants_sign = self.last_made + SIGN_OF_LIFE <= now || self.wants_sign();
         if let Some(sending) = self.outbox.next(seen, wants_sign) {
+            self.flow.on_told();
             self.last_made = now;
             self.liveness.on_append(now);
             return Some(Task::Send(sending));
@@ -97,7 +99,12 @@ impl LogSide {
         self.outbox.has_news()
             || self.snapshot.is_some()
             || self.ending == Ending::Over
-            || self.seeks_room()
+            || self.wants_sign()
+    }
+
+    /// Whether a sign of life tells something by now.
+    fn wants_sign(&self) -> bool {
+        self.seeks_room() || self.flow.wants_telling()
     }
 
     /// Whether a room that is away may be back without anybody's knowing: nothing is under way whose answer would tell.
@@ -109,6 +116,7 @@ impl LogSide {
     fn wakes_at(&self) -> Instant {
         let sign = self.last_made + SIGN_OF_LIFE;
         let due = self.others_until().map_or(sign, |until| sign.min(until));
+        let due = self.flow.deadline().map_or(due, |late| due.min(late));
         if self.liveness.is_away() { due } else { due.min(self.liveness.deadline()) }
     }
 }
