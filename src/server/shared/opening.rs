@@ -16,6 +16,7 @@ use super::settings::RoomSettings;
 use super::trouble::Trouble;
 use super::url::{Password, SharedUrl};
 use crate::problem::reason;
+use crate::secret_file::warn_if_public;
 use crate::server::config::SharedConfig;
 use crate::server::system::instant;
 
@@ -164,7 +165,10 @@ fn read_password(path: &Path) -> Result<Password, Refusal> {
     let line = text.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
     match std::str::from_utf8(line) {
         Ok("") => Err(unfit("its first line is empty")),
-        Ok(password) => Ok(Password(password.to_owned())),
+        Ok(password) => {
+            warn_if_public("the password for Redis", path);
+            Ok(Password(password.to_owned()))
+        }
         Err(_) => Err(unfit("its first line is not UTF-8")),
     }
 }
