@@ -92,7 +92,8 @@ fn engine_of(config: &SharedConfig) -> Result<Arc<dyn Engine>, Refusal> {
     }
     let password = password_file.as_deref().map(read_password).transpose()?;
     let authority = authority.as_deref().map(read_authority).transpose()?;
-    Ok(super::redis::Redis::engine(url, password, authority))
+    let engine = super::redis::Redis::engine(url, password, authority);
+    engine.map_err(|trouble| Refusal::Engine { url: Box::new(url.clone()), trouble })
 }
 
 #[cfg(not(feature = "shared"))]
@@ -173,9 +174,9 @@ fn read_password(path: &Path) -> Result<Password, Refusal> {
     }
 }
 
-/// Certificates in PEM.
+/// The authorities whose certificates a file has in PEM.
 #[cfg_attr(not(feature = "shared"), expect(dead_code, reason = "nothing is reached without it"))]
-fn read_authority(path: &Path) -> Result<Vec<u8>, Refusal> {
+fn read_authority(path: &Path) -> Result<rustls::RootCertStore, Refusal> {
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject;
     let unfit = |why: &str| unfit("a certificate authority", path, why);
@@ -187,7 +188,7 @@ fn read_authority(path: &Path) -> Result<Vec<u8>, Refusal> {
     if added.is_empty() || added.contains(&false) {
         return Err(unfit("it is no certificate in PEM"));
     }
-    Ok(bytes)
+    Ok(roots)
 }
 
 fn unfit(what: &'static str, path: &Path, why: &str) -> Refusal {
