@@ -78,7 +78,7 @@
 //! - [`protocol`]: the wire, pure: bytes → lines → safe text → requests, and the server's lines
 //! - `discovery`: rooms that are announced on this network, and how a client hears of them
 //! - [`arguments`]: the command lines, and the client's configuration file; `place`: where a server is, as people write it; `machine`: what this one is called; [`logging`]: the logs; [`problem`]: one line for what went wrong;
-//!   `private_file`: files for their owner alone; `key_file`: a key in one; [`state_folder`]: where they are; [`tls`]: the encryption; `signals`: what the system tells a program; `keepalive`:
+//!   `private_file`: files for their owner alone; `key_file`: a key in one; `secret_file`: a secret that its operator keeps; [`state_folder`]: where they are; [`tls`]: the encryption; `signals`: what the system tells a program; `keepalive`:
 //!   whether a silent peer is there
 //!
 //! Dependence goes one way: the binaries use `server` and `client`, both of those use `protocol`,
@@ -109,6 +109,7 @@ pub mod problem;
 pub mod protocol;
 #[cfg(any(test, fuzzing))]
 mod safety;
+mod secret_file;
 pub mod server;
 #[cfg(unix)]
 #[doc(hidden)]

@@ -135,7 +135,7 @@ pub use running::Running;
 pub(crate) use session::fuzzing;
 #[cfg(any(all(test, not(shuttle)), fuzzing))]
 pub(crate) use shared::fuzzing as log_fuzzing;
-pub use shared::url::{SharedUrl, without_password};
+pub use shared::url::{BadUrl, SharedUrl, without_password};
 pub use shutdown::Shutdown;
 pub use status::Status;
 

@@ -202,13 +202,17 @@ impl Supervisor {
                     return;
                 }
                 let name = &self.hook.name;
-                let why = match refusal {
-                    NotIn::Name(_) => "somebody has that name, or one that looks like it",
-                    NotIn::Banned => "that name is banned",
+                let another = "; --on-event-name gives another one";
+                let (why, remedy) = match refusal {
+                    NotIn::Name(_) => {
+                        ("somebody has that name, or one that looks like it", another)
+                    }
+                    NotIn::Banned => ("that name is banned", another),
+                    NotIn::Full => ("the room is full", ""),
                     NotIn::Closed => return,
                 };
                 log::warn!(
-                    "on-event: {name} cannot come in, and its program does not run: {why}; --on-event-name gives another one"
+                    "on-event: {name} cannot come in, and its program does not run: {why}{remedy}"
                 );
             }
         }

@@ -7,7 +7,7 @@
 //! - `set_back`: what to do when the log was set back
 //! - `settings`: what all servers of a room must be told alike; `agreement`: whether their rooms are the same one
 //! - `outbox`: what this server has for the log and has not read back
-//! - `url`: where the log is; `engine_settings`, `trouble`: what a server's operator is told of it
+//! - `url`: where the log is; `engine_settings`, `trouble`, `stranger`: what a server's operator is told of it
 //! - `liveness`: whether the room is away; `backoff`: when to try again; `pace`: when to wait for more
 //!
 //! What knows nothing of the room, where a group is bytes:
@@ -50,6 +50,7 @@ pub(crate) mod set_back;
 pub(crate) mod settings;
 pub(crate) mod sharing;
 pub(crate) mod snapshot;
+pub(crate) mod stranger;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trouble;

@@ -4,23 +4,34 @@
 use super::common::process::run;
 use super::common::server::{SHARED, chatserver, is_shared_everywhere};
 
-/// What a URL has to be.
-const EXPECTED: &str = "it must be redis://HOST/ROOM, rediss://HOST/ROOM or \
-                        redis+sentinel://HOST,HOST/MASTER/ROOM, with a ROOM of 1 to 32 of a-z, 0-9, - \
-                        and _";
-
 #[test]
-fn a_wrong_url_is_told_with_what_it_must_be_and_without_its_password() {
-    for (url, shown) in [
-        ("cache", "cache"),
-        ("redis://cache", "redis://cache"),
-        ("redis://cache/Lobby", "redis://cache/Lobby"),
-        ("redis://chat:secret@cache", "redis://chat:***@cache"),
-        ("redis+sentinel://chat:secret@a,b/lobby", "redis+sentinel://chat:***@a,b/lobby"),
+fn a_wrong_url_is_told_with_what_is_wrong_and_without_its_password() {
+    let form = "it must be redis://HOST/ROOM, rediss://HOST/ROOM or \
+                redis+sentinel://HOST,HOST/MASTER/ROOM";
+    let no_room = "there is no room in it: give redis://HOST/ROOM";
+    for (url, shown, why) in [
+        ("cache", "cache", form),
+        ("redis://cache", "redis://cache", no_room),
+        (
+            "redis://cache/Lobby",
+            "redis://cache/Lobby",
+            "the room cannot have 'L' in it: its name must be of a-z, 0-9, - and _",
+        ),
+        (
+            "redis://chat:secret@cache:99999/lobby",
+            "redis://chat:***@cache:99999/lobby",
+            "\"99999\" is no port: it must be from 1 to 65535",
+        ),
+        ("redis://chat:secret@cache", "redis://chat:***@cache", no_room),
+        (
+            "redis+sentinel://chat:secret@a,b/lobby",
+            "redis+sentinel://chat:***@a,b/lobby",
+            "there is no master in it: give redis+sentinel://HOST,HOST/MASTER/ROOM",
+        ),
     ] {
         let told = |from: &str| {
             format!(
-                "chatserver: invalid value '{shown}' for '--shared <URL>': {EXPECTED}{from}; see \
+                "chatserver: invalid value '{shown}' for '--shared <URL>': {why}{from}; see \
                  chatserver --help\n"
             )
         };

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use crate::common::folder;
-use crate::common::process::{at_home, client_program, end, spawn};
+use crate::common::process::{at_home, client_program, end, signal, spawn};
 use crate::common::program::connect;
 use crate::common::redis::RedisServer;
 use crate::common::server::{TestClient, TestServer, chatserver};
@@ -131,4 +131,26 @@ fn a_client_that_comes_while_the_room_is_away_stays_where_it_got_its_name() {
     let (status, _, err) = end(una);
     assert_eq!(status, Some(0), "{err}");
     assert_eq!(err.matches("does not reach the room").count(), servers.len(), "{err}");
+}
+
+#[test]
+fn a_server_that_stood_still_says_so_and_blames_no_store() {
+    let Some(redis) = RedisServer::start(&[]) else { return };
+    let servers = [start(&redis), start(&redis)];
+    let mut plain = servers[0].join("plain");
+    let mut watcher = servers[1].join("watcher");
+    signal("-STOP", servers[0].id());
+    up_to(&mut watcher, "-- plain left (connection lost)");
+    signal("-CONT", servers[0].id());
+    up_to(&mut watcher, "-- plain joined");
+    up_to(&mut plain, "and you have joined again");
+    let log = servers[0].log_up_to("the room is back");
+    let seconds = |before: &str, behind: &str| {
+        let told = log.iter().find_map(|line| line.split_once(before)?.1.split_once(behind));
+        let (number, _) = told.unwrap_or_else(|| panic!("no {before:?} in {log:#?}"));
+        number.parse::<u64>().expect("it is a number")
+    };
+    assert!(seconds("this server has not run for ", " s, as if it had been stopped; ") >= 5);
+    assert!(seconds("declared dead after ", " s without a sign of life; ") >= 6);
+    assert!(!log.iter().any(|line| line.contains("does not answer")), "{log:#?}");
 }

@@ -264,3 +264,34 @@ fn a_store_that_was_deposed_and_does_not_know_it_is_left() {
     until(&mut bob, "<alice> to the new one");
     assert_eq!(old.ask(&["INFO", "replication"]).lines().nth(1), Some("role:master"));
 }
+
+/// What the system trusts is named by this variable on Unix.
+const AUTHORITIES: &str = "SSL_CERT_FILE";
+
+#[test]
+fn authorities_are_read_once_and_none_of_the_systems_if_one_is_named() {
+    let Some((redis, port)) = RedisServer::start_with_tls(&["--tls-auth-clients", "no"]) else {
+        return;
+    };
+    let url = format!("rediss://localhost:{port}/lobby");
+    let authority = redis.folder().join("ca.pem");
+    let over_tls = || {
+        let mut command = chatserver();
+        command.args(["127.0.0.1", "0", "--history", "none", "--shared", &url]);
+        command
+    };
+    let no_authority = redis.folder().join("missing.pem");
+    let mut named = over_tls();
+    named.env(AUTHORITIES, no_authority).arg("--shared-ca").arg(&authority);
+    let servers =
+        [TestServer::run(&mut named), TestServer::run(over_tls().env(AUTHORITIES, &authority))];
+    let [mut ann, mut bob] = [servers[0].join("ann"), servers[1].join("bob")];
+    until(&mut ann, "-- bob joined");
+    // Whoever needs them once more finds nothing.
+    std::fs::remove_file(&authority).expect("it is there");
+    redis.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    ann.send("is anybody there?\n");
+    until(&mut bob, "<ann> is anybody there?");
+    bob.send("yes\n");
+    until(&mut ann, "<bob> yes");
+}

@@ -31,7 +31,7 @@ impl TypedValueParser for SharedUrls {
     ) -> Result<SharedUrl, Error> {
         let text = value.to_string_lossy();
         SharedUrl::parse(&text).or_else(|why| {
-            let refuse = move |_: &str| Err(why.clone());
+            let refuse = move |_: &str| Err::<SharedUrl, _>(why.clone());
             let shown = without_password(&text);
             TypedValueParser::parse_ref(&refuse, command, argument, OsStr::new(&shown))
         })

@@ -165,6 +165,13 @@ pub enum OrderRefusal<'a> {
         /// Why; it may be empty.
         why: Box<str>,
     },
+    /// The name that you want is kept out, and nobody in the room can take it.
+    NameBanned {
+        /// Until when; `None` is for ever.
+        until: Option<Millis>,
+        /// Why; it may be empty.
+        why: &'a str,
+    },
     /// You were removed.
     Removed {
         /// Who has done it.
@@ -281,6 +288,9 @@ impl fmt::Display for OrderRefusal<'_> {
             }
             OrderRefusal::Banned { until, why } => {
                 write!(f, "you are banned{}{}", Until(*until), Because(why))
+            }
+            OrderRefusal::NameBanned { until, why } => {
+                write!(f, "/nick: that name is banned{}{}", Until(*until), Because(why))
             }
             OrderRefusal::Removed { by, why } => {
                 write!(f, "you were removed by {by}{}", Because(why))

@@ -15,6 +15,7 @@ use ring::hmac;
 use crate::problem::{Problem, reason};
 use crate::protocol::reply::PASSWORD_BYTES;
 use crate::protocol::text::{is_blank, make_safe};
+use crate::secret_file::warn_if_public;
 use crate::server::system::{Mutex, random_bits};
 
 /// The longest password, in bytes. One that everybody shares may be short: failures are delayed.
@@ -110,6 +111,7 @@ impl PasswordFile {
         let password = read(path).and_then(|line| RoomPassword::of_line(&line));
         match password {
             Ok(password) => {
+                warn_if_public("the room's password", path);
                 Ok(PasswordFile { path: path.to_owned(), password: Mutex::new(password) })
             }
             Err(why) => Err(Unfit { path: path.to_owned(), why }),

@@ -36,12 +36,22 @@ impl LogSide {
             self.has_told_hands = true;
         }
         self.trouble = Some(trouble);
+        self.liveness.on_trouble();
     }
 
     /// Whether the room is away, or back, since this was asked last. Then the operator is told.
     fn judge_liveness(&mut self) -> Option<SharedNotice> {
         match self.liveness.judge(instant())? {
-            Turn::Away => {
+            Turn::Away { stood_still: Some(time) } => {
+                self.has_told_hands = false;
+                let seconds = time.as_secs();
+                log::warn!(
+                    "shared: this server has not run for {seconds} s, as if it had been stopped; \
+                     the room is away until it has caught up"
+                );
+                Some(SharedNotice::Away)
+            }
+            Turn::Away { stood_still: None } => {
                 let why = self.why_away();
                 self.has_told_hands = why.needs_hands();
                 log::warn!("shared: the room is away: {why}");

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::Hub;
 use super::membership::Pace;
 use crate::protocol::name::Name;
-use crate::protocol::reply::LeaveReason;
+use crate::protocol::reply::{LeaveReason, Refusal};
 use crate::protocol::tag::Format;
 use crate::server::audience::MemberId;
 use crate::server::chunk::Chunk;
@@ -35,6 +35,8 @@ pub(crate) enum NotIn {
     Name(NoName),
     /// The name is banned.
     Banned,
+    /// The room has as many members as it may.
+    Full,
     /// The room is closed.
     Closed,
 }
@@ -58,6 +60,7 @@ impl Hub {
                 Ok(member)
             }
             Outcome::NoName(why) => Err(NotIn::Name(why)),
+            Outcome::Refused(Refusal::MembersFull(_)) => Err(NotIn::Full),
             Outcome::Refused(_) => Err(NotIn::Banned),
             _ => Err(NotIn::Closed),
         })

@@ -31,6 +31,8 @@ pub(crate) struct Renewed {
     kept: Option<Position>,
     /// What the room knew of people then; `None` until that is read.
     kept_facts: Option<Facts>,
+    /// How many public lines had been said by then; `None` until that is read.
+    kept_said: Option<u64>,
     /// What follows from the groups behind that.
     effects: Effects,
     /// What has come of them besides.
@@ -59,6 +61,7 @@ impl Renewed {
             room,
             kept,
             kept_facts: kept.is_none().then(Facts::new),
+            kept_said: kept.is_none().then_some(0),
             effects: Effects::default(),
             outcomes: Vec::new(),
             hang_up: Vec::new(),
@@ -93,6 +96,11 @@ impl Renewed {
         self.newer
     }
 
+    /// How many public lines had been said up to where the log was kept.
+    fn kept_said(&self) -> u64 {
+        self.kept_said.unwrap_or_else(|| self.room.said())
+    }
+
     /// Applies a group. What follows from it for this server's clients is new to them behind what was kept alone.
     pub(crate) fn apply(&mut self, read: &Read<'_>) {
         if self.newer.is_some() {
@@ -111,6 +119,7 @@ impl Renewed {
             return;
         }
         self.kept_facts.get_or_insert_with(|| self.room.facts());
+        self.kept_said.get_or_insert_with(|| self.room.said());
         if self.is_kept {
             self.room.note_changes();
         }
@@ -186,6 +195,11 @@ impl Hub {
         });
     }
 
+    /// How many public lines this server has read that the log has lost.
+    pub(crate) fn lines_lost_by(&self, renewed: &Renewed) -> u64 {
+        self.with(|shared| shared.room.said().saturating_sub(renewed.kept_said()))
+    }
+
     /// Whether this server has proposed to go on as another producer, and has not read that back.
     pub(crate) fn is_coming_back(&self) -> bool {
         self.with(|shared| {
@@ -227,6 +241,7 @@ impl Shared {
         loss: Option<(Option<Position>, Duration)>,
         to_do: &mut ToDo,
     ) {
+        let lost = self.room.said().saturating_sub(renewed.kept_said());
         let Renewed { mut room, kept: _, effects, outcomes, hang_up, erased, expired, .. } =
             renewed;
         let (producer, read_back, returned) =
@@ -245,15 +260,17 @@ impl Shared {
             log.set_back_at = Some(instant());
             log.on_others_return(returned);
         }
+        // What is gone but for lines, such as who has come, the servers have given back to the log.
         let notice = match loss {
-            Some((None, _)) => Notice::Shared(SharedNotice::SetBack(SetBack::Everything)),
-            Some((Some(_), time)) => Notice::Shared(SharedNotice::SetBack(SetBack::Newest(time))),
-            None => Notice::Missed(missed, Missing::ServerTooSlow),
+            Some(_) if lost == 0 => None,
+            Some((None, _)) => Some(Notice::Shared(SharedNotice::SetBack(SetBack::Everything))),
+            Some((Some(_), time)) => {
+                Some(Notice::Shared(SharedNotice::SetBack(SetBack::Newest(time))))
+            }
+            None => (missed > 0).then_some(Notice::Missed(missed, Missing::ServerTooSlow)),
         };
         self.log.iter_mut().for_each(|log| log.flow.begin_anew());
-        if loss.is_some() || missed > 0 {
-            self.apply(Entry::Tell(notice));
-        }
+        notice.into_iter().for_each(|notice| drop(self.apply(Entry::Tell(notice))));
         if !producers(&self.room).contains(&self.effects.producer) {
             to_do.died_after = Some(Duration::ZERO);
             self.lose_connections();

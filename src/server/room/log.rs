@@ -185,8 +185,17 @@ impl Log {
 
     /// How long ago a server gave its last sign of life, by the room's own time at the last group.
     pub(crate) fn silence(&self, producer: u64) -> Option<Duration> {
-        let alive = self.producers.get(&producer)?.alive;
-        Some(Duration::from_millis(self.elapsed.saturating_sub(alive)))
+        self.alive(producer).map(|alive| self.since(alive))
+    }
+
+    /// When a server gave its last sign of life, by the room's own time.
+    pub(crate) fn alive(&self, producer: u64) -> Option<u64> {
+        Some(self.producers.get(&producer)?.alive)
+    }
+
+    /// How long ago that was, by the room's own time at the last group.
+    pub(crate) fn since(&self, time: u64) -> Duration {
+        Duration::from_millis(self.elapsed.saturating_sub(time))
     }
 
     /// How far behind the log a server was when it gave its last sign of life, by the log's clock: what it had read was

@@ -5,7 +5,7 @@ use super::entry::{Author, Credentials, NoName, Outcome};
 use super::people::sanctions::Person;
 use super::talk::muted;
 use crate::protocol::name::{Likeness, Name};
-use crate::protocol::reply::{Notice, Refusal};
+use crate::protocol::reply::{Notice, OrderRefusal, Refusal};
 use crate::protocol::tag::{Body, Format};
 
 impl Change<'_> {
@@ -23,8 +23,10 @@ impl Change<'_> {
             return Outcome::Ignored;
         }
         let person = Person { likeness: Some(&likeness), ..Person::default() };
-        if self.room.ban(&person, self.stamp.at).is_some() {
-            self.refuse(by, &Refusal::NameTaken(new));
+        if let Some(ban) = self.room.people.ban_of(&person, self.stamp.at) {
+            let (until, why) = (ban.until, ban.why.clone());
+            let refusal = OrderRefusal::NameBanned { until, why: &why };
+            self.refuse(by, &Refusal::Order(refusal));
             return Outcome::Ignored;
         }
         if let Some(why) = self.why_not_renamed(by, &likeness, &credentials) {

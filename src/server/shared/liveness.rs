@@ -9,6 +9,10 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// How long no group of this server's may come back. It sends one at least every 2 s.
 const RETURN: Duration = Duration::from_secs(3);
 
+/// For how long nobody may have judged, while nothing has failed, without this process having stood still: its writer
+/// waits for 2 s at most, and so does a call that is not answered.
+const STANDSTILL: Duration = Duration::from_secs(4);
+
 /// What is known of the way to the log and back.
 #[derive(Debug)]
 pub(crate) struct Liveness {
@@ -18,13 +22,20 @@ pub(crate) struct Liveness {
     returned: Instant,
     /// Since when the room is away, as people were told; `None` if it is there.
     away: Option<Instant>,
+    /// When it was judged last.
+    judged: Instant,
+    /// Whether a call has failed since one was answered last.
+    has_failed: bool,
 }
 
 /// What people have to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// The room is away.
-    Away,
+    Away {
+        /// For how long this process has stood still, where it is away for that alone.
+        stood_still: Option<Duration>,
+    },
     /// The room is back.
     Back {
         /// For how long it was away, from the last sign of it on.
@@ -35,7 +46,7 @@ pub(crate) enum Turn {
 impl Liveness {
     /// The room is there: a group of ours has come back now.
     pub(crate) fn new(now: Instant) -> Liveness {
-        Liveness { asked: None, returned: now, away: None }
+        Liveness { asked: None, returned: now, away: None, judged: now, has_failed: false }
     }
 
     /// An append begins, or is tried again.
@@ -46,6 +57,12 @@ impl Liveness {
     /// The engine has taken what was sent.
     pub(crate) fn on_answer(&mut self) {
         self.asked = None;
+        self.has_failed = false;
+    }
+
+    /// The engine could not be reached, or has refused something.
+    pub(crate) fn on_trouble(&mut self) {
+        self.has_failed = true;
     }
 
     /// A group of ours has come back.
@@ -63,10 +80,13 @@ impl Liveness {
     /// Whether that has changed by now. While it is away, only a group that has come back since then brings it back.
     pub(crate) fn judge(&mut self, now: Instant) -> Option<Turn> {
         let is_gone = self.deadline() <= now;
+        let unjudged = now.saturating_duration_since(std::mem::replace(&mut self.judged, now));
         match self.away {
             None if is_gone => {
                 self.away = Some(self.returned);
-                Some(Turn::Away)
+                let stood_still =
+                    Some(unjudged).filter(|time| !self.has_failed && *time >= STANDSTILL);
+                Some(Turn::Away { stood_still })
             }
             Some(since) if !is_gone && self.returned > since => {
                 self.away = None;
@@ -96,6 +116,9 @@ impl Liveness {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The engine's fault, as far as is known.
+    const AWAY: Turn = Turn::Away { stood_still: None };
 
     /// Times in milliseconds from the beginning on.
     struct Clock(Instant);
@@ -128,7 +151,7 @@ mod tests {
         liveness.on_append(clock.at(1000));
         assert_eq!(liveness.deadline(), clock.at(2100));
         assert_eq!(liveness.judge(clock.at(2099)), None);
-        assert_eq!(liveness.judge(clock.at(2100)), Some(Turn::Away));
+        assert_eq!(liveness.judge(clock.at(2100)), Some(AWAY));
         assert_eq!(liveness.judge(clock.at(9000)), None, "it is told once");
         // An answer alone is not enough: it has to come back.
         liveness.on_answer();
@@ -148,11 +171,33 @@ mod tests {
             liveness.on_answer();
         }
         assert_eq!(liveness.judge(clock.at(2999)), None);
-        assert_eq!(liveness.judge(clock.at(3000)), Some(Turn::Away));
+        assert_eq!(liveness.judge(clock.at(3000)), Some(AWAY));
         // The reader is back, and the next append waits.
         liveness.on_return(clock.at(4000));
         liveness.on_append(clock.at(4000));
         assert!(matches!(liveness.judge(clock.at(4001)), Some(Turn::Back { .. })));
-        assert_eq!(liveness.judge(clock.at(6000)), Some(Turn::Away));
+        assert_eq!(liveness.judge(clock.at(6000)), Some(AWAY));
+    }
+
+    #[test]
+    fn a_process_that_stood_still_knows_it_unless_the_engine_has_failed_before() {
+        let clock = Clock(Instant::now());
+        let stopped = |has_failed: bool, until: u64| {
+            let mut liveness = Liveness::new(clock.at(0));
+            liveness.on_append(clock.at(1000));
+            assert_eq!(liveness.judge(clock.at(1000)), None);
+            if has_failed {
+                liveness.on_trouble();
+            } else {
+                liveness.on_answer();
+                liveness.on_return(clock.at(1001));
+            }
+            liveness.judge(clock.at(until))
+        };
+        let stood_still = Some(Duration::from_secs(8));
+        assert_eq!(stopped(false, 9000), Some(Turn::Away { stood_still }));
+        assert_eq!(stopped(true, 9000), Some(AWAY));
+        // A thread that waits is late by less.
+        assert_eq!(stopped(false, 4900), Some(AWAY));
     }
 }

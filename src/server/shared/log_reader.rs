@@ -215,13 +215,17 @@ impl LogReader {
         self.end.shutdown.begin();
     }
 
-    /// The others have taken this server for dead, after so long without a sign of life.
+    /// The others have taken this server for dead, after so long without a sign of life; zero if that is not known.
     fn rise_again(&mut self, silence: Duration) {
         let Some(producer) = new_producer() else { return self.stop(Refusal::NoRandomNumbers) };
-        log::warn!(
-            "shared: declared dead after {} s without a sign of life; its clients resume",
-            silence.as_secs()
-        );
+        if silence.is_zero() {
+            log::warn!("shared: the room does not know this server any more; its clients resume");
+        } else {
+            log::warn!(
+                "shared: declared dead after {} s without a sign of life; its clients resume",
+                silence.as_secs()
+            );
+        }
         let (server, version) = hello(&self.config);
         self.hub.rise_again(producer, silence, (&server, version));
     }

@@ -16,6 +16,7 @@ use super::settings::RoomSettings;
 use super::trouble::Trouble;
 use super::url::{Password, SharedUrl};
 use crate::problem::reason;
+use crate::secret_file::warn_if_public;
 use crate::server::config::SharedConfig;
 use crate::server::system::instant;
 
@@ -91,7 +92,8 @@ fn engine_of(config: &SharedConfig) -> Result<Arc<dyn Engine>, Refusal> {
     }
     let password = password_file.as_deref().map(read_password).transpose()?;
     let authority = authority.as_deref().map(read_authority).transpose()?;
-    Ok(super::redis::Redis::engine(url, password, authority))
+    let engine = super::redis::Redis::engine(url, password, authority);
+    engine.map_err(|trouble| Refusal::Engine { url: Box::new(url.clone()), trouble })
 }
 
 #[cfg(not(feature = "shared"))]
@@ -164,14 +166,17 @@ fn read_password(path: &Path) -> Result<Password, Refusal> {
     let line = text.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
     match std::str::from_utf8(line) {
         Ok("") => Err(unfit("its first line is empty")),
-        Ok(password) => Ok(Password(password.to_owned())),
+        Ok(password) => {
+            warn_if_public("the password for Redis", path);
+            Ok(Password(password.to_owned()))
+        }
         Err(_) => Err(unfit("its first line is not UTF-8")),
     }
 }
 
-/// Certificates in PEM.
+/// The authorities whose certificates a file has in PEM.
 #[cfg_attr(not(feature = "shared"), expect(dead_code, reason = "nothing is reached without it"))]
-fn read_authority(path: &Path) -> Result<Vec<u8>, Refusal> {
+fn read_authority(path: &Path) -> Result<rustls::RootCertStore, Refusal> {
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject;
     let unfit = |why: &str| unfit("a certificate authority", path, why);
@@ -183,7 +188,7 @@ fn read_authority(path: &Path) -> Result<Vec<u8>, Refusal> {
     if added.is_empty() || added.contains(&false) {
         return Err(unfit("it is no certificate in PEM"));
     }
-    Ok(bytes)
+    Ok(roots)
 }
 
 fn unfit(what: &'static str, path: &Path, why: &str) -> Refusal {

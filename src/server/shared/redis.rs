@@ -1,8 +1,9 @@
 //! The log of a shared room in Redis or Valkey: a stream, a list of snapshots and a hash. How a connection is made;
 //! what is asked over it is in `redis/link.rs`.
 //!
-//! The crate `redis` speaks the protocol; timeouts, TLS' authorities and the meaning of errors are ours. Its client for
-//! Sentinels is not used, since it waits for a dead Sentinel for as long as the system does.
+//! The crate `redis` writes commands and parses answers; the connection, its timeouts, TLS (`redis/wire.rs`) and the
+//! meaning of errors are ours. Its client for Sentinels is not used, since it waits for a dead Sentinel for as long as the
+//! system does.
 
 use std::error::Error;
 use std::io;
@@ -10,20 +11,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ::redis::io::tcp::TcpSettings;
-use ::redis::{
-    Client, Connection, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
-    RedisError, TlsCertificates,
-};
+use ::redis::{ErrorKind, Parser, RedisError};
+use rustls::{ClientConfig, RootCertStore};
 
 use super::engine::{Engine, Link};
+use super::stranger::Stranger;
 use super::trouble::Trouble;
 use super::url::{Node, Password, RoomName, SharedUrl, Way};
 use link::RedisLink;
+use wire::Wire;
 
 mod link;
 #[cfg(all(test, not(shuttle), unix))]
 mod tests;
+mod wire;
 
 /// How long a connection may take to be made. A Sentinel that is dead delays the next one by as much.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -40,8 +41,8 @@ pub(super) struct Redis {
     room: RoomName,
     /// Whom we are there, if it has to know.
     login: Option<Login>,
-    /// The authority that it is trusted by over TLS, as PEM; `None` for the system's.
-    authority: Option<Vec<u8>>,
+    /// Whom it is trusted by over TLS; `None` without TLS.
+    trust: Option<Arc<ClientConfig>>,
     /// The Sentinel that has answered last, which is asked first.
     sentinel: AtomicUsize,
 }
@@ -56,12 +57,17 @@ struct Login {
 }
 
 impl Redis {
-    /// What a URL leads to. The password from a file counts where the URL has none.
+    /// What a URL leads to. The password from a file counts where the URL has none. Over TLS it is trusted by this
+    /// authority; by the system's, if it is `None`.
+    ///
+    /// # Errors
+    ///
+    /// The system's authorities cannot be loaded.
     pub(super) fn engine(
         url: &SharedUrl,
         password: Option<Password>,
-        authority: Option<Vec<u8>>,
-    ) -> Arc<dyn Engine> {
+        authority: Option<RootCertStore>,
+    ) -> Result<Arc<dyn Engine>, Trouble> {
         let password = url.password.clone().or(password);
         let user = url.user.clone();
         let login = match (user, password) {
@@ -70,25 +76,27 @@ impl Redis {
                 Some(Login { user, password: password.unwrap_or(Password(String::new())) })
             }
         };
-        Arc::new(Redis {
+        let trust = url.is_over_tls().then(|| wire::trusting(authority)).transpose();
+        let place = url.place();
+        Ok(Arc::new(Redis {
             way: url.way.clone(),
             room: url.room.clone(),
             login,
-            authority,
+            trust: trust.map_err(|why| Trouble::of_tls(&why, place))?,
             sentinel: AtomicUsize::new(0),
-        })
+        }))
     }
 }
 
 impl Engine for Redis {
     fn connect(&self) -> Result<Box<dyn Link>, Trouble> {
         let link = match &self.way {
-            Way::Plain(node) => self.master(Talk::begin(node, Scheme::Plain)?)?,
-            Way::Tls(node) => {
-                let authority = self.authority.as_deref();
-                self.master(Talk::begin(node, Scheme::Tls { authority })?)?
+            Way::Plain(node) | Way::Tls(node) => {
+                self.master(Talk::begin(node, self.trust.as_ref())?)?
             }
-            Way::Sentinels { sentinels, master } => self.ask_sentinels(sentinels, master)?,
+            Way::Sentinels { sentinels, master } => {
+                self.ask_sentinels(sentinels, master).map_err(Trouble::behind_sentinels)?
+            }
         };
         Ok(Box::new(link))
     }
@@ -111,15 +119,13 @@ impl Redis {
         let mut of_master = None;
         for number in (0..sentinels.len()).map(|number| (first + number) % sentinels.len()) {
             match self.ask_sentinel(&sentinels[number], master) {
-                Ok(node) => {
-                    match Talk::begin(&node, Scheme::Plain).and_then(|it| self.master(it)) {
-                        Ok(link) => {
-                            self.sentinel.store(number, Ordering::Relaxed);
-                            return Ok(link);
-                        }
-                        Err(trouble) => of_master = Some(trouble),
+                Ok(node) => match Talk::begin(&node, None).and_then(|it| self.master(it)) {
+                    Ok(link) => {
+                        self.sentinel.store(number, Ordering::Relaxed);
+                        return Ok(link);
                     }
-                }
+                    Err(trouble) => of_master = Some(trouble),
+                },
                 Err(trouble) => of_sentinel = trouble,
             }
         }
@@ -128,7 +134,7 @@ impl Redis {
 
     /// Where the master is, by one Sentinel.
     fn ask_sentinel(&self, sentinel: &Node, master: &str) -> Result<Node, Trouble> {
-        let mut talk = Talk::begin(sentinel, Scheme::Plain)?;
+        let mut talk = Talk::begin(sentinel, None)?;
         match (talk.master_of(master), &self.login) {
             // A Sentinel that wants a password is taken to want the same.
             (Err(Trouble::NoRights { .. }), Some(login)) => {
@@ -140,26 +146,20 @@ impl Redis {
     }
 }
 
-/// How a connection is protected.
-#[derive(Debug, Clone, Copy)]
-enum Scheme<'a> {
-    /// Not at all.
-    Plain,
-    /// By TLS.
-    Tls {
-        /// The authority that is trusted, as PEM; `None` for the system's.
-        authority: Option<&'a [u8]>,
-    },
-}
-
 /// A connection to a process that may be Redis or a Sentinel.
 struct Talk {
     /// The connection.
-    connection: Connection,
-    /// Its other end, for people.
+    wire: Wire,
+    /// What was read and not parsed yet.
+    parser: Parser,
+    /// Its other end.
+    node: Node,
+    /// That, for people.
     place: String,
     /// How long an answer is waited for now.
     patience: Duration,
+    /// Whether it has answered as Redis does.
+    has_answered: bool,
 }
 
 impl std::fmt::Debug for Talk {
@@ -169,43 +169,15 @@ impl std::fmt::Debug for Talk {
 }
 
 impl Talk {
-    /// Connects. Nothing was said yet: TLS begins with the first command.
-    fn begin(node: &Node, scheme: Scheme<'_>) -> Result<Talk, Trouble> {
-        let place = node.to_string();
-        let connection = client(node, scheme)
-            .and_then(|client| client.get_connection_with_timeout(CONNECT))
-            .and_then(|connection| {
-                connection.set_read_timeout(Some(CALL))?;
-                connection.set_write_timeout(Some(CALL))?;
-                Ok(connection)
-            });
-        match connection {
-            Ok(connection) => Ok(Talk { connection, place, patience: CALL }),
-            Err(why) => Err(meaning(&why, &place)),
-        }
-    }
-}
-
-/// What the crate makes connections with.
-fn client(node: &Node, scheme: Scheme<'_>) -> Result<Client, RedisError> {
-    // Without its name and version, which an old Redis has no place for, and no right is needed to tell.
-    let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
-    let (host, port) = (node.host.clone(), node.port);
-    let with = |address: ConnectionAddr| {
-        let info = address.into_connection_info()?;
-        Ok::<_, RedisError>(
-            info.set_redis_settings(settings)
-                .set_tcp_settings(TcpSettings::default().set_nodelay(true)),
-        )
-    };
-    match scheme {
-        Scheme::Plain => Client::open(with(ConnectionAddr::Tcp(host, port))?),
-        Scheme::Tls { authority } => {
-            let address = ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None };
-            let root_cert = authority.map(<[u8]>::to_vec);
-            let certificates = TlsCertificates { client_tls: None, root_cert };
-            Client::build_with_tls(with(address)?, certificates)
-        }
+    /// Connects, over TLS if it is trusted by somebody. Nothing is said yet to what may be Redis.
+    fn begin(node: &Node, trust: Option<&Arc<ClientConfig>>) -> Result<Talk, Trouble> {
+        let wire = match trust {
+            Some(config) => Wire::over_tls(node, config)?,
+            None => Wire::plain(node)?,
+        };
+        let (node, place) = (node.clone(), node.to_string());
+        let parser = Parser::new();
+        Ok(Talk { wire, parser, node, place, patience: CALL, has_answered: false })
     }
 }
 
@@ -216,7 +188,9 @@ fn meaning(why: &RedisError, place: &str) -> Trouble {
     }
     match of_system(why) {
         Some(why) => Trouble::of_connection(why, place),
-        None if why.kind() == ErrorKind::Parse => Trouble::NoRedis { place: place.to_owned() },
+        None if why.kind() == ErrorKind::Parse => {
+            Trouble::NoRedis { place: place.to_owned(), stranger: Stranger::Unknown }
+        }
         None => Trouble::Away { place: place.to_owned(), why: Some(why.to_string()) },
     }
 }

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use super::stranger::Stranger;
 use crate::protocol::text::make_safe;
 
 /// How much of what Redis says is shown, in characters.
@@ -20,12 +21,23 @@ pub(crate) enum Trouble {
         /// The system's reason; `None` if the time was up.
         why: Option<String>,
     },
-    /// It cannot prove that it is who it should be, or speaks no TLS.
+    /// It cannot prove that it is who it should be.
     Untrusted {
         /// Its host and port.
         place: String,
         /// The reason.
         why: String,
+        /// What can be done.
+        remedy: &'static str,
+    },
+    /// It speaks TLS, and not with us.
+    TlsFails {
+        /// Its host and port.
+        place: String,
+        /// The reason.
+        why: String,
+        /// What can be done.
+        remedy: &'static str,
     },
     /// It has no memory left.
     Full,
@@ -70,10 +82,22 @@ pub(crate) enum Trouble {
         /// Its host and port.
         place: String,
     },
+    /// It is a Sentinel, and was named as a Redis.
+    Sentinel {
+        /// Its host and port.
+        place: String,
+    },
     /// It says something else: the words.
     Says(String),
     /// What it says is no answer.
     NoRedis {
+        /// Its host and port.
+        place: String,
+        /// What it is.
+        stranger: Stranger,
+    },
+    /// It speaks TLS, and the Sentinels' way goes without.
+    TlsBehindSentinels {
         /// Its host and port.
         place: String,
     },
@@ -83,18 +107,39 @@ impl Trouble {
     /// What the system's error with a connection means.
     pub(crate) fn of_connection(why: &io::Error, place: &str) -> Trouble {
         let place = place.to_owned();
-        if why
-            .get_ref()
-            .and_then(<dyn Error + Send + Sync>::downcast_ref::<rustls::Error>)
-            .is_some()
-        {
-            return Trouble::Untrusted { place, why: why.to_string() };
+        let of_tls = why.get_ref().and_then(<dyn Error + Send + Sync>::downcast_ref);
+        if let Some(of_tls) = of_tls {
+            return Trouble::of_tls(of_tls, place);
         }
         match why.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                Trouble::Away { place, why: Some("it hung up".to_owned()) }
+            }
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
                 Trouble::Away { place, why: None }
             }
             _ => Trouble::Away { place, why: Some(words_of(why)) },
+        }
+    }
+
+    /// What an error of TLS means.
+    pub(crate) fn of_tls(why: &rustls::Error, place: String) -> Trouble {
+        let (words, remedy) = (why.to_string(), remedy_of_tls(why));
+        match why {
+            rustls::Error::InvalidCertificate(_) | rustls::Error::General(_) => {
+                Trouble::Untrusted { place, why: words, remedy }
+            }
+            _ => Trouble::TlsFails { place, why: words, remedy },
+        }
+    }
+
+    /// The same for those who ask Sentinels: that way has no TLS.
+    pub(crate) fn behind_sentinels(self) -> Trouble {
+        match self {
+            Trouble::NoRedis { place, stranger: Stranger::SpeaksTls } => {
+                Trouble::TlsBehindSentinels { place }
+            }
+            other => other,
         }
     }
 
@@ -129,6 +174,9 @@ impl Trouble {
     pub(crate) fn needs_hands(&self) -> bool {
         match self {
             Trouble::Untrusted { .. }
+            | Trouble::TlsFails { .. }
+            | Trouble::TlsBehindSentinels { .. }
+            | Trouble::Sentinel { .. }
             | Trouble::NoRights { .. }
             | Trouble::WrongType
             | Trouble::Elsewhere { .. }
@@ -156,9 +204,17 @@ impl fmt::Display for Trouble {
         match self {
             Trouble::Away { place, why: None } => write!(f, "{place} does not answer"),
             Trouble::Away { place, why: Some(why) } => write!(f, "{place} does not answer ({why})"),
-            Trouble::Untrusted { place, why } => {
-                write!(f, "{place} is not trusted ({why}); name its authority with --shared-ca")
+            Trouble::Untrusted { place, why, remedy } => {
+                write!(f, "{place} is not trusted ({why}); {remedy}")
             }
+            Trouble::TlsFails { place, why, remedy } => {
+                write!(f, "TLS with {place} fails ({why}); {remedy}")
+            }
+            Trouble::TlsBehindSentinels { place } => write!(
+                f,
+                "{place} speaks TLS, which redis+sentinel:// does not; give rediss:// and the \
+                 master's host, or a port without TLS there"
+            ),
             Trouble::Full => f.write_str("Redis is out of memory; raise its maxmemory"),
             Trouble::NoRights { code } => {
                 write!(f, "Redis refuses us ({code}); {}", remedy(code))
@@ -193,14 +249,68 @@ impl fmt::Display for Trouble {
                 write!(f, "{place} is no Sentinel; check its port, or give redis://HOST/ROOM")
             }
             Trouble::Says(words) => write!(f, "Redis says: {words}"),
-            Trouble::NoRedis { place } => {
-                write!(f, "{place} does not speak as Redis does; check host, port and redis(s)://")
-            }
+            Trouble::Sentinel { place } => write!(
+                f,
+                "{place} is a Sentinel; give redis+sentinel://HOST/MASTER/ROOM, or the port of Redis"
+            ),
+            Trouble::NoRedis { place, stranger } => no_redis(f, place, stranger),
         }
     }
 }
 
 impl Error for Trouble {}
+
+/// What is there in place of Redis, and what to do.
+fn no_redis(f: &mut fmt::Formatter<'_>, place: &str, stranger: &Stranger) -> fmt::Result {
+    match stranger {
+        Stranger::SpeaksTls => {
+            write!(f, "{place} speaks TLS; give rediss:// in place of redis://")
+        }
+        Stranger::SpeaksNoTls => write!(
+            f,
+            "{place} speaks no TLS; give the port that is its tls-port, or redis:// in place of \
+             rediss://"
+        ),
+        Stranger::Server(kind) => {
+            write!(f, "{place} is {kind}, and no Redis; check host and port")
+        }
+        Stranger::Says(words) => {
+            write!(f, "{place} is no Redis: it says {words:?}; check host and port")
+        }
+        Stranger::Unknown => {
+            write!(f, "{place} does not speak as Redis does; check host, port and redis(s)://")
+        }
+    }
+}
+
+/// What can be done where TLS fails.
+fn remedy_of_tls(why: &rustls::Error) -> &'static str {
+    use rustls::{AlertDescription, CertificateError, Error};
+    match why {
+        // The signature is bad where another authority has the same name, as one that was made anew.
+        Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        )
+        | Error::General(_) => "name its authority with --shared-ca",
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "give the host under the name that its certificate has",
+        Error::InvalidCertificate(
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. },
+        ) => "renew its certificate, or see to the clock here",
+        Error::InvalidCertificate(_) => "give it another certificate",
+        Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            "set tls-auth-clients no there: we have no certificate"
+        }
+        Error::AlertReceived(AlertDescription::ProtocolVersion) | Error::PeerIncompatible(_) => {
+            "allow TLS 1.3 there (tls-protocols)"
+        }
+        _ => "see its log",
+    }
+}
 
 /// What lets us in.
 fn remedy(code: &str) -> &'static str {
@@ -272,6 +382,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_redis_is_told_with_what_to_do() {
+        for (stranger, told) in [
+            (Stranger::SpeaksTls, "cache:6379 speaks TLS; give rediss:// in place of redis://"),
+            (
+                Stranger::SpeaksNoTls,
+                "cache:6379 speaks no TLS; give the port that is its tls-port, or redis:// in \
+                 place of rediss://",
+            ),
+            (
+                Stranger::Server("a web server"),
+                "cache:6379 is a web server, and no Redis; check host and port",
+            ),
+            (
+                Stranger::Says("220 mail".to_owned()),
+                "cache:6379 is no Redis: it says \"220 mail\"; check host and port",
+            ),
+        ] {
+            let trouble = Trouble::NoRedis { place: "cache:6379".to_owned(), stranger };
+            assert_eq!(trouble.to_string(), told);
+            assert!(trouble.needs_hands());
+        }
+    }
+
+    #[test]
     fn a_connection_that_fails_is_told_in_the_systems_words() {
         let refused =
             io::Error::new(io::ErrorKind::ConnectionRefused, "Connection refused (os error 111)");
@@ -285,5 +419,7 @@ mod tests {
         let untrusted = Trouble::of_connection(&unknown, "cache:6379");
         assert!(untrusted.to_string().ends_with("; name its authority with --shared-ca"));
         assert!(untrusted.needs_hands());
+        let hung_up = Trouble::of_connection(&io::ErrorKind::UnexpectedEof.into(), "cache:6379");
+        assert_eq!(hung_up.to_string(), "cache:6379 does not answer (it hung up)");
     }
 }

@@ -13,11 +13,6 @@ const SENTINEL_PORT: u16 = 26379;
 /// How long the name of a room may be, in bytes.
 const LONGEST_ROOM: usize = 32;
 
-/// What a URL has to be, for whoever gave another one.
-pub(crate) const EXPECTED: &str = "it must be redis://HOST/ROOM, rediss://HOST/ROOM or \
-                                   redis+sentinel://HOST,HOST/MASTER/ROOM, with a ROOM of 1 to 32 \
-                                   of a-z, 0-9, - and _";
-
 /// Where a shared room is kept, and its name there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharedUrl {
@@ -60,6 +55,39 @@ pub(crate) struct Node {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RoomName(String);
 
+/// Why a text is no URL of a shared room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BadUrl {
+    /// It has none of the forms.
+    Form,
+    /// There is a slash before the host: one in a password has to be encoded.
+    SlashInLogin,
+    /// A `%` is not followed by two digits, or what that gives is no text.
+    Encoding,
+    /// The user cannot be one.
+    User,
+    /// There is no host.
+    NoHost,
+    /// The host cannot be one: the text.
+    Host(String),
+    /// An IPv6 address has no brackets.
+    NoBrackets,
+    /// Several hosts are named, and no Sentinels are asked.
+    ManyHosts,
+    /// The port cannot be one: the text.
+    Port(String),
+    /// There is no name of a master.
+    NoMaster,
+    /// The master cannot be one: the text.
+    Master(String),
+    /// There is no room.
+    NoRoom,
+    /// The room has a character that none has.
+    Room(char),
+    /// The room has so many bytes.
+    LongRoom(usize),
+}
+
 /// A password, which nothing shows.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Password(pub(crate) String);
@@ -69,9 +97,9 @@ impl SharedUrl {
     ///
     /// # Errors
     ///
-    /// What a URL has to be.
-    pub fn parse(text: &str) -> Result<SharedUrl, String> {
-        parse(text).ok_or_else(|| EXPECTED.to_owned())
+    /// What is wrong with it, without anything that may be a part of a password.
+    pub fn parse(text: &str) -> Result<SharedUrl, BadUrl> {
+        parse(text)
     }
 
     /// Whether TLS protects the way there.
@@ -97,44 +125,58 @@ impl SharedUrl {
     }
 }
 
-fn parse(text: &str) -> Option<SharedUrl> {
-    let (scheme, rest) = text.split_once("://")?;
-    let (authority, path) = rest.split_once('/')?;
+fn parse(text: &str) -> Result<SharedUrl, BadUrl> {
+    let (scheme, rest) = text.split_once("://").ok_or(BadUrl::Form)?;
+    if !["redis", "rediss", "redis+sentinel"].contains(&scheme) {
+        return Err(BadUrl::Form);
+    }
+    let (authority, path) = rest.split_once('/').ok_or(BadUrl::NoRoom)?;
+    if path.contains('@') {
+        return Err(BadUrl::SlashInLogin);
+    }
     let (login, hosts) = match authority.rsplit_once('@') {
         Some((login, hosts)) => (Some(login), hosts),
         None => (None, authority),
     };
-    let (user, password) = login.map_or(Some((None, None)), parse_login)?;
+    let (user, password) = login.map_or(Ok((None, None)), parse_login)?;
     let (way, room) = match scheme {
-        "redis" => (Way::Plain(Node::parse(hosts, REDIS_PORT)?), path),
-        "rediss" => (Way::Tls(Node::parse(hosts, REDIS_PORT)?), path),
         "redis+sentinel" => {
-            let (master, room) = path.split_once('/')?;
+            let (master, room) = path.split_once('/').ok_or(BadUrl::NoMaster)?;
             let sentinels = hosts.split(',').map(|host| Node::parse(host, SENTINEL_PORT));
-            let sentinels = sentinels.collect::<Option<Vec<_>>>()?;
+            let sentinels = sentinels.collect::<Result<Vec<_>, _>>()?;
             (Way::Sentinels { sentinels, master: parse_master(master)? }, room)
         }
-        _ => return None,
+        _ if hosts.contains(',') => return Err(BadUrl::ManyHosts),
+        "rediss" => (Way::Tls(Node::parse(hosts, REDIS_PORT)?), path),
+        _ => (Way::Plain(Node::parse(hosts, REDIS_PORT)?), path),
     };
-    Some(SharedUrl { way, user, password, room: RoomName::parse(room)? })
+    Ok(SharedUrl { way, user, password, room: RoomName::parse(room)? })
 }
 
 /// A user, a password or both, as `USER:PASSWORD`.
-fn parse_login(login: &str) -> Option<(Option<String>, Option<Password>)> {
+fn parse_login(login: &str) -> Result<(Option<String>, Option<Password>), BadUrl> {
     let (user, password) = match login.split_once(':') {
-        Some((user, password)) => (user, Some(Password(decode(password)?))),
+        Some((user, password)) => (user, Some(decode(password).ok_or(BadUrl::Encoding)?)),
         None => (login, None),
     };
-    let user = decode(user)?;
+    let user = decode(user).ok_or(BadUrl::Encoding)?;
     // Redis' own names have none of those, and the user is shown.
-    let is_shown = !user.chars().any(|c| c.is_control() || c.is_whitespace() || "@/:".contains(c));
-    is_shown.then_some(((!user.is_empty()).then_some(user), password))
+    if user.chars().any(|c| c.is_control() || c.is_whitespace() || "@/:".contains(c)) {
+        return Err(BadUrl::User);
+    }
+    Ok(((!user.is_empty()).then_some(user), password.map(Password)))
 }
 
 /// The names that a Sentinel takes for a master.
-fn parse_master(name: &str) -> Option<String> {
+fn parse_master(name: &str) -> Result<String, BadUrl> {
     let is_right = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-    (!name.is_empty() && name.bytes().all(is_right)).then(|| name.to_owned())
+    if name.is_empty() {
+        return Err(BadUrl::NoMaster);
+    }
+    if !name.bytes().all(is_right) {
+        return Err(BadUrl::Master(name.to_owned()));
+    }
+    Ok(name.to_owned())
 }
 
 /// Text with `%40` for `@`, and so on.
@@ -152,24 +194,29 @@ fn decode(text: &str) -> Option<String> {
 
 impl Node {
     /// `HOST`, `HOST:PORT`, `[ADDRESS]` or `[ADDRESS]:PORT`.
-    fn parse(text: &str, default_port: u16) -> Option<Node> {
+    fn parse(text: &str, default_port: u16) -> Result<Node, BadUrl> {
+        let bad_host = || BadUrl::Host(text.to_owned());
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
-                let (host, port) = rest.split_once(']')?;
+                let (host, port) = rest.split_once(']').ok_or_else(bad_host)?;
                 let is_ipv6 = matches!(host.parse(), Ok(IpAddr::V6(_)));
-                (is_ipv6.then_some(host)?, port)
+                (is_ipv6.then_some(host).ok_or_else(bad_host)?, port)
             }
+            None if text.matches(':').count() > 1 => return Err(BadUrl::NoBrackets),
             None => text.split_at(text.find(':').unwrap_or(text.len())),
         };
         let is_right = |c: char| c.is_alphanumeric() || ".-_:".contains(c);
-        if host.is_empty() || !host.chars().all(is_right) {
-            return None;
+        if host.is_empty() {
+            return Err(BadUrl::NoHost);
+        }
+        if !host.chars().all(is_right) {
+            return Err(bad_host());
         }
         let port = match port {
             "" => default_port,
-            port => port.strip_prefix(':')?.parse().ok().filter(|port| *port != 0)?,
+            port => parse_port(port.strip_prefix(':').ok_or_else(bad_host)?)?,
         };
-        Some(Node { host: host.to_owned(), port })
+        Ok(Node { host: host.to_owned(), port })
     }
 
     /// Whether it is on this machine.
@@ -177,6 +224,11 @@ impl Node {
         let address = self.host.parse::<IpAddr>();
         self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
     }
+}
+
+fn parse_port(text: &str) -> Result<u16, BadUrl> {
+    let port = text.parse().ok().filter(|port| *port != 0);
+    port.ok_or_else(|| BadUrl::Port(text.to_owned()))
 }
 
 impl fmt::Display for Node {
@@ -191,11 +243,14 @@ fn listed(nodes: &[Node]) -> String {
 }
 
 impl RoomName {
-    fn parse(text: &str) -> Option<RoomName> {
-        let is_right =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
-        let is_name = (1..=LONGEST_ROOM).contains(&text.len()) && text.bytes().all(is_right);
-        is_name.then(|| RoomName(text.to_owned()))
+    fn parse(text: &str) -> Result<RoomName, BadUrl> {
+        let is_right = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
+        match text.chars().find(|c| !is_right(*c)) {
+            Some(character) => Err(BadUrl::Room(character)),
+            None if text.is_empty() => Err(BadUrl::NoRoom),
+            None if text.len() > LONGEST_ROOM => Err(BadUrl::LongRoom(text.len())),
+            None => Ok(RoomName(text.to_owned())),
+        }
     }
 
     /// The key of one of the things that Redis has of the room. All are in one slot of a cluster.
@@ -229,6 +284,52 @@ impl fmt::Display for SharedUrl {
         }
     }
 }
+
+/// What is wrong, and what is right.
+impl fmt::Display for BadUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadUrl::Form => f.write_str(
+                "it must be redis://HOST/ROOM, rediss://HOST/ROOM or \
+                 redis+sentinel://HOST,HOST/MASTER/ROOM",
+            ),
+            BadUrl::SlashInLogin => {
+                f.write_str("there is an @ behind a /: write / as %2F and @ as %40 in a password")
+            }
+            BadUrl::Encoding => f.write_str(
+                "a % in the user or the password must begin two hexadecimal digits of UTF-8: \
+                 write % itself as %25",
+            ),
+            BadUrl::User => f.write_str("the user cannot have spaces, @, / or : in it"),
+            BadUrl::NoHost => f.write_str("there is no host in it: give redis://HOST/ROOM"),
+            BadUrl::Host(host) => write!(f, "{host:?} is no host"),
+            BadUrl::NoBrackets => {
+                f.write_str("an IPv6 address stands in brackets: redis://[::1]/ROOM")
+            }
+            BadUrl::ManyHosts => f.write_str(
+                "several hosts are for Sentinels alone: redis+sentinel://HOST,HOST/MASTER/ROOM",
+            ),
+            BadUrl::Port(port) => write!(f, "{port:?} is no port: it must be from 1 to 65535"),
+            BadUrl::NoMaster => {
+                f.write_str("there is no master in it: give redis+sentinel://HOST,HOST/MASTER/ROOM")
+            }
+            BadUrl::Master(master) => write!(
+                f,
+                "{master:?} is no master: its name must be of letters, digits, ., - and _"
+            ),
+            BadUrl::NoRoom => f.write_str("there is no room in it: give redis://HOST/ROOM"),
+            BadUrl::Room(character) => write!(
+                f,
+                "the room cannot have {character:?} in it: its name must be of a-z, 0-9, - and _"
+            ),
+            BadUrl::LongRoom(bytes) => {
+                write!(f, "the room has a name of {bytes} bytes: {LONGEST_ROOM} is the most")
+            }
+        }
+    }
+}
+
+impl std::error::Error for BadUrl {}
 
 /// Any text that was meant for such a URL, without what may be a password in it.
 #[must_use]
@@ -277,40 +378,65 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_url_of_a_room() {
+    fn what_is_wrong_with_anything_else_is_told() {
         let long = format!("redis://cache/{}", "x".repeat(33));
-        for text in [
-            "",
-            "cache",
-            "cache/lobby",
-            "redis://cache",
-            "redis://cache/",
-            "redis:///lobby",
-            "redis://cache/lobby/",
-            "redis://cache/lobby?db=1",
-            "redis://cache/Lobby",
-            "redis://cache/lob by",
-            "redis://cache/l\u{f6}bby",
-            "redis://cache:0/lobby",
-            "redis://cache:65536/lobby",
-            "redis://cache:/lobby",
-            "redis://a,b/lobby",
-            "redis://::1/lobby",
-            "redis://[::1/lobby",
-            "redis://[cache]/lobby",
-            "redis://ca che/lobby",
-            "redis://a%2:b@cache/lobby",
-            "redis://a%0a:b@cache/lobby",
-            "redis://a%ff:b@cache/lobby",
-            "redis+sentinel://cache/lobby",
-            "redis+sentinel://cache,/mymaster/lobby",
-            "redis+sentinel://cache//lobby",
-            "redis+sentinel://cache/my master/lobby",
-            "http://cache/lobby",
-            "REDIS://cache/lobby",
-            &long,
+        let host = |text: &str| BadUrl::Host(text.to_owned());
+        let port = |text: &str| BadUrl::Port(text.to_owned());
+        for (text, why) in [
+            ("", BadUrl::Form),
+            ("cache", BadUrl::Form),
+            ("cache/lobby", BadUrl::Form),
+            ("http://cache/lobby", BadUrl::Form),
+            ("REDIS://cache/lobby", BadUrl::Form),
+            ("redis://cache", BadUrl::NoRoom),
+            ("redis://cache/", BadUrl::NoRoom),
+            ("redis:///lobby", BadUrl::NoHost),
+            ("redis://chat@/lobby", BadUrl::NoHost),
+            ("redis://:6379/lobby", BadUrl::NoHost),
+            ("redis://cache/lobby/", BadUrl::Room('/')),
+            ("redis://cache/0/lobby", BadUrl::Room('/')),
+            ("redis://cache/lobby?db=1", BadUrl::Room('?')),
+            ("redis://cache/Lobby", BadUrl::Room('L')),
+            ("redis://cache/lob by", BadUrl::Room(' ')),
+            ("redis://cache/l\u{f6}bby", BadUrl::Room('\u{f6}')),
+            (&long, BadUrl::LongRoom(33)),
+            ("redis://cache:0/lobby", port("0")),
+            ("redis://cache:65536/lobby", port("65536")),
+            ("redis://cache:abc/lobby", port("abc")),
+            ("redis://cache:/lobby", port("")),
+            ("redis://[::1]:-1/lobby", port("-1")),
+            ("redis://a,b/lobby", BadUrl::ManyHosts),
+            ("redis://::1/lobby", BadUrl::NoBrackets),
+            ("redis://[::1/lobby", host("[::1")),
+            ("redis://[::1]6379/lobby", host("[::1]6379")),
+            ("redis://[cache]/lobby", host("[cache]")),
+            ("redis://ca che/lobby", host("ca che")),
+            ("redis://a%2:b@cache/lobby", BadUrl::Encoding),
+            ("redis://a:100%@cache/lobby", BadUrl::Encoding),
+            ("redis://a%ff:b@cache/lobby", BadUrl::Encoding),
+            ("redis://a%0a:b@cache/lobby", BadUrl::User),
+            ("redis://chat:se/cret@cache/lobby", BadUrl::SlashInLogin),
+            ("redis+sentinel://cache/lobby", BadUrl::NoMaster),
+            ("redis+sentinel://cache//lobby", BadUrl::NoMaster),
+            ("redis+sentinel://cache,/mymaster/lobby", BadUrl::NoHost),
+            ("redis+sentinel://cache/my master/lobby", BadUrl::Master("my master".to_owned())),
+            ("redis+sentinel://cache/mymaster/", BadUrl::NoRoom),
         ] {
-            assert_eq!(SharedUrl::parse(text).map(drop), Err(EXPECTED.to_owned()), "{text}");
+            assert_eq!(SharedUrl::parse(text).map(drop), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_shows_nothing_of_a_password() {
+        for text in [
+            "redis://chat:se/cret@cache/lobby",
+            "redis://chat:secret%@cache/lobby",
+            "redis://chat:secret@cache:x/lobby",
+            "redis://chat:secret@/lobby",
+            "redis://chat:secret@cache",
+        ] {
+            let why = SharedUrl::parse(text).expect_err("it is none").to_string();
+            assert!(!why.contains("cret"), "{why}");
         }
     }
 

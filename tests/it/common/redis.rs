@@ -79,6 +79,27 @@ impl RedisServer {
         panic!("{program} does not start: {}", log_in(folder.path()));
     }
 
+    /// One that speaks TLS as well, on the port that is the second value, with a certificate for `localhost` by the
+    /// authority in `ca.pem` in its folder.
+    ///
+    /// # Panics
+    ///
+    /// It does not start, or it is needed and not there.
+    pub fn start_with_tls(options: &[&str]) -> Option<(RedisServer, u16)> {
+        let folder = folder();
+        certify(folder.path());
+        let port = free_port();
+        let tls_port = port.to_string();
+        let options = [
+            &["--tls-port", &tls_port][..],
+            &["--tls-cert-file", "{folder}/cert.pem", "--tls-key-file", "{folder}/key.pem"],
+            &["--tls-ca-cert-file", "{folder}/ca.pem"],
+            options,
+        ]
+        .concat();
+        Some((RedisServer::start_in(folder, &options)?, port))
+    }
+
     /// A Sentinel that watches one master under this name, and fails over by itself after half a second.
     ///
     /// # Panics
@@ -194,6 +215,28 @@ impl Drop for RedisServer {
 /// An empty folder.
 pub fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder for temporary files")
+}
+
+/// Makes an authority, and a certificate of it for `localhost`, as PEM files in a folder.
+///
+/// # Panics
+///
+/// The folder cannot be written to.
+pub fn certify(folder: &Path) {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    let key = KeyPair::generate().expect("random");
+    let mut params = CertificateParams::new([]).expect("no names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&key).expect("it signs").pem();
+    let issuer = Issuer::new(params, key);
+    let key = KeyPair::generate().expect("random");
+    let params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+    let certificate = params.signed_by(&key, &issuer).expect("it signs").pem();
+    for (file, text) in
+        [("ca.pem", authority), ("cert.pem", certificate), ("key.pem", key.serialize_pem())]
+    {
+        std::fs::write(folder.join(file), text).expect("the folder is ours");
+    }
 }
 
 /// A port that nobody has at the moment. `--port 0` would be no port at all.

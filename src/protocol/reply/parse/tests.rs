@@ -385,6 +385,7 @@ fn read_order_refusal<'a>(refusal: &OrderRefusal<'a>) -> ReadRefusal<'a> {
     match *refusal {
         OrderRefusal::Muted { .. } => ReadRefusal::Muted,
         OrderRefusal::Banned { .. } => ReadRefusal::Banned,
+        OrderRefusal::NameBanned { .. } => ReadRefusal::Name,
         OrderRefusal::Removed { .. } => ReadRefusal::Removed,
         OrderRefusal::OperatorsOnly
         | OrderRefusal::IsOperator(_)
@@ -441,6 +442,8 @@ fn people_refusals<'a>(name: &'a Name, text: &'a str, number: u64) -> Vec<Refusa
         OrderRefusal::Banned { until, why: text.into() },
         OrderRefusal::Banned { until: None, why: text.into() },
         OrderRefusal::Banned { until: None, why: "".into() },
+        OrderRefusal::NameBanned { until, why: text },
+        OrderRefusal::NameBanned { until: None, why: "" },
         OrderRefusal::Removed { by: CONSOLE, why: text },
         OrderRefusal::Removed { by: whom, why: "" },
     ];

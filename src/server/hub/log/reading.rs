@@ -105,7 +105,7 @@ impl Shared {
             return;
         }
         let before = self.effects.asides.len();
-        let silence = self.room.log().and_then(|log| log.silence(producer));
+        let alive = self.room.log().and_then(|log| log.alive(producer));
         let passed = self.room.log().map_or(0, |log| log.passed().1);
         let applied = self.room.apply_group(*at, *bytes, group, &mut self.effects);
         for (connection, _, aside) in &self.effects.asides[before..] {
@@ -123,6 +123,7 @@ impl Shared {
         self.compare_digests(*at, group, applied.verdict, to_do);
         to_do.is_doubtful |= matches!(applied.verdict, Verdict::Gap | Verdict::OtherRoom);
         if applied.dead.contains(&producer) {
+            let silence = self.room.log().zip(alive).map(|(log, alive)| log.since(alive));
             to_do.died_after = Some(silence.unwrap_or_default());
             self.spare_plain();
         }

@@ -532,6 +532,27 @@ fn who_is_banned_goes_and_does_not_come_back() {
 }
 
 #[test]
+fn a_banned_name_is_refused_with_the_ban_and_its_reason_to_its_owner_too() {
+    let mut trial = Trial::open();
+    let owner = trial.join(alice(1)).expect("it is free");
+    trial.say(owner, "hello");
+    let by = trial.by(owner);
+    trial.apply(Entry::Register { by, password: "hash" });
+    trial.console("/ban alice taken over");
+    // The owner comes in again without the key, and logs in by the password.
+    let stranger = Comer { name: "carol", address: Some(9), ..Comer::default() };
+    let stranger = trial.join(stranger).expect("it is free");
+    for has_password in [true, false] {
+        trial.rename(stranger, "alice", has_password);
+        let told = trial.last_told(stranger).to_owned();
+        assert_eq!(told, "!! /nick: that name is banned: taken over");
+    }
+    trial.console("/unban alice");
+    trial.rename(stranger, "alice", true);
+    assert!(trial.last_told(stranger).contains("-- you are now alice"));
+}
+
+#[test]
 fn a_network_is_kept_out_and_the_servers_own_machine_is_not() {
     let mut trial = Trial::open();
     trial.join(Comer { name: "eve", address: Some(2), ..Comer::default() }).expect("it is free");

@@ -92,7 +92,8 @@ impl LogReader {
         if let Some(ComingBack { producer, .. }) = self.coming_back {
             return Some(producer);
         }
-        loss.into_iter().for_each(tell);
+        let lines = self.hub.lines_lost_by(renewed);
+        loss.into_iter().for_each(|loss| tell(loss, lines));
         let Some(producer) = new_producer() else {
             self.stop(Refusal::NoRandomNumbers);
             return None;
@@ -160,11 +161,20 @@ impl LogReader {
     }
 }
 
-/// Tells this server's operator what is lost.
-fn tell(loss: &Loss) {
-    let (groups, seconds) = (loss.groups, loss.time.as_secs_f64().ceil());
-    let entries = if groups == 1 { "1 entry" } else { &format!("{groups} entries") };
-    log::error!("shared: the store was set back: {entries} of the last {seconds} s are gone");
+/// Tells this server's operator what is lost. Most entries of a quiet room are signs of life.
+fn tell(loss: &Loss, lines: u64) {
+    let seconds = loss.time.as_secs_f64().ceil();
+    let entries = if loss.groups == 1 { "1 entry" } else { &format!("{} entries", loss.groups) };
+    let (level, lines) = match lines {
+        0 => (log::Level::Warn, "no public line".to_owned()),
+        1 => (log::Level::Error, "1 public line".to_owned()),
+        lines => (log::Level::Error, format!("{lines} public lines")),
+    };
+    log::log!(
+        level,
+        "shared: the store was set back: {entries} of the last {seconds} s are gone, and with them \
+         {lines}"
+    );
 }
 
 /// Reads on, and applies that to the room that is made anew.

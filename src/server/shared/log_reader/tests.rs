@@ -11,6 +11,7 @@ use super::*;
 use crate::protocol::name::Name;
 use crate::protocol::request::{self, Request};
 use crate::protocol::tag::Format;
+use crate::server::chunk::Chunk;
 use crate::server::config::{SharedConfig, Told};
 use crate::server::connection::{Connection, ConnectionId};
 use crate::server::hub::membership::Membership;
@@ -28,6 +29,7 @@ use crate::server::shared::outbox::Outbox;
 use crate::server::shared::settings::RoomSettings;
 use crate::server::shared::sharing::Sharing;
 use crate::server::shared::url::SharedUrl;
+use crate::server::utterance::Manner;
 use crate::server::waker::Waker;
 
 /// How long anything may take that is waited for.
@@ -161,6 +163,14 @@ impl Server {
         fake.break_connections();
     }
 
+    /// The member says something.
+    fn say(&mut self, text: &str) {
+        let member = self.member.as_mut().expect("it has joined");
+        let mut chunk = Chunk::default();
+        chunk.utter(1, Manner::Said, text);
+        member.append(&mut chunk, 1);
+    }
+
     /// The member says something to one other.
     fn whisper(&mut self, to: &str, line: u64) {
         self.member.as_mut().expect("it has joined").whisper(to, "psst", line);
@@ -253,6 +263,32 @@ fn a_server_that_reads_another_ones_return_finds_the_log_set_back_too() {
     other.read_until(|hub| has_said(hub, "[alice -> you] psst"));
     are_one_room(&mut one, &mut other);
     assert!(!said(&one.hub).iter().any(|line| line.starts_with("!!")));
+}
+
+#[test]
+fn people_are_told_of_lost_lines_and_not_of_what_is_there_again() {
+    for is_said in [false, true] {
+        let fake = Fake::new();
+        let mut server = Server::start(&fake, 1);
+        let _client = server.join("alice");
+        if is_said {
+            server.say("hello");
+            server.write();
+            server.read_until(|hub| has_said(hub, "<alice> hello"));
+        }
+        // The line is lost, or who has joined.
+        fake.fail_over(1);
+        server.write_on();
+        server.reader.must_recover = true;
+        let deadline = Instant::now() + DEADLINE;
+        while server.reader.must_recover {
+            assert!(Instant::now() < deadline, "it does not come back");
+            server.reader.step().ok();
+        }
+        let told = told(&server.hub, 1);
+        assert_eq!(told.contains("set back: others may not find"), is_said, "{told}");
+        assert_eq!(server.hub.names(), ["alice"]);
+    }
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! What is asked of Redis over one connection.
 
+use std::io::Write;
 use std::time::Duration;
 
-use ::redis::{Cmd, ConnectionLike, Pipeline, Value, cmd, pipe};
+use ::redis::{Cmd, Pipeline, RedisError, Value, cmd, pipe};
 
 use super::{CALL, Login, Talk, meaning};
 use crate::server::shared::engine::{
     COUNT, Group, Link, Looked, Missing, Position, Process, SNAPSHOTS,
 };
 use crate::server::shared::engine_settings::Settings;
+use crate::server::shared::stranger::Stranger;
 use crate::server::shared::trouble::Trouble;
 use crate::server::shared::url::{Node, RoomName};
 
@@ -56,8 +58,10 @@ impl RedisLink {
         let (Some(run), Value::Array(role)) = (of("run_id"), role) else {
             return Err(talk.no_redis());
         };
-        if role.first().cloned().and_then(text).as_deref() != Some("master") {
-            return Err(Trouble::ReadOnly { place: talk.place });
+        match role.first().cloned().and_then(text).as_deref() {
+            Some("master") => {}
+            Some("sentinel") => return Err(Trouble::Sentinel { place: talk.place }),
+            _ => return Err(Trouble::ReadOnly { place: talk.place }),
         }
         Ok(RedisLink {
             process: process_of(run),
@@ -237,12 +241,14 @@ impl Talk {
     ) -> Result<[Value; N], Trouble> {
         debug_assert_eq!(commands.len(), N);
         if self.patience != patience {
-            let set = self.connection.set_read_timeout(Some(patience));
+            let set = self.wire.set_patience(patience).map_err(RedisError::from);
             set.map_err(|why| meaning(&why, &self.place))?;
             self.patience = patience;
         }
-        let packed = commands.get_packed_pipeline();
-        let answers = self.connection.req_packed_commands(&packed, 0, N);
+        let answers = self.exchange(&commands.get_packed_pipeline(), N);
+        if !self.has_answered {
+            self.look_who_answers(answers.as_ref().err())?;
+        }
         let answers = answers.map_err(|why| meaning(&why, &self.place))?;
         for answer in &answers {
             if let Some(error) = error_in(answer) {
@@ -253,8 +259,31 @@ impl Talk {
         answers.try_into().map_err(|_| self.no_redis())
     }
 
+    /// Sends commands, and reads so many answers.
+    fn exchange(&mut self, packed: &[u8], count: usize) -> Result<Vec<Value>, RedisError> {
+        self.wire.write_all(packed)?;
+        self.wire.flush()?;
+        (0..count).map(|_| self.parser.parse_value(&mut self.wire)).collect()
+    }
+
+    /// What else than Redis has answered the first commands, or has failed to.
+    fn look_who_answers(&mut self, trouble: Option<&RedisError>) -> Result<(), Trouble> {
+        // One that is slow, or has just stood still, is not asked once more.
+        let stranger = match trouble.is_some_and(RedisError::is_timeout) && !self.wire.has_heard() {
+            true => None,
+            false => self.wire.stranger(&self.node),
+        };
+        match stranger {
+            Some(stranger) => Err(Trouble::NoRedis { place: self.place.clone(), stranger }),
+            None => {
+                self.has_answered = trouble.is_none();
+                Ok(())
+            }
+        }
+    }
+
     fn no_redis(&self) -> Trouble {
-        Trouble::NoRedis { place: self.place.clone() }
+        Trouble::NoRedis { place: self.place.clone(), stranger: Stranger::Unknown }
     }
 }
 

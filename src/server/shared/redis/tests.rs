@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::super::appender::Appender;
@@ -9,11 +10,15 @@ use super::super::engine::{COUNT, Engine, Group, Link, Missing, Position};
 use super::super::follower::{Followed, Follower};
 use super::super::opening::{self, Host, Opened};
 use super::super::settings::RoomSettings;
+use super::super::stranger::Stranger;
 use super::super::trouble::Trouble;
 use super::super::url::{Password, SharedUrl};
 use super::Redis;
 use crate::server::config::{Config, SharedConfig, Told};
 use redis_server::RedisServer;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 #[path = "../../../../tests/it/common/redis.rs"]
 #[allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
@@ -27,7 +32,8 @@ const RIGHTS: &str = "~chatroom:* +xadd +xread +xrange +xtrim +rpush +ltrim +lle
 const DEADLINE: Duration = Duration::from_secs(30);
 
 fn engine(url: &str) -> Arc<dyn Engine> {
-    Redis::engine(&SharedUrl::parse(url).expect("it is one"), None, None)
+    let engine = Redis::engine(&SharedUrl::parse(url).expect("it is one"), None, None);
+    engine.expect("the system has authorities")
 }
 
 fn connect(url: &str) -> Result<Box<dyn Link>, Trouble> {
@@ -260,11 +266,9 @@ fn the_rights_that_are_documented_are_enough_and_less_is_told() {
     let url = |login: &str| format!("redis://{login}127.0.0.1:{}/lobby", redis.port);
     let admin = |words: &[&str]| {
         let port = redis.port;
-        let mut talk = super::Talk::begin(
-            &super::Node { host: "127.0.0.1".to_owned(), port },
-            super::Scheme::Plain,
-        )
-        .expect("it is there");
+        let mut talk =
+            super::Talk::begin(&super::Node { host: "127.0.0.1".to_owned(), port }, None)
+                .expect("it is there");
         let password = Password("admin".to_owned());
         talk.log_in(&super::Login { user: None, password }).expect("it is the password");
         talk.do_for_test(words);
@@ -349,9 +353,18 @@ fn a_store_that_is_named_as_a_sentinel_is_told() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let url = format!("redis+sentinel://127.0.0.1:{}/mymaster/lobby", server.port);
     let url = SharedUrl::parse(&url).expect("it is one");
-    let trouble = Redis::engine(&url, None, None).connect().map(drop).expect_err("it is none");
+    let engine = Redis::engine(&url, None, None).expect("without TLS");
+    let trouble = engine.connect().map(drop).expect_err("it is none");
     let place = format!("127.0.0.1:{}", server.port);
     assert_eq!(trouble, Trouble::NoSentinel { place });
+}
+
+#[test]
+fn a_sentinel_that_is_named_as_a_store_is_told() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let Some(sentinel) = RedisServer::start_sentinel("mymaster", &server) else { return };
+    let place = format!("127.0.0.1:{}", sentinel.port);
+    assert_eq!(connect(&sentinel.url("lobby")).map(drop), Err(Trouble::Sentinel { place }));
 }
 
 #[test]
@@ -386,59 +399,86 @@ fn sentinels_lead_to_the_next_master() {
     assert!(last.text.ends_with("set min-replicas-to-write 1"), "{remarks:?}");
 }
 
-#[test]
-fn a_redis_is_trusted_by_its_authority_alone() {
-    let folder = redis_server::folder();
-    let authority = authority_in(folder.path());
-    let port = redis_server::free_port().to_string();
-    let options = [
-        &["--tls-port", &port, "--tls-auth-clients", "no"][..],
-        &["--tls-cert-file", "{folder}/cert.pem", "--tls-key-file", "{folder}/key.pem"],
-        &["--tls-ca-cert-file", "{folder}/ca.pem"],
-    ]
-    .concat();
-    let Some(redis) = RedisServer::start_in(folder, &options) else { return };
-    let connect = |host: &str, port: &str, authority: Option<&str>| {
-        let url = SharedUrl::parse(&format!("rediss://{host}:{port}/lobby")).expect("it is one");
-        let engine = Redis::engine(&url, None, authority.map(|pem| pem.as_bytes().to_vec()));
-        engine.connect()
-    };
-    let mut link = connect("localhost", &port, Some(&authority)).expect("it is trusted");
-    link.append(b"1", Missing::Create).expect("it is taken");
-    assert_eq!(numbers(&link.read(Position::START).expect("it answers")), [1]);
-    let untrusted = |connected: Result<Box<dyn Link>, Trouble>| {
-        let trouble = connected.map(drop).expect_err("it is not trusted");
-        assert!(matches!(trouble, Trouble::Untrusted { .. }), "{trouble}");
-    };
-    // Nobody knows its authority; it is another's; the name is another.
-    untrusted(connect("localhost", &port, None));
-    let other = redis_server::folder();
-    untrusted(connect("localhost", &port, Some(&authority_in(other.path()))));
-    untrusted(connect("127.0.0.1", &port, Some(&authority)));
-    // It speaks no TLS there, and no plain Redis here.
-    let silent = connect("localhost", &redis.port.to_string(), Some(&authority)).map(drop);
-    assert!(matches!(silent, Err(Trouble::Away { .. })), "{silent:?}");
-    let plain = super::tests::connect(&format!("redis://localhost:{port}/lobby")).map(drop);
-    assert!(matches!(plain, Err(Trouble::Away { .. })), "{plain:?}");
+/// A Redis that speaks TLS besides, on the port that is returned with it and its authority.
+fn redis_with_tls(options: &[&str]) -> Option<(RedisServer, u16, RootCertStore)> {
+    let (redis, port) = RedisServer::start_with_tls(options)?;
+    let authority = authority_in(redis.folder());
+    Some((redis, port, authority))
 }
 
-/// An authority, and a certificate of it for `localhost`, as PEM files in a folder. The authority's certificate.
-fn authority_in(folder: &std::path::Path) -> String {
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-    let key = KeyPair::generate().expect("random");
-    let mut params = CertificateParams::new([]).expect("no names");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = params.self_signed(&key).expect("it signs").pem();
-    let issuer = Issuer::new(params, key);
-    let key = KeyPair::generate().expect("random");
-    let params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
-    let certificate = params.signed_by(&key, &issuer).expect("it signs").pem();
-    for (file, text) in
-        [("ca.pem", &authority), ("cert.pem", &certificate), ("key.pem", &key.serialize_pem())]
-    {
-        std::fs::write(folder.join(file), text).expect("the folder is ours");
-    }
-    authority
+/// The authority whose certificate is in that folder.
+fn authority_in(folder: &std::path::Path) -> RootCertStore {
+    let certificate = CertificateDer::from_pem_file(folder.join("ca.pem")).expect("it is one");
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate).expect("it is one");
+    roots
+}
+
+fn connect_trusting(url: &str, authority: &RootCertStore) -> Result<Box<dyn Link>, Trouble> {
+    let url = SharedUrl::parse(url).expect("it is one");
+    Redis::engine(&url, None, Some(authority.clone()))?.connect()
+}
+
+#[test]
+fn a_redis_is_trusted_by_its_authority_alone() {
+    let Some((_redis, port, authority)) = redis_with_tls(&["--tls-auth-clients", "no"]) else {
+        return;
+    };
+    let url = format!("rediss://localhost:{port}/lobby");
+    let mut link = connect_trusting(&url, &authority).expect("it is trusted");
+    link.append(b"1", Missing::Create).expect("it is taken");
+    assert_eq!(numbers(&link.read(Position::START).expect("it answers")), [1]);
+    let untrusted = |connected: Result<Box<dyn Link>, Trouble>, remedy: &str| {
+        let trouble = connected.map(drop).expect_err("it is not trusted");
+        assert!(matches!(trouble, Trouble::Untrusted { .. }), "{trouble}");
+        assert!(trouble.to_string().ends_with(remedy), "{trouble}");
+    };
+    // Nobody knows its authority; it is another's; the name is another.
+    untrusted(connect(&url), "; name its authority with --shared-ca");
+    let other = redis_server::folder();
+    redis_server::certify(other.path());
+    let other = authority_in(other.path());
+    untrusted(connect_trusting(&url, &other), "; name its authority with --shared-ca");
+    untrusted(
+        connect_trusting(&format!("rediss://127.0.0.1:{port}/lobby"), &authority),
+        "; give the host under the name that its certificate has",
+    );
+}
+
+#[test]
+fn tls_on_one_end_alone_is_told_with_the_scheme_to_give() {
+    let Some((redis, port, authority)) = redis_with_tls(&["--tls-auth-clients", "no"]) else {
+        return;
+    };
+    let place = |port: u16| format!("localhost:{port}");
+    let to_plain = format!("rediss://localhost:{}/lobby", redis.port);
+    let (at, stranger) = (place(redis.port), Stranger::SpeaksNoTls);
+    let no_tls = Err(Trouble::NoRedis { place: at, stranger });
+    assert_eq!(connect_trusting(&to_plain, &authority).map(drop), no_tls);
+    let stranger = Stranger::SpeaksTls;
+    let tls = Err(Trouble::NoRedis { place: place(port), stranger });
+    assert_eq!(connect(&format!("redis://localhost:{port}/lobby")).map(drop), tls);
+    let behind = Err(Trouble::TlsBehindSentinels { place: place(port) });
+    assert_eq!(connect(&format!("redis+sentinel://localhost:{port}/m/lobby")).map(drop), behind);
+}
+
+#[test]
+fn a_redis_that_wants_a_certificate_of_ours_is_told() {
+    let Some((_redis, port, authority)) = redis_with_tls(&["--tls-auth-clients", "yes"]) else {
+        return;
+    };
+    let connected = connect_trusting(&format!("rediss://localhost:{port}/lobby"), &authority);
+    let trouble = connected.map(drop).expect_err("we have none").to_string();
+    assert!(trouble.ends_with("; set tls-auth-clients no there: we have no certificate"));
+}
+
+#[test]
+fn a_redis_with_older_tls_alone_is_told() {
+    let older = ["--tls-auth-clients", "no", "--tls-protocols", "TLSv1.2"];
+    let Some((_redis, port, authority)) = redis_with_tls(&older) else { return };
+    let connected = connect_trusting(&format!("rediss://localhost:{port}/lobby"), &authority);
+    let trouble = connected.map(drop).expect_err("there is TLS 1.3 alone").to_string();
+    assert!(trouble.ends_with("; allow TLS 1.3 there (tls-protocols)"), "{trouble}");
 }
 
 #[test]
@@ -449,22 +489,8 @@ fn whoever_is_not_there_or_no_redis_is_told_apart() {
     let why = Some("Connection refused".to_owned());
     assert_eq!(connect(&url).map(drop), Err(Trouble::Away { place, why }));
 
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-    let place = listener.local_addr().expect("it is bound").to_string();
-    let answering = std::thread::spawn(move || {
-        use std::io::{Read, Write};
-        for answer in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b""] {
-            let (mut stream, _) = listener.accept().expect("somebody connects");
-            let mut question = [0; 1024];
-            assert!(stream.read(&mut question).expect("it asks") > 0);
-            stream.write_all(answer).expect("it takes the answer");
-        }
-    });
-    let url = format!("redis://{place}/lobby");
-    assert_eq!(connect(&url).map(drop), Err(Trouble::NoRedis { place: place.clone() }));
-    let closed = connect(&url).map(drop).expect_err("it hangs up");
+    let closed = answered_with(b"", false);
     assert!(matches!(closed, Trouble::Away { .. }), "{closed}");
-    answering.join().expect("no panic");
 
     let name = "a-name-with-a-part-that-is-longer-than-the-sixty-three-bytes-it-may-have.invalid";
     let unknown = connect(&format!("redis://{name}/lobby")).map(drop);
@@ -472,7 +498,54 @@ fn whoever_is_not_there_or_no_redis_is_told_apart() {
     assert!(unknown.starts_with(&format!("{name}:6379 does not answer (")), "{unknown}");
 }
 
-/// The crate takes the one provider that is built in for the process' default.
+/// What comes of a server that answers with these bytes, in plain or over TLS.
+fn answered_with(answer: &'static [u8], is_over_tls: bool) -> Trouble {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let place = listener.local_addr().expect("it is bound").to_string();
+    let ended = Arc::new(AtomicBool::new(false));
+    let has_ended = Arc::clone(&ended);
+    let address = place.clone();
+    let answering = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        // Whoever connects last only ends this.
+        while let Ok((mut stream, _)) = listener.accept() {
+            if has_ended.load(Ordering::SeqCst) {
+                return;
+            }
+            let mut question = [0; 1024];
+            assert!(stream.read(&mut question).expect("it asks") > 0);
+            stream.write_all(answer).expect("it takes the answer");
+        }
+    });
+    let connected = if is_over_tls {
+        connect_trusting(&format!("rediss://{place}/lobby"), &RootCertStore::empty())
+    } else {
+        connect(&format!("redis://{place}/lobby"))
+    };
+    ended.store(true, Ordering::SeqCst);
+    std::net::TcpStream::connect(address).expect("it listens");
+    answering.join().expect("no panic");
+    connected.map(drop).expect_err("it is no Redis")
+}
+
+#[test]
+fn what_is_no_redis_is_told_by_what_it_says() {
+    for (answer, stranger) in [
+        (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], Stranger::Server("a web server")),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", Stranger::Server("an SSH server")),
+        (b"INFO {\"server_id\":\"N\"} \r\n", Stranger::Server("a NATS server")),
+        // This begins as an error of Redis does, and never ends as one.
+        (b"-- chatroom 1: welcome\n", Stranger::Server("a chatserver")),
+        (b"ERROR\r\n", Stranger::Says("ERROR".to_owned())),
+    ] {
+        for is_over_tls in [false, true] {
+            let trouble = answered_with(answer, is_over_tls);
+            let Trouble::NoRedis { stranger: told, .. } = trouble else { panic!("{trouble}") };
+            assert_eq!(told, stranger);
+        }
+    }
+}
+
 #[test]
 fn no_other_cryptography_than_ours_is_built_in() {
     let locked = include_str!("../../../../Cargo.lock");

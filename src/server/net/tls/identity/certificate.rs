@@ -18,6 +18,7 @@ use super::key_file::KINDS;
 use super::{Current, configuration};
 use crate::key_file::{Refusal, Role, Unusable, contents, private_key};
 use crate::private_file::Unfit;
+use crate::secret_file::warn_if_public;
 use crate::tls::ServerKey;
 
 /// How long the files are not looked at after a look.
@@ -50,6 +51,7 @@ impl Files {
     pub(super) fn open(chain: &Path, key: &Path) -> Result<(Files, Current), Refusal> {
         let seen = [chain, key].map(stamp);
         let current = load(chain, key)?;
+        warn_if_public("the private key", key);
         let (chain, key) = (chain.to_owned(), key.to_owned());
         Ok((Files { chain, key, looked: Instant::now(), seen, refusal: None }, current))
     }
