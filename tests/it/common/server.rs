@@ -102,6 +102,14 @@ pub fn port() -> u16 {
     }
 }
 
+/// What a server that has not begun has written to standard error.
+fn told(mut process: Running) -> String {
+    process.kill().ok();
+    let mut text = String::new();
+    process.stderr.take().map(|mut stderr| stderr.read_to_string(&mut text));
+    text
+}
+
 /// A `chatserver` on a free port, ended when dropped.
 pub struct TestServer {
     process: Running,
@@ -128,7 +136,7 @@ impl TestServer {
         BufReader::new(stdout).read_line(&mut line).expect("the server speaks");
         let address = line.strip_suffix('\n').and_then(|line| line.strip_prefix("listening on "));
         let address = address.and_then(|address| address.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("it says {line:?}"));
+        let Some(address) = address else { panic!("it says {line:?}, and {}", told(process)) };
         let address = if bridge::is_everywhere() { bridge::open(address) } else { address };
         let (lines, log) = mpsc::channel();
         if let Some(stderr) = process.stderr.take() {
