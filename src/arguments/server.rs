@@ -204,7 +204,7 @@ pub struct Arguments {
     shared_ca: Option<PathBuf>,
 
     /// Run COMMAND by the shell: it reads what happens as JSON lines, and what it prints is said
-    #[arg(long, value_name = "COMMAND", value_parser = command)]
+    #[arg(long, value_name = "COMMAND", value_parser = command, conflicts_with = "shared")]
     #[arg(env = "CHATROOM_ON_EVENT", hide_env_values = true)]
     on_event: Option<String>,
 

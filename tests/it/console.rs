@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
 use crate::common::process::{server_program, signal};
-use crate::common::server::{TestClient, TestServer, chatserver};
+use crate::common::server::{TestClient, TestServer, a_shared_room, chatserver};
 use crate::common::terminal::Terminal;
 
 /// How wide the terminal is: the log's lines do not wrap.
@@ -17,7 +17,7 @@ const GREETING: &str = "-- help lists what can be typed here";
 
 /// A server in a terminal, with its log elsewhere, and where it listens.
 fn serve(folder: &Path) -> (Terminal, SocketAddr) {
-    let script = format!("exec '{}' {ARGUMENTS}", server_program());
+    let script = format!("exec '{}' {}", server_program(), arguments());
     let mut terminal = Terminal::start(COLUMNS, 24, folder, &["sh", "-c", &script]);
     shows(&mut terminal, GREETING);
     let address = address(&mut terminal);
@@ -25,7 +25,10 @@ fn serve(folder: &Path) -> (Terminal, SocketAddr) {
 }
 
 /// Nothing outlives these servers, and their logs are not on the screen.
-const ARGUMENTS: &str = "127.0.0.1 0 --tls off --history none --rate-limit 0 2>log";
+fn arguments() -> String {
+    let shared = a_shared_room().map(|room| format!("--shared {room} ")).unwrap_or_default();
+    format!("127.0.0.1 0 --tls off --history none --rate-limit 0 {shared}2>log")
+}
 
 /// The address that stands on the screen.
 fn address(terminal: &mut Terminal) -> SocketAddr {
@@ -200,7 +203,7 @@ fn ctrl_c_ends_the_server_while_it_reads() {
 fn a_server_in_the_background_is_not_stopped_and_reads_once_it_is_in_front() {
     let folder = crate::common::folder("console", "background");
     let mut shell = Terminal::start(COLUMNS, 40, &folder, &["sh", "-i"]);
-    shell.press(&format!("'{}' {ARGUMENTS} &\r", server_program()));
+    shell.press(&format!("'{}' {} &\r", server_program(), arguments()));
     let address = address(&mut shell);
     let mut alice = join(address, "alice");
     // All of this is for the shell.
@@ -241,7 +244,7 @@ fn without_a_terminal_of_its_own_nothing_is_read() {
     let of_others = setsid.map(|setsid| (setsid.to_owned(), ""));
     for (before, after) in [Some(no_input), of_others].into_iter().flatten() {
         // Nobody ends a server with its terminal that has another one, or none.
-        let served = format!("echo $$ >process; exec \"$0\" {ARGUMENTS}{after}");
+        let served = format!("echo $$ >process; exec \"$0\" {}{after}", arguments());
         let script = format!("{before}sh -c '{served}' '{program}'");
         let mut terminal = Terminal::start(COLUMNS, 24, &folder, &["sh", "-c", &script]);
         let mut alice = join(address(&mut terminal), "alice");

@@ -111,6 +111,7 @@ fn nothing_is_lost(test: &str, options: &[&str], flood: u64) {
         let plains: Vec<_> =
             plains.into_iter().flat_map(|it| it.join().expect("no panic")).collect();
         trial.wait_until_all_are_done();
+        house.wait_until_all_is_kept();
         let rows = Rows::read(&house.file);
         house.assert_exports(&rows);
         trial.release();

@@ -281,3 +281,13 @@ fn a_blank_command_is_wrong_usage() {
     let (status, _, err) = crate::common::process::run(command.args(["--on-event", " "]));
     assert_eq!(status, Some(2), "{err}");
 }
+
+#[test]
+fn a_server_of_a_shared_room_runs_no_program() {
+    let mut command = chatserver();
+    command.args(["--on-event", "cat", "--shared", "redis://127.0.0.1/lobby"]);
+    let (status, out, err) = crate::common::process::run(&mut command);
+    assert_eq!((status, out.as_str(), err.lines().count()), (Some(2), "", 1), "{err}");
+    let told = "'--on-event <COMMAND>' cannot be used with '--shared <URL>'";
+    assert!(err.contains(told), "{err}");
+}

@@ -80,7 +80,14 @@ fn who_is_removed_is_out_though_it_does_not_go_and_may_come_back() {
         rest(&mut bob).last().map(String::as_str),
         Some("!! you were removed by alice: too loud")
     );
-    server.logs("alice (operator) removed bob: too loud");
+    alice.send("/quit\n");
+    let log = server.log_up_to("alice left");
+    let told: Vec<_> =
+        log.iter().filter(|line| line.contains(" bob") && !line.contains("joined")).collect();
+    assert!(
+        matches!(&told[..], [only] if only.ends_with("alice (operator) removed bob: too loud")),
+        "{log:#?}"
+    );
 }
 
 #[test]

@@ -375,6 +375,9 @@ fn who_is_taken_over_was_never_away() {
         old.expect_end();
         old = new;
     }
+    old.send("/quit\n");
+    let log = server.log_up_to("alice left");
+    assert!(!log.iter().any(|line| line.contains("is away")), "{log:#?}");
 }
 
 #[test]

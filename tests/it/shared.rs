@@ -63,15 +63,21 @@ fn help_says_who_reads_what_is_said_in_a_shared_room() {
 /// Those of the wire's tests that tell most in little time, once more; `scripts/shared-suites` runs them all.
 #[cfg(unix)]
 #[test]
-fn what_is_true_of_what_was_said_before_and_of_names_is_true_in_a_shared_room() {
+fn what_is_true_of_what_was_said_before_and_of_names_and_connections_is_true_in_a_shared_room() {
     use super::common::redis::RedisServer;
     if is_shared_everywhere() {
         return;
     }
     let Some(redis) = RedisServer::start(&[]) else { return };
     let mut tests = std::process::Command::new(std::env::current_exe().expect("it runs"));
-    let registers = "passwords::a_program_registers_and_logs_in_and_its_lines_are_counted";
-    tests.args(["recall::", registers, "--test-threads", "4"]);
+    tests.args([
+        "recall::",
+        "passwords::a_program_registers_and_logs_in_and_its_lines_are_counted",
+        "resume::who_is_taken_over_was_never_away",
+        "order::who_is_removed_is_out_though_it_does_not_go_and_may_come_back",
+        "--test-threads",
+        "4",
+    ]);
     tests.env(SHARED, format!("redis://127.0.0.1:{}", redis.port));
     let done = tests.output().expect("it starts");
     let told = String::from_utf8_lossy(&done.stdout);

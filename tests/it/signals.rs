@@ -11,7 +11,7 @@ use crate::common::process::{
     at_home, client_program, end, our_variables, server_program, signal, spawn, wait_for_text,
 };
 use crate::common::resources::await_that;
-use crate::common::server::{TestServer, chatserver_by};
+use crate::common::server::{SHARED_ROOM, TestServer, a_shared_room, chatserver_by};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
 /// The server is there, and lets somebody in.
@@ -150,6 +150,9 @@ fn hang_ups_open_the_log_again_unless_the_terminal_is_gone() {
     command.args(["127.0.0.1", "0", "--tls", "off", "--log-file", "log"]);
     command.cwd(&folder);
     our_variables().for_each(|name| command.env_remove(name));
+    if let Some(room) = a_shared_room() {
+        command.env(SHARED_ROOM, room);
+    }
     let window = native_pty_system().openpty(PtySize::default()).expect("a pseudo-terminal");
     let mut server = window.slave.spawn_command(command).expect("the server starts");
     wait_for_text(&log, "listening on ");

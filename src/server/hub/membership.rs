@@ -18,7 +18,7 @@ use crate::protocol::request::{Command, Order};
 use crate::protocol::tag::{Format, Seq, Token};
 use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
 use crate::server::chunk::Chunk;
-use crate::server::connection::{Connection, ConnectionId};
+use crate::server::connection::Connection;
 use crate::server::kinds::{CAME_OR_WENT, RENAMED};
 use crate::server::replay::Replay;
 use crate::server::room::effects::Aside;
@@ -114,8 +114,7 @@ impl Membership {
     }
 
     fn id_in(&self, shared: &Shared) -> MemberId {
-        let (number, producer) = (self.connection.id().number, shared.effects.producer);
-        shared.room.member_over(ConnectionId { producer, number }).unwrap_or(self.id)
+        shared.member_over(self.connection.id()).unwrap_or(self.id)
     }
 
     pub(crate) fn name(&self) -> &Name {
@@ -415,6 +414,9 @@ impl Membership {
         }
         let (hub, by) = (Arc::clone(self.hub()), self.author(lines));
         let ended = hub.with(|shared| {
+            // It may have been removed, or be served over another connection. What becomes of an entry for a log is known
+            // too late to tell.
+            let is_served = shared.member_over(self.connection.id()).is_some();
             let expired = match shared.bring(entry(by)) {
                 Brought::Done(Outcome::Ignored) => return None,
                 Brought::Done(Outcome::Expired(expired)) => expired,
@@ -423,7 +425,7 @@ impl Membership {
             shared.forget_plain(self.connection.id());
             // With the leaving, so that a client that sees that finds the permit free.
             self.permit.give_back(shared);
-            (!shared.room.is_closed()).then_some(expired)
+            (is_served && !shared.room.is_closed()).then_some(expired)
         });
         // The operator is told when the room knows it, too.
         self.wait_for_own();

@@ -50,6 +50,11 @@ impl Shared {
         }
     }
 
+    /// The member that is served over a connection of this server's.
+    pub(super) fn member_over(&self, id: ConnectionId) -> Option<MemberId> {
+        self.room.member_over(ConnectionId { producer: self.effects.producer, number: id.number })
+    }
+
     /// How a plain client that joins with that entry joins again, should the room's other servers take this one for dead.
     pub(super) fn joining_again(&self, entry: &Entry<'_>) -> Option<Joining> {
         self.log.as_ref()?;

@@ -20,6 +20,9 @@ pub fn chatserver() -> Command {
 /// Where Redis is (`redis://127.0.0.1:PORT`), for a run of the tests in which each server has a shared room of its own.
 pub const SHARED: &str = "CHATROOM_TESTS_SHARED";
 
+/// What stands for `--shared`.
+pub const SHARED_ROOM: &str = "CHATROOM_SHARED";
+
 /// Whether it is such a run.
 pub fn is_shared_everywhere() -> bool {
     std::env::var_os(SHARED).is_some()
@@ -42,10 +45,8 @@ pub fn without_tls(command: &mut Command) {
 /// Gives it a shared room of its own where the run is one for that, unless its options say which. A server with a history
 /// has the same room again when a test starts it again with that file.
 fn with_shared_room(command: &mut Command) {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let Ok(redis) = std::env::var(SHARED) else { return };
     let says_itself = command.get_args().any(|argument| argument == "--shared")
-        || command.get_envs().any(|(name, value)| name == "CHATROOM_SHARED" && value.is_some());
+        || command.get_envs().any(|(name, value)| name == SHARED_ROOM && value.is_some());
     if says_itself {
         return;
     }
@@ -55,11 +56,25 @@ fn with_shared_room(command: &mut Command) {
         Some(file) => {
             let mut hasher = DefaultHasher::new();
             file.hash(&mut hasher);
-            format!("h{:x}", hasher.finish())
+            shared_room(&format!("h{:x}", hasher.finish()))
         }
-        None => format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed)),
+        None => a_shared_room(),
     };
-    command.env("CHATROOM_SHARED", format!("{redis}/{}-{room}", std::process::id()));
+    if let Some(room) = room {
+        command.env(SHARED_ROOM, room);
+    }
+}
+
+/// The URL of a shared room that no other server has, where the run is one for that.
+pub fn a_shared_room() -> Option<String> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    shared_room(&format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// The URL of a shared room of this run, which is one for that.
+fn shared_room(name: &str) -> Option<String> {
+    let redis = std::env::var(SHARED).ok()?;
+    Some(format!("{redis}/{}-{name}", std::process::id()))
 }
 
 fn piped(program: &str) -> Command {
@@ -85,6 +100,14 @@ pub fn port() -> u16 {
             Err(why) => assert_eq!(why.kind(), ErrorKind::AddrInUse, "{why}"),
         }
     }
+}
+
+/// What a server that has not begun has written to standard error.
+fn told(mut process: Running) -> String {
+    process.kill().ok();
+    let mut text = String::new();
+    process.stderr.take().map(|mut stderr| stderr.read_to_string(&mut text));
+    text
 }
 
 /// A `chatserver` on a free port, ended when dropped.
@@ -113,7 +136,7 @@ impl TestServer {
         BufReader::new(stdout).read_line(&mut line).expect("the server speaks");
         let address = line.strip_suffix('\n').and_then(|line| line.strip_prefix("listening on "));
         let address = address.and_then(|address| address.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("it says {line:?}"));
+        let Some(address) = address else { panic!("it says {line:?}, and {}", told(process)) };
         let address = if bridge::is_everywhere() { bridge::open(address) } else { address };
         let (lines, log) = mpsc::channel();
         if let Some(stderr) = process.stderr.take() {

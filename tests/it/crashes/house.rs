@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::rows::Rows;
 use crate::common::process::{run, signal};
-use crate::common::server::{TestServer, chatserver, port};
+use crate::common::server::{TestServer, chatserver, is_shared_everywhere, port};
 use crate::common::{DEADLINE, folder};
 
 /// The server of a test.
@@ -64,6 +64,23 @@ impl House {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         visitor.send("/quit\n");
+    }
+
+    /// Waits until the file has all that has happened: nobody does that for an archive of a shared room.
+    #[track_caller]
+    pub(super) fn wait_until_all_is_kept(&self) {
+        if !is_shared_everywhere() {
+            return;
+        }
+        let server = self.server.lock().expect("nobody has panicked");
+        // What comes later stands behind the rest, and those that compare read no more.
+        let mut last = server.as_ref().expect("it runs").join("last");
+        let deadline = Instant::now() + DEADLINE;
+        while !Rows::read(&self.file).has("-- last joined") {
+            assert!(Instant::now() < deadline, "the archive has not all of it");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        last.send("/quit\n");
     }
 
     /// What `--export` writes beside the running server is what the file has.

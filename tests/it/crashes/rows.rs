@@ -5,6 +5,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::common::server::is_shared_everywhere;
+
 /// One event.
 #[derive(Debug)]
 pub(super) struct Row {
@@ -52,7 +54,27 @@ impl Rows {
                 line: row.get::<_, Option<String>>(5)?.unwrap_or_default(),
             })
         });
-        Rows { rows: rows.expect("rows").map(|row| row.expect("a row")).collect(), members }
+        let mut rows =
+            Rows { rows: rows.expect("rows").map(|row| row.expect("a row")).collect(), members };
+        if is_shared_everywhere() {
+            rows.know_members_by_what_they_have_said();
+        }
+        rows
+    }
+
+    /// The members of a shared room are in its log, and not in an archive.
+    fn know_members_by_what_they_have_said(&mut self) {
+        for row in self.rows.iter().filter(|row| row.is_said && row.only.is_none()) {
+            let name = row.line.strip_prefix('<').and_then(|line| line.split_once("> "));
+            if let (Some((name, _)), Some(author)) = (name, row.author) {
+                self.members.insert(name.to_owned(), author);
+            }
+        }
+    }
+
+    /// Whether there is an event with that line.
+    pub(super) fn has(&self, line: &str) -> bool {
+        self.rows.iter().any(|row| row.line == line)
     }
 
     pub(super) fn len(&self) -> usize {
