@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::appender::Appender;
 use super::backoff::Backoff;
-use super::engine::{Engine, Missing};
+use super::engine::{Engine, Missing, SNAPSHOTS};
 use super::outbox::Sending;
 use super::snapshot;
 use super::trouble::Trouble;
@@ -73,12 +73,13 @@ impl LogWriter {
         Ok(place.is_some())
     }
 
-    /// Keeps a snapshot, and drops what is in the log before the oldest one. One that is not kept is no loss: there is
-    /// another one soon.
+    /// Keeps a snapshot. Once there are as many as are kept, drops what is in the log before the oldest one; sooner, it
+    /// would leave less of the log than the servers may be behind. One that is not kept is no loss: there is another one
+    /// soon.
     fn keep(&mut self, snapshot: &[u8]) -> Result<(), Trouble> {
         let oldest = self.appender.with(|link| {
             link.push_snapshot(snapshot)?;
-            link.snapshot(0)
+            if link.snapshots()? < SNAPSHOTS { Ok(None) } else { link.snapshot(0) }
         })?;
         let room = oldest.and_then(|oldest| snapshot::decode(&self.config, &oldest).ok());
         match room.as_ref().and_then(Room::log) {

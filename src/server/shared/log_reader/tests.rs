@@ -14,6 +14,7 @@ use crate::protocol::tag::Format;
 use crate::server::chunk::Chunk;
 use crate::server::config::{SharedConfig, Told};
 use crate::server::connection::{Connection, ConnectionId};
+use crate::server::hub::log::writing::Task;
 use crate::server::hub::membership::Membership;
 use crate::server::hub::permit::{Permit, Shown};
 use crate::server::room::Room;
@@ -21,6 +22,7 @@ use crate::server::room::effects::Aside;
 use crate::server::room::entry::Credentials;
 use crate::server::room::group::Act;
 use crate::server::shared::codec::VERSION;
+use crate::server::shared::engine::SNAPSHOTS;
 use crate::server::shared::fake::Fake;
 use crate::server::shared::log_writer::LogWriter;
 use crate::server::shared::meta::{Offer, RoomId};
@@ -489,4 +491,21 @@ fn a_client_that_was_removed_in_what_nobody_can_read_is_served_no_more() {
     let departed = one.hub.round(false, false, 0).following.departures;
     assert_eq!(departed.len(), 1);
     assert_eq!(client.read(&mut [0]).expect("it is closed"), 0);
+}
+
+#[test]
+fn the_log_is_trimmed_once_there_are_as_many_snapshots_as_are_kept() {
+    let fake = Fake::new();
+    let mut server = Server::start(&fake, 1);
+    let mut link = fake.engine().connect().expect("it answers");
+    let mut first = || link.look(Position::START).expect("it answers").first;
+    let begin = first();
+    for number in 1..=SNAPSHOTS {
+        server.hub.propose(&Act::Hello { server: "chat", version: "1", settings: 0 });
+        server.write();
+        server.read_until(|hub| hub.wait_for_log(Duration::ZERO).is_ok());
+        let snapshot = server.hub.snapshot();
+        let done = server.writer.as_mut().expect("it has no thread").step(Task::Keep(snapshot));
+        assert_eq!((done, first() == begin), (None, number < SNAPSHOTS), "{number}");
+    }
 }
