@@ -36,7 +36,8 @@ use join_notices::{JoinNotices, Sum};
 use keeping::Keeping;
 use leaving::Gone;
 use log::Log;
-use members::{Member, Members};
+use members::Members;
+use members::member::Member;
 use people::People;
 use people::invitations::CodeHash;
 
@@ -56,6 +57,7 @@ mod join_notices;
 pub(crate) mod keeping;
 mod leaving;
 pub(crate) mod log;
+mod logged;
 pub(crate) mod members;
 mod names;
 pub(crate) mod order;

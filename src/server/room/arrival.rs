@@ -5,7 +5,7 @@ use super::entry::{Newcomer, NoName, Outcome};
 use super::join_notices::Move;
 use super::keeping::Keeping;
 use super::log::MAX_MEMBERS;
-use super::members::Member;
+use super::members::member::Member;
 use super::people::sanctions::Person;
 use super::token::Issued;
 use super::{Change, Room};

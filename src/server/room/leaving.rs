@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::entry::{Author, Outcome};
 use super::join_notices::Move;
-use super::members::Member;
+use super::members::member::Member;
 use super::{Change, Room};
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::proof::KeyHash;

@@ -10,7 +10,7 @@ use super::guest_numbers::GuestNumbers;
 use super::join_notices::{JoinNotices, Sum};
 use super::leaving::{Gone, MOST_GONE};
 use super::log::{Jump, Log, Producer};
-use super::members::{Member, Resumable, ShownLetters};
+use super::members::member::{Member, Resumable, ShownLetters};
 use super::names::Standing;
 use super::people::facts::{Fact, FactKey};
 use super::waiting_lines::WaitingLines;

@@ -6,7 +6,7 @@ use super::Change;
 use super::effects::answer;
 use super::entry::{Author, Outcome};
 use super::join_notices::Move;
-use super::members::Member;
+use super::members::member::Member;
 use crate::protocol::reply::{Notice, OrderNotice, Refusal};
 use crate::protocol::tag::Format;
 use crate::protocol::text::make_safe;

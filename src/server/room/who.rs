@@ -2,7 +2,7 @@
 
 use super::Room;
 use super::entry::Encryption;
-use super::members::{Member, SpokenFor};
+use super::members::member::{Member, SpokenFor};
 use super::token::TokenHash;
 use crate::protocol::name::Name;
 use crate::protocol::reply::Listed;
