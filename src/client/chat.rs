@@ -21,7 +21,7 @@ use super::history::History;
 use super::keys::{self, Keymap};
 use super::link::{Entered, Link, NOT_CARRIED, Watch};
 use super::output::Output;
-use super::receiver::tell_of_unsaid;
+use super::receiver::end::tell_of_unsaid;
 use super::run::Run;
 use super::sender::Sender;
 use super::terminal::{Bell, Event, Events, Terminal};

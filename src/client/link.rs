@@ -5,36 +5,32 @@
 //! over; before that the receiver, to say them. In a filter whose server has not our tagged form,
 //! the main thread is the sender.
 
-use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-use log::info;
 
 use super::clock;
 use super::exit_reason::ExitReason;
 use super::handshake::{Progress, Server};
 use super::mutex::lock;
-use super::net::{Connection, Opened, Openness, Origin, Routes, Told, offers_tls};
-use super::session::{ClientSession, Heard, News, RoomState};
-use super::turns::Turns;
-use super::typed::Typed;
-use crate::problem::{Lost, Problem};
+use super::net::{Connection, Origin, Routes, Told};
+use super::session::{Heard, News, RoomState};
+use crate::problem::Problem;
 use crate::protocol::DEFAULT_MAX_LINE;
 use crate::protocol::tag::Format;
+use secrets::READABLE;
+use state::{ExpectedEnd, State};
 
 pub(super) use ending::Beginning;
 pub(super) use leaving::outcome_of;
-use leaving::without_a_server;
 pub(super) use secrets::NOT_CARRIED;
-use secrets::READABLE;
 pub(super) use sending::{Entered, Task};
-use state::{Attempts, Contact, ExpectedEnd, Parting, Present, Sending, State};
 pub(super) use watch::{Watch, Watched};
 
+mod connecting;
 mod ending;
 mod greeting;
 mod leaving;
+mod parting;
 mod proving;
 mod secrets;
 mod sending;
@@ -66,94 +62,6 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Connects to the first of the servers that can be connected to, for this session. If that takes a while, `tell`
-    /// is given to which address; `pass_on` is told why a server is passed over, and for which one.
-    ///
-    /// # Errors
-    ///
-    /// Why there is no connection.
-    pub(super) fn connect(
-        routes: Routes,
-        mut session: ClientSession,
-        greeting_wait: Duration,
-        tell: impl Fn(&str),
-        pass_on: impl Fn(&Problem, &str),
-    ) -> Result<Link, Problem> {
-        let mut turns = Turns::new(routes.servers());
-        let Opened { connection, trouble, .. } = loop {
-            let why = match routes.open(turns.current(), turns.manner(), None, &tell) {
-                Ok(opened) => break opened,
-                Err(why) => why,
-            };
-            match turns.after(outcome_of(&why), 0).filter(|next| !next.begins_round) {
-                Some(next) => pass_on(&why, &routes.name(next.server)),
-                None => return Err(without_a_server(&turns, why)),
-            }
-        };
-        session.begin(connection.binding());
-        let state = State::new(connection, trouble, session, turns);
-        let (state, changed) = (Mutex::new(state), Condvar::new());
-        Ok(Link { routes, greeting_wait, state, changed })
-    }
-
-    /// Called by the receiver when the connection has ended. Until there is another one, the threads
-    /// that want to send wait.
-    pub(super) fn lose(&self) {
-        let mut state = self.state();
-        // A sender that is still writing must not wait for a server that takes nothing any more.
-        state.connection.hang_up();
-        state.contact = Contact::Lost(Attempts::Pending);
-        self.changed.notify_all();
-        // So that it is known how much of it was written.
-        let is_writing = |state: &mut State| state.sending == Sending::Writing;
-        let waited = self.changed.wait_while(state, is_writing);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
-        state.sending = Sending::Idle;
-        state.session.lose();
-    }
-
-    /// Connects again, to the server whose turn it is, and begins the handshake anew, with the name and the session
-    /// that we had.
-    ///
-    /// # Errors
-    ///
-    /// Why there is no connection.
-    pub(super) fn reconnect(&self) -> Result<(), Problem> {
-        let (server, manner, origin) = {
-            let state = self.state();
-            let origin = state.origin.filter(|_| state.session.is_resumable());
-            (state.turns.current(), state.turns.manner(), origin)
-        };
-        let opened = self.routes.open(server, manner, origin, |_| ()).inspect_err(|_| {
-            self.state().contact = Contact::Lost(Attempts::Failed);
-            self.changed.notify_all();
-        })?;
-        let mut state = self.state();
-        if state.is_over {
-            return Ok(());
-        }
-        let binding = opened.connection.binding();
-        state.session.begin_again(Instant::now(), opened.may_resume, binding);
-        state.contact = Contact::new(state.session.handshake.progress());
-        state.connection = opened.connection;
-        state.trouble = opened.trouble.or(state.trouble.take());
-        self.changed.notify_all();
-        Ok(())
-    }
-
-    /// Whether the first line of a plain connection asks us to talk encrypted. Then nothing more is sent over it,
-    /// and the next one is over TLS. Nothing was sent before; one that comes too late is none.
-    pub(super) fn takes_offer(&self, line: &str) -> bool {
-        let mut state = self.state();
-        let is_open = state.connection.openness() == Openness::Open && !state.is_lost();
-        if !(is_open && state.session.handshake.awaits_first_line() && offers_tls(line)) {
-            return false;
-        }
-        self.routes.take_offer(state.turns.current());
-        state.contact = Contact::Lost(Attempts::Pending);
-        true
-    }
-
     /// What the user is to be told of the present connection, once.
     pub(super) fn untold(&self) -> Untold {
         let mut state = self.state();
@@ -294,12 +202,6 @@ impl Link {
         matches!(self.state().shown(), Progress::Done(_))
     }
 
-    /// What it means that the server has not said a word, and has not closed the connection when
-    /// we did: it may hang, with all that we sent in its system's buffers.
-    pub(super) fn silent(&self) -> Problem {
-        self.connection().lost(Lost::Silent)
-    }
-
     /// The name that we have, as the server spells it, once it has given us one.
     pub(super) fn called(&self) -> Option<String> {
         self.state().session.called().map(str::to_owned)
@@ -308,69 +210,6 @@ impl Link {
     /// What kind of server it is, once that is clear.
     pub(super) fn server(&self) -> Option<Server> {
         self.state().session.handshake.server()
-    }
-
-    /// Called before a line is sent that is not in the outbox: after `/quit`, the server will
-    /// close the connection.
-    pub(super) fn about_to_send(&self, line: &Typed) {
-        if line.is_quit() && self.server() == Some(Server::Ours) {
-            self.want_to_part();
-        }
-    }
-
-    /// From now on, the end of the connection is what the user wants.
-    pub(super) fn want_to_part(&self) {
-        self.state().parting = Parting::Wanted;
-    }
-
-    /// Tells the server that nothing more will be sent.
-    pub(super) fn close_our_side(&self) -> Result<(), Problem> {
-        info!("nothing more to send");
-        // Under the lock, so that the end that follows from it is judged after it.
-        let mut state = self.state();
-        let finished = state.connection.finish();
-        finished.map_err(|why| state.connection.lost(Lost::Broken(why)))?;
-        if state.parting == Parting::Staying {
-            state.parting = Parting::InputEnded;
-        }
-        Ok(())
-    }
-
-    /// Ends the connection for the thread that receives, as if the server had closed it. On Windows
-    /// that does not wake it: it has to look.
-    pub(super) fn stop_receiving(&self) {
-        let mut state = self.state();
-        state.expect_end(ExpectedEnd::Stopped);
-        state.connection.take_leave(None);
-        state.connection.hang_up();
-    }
-
-    /// Whether receiving was ended on this side.
-    pub(super) fn has_stopped(&self) -> bool {
-        let is_stopped = |present: &Present| matches!(present.end, ExpectedEnd::Stopped);
-        self.state().present().is_some_and(is_stopped)
-    }
-
-    /// What it means that nothing more will be received.
-    pub(super) fn judge(&self, lost: Lost) -> ExitReason {
-        let state = self.state();
-        let timed_out = || Lost::Broken(io::ErrorKind::TimedOut.into());
-        let lost = if state.is_given_up() { timed_out() } else { lost };
-        if let Some(end) = state.refused() {
-            return end;
-        }
-        match (state.parting, lost) {
-            (Parting::Wanted, _) | (Parting::InputEnded, Lost::Closed) => ExitReason::Clean,
-            _ if state.is_left_as_away() => ExitReason::Failed(state.room_away()),
-            (Parting::Staying | Parting::InputEnded, lost) => {
-                ExitReason::Failed(state.connection.lost(lost))
-            }
-        }
-    }
-
-    /// What it means that there are some, at the end.
-    pub(super) fn unconfirmed(&self, lines: usize) -> Problem {
-        self.connection().unconfirmed(lines)
     }
 
     /// Whether the session can go on over another connection.

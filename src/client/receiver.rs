@@ -16,13 +16,15 @@ use super::handshake::{Progress, Server};
 use super::link::Link;
 use super::net::Openness;
 use super::output::{Output, Reader};
-use super::reconnect::{Comeback, Endurance};
+use super::reconnect::Comeback;
 use crate::problem::{Lost, Problem};
 use crate::protocol::GRACE;
 use crate::protocol::tag::Format;
+use end::Standing;
 use listener::Listener;
 use reading::{Arrived, Brought, Reading};
 
+pub(super) mod end;
 mod listener;
 mod reading;
 mod roll_call;
@@ -70,20 +72,6 @@ impl From<ExitReason> for Stop {
     fn from(reason: ExitReason) -> Stop {
         Stop::Exit(reason)
     }
-}
-
-/// How far we have come with the server. A lost connection is worth another once the server has been ours
-/// or has let us in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
-    /// Nothing is known of it.
-    Unknown,
-    /// It is one of ours.
-    Ours,
-    /// It has let us in, so what the user has to say may have been sent.
-    LetIn,
-    /// It has given us a session that can go on, so there is somebody to confirm what is sent.
-    Resumable,
 }
 
 impl<'a> Receiver<'a> {
@@ -147,109 +135,6 @@ impl<'a> Receiver<'a> {
             self.listener.mark_told();
         }
         tell_of_connection(self.link, self.output);
-    }
-
-    /// The end. Where another connection leads to a server that is not the right one, what was sent over the others
-    /// may be unconfirmed.
-    fn failed(&self, problem: Problem) -> ExitReason {
-        let (Problem::WrongServer(_) | Problem::AfterWrongServer(_)) = problem else {
-            return ExitReason::Failed(problem);
-        };
-        let lines = self.link.unsaid();
-        let unconfirmed = (lines > 0).then(|| Box::new(self.link.unconfirmed(lines)));
-        ExitReason::WrongServer { server: Box::new(problem), unconfirmed }
-    }
-
-    fn present_standing(&self) -> Standing {
-        if self.link.is_resumable() {
-            Standing::Resumable
-        } else if self.link.is_settled() {
-            Standing::LetIn
-        } else if self.link.server() == Some(Server::Ours) {
-            Standing::Ours
-        } else {
-            Standing::Unknown
-        }
-    }
-
-    /// A program has to know that nobody confirms what it said; somebody at a terminal is told.
-    fn with_what_is_unsaid(&self, end: ExitReason) -> ExitReason {
-        let unsaid = self.link.unsaid();
-        match (end, self.output.reader()) {
-            (ExitReason::Clean, Reader::Program) if unsaid > 0 => {
-                ExitReason::Failed(self.link.unconfirmed(unsaid))
-            }
-            (ExitReason::Clean, Reader::Program) => end_with_refused(self.output),
-            (ExitReason::Clean, Reader::Person) => {
-                tell_of_unsaid(self.output, unsaid);
-                ExitReason::Clean
-            }
-            (end, Reader::Person | Reader::Program) => end,
-        }
-    }
-
-    /// Whether there is to be another connection, and how long it is tried. A program can only go on where it was, or
-    /// begin again if it has not begun. Another server of the room may be tried as long as none has let us in.
-    fn endurance_after(&self, problem: &Problem) -> Option<Endurance> {
-        let may_return = match problem {
-            Problem::ConnectionLost { .. } | Problem::Refused { .. } => {
-                self.standing >= Standing::Ours
-            }
-            // Whoever has had the name may have it again once the other one is gone.
-            Problem::NameRefused { .. } => self.standing >= Standing::Resumable,
-            Problem::Unconfirmed { .. } => self.link.is_resumable(),
-            _ => self.is_of_one_server(problem) && self.standing >= Standing::Ours,
-        };
-        let may_go_on = match self.output.reader() {
-            Reader::Person => true,
-            Reader::Program => self.standing != Standing::LetIn,
-        };
-        if may_return && may_go_on && self.on_loss == OnLoss::ComesBack {
-            return Some(Endurance::ForEver);
-        }
-        let is_at_start = self.standing < Standing::LetIn && self.is_of_one_server(problem);
-        is_at_start.then_some(Endurance::ThisRound)
-    }
-
-    /// Whether the room has other servers that may be better.
-    fn is_of_one_server(&self, problem: &Problem) -> bool {
-        let is_of_server = match problem {
-            Problem::ConnectionLost { .. }
-            | Problem::Refused { .. }
-            | Problem::UnknownHost { .. }
-            | Problem::Connect { .. }
-            | Problem::NoChatroom { .. }
-            | Problem::WrongServer(_)
-            | Problem::NewServer { .. }
-            | Problem::RoomAway { .. } => true,
-            Problem::Unconfirmed { .. }
-            | Problem::NameForHost { .. }
-            | Problem::NameRefused { .. }
-            | Problem::AfterWrongServer(_)
-            | Problem::Listen { .. }
-            | Problem::NothingToAnnounce(_)
-            | Problem::NoRoomsFound
-            | Problem::Log { .. }
-            | Problem::LogLost { .. }
-            | Problem::HistoryLost { .. }
-            | Problem::PasswordFile { .. }
-            | Problem::History(_)
-            | Problem::Identity(_)
-            | Problem::IdentityLost(_)
-            | Problem::Entrance(_)
-            | Problem::Shared { .. }
-            | Problem::System(..)
-            | Problem::ShownOut { .. }
-            | Problem::UnknownServer(_)
-            | Problem::ServersLost { .. }
-            | Problem::LinesRefused { .. }
-            | Problem::LogBack { .. }
-            | Problem::LogStays { .. }
-            | Problem::TimeIsUp(_)
-            | Problem::Config(_)
-            | Problem::Bug => false,
-        };
-        is_of_server && self.link.servers() > 1
     }
 
     fn receive(&mut self) -> Result<Lost, Stop> {
@@ -390,22 +275,5 @@ pub(super) fn tell_of_connection(link: &Link, output: &dyn Output) {
     if let Some(told) = untold.secrecy {
         info!("{told}");
         output.tell_of_secrecy(&told);
-    }
-}
-
-/// A clean end, unless lines of the user's were refused.
-pub(super) fn end_with_refused(output: &dyn Output) -> ExitReason {
-    match output.refused() {
-        0 => ExitReason::Clean,
-        lines => ExitReason::Failed(Problem::LinesRefused { lines }),
-    }
-}
-
-/// Tells somebody who leaves how many lines are not known to be said.
-pub(super) fn tell_of_unsaid(output: &dyn Output, lines: usize) {
-    match lines {
-        0 => {}
-        1 => output.notice("the last line was not sent"),
-        lines => output.notice(&format!("the last {lines} lines were not sent")),
     }
 }

@@ -15,7 +15,7 @@ use rustix::event::PollFlags;
 use super::batch::Batch;
 use super::connection::ConnectionId;
 use super::hub::Hub;
-use super::hub::membership::log_expired;
+use super::hub::membership::leaving::log_expired;
 use super::hub::round::{Arrival, File, Following, Round};
 use super::net::socket::timespec;
 use super::reader::{Fate, PORTION, Reader};

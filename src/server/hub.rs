@@ -8,13 +8,13 @@
 //! given up, the broadcaster is woken if it sleeps and there is something for it, so no caller wakes
 //! anybody by hand, and none can forget to.
 //!
-//! Its parts are what a session holds: a permit to be in the server (`permit`) or to be turned away in it
-//! (`visit`), a place among the members (`membership`), and a turn at searching (`turns`); who is held back
-//! (`backpressure`); what the broadcaster is handed (`round`), once the history has it (`cut`); what an operator sees
-//! (`overview`, `watch`); and, where several servers hold the room, how entries come to the log that orders them
-//! (`proposing`) and back (`log`), what this server keeps of that (`archive`), whether its room is still that of the others
-//! (`agreement`), what has become of its connections in what it has not read (`catching_up`), what is told when the room is
-//! away (`absence`), and who waits for a name meanwhile (`doorway`).
+//! Its parts are what a session holds: a permit to be in the server (`permit`) or to be turned away in it (`visit`), a
+//! place among the members (`membership`), and a turn at searching (`turns`); who is held back (`backpressure`), by how
+//! much it brings (`weight`); what the broadcaster is handed (`round`), once the history has it (`cut`); what an
+//! operator sees (`overview`, `watch`); and, where several servers hold the room, how entries come to the log that
+//! orders them (`proposing`) and back (`log`), what this server keeps of that (`archive`), whether its room is still
+//! that of the others (`agreement`), what has become of its connections in what it has not read (`catching_up`), what
+//! is told when the room is away (`absence`), and who waits for a name meanwhile (`doorway`).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,6 +70,7 @@ pub(crate) mod round;
 pub(crate) mod turns;
 pub(crate) mod visit;
 pub(crate) mod watch;
+pub(crate) mod weight;
 
 /// How much may be applied before it is settled, in bytes of lines, and as a part of what the room
 /// remembers.

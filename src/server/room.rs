@@ -4,20 +4,19 @@
 //! one [`Entry`] after the other to it, and the same entries with the same stamps give the same room. So
 //! each of them, and what follows from it, happens at one place in the one order of events.
 //!
-//! Its parts: what is applied (`entry`) and what follows besides events (`effects`); the members
-//! (`members`), how they join (`arrival`), talk (`talk`) and take other names (`renaming`), guests' numbers, and how
-//! often joins and leaves are told (`join_notices`); how members resume (`resume`, `token`), until when
-//! (`disconnected`), and the private lines that wait for them meanwhile (`waiting_lines`). What the room knows of
-//! people who may not be here (`people`): whose names are (`names`) and how an owner takes over its own ghost
-//! (`ghost`), private lines for owners (`delivery`), and what operators order (`order`, `erase`).
+//! Its parts: what is applied (`entry`) and what follows besides events (`effects`); the members (`members`), who of them
+//! is here (`who`), how they join (`arrival`), talk (`talk`), take other names (`renaming`) and leave (`leaving`), guests'
+//! numbers, how an entry tells something (`telling`), and how often joins and leaves are told (`join_notices`); how members
+//! resume (`resume`, `token`), until when (`disconnected`), and the private lines that wait for them meanwhile
+//! (`waiting_lines`). What the room knows of people who may not be here (`people`): whose names are (`names`) and how an
+//! owner takes over its own ghost (`ghost`), private lines for owners (`delivery`), and what operators order (`order`,
+//! `erase`). What it knows of the history that it is kept in (`keeping`, `changes`), and how it comes back from that
+//! (`restore`).
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::Display;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use super::audience::{Audience, Envelope, Kind, MemberId};
-use super::batch::Batch;
+use super::audience::Audience;
 use super::config::{Config, EntranceConfig};
 use super::connection::ConnectionId;
 use super::erasure::Erasure;
@@ -25,22 +24,22 @@ use super::figures::{Said, Throughput};
 use super::replay::Gap;
 use super::shared::settings::RoomSettings;
 use super::transcript::Transcript;
-use crate::protocol::name::{Likeness, Name};
-use crate::protocol::proof::KeyHash;
-use crate::protocol::reply::{LeaveReason, Listed, Notice, OrderNotice, Refusal};
-use crate::protocol::tag::{Body, Format, Limits, Millis, Seq};
-use crate::protocol::text::make_safe;
+use crate::protocol::name::Name;
+use crate::protocol::reply::Notice;
+use crate::protocol::tag::{Limits, Millis, Seq};
 use changes::Changed;
 use disconnected::Disconnected;
 use effects::Effects;
-use entry::{Author, Encryption, Entry, Orderer, Outcome, Stamp};
+use entry::{Author, Entry, Orderer, Outcome, Stamp};
 use guest_numbers::GuestNumbers;
-use join_notices::{JoinNotices, Move, Sum};
+use join_notices::{JoinNotices, Sum};
+use keeping::Keeping;
+use leaving::Gone;
 use log::Log;
-use members::{Member, Members, SpokenFor};
+use members::Members;
+use members::member::Member;
 use people::People;
 use people::invitations::CodeHash;
-use token::TokenHash;
 
 pub(crate) mod adoption;
 mod arrival;
@@ -55,7 +54,10 @@ pub(crate) mod group;
 pub(crate) mod groups;
 mod guest_numbers;
 mod join_notices;
+pub(crate) mod keeping;
+mod leaving;
 pub(crate) mod log;
+mod logged;
 pub(crate) mod members;
 mod names;
 pub(crate) mod order;
@@ -67,13 +69,12 @@ pub(crate) mod restore;
 mod resume;
 mod snapshot;
 mod talk;
+mod telling;
 #[cfg(test)]
 mod tests;
 pub(crate) mod token;
 mod waiting_lines;
-
-/// How many members that have left are remembered, to be told apart from names that nobody had.
-const MOST_GONE: usize = 20;
+mod who;
 
 /// How many orders to erase lines are remembered, for archives that have missed them.
 const MOST_ERASURES: usize = 256;
@@ -89,7 +90,7 @@ pub(crate) struct Room {
     max_disconnected: usize,
     /// How many joins and leaves were told one by one of late.
     join_notices: JoinNotices,
-    /// The last to leave, newest last; at most [`MOST_GONE`].
+    /// The last to leave, newest last; at most [`leaving::MOST_GONE`].
     gone: VecDeque<Gone>,
     /// What is known of people, here or not.
     people: People,
@@ -166,36 +167,6 @@ impl Room {
     pub(crate) fn shared(config: &Config, room: u64) -> Room {
         let log = Some(Box::new(Log::new(room, RoomSettings::of(config).fingerprint())));
         Room { log, max_disconnected: usize::MAX, ..Room::new(config) }
-    }
-
-    /// This server keeps an archive of the room, which several hold: from that event on, but for the lines of the gaps.
-    pub(crate) fn keep(&mut self, keeping: Keeping, kept_from: Seq, gaps: Vec<Gap>) {
-        (self.keeping, self.kept_from, self.gaps) = (Some(keeping), Some(kept_from), gaps);
-        self.note_all_changed();
-    }
-
-    /// This server keeps nothing of the room, for this reason, and would for so long.
-    pub(crate) fn keep_nothing(&mut self, time: Option<Duration>, why: &'static str) {
-        self.keeping = Some(Keeping { time, not_now: Some(why) });
-    }
-
-    /// Remembers what was said before all that it remembers, as far as the archive has it.
-    pub(crate) fn remember(&mut self, earlier: Vec<Batch>) {
-        let memory = self.transcript.memory().1;
-        let later = std::mem::replace(&mut self.transcript, Transcript::new(0));
-        self.transcript = Transcript::restore(memory, earlier, later.oldest());
-        self.transcript.go_on_with(later);
-        self.transcript.seal();
-        // The archive was not told of these yet.
-        for order in self.changed.iter().flat_map(|changed| &changed.erasures) {
-            self.transcript.erase(&order.erasure);
-        }
-    }
-
-    /// The archive lacks lines.
-    pub(crate) fn note_gap(&mut self, gap: Gap) {
-        self.gaps.push(gap);
-        self.gaps.sort_by_key(|gap| gap.after);
     }
 
     /// How many public lines were ever said.
@@ -285,118 +256,10 @@ impl Room {
         &mut self.transcript
     }
 
-    /// How many members there are, and how many of them have no connection.
-    pub(crate) fn count(&self) -> (usize, usize) {
-        (self.members.count(), self.disconnected.count())
-    }
-
-    /// What becomes of what is said; `None` without a history.
-    pub(crate) fn keeping(&self) -> Option<Keeping> {
-        self.keeping
-    }
-
-    /// The members that have a connection to that server, each with that.
-    pub(crate) fn connections(&self, producer: u64) -> impl Iterator<Item = (&Name, ConnectionId)> {
-        self.members.iter().filter_map(move |member| {
-            let connection = member.connection().filter(|it| it.producer == producer)?;
-            Some((member.name(), ConnectionId::local(connection.number)))
-        })
-    }
-
-    /// The history has no event before that one any more.
-    pub(crate) fn forget_before(&mut self, first: Seq) {
-        self.kept_from = Some(first);
-        self.gaps.retain(|gap| gap.after >= first);
-    }
-
-    /// Lines that were said and that the history does not have.
-    pub(crate) fn gaps(&self) -> &[Gap] {
-        &self.gaps
-    }
-
     /// How much was said in the minute before `now`.
     pub(crate) fn said_of_late(&self, now: Millis) -> Said {
         self.throughput.last_minute(now)
     }
-
-    /// The name that a member has now.
-    pub(crate) fn name_of(&self, member: MemberId) -> Option<&Name> {
-        self.members.get(member).map(Member::name)
-    }
-
-    /// The member that a connection speaks for.
-    pub(crate) fn member_over(&self, connection: ConnectionId) -> Option<MemberId> {
-        self.members.of_connection(connection)
-    }
-
-    /// The same, with what its client has to know of itself.
-    pub(crate) fn spoken_for(&self, connection: ConnectionId) -> Option<SpokenFor> {
-        let id = self.member_over(connection)?;
-        let member = self.members.get(id)?;
-        let (name, format) = (member.name().clone(), member.format());
-        Some(SpokenFor { id, name, format, taken: member.taken })
-    }
-
-    /// Whether a member is the server's own program.
-    fn is_hook(&self, member: MemberId) -> bool {
-        let member = self.members.get(member);
-        member.is_some_and(|member| member.connection() == Some(ConnectionId::OF_HOOK))
-    }
-
-    /// Everybody here, each with the key by which names are sorted.
-    pub(crate) fn list(&self) -> Vec<(String, Listed)> {
-        let copied = |member: &Member| {
-            let listed = Listed {
-                name: member.name().clone(),
-                is_away: member.is_disconnected(),
-                is_exposed: member.whence.encryption == Encryption::None,
-                is_owner: member.standing.is_owner,
-                is_operator: member.standing.is_operator,
-                address: member.whence.address,
-            };
-            (member.likeness().folded().to_owned(), listed)
-        };
-        self.members.iter().map(copied).collect()
-    }
-
-    /// Whether the member with this token has a connection, which another one may take over.
-    pub(crate) fn is_connected(&self, token: TokenHash) -> bool {
-        let member = self.members.holder(token).and_then(|(member, _)| self.members.get(member));
-        member.is_some_and(Member::may_be_taken_over)
-    }
-
-    /// The connection of the member with this token, on whichever server.
-    pub(crate) fn connection_of(&self, token: TokenHash) -> Option<ConnectionId> {
-        let (member, _) = self.members.holder(token)?;
-        self.members.get(member)?.connection()
-    }
-
-    /// Whether anybody here could resume over another connection.
-    pub(crate) fn has_connected_resumable(&self) -> bool {
-        self.members.iter().any(Member::may_be_taken_over)
-    }
-}
-
-/// What becomes of what is said, where there is a history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Keeping {
-    /// For how long it is kept; `None` is for ever.
-    pub(crate) time: Option<Duration>,
-    /// Why it is not kept for now.
-    pub(crate) not_now: Option<&'static str>,
-}
-
-/// A member that has left.
-#[derive(Debug)]
-struct Gone {
-    /// The name that it had.
-    name: Name,
-    /// What that looks like.
-    likeness: Likeness,
-    /// The key that it had proved to own.
-    key: Option<KeyHash>,
-    /// Where it was from, if that says anything.
-    address: Option<IpAddr>,
 }
 
 /// One entry while it is applied: the room, the entry's time, and where its effects go.
@@ -422,13 +285,6 @@ struct Offer {
     producer: u64,
 }
 
-impl Keeping {
-    /// What a newcomer is told of it.
-    fn notice(self) -> Notice<'static> {
-        self.not_now.map_or(Notice::Kept(self.time), Notice::NotKeptHere)
-    }
-}
-
 impl Change<'_> {
     /// Does what a member does, if the connection that it came over still speaks for the member. Its line is
     /// taken with that, unless the room is closed: then nobody is told of it any more.
@@ -450,44 +306,6 @@ impl Change<'_> {
         act(self)
     }
 
-    /// Takes a member out that leaves. Its connection is served what was appended until now.
-    fn leave(&mut self, by: Author, how: LeaveReason<'_>) -> Outcome {
-        let is_muted = self.why_muted(by.member).is_some();
-        let how = match how {
-            LeaveReason::Quit(_) if is_muted => LeaveReason::Quit(""),
-            how => how,
-        };
-        if let LeaveReason::Quit(_) = how {
-            self.letters_are_seen(by.member);
-        }
-        let format = self.room.members.get(by.member).map(Member::format);
-        if self.answers.is_some() && format == Some(Format::Tagged) {
-            self.answer(by.connection, Format::Tagged, Body::Done);
-        }
-        self.effects.detach(by.connection, self.room.transcript.end());
-        self.part(by.member, how);
-        Outcome::Done
-    }
-
-    /// Takes a member out, and tells the others.
-    fn part(&mut self, id: MemberId, how: LeaveReason<'_>) -> Option<Member> {
-        self.note_visit(id);
-        let member = self.room.members.remove(id)?;
-        self.room.on_changed(id);
-        self.room.on_left(&member);
-        self.tell_move(Move::Leave, id, Notice::Left(member.name(), how));
-        Some(member)
-    }
-
-    /// Tells all what the operator at the server's keyboard says.
-    fn tell_all(&mut self, text: &str) -> Outcome {
-        if self.room.is_closed {
-            return Outcome::Ignored;
-        }
-        self.tell(Audience::All, Notice::Order(OrderNotice::Says(text)));
-        Outcome::Done
-    }
-
     fn expire(&mut self) -> Outcome {
         // Where several servers hold the room, each does what is due by the stamps of their log.
         if self.room.log.is_some() { Outcome::Ignored } else { Outcome::Expired(self.do_due()) }
@@ -502,109 +320,9 @@ impl Change<'_> {
         expired
     }
 
-    fn stop_keeping(&mut self, why: &'static str) -> Outcome {
-        let Some(keeping) = &mut self.room.keeping else { return Outcome::Ignored };
-        keeping.not_now = Some(why);
-        self.announce(Notice::NotKept(why));
-        Outcome::Done
-    }
-
-    fn keep_again(&mut self, gap: Option<Gap>) -> Outcome {
-        let Some(keeping) = &mut self.room.keeping else { return Outcome::Ignored };
-        keeping.not_now = None;
-        self.room.gaps.extend(gap);
-        self.announce(Notice::KeptAgain(gap.map_or(0, |gap| gap.lines)));
-        Outcome::Done
-    }
-
     fn close(&mut self) -> Outcome {
         self.announce(Notice::ShuttingDown);
         self.room.is_closed = true;
         Outcome::Done
-    }
-
-    /// Tells every connection something that is no event: it is about this server alone.
-    fn announce(&mut self, notice: Notice<'_>) {
-        let connected = |member: &Member| Some((member.connection()?, member.format()));
-        let readers: Vec<_> = self.room.members.iter().filter_map(connected).collect();
-        for (connection, format) in readers {
-            self.answer(connection, format, notice);
-        }
-    }
-
-    /// Tells the others that a member has come or gone: programs each by name, and people together with more of them
-    /// if there are many.
-    fn tell_move(&mut self, what: Move, member: MemberId, notice: Notice<'_>) {
-        let is_told = self.room.join_notices.tells(what, self.stamp.elapsed);
-        let audience = if is_told { Audience::AllBut(member) } else { Audience::Programs };
-        self.tell(audience, notice);
-    }
-
-    /// Appends a notice.
-    fn tell(&mut self, audience: Audience, line: impl Display) {
-        self.push(Envelope::new(audience, Kind::Passing), line);
-    }
-
-    /// Appends an event, unless the last word has been said.
-    fn push(&mut self, envelope: Envelope, line: impl Display) {
-        if self.room.is_closed {
-            return;
-        }
-        if self.room.log.is_some() {
-            // Whoever can write to the log may write anything.
-            let line = line.to_string();
-            self.room.transcript.push(envelope, make_safe(line.as_bytes()), self.stamp.at);
-        } else {
-            self.room.transcript.push(envelope, line, self.stamp.at);
-        }
-    }
-
-    fn refuse(&mut self, by: Author, refusal: &Refusal<'_>) {
-        let Some(member) = self.room.members.get(by.member) else { return };
-        self.answer(by.connection, member.format(), refusal);
-    }
-
-    /// Answers a connection that gets its lines in this format, unless the last word has been said.
-    fn answer(&mut self, connection: ConnectionId, format: Format, line: impl Display) {
-        if !self.room.is_closed {
-            let answers = self.answers.filter(|(asking, _)| *asking == connection);
-            let lines = effects::answer(format, answers.map(|(_, line)| line), line, self.stamp.at);
-            self.effects.tell(connection, self.room.transcript.end(), lines);
-        }
-    }
-}
-
-impl Room {
-    /// The next guest's name, and what it looks like. Nobody else can have one like that.
-    fn guest(&mut self) -> (Name, Likeness) {
-        loop {
-            let name = Name::guest(self.guest_numbers.take());
-            let likeness = name.likeness();
-            // One from before the log was set back may have it.
-            if self.members.is_free(&likeness, None) {
-                return (name, likeness);
-            }
-        }
-    }
-
-    /// Remembers a member that has left.
-    fn on_left(&mut self, member: &Member) {
-        self.on_name_given_up(member.name());
-        if self.gone.len() == MOST_GONE {
-            self.gone.pop_front();
-        }
-        self.gone.push_back(Gone {
-            name: member.name().clone(),
-            likeness: member.likeness().clone(),
-            key: member.key,
-            address: member.whence.address,
-        });
-    }
-
-    /// Nobody has that name any more.
-    fn on_name_given_up(&mut self, name: &Name) {
-        if let Some(number) = name.guest_number() {
-            self.guest_numbers.give_back(number);
-        }
     }
 }

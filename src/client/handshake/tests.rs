@@ -8,7 +8,8 @@ use crate::client::door::Secret;
 use crate::client::identity::Identity;
 use crate::protocol::name::MAX_CHARACTERS;
 use crate::protocol::proof::Binding;
-use crate::protocol::reply::{self, Refusal};
+use crate::protocol::reply::{self, Refusal, ServerLine};
+use crate::protocol::tag::Format;
 
 const BANNER: &str = "-- chatroom 1: welcome (/help for the commands)";
 

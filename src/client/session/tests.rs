@@ -2,6 +2,7 @@
 
 use super::super::outbox::Asker;
 use super::*;
+use crate::client::handshake::Progress;
 use crate::protocol::reply::Refusal;
 
 const BANNER: &str = "-- chatroom 1: welcome (/help for the commands)";

@@ -3,7 +3,7 @@
 use super::{Batch, Lines};
 use crate::protocol::tag::Millis;
 use crate::server::audience::Share;
-use crate::server::erasure::{Event, Hit};
+use crate::server::erasure::judge::{Event, Hit};
 
 impl Batch {
     /// Whether anything in it happened then or later.

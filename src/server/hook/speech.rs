@@ -17,7 +17,7 @@ use crate::server::chunk::Chunk;
 use crate::server::figures::hook::HookFigures;
 use crate::server::hub::Hub;
 use crate::server::hub::hook::Heard;
-use crate::server::hub::membership::Pace;
+use crate::server::hub::weight::Pace;
 use crate::server::kinds::HOOK_ERRORS;
 use crate::server::system::{instant, thread};
 use crate::server::token_bucket::{Pass, TokenBucket, lines_in};

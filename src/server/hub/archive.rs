@@ -175,9 +175,10 @@ mod tests {
     use crate::server::config::Config;
     use crate::server::history::scratch::said;
     use crate::server::hub::log::reading::Read;
+    use crate::server::room::Room;
     use crate::server::room::entry::{Credentials, Encryption, Whence};
     use crate::server::room::group::{Act, Group, Joining, Logged, Manner, Position, Utterance};
-    use crate::server::room::{Keeping, Room};
+    use crate::server::room::keeping::Keeping;
     use crate::server::shared::outbox::Outbox;
     use crate::server::waker::Waker;
 

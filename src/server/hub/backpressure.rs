@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::guard::Guard;
 use super::log::LogSide;
+use super::weight::Weight;
 use super::{Hub, Shared};
 use crate::server::audience::MemberId;
 use crate::server::connection::{Connection, ConnectionId};
@@ -16,15 +17,6 @@ use crate::server::system::instant;
 
 /// How many bytes of answers a client may be owed before it is read no further.
 const MOST_OWED: usize = 16 * 1024;
-
-/// How much a member has brought of late.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Weight {
-    /// As much as people and their scripts say: it is never held.
-    Talk,
-    /// So much that the readers may not keep up.
-    Flood,
-}
 
 /// How long a member may be held back by slow readers; it is told when that is over.
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(3600);

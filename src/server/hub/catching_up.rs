@@ -15,7 +15,7 @@ use crate::server::rendering::answer_tag;
 use crate::server::room::effects::Aside;
 use crate::server::room::entry::Outcome;
 use crate::server::room::group::{Act, Logged};
-use crate::server::room::members::SpokenFor;
+use crate::server::room::members::member::SpokenFor;
 use crate::server::system::{instant, now};
 
 /// How this server's connections stood when it had read the log last.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Hub;
-use super::membership::Pace;
+use super::weight::Pace;
 use crate::protocol::name::Name;
 use crate::protocol::reply::{LeaveReason, Refusal};
 use crate::protocol::tag::Format;

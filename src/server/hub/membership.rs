@@ -1,38 +1,36 @@
 //! Being in the room: what one member does there. It holds no lock; the hub runs each operation under its
 //! own.
 //!
-//! Membership is a guard: dropped, the member has left, or is disconnected.
+//! Membership is a guard: dropped, the member has left, or is disconnected (`leaving`). What changes nothing is in `asking`.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::backpressure::Weight;
 use super::permit::Permit;
-use super::proposing::Brought;
 use super::resume::{Resume, Resumed};
+use super::weight::Pace;
 use super::{Hub, Shared};
 use crate::protocol::name::{Name, Wanted};
 use crate::protocol::proof::KeyHash;
-use crate::protocol::reply::{self, LeaveReason, Listed, Notice, Refusal};
-use crate::protocol::request::{Command, Order};
+use crate::protocol::reply::Refusal;
+use crate::protocol::request::Order;
 use crate::protocol::tag::{Format, Seq, Token};
 use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
 use crate::server::chunk::Chunk;
 use crate::server::connection::Connection;
 use crate::server::kinds::{CAME_OR_WENT, RENAMED};
-use crate::server::replay::Replay;
 use crate::server::room::effects::Aside;
 use crate::server::room::entry::{Author, Credentials, Entry, Orderer, Outcome};
 use crate::server::room::people::invitations::CodeHash;
 use crate::server::room::token::{Issued, TokenHash};
 use crate::server::system::{instant, random_bits};
 
-/// What a member may bring in a second without ever being held, in bytes.
-const MOST_TALK: usize = 16 * 1024;
-
 /// What the notices of another name have besides the names, and what they cost besides their lines, in
 /// bytes.
 const RENAMING: usize = 200;
+
+mod asking;
+pub(crate) mod leaving;
 
 /// Being in the room. Dropped, the member leaves, so that a session that panics leaves no ghost.
 #[derive(Debug)]
@@ -55,31 +53,6 @@ pub(crate) struct Membership {
     is_silenced: bool,
     /// How much it brings.
     pace: Pace,
-}
-
-/// How much somebody brings.
-#[derive(Debug)]
-pub(crate) struct Pace {
-    /// Since when `brought` has been counted.
-    since: Instant,
-    /// What was brought since then, in bytes.
-    brought: usize,
-}
-
-impl Pace {
-    pub(crate) fn new() -> Pace {
-        Pace { since: instant(), brought: 0 }
-    }
-
-    /// Counts so many bytes more.
-    pub(super) fn weigh(&mut self, bytes: usize) -> Weight {
-        let now = instant();
-        if now.duration_since(self.since) >= Duration::from_secs(1) {
-            (self.since, self.brought) = (now, 0);
-        }
-        self.brought += bytes;
-        if self.brought <= MOST_TALK { Weight::Talk } else { Weight::Flood }
-    }
 }
 
 impl Membership {
@@ -297,53 +270,6 @@ impl Membership {
         self.hub().with(|shared| shared.backpressure.mark_held(self.id, wait, instant()));
     }
 
-    /// The commands that are of use to it.
-    pub(crate) fn commands(&self) -> impl Iterator<Item = Command> + use<> {
-        let (is_operator, is_closed) = self.hub().with(|shared| {
-            (shared.room.is_operator(self.id_in(shared)), !shared.room.is_open_to_all())
-        });
-        let of_closed_rooms = Command::FOR_CLOSED_ROOMS.into_iter().filter(move |_| is_closed);
-        let of_operators = Command::FOR_OPERATORS.into_iter().filter(move |_| is_operator);
-        Command::FOR_EVERYBODY.into_iter().chain(of_closed_rooms).chain(of_operators)
-    }
-
-    /// The answer to `/who`.
-    pub(crate) fn who(&self) -> Vec<String> {
-        let (mut members, is_operator): (Vec<(String, Listed)>, bool) = self
-            .hub()
-            .with(|shared| (shared.room.list(), shared.room.is_operator(self.id_in(shared))));
-        // Not with the lock held.
-        members.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let members: Vec<_> = members.into_iter().map(|(_, listed)| listed).collect();
-        let mut lines = reply::who(&members);
-        lines.extend(reply::not_encrypted(&members));
-        if is_operator {
-            lines.extend(reply::addresses(&members));
-        }
-        lines
-    }
-
-    /// Has something shown again, once the client has taken what it asked for before: a client that asks
-    /// for more than it reads is read no further.
-    pub(crate) fn replay(&self, replay: Replay) {
-        let reader = self.connection.id();
-        let may_go_on =
-            |shared: &Shared| !shared.backpressure.is_replaying(reader) || shared.room.is_closed();
-        let hub = self.hub();
-        hub.with_once(&hub.taken, may_go_on, |shared| shared.aside(reader, Aside::Replay(replay)));
-    }
-
-    /// Has its client's telnet answered, between two lines and as soon as can be: the client may wait for
-    /// that, and show nothing.
-    pub(crate) fn answer_telnet(&self, answer: [u8; 3]) {
-        let reader = self.connection.id();
-        self.hub().with(|shared| {
-            if !shared.room.is_closed() {
-                shared.telnet_answers.push((reader, answer));
-            }
-        });
-    }
-
     /// Gets the tagged form from now on, and may resume.
     pub(crate) fn tag(&mut self, lines: u64, key: Option<KeyHash>) {
         let (by, token) = (self.author(lines), random_bits().map(Issued::new));
@@ -365,83 +291,5 @@ impl Membership {
         self.hub().with(|shared| shared.forget_plain(self.connection.id()));
         (self.id, self.format, self.told) = (id, Format::Tagged, taken);
         Ok(taken)
-    }
-
-    /// Leaves, once so many of its lines are read, the last of which may have asked for that. What was appended until
-    /// then is still delivered.
-    pub(crate) fn leave(mut self, how: LeaveReason<'_>, lines: u64, line: Option<u64>) {
-        self.depart(how, lines, line);
-    }
-
-    /// The connection has ended without a farewell, when so many lines were read. A member that may resume
-    /// stays for a while, and nobody is told.
-    pub(crate) fn lose(mut self, how: LeaveReason<'_>, lines: u64) {
-        self.on_lost(how, lines);
-    }
-
-    fn on_lost(&mut self, how: LeaveReason<'_>, lines: u64) {
-        match self.format {
-            Format::Plain => self.depart(how, lines, None),
-            Format::Tagged => self.disconnect(lines),
-        }
-    }
-
-    fn disconnect(&mut self, lines: u64) {
-        if let Some(expired) = self.end(lines, |by| Entry::Lost { by }) {
-            let (name, peer) = (&self.name, self.connection.peer());
-            log::info!(target: CAME_OR_WENT, "{name} is away: the connection of {peer} is lost");
-            expired.iter().for_each(log_expired);
-        }
-    }
-
-    fn depart(&mut self, how: LeaveReason<'_>, lines: u64, line: Option<u64>) {
-        if self.end(lines, |by| Entry::Leave { by, how, line }).is_some() {
-            let (peer, notice) = (self.connection.peer(), Notice::Left(&self.name, how));
-            log::info!(target: CAME_OR_WENT, "{} ({peer})", reply::words(&notice.to_string()));
-        }
-    }
-
-    /// Ends the membership with an entry, and says which other members have left by that. `None` if it has
-    /// ended already, if another connection speaks for the member, or if the room is closed, where nobody is
-    /// told.
-    fn end<'a>(
-        &mut self,
-        lines: u64,
-        entry: impl FnOnce(Author) -> Entry<'a>,
-    ) -> Option<Vec<Name>> {
-        if !std::mem::replace(&mut self.is_present, false) {
-            return None;
-        }
-        let (hub, by) = (Arc::clone(self.hub()), self.author(lines));
-        let ended = hub.with(|shared| {
-            // It may have been removed, or be served over another connection. What becomes of an entry for a log is known
-            // too late to tell.
-            let is_served = shared.member_over(self.connection.id()).is_some();
-            let expired = match shared.bring(entry(by)) {
-                Brought::Done(Outcome::Ignored) => return None,
-                Brought::Done(Outcome::Expired(expired)) => expired,
-                Brought::Done(_) | Brought::Awaited(_) => Vec::new(),
-            };
-            shared.forget_plain(self.connection.id());
-            // With the leaving, so that a client that sees that finds the permit free.
-            self.permit.give_back(shared);
-            (is_served && !shared.room.is_closed()).then_some(expired)
-        });
-        // The operator is told when the room knows it, too.
-        self.wait_for_own();
-        ended
-    }
-}
-
-/// Logs that one was disconnected for too long.
-pub(crate) fn log_expired(name: &Name) {
-    let notice = Notice::Left(name, LeaveReason::ConnectionLost).to_string();
-    log::info!(target: CAME_OR_WENT, "{}", reply::words(&notice));
-}
-
-impl Drop for Membership {
-    fn drop(&mut self) {
-        // A line that its session panicked at is not taken, nor what was gathered before it.
-        self.on_lost(LeaveReason::ConnectionLost, self.told);
     }
 }

@@ -15,7 +15,7 @@ use crate::protocol::text::{make_safe, shortened};
 use crate::server::figures::shared::{ServerFigures, SharedFigures};
 use crate::server::figures::{Figures, History, resident};
 use crate::server::history::store::readers::Readers;
-use crate::server::room::Keeping;
+use crate::server::room::keeping::Keeping;
 use crate::server::room::log::Producer;
 use crate::server::system::{instant, now};
 

@@ -2,9 +2,9 @@
 //! hold it, they are proposed to the log that orders them, and applied when they are read back from it (`log`); a session
 //! whose next step depends on what has become of its entry waits here for that.
 
-use super::backpressure::Weight;
 use super::guard::Guard;
 use super::log::LogSide;
+use super::weight::Weight;
 use super::{Hub, Shared};
 use crate::protocol::name::Name;
 use crate::protocol::tag::Format;

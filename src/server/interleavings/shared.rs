@@ -1,15 +1,29 @@
 //! The same of a room that several servers share: the threads that write its log and read it, beside sessions and
 //! broadcaster, with a log in memory that holds its answers back, loses them, and breaks its connections.
 
-use super::*;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use shuttle::thread::{self, JoinHandle};
+
+use super::client::{Client, numbers, said_by, split};
+use super::house::{Clock, House, serve_hub};
+use super::{RUNS, explore_one};
 use crate::server::config::{SharedConfig, Told};
+use crate::server::hub::Hub;
 use crate::server::shared::engine::{Engine, Missing, Position};
 use crate::server::shared::fake::Fake;
 use crate::server::shared::meta::{Agreed, RoomId};
 use crate::server::shared::opening::Opened;
 use crate::server::shared::outbox::Outbox;
 use crate::server::shared::settings::RoomSettings;
+use crate::server::shared::sharing::Sharing;
 use crate::server::shared::url::SharedUrl;
+use crate::server::system::listen;
+use crate::server::waker::Waker;
+use crate::server::{Config, Shutdown, Status};
 
 /// How much of the log is kept: so little that there are snapshots, where much is said.
 const LOG_BYTES: u64 = 256 * 1024;

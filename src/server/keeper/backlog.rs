@@ -136,7 +136,8 @@ pub(super) fn erased_behind(from: Seq, erasures: &[RoomErasure]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::erasure::{Erasure, Hit};
+    use crate::server::erasure::Erasure;
+    use crate::server::erasure::judge::Hit;
     use crate::server::history::scratch::{lines, member, private, said};
 
     #[test]

@@ -14,7 +14,7 @@ use crate::server::fetcher::Fetcher;
 use crate::server::history::kept::Loaded;
 use crate::server::history::store::fake::Fake;
 use crate::server::reception::Reception;
-use crate::server::room::Keeping;
+use crate::server::room::keeping::Keeping;
 use crate::server::room::restore::Restored;
 use crate::server::secrets::Secrets;
 use crate::server::shutdown::Shutdown;

@@ -10,7 +10,7 @@ use super::group::{Act, Adopted, Logged, Position};
 use super::groups::{Applied, HangUp};
 use super::join_notices::Move;
 use super::log::Numbers;
-use super::members::Member;
+use super::members::member::Member;
 use super::people::facts::{Fact, FactKey};
 use super::people::sanctions::Person;
 use super::{Change, Room};

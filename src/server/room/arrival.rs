@@ -3,11 +3,12 @@
 use super::effects::{Aside, Attach};
 use super::entry::{Newcomer, NoName, Outcome};
 use super::join_notices::Move;
+use super::keeping::Keeping;
 use super::log::MAX_MEMBERS;
-use super::members::Member;
+use super::members::member::Member;
 use super::people::sanctions::Person;
 use super::token::Issued;
-use super::{Change, Keeping, Room};
+use super::{Change, Room};
 use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::{Notice, OrderNotice, Refusal};
 use crate::protocol::tag::{Format, Seq};

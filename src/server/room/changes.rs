@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use super::Room;
 use super::entry::Encryption;
-use super::members::{Member, Members};
+use super::members::Members;
+use super::members::member::Member;
 use super::people::facts::{Fact, FactKey};
 use super::token::TokenHash;
 use super::waiting_lines::WaitingLines;

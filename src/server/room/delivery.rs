@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::effects::Delivery;
 use super::entry::{Author, Outcome};
-use super::members::ShownLetters;
+use super::members::member::ShownLetters;
 use super::people::facts::FactKey;
 use super::people::letters::{LETTER_TIME, Letter, MOST_FOR_ONE, MOST_LETTERS, MOST_OF_SENDER};
 use super::{Change, Room};

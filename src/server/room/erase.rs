@@ -13,7 +13,8 @@ use crate::protocol::name::{Likeness, Name};
 use crate::protocol::reply::{Notice, OrderNotice};
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::Audience;
-use crate::server::erasure::{Erased, Erasure, RoomErasure, count_lines, public_ranges};
+use crate::server::erasure::judge::{count_lines, public_ranges};
+use crate::server::erasure::{Erased, Erasure, RoomErasure};
 use crate::server::transcript::Transcript;
 
 impl Change<'_> {

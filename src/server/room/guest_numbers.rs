@@ -5,6 +5,9 @@
 
 use std::collections::VecDeque;
 
+use super::Room;
+use crate::protocol::name::{Likeness, Name};
+
 /// How many numbers are given out before one is given again: names are to stay short.
 const MOST: usize = 999;
 
@@ -46,6 +49,27 @@ impl GuestNumbers {
     /// The guest of that number has left, or has another name.
     pub(super) fn give_back(&mut self, number: usize) {
         self.free.push_back(number);
+    }
+}
+
+impl Room {
+    /// The next guest's name, and what it looks like. Nobody else can have one like that.
+    pub(super) fn guest(&mut self) -> (Name, Likeness) {
+        loop {
+            let name = Name::guest(self.guest_numbers.take());
+            let likeness = name.likeness();
+            // One from before the log was set back may have it.
+            if self.members.is_free(&likeness, None) {
+                return (name, likeness);
+            }
+        }
+    }
+
+    /// Nobody has that name any more.
+    pub(super) fn on_name_given_up(&mut self, name: &Name) {
+        if let Some(number) = name.guest_number() {
+            self.guest_numbers.give_back(number);
+        }
     }
 }
 

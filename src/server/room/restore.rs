@@ -7,7 +7,7 @@ use super::changes::{Counters, KeptMember, KeptWaiting};
 use super::effects::Effects;
 use super::entry::Stamp;
 use super::join_notices::{Move, Sum};
-use super::members::Member;
+use super::members::member::Member;
 use super::people::facts::{Fact, FactKey};
 use super::{Change, Keeping, Room};
 use crate::protocol::reply::{LeaveReason, Notice};

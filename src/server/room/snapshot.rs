@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use super::guest_numbers::GuestNumbers;
 use super::join_notices::{JoinNotices, Sum};
+use super::leaving::{Gone, MOST_GONE};
 use super::log::{Jump, Log, Producer};
-use super::members::{Member, Resumable, ShownLetters};
+use super::members::member::{Member, Resumable, ShownLetters};
 use super::names::Standing;
 use super::people::facts::{Fact, FactKey};
 use super::waiting_lines::WaitingLines;
-use super::{Gone, MOST_ERASURES, MOST_GONE, Offer, Room};
+use super::{MOST_ERASURES, Offer, Room};
 use crate::server::admission::Origin;
 use crate::server::audience::MemberId;
 use crate::server::bytes::{Coded, Reader, Writer, coded};

@@ -1,7 +1,7 @@
 //! What members say, to all or to one, and what is said to those who cannot speak. Pure.
 
 use super::entry::{Author, Outcome};
-use super::members::Member;
+use super::members::member::Member;
 use super::people::sanctions::Sanction;
 use super::{Change, effects};
 use crate::protocol::name::Wanted;

@@ -8,11 +8,13 @@ use proptest::prelude::{Just, Strategy, prop_assert, prop_assert_eq, prop_oneof,
 
 use super::*;
 use crate::protocol::name::Wanted;
+use crate::protocol::reply::LeaveReason;
 use crate::protocol::request::Order;
+use crate::protocol::tag::Format;
 use crate::server::admission::Origin;
-use crate::server::audience::{Receipt, Recipient, Rendition};
+use crate::server::audience::{Envelope, Kind, MemberId, Receipt, Recipient, Rendition};
 use crate::server::chunk::Chunk;
-use crate::server::room::entry::{Credentials, Newcomer, Whence};
+use crate::server::room::entry::{Credentials, Encryption, Newcomer, Whence};
 use crate::server::room::token::Issued;
 
 const NAMES: [&str; 6] = ["alice", "ALICE", "\u{430}lice", "bob", "will", "vvill"];

@@ -15,14 +15,15 @@ use crate::protocol::tag::{Format, Seq, Token};
 use crate::server::admission::Origin;
 use crate::server::config::Config;
 use crate::server::connection::ConnectionId;
+use crate::server::room::Room;
 use crate::server::room::effects::{Aside, Effects};
 use crate::server::room::entry::{Credentials, Encryption, Entry, Outcome, Stamp, Whence};
 use crate::server::room::group::{Act, Group, Joining, Logged, Manner, Position, Utterance};
 use crate::server::room::groups::{Applied, HangUp};
+use crate::server::room::keeping::Keeping;
 use crate::server::room::log::{MAX_MEMBERS, Verdict};
 use crate::server::room::people::invitations::CodeHash;
 use crate::server::room::token::TokenHash;
-use crate::server::room::{Keeping, Room};
 
 /// A room, as one of its servers has it.
 struct Trial {

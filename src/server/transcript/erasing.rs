@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::Transcript;
 use crate::server::batch::Batch;
-use crate::server::erasure::{Erasure, Hit, Judge};
+use crate::server::erasure::Erasure;
+use crate::server::erasure::judge::{Hit, Judge};
 
 impl Transcript {
     /// Erases the lines that the order is about: each event keeps its number, its place and its receipt, for
@@ -63,7 +64,7 @@ mod tests {
     use crate::protocol::tag::{Format, Millis, Seq};
     use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt, Recipient};
     use crate::server::batch::Shares;
-    use crate::server::erasure::count_lines;
+    use crate::server::erasure::judge::count_lines;
 
     /// A member who gets the plain form.
     fn plain(member: MemberId) -> Recipient {

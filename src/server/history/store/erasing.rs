@@ -10,7 +10,7 @@ use super::super::kept::{Cut, EraseStep, Erased, Erasure, RoomErasure};
 use super::reading::{bound, for_rows, member, oldest, seq};
 use super::rows::Row;
 use crate::protocol::tag::{Millis, Seq};
-use crate::server::erasure::{Hit, Judge, count_lines};
+use crate::server::erasure::judge::{Hit, Judge, count_lines};
 
 /// By how much the clock may have been set back, in milliseconds: events are in their order, not in that of their
 /// times, so it is looked that much before the time from which on lines are erased.

@@ -10,7 +10,7 @@ use std::num::NonZero;
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::{Audience, Envelope, Kind, MemberId, Receipt};
 use crate::server::batch::Batch;
-use crate::server::erasure::Event;
+use crate::server::erasure::judge::Event;
 
 /// How many numbers may be missing within a batch. Each takes four bytes there.
 pub(crate) const MOST_FILLED: u64 = 4096;

@@ -10,10 +10,11 @@ use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::{Because, Notice, OrderNotice, OrderRefusal, Refusal};
 use crate::protocol::tag::Millis;
 use crate::server::audience::MemberId;
-use crate::server::room::members::Member;
+use crate::server::room::leaving::Gone;
+use crate::server::room::members::member::Member;
 use crate::server::room::people::facts::FactKey;
 use crate::server::room::people::sanctions::{Person, Sanction};
-use crate::server::room::{Change, Gone, Room};
+use crate::server::room::{Change, Room};
 
 /// Somebody whom an order is about.
 struct Subject {

@@ -8,7 +8,7 @@ use crate::protocol::reply::{Because, OrderNotice, OrderRefusal};
 use crate::protocol::span::Span;
 use crate::protocol::tag::Millis;
 use crate::server::audience::MemberId;
-use crate::server::room::members::Member;
+use crate::server::room::members::member::Member;
 use crate::server::room::people::facts::FactKey;
 use crate::server::room::people::sanctions::{Person, Sanction};
 use crate::server::room::{Change, Room};

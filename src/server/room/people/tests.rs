@@ -12,7 +12,7 @@ use super::super::effects::{Aside, Effects};
 use super::super::entry::{
     Author, Credentials, Encryption, Entry, Newcomer, NoName, Orderer, Outcome, Stamp, Whence,
 };
-use super::super::members::Member;
+use super::super::members::member::Member;
 use super::super::order::mutes::person_of;
 use super::super::restore::Restored;
 use super::super::token::Issued;
