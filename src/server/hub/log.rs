@@ -3,7 +3,7 @@
 //! Two threads work for it (`shared`): the writer takes groups of what was proposed (`proposing`) and appends them, the
 //! reader applies what it reads back, whosever it is. Neither talks to the engine with the lock held.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -92,8 +92,8 @@ pub(super) struct LogSide {
 /// the others is who their members are.
 #[derive(Debug)]
 struct Others {
-    /// What they were called before.
-    awaited: BTreeSet<u64>,
+    /// What they were called before, with what this server tells of the members of one that does not come back in time.
+    awaited: BTreeMap<u64, Vec<Logged<'static>>>,
     /// Until when they are waited for: some may be gone.
     until: Instant,
 }
@@ -168,7 +168,11 @@ impl LogSide {
     }
 
     /// Holds back what is proposed from now on, until these servers have come back.
-    pub(super) fn wait_for_others(&mut self, awaited: BTreeSet<u64>, now: Instant) {
+    pub(super) fn wait_for_others(
+        &mut self,
+        awaited: BTreeMap<u64, Vec<Logged<'static>>>,
+        now: Instant,
+    ) {
         self.others = None;
         if !awaited.is_empty() {
             self.outbox.hold();
@@ -180,17 +184,18 @@ impl LogSide {
     pub(super) fn on_others_return(&mut self, returned: impl IntoIterator<Item = u64>) {
         if let Some(others) = &mut self.others {
             let returned: BTreeSet<_> = returned.into_iter().collect();
-            others.awaited.retain(|old| !returned.contains(old));
+            others.awaited.retain(|old, _| !returned.contains(old));
             if others.awaited.is_empty() {
                 self.wait_for_nobody();
             }
         }
     }
 
-    /// Nothing is held back any more.
+    /// Nothing is held back any more. The members of servers that have not come back are away from now on, with their names
+    /// and tokens: this may be the only server left that knows of them.
     fn wait_for_nobody(&mut self) {
-        self.others = None;
-        self.outbox.let_go();
+        let absent = self.others.take().map(|others| others.awaited).unwrap_or_default();
+        self.outbox.let_go_behind(absent.values().flatten());
     }
 
     /// Whether a connection is that of a plain member.
