@@ -23,6 +23,7 @@ pub(crate) mod appender;
 #[cfg(test)]
 mod arbitrary;
 pub(crate) mod backoff;
+mod beginning;
 #[cfg(test)]
 mod cases;
 pub(crate) mod codec;
@@ -43,6 +44,8 @@ pub(crate) mod meta;
 pub(crate) mod opening;
 pub(crate) mod outbox;
 pub(crate) mod pace;
+#[cfg(planted_faults)]
+mod planted;
 #[cfg(feature = "shared")]
 mod redis;
 pub(crate) mod refusal;

@@ -20,6 +20,8 @@ use stage::{Harm, Stage};
 use trial::{Plan, make};
 
 mod alone;
+#[cfg(planted_faults)]
+mod builds;
 mod client;
 mod cluster;
 mod judge;
@@ -137,7 +139,6 @@ fn servers_whose_store_and_network_fail_are_one_room() {
 #[ignore = "what a set-back may lose depends on when each server comes back; by the command above"]
 fn servers_whose_store_is_set_back_are_one_room_but_for_what_is_lost() {
     servers_are_one_room(&Plan {
-        clients: 0,
         whispers: false,
         renames: false,
         ..plan("set-back", &WITH_A_LOSS)
@@ -161,7 +162,6 @@ fn servers_whose_sentinel_finds_another_store_are_one_room() {
 #[ignore = "what a set-back may lose depends on when each server comes back; by the command above"]
 fn servers_whose_sentinel_finds_a_store_that_lags_are_one_room_but_for_what_is_lost() {
     servers_are_one_room_by_a_sentinel(&Plan {
-        clients: 0,
         whispers: false,
         renames: false,
         ..plan("sentinel-loss", &[Harm::FailOverWithLoss])
@@ -198,7 +198,6 @@ fn servers_to_which_everything_happens_are_one_room() {
 fn servers_to_which_everything_happens_and_whose_store_is_set_back_are_one_room_but_for_that() {
     let harms = [&OF_SERVERS[..], &OF_THE_STORE, &WITH_A_LOSS].concat();
     servers_are_one_room(&Plan {
-        clients: 0,
         whispers: false,
         renames: false,
         ..plan_for("all", &harms, LONG)

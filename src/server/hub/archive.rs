@@ -170,13 +170,10 @@ impl Shared {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
-    use crate::protocol::name::Name;
-    use crate::protocol::tag::Format;
     use crate::server::config::Config;
     use crate::server::history::scratch::said;
     use crate::server::hub::log::reading::Read;
     use crate::server::room::Room;
-    use crate::server::room::entry::{Credentials, Encryption, Whence};
     use crate::server::room::group::{Act, Group, Joining, Logged, Manner, Position, Utterance};
     use crate::server::room::keeping::Keeping;
     use crate::server::shared::outbox::Outbox;
@@ -204,16 +201,7 @@ mod tests {
             hub.share(room, Outbox::new(ROOM, 1), url, u64::MAX);
             hub.archive(1, Vec::new(), Readers::new("nowhere".into()));
             let mut trial = Trial { hub, groups: 0, lines: 0 };
-            let name = Name::parse("alice").expect("a name");
-            let likeness = name.likeness();
-            let joining = Joining {
-                format: Format::Tagged,
-                whence: Whence { encryption: Encryption::Tls, address: None, origin: None },
-                credentials: Credentials::default(),
-                is_let_in: false,
-                token: None,
-                wanted: Some((name, likeness)),
-            };
+            let joining = Joining::of_program("alice", None);
             let hello = Act::Hello { server: "chat", version: "1", settings: 0 };
             trial.read(1, [(0, hello)]);
             trial.read(2, [(0, Act::Join(joining))]);

@@ -169,6 +169,10 @@ impl Hub {
             let mut others = producers(&shared.room);
             let known = producers(&renewed.room);
             others.retain(|it| *it != old && !known.contains(it) && !renewed.returned.contains(it));
+            let others = others
+                .into_iter()
+                .map(|other| (other, shared.room.left_behind_by(&renewed.room, other).collect()));
+            let others = others.collect();
             let settings = shared.room.log().map_or(0, Log::settings);
             let Some(log) = &mut shared.log else { return };
             let unread = log.outbox.begin_anew(producer);
@@ -246,6 +250,12 @@ impl Shared {
             renewed;
         let (producer, read_back, returned) =
             (renewed.producer, renewed.read_back, renewed.returned);
+        // Readers are told before they are sent anything of what has come since: a connection may end behind any of that.
+        // What is gone but for lines, such as who has come, the servers give back to the log.
+        if let Some((kept, time)) = loss.filter(|_| lost > 0) {
+            let what = kept.map_or(SetBack::Everything, |_| SetBack::Newest(time));
+            self.apply(Entry::Tell(Notice::Shared(SharedNotice::SetBack(what))));
+        }
         // A server that comes back tells itself for whom its connections speak.
         let before = producer.is_none().then(|| self.before_catching_up());
         std::mem::swap(&mut self.room, &mut room);
@@ -260,17 +270,10 @@ impl Shared {
             log.set_back_at = Some(instant());
             log.on_others_return(returned);
         }
-        // What is gone but for lines, such as who has come, the servers have given back to the log.
-        let notice = match loss {
-            Some(_) if lost == 0 => None,
-            Some((None, _)) => Some(Notice::Shared(SharedNotice::SetBack(SetBack::Everything))),
-            Some((Some(_), time)) => {
-                Some(Notice::Shared(SharedNotice::SetBack(SetBack::Newest(time))))
-            }
-            None => (missed > 0).then_some(Notice::Missed(missed, Missing::ServerTooSlow)),
-        };
+        if loss.is_none() && missed > 0 {
+            self.apply(Entry::Tell(Notice::Missed(missed, Missing::ServerTooSlow)));
+        }
         self.log.iter_mut().for_each(|log| log.flow.begin_anew());
-        notice.into_iter().for_each(|notice| drop(self.apply(Entry::Tell(notice))));
         if !producers(&self.room).contains(&self.effects.producer) {
             to_do.died_after = Some(Duration::ZERO);
             self.lose_connections();

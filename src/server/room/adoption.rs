@@ -317,6 +317,20 @@ impl Room {
         entries
     }
 
+    /// What a server proposes besides for another one that does not come back: whoever was connected to that one, which
+    /// was `producer`, is away until it resumes elsewhere. Both may be told of a member; then its own server knows better.
+    pub(crate) fn left_behind_by(
+        &self,
+        new: &Room,
+        producer: u64,
+    ) -> impl Iterator<Item = Logged<'static>> {
+        let is_its = move |(_, member): &(MemberId, &Member)| {
+            member.connection().is_some_and(|it| it.producer == producer)
+        };
+        let members = self.members.entries().filter(is_its);
+        members.filter_map(move |(id, member)| adoption(id, member, new, (producer, &|_| false)))
+    }
+
     /// What is over goes before what takes its place. A fact of before that is known no more was dropped by another server.
     fn facts_lost_by(&self, new: &Room, kept: &Facts) -> impl Iterator<Item = Logged<'static>> {
         let is_over = |(key, fact): &(&FactKey, &Fact)| {

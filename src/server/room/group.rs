@@ -243,6 +243,25 @@ pub(crate) struct Joining {
     pub(crate) wanted: Option<(Name, Likeness)>,
 }
 
+#[cfg(all(test, not(shuttle)))]
+impl Joining {
+    /// A program that asks for a name, and has nothing else to show.
+    pub(crate) fn of_program(name: &str, token: Option<TokenHash>) -> Joining {
+        use crate::server::room::entry::Encryption;
+
+        let name = Name::parse(name).expect("it is a name");
+        let likeness = name.likeness();
+        Joining {
+            format: Format::Tagged,
+            whence: Whence { encryption: Encryption::Tls, address: None, origin: None },
+            credentials: Credentials::default(),
+            is_let_in: false,
+            token,
+            wanted: Some((name, likeness)),
+        }
+    }
+}
+
 /// A member, as a server knows it that takes the log for older than its room. The lines that it knows to be taken are
 /// those of the entry's number, and the connection is the entry's; without one it is disconnected.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -44,6 +44,8 @@ pub(crate) struct Log {
     pub(super) room: u64,
     /// With which settings it is applied here.
     pub(super) settings: u64,
+    /// From which group on the room's servers have had those settings.
+    pub(super) settings_since: Position,
     /// The process of the engine that took the last group; `None` before the first one.
     pub(super) engine: Option<u64>,
     /// The last group.
@@ -123,6 +125,7 @@ impl Log {
         Log {
             room,
             settings,
+            settings_since: Position::START,
             engine: None,
             position: Position::default(),
             clock: 0,

@@ -51,8 +51,15 @@ impl Coded for WaitingLines {
 
 impl Coded for Log {
     fn write(&self, out: &mut Writer) {
-        let Log { room, settings, engine, position, clock, elapsed, producers, jumps, .. } = self;
-        out.put(room).put(settings).put(engine).put(position).put(clock).put(elapsed);
+        let Log { room, settings, settings_since, engine, position, .. } = self;
+        let Log { clock, elapsed, producers, jumps, .. } = self;
+        out.put(room)
+            .put(settings)
+            .put(settings_since)
+            .put(engine)
+            .put(position)
+            .put(clock)
+            .put(elapsed);
         out.put(&(producers.len() as u32));
         for (id, producer) in producers {
             out.put(id).put(producer);
@@ -62,7 +69,7 @@ impl Coded for Log {
     }
 
     fn read(bytes: &mut Reader<'_>) -> Option<Log> {
-        let (room, settings) = bytes.get()?;
+        let (room, (settings, settings_since)) = bytes.get()?;
         let (engine, position) = (bytes.get()?, bytes.get()?);
         let (clock, elapsed) = (bytes.get()?, bytes.get()?);
         let producers: Vec<(u64, Producer)> = bytes.list()?;
@@ -78,6 +85,7 @@ impl Coded for Log {
         let log = Log {
             room,
             settings,
+            settings_since,
             engine,
             position,
             clock,
@@ -172,7 +180,10 @@ impl Room {
         let mut log: Log = bytes.get()?;
         let mut room = Room::shared(config, log.room);
         // Whatever settings the others had: it goes on with this server's.
-        log.settings = room.log.as_ref()?.settings;
+        let own = room.log.as_ref()?.settings;
+        if log.settings != own {
+            (log.settings, log.settings_since) = (own, log.position);
+        }
         room.log = Some(Box::new(log));
         let (next_seq, next_id) = bytes.get::<(u64, u64)>()?;
         let is_right = (1..=MAX_NUMBER).contains(&next_seq) && (1..=MAX_NUMBER).contains(&next_id);

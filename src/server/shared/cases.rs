@@ -185,6 +185,24 @@ fn only_the_server_over_which_a_client_joins_tells_it_and_knows_its_token() {
 }
 
 #[test]
+fn who_has_asked_two_servers_for_a_name_gets_it_back_when_the_time_of_the_first_one_is_up() {
+    let mut trial = Trial::new();
+    // The client had heard nothing from the first server, and has gone on to the next: both joins were under way.
+    trial.join(THERE, 1, "una", 1);
+    trial.send(THERE, vec![(1, 0, Act::Lost)]);
+    let denied = trial.join(HERE, 1, "una", 2);
+    assert!(matches!(denied.outcomes[..], [(1, 0, Outcome::NoName(_))]), "{denied:?}");
+    trial.join(HERE, 1, "una2", 2);
+    let rename = || Act::Rename { named: named("una"), credentials: Credentials::default() };
+    trial.send(HERE, vec![(1, 1, rename())]);
+    assert_eq!(trial.events(), ["-- una joined", "-- una2 joined"]);
+    trial.pass(61);
+    trial.send(HERE, vec![(1, 2, rename())]);
+    let events = trial.events();
+    assert_eq!(events[2..], ["-- una left (connection lost)", "-- una2 is now una"], "{events:?}");
+}
+
+#[test]
 fn what_is_in_the_log_is_made_safe_before_it_is_shown() {
     let mut trial = Trial::new();
     trial.join(HERE, 1, "alice", 0);

@@ -14,6 +14,15 @@ use crate::server::room::group::{Group, Logged, Position};
 /// The version that this program writes, and the highest that it reads.
 pub(crate) const VERSION: u8 = 1;
 
+/// The same in this build: a planted one may be newer.
+fn version() -> u8 {
+    #[cfg(planted_faults)]
+    if super::planted::has_higher_version() {
+        return VERSION + 1;
+    }
+    VERSION
+}
+
 /// The most bytes that a group may have.
 pub(crate) const MAX_GROUP: usize = 64 * 1024;
 
@@ -122,11 +131,13 @@ impl Entries {
     /// The group with that header, as bytes.
     pub(crate) fn group(&self, header: &Header) -> Vec<u8> {
         let mut group = Writer::default();
-        group.put(&VERSION);
+        group.put(&version());
         group.put(&0_u8);
         let Header { room, engine, producer, number, seen } = header;
         group.put(room).put(engine).put(producer).put(number).put(seen);
         group.raw(self.out.as_bytes());
+        #[cfg(planted_faults)]
+        super::planted::add_unknown(&mut group);
         group.into_bytes()
     }
 }
@@ -161,7 +172,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Group<'_>, Unread> {
 /// Looks at what the groups of all versions begin with.
 fn newer(bytes: &[u8]) -> Result<(), Unread> {
     match Reader::new(bytes).get::<((u8, u8), u64)>() {
-        Some(((version, _flags), room)) if version > VERSION => {
+        Some(((version, _flags), room)) if version > self::version() => {
             Err(Unread::Newer { room, form: Form::Version(version) })
         }
         _ => Ok(()),
@@ -172,7 +183,8 @@ fn header(bytes: &mut Reader<'_>) -> Option<Group<'static>> {
     let (version, flags) = bytes.get::<(u8, u8)>()?;
     let ((room, engine), (producer, number)) = bytes.get()?;
     let seen = bytes.get()?;
-    let is_right = version == VERSION && flags == 0 && producer != 0 && number != 0;
+    let is_known = (VERSION..=self::version()).contains(&version);
+    let is_right = is_known && flags == 0 && producer != 0 && number != 0;
     let entries = Vec::new();
     is_right.then_some(Group { room, engine, producer, number, seen, entries })
 }

@@ -118,9 +118,11 @@ impl Outbox {
         self.held.get_or_insert_default();
     }
 
-    /// Holds nothing back any more.
-    pub(crate) fn let_go(&mut self) {
-        self.gathered.extend(self.held.take().into_iter().flatten());
+    /// Holds nothing back any more, and sends these before what was held back.
+    pub(crate) fn let_go_behind<'a>(&mut self, first: impl IntoIterator<Item = &'a Logged<'a>>) {
+        let held = self.held.take();
+        first.into_iter().for_each(|entry| self.propose(entry));
+        self.gathered.extend(held.into_iter().flatten());
     }
 
     /// As which server this one writes.
@@ -240,7 +242,7 @@ impl Outbox {
     /// proposed meanwhile. That makes no line twice, since each has its number.
     pub(crate) fn begin_anew(&mut self, producer: u64) -> Unread {
         let made = std::mem::take(&mut self.groups).into_iter().map(|made| made.gathered);
-        self.let_go();
+        self.let_go_behind([]);
         let gathered = std::mem::take(&mut self.gathered).into_iter().map(Arc::new);
         let unread = made.chain(gathered).collect();
         *self = Outbox::new(self.room, producer);
@@ -389,7 +391,7 @@ mod tests {
         assert_eq!(send(&mut outbox, false), Some((1, vec![1])));
         assert_eq!((send(&mut outbox, false), outbox.is_empty()), (None, false));
         assert_eq!(send(&mut outbox, true), Some((2, vec![])));
-        outbox.let_go();
+        outbox.let_go_behind([]);
         assert_eq!(send(&mut outbox, false), Some((3, vec![2, 3])));
         assert!(outbox.is_empty() && outbox.shares.is_empty());
         // Nor is it lost with the producer.

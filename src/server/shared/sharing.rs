@@ -4,7 +4,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::engine::{Engine, Position};
+use super::beginning::Beginning;
+use super::engine::Position;
 use super::log_reader::{End, LogReader};
 use super::log_writer::LogWriter;
 use super::meta::RoomId;
@@ -12,7 +13,6 @@ use super::opening::{self, Host, Opened};
 use super::outbox::Outbox;
 use super::refusal::Refusal;
 use super::settings::RoomSettings;
-use super::snapshot;
 use super::trouble::Trouble;
 use crate::machine;
 use crate::problem::Problem;
@@ -20,9 +20,8 @@ use crate::protocol::text::{make_safe, shortened};
 use crate::server::config::{Config, SharedConfig};
 use crate::server::hub::Hub;
 use crate::server::keeping::Kept;
-use crate::server::room::Room;
 use crate::server::room::group::Act;
-use crate::server::room::log::{Log, Numbers};
+use crate::server::room::log::Numbers;
 use crate::server::shutdown::Shutdown;
 use crate::server::system::random;
 use crate::server::system::thread::JoinHandle;
@@ -74,8 +73,8 @@ impl Sharing {
         let producer = new_producer().ok_or(Refusal::NoRandomNumbers)?;
         let id = agreed.id.short();
         let unreached = |trouble| Refusal::Engine { url: Box::new(shared.url.clone()), trouble };
-        let First { mut room, from, is_empty } =
-            First::find(engine.as_ref(), config, id).map_err(unreached)?;
+        let Beginning { mut room, from, is_empty } =
+            Beginning::find(engine.as_ref(), config, id).map_err(unreached)?;
         let had = history.is_some();
         history.take_if(|it| !it.is_for(agreed.id));
         let known = history.as_ref().and_then(Kept::numbers);
@@ -184,39 +183,11 @@ pub(crate) fn hello(config: &Config) -> (String, &'static str) {
         0 => host_name(),
         port => format!("{}:{port}", host_name()),
     };
-    (name, env!("CARGO_PKG_VERSION"))
-}
-
-/// Where a server begins.
-#[derive(Debug)]
-struct First {
-    /// The room of the oldest snapshot, or of the newest one that servers with other settings have written: what those
-    /// did may not come out the same with this server's. An empty one where there is none.
-    room: Room,
-    /// Behind which group the log leads on from there.
-    from: Position,
-    /// There is no log yet.
-    is_empty: bool,
-}
-
-impl First {
-    fn find(engine: &dyn Engine, config: &Config, id: u64) -> Result<First, Trouble> {
-        let mut link = engine.connect()?;
-        let own = Some(RoomSettings::of(config).fingerprint());
-        let mut first = None;
-        for number in (0..link.snapshots()?).rev() {
-            let is_others = |bytes: &Vec<u8>| snapshot::settings(bytes) != own;
-            first = link.snapshot(number)?;
-            if first.as_ref().is_some_and(is_others) {
-                break;
-            }
-        }
-        let room = first.and_then(|first| snapshot::decode(config, &first).ok());
-        let room = room.unwrap_or_else(|| Room::shared(config, id));
-        let from = room.log().map_or(Position::START, Log::position);
-        let is_empty = link.look(Position::START)?.first.is_none();
-        Ok(First { room, from, is_empty })
+    #[cfg(planted_faults)]
+    if let Some(version) = super::planted::program_version() {
+        return (name, version);
     }
+    (name, env!("CARGO_PKG_VERSION"))
 }
 
 /// What this server is called, for those who look after the room.

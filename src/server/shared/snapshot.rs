@@ -6,6 +6,7 @@ use super::codec::{Form, Unread};
 use crate::server::bytes::{Reader, Writer};
 use crate::server::config::Config;
 use crate::server::room::Room;
+use crate::server::room::group::Position;
 
 /// The version that this program writes, and the highest that it reads.
 pub(crate) const VERSION: u8 = 1;
@@ -38,10 +39,19 @@ pub(crate) fn decode(config: &Config, bytes: &[u8]) -> Result<Room, Unread> {
     room.filter(|_| written.is_empty()).ok_or(Unread::Malformed)
 }
 
-/// With which settings the servers had the room that have written it; `None` if the bytes are none.
-pub(crate) fn settings(bytes: &[u8]) -> Option<u64> {
-    let (_version, (_room, settings)): (u8, (u64, u64)) = Reader::new(bytes).get()?;
-    Some(settings)
+/// A time in which the servers of a room had the same settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tenure {
+    /// The settings, as a fingerprint.
+    pub(super) settings: u64,
+    /// The group from which on they hold. The same settings may hold again later.
+    since: Position,
+}
+
+/// When a snapshot was written; `None` if the bytes are none.
+pub(super) fn tenure(bytes: &[u8]) -> Option<Tenure> {
+    let (_version, (_room, (settings, since))): (u8, (u64, _)) = Reader::new(bytes).get()?;
+    Some(Tenure { settings, since })
 }
 
 impl Room {
@@ -69,11 +79,8 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::protocol::name::Name;
-    use crate::protocol::tag::Format;
     use crate::server::room::effects::Effects;
-    use crate::server::room::entry::{Credentials, Encryption, Whence};
-    use crate::server::room::group::{Act, Group, Joining, Logged, Position};
+    use crate::server::room::group::{Act, Group, Joining, Logged};
     use crate::server::room::token::TokenHash;
 
     /// A shared room with so many members.
@@ -82,16 +89,8 @@ mod tests {
         for number in 1..=members {
             let mut token = [0; 32];
             token[..4].copy_from_slice(&number.to_le_bytes());
-            let name = Name::parse(&format!("member-{number}")).expect("it is a name");
-            let likeness = name.likeness();
-            let joining = Joining {
-                format: Format::Tagged,
-                whence: Whence { encryption: Encryption::Tls, address: None, origin: None },
-                credentials: Credentials::default(),
-                is_let_in: false,
-                token: Some(TokenHash(token)),
-                wanted: Some((name, likeness)),
-            };
+            let name = format!("member-{number}");
+            let joining = Joining::of_program(&name, Some(TokenHash(token)));
             let entries = vec![Logged { connection: number, line: 0, act: Act::Join(joining) }];
             let (at, number) = (Position { ms: number.into(), n: 0 }, number.into());
             let seen = Position::START;

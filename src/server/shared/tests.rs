@@ -279,6 +279,15 @@ impl World {
         new
     }
 
+    /// A server whose room was `old` tells of the members of others, which do not come back.
+    fn tell_of_absent(&mut self, server: usize, (old, new): (&Room, &Room), absent: &[u64]) {
+        for producer in absent {
+            for it in old.left_behind_by(new, *producer) {
+                self.send(server, vec![(it.connection, it.line, it.act)]);
+            }
+        }
+    }
+
     fn play(&mut self, step: &Step) {
         match *step {
             Step::Join { server, name, is_tagged } => self.join(server, name, is_tagged),
@@ -528,6 +537,8 @@ proptest! {
         let kept = kept.min(old.len());
         let is_survivor = |server: usize| survive[server] || (kept == 0 && server == 0);
         let survivors: Vec<_> = (0..3).filter(|server| is_survivor(*server)).collect();
+        let absent = (0..3).filter(|server| !is_survivor(*server));
+        let absent: Vec<_> = absent.map(|server| world.servers[server].producer).collect();
         world.log.clone_from(&old);
         world.set_back(kept);
         world.clients.retain(|client| is_survivor(client.server));
@@ -551,7 +562,11 @@ proptest! {
             let unread = &old[rooms[server]..];
             let new = world.come_back(server, &groups, &room, (unread, lost));
             let from = new.log().expect("it is shared").position();
-            survived.push((said_here, room, new, from));
+            survived.push((server, said_here, room, new, from));
+            world.note_numbers();
+        }
+        for (server, _, old, new, _) in &survived {
+            world.tell_of_absent(*server, (old, new), &absent);
             world.note_numbers();
         }
         if newcomer.is_none() {
@@ -566,7 +581,7 @@ proptest! {
         let bytes = snapshot::encode(&world.room);
         let mut late = room_of(&world.log);
         prop_assert_eq!(&snapshot::encode(&late), &bytes);
-        for (said_here, old, mut new, from) in survived {
+        for (_, said_here, old, mut new, from) in survived {
             let rest = world.log.partition_point(|(position, _)| *position <= from);
             let end = old.transcript().end();
             for (position, group) in &world.log[rest..] {

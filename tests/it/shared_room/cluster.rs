@@ -14,6 +14,9 @@ use crate::common::folder;
 use crate::common::forwarder::Forwarder;
 use crate::common::proxy::Budget;
 
+#[cfg(planted_faults)]
+mod upgrade;
+
 /// How many servers there are from the beginning on.
 const SERVERS: usize = 3;
 
@@ -196,6 +199,10 @@ impl Stage for Cluster {
                 story.tell("FLUSHALL");
                 lost = Some(self.store.empty());
             }
+            #[cfg(planted_faults)]
+            Harm::UpgradeAndBack => self.upgrade_and_back(dice, story),
+            #[cfg(planted_faults)]
+            Harm::UpgradeToNewerFormat => self.upgrade_to_a_newer_format(dice, story),
             of_a_server => {
                 let number = dice.next(SERVERS as u64) as usize;
                 self.suffer_at(number, of_a_server, dice, story);

@@ -71,6 +71,14 @@ impl Server {
         }
     }
 
+    /// It ends by itself, with that status, and has logged why.
+    #[cfg(planted_faults)]
+    pub(super) fn wait_for_end(&mut self, status: i32, why: &str) {
+        let mut running = self.running.take().expect("it was started");
+        assert_eq!(running.status(), Some(status), "{}", self.last_words());
+        assert!(self.last_words().contains(why), "{}", self.last_words());
+    }
+
     /// SIGSTOP, or SIGCONT.
     pub(super) fn stop(&self, is_stopped: bool) {
         if let Some(running) = &self.running {

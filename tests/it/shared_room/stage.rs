@@ -42,6 +42,12 @@ pub(super) enum Harm {
     KillStoreWithLoss,
     /// Somebody empties the store.
     EmptyStore,
+    /// One server after the other becomes another build, and the old one again.
+    #[cfg(planted_faults)]
+    UpgradeAndBack,
+    /// One server becomes a build that the others cannot read.
+    #[cfg(planted_faults)]
+    UpgradeToNewerFormat,
 }
 
 impl Harm {

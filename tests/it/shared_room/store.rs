@@ -126,6 +126,19 @@ impl Store {
         behind(&all, &kept).to_owned()
     }
 
+    /// The room's log; in it is all text as it was said.
+    #[cfg(planted_faults)]
+    pub(super) fn log(&self) -> String {
+        log(&self.redis)
+    }
+
+    /// How many groups it has.
+    #[cfg(planted_faults)]
+    pub(super) fn groups(&self) -> usize {
+        let length = self.redis.ask(&["XLEN", &key()]);
+        length.trim().trim_start_matches(':').parse().expect("it is a number")
+    }
+
     fn promote(&mut self, replica: RedisServer) {
         self.redis.kill();
         replica.ask(&["REPLICAOF", "NO", "ONE"]);

@@ -160,7 +160,8 @@ fn fire(servers: &[SocketAddr], names: &[String], trial: &Trial) {
     while visitor.line().is_some() {}
 }
 
-fn join(server: SocketAddr, name: &str) -> TestClient {
+/// A client in the plain form, which asks for that name.
+pub(super) fn join(server: SocketAddr, name: &str) -> TestClient {
     let stream = std::net::TcpStream::connect(server).expect("the server accepts");
     let mut client = TestClient::new(stream);
     client.send(format!("/nick {name}\n"));

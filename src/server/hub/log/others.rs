@@ -1,10 +1,11 @@
 //! The room's other servers, as far as this one waits for them: to come back to a log that was set back, or to be known
 //! to be dead where they have other settings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::LogSide;
+use crate::server::room::group::Logged;
 use crate::server::room::log::Log;
 use crate::server::system::instant;
 
@@ -19,8 +20,8 @@ const OTHERS: Duration = Duration::from_secs(3);
 /// the others is who their members are.
 #[derive(Debug)]
 pub(super) struct Others {
-    /// What they were called before.
-    awaited: BTreeSet<u64>,
+    /// What they were called before, with what this server tells of the members of one that does not come back in time.
+    awaited: BTreeMap<u64, Vec<Logged<'static>>>,
     /// Until when they are waited for: some may be gone.
     until: Instant,
 }
@@ -32,7 +33,11 @@ impl LogSide {
     }
 
     /// Holds back what is proposed from now on, until these servers have come back.
-    pub(in crate::server::hub) fn wait_for_others(&mut self, awaited: BTreeSet<u64>, now: Instant) {
+    pub(in crate::server::hub) fn wait_for_others(
+        &mut self,
+        awaited: BTreeMap<u64, Vec<Logged<'static>>>,
+        now: Instant,
+    ) {
         self.others = None;
         if !awaited.is_empty() {
             self.outbox.hold();
@@ -47,7 +52,7 @@ impl LogSide {
     ) {
         if let Some(others) = &mut self.others {
             let returned: BTreeSet<_> = returned.into_iter().collect();
-            others.awaited.retain(|old| !returned.contains(old));
+            others.awaited.retain(|old, _| !returned.contains(old));
             if others.awaited.is_empty() {
                 self.wait_for_nobody();
             }
@@ -59,10 +64,11 @@ impl LogSide {
         self.others.as_ref().map(|others| others.until)
     }
 
-    /// Nothing is held back any more.
+    /// Nothing is held back any more. The members of servers that have not come back are away from now on, with their names
+    /// and tokens: this may be the only server left that knows of them.
     pub(super) fn wait_for_nobody(&mut self) {
-        self.others = None;
-        self.outbox.let_go();
+        let absent = self.others.take().map(|others| others.awaited).unwrap_or_default();
+        self.outbox.let_go_behind(absent.values().flatten());
     }
 
     /// This server was read to be there. Servers with other settings that were there before may be dead.

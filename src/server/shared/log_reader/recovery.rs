@@ -141,10 +141,10 @@ impl LogReader {
         Ok(looked.group.is_none())
     }
 
-    /// The room of the newest snapshot from which the log leads on up to that group, and its position; an empty room if
-    /// there is none, and where the log begins anew.
+    /// The room of the newest snapshot from which the log leads on up to that group, or of the oldest where there is
+    /// none, as for a newcomer, and its position; an empty room where there is no snapshot.
     fn room_before(&mut self, kept: Option<Position>) -> Result<(Room, Position), Trouble> {
-        let count = if kept.is_some() { self.follower.with(|link| link.snapshots())? } else { 0 };
+        let count = self.follower.with(|link| link.snapshots())?;
         let mut oldest = None;
         for number in (0..count).rev() {
             let bytes = self.follower.with(|link| link.snapshot(number))?;

@@ -304,6 +304,62 @@ fn what_is_said_does_not_wait_for_ever_for_a_server_that_does_not_come_back() {
 }
 
 #[test]
+fn a_server_that_knows_nothing_of_what_the_log_has_goes_on_from_a_snapshot_as_a_newcomer_does() {
+    let fake = Fake::new();
+    let (mut one, mut other) = (Server::start(&fake, 1), Server::start(&fake, 2));
+    one.join("alice");
+    other.join("bob");
+    are_one_room(&mut one, &mut other);
+    other.trim(&fake);
+    // Others stand in the places of all that it remembers.
+    one.reader.groups = Groups::default();
+    one.reader.groups.push(fake.last(), b"another");
+    one.reader.must_recover = true;
+    one.write_on();
+    other.write_on();
+    one.read_until(|hub| !hub.is_coming_back() && hub.wait_for_log(Duration::ZERO).is_ok());
+    are_one_room(&mut one, &mut other);
+    assert_eq!(one.hub.names(), ["alice", "bob"]);
+}
+
+#[test]
+fn readers_are_told_that_the_log_was_set_back_before_anything_that_came_since() {
+    let (_fake, mut one, _other) = two_servers_and_an_emptied_log();
+    let seen = one.hub.numbers().seq;
+    one.hub.round(false, false, 0);
+    one.write_on();
+    one.reader.must_recover = true;
+    one.read_until(|hub| hub.numbers().seq > seen && !hub.is_coming_back());
+    let asides = one.hub.round(false, false, 0).following.asides;
+    let is_notice = |aside: &Aside| match aside {
+        Aside::Lines(lines) => lines.contains("was set back"),
+        Aside::Replay(_) => false,
+    };
+    let told = asides.iter().find(|(_, _, aside)| is_notice(aside));
+    // It is told before the event of that number.
+    assert_eq!(
+        told.map(|(id, before, _)| (*id, *before)),
+        Some((ConnectionId::local(1), seen + 1))
+    );
+}
+
+#[test]
+fn members_of_a_server_that_does_not_come_back_keep_their_names_and_are_away() {
+    let (fake, mut one, other) = two_servers_and_an_emptied_log();
+    // It has gone without a farewell.
+    other.hub.end_log();
+    one.whisper("bob", 1);
+    one.write_on();
+    one.reader.must_recover = true;
+    one.read_until(|hub| has_said(hub, "[you -> bob] psst"));
+    let told = "-- bob is away: your line waits until bob is back";
+    assert!(has_said(&one.hub, told), "{:#?}", said(&one.hub));
+    let mut newcomer = Server::start(&fake, 3);
+    are_one_room(&mut one, &mut newcomer);
+    assert_eq!(newcomer.hub.names(), ["alice", "bob"]);
+}
+
+#[test]
 fn a_return_that_was_written_before_an_attempt_failed_is_read_by_the_next_one() {
     let (fake, mut one, _other) = two_servers_and_an_emptied_log();
     one.offer_to_come_back(&fake);
