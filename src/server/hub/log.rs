@@ -176,7 +176,7 @@ impl Hub {
         self.with(|shared| {
             let log = shared.log.iter_mut();
             log.for_each(|log| {
-                log.outbox.propose(&Logged { connection: 0, line: 0, act: act.clone() });
+                log.outbox.propose(&Logged::by_server(act.clone()));
             });
         });
     }
@@ -190,7 +190,7 @@ impl Hub {
             shared.effects.producer = producer;
             let unread = log.outbox.begin_anew(producer);
             let act = Act::Hello { server: hello.0, version: hello.1, settings };
-            log.outbox.propose(&Logged { connection: 0, line: 0, act });
+            log.outbox.propose(&Logged::by_server(act));
             for (&connection, joining) in &log.plain {
                 let act = Act::Join(joining.clone());
                 log.outbox.propose(&Logged { connection, line: 0, act });
@@ -285,7 +285,7 @@ impl Hub {
         let Some(log) = guard.log.as_mut().filter(|log| log.ending != Ending::Over) else { return };
         log.wait_for_nobody();
         // In a group of its own: this server applies nothing of the one that it is in.
-        log.outbox.propose_apart(&Logged { connection: 0, line: 0, act: Act::Bye });
+        log.outbox.propose_apart(&Logged::by_server(Act::Bye));
         log.ending = Ending::Farewell;
         self.proposed.notify_one();
         guard.waiting += 1;

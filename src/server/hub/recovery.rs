@@ -181,7 +181,7 @@ impl Hub {
             }
             log.outbox.propose(&back);
             let act = Act::Hello { server: hello.0, version: hello.1, settings };
-            log.outbox.propose(&Logged { connection: 0, line: 0, act });
+            log.outbox.propose(&Logged::by_server(act));
             lost.iter().for_each(|entry| log.outbox.propose(entry));
             log.wait_for_others(others, instant());
             let is_said = |entry: &Logged<'_>| {

@@ -282,7 +282,7 @@ impl Room {
     /// another one.
     pub(crate) fn back(&self, old: u64, kept: Position) -> Logged<'static> {
         let Numbers { seq, member } = self.numbers();
-        Logged { connection: 0, line: 0, act: Act::Back { old, kept, seq, member } }
+        Logged::by_server(Act::Back { old, kept, seq, member })
     }
 
     /// What is known of people.
@@ -344,7 +344,7 @@ impl Room {
         let lost = self.people.facts().filter(is_lost);
         let lost = lost.map(|(key, fact)| Act::AdoptFact(key, Box::new(fact)));
         let acts: Vec<_> = over.chain(lost).collect();
-        acts.into_iter().map(|act| Logged { connection: 0, line: 0, act })
+        acts.into_iter().map(Logged::by_server)
     }
 
     /// Whether an adopted member may have a name: no other member has one like it, and nobody else owns it.

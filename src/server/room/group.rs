@@ -83,6 +83,13 @@ pub(crate) struct Logged<'a> {
     pub(crate) act: Act<'a>,
 }
 
+impl<'a> Logged<'a> {
+    /// An entry of the server itself: over no connection, and no line's.
+    pub(crate) fn by_server(act: Act<'a>) -> Logged<'a> {
+        Logged { connection: 0, line: 0, act }
+    }
+}
+
 /// What an entry does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Act<'a> {

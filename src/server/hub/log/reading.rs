@@ -193,7 +193,7 @@ impl Shared {
             list.extend(connection);
         }
         for erased in erased {
-            let erased = Logged { connection: 0, line: 0, act: Act::Erased(erased) };
+            let erased = Logged::by_server(Act::Erased(erased));
             self.log.iter_mut().for_each(|log| log.outbox.propose(&erased));
         }
     }
