@@ -95,11 +95,6 @@ enum Ending {
 }
 
 impl LogSide {
-    /// A group of this server's was read back.
-    pub(super) fn on_return(&mut self, now: Instant) {
-        self.liveness.on_return(now);
-    }
-
     /// Whether a connection is that of a plain member.
     pub(super) fn is_plain(&self, id: ConnectionId) -> bool {
         self.plain.contains_key(&id.number)

@@ -187,7 +187,14 @@ impl LogSide {
 
 /// Whether an entry is about this server alone, also where several hold the room.
 fn is_of_this_server(entry: &Entry<'_>) -> bool {
-    matches!(entry, Entry::Tell(_) | Entry::StopKeeping(_) | Entry::KeepAgain(_) | Entry::Close)
+    matches!(
+        entry,
+        Entry::Tell(_)
+            | Entry::TellSome(..)
+            | Entry::StopKeeping(_)
+            | Entry::KeepAgain(_)
+            | Entry::Close
+    )
 }
 
 /// An entry as the log has it; `None` for one that is never proposed so.
@@ -249,6 +256,7 @@ fn logged<'a>(entry: &'a Entry<'_>) -> Option<Logged<'a>> {
         | Entry::Unclaimed { .. }
         | Entry::Expire
         | Entry::Tell(_)
+        | Entry::TellSome(..)
         | Entry::StopKeeping(_)
         | Entry::KeepAgain(_)
         | Entry::Close => return None,

@@ -72,6 +72,16 @@ pub(crate) struct Group<'a> {
     pub(crate) entries: Vec<Logged<'a>>,
 }
 
+impl Group<'_> {
+    /// The producers that come back with it, by their numbers from before.
+    pub(crate) fn returned(&self) -> impl Iterator<Item = u64> {
+        self.entries.iter().filter_map(|entry| match entry.act {
+            Act::Back { old, .. } => Some(old),
+            _ => None,
+        })
+    }
+}
+
 /// One entry of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Logged<'a> {

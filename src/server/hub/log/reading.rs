@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::recovery::returned;
 use super::super::{Hub, Shared};
 use super::Ending;
 use crate::protocol::reply::{Notice, SharedNotice};
@@ -114,7 +113,7 @@ impl Shared {
         if is_ours {
             self.on_own_group(group, applied.verdict, to_do);
         } else if let Some(log) = &mut self.log {
-            log.on_others_return(returned(group));
+            log.on_others_return(group.returned());
         }
         if let (Some(room), Some(log)) = (self.room.log(), &mut self.log) {
             log.on_others_group(group.producer, room);
