@@ -62,7 +62,7 @@ pub(super) struct LogSide {
     /// proposes something looks under the same lock; so no waking is lost.
     pub(super) is_writer_asleep: bool,
     /// The log may have been set back: there was none to write to.
-    is_doubtful: bool,
+    pub(super) is_doubtful: bool,
     /// The last reason why the engine could not be reached; `None` since it has answered.
     pub(super) trouble: Option<Trouble>,
     /// While the room is away: it was told that only somebody's hands can help.
@@ -209,9 +209,13 @@ impl Hub {
         });
     }
 
-    /// The log may have been set back, as its writer has found.
-    pub(crate) fn on_doubt(&self) {
-        self.with(|shared| shared.log.iter_mut().for_each(|log| log.is_doubtful = true));
+    /// A group of that producer's has found no log: it may have been set back. The answer to one from before this server
+    /// went on as another producer says nothing new, and may come late.
+    pub(crate) fn on_doubt(&self, producer: u64) {
+        self.with(|shared| {
+            let log = shared.log.iter_mut().filter(|log| log.outbox.producer() == producer);
+            log.for_each(|log| log.is_doubtful = true);
+        });
     }
 
     /// Whether the log's writer has found that it may have been set back, since this was asked last.

@@ -188,6 +188,7 @@ impl Hub {
             let settings = shared.room.log().map_or(0, Log::settings);
             let Some(log) = &mut shared.log else { return };
             let unread = log.outbox.begin_anew(producer);
+            log.is_doubtful = false;
             if kept.is_none() {
                 log.outbox.begin_log();
             }

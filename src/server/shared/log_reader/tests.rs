@@ -425,6 +425,29 @@ fn a_return_that_the_log_has_lost_as_well_is_made_again() {
 }
 
 #[test]
+fn a_group_from_before_that_finds_no_log_does_not_have_a_return_made_again() {
+    let fake = Fake::new();
+    let mut server = Server::start(&fake, 1);
+    let _client = server.join("alice");
+    server.hub.propose(&Act::Announce("hello"));
+    let before = server.hub.next_task(None).expect("it goes on");
+    empty(&fake);
+    let Server { hub, reader, writer, .. } = &mut server;
+    let writer = writer.as_mut().expect("it has no thread");
+    reader.must_recover = true;
+    thread::scope(|scope| {
+        let recovering = scope.spawn(|| reader.step());
+        while !hub.is_coming_back() {
+            thread::yield_now();
+        }
+        assert!(writer.step(before).is_some(), "there is no log");
+        while writer.step(hub.next_task(None).expect("it goes on")).is_some() {}
+        assert_eq!(recovering.join().expect("no panic"), Ok(()));
+    });
+    assert!(!hub.is_coming_back());
+}
+
+#[test]
 fn a_newcomer_that_comes_before_the_survivors_gives_out_no_number_that_they_have_seen() {
     let (fake, mut one, mut other) = two_servers_and_an_emptied_log();
     let seen = one.hub.numbers();
