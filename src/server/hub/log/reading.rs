@@ -40,7 +40,7 @@ pub(crate) struct ToDo {
     pub(crate) is_doubtful: bool,
     /// Behind how many groups the room is found to be another one than the coordinator's.
     pub(crate) differs_at: Option<u64>,
-    /// The group at that place is written in a form that only newer servers read.
+    /// The group at that place has a form that only newer servers read.
     pub(crate) newer: Option<(Position, Form)>,
     /// A group at that place cannot be read by anybody.
     pub(crate) malformed: Option<Position>,
@@ -170,7 +170,8 @@ impl Shared {
             }
             // Its answer was lost, and it was sent twice.
             Verdict::Repeated => log.liveness.on_return(instant()),
-            Verdict::Gap | Verdict::OtherRoom => to_do.is_doubtful = true,
+            // Of these the log is doubted, whosever group it is.
+            Verdict::Gap | Verdict::OtherRoom => {}
             Verdict::Unknown => to_do.died_after = to_do.died_after.or(Some(Duration::ZERO)),
         }
     }
