@@ -1,9 +1,9 @@
-//! Secrets in files that their operator has made: passwords and private keys of others. They are not changed, and the
-//! operator is told of one that everybody on the machine can read.
+//! Files with secrets that the operator has made: passwords, and private keys of certificates. They are left as they are,
+//! and the operator is told of one that everybody on the machine can read.
 
 use std::path::Path;
 
-/// Logs a warning if every user of this machine can read the file, which has that secret in it.
+/// Logs a warning if every user of this machine can read the file, which has a secret in it: `secret` says which.
 pub(crate) fn warn_if_public(secret: &str, path: &Path) {
     if system::is_public(path) {
         let path = path.display();

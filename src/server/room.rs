@@ -225,6 +225,10 @@ impl Room {
                 change.announce(notice);
                 Outcome::Done
             }
+            Entry::TellSome(notice, members) => {
+                change.announce_to(notice, |id| members.contains(&id));
+                Outcome::Done
+            }
             Entry::StopKeeping(why) => change.stop_keeping(why),
             Entry::KeepAgain(gap) => change.keep_again(gap),
             Entry::Erased(erased) => change.tell_erased(&erased),

@@ -3,11 +3,11 @@
 //! Append at the end, read from a position; it knows nothing of sockets, threads or clocks. A
 //! position is an event's number.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Display;
 use std::sync::Arc;
 
-use super::audience::{Envelope, MemberId, Recipient, Share};
+use super::audience::{Audience, Envelope, Kind, MemberId, Recipient, Share};
 use super::batch::{Batch, Shares};
 use super::evicted::Evicted;
 use super::replay::numbers::Numbers;
@@ -153,6 +153,22 @@ impl Transcript {
         let batches = self.sealed.iter().map(|batch| &**batch).chain([&self.open]);
         let shown = batches.rev().flat_map(|batch| batch.replayed_to(member));
         shown.filter(|event| *event < end).take(most).collect()
+    }
+
+    /// Who has sent or got a private line from that event on; `None` if not all of these events are remembered.
+    pub(crate) fn in_private_since(&self, from: Seq) -> Option<BTreeSet<MemberId>> {
+        let forgotten = self.oldest().max(self.withdrawn_up_to[Share::Private as usize]);
+        if from < forgotten {
+            return None;
+        }
+        let batches = self.sealed.iter().map(|batch| &**batch).chain([&self.open]);
+        let indices = batches.map(Batch::index).filter(|index| index.end() > from);
+        let envelopes = indices.flat_map(|index| index.envelopes(index.position(from)));
+        let members = envelopes.filter_map(|it| match (it.audience, it.kind) {
+            (Audience::Only(member), Kind::Said) => Some(member),
+            _ => None,
+        });
+        Some(members.collect())
     }
 
     /// What it takes of the memory, in bytes, and how much that may be.

@@ -17,7 +17,7 @@ use crate::server::chunk::Chunk;
 use crate::server::figures::hook::HookFigures;
 use crate::server::hub::Hub;
 use crate::server::hub::hook::Heard;
-use crate::server::hub::weight::Pace;
+use crate::server::hub::weight::Volume;
 use crate::server::kinds::HOOK_ERRORS;
 use crate::server::system::{instant, thread};
 use crate::server::token_bucket::{Pass, TokenBucket, lines_in};
@@ -43,7 +43,7 @@ pub(super) struct Speech {
     /// How much of its allowance is left.
     bucket: TokenBucket,
     /// How much it brings.
-    pace: Pace,
+    volume: Volume,
     /// The longest line, in bytes.
     most: usize,
     /// What is counted.
@@ -65,7 +65,7 @@ impl Speech {
             hub: Arc::clone(hub),
             name: name.clone(),
             bucket: TokenBucket::new(limits.rate, 0.0, instant()),
-            pace: Pace::new(),
+            volume: Volume::new(),
             most: limits.line,
             figures: Arc::clone(figures),
             gathered: Chunk::default(),
@@ -138,8 +138,8 @@ impl Speech {
         if self.gathered.is_empty() {
             return Heard::Yes;
         }
-        let (hub, pace) = (&self.hub, &mut self.pace);
-        let heard = hub.speak_as_hook(member, &mut self.gathered, pace, is_over);
+        let (hub, volume) = (&self.hub, &mut self.volume);
+        let heard = hub.speak_as_hook(member, &mut self.gathered, volume, is_over);
         self.gathered.clear();
         let lines = std::mem::take(&mut self.lines);
         if heard == Heard::Yes {

@@ -42,7 +42,7 @@ impl Shared {
             // The others have compared the past already.
             if !side.is_beginning {
                 let act = Act::Digest { at, digest };
-                side.outbox.propose(&Logged { connection: 0, line: 0, act });
+                side.outbox.propose(&Logged::by_server(act));
             }
         }
     }
@@ -89,7 +89,7 @@ mod tests {
     const OURS: u64 = 2;
 
     fn group(number: u64, acts: Vec<Act<'static>>) -> Group<'static> {
-        let entries = acts.into_iter().map(|act| Logged { connection: 0, line: 0, act }).collect();
+        let entries = acts.into_iter().map(Logged::by_server).collect();
         let seen = Position::START;
         Group { room: 7, engine: 1, producer: COORDINATOR, number, seen, entries }
     }

@@ -1,5 +1,6 @@
-//! Who is held back, and why: readers that keep pace are far behind, or a client does not take what it has
-//! asked for. What is known of that is guarded by the hub's lock; sessions wait here before they append.
+//! Which sessions are held back, and why: readers that keep pace are far behind, here or at another server of a shared
+//! room, or a client does not take what it has asked for. What is known of that is guarded by the hub's lock; sessions wait
+//! here before they append.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -21,8 +22,8 @@ const MOST_OWED: usize = 16 * 1024;
 /// How long a member may be held back by slow readers; it is told when that is over.
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(3600);
 
-/// For how long the log is read no further, for each portion, where this server is far behind: so long that readers which
-/// keep pace catch up, and so little that a server which is told to end does.
+/// How long the reader of a shared room's log waits at most before each portion, where this server is far behind: long
+/// enough that readers which keep pace catch up, and short enough that a server which is told to end does so soon.
 const BRAKE: Duration = Duration::from_millis(500);
 
 /// What holds sessions back.
@@ -191,8 +192,8 @@ impl Hub {
         [talk, flood, shared.is_far_behind()]
     }
 
-    /// Gives this server's readers and its keeper time before more of a shared room's log is applied. So the server reads
-    /// the log more slowly than the others write it, tells how far it has read, and they hold those who flood the room.
+    /// Gives this server's readers and its keeper time before more of a shared room's log is applied. So the server falls
+    /// behind in the log and tells how far it has read, and the others hold members who flood the room.
     pub(super) fn brake(&self, guard: &mut Guard<'_>) {
         if !guard.is_far_behind() {
             return;
@@ -211,20 +212,21 @@ impl Shared {
         self.backpressure.is_held || self.is_archive_behind()
     }
 
-    /// Sees how far the other servers of a shared room are behind.
+    /// Judges how far the other servers of a shared room are behind. A server that the room does not know, as one that
+    /// begins, has read too little to judge any.
     pub(super) fn judge_flow(&mut self, now: Instant) {
         let own = self.effects.producer;
         if let (Some(log), Some(room)) = (&mut self.log, self.room.log()) {
-            let others =
-                room.producers().filter(|(id, _)| *id != own && room.producer(own).is_some());
+            let is_known = room.producer(own).is_some();
+            let others = room.producers().filter(|(id, _)| is_known && *id != own);
             log.flow.judge(others.map(|(id, producer)| (id, producer.seen)), now);
         }
     }
 }
 
 impl LogSide {
-    /// Whether so much of this server's is on its way to the log and back that sessions bring nothing more for now. While
-    /// the room is away it takes as much as it can, since nobody is kept from reading by it.
+    /// Whether so much of this server's is on its way to the log and back that sessions append nothing more for now. While
+    /// the room is away, none of it gets there, and the outbox takes as much as it can.
     fn has_much_on_the_way(&self) -> bool {
         let is_away = self.liveness.is_away();
         self.outbox.bytes() > if is_away { outbox::MOST } else { self.flow.most_on_the_way() }

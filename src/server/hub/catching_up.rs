@@ -46,7 +46,7 @@ impl Shared {
         let own = self.room.log().and_then(|log| log.producer(producer));
         let (Some(last), Some(log)) = (own.map(|own| own.last), &mut self.log) else { return };
         log.outbox.on_read_back(last);
-        log.on_return(instant());
+        log.liveness.on_return(instant());
         let Before { spoken_for, next_member } = before;
         for (number, before) in spoken_for {
             let now = self.spoken_for(number);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Hub;
-use super::weight::Pace;
+use super::weight::Volume;
 use crate::protocol::name::Name;
 use crate::protocol::reply::{LeaveReason, Refusal};
 use crate::protocol::tag::Format;
@@ -72,10 +72,10 @@ impl Hub {
         &self,
         member: MemberId,
         chunk: &mut Chunk,
-        pace: &mut Pace,
+        volume: &mut Volume,
         is_over: &AtomicBool,
     ) -> Heard {
-        let weight = pace.weigh(chunk.bytes());
+        let weight = volume.weigh(chunk.bytes());
         let by = Author { member, connection: ConnectionId::OF_HOOK, taken: None };
         let mut guard = self.lock();
         while self.is_full(&guard, weight) {

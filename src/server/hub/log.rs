@@ -62,7 +62,7 @@ pub(super) struct LogSide {
     /// proposes something looks under the same lock; so no waking is lost.
     pub(super) is_writer_asleep: bool,
     /// The log may have been set back: there was none to write to.
-    is_doubtful: bool,
+    pub(super) is_doubtful: bool,
     /// The last reason why the engine could not be reached; `None` since it has answered.
     pub(super) trouble: Option<Trouble>,
     /// While the room is away: it was told that only somebody's hands can help.
@@ -95,11 +95,6 @@ enum Ending {
 }
 
 impl LogSide {
-    /// A group of this server's was read back.
-    pub(super) fn on_return(&mut self, now: Instant) {
-        self.liveness.on_return(now);
-    }
-
     /// Whether a connection is that of a plain member.
     pub(super) fn is_plain(&self, id: ConnectionId) -> bool {
         self.plain.contains_key(&id.number)
@@ -176,7 +171,7 @@ impl Hub {
         self.with(|shared| {
             let log = shared.log.iter_mut();
             log.for_each(|log| {
-                log.outbox.propose(&Logged { connection: 0, line: 0, act: act.clone() });
+                log.outbox.propose(&Logged::by_server(act.clone()));
             });
         });
     }
@@ -190,7 +185,7 @@ impl Hub {
             shared.effects.producer = producer;
             let unread = log.outbox.begin_anew(producer);
             let act = Act::Hello { server: hello.0, version: hello.1, settings };
-            log.outbox.propose(&Logged { connection: 0, line: 0, act });
+            log.outbox.propose(&Logged::by_server(act));
             for (&connection, joining) in &log.plain {
                 let act = Act::Join(joining.clone());
                 log.outbox.propose(&Logged { connection, line: 0, act });
@@ -214,9 +209,13 @@ impl Hub {
         });
     }
 
-    /// The log may have been set back, as its writer has found.
-    pub(crate) fn on_doubt(&self) {
-        self.with(|shared| shared.log.iter_mut().for_each(|log| log.is_doubtful = true));
+    /// A group of that producer's has found no log: it may have been set back. The answer to one from before this server
+    /// went on as another producer says nothing new, and may come late.
+    pub(crate) fn on_doubt(&self, producer: u64) {
+        self.with(|shared| {
+            let log = shared.log.iter_mut().filter(|log| log.outbox.producer() == producer);
+            log.for_each(|log| log.is_doubtful = true);
+        });
     }
 
     /// Whether the log's writer has found that it may have been set back, since this was asked last.
@@ -285,7 +284,7 @@ impl Hub {
         let Some(log) = guard.log.as_mut().filter(|log| log.ending != Ending::Over) else { return };
         log.wait_for_nobody();
         // In a group of its own: this server applies nothing of the one that it is in.
-        log.outbox.propose_apart(&Logged { connection: 0, line: 0, act: Act::Bye });
+        log.outbox.propose_apart(&Logged::by_server(Act::Bye));
         log.ending = Ending::Farewell;
         self.proposed.notify_one();
         guard.waiting += 1;

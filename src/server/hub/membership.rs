@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::permit::Permit;
 use super::resume::{Resume, Resumed};
-use super::weight::Pace;
+use super::weight::Volume;
 use super::{Hub, Shared};
 use crate::protocol::name::{Name, Wanted};
 use crate::protocol::proof::KeyHash;
@@ -52,7 +52,7 @@ pub(crate) struct Membership {
     /// Something of what it has brought was not said any more, so no line from there on was taken.
     is_silenced: bool,
     /// How much it brings.
-    pace: Pace,
+    volume: Volume,
 }
 
 impl Membership {
@@ -73,7 +73,7 @@ impl Membership {
             told: taken,
             is_present: true,
             is_silenced: false,
-            pace: Pace::new(),
+            volume: Volume::new(),
         }
     }
 
@@ -144,7 +144,7 @@ impl Membership {
         entry: impl FnOnce(Author) -> Entry<'a>,
     ) -> Outcome {
         let hub = Arc::clone(self.hub());
-        let (weight, by) = (self.pace.weigh(bytes), self.author(lines));
+        let (weight, by) = (self.volume.weigh(bytes), self.author(lines));
         if self.is_silenced {
             return Outcome::Ignored;
         }
@@ -187,7 +187,7 @@ impl Membership {
     /// the log.
     fn propose_lines(&mut self, chunk: &mut Chunk, lines: u64) {
         let hub = Arc::clone(self.hub());
-        let (weight, reader) = (self.pace.weigh(chunk.bytes()), self.connection.id());
+        let (weight, reader) = (self.volume.weigh(chunk.bytes()), self.connection.id());
         let must_tell = !chunk.uttered().is_empty() || self.has_uncounted(lines);
         if self.is_silenced {
             return;

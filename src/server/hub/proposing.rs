@@ -187,12 +187,18 @@ impl LogSide {
 
 /// Whether an entry is about this server alone, also where several hold the room.
 fn is_of_this_server(entry: &Entry<'_>) -> bool {
-    matches!(entry, Entry::Tell(_) | Entry::StopKeeping(_) | Entry::KeepAgain(_) | Entry::Close)
+    matches!(
+        entry,
+        Entry::Tell(_)
+            | Entry::TellSome(..)
+            | Entry::StopKeeping(_)
+            | Entry::KeepAgain(_)
+            | Entry::Close
+    )
 }
 
 /// An entry as the log has it; `None` for one that is never proposed so.
 fn logged<'a>(entry: &'a Entry<'_>) -> Option<Logged<'a>> {
-    let by_server = |act| Logged { connection: 0, line: 0, act };
     let of =
         |connection: &ConnectionId, act| Logged { connection: connection.number, line: 0, act };
     let (by, act) = match entry {
@@ -210,19 +216,19 @@ fn logged<'a>(entry: &'a Entry<'_>) -> Option<Logged<'a>> {
             return Some(of(connection, Act::Pass { code: *code, key: *key }));
         }
         Entry::RenewPassword { word, password } => {
-            return Some(by_server(Act::RenewPassword { word, password }));
+            return Some(Logged::by_server(Act::RenewPassword { word, password }));
         }
         Entry::InviteByConsole { code, time } => {
-            return Some(by_server(Act::Invite { code: *code, time: *time }));
+            return Some(Logged::by_server(Act::Invite { code: *code, time: *time }));
         }
         Entry::OfferName { word, code } => {
-            return Some(by_server(Act::OfferName { word, code: *code }));
+            return Some(Logged::by_server(Act::OfferName { word, code: *code }));
         }
         Entry::Order { by: Orderer::Console, order, whom } => {
-            return Some(by_server(Act::Order { order: **order, whom: whom.clone() }));
+            return Some(Logged::by_server(Act::Order { order: **order, whom: whom.clone() }));
         }
-        Entry::Announce { text } => return Some(by_server(Act::Announce(text))),
-        Entry::Erased(erased) => return Some(by_server(Act::Erased(erased.clone()))),
+        Entry::Announce { text } => return Some(Logged::by_server(Act::Announce(text))),
+        Entry::Erased(erased) => return Some(Logged::by_server(Act::Erased(erased.clone()))),
         Entry::Whisper { by, to, wanted, text } => {
             (by, Act::Whisper { to, wanted: (*wanted).clone(), text })
         }
@@ -250,6 +256,7 @@ fn logged<'a>(entry: &'a Entry<'_>) -> Option<Logged<'a>> {
         | Entry::Unclaimed { .. }
         | Entry::Expire
         | Entry::Tell(_)
+        | Entry::TellSome(..)
         | Entry::StopKeeping(_)
         | Entry::KeepAgain(_)
         | Entry::Close => return None,

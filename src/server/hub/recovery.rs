@@ -10,13 +10,14 @@ use super::log::reading::{Read, ToDo};
 use super::{Hub, Shared};
 use crate::protocol::name::Name;
 use crate::protocol::reply::{Missing, Notice, SetBack, SharedNotice};
+use crate::protocol::tag::Seq;
 use crate::server::connection::ConnectionId;
 use crate::server::erasure::Erased;
 use crate::server::room::Room;
 use crate::server::room::adoption::Facts;
 use crate::server::room::effects::Effects;
 use crate::server::room::entry::{Entry, Outcome};
-use crate::server::room::group::{Act, Group, Logged, Position};
+use crate::server::room::group::{Act, Logged, Position};
 use crate::server::room::groups::{Applied, HangUp};
 use crate::server::room::log::{Log, Numbers, Verdict};
 use crate::server::shared::codec::{Form, Unread};
@@ -29,10 +30,8 @@ pub(crate) struct Renewed {
     room: Room,
     /// Up to which group this server had applied the same log before; `None` if it has nothing in common with it.
     kept: Option<Position>,
-    /// What the room knew of people then; `None` until that is read.
-    kept_facts: Option<Facts>,
-    /// How many public lines had been said by then; `None` until that is read.
-    kept_said: Option<u64>,
+    /// What the room had by then; `None` until that is read.
+    kept_state: Option<KeptState>,
     /// What follows from the groups behind that.
     effects: Effects,
     /// What has come of them besides.
@@ -48,10 +47,33 @@ pub(crate) struct Renewed {
     read_back: u64,
     /// A group of that producer's was read, and the one before it was not: the log has lost that one.
     is_cut_off: bool,
-    /// Which other producers, as they were called before, have come back.
+    /// The other producers that have come back, by their numbers from before.
     returned: BTreeSet<u64>,
-    /// The group at that place is written in a form that only newer servers read. Nothing behind it is applied.
+    /// The group at that place has a form that only newer servers read. Nothing behind it is applied.
     newer: Option<(Position, Form)>,
+}
+
+/// What a room had when it had read the last group that its log still has.
+#[derive(Debug, Clone)]
+struct KeptState {
+    /// What it knew of people.
+    facts: Facts,
+    /// How many public lines had been said.
+    said: u64,
+    /// The number of the next event.
+    end: Seq,
+}
+
+impl KeptState {
+    /// That of a log that has nothing of the room.
+    fn nothing() -> KeptState {
+        KeptState { facts: Facts::new(), said: 0, end: 1 }
+    }
+
+    /// That of a room which has read so far, and no further.
+    fn of(room: &Room) -> KeptState {
+        KeptState { facts: room.facts(), said: room.said(), end: room.transcript().end() }
+    }
 }
 
 impl Renewed {
@@ -60,8 +82,7 @@ impl Renewed {
         Renewed {
             room,
             kept,
-            kept_facts: kept.is_none().then(Facts::new),
-            kept_said: kept.is_none().then_some(0),
+            kept_state: kept.is_none().then(KeptState::nothing),
             effects: Effects::default(),
             outcomes: Vec::new(),
             hang_up: Vec::new(),
@@ -96,9 +117,9 @@ impl Renewed {
         self.newer
     }
 
-    /// How many public lines had been said up to where the log was kept.
-    fn kept_said(&self) -> u64 {
-        self.kept_said.unwrap_or_else(|| self.room.said())
+    /// What the room had where the log was kept up to.
+    fn kept_state(&self) -> KeptState {
+        self.kept_state.clone().unwrap_or_else(|| KeptState::of(&self.room))
     }
 
     /// Applies a group. What follows from it for this server's clients is new to them behind what was kept alone.
@@ -118,8 +139,7 @@ impl Renewed {
             self.room.apply_group(read.at, read.bytes, group, &mut Effects::of_nobody());
             return;
         }
-        self.kept_facts.get_or_insert_with(|| self.room.facts());
-        self.kept_said.get_or_insert_with(|| self.room.said());
+        self.kept_state.get_or_insert_with(|| KeptState::of(&self.room));
         if self.is_kept {
             self.room.note_changes();
         }
@@ -131,7 +151,7 @@ impl Renewed {
         let Applied { verdict, dead: _, mut expired, outcomes, hang_up, erased } = applied;
         match verdict {
             Verdict::Applied if is_ours => self.read_back = group.number,
-            Verdict::Applied => self.returned.extend(returned(group)),
+            Verdict::Applied => self.returned.extend(group.returned()),
             Verdict::Unknown | Verdict::Gap => self.is_cut_off |= is_ours,
             Verdict::Repeated | Verdict::OtherRoom => {}
         }
@@ -140,14 +160,6 @@ impl Renewed {
         self.hang_up.extend(hang_up);
         self.erased.extend(erased);
     }
-}
-
-/// Which producers, as they were called before, come back with that group.
-pub(super) fn returned(group: &Group<'_>) -> impl Iterator<Item = u64> {
-    group.entries.iter().filter_map(|entry| match entry.act {
-        Act::Back { old, .. } => Some(old),
-        _ => None,
-    })
 }
 
 impl Hub {
@@ -163,7 +175,7 @@ impl Hub {
         self.with(|shared| {
             let old = shared.effects.producer;
             let is_alive = |number| shared.connections.contains_key(&ConnectionId::local(number));
-            let kept_facts = renewed.kept_facts.clone().unwrap_or_else(|| renewed.room.facts());
+            let kept_facts = renewed.kept_state().facts;
             let lost = shared.room.lost_by(&renewed.room, old, is_alive, &kept_facts);
             let back = shared.room.back(old, kept.unwrap_or_default());
             let mut others = producers(&shared.room);
@@ -176,12 +188,13 @@ impl Hub {
             let settings = shared.room.log().map_or(0, Log::settings);
             let Some(log) = &mut shared.log else { return };
             let unread = log.outbox.begin_anew(producer);
+            log.is_doubtful = false;
             if kept.is_none() {
                 log.outbox.begin_log();
             }
             log.outbox.propose(&back);
             let act = Act::Hello { server: hello.0, version: hello.1, settings };
-            log.outbox.propose(&Logged { connection: 0, line: 0, act });
+            log.outbox.propose(&Logged::by_server(act));
             lost.iter().for_each(|entry| log.outbox.propose(entry));
             log.wait_for_others(others, instant());
             let is_said = |entry: &Logged<'_>| {
@@ -201,7 +214,7 @@ impl Hub {
 
     /// How many public lines this server has read that the log has lost.
     pub(crate) fn lines_lost_by(&self, renewed: &Renewed) -> u64 {
-        self.with(|shared| shared.room.said().saturating_sub(renewed.kept_said()))
+        self.with(|shared| shared.room.said().saturating_sub(renewed.kept_state().said))
     }
 
     /// Whether this server has proposed to go on as another producer, and has not read that back.
@@ -245,17 +258,13 @@ impl Shared {
         loss: Option<(Option<Position>, Duration)>,
         to_do: &mut ToDo,
     ) {
-        let lost = self.room.said().saturating_sub(renewed.kept_said());
-        let Renewed { mut room, kept: _, effects, outcomes, hang_up, erased, expired, .. } =
-            renewed;
-        let (producer, read_back, returned) =
-            (renewed.producer, renewed.read_back, renewed.returned);
         // Readers are told before they are sent anything of what has come since: a connection may end behind any of that.
-        // What is gone but for lines, such as who has come, the servers give back to the log.
-        if let Some((kept, time)) = loss.filter(|_| lost > 0) {
+        if let Some((kept, time)) = loss {
             let what = kept.map_or(SetBack::Everything, |_| SetBack::Newest(time));
-            self.apply(Entry::Tell(Notice::Shared(SharedNotice::SetBack(what))));
+            self.tell_of_lost_lines(&renewed.kept_state(), what);
         }
+        let Renewed { mut room, effects, outcomes, hang_up, erased, expired, .. } = renewed;
+        let Renewed { producer, read_back, returned, .. } = renewed;
         // A server that comes back tells itself for whom its connections speak.
         let before = producer.is_none().then(|| self.before_catching_up());
         std::mem::swap(&mut self.room, &mut room);
@@ -266,7 +275,7 @@ impl Shared {
         if let (Some(producer), Some(log)) = (producer, &mut self.log) {
             self.effects.producer = producer;
             log.outbox.on_read_back(read_back);
-            log.on_return(instant());
+            log.liveness.on_return(instant());
             log.set_back_at = Some(instant());
             log.on_others_return(returned);
         }
@@ -288,6 +297,19 @@ impl Shared {
         };
         self.carry_on(applied, to_do);
         before.into_iter().for_each(|before| self.settle_unread(before, to_do));
+    }
+
+    /// Tells readers here that the log has lost lines which this server had read: all of them if a public one may be among
+    /// those, or else the members who have sent or got a private one. What is gone but for lines, such as who has come, the
+    /// servers give back to the log.
+    fn tell_of_lost_lines(&mut self, kept: &KeptState, what: SetBack) {
+        let notice = Notice::Shared(SharedNotice::SetBack(what));
+        let is_public_lost = self.room.said() > kept.said;
+        let concerned = self.room.transcript().in_private_since(kept.end);
+        match concerned.filter(|_| !is_public_lost) {
+            Some(members) => self.apply(Entry::TellSome(notice, members)),
+            None => self.apply(Entry::Tell(notice)),
+        };
     }
 
     /// The members of this server are gone with it: those that can resume are hung up on.

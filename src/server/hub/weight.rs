@@ -7,7 +7,7 @@ use crate::server::system::instant;
 /// What a member may bring in a second without ever being held, in bytes.
 const MOST_TALK: usize = 16 * 1024;
 
-/// How much a member has brought of late.
+/// As how much that counts which a member has brought of late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weight {
     /// As much as people and their scripts say: it is never held.
@@ -16,18 +16,18 @@ pub(super) enum Weight {
     Flood,
 }
 
-/// How much somebody brings.
+/// How much a member has brought in the second that runs.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct Volume {
     /// Since when `brought` has been counted.
     since: Instant,
     /// What was brought since then, in bytes.
     brought: usize,
 }
 
-impl Pace {
-    pub(crate) fn new() -> Pace {
-        Pace { since: instant(), brought: 0 }
+impl Volume {
+    pub(crate) fn new() -> Volume {
+        Volume { since: instant(), brought: 0 }
     }
 
     /// Counts so many bytes more.

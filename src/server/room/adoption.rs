@@ -264,9 +264,7 @@ impl Change<'_> {
         }
         Outcome::Done
     }
-}
 
-impl Change<'_> {
     /// Forgets what a server knows to be over, if it is known as it was.
     pub(super) fn drop_fact(&mut self, key: &FactKey, fact: &Fact) -> Outcome {
         if self.room.people.drop_fact(key, fact) {
@@ -282,7 +280,7 @@ impl Room {
     /// another one.
     pub(crate) fn back(&self, old: u64, kept: Position) -> Logged<'static> {
         let Numbers { seq, member } = self.numbers();
-        Logged { connection: 0, line: 0, act: Act::Back { old, kept, seq, member } }
+        Logged::by_server(Act::Back { old, kept, seq, member })
     }
 
     /// What is known of people.
@@ -317,8 +315,8 @@ impl Room {
         entries
     }
 
-    /// What a server proposes besides for another one that does not come back: whoever was connected to that one, which
-    /// was `producer`, is away until it resumes elsewhere. Both may be told of a member; then its own server knows better.
+    /// What a server proposes for another one, which was `producer` and does not come back: its members are away until they
+    /// resume elsewhere. Where that one comes back after all, it knows better, and adopts them once more.
     pub(crate) fn left_behind_by(
         &self,
         new: &Room,
@@ -344,7 +342,7 @@ impl Room {
         let lost = self.people.facts().filter(is_lost);
         let lost = lost.map(|(key, fact)| Act::AdoptFact(key, Box::new(fact)));
         let acts: Vec<_> = over.chain(lost).collect();
-        acts.into_iter().map(|act| Logged { connection: 0, line: 0, act })
+        acts.into_iter().map(Logged::by_server)
     }
 
     /// Whether an adopted member may have a name: no other member has one like it, and nobody else owns it.

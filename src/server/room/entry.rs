@@ -3,6 +3,7 @@
 //! A room is changed by entries alone (`Room::apply`), and all that it needs of the world comes with
 //! them: the time, random numbers, and the number of the connection that speaks.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -272,6 +273,8 @@ pub(crate) enum Entry<'a> {
     Expire,
     /// Everyone here is told something about this server alone, which is no event.
     Tell(Notice<'static>),
+    /// The same for those of these members who are here.
+    TellSome(Notice<'static>, BTreeSet<MemberId>),
     /// What is said is not kept for now, for this reason; everyone is told.
     StopKeeping(&'static str),
     /// What is said is kept again, but for the lines of this gap; everyone is told.

@@ -72,6 +72,16 @@ pub(crate) struct Group<'a> {
     pub(crate) entries: Vec<Logged<'a>>,
 }
 
+impl Group<'_> {
+    /// The producers that come back with it, by their numbers from before.
+    pub(crate) fn returned(&self) -> impl Iterator<Item = u64> {
+        self.entries.iter().filter_map(|entry| match entry.act {
+            Act::Back { old, .. } => Some(old),
+            _ => None,
+        })
+    }
+}
+
 /// One entry of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Logged<'a> {
@@ -81,6 +91,13 @@ pub(crate) struct Logged<'a> {
     pub(crate) line: u64,
     /// What is done.
     pub(crate) act: Act<'a>,
+}
+
+impl<'a> Logged<'a> {
+    /// An entry of the server itself: over no connection, and no line's.
+    pub(crate) fn by_server(act: Act<'a>) -> Logged<'a> {
+        Logged { connection: 0, line: 0, act }
+    }
 }
 
 /// What an entry does.

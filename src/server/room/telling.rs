@@ -25,8 +25,14 @@ impl Change<'_> {
 
     /// Tells every connection something that is no event: it is about this server alone.
     pub(super) fn announce(&mut self, notice: Notice<'_>) {
+        self.announce_to(notice, |_| true);
+    }
+
+    /// The same for the connections of some members.
+    pub(super) fn announce_to(&mut self, notice: Notice<'_>, is_told: impl Fn(MemberId) -> bool) {
         let connected = |member: &Member| Some((member.connection()?, member.format()));
-        let readers: Vec<_> = self.room.members.iter().filter_map(connected).collect();
+        let members = self.room.members.entries().filter(|(id, _)| is_told(*id));
+        let readers: Vec<_> = members.filter_map(|(_, member)| connected(member)).collect();
         for (connection, format) in readers {
             self.answer(connection, format, notice);
         }

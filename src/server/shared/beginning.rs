@@ -42,9 +42,10 @@ impl Beginning {
     }
 }
 
-/// Of so many snapshots, the one that a server with those settings begins from: the newest one that servers with other
-/// settings have written, since what those did may not come out the same with these, and else the oldest. A
-/// snapshot is read whole or not at all, and may be large: two are read, unless the settings have changed between them.
+/// Of `count` snapshots, the one from which a server with the settings `own` begins: the newest one that servers with other
+/// settings have written, since what those did may not come out the same with these; the oldest, if there is no such one. A
+/// snapshot is read whole or not at all, and may be large: no more than two are read, unless the settings have changed
+/// between the oldest and the newest.
 fn first(
     count: usize,
     own: u64,

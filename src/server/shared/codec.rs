@@ -14,15 +14,6 @@ use crate::server::room::group::{Group, Logged, Position};
 /// The version that this program writes, and the highest that it reads.
 pub(crate) const VERSION: u8 = 1;
 
-/// The same in this build: a planted one may be newer.
-fn version() -> u8 {
-    #[cfg(planted_faults)]
-    if super::planted::has_higher_version() {
-        return VERSION + 1;
-    }
-    VERSION
-}
-
 /// The most bytes that a group may have.
 pub(crate) const MAX_GROUP: usize = 64 * 1024;
 
@@ -167,6 +158,15 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Group<'_>, Unread> {
         group.entries.extend(entry(&mut rest, group.room)?);
     }
     Ok(group)
+}
+
+/// The version that this build writes: a planted one may be newer.
+fn version() -> u8 {
+    #[cfg(planted_faults)]
+    if super::planted::has_higher_version() {
+        return VERSION + 1;
+    }
+    VERSION
 }
 
 /// Looks at what the groups of all versions begin with.

@@ -1,6 +1,6 @@
-//! Flow control between the servers of a shared room: who floods it waits while another server that keeps pace is far
-//! behind in the log, so that its readers miss nothing. Each server tells with its groups how far it has read. Pure; time
-//! comes in with each call.
+//! Flow control between the servers of a shared room: while another server that keeps pace is far behind in the log,
+//! members who flood the room wait, so that the readers of that server miss nothing. Each server tells with its groups how
+//! far it has read. Pure; time comes in with each call.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 use super::engine::Position;
 use super::outbox;
 
-/// As which part of the log that is kept another server may be behind, until floods are held: it is to have read what is
-/// trimmed, also when everything has come that is on its way by then.
+/// The window is this part of the log that is kept: another server may be so far behind before floods are held. The rest
+/// is for what is on its way by then, so that nothing is trimmed which a server that keeps pace has not read.
 pub(crate) const WINDOW_PART: u64 = 4;
 
-/// In so many steps of the window it is known how far the servers have read, and each tells it at least once for each.
+/// How far the servers have read is known to such a part of the window, a step, and each tells it at least once a step.
 const STEPS: u64 = 16;
 
-/// A server that is too far behind and reads nothing for so long holds nobody: it may hang, or be dead.
+/// A server that is too far behind and has read nothing for so long holds nobody: it may hang, or be dead.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How many bytes of entries of one server may wait to be read back at least, however many servers there are.
+/// How many bytes of entries each server may have on their way to the log and back, however many servers there are.
 const LEAST_ON_THE_WAY: u64 = 64 * 1024;
 
 /// How far the servers of a room have read its log.
@@ -28,40 +28,40 @@ pub(crate) struct Flow {
     window: u64,
     /// How many servers there are, this one included.
     servers: u64,
-    /// How many bytes of groups had passed at some groups, oldest first, a step of the window apart.
+    /// Groups that are a step of the window apart, each with how many bytes of groups had passed with it; oldest first.
     marks: VecDeque<(Position, u64)>,
-    /// How many had passed at the last group.
+    /// How many had passed with the last group.
     passed: u64,
-    /// How many had passed when this server told last how far it has read.
+    /// How many had passed when this server last told how far it has read.
     told: u64,
-    /// The servers that are too far behind.
+    /// The servers that are too far behind, by their producers' numbers.
     late: BTreeMap<u64, Late>,
 }
 
 /// A server that is too far behind.
 #[derive(Debug)]
 struct Late {
-    /// Behind how many bytes of groups it was.
+    /// How many bytes of groups it had read when it was last judged.
     read: u64,
-    /// When that was seen.
+    /// When it was first seen to have read as many.
     since: Instant,
-    /// Whether it reads on, as far as is known.
+    /// Whether it has read on within [`PATIENCE`].
     keeps_pace: bool,
 }
 
 impl Flow {
-    /// That of a room of which nothing was read yet, and whose others may be so many bytes of groups behind.
+    /// That of a room of which nothing was read yet, and whose other servers may be `window` bytes of groups behind.
     pub(crate) fn new(window: u64) -> Flow {
         let marks = VecDeque::new();
         Flow { window, servers: 1, marks, passed: 0, told: 0, late: BTreeMap::new() }
     }
 
-    /// The room was made anew from its log, and positions are others by now.
+    /// The room was made anew from its log: what was known of positions from before means nothing any more.
     pub(crate) fn begin_anew(&mut self) {
         *self = Flow::new(self.window);
     }
 
-    /// A group was read, up to which so many bytes have passed.
+    /// A group was read, with which so many bytes of groups have passed.
     pub(crate) fn on_group(&mut self, at: Position, passed: u64) {
         self.passed = passed;
         let step = self.window / STEPS;
@@ -74,7 +74,7 @@ impl Flow {
         }
     }
 
-    /// Sees who is too far behind of the room's other servers, each of which has read up to there.
+    /// Judges which of the room's other servers are too far behind. Each comes with the position up to which it has read.
     pub(crate) fn judge(&mut self, others: impl Iterator<Item = (u64, Position)>, now: Instant) {
         let mut still_late = Vec::new();
         self.servers = 1;
@@ -94,34 +94,36 @@ impl Flow {
         self.late.retain(|id, _| still_late.contains(id));
     }
 
-    /// Whether who floods the room is to wait.
+    /// Whether members who flood the room have to wait.
     pub(crate) fn is_held(&self) -> bool {
         self.late.values().any(|late| late.keeps_pace)
     }
 
-    /// When a server that is too far behind holds nobody any more, if it reads nothing until then.
+    /// When the next server that is too far behind ceases to hold anybody, if it reads nothing until then.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let patient = self.late.values().filter(|late| late.keeps_pace);
         patient.map(|late| late.since + PATIENCE).min()
     }
 
-    /// How many bytes of entries this server may have on their way, so that those of all servers leave enough of the log.
+    /// How many bytes of entries this server may have on their way to the log and back: its share of a window, so that
+    /// those of all servers leave enough of the log.
     pub(crate) fn most_on_the_way(&self) -> usize {
         let share = self.window / self.servers;
         share.clamp(LEAST_ON_THE_WAY, outbox::MOST as u64) as usize
     }
 
-    /// Whether this server is to tell the others how far it has read, since that is a step further.
+    /// Whether there are others whom this server has not told that it has read a step further.
     pub(crate) fn wants_telling(&self) -> bool {
         self.servers > 1 && self.passed.saturating_sub(self.told) >= self.window / STEPS
     }
 
-    /// This server tells it.
+    /// This server tells the others how far it has read.
     pub(crate) fn on_told(&mut self) {
         self.told = self.passed;
     }
 
-    /// How many bytes of groups whoever has read up to there has read, or fewer by a step.
+    /// How many bytes of groups a server has read that has read up to there: at most a step too few, or those of the
+    /// oldest mark where it has read fewer.
     fn read_by(&self, seen: Position) -> u64 {
         let newer = self.marks.partition_point(|(at, _)| *at <= seen);
         let mark = self.marks.get(newer.saturating_sub(1));
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_nothing_for_a_while_holds_nobody_until_it_reads_on() {
+    fn a_server_that_reads_nothing_for_a_while_holds_nobody_until_it_reads_on() {
         let mut trial = Trial::new();
         trial.read(3 * STEPS);
         trial.tell(2, 0);
@@ -201,7 +203,7 @@ mod tests {
         // It is still too far behind, and reads.
         trial.tell(3, 2 * STEPS);
         assert!(trial.flow.is_held());
-        // It is there no more.
+        // It has gone.
         trial.others.remove(&3);
         trial.judge();
         assert!(!trial.flow.is_held());

@@ -9,8 +9,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// How long no group of this server's may come back. It sends one at least every 2 s.
 const RETURN: Duration = Duration::from_secs(3);
 
-/// For how long nobody may have judged, while nothing has failed, without this process having stood still: its writer
-/// waits for 2 s at most, and so does a call that is not answered.
+/// While no call fails, it is judged every 2 s at least: the writer waits for no longer, nor does a call without an answer.
+/// Where it was not judged for this long, the process has stood still.
 const STANDSTILL: Duration = Duration::from_secs(4);
 
 /// What is known of the way to the log and back.

@@ -68,7 +68,7 @@ impl LogWriter {
         match place {
             Some(_) => self.hub.on_sent(sending.producer(), sending.number()),
             // Somebody has removed the log, as the reader finds, too.
-            None => self.hub.on_doubt(),
+            None => self.hub.on_doubt(sending.producer()),
         }
         Ok(place.is_some())
     }

@@ -352,13 +352,13 @@ mod tests {
     fn an_entry_that_stands_apart_is_behind_what_was_proposed_before_and_in_another_group() {
         let mut outbox = Outbox::new(1, 5);
         outbox.propose(&said(1, 1, "one"));
-        outbox.propose_apart(&Logged { connection: 0, line: 0, act: Act::Bye });
+        outbox.propose_apart(&Logged::by_server(Act::Bye));
         outbox.propose(&said(1, 2, "late"));
         assert_eq!(lines(&outbox.next(NOTHING, false).expect("a line")), (1, vec![1]));
         outbox.on_sent(5, 1);
         assert_eq!(lines(&outbox.next(NOTHING, false).expect("the rest")), (2, vec![0, 2]));
         let mut empty = Outbox::new(1, 5);
-        empty.propose_apart(&Logged { connection: 0, line: 0, act: Act::Bye });
+        empty.propose_apart(&Logged::by_server(Act::Bye));
         assert_eq!(lines(&empty.next(NOTHING, false).expect("it alone")), (1, vec![0]));
     }
 
@@ -370,7 +370,7 @@ mod tests {
         outbox.on_sent(4, sent.number());
         outbox.propose(&said(1, 4, "text"));
         let unread = outbox.begin_anew(5);
-        outbox.propose(&Logged { connection: 0, line: 0, act: Act::Bye });
+        outbox.propose(&Logged::by_server(Act::Bye));
         outbox.propose_again(unread, |_| true);
         let again = outbox.next(NOTHING, false).expect("all of it");
         assert_eq!(lines(&again), (1, vec![0, 1, 2, 3, 4]));

@@ -1,4 +1,4 @@
-//! Who answers where a Redis should, by the first bytes that come from there. Pure.
+//! Which server answers where a Redis should, told by the first bytes that come from there. Pure.
 
 use crate::protocol::text::make_safe;
 
@@ -11,7 +11,7 @@ const SHOWN: usize = 60;
 /// The first words of the servers that a port is most easily mistaken for, and what each is.
 const KNOWN: [(&str, &str); 5] = [
     ("HTTP/", "a web server"),
-    // The answer of some to what is no request.
+    // Some answer a bare page to what is no request of HTTP.
     ("<!DOCTYPE ", "a web server"),
     ("SSH-", "an SSH server"),
     ("INFO {", "a NATS server"),
@@ -73,7 +73,7 @@ pub(crate) fn is_of_tls(first: &[u8]) -> bool {
     matches!(first, [0x14..=0x17, 3, ..])
 }
 
-/// Its first line, if that is text.
+/// A peer as its first line shows it, if that is text.
 fn said(first: &[u8]) -> Stranger {
     let line = first.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
     let is_text = !line.is_empty() && line.iter().all(|byte| *byte >= b' ' || *byte == b'\t');

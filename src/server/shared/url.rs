@@ -99,7 +99,31 @@ impl SharedUrl {
     ///
     /// What is wrong with it, without anything that may be a part of a password.
     pub fn parse(text: &str) -> Result<SharedUrl, BadUrl> {
-        parse(text)
+        let (scheme, rest) = text.split_once("://").ok_or(BadUrl::Form)?;
+        if !["redis", "rediss", "redis+sentinel"].contains(&scheme) {
+            return Err(BadUrl::Form);
+        }
+        let (authority, path) = rest.split_once('/').ok_or(BadUrl::NoRoom)?;
+        if path.contains('@') {
+            return Err(BadUrl::SlashInLogin);
+        }
+        let (login, hosts) = match authority.rsplit_once('@') {
+            Some((login, hosts)) => (Some(login), hosts),
+            None => (None, authority),
+        };
+        let (user, password) = login.map_or(Ok((None, None)), parse_login)?;
+        let (way, room) = match scheme {
+            "redis+sentinel" => {
+                let (master, room) = path.split_once('/').ok_or(BadUrl::NoMaster)?;
+                let sentinels = hosts.split(',').map(|host| Node::parse(host, SENTINEL_PORT));
+                let sentinels = sentinels.collect::<Result<Vec<_>, _>>()?;
+                (Way::Sentinels { sentinels, master: parse_master(master)? }, room)
+            }
+            _ if hosts.contains(',') => return Err(BadUrl::ManyHosts),
+            "rediss" => (Way::Tls(Node::parse(hosts, REDIS_PORT)?), path),
+            _ => (Way::Plain(Node::parse(hosts, REDIS_PORT)?), path),
+        };
+        Ok(SharedUrl { way, user, password, room: RoomName::parse(room)? })
     }
 
     /// Whether TLS protects the way there.
@@ -123,34 +147,6 @@ impl SharedUrl {
             Way::Sentinels { sentinels, .. } => !sentinels.iter().all(Node::is_here),
         }
     }
-}
-
-fn parse(text: &str) -> Result<SharedUrl, BadUrl> {
-    let (scheme, rest) = text.split_once("://").ok_or(BadUrl::Form)?;
-    if !["redis", "rediss", "redis+sentinel"].contains(&scheme) {
-        return Err(BadUrl::Form);
-    }
-    let (authority, path) = rest.split_once('/').ok_or(BadUrl::NoRoom)?;
-    if path.contains('@') {
-        return Err(BadUrl::SlashInLogin);
-    }
-    let (login, hosts) = match authority.rsplit_once('@') {
-        Some((login, hosts)) => (Some(login), hosts),
-        None => (None, authority),
-    };
-    let (user, password) = login.map_or(Ok((None, None)), parse_login)?;
-    let (way, room) = match scheme {
-        "redis+sentinel" => {
-            let (master, room) = path.split_once('/').ok_or(BadUrl::NoMaster)?;
-            let sentinels = hosts.split(',').map(|host| Node::parse(host, SENTINEL_PORT));
-            let sentinels = sentinels.collect::<Result<Vec<_>, _>>()?;
-            (Way::Sentinels { sentinels, master: parse_master(master)? }, room)
-        }
-        _ if hosts.contains(',') => return Err(BadUrl::ManyHosts),
-        "rediss" => (Way::Tls(Node::parse(hosts, REDIS_PORT)?), path),
-        _ => (Way::Plain(Node::parse(hosts, REDIS_PORT)?), path),
-    };
-    Ok(SharedUrl { way, user, password, room: RoomName::parse(room)? })
 }
 
 /// A user, a password or both, as `USER:PASSWORD`.

@@ -149,6 +149,21 @@ fn settle(transcript: &mut Transcript) {
 }
 
 #[test]
+fn who_has_sent_or_got_a_private_line_of_late_is_known_as_far_back_as_it_is_remembered() {
+    let mut transcript = Transcript::restore(1 << 20, Vec::new(), 10);
+    transcript.push(said(Audience::Only(A)), "[you -> b] psst", 0);
+    transcript.push(Envelope::new(Audience::Only(A), Kind::Passing), "-- b is away", 0);
+    transcript.push(said(Audience::AllBut(B)), "<b> hello", 0);
+    transcript.seal();
+    transcript.push(said(Audience::Only(B)), "[a -> you] psst", 0);
+    let since = |from| transcript.in_private_since(from);
+    assert_eq!(
+        [9, 10, 11, 14].map(since),
+        [None, Some([A, B].into()), Some([B].into()), Some([].into())]
+    );
+}
+
+#[test]
 fn what_only_one_can_see_takes_at_most_a_quarter_of_the_memory() {
     const MEMORY: usize = 4 << 20;
     let mut transcript = Transcript::new(MEMORY);
@@ -170,6 +185,8 @@ fn what_only_one_can_see_takes_at_most_a_quarter_of_the_memory() {
     let missed = transcript.evicted(recipient(B), FIRST).expect("it is known");
     let kept = transcript.newest(B, usize::MAX).len() - public;
     assert_eq!(missed as usize + kept, 10_000);
+    assert_eq!(transcript.in_private_since(FIRST), None, "some are withdrawn");
+    assert_eq!(transcript.in_private_since(transcript.end() - 1), Some([B].into()));
     for _ in 0..2 * MEMORY / line.len() {
         transcript.push(said(Audience::AllBut(A)), &line, 0);
         settle(&mut transcript);

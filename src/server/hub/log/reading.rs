@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::recovery::returned;
 use super::super::{Hub, Shared};
 use super::Ending;
 use crate::protocol::reply::{Notice, SharedNotice};
@@ -41,7 +40,7 @@ pub(crate) struct ToDo {
     pub(crate) is_doubtful: bool,
     /// Behind how many groups the room is found to be another one than the coordinator's.
     pub(crate) differs_at: Option<u64>,
-    /// The group at that place is written in a form that only newer servers read.
+    /// The group at that place has a form that only newer servers read.
     pub(crate) newer: Option<(Position, Form)>,
     /// A group at that place cannot be read by anybody.
     pub(crate) malformed: Option<Position>,
@@ -114,7 +113,7 @@ impl Shared {
         if is_ours {
             self.on_own_group(group, applied.verdict, to_do);
         } else if let Some(log) = &mut self.log {
-            log.on_others_return(returned(group));
+            log.on_others_return(group.returned());
         }
         if let (Some(room), Some(log)) = (self.room.log(), &mut self.log) {
             log.on_others_group(group.producer, room);
@@ -171,7 +170,8 @@ impl Shared {
             }
             // Its answer was lost, and it was sent twice.
             Verdict::Repeated => log.liveness.on_return(instant()),
-            Verdict::Gap | Verdict::OtherRoom => to_do.is_doubtful = true,
+            // Of these the log is doubted, whosever group it is.
+            Verdict::Gap | Verdict::OtherRoom => {}
             Verdict::Unknown => to_do.died_after = to_do.died_after.or(Some(Duration::ZERO)),
         }
     }
@@ -193,7 +193,7 @@ impl Shared {
             list.extend(connection);
         }
         for erased in erased {
-            let erased = Logged { connection: 0, line: 0, act: Act::Erased(erased) };
+            let erased = Logged::by_server(Act::Erased(erased));
             self.log.iter_mut().for_each(|log| log.outbox.propose(&erased));
         }
     }

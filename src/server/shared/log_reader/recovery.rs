@@ -98,7 +98,6 @@ impl LogReader {
             self.stop(Refusal::NoRandomNumbers);
             return None;
         };
-        self.hub.take_doubt();
         let (server, version) = hello(&self.config);
         self.hub.come_back(renewed, producer, kept, (&server, version));
         self.coming_back = Some(ComingBack { producer, kept });

@@ -112,6 +112,17 @@ impl Server {
         }
     }
 
+    /// Reads the log anew from where it is still the same, until this server has come back to it.
+    #[track_caller]
+    fn recover(&mut self) {
+        let deadline = Instant::now() + DEADLINE;
+        self.reader.must_recover = true;
+        while self.reader.must_recover {
+            assert!(Instant::now() < deadline, "it does not come back");
+            self.reader.step().ok();
+        }
+    }
+
     /// A client joins, over the server's first connection, whose other end is the value.
     fn join(&mut self, name: &str) -> TcpStream {
         let (joining, client) = self.ask_to_join(name, 1);
@@ -281,16 +292,33 @@ fn people_are_told_of_lost_lines_and_not_of_what_is_there_again() {
         // The line is lost, or who has joined.
         fake.fail_over(1);
         server.write_on();
-        server.reader.must_recover = true;
-        let deadline = Instant::now() + DEADLINE;
-        while server.reader.must_recover {
-            assert!(Instant::now() < deadline, "it does not come back");
-            server.reader.step().ok();
-        }
+        server.recover();
         let told = told(&server.hub, 1);
         assert_eq!(told.contains("set back: others may not find"), is_said, "{told}");
         assert_eq!(server.hub.names(), ["alice"]);
     }
+}
+
+#[test]
+fn a_lost_private_line_is_told_to_those_alone_who_have_sent_or_got_it() {
+    let fake = Fake::new();
+    let mut servers = [1, 2, 3].map(|producer| Server::start(&fake, producer));
+    let names = ["alice", "bob", "carol"];
+    let _clients: Vec<_> =
+        servers.iter_mut().zip(names).map(|(server, name)| server.join(name)).collect();
+    let end = fake.last();
+    servers.iter_mut().for_each(|server| server.read_until(|hub| hub.digest().0 == end));
+    servers[0].whisper("bob", 1);
+    servers[0].write();
+    let end = fake.last();
+    servers.iter_mut().for_each(|server| server.read_until(|hub| hub.digest().0 == end));
+    fake.fail_over(1);
+    servers.iter_mut().for_each(Server::write_on);
+    let is_told = servers.map(|mut server| {
+        server.recover();
+        told(&server.hub, 1).contains("set back: others may not find")
+    });
+    assert_eq!(is_told, [true, true, false]);
 }
 
 #[test]
@@ -326,7 +354,7 @@ fn a_server_that_knows_nothing_of_what_the_log_has_goes_on_from_a_snapshot_as_a_
 fn readers_are_told_that_the_log_was_set_back_before_anything_that_came_since() {
     let fake = Fake::new();
     let mut one = Server::start(&fake, 1);
-    one.join("alice");
+    let _client = one.join("alice");
     one.say("hello");
     one.write();
     one.read_until(|hub| has_said(hub, "<alice> hello"));
@@ -334,8 +362,8 @@ fn readers_are_told_that_the_log_was_set_back_before_anything_that_came_since() 
     let seen = one.hub.numbers().seq;
     one.hub.round(false, false, 0);
     one.write_on();
-    one.reader.must_recover = true;
-    one.read_until(|hub| hub.numbers().seq > seen && !hub.is_coming_back());
+    one.recover();
+    assert!(one.hub.numbers().seq > seen);
     let asides = one.hub.round(false, false, 0).following.asides;
     let is_notice = |aside: &Aside| match aside {
         Aside::Lines(lines) => lines.contains("was set back"),
@@ -394,6 +422,29 @@ fn a_return_that_the_log_has_lost_as_well_is_made_again() {
     one.write_on();
     one.read_until(|hub| !hub.is_coming_back());
     assert!(!fake.groups().is_empty());
+}
+
+#[test]
+fn a_group_from_before_that_finds_no_log_does_not_have_a_return_made_again() {
+    let fake = Fake::new();
+    let mut server = Server::start(&fake, 1);
+    let _client = server.join("alice");
+    server.hub.propose(&Act::Announce("hello"));
+    let before = server.hub.next_task(None).expect("it goes on");
+    empty(&fake);
+    let Server { hub, reader, writer, .. } = &mut server;
+    let writer = writer.as_mut().expect("it has no thread");
+    reader.must_recover = true;
+    thread::scope(|scope| {
+        let recovering = scope.spawn(|| reader.step());
+        while !hub.is_coming_back() {
+            thread::yield_now();
+        }
+        assert!(writer.step(before).is_some(), "there is no log");
+        while writer.step(hub.next_task(None).expect("it goes on")).is_some() {}
+        assert_eq!(recovering.join().expect("no panic"), Ok(()));
+    });
+    assert!(!hub.is_coming_back());
 }
 
 #[test]

@@ -269,10 +269,8 @@ impl Talk {
     /// What else than Redis has answered the first commands, or has failed to.
     fn look_who_answers(&mut self, trouble: Option<&RedisError>) -> Result<(), Trouble> {
         // One that is slow, or has just stood still, is not asked once more.
-        let stranger = match trouble.is_some_and(RedisError::is_timeout) && !self.wire.has_heard() {
-            true => None,
-            false => self.wire.stranger(&self.node),
-        };
+        let is_silent = trouble.is_some_and(RedisError::is_timeout) && !self.wire.has_heard();
+        let stranger = if is_silent { None } else { self.wire.stranger(&self.node) };
         match stranger {
             Some(stranger) => Err(Trouble::NoRedis { place: self.place.clone(), stranger }),
             None => {

@@ -1,5 +1,5 @@
-//! A connection's bytes, in plain or over TLS. TLS is ours, and not the crate's: that one loads the system's authorities
-//! for each connection, also where another one is named.
+//! A connection's bytes, in plain or over TLS, and who sends them where that is no Redis. TLS is not the crate's, which
+//! loads the system's authorities for each connection, also where another authority is named.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -19,7 +19,7 @@ use crate::tls;
 /// How long an answer to a question may take that only tells who is there.
 const PROBE: Duration = Duration::from_millis(500);
 
-/// The question that any Redis answers, and that others take for no line of text.
+/// The command that any Redis answers at once, if only with an error.
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
 /// A stream that remembers the first bytes which came from it.
@@ -38,7 +38,7 @@ pub(super) enum Wire {
     Tls(Box<Heard<StreamOwned<ClientConnection, Heard<TcpStream>>>>),
 }
 
-/// Whom a Redis is vouched for by: these authorities, or the system's, which are loaded here and not again.
+/// The configuration of TLS that trusts these authorities, or the system's, which are loaded here and not again.
 ///
 /// # Errors
 ///
@@ -194,13 +194,14 @@ fn connect(node: &Node) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// Who is there that has not answered over TLS: whoever speaks in plain answers this at once.
+/// Who is at a node that has hung up on TLS without a word: one that speaks in plain answers a command.
 fn ask_in_plain(node: &Node) -> Option<Stranger> {
     let mut stream = connect(node).ok()?;
     Stranger::without_tls(&first_answer(&mut stream, PING)?)
 }
 
-/// Whether somebody who has hung up speaks TLS. Nothing is verified, and the connection is not used.
+/// Whether a node speaks TLS that has hung up on plain bytes without a word. Nothing is verified, and nothing else is sent
+/// over that connection.
 fn speaks_tls(node: &Node) -> bool {
     let hello = || {
         let config = trusting(Some(RootCertStore::empty())).ok()?;
