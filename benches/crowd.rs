@@ -1,6 +1,6 @@
-//! What joining and asking cost in a large room: `cargo bench --bench crowd -- [MEMBERS]`.
+//! What joining and asking cost in a large room: `cargo bench --bench crowd -- [MEMBERS [SERVERS]]`.
 //!
-//! Two servers of one room, over a Redis without a file, and one that shares nothing each get MEMBERS clients
+//! Rooms on so many servers (1,2 unless told), those of several over a Redis without a file, each get MEMBERS clients
 //! (2,000 unless told) that read all that they are sent. Then one client after the other joins, asks `/who`, and leaves.
 //! Printed are how long each takes until its answer has come whole, the processor time and the switches of threads that it
 //! costs the servers, what it costs Redis, and what memory the servers take.
@@ -43,7 +43,8 @@ fn main() -> io::Result<()> {
     println!("| --- | --- | --- | --- | --- | --- |");
     let stolen = process::stolen();
     let mut memory = String::new();
-    for servers in [1, 2] {
+    let servers = arguments.get(1).map_or("1,2", String::as_str);
+    for servers in servers.split(',').map(|count| count.parse().expect("a number")) {
         let room = Room::open(servers, members)?;
         room.measure()?;
         room.tell_memory(&mut memory);
