@@ -26,6 +26,10 @@ const LONG: Duration = Duration::from_secs(9);
 /// How long nobody reaches the store: three times as long as that.
 const OUTAGE: Duration = Duration::from_secs(18);
 
+/// How many milliseconds there are between two losses in a row: some servers have come back from the first one by then, and
+/// others have not.
+const BETWEEN_LOSSES: std::ops::Range<u64> = 100..3_000;
+
 /// Servers, each with a wire of its own to the store. The last one joins later.
 pub(super) struct Cluster {
     folder: PathBuf,
@@ -102,6 +106,17 @@ impl Cluster {
     /// Servers are led to where the store is now.
     fn lead(&self) {
         self.wires.iter().for_each(|wire| wire.lead_to(self.store.address()));
+    }
+
+    /// Two replicas that lag alike take the store's place, one after the other; what the servers have lost by that.
+    fn fail_over_twice(&mut self, lag: Duration, pause: Duration) -> String {
+        let [first, second] = self.store.lagging_replicas(lag);
+        let mut lost = self.store.fail_over_to(first);
+        self.lead();
+        sleep(pause);
+        lost += &self.store.fail_over_to(second);
+        self.lead();
+        lost
     }
 
     /// Harm to a server, or to its wire.
@@ -198,6 +213,20 @@ impl Stage for Cluster {
             Harm::EmptyStore => {
                 story.tell("FLUSHALL");
                 lost = Some(self.store.empty());
+            }
+            Harm::EmptyStoreTwice => {
+                let pause = some(dice, BETWEEN_LOSSES);
+                story.tell(&format!("FLUSHALL, and once more {pause:?} later"));
+                let first = self.store.empty();
+                sleep(pause);
+                lost = Some(first + &self.store.empty());
+            }
+            Harm::FailOverTwiceWithLoss => {
+                let (lag, pause) = (time / 2, some(dice, BETWEEN_LOSSES));
+                story.tell(&format!(
+                    "a replica that lags by {lag:?} takes the store's place, and {pause:?} later another one"
+                ));
+                lost = Some(self.fail_over_twice(lag, pause));
             }
             #[cfg(planted_faults)]
             Harm::UpgradeAndBack => self.upgrade_and_back(dice, story),
