@@ -145,7 +145,7 @@ fn servers_whose_store_is_set_back_are_one_room_but_for_what_is_lost() {
     });
 }
 
-/// Where something is lost once more while servers come back.
+/// Where something is lost once more when some servers have come back, and others have not.
 const WITH_TWO_LOSSES: [Harm; 2] = [Harm::EmptyStoreTwice, Harm::FailOverTwiceWithLoss];
 
 #[test]
