@@ -201,6 +201,11 @@ impl Session {
     /// A receipt has come for the line of that number, by the room's count.
     fn receipt(&mut self, number: usize) -> String {
         let number = number + self.lost.len();
+        if (1..=self.receipted).contains(&number) && self.was_set_back() {
+            // Its first event is lost, and the server that it was sent to before has had it said again.
+            let (line, name) = &self.lines[number - 1];
+            return line.row(name).unwrap_or_else(|| format!("+ {number}"));
+        }
         if number <= self.receipted || number > self.lines.len() {
             self.complain(format!("a receipt for {number} after {}", self.receipted));
             return format!("+ {number}");
