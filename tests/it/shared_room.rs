@@ -145,6 +145,19 @@ fn servers_whose_store_is_set_back_are_one_room_but_for_what_is_lost() {
     });
 }
 
+/// Where something is lost once more when some servers have come back, and others have not.
+const WITH_TWO_LOSSES: [Harm; 2] = [Harm::EmptyStoreTwice, Harm::FailOverTwiceWithLoss];
+
+#[test]
+#[ignore = "what a set-back may lose depends on when each server comes back; by the command above"]
+fn servers_whose_store_is_set_back_twice_in_a_row_are_one_room_but_for_what_is_lost() {
+    servers_are_one_room(&Plan {
+        whispers: false,
+        renames: false,
+        ..plan("set-back-twice", &WITH_TWO_LOSSES)
+    });
+}
+
 /// The same with a Sentinel, which leads servers to the next store by itself.
 fn servers_are_one_room_by_a_sentinel(plan: &Plan<'_>) {
     if let Some(mut cluster) = Cluster::open_watched(plan.test) {
@@ -196,7 +209,7 @@ fn servers_to_which_everything_happens_are_one_room() {
 #[test]
 #[ignore = "it takes minutes: SHARED_ROOM_SECONDS, SHARED_ROOM_SEED"]
 fn servers_to_which_everything_happens_and_whose_store_is_set_back_are_one_room_but_for_that() {
-    let harms = [&OF_SERVERS[..], &OF_THE_STORE, &WITH_A_LOSS].concat();
+    let harms = [&OF_SERVERS[..], &OF_THE_STORE, &WITH_A_LOSS, &WITH_TWO_LOSSES].concat();
     servers_are_one_room(&Plan {
         whispers: false,
         renames: false,

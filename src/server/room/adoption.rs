@@ -71,7 +71,7 @@ impl Change<'_> {
         if !is_first || self.room.members.has_any_of(new) {
             return Outcome::Ignored;
         }
-        let end = self.room.transcript.end();
+        let (end, moment) = (self.room.transcript.end(), log.clock);
         // The log is empty but for this, and the one who had applied most of the old one may be gone.
         let is_anew = kept == Position::default() && log.jumps.is_empty();
         // Right before the end of a jump there was never an event.
@@ -91,10 +91,10 @@ impl Change<'_> {
             });
         }
         if seq >= end || is_anew {
-            self.room.jump_events(seq);
+            self.room.jump_events(seq, moment);
         }
         if member > self.room.next_id || is_anew {
-            self.room.jump_members(member.saturating_sub(1));
+            self.room.jump_members(member.saturating_sub(1), moment);
         }
         if has_lost && self.room.log.as_mut().is_some_and(|log| log.may_tell()) {
             let notice = Notice::Shared(SharedNotice::SetBack(SetBack::MayBeMissing));

@@ -78,12 +78,15 @@ impl Room {
         let Some(log) = self.log.as_deref_mut().filter(|log| log.room == group.room) else {
             return Applied::new(Verdict::OtherRoom);
         };
+        // The clock of an engine that is behind its log stands still until it has caught up. Then its process tells the
+        // branches of two losses in a row apart.
+        let moment = if position.ms > log.clock { position.ms } else { group.engine };
         let stamp = log.go_on_to(position, bytes);
         let is_other_engine = log.is_other_engine(group.engine);
         let mut applied = Applied::new(log.admit(group));
         if is_other_engine {
-            self.jump_events(self.transcript.end() - 1);
-            self.jump_members(self.next_id - 1);
+            self.jump_events(self.transcript.end() - 1, moment);
+            self.jump_members(self.next_id - 1, moment);
         }
         let mut change = Change { room: self, stamp, effects, via: group.producer, answers: None };
         change.bury_dead(&mut applied);
@@ -145,9 +148,9 @@ impl Room {
         missed
     }
 
-    /// Has the next event a number that nothing has behind which `last` is not known to be the last.
-    pub(super) fn jump_events(&mut self, last: Seq) {
-        let (from, to) = (self.transcript.end(), jump(last));
+    /// Has the next event a number that no event has, though `last` is not known to be the last one.
+    pub(super) fn jump_events(&mut self, last: Seq, moment: u64) {
+        let (from, to) = (self.transcript.end(), jump(last, moment));
         if let Some(log) = self.log.as_mut().filter(|_| to > from) {
             log.note_jump(Jump { from, to });
             self.transcript.skip_to(to);
@@ -155,8 +158,8 @@ impl Room {
     }
 
     /// The same for the next member.
-    pub(super) fn jump_members(&mut self, last: u64) {
-        self.next_id = self.next_id.max(jump(last));
+    pub(super) fn jump_members(&mut self, last: u64, moment: u64) {
+        self.next_id = self.next_id.max(jump(last, moment));
     }
 }
 

@@ -28,13 +28,31 @@ const MOST_JUMPS: usize = 64;
 /// How often it may be told that the log was set back, in milliseconds.
 const BETWEEN_NOTICES: u64 = 60_000;
 
-/// The step of the numbers at which they go on after a jump.
+/// After a jump, numbers go on in the first half behind a multiple of this.
 const STEP: u64 = 1 << 30;
 
-/// Where numbers go on of which `last` is the last one that is known, and may not be the last one that was given out:
-/// at the first multiple of 2^30 that is at least 2^29 behind it.
-pub(crate) fn jump(last: u64) -> u64 {
-    last.saturating_add(STEP / 2).checked_next_multiple_of(STEP).unwrap_or(u64::MAX)
+/// How many numbers each millisecond of that half has: more than a room orders in one. A room orders about 300.
+const PER_MILLISECOND: u64 = 1 << 10;
+
+/// Where numbers go on of which `last` is the last one that is known, and may not be the last one that was given out. It is
+/// behind the first multiple of 2^30 that is at least 2^29 behind `last`, by 1,024 for each millisecond of `moment`,
+/// modulo 2^19 (524 s).
+///
+/// No number is given out twice where a log is set back, in which the last number was `last`:
+///
+/// - What it has lost since the last jump was numbered from `last` on, and is fewer than 2^29 events. All jumps from `last`
+///   lead beyond that.
+/// - What it has lost that came behind another jump, in a branch that was set back before: behind another multiple, both are
+///   2^29 apart. Behind the same multiple, the branch had begun some milliseconds earlier, so 1,024 numbers for each of
+///   them earlier, and has ordered fewer events by the time at which it was lost.
+///
+/// 524 s later, numbers of a branch could come again. By then each server that has seen any of it has come back, and its
+/// number is the least that is jumped from, or it is dead by its lease.
+///
+/// A jump is shorter than 2^31, so there is room for four million in the 2^53 numbers that programs read without loss.
+pub(crate) fn jump(last: u64, moment: u64) -> u64 {
+    let step = last.saturating_add(STEP / 2).checked_next_multiple_of(STEP).unwrap_or(u64::MAX);
+    step.saturating_add(moment % (STEP / 2 / PER_MILLISECOND) * PER_MILLISECOND)
 }
 
 /// What a room knows of its log.

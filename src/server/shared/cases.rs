@@ -247,8 +247,11 @@ fn who_saw_events_that_the_log_has_lost_is_told_and_gets_all_that_came_later() {
     trial.join(THERE, 1, "bob", 0);
     let end = trial.room.transcript().end();
     trial.engine = 2;
+    trial.ms += 1;
     trial.say(THERE, 1, 1, "after");
-    assert_eq!(trial.room.transcript().end(), (1 << 30) + 1);
+    // By 1,024 for each millisecond of the log's time.
+    let begun = (1 << 30) + 1_024 * trial.ms;
+    assert_eq!(trial.room.transcript().end(), begun + 1);
     trial.told();
     trial.resume(HERE, 2, 1, end - 1);
     let attached = trial.effects.take().attached;
@@ -257,7 +260,27 @@ fn who_saw_events_that_the_log_has_lost_is_told_and_gets_all_that_came_later() {
     let attached = trial.effects.take().attached;
     let gone = "-- some lines that you saw are gone from the room: its store was set back\n";
     assert!(attached[0].greeting.ends_with(gone), "{attached:?}");
-    assert_eq!(attached[0].from, 1 << 30);
+    assert_eq!(attached[0].from, begun);
+}
+
+#[test]
+fn branches_of_a_log_whose_clock_stands_still_have_numbers_of_their_own() {
+    let mut trial = Trial::new();
+    trial.join(HERE, 1, "alice", 1);
+    let kept = snapshot::encode(&trial.room);
+    let numbers = [2, 3].map(|engine| {
+        trial.room = snapshot::decode(&config(), &kept).expect("it was written so");
+        (trial.engine, trial.numbers) = (engine << 7, BTreeMap::from([(HERE, 2), (THERE, 1)]));
+        // The clock of each engine that takes the place of another is behind the log.
+        trial.join(HERE, 2, "bob", 2);
+        trial.room.numbers()
+    });
+    let [first, second] = numbers;
+    let is_apart = |one: u64, other: u64| one.abs_diff(other) == 1_024 << 7;
+    assert!(
+        is_apart(first.seq, second.seq) && is_apart(first.member, second.member),
+        "{numbers:?}"
+    );
 }
 
 #[test]

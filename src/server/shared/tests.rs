@@ -16,7 +16,7 @@ use crate::protocol::name::{Likeness, Name, Wanted};
 use crate::protocol::proof::KeyHash;
 use crate::protocol::reply::LeaveReason;
 use crate::protocol::request::{self, Order, Request};
-use crate::protocol::tag::{Format, Seq};
+use crate::protocol::tag::{Format, Millis, Seq};
 use crate::server::admission::Origin;
 use crate::server::audience::MemberId;
 use crate::server::config::Config;
@@ -116,9 +116,12 @@ struct Server {
     connections: u32,
 }
 
+/// Groups, and where they are.
+type Log = Vec<(Position, Vec<u8>)>;
+
 /// A log, a room that has applied all of it, and who writes to it.
 struct World {
-    log: Vec<(Position, Vec<u8>)>,
+    log: Log,
     clock: u64,
     engine: u64,
     servers: Vec<Server>,
@@ -128,8 +131,8 @@ struct World {
     ever: u64,
     /// Which client a member's number was given to.
     ids: BTreeMap<MemberId, u64>,
-    /// Which event had a number.
-    numbers: BTreeMap<Seq, String>,
+    /// Which event had a number, and when it was.
+    numbers: BTreeMap<Seq, (Millis, String)>,
 }
 
 fn config(memory: usize, replay: usize) -> Config {
@@ -211,9 +214,9 @@ impl World {
 
     /// Whether no number of an event or of a member was given to another one before.
     fn note_numbers(&mut self) {
-        for (seq, line) in events(&mut self.room, 0) {
-            let before = self.numbers.entry(seq).or_insert_with(|| line.clone());
-            assert_eq!(*before, line, "event {seq}");
+        for (seq, event) in events_and_times(&mut self.room, 0) {
+            let before = self.numbers.entry(seq).or_insert_with(|| event.clone());
+            assert_eq!(*before, event, "event {seq}");
         }
         for Client { server, connection, uid, .. } in &self.clients {
             let producer = self.servers[*server].producer;
@@ -227,12 +230,27 @@ impl World {
         }
     }
 
-    /// The log is set back, and taken by another process of the engine.
-    fn set_back(&mut self, kept: usize) {
+    /// The log is set back, and taken by another process of the engine, so many milliseconds later.
+    fn set_back(&mut self, kept: usize, pause: u64) {
         self.log.truncate(kept);
         self.engine += 1;
-        self.clock += 1_000;
+        self.clock += pause;
         self.room = room_of(&self.log);
+    }
+
+    /// Members of those servers alone join and talk, and the others' write nothing.
+    fn play_at(&mut self, servers: &[usize], steps: &[Step]) {
+        for (step, &server) in steps.iter().zip(servers.iter().cycle()) {
+            match step {
+                Step::Join { name, is_tagged, .. } => self.join(server, *name, *is_tagged),
+                Step::Say { .. } => {
+                    let own = self.clients.iter().position(|client| client.server == server);
+                    own.into_iter().for_each(|client| self.act(step, client));
+                }
+                _ => drop(self.send(server, Vec::new())),
+            }
+            self.note_numbers();
+        }
     }
 
     /// A server that had applied the log as it was in `groups`, and whose room was `old`, finds the log set back. The
@@ -435,13 +453,25 @@ fn go_on(room: &mut Room, log: &[(Position, Vec<u8>)]) {
     }
 }
 
+/// What a server remembers of these groups.
+fn groups_of(log: &[(Position, Vec<u8>)]) -> Groups {
+    let mut groups = Groups::default();
+    log.iter().for_each(|(position, bytes)| groups.push(*position, bytes));
+    groups
+}
+
 /// All events of a room from that number on, but for erased ones.
 fn events(room: &mut Room, from: Seq) -> Vec<(Seq, String)> {
+    events_and_times(room, from).into_iter().map(|(seq, (_, line))| (seq, line)).collect()
+}
+
+/// The same with their times.
+fn events_and_times(room: &mut Room, from: Seq) -> Vec<(Seq, (Millis, String))> {
     room.transcript_mut().seal();
     let mut events = Vec::new();
     for batch in room.transcript().read(from, usize::MAX) {
         let shown = batch.events().filter(|it| it.seq >= from && batch.has_line(it.seq));
-        events.extend(shown.map(|event| (event.seq, event.line.to_owned())));
+        events.extend(shown.map(|event| (event.seq, (event.at, event.line.to_owned()))));
     }
     events
 }
@@ -540,7 +570,7 @@ proptest! {
         let absent = (0..3).filter(|server| !is_survivor(*server));
         let absent: Vec<_> = absent.map(|server| world.servers[server].producer).collect();
         world.log.clone_from(&old);
-        world.set_back(kept);
+        world.set_back(kept, 1_000);
         world.clients.retain(|client| is_survivor(client.server));
         let newcomer = (is_newcomer_first && kept > 0).then(|| world.start());
         if newcomer.is_some() {
@@ -554,10 +584,8 @@ proptest! {
         }
         let mut survived = Vec::new();
         for server in survivors {
-            let mut groups = Groups::default();
             let known = &old[..rooms[server]];
-            known.iter().for_each(|(position, bytes)| groups.push(*position, bytes));
-            let room = room_of(known);
+            let (groups, room) = (groups_of(known), room_of(known));
             let said_here = format!(" {:x}.", world.servers[server].producer);
             let unread = &old[rooms[server]..];
             let new = world.come_back(server, &groups, &room, (unread, lost));
@@ -601,5 +629,72 @@ proptest! {
         let all = events(&mut late, 0);
         assert_no_line_is_said_twice(&all);
         prop_assert_eq!(all, events(&mut world.room, 0));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn after_two_set_backs_in_a_row_no_number_is_given_twice_whoever_comes_back_first(
+        before in vec(step(), 1..30),
+        between in vec(step(), 0..20),
+        after in vec(step(), 0..20),
+        kept in (0..60_usize, 0..80_usize),
+        applied in (vec(0..20_usize, 3), vec(0..20_usize, 3)),
+        is_back in vec(proptest::bool::ANY, 3),
+        first in 0..3_usize,
+        pauses in (1..4_000_u64, 1..4_000_u64),
+    ) {
+        let mut world = World::new();
+        for step in &before {
+            world.play(step);
+            world.note_numbers();
+        }
+        let old = world.log.clone();
+        let lagging = |log: &Log, lag: usize| log[..log.len().saturating_sub(lag)].to_vec();
+        let mut known: Vec<_> = applied.0.iter().map(|&lag| lagging(&old, lag)).collect();
+        let mut rooms: Vec<_> = known.iter().map(|known| room_of(known)).collect();
+        world.set_back(kept.0.min(old.len()), pauses.0);
+        // Some come back and show what is said, and the log loses that as well before the others do.
+        let back: Vec<_> = (0..3).filter(|server| is_back[*server] || *server == first).collect();
+        for &server in &back {
+            world.come_back(server, &groups_of(&known[server]), &rooms[server], (&[], 4));
+            world.note_numbers();
+        }
+        world.play_at(&back, &between);
+        let branch = std::mem::take(&mut world.log);
+        for &server in &back {
+            known[server] = lagging(&branch, applied.1[server]);
+            let before = std::mem::replace(&mut rooms[server], room_of(&known[server]));
+            rooms[server].take_the_place_of(before);
+        }
+        world.log.clone_from(&branch);
+        world.set_back(kept.1.min(branch.len()), pauses.1);
+        let servers = [0, 1, 2].map(|turn| (first + turn) % 3);
+        for server in servers {
+            let is_back = back.contains(&server);
+            let lost = if is_back { &branch[known[server].len()..] } else { &[] };
+            let groups = groups_of(&known[server]);
+            let new = world.come_back(server, &groups, &rooms[server], (lost, 4));
+            world.note_numbers();
+            let from = new.log().expect("it is shared").position();
+            world.play_at(&[server], &between);
+            // It goes on behind all that it has seen, and from there on all have the same.
+            let (mut new, end) = (new, rooms[server].transcript().end());
+            go_on(&mut new, &world.log[world.log.partition_point(|(it, _)| *it <= from)..]);
+            prop_assert!(new.transcript().end() >= end);
+            let before = std::mem::replace(&mut rooms[server], room_of(&[]));
+            new.take_the_place_of(before);
+            prop_assert_eq!(events(&mut new, end), events(&mut world.room, end));
+            prop_assert!(events(&mut new, 0).is_sorted_by(|(one, _), (other, _)| one < other));
+        }
+        for step in &after {
+            world.play(step);
+            world.note_numbers();
+            assert_no_name_is_had_twice(&world.room);
+        }
+        let bytes = snapshot::encode(&world.room);
+        prop_assert_eq!(snapshot::encode(&room_of(&world.log)), bytes);
     }
 }

@@ -39,6 +39,8 @@ pub struct Session {
     pub taken: usize,
     /// The last line that has a receipt.
     pub receipted: usize,
+    /// So many were taken, as the room has said, when it resumed.
+    resumed: usize,
     /// Lines that had a receipt, and that the room has lost. The room does not count them.
     pub lost: BTreeSet<usize>,
     /// What it is resumed with.
@@ -69,6 +71,7 @@ impl Session {
             written: None,
             taken: 0,
             receipted: 0,
+            resumed: 0,
             lost: BTreeSet::new(),
             token: None,
             seen: 0,
@@ -178,7 +181,7 @@ impl Session {
         self.lost.extend(taken + 1..=self.receipted);
         let now = taken.max(self.receipted);
         self.again += self.taken.saturating_sub(now);
-        self.taken = now;
+        (self.taken, self.resumed) = (now, now);
         self.written = Some(self.taken);
     }
 
@@ -198,11 +201,18 @@ impl Session {
     /// A receipt has come for the line of that number, by the room's count.
     fn receipt(&mut self, number: usize) -> String {
         let number = number + self.lost.len();
+        if (1..=self.receipted).contains(&number) && self.was_set_back() {
+            // Its first event is lost, and the server that it was sent to before has had it said again.
+            let (line, name) = &self.lines[number - 1];
+            return line.row(name).unwrap_or_else(|| format!("+ {number}"));
+        }
         if number <= self.receipted || number > self.lines.len() {
             self.complain(format!("a receipt for {number} after {}", self.receipted));
             return format!("+ {number}");
         }
-        let skipped = &self.lines[self.receipted..number - 1];
+        // Lines that were taken before it has resumed may be lost with the store, and their receipts with them.
+        let excused = if self.was_set_back() { self.resumed } else { 0 };
+        let skipped = &self.lines[self.receipted.max(excused).min(number - 1)..number - 1];
         if let Some((line, _)) = skipped.iter().find(|(line, _)| !matches!(line, Line::Who)) {
             self.complain(format!("no receipt for {:?}, and one for {number}", line.sent()));
         }
@@ -210,6 +220,14 @@ impl Session {
         self.taken = self.taken.max(number);
         let (line, name) = &self.lines[number - 1];
         line.row(name).unwrap_or_else(|| format!("a receipt for {:?}", line.sent()))
+    }
+
+    /// Whether it was told that the store has lost something.
+    fn was_set_back(&self) -> bool {
+        let is_told = |text: &str| text.contains("store was set back");
+        let of_notices = self.notices.iter().any(|notice| is_told(&notice.text));
+        of_notices
+            || self.heard.iter().any(|event| event.line.starts_with("-- ") && is_told(&event.line))
     }
 
     fn note(&mut self, text: &str) {

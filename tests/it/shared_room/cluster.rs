@@ -13,6 +13,7 @@ use super::story::Story;
 use crate::common::folder;
 use crate::common::forwarder::Forwarder;
 use crate::common::proxy::Budget;
+use crate::common::redis::RedisServer;
 
 #[cfg(planted_faults)]
 mod upgrade;
@@ -25,6 +26,13 @@ const LONG: Duration = Duration::from_secs(9);
 
 /// How long nobody reaches the store: three times as long as that.
 const OUTAGE: Duration = Duration::from_secs(18);
+
+/// How many milliseconds there are between two losses in a row: some servers have come back from the first one by then, and
+/// have shown what was said since.
+const BETWEEN_LOSSES: std::ops::Range<u64> = 1_000..5_000;
+
+/// For how many milliseconds the others cannot come back from the second one.
+const AHEAD: std::ops::Range<u64> = 1_000..4_000;
 
 /// Servers, each with a wire of its own to the store. The last one joins later.
 pub(super) struct Cluster {
@@ -102,6 +110,44 @@ impl Cluster {
     /// Servers are led to where the store is now.
     fn lead(&self) {
         self.wires.iter().for_each(|wire| wire.lead_to(self.store.address()));
+    }
+
+    /// The store loses something twice. One server does not see what comes between, and is the first to come back from the
+    /// second loss. What the servers have lost by both.
+    fn lose_twice(&mut self, harm: Harm, dice: &mut Budget, story: &Story) -> String {
+        let (lag, pause, ahead) =
+            (some(dice, 100..2_000), some(dice, BETWEEN_LOSSES), some(dice, AHEAD));
+        let outsider = dice.next(SERVERS as u64) as usize;
+        story.tell(&format!(
+            "{harm:?}, with {pause:?} between; server {outsider} is back {ahead:?} before the others"
+        ));
+        let mut replicas = match harm {
+            Harm::FailOverTwiceWithLoss => Vec::from(self.store.lagging_replicas::<2>(lag)),
+            _ => Vec::new(),
+        };
+        self.wires[outsider].block(true);
+        let mut lost = self.lose(replicas.pop());
+        sleep(pause);
+        self.block_others(outsider, true);
+        lost += &self.lose(replicas.pop());
+        self.wires[outsider].block(false);
+        sleep(ahead);
+        self.block_others(outsider, false);
+        lost
+    }
+
+    /// The store is emptied, or a replica that lags takes its place; what is lost by that.
+    fn lose(&mut self, replica: Option<RedisServer>) -> String {
+        let Some(replica) = replica else { return self.store.empty() };
+        let lost = self.store.fail_over_to(replica);
+        self.lead();
+        lost
+    }
+
+    /// All other servers cannot reach the store, or can again.
+    fn block_others(&self, number: usize, is_blocked: bool) {
+        let others = self.wires.iter().enumerate().filter(|(other, _)| *other != number);
+        others.for_each(|(_, wire)| wire.block(is_blocked));
     }
 
     /// Harm to a server, or to its wire.
@@ -198,6 +244,9 @@ impl Stage for Cluster {
             Harm::EmptyStore => {
                 story.tell("FLUSHALL");
                 lost = Some(self.store.empty());
+            }
+            Harm::EmptyStoreTwice | Harm::FailOverTwiceWithLoss => {
+                lost = Some(self.lose_twice(harm, dice, story));
             }
             #[cfg(planted_faults)]
             Harm::UpgradeAndBack => self.upgrade_and_back(dice, story),

@@ -42,6 +42,10 @@ pub(super) enum Harm {
     KillStoreWithLoss,
     /// Somebody empties the store.
     EmptyStore,
+    /// Somebody empties the store, and once more when some servers have come back.
+    EmptyStoreTwice,
+    /// A replica that lags takes the store's place, and then another one that has nothing of what came since.
+    FailOverTwiceWithLoss,
     /// One server after the other becomes another build, and the old one again.
     #[cfg(planted_faults)]
     UpgradeAndBack,

@@ -101,8 +101,8 @@ impl Store {
 
     /// A replica that was cut off for some time takes its place; what that had not got.
     pub(super) fn fail_over_with_loss(&mut self, lag: Duration) -> String {
-        let wire = Forwarder::start(self.redis.address());
         if let Some(watch) = &mut self.watch {
+            let wire = Forwarder::start(self.redis.address());
             watch.settle();
             watch.lead_replicas(wire.address);
             // Without a connection to a replica, nothing would be written that can be lost.
@@ -117,9 +117,24 @@ impl Store {
             watch.bring_back();
             return behind(&all, &log(&self.redis)).to_owned();
         }
-        let replica = replica_of(&self.redis, wire.address);
+        let [replica] = self.lagging_replicas(lag);
+        self.fail_over_to(replica)
+    }
+
+    /// Replicas that have had the same, and were cut off some time ago.
+    pub(super) fn lagging_replicas<const COUNT: usize>(
+        &self,
+        lag: Duration,
+    ) -> [RedisServer; COUNT] {
+        let wire = Forwarder::start(self.redis.address());
+        let replicas = std::array::from_fn(|_| replica_of(&self.redis, wire.address));
         wire.block(true);
         std::thread::sleep(lag);
+        replicas
+    }
+
+    /// A replica takes its place; what that had not got.
+    pub(super) fn fail_over_to(&mut self, replica: RedisServer) -> String {
         pause(&self.redis);
         let (all, kept) = (log(&self.redis), log(&replica));
         self.promote(replica);

@@ -1,13 +1,51 @@
 //! The clock of a log, its servers and its numbers.
 
+use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+
 use super::*;
 
 #[test]
 fn numbers_go_on_behind_all_that_may_have_been_given_out() {
-    assert_eq!([0, 1, STEP / 2].map(jump), [STEP; 3]);
-    assert_eq!([STEP / 2 + 1, STEP, STEP + STEP / 2].map(jump), [2 * STEP; 3]);
-    assert_eq!(jump(STEP - 1), 2 * STEP, "a plain multiple could be reached");
-    assert_eq!(jump(u64::MAX), u64::MAX);
+    let jump_at_0 = |last| jump(last, 0);
+    assert_eq!([0, 1, STEP / 2].map(jump_at_0), [STEP; 3]);
+    assert_eq!([STEP / 2 + 1, STEP, STEP + STEP / 2].map(jump_at_0), [2 * STEP; 3]);
+    assert_eq!(jump(STEP - 1, 0), 2 * STEP, "a plain multiple could be reached");
+    assert_eq!(jump(u64::MAX, 0), u64::MAX);
+    let later = [1, 1_000, (1 << 19) - 1, 1 << 19].map(|moment| jump(7, moment) - STEP);
+    assert_eq!(later, [1_024, 1_024_000, (1 << 29) - 1_024, 0]);
+}
+
+/// The longest time in which no two milliseconds have the same place behind a multiple.
+const CYCLE: u64 = 1 << 19;
+
+proptest! {
+    #[test]
+    fn a_jump_is_long_enough_for_what_was_lost_and_short_enough_for_millions(
+        last in 0..1_u64 << 53,
+        moment: u64,
+    ) {
+        let to = jump(last, moment);
+        prop_assert!(to - last >= 1 << 29 && to - last < 1 << 31, "{} {}", last, to);
+        // However late a jump comes, the next one leads to another multiple.
+        prop_assert!(jump(to, moment) / STEP > to / STEP);
+    }
+
+    #[test]
+    fn branches_that_begin_at_different_times_have_numbers_of_their_own(
+        last in 0..1_u64 << 40,
+        lost in 0..1_u64 << 29,
+        begun in 0..CYCLE - 1,
+        later in 1..CYCLE,
+    ) {
+        // Who comes back first may have seen more than the log has kept, or less.
+        let (first, second) = (jump(last, begun), jump(last + lost, (begun + later).min(CYCLE - 1)));
+        let time = (begun + later).min(CYCLE - 1) - begun;
+        if first / STEP == second / STEP {
+            prop_assert_eq!(second - first, PER_MILLISECOND * time);
+        } else {
+            prop_assert!(second - first > 1 << 29, "{} {}", first, second);
+        }
+    }
 }
 
 fn group(producer: u64, number: u64) -> Group<'static> {
