@@ -492,7 +492,7 @@ fn an_archive_that_has_missed_an_order_to_erase_lines_gets_it_with_a_snapshot() 
     slow.room.take_changes();
     let mut renewed = snapshot::decode(&config(), &bytes).expect("it was written so");
     renewed.note_changes();
-    renewed.take_the_place_of(slow.room);
+    renewed.take_the_place_of(slow.room, 0);
     slow.room = renewed;
     assert!(!slow.events().concat().contains("buy"), "{:?}", slow.events());
     assert_eq!(slow.room.take_changes().erasures.len(), 1);
