@@ -22,7 +22,7 @@ use super::reader::{Fate, PORTION, Reader};
 use super::rendering::Renderings;
 use super::room::effects::Aside;
 use super::system::{instant, poll};
-use crate::protocol::tag::Seq;
+use crate::protocol::tag::{Format, Seq};
 
 /// How long the last lines may take at a shutdown.
 const LAST_MOMENT: Duration = Duration::from_millis(800);
@@ -180,8 +180,16 @@ impl Broadcaster {
     fn welcome(&mut self, arrival: Arrival) {
         let (member, connection) = (arrival.recipient.member, arrival.connection.id());
         // The member has resumed over another connection.
-        if let Some(before) = self.readers.iter().position(|r| r.recipient.member == member) {
+        if let Some(before) = self.readers.iter().position(|r| r.last_recipient().member == member)
+        {
             self.dismiss(before);
+        }
+        if arrival.recipient.format == Format::Plain
+            && arrival.greeting.is_empty()
+            && let Some(reader) = self.reader(connection)
+        {
+            // A plain member of a shared room has joined again over its connection, and gets all that came before that.
+            return reader.read_for(arrival.from, arrival.recipient);
         }
         let mut reader = Reader::new(arrival);
         // The client was a guest until now.

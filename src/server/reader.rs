@@ -33,8 +33,8 @@ const MOST_TELNET: usize = 1024;
 pub(super) struct Reader {
     /// For whom it reads, and in which format.
     pub(super) recipient: Recipient,
-    /// From which event on it gets the tagged form, if it gets the plain one now.
-    tagged_from: Seq,
+    /// From which events on it reads for another member, or in another format, in their order.
+    turns: VecDeque<(Seq, Recipient)>,
     /// What it is sent over.
     pub(super) connection: Arc<Connection>,
     /// The next event that it has not been sent.
@@ -79,7 +79,7 @@ impl Reader {
     pub(super) fn new(arrival: Arrival) -> Reader {
         Reader {
             recipient: arrival.recipient,
-            tagged_from: Seq::MAX,
+            turns: VecDeque::new(),
             connection: arrival.connection,
             next: arrival.from,
             offset: arrival.offset,
@@ -130,20 +130,30 @@ impl Reader {
 
     /// Gives it the tagged form from that event on, which it was not sent yet.
     pub(super) fn tag_from(&mut self, event: Seq) {
-        self.tagged_from = event;
-        self.take_form();
+        self.read_for(event, Recipient { format: Format::Tagged, ..self.last_recipient() });
     }
 
-    fn take_form(&mut self) {
-        if self.next >= self.tagged_from {
-            self.recipient.format = Format::Tagged;
+    /// Reads for that one from that event on, which it was not sent yet.
+    pub(super) fn read_for(&mut self, event: Seq, recipient: Recipient) {
+        self.turns.push_back((event, recipient));
+        self.take_turns();
+    }
+
+    /// For whom it is going to read in the end.
+    pub(super) fn last_recipient(&self) -> Recipient {
+        self.turns.back().map_or(self.recipient, |(_, recipient)| *recipient)
+    }
+
+    fn take_turns(&mut self) {
+        while let Some((_, recipient)) = self.turns.front().filter(|(from, _)| *from <= self.next) {
+            self.recipient = *recipient;
+            self.turns.pop_front();
         }
     }
 
-    /// Before which event its format changes, or something else is to be sent.
+    /// Before which event its recipient changes, or something else is to be sent.
     fn next_turn(&self) -> Seq {
-        let changes =
-            if self.recipient.format == Format::Plain { self.tagged_from } else { Seq::MAX };
+        let changes = self.turns.front().map_or(Seq::MAX, |(from, _)| *from);
         changes.min(self.asides.front().map_or(Seq::MAX, |(at, _)| *at))
     }
 
@@ -164,7 +174,7 @@ impl Reader {
     fn go_to(&mut self, batch: &Batch, event: Seq) {
         self.next = event;
         self.offset = batch.offset(event);
-        self.take_form();
+        self.take_turns();
     }
 
     /// Whether a send may be tried: the socket is not known to be full, or its time is up, when it

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Display;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::audience::{Audience, Envelope, Kind, MemberId, Recipient, Share};
@@ -41,6 +42,18 @@ const MOVES_PART: usize = 16;
 /// How much they may take in a small memory.
 const LEAST_MOVES: usize = 256 * 1024;
 
+/// How many places are remembered where events are left out.
+const MOST_UNREAD: usize = 64;
+
+/// Events that are left out.
+#[derive(Debug)]
+struct Unread {
+    /// Their numbers.
+    events: Range<Seq>,
+    /// How many of them were public lines.
+    lines: u64,
+}
+
 /// The record. What is appended can be read once it is sealed, which the one who sends does, once
 /// for many appends.
 #[derive(Debug)]
@@ -59,6 +72,8 @@ pub(crate) struct Transcript {
     shares: Shares,
     /// From the batches before these events, those of each share were withdrawn, or there were none.
     withdrawn_up_to: [Seq; 2],
+    /// Where events are left out that nobody could read any more, oldest first; at most [`MOST_UNREAD`].
+    unread: VecDeque<Unread>,
     /// What `outlines` takes, in bytes.
     evicted_cost: usize,
     /// The most that both may take.
@@ -75,6 +90,7 @@ impl Transcript {
             lines: 0,
             shares: Shares::default(),
             withdrawn_up_to: [FIRST; 2],
+            unread: VecDeque::new(),
             evicted_cost: 0,
             memory,
         }
@@ -110,6 +126,23 @@ impl Transcript {
             self.seal();
         }
         self.skip_to(end.max(self.end()));
+    }
+
+    /// Events are left out from here up to that one, among them so many public lines.
+    pub(crate) fn note_unread(&mut self, up_to: Seq, lines: u64) {
+        if self.unread.len() == MOST_UNREAD {
+            self.unread.pop_front();
+        }
+        self.unread.push_back(Unread { events: self.end()..up_to, lines });
+    }
+
+    /// How many public lines are left out behind that event.
+    pub(crate) fn unread_from(&self, event: Seq) -> u64 {
+        let left = |unread: &Unread| {
+            let Range { start, end } = unread.events;
+            unread.lines.min(end.saturating_sub(start.max(event)))
+        };
+        self.unread.iter().map(left).sum()
     }
 
     /// Appends the events of a batch from that number on.

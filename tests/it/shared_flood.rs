@@ -7,6 +7,8 @@ use std::io::Read;
 use std::time::Duration;
 
 use crate::common::DEADLINE;
+use crate::common::process::signal;
+use crate::common::program::{self, Joined, resume, split};
 use crate::common::redis::RedisServer;
 use crate::common::server::{TestServer, chatserver};
 
@@ -62,4 +64,77 @@ fn readers_that_keep_pace_miss_nothing_of_a_flood_at_another_server() {
     let number = |line: &&str| line.split(' ').nth(1)?.parse().ok();
     let unlike = said.iter().map(number).zip(0..).find(|(line, at)| *line != Some(*at));
     assert!(unlike.is_none() && said.len() == LINES, "{} lines, {unlike:?}, {told:?}", said.len());
+}
+
+/// The number in a line like that, between what is before and behind it.
+#[track_caller]
+fn number_in(line: &str, (before, behind): (&str, &str)) -> usize {
+    let number = line.split_once(before).and_then(|(_, rest)| Some(rest.split_once(behind)?.0));
+    let number = number.and_then(|number| number.parse().ok());
+    number.unwrap_or_else(|| panic!("no {before:?} in {line:?}"))
+}
+
+#[test]
+fn whoever_is_at_a_server_that_wakes_behind_the_log_is_told_of_the_gap_or_resumes_before_it() {
+    const LINES: usize = 20_000;
+    const SAID: (&str, &str) = ("<flooder> ", " ");
+    let Some(redis) = RedisServer::start(&[]) else { return };
+    let servers = [start(&redis), start(&redis)];
+    let mut plain = servers[1].join("plain");
+    let Joined { client: mut program, token } = program::join(&servers[1], "program");
+    let mut flooder = servers[0].join("flooder");
+    flooder.send("now\n");
+    plain.skip_to("<flooder> now\n");
+    let seen = loop {
+        let line = program.line().expect("it is said");
+        if let (Some(seq), "<flooder> now") = split(&line) {
+            break seq;
+        }
+    };
+    signal("-STOP", servers[1].id());
+    flooder.skip_to("-- plain left (connection lost)\n");
+    // More than the log has.
+    let filler = "x".repeat(80);
+    for line in 0..LINES {
+        flooder.send(format!("{line} {filler}\n"));
+    }
+    flooder.send("/who\n");
+    flooder.skip_to("-- 2 here: flooder, program (away)\n");
+    signal("-CONT", servers[1].id());
+
+    let mut before = String::new();
+    let first = loop {
+        let line = plain.line().expect("it stays");
+        if line.starts_with("<flooder> ") {
+            break number_in(&line, SAID);
+        }
+        before = line;
+    };
+    let missed = ("-- you missed ", " lines (this server was too slow)");
+    assert!(first > 0 && number_in(&before, missed) == first, "{before:?} before {first}");
+    let again = loop {
+        let line = plain.line().expect("it stays");
+        if line.ends_with(", and you have joined again") {
+            break line;
+        }
+    };
+    assert!(number_in(&again, ("-- the room was away for ", " s, ")) >= 6, "{again:?}");
+
+    while let Some(line) = program.line() {
+        assert!(!line.contains("<flooder> "), "{line:?} is from behind the gap");
+    }
+    let mut program = resume(&servers[0], &token, seen);
+    let (mut missed, mut next) = (None, None);
+    while next != Some(LINES) {
+        let line = program.line().expect("it is served");
+        if line.ends_with(" lines (you were away)") {
+            missed = Some(number_in(&line, ("-- you missed ", " lines")));
+        } else if line.contains("<flooder> ") {
+            let number = number_in(&line, SAID);
+            // One line more has said that a member left.
+            let expected = next.or(missed.map(|missed| missed - 1));
+            assert_eq!(Some(number), expected, "{line:?}");
+            next = Some(number + 1);
+        }
+    }
 }

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 
 use super::Shared;
 use super::log::reading::ToDo;
-use crate::protocol::reply::{LeaveReason, Notice};
-use crate::protocol::tag::{Body, Format};
+use crate::protocol::reply::{LeaveReason, Missing, Notice};
+use crate::protocol::tag::{Body, Format, Seq};
 use crate::server::connection::ConnectionId;
 use crate::server::rendering::answer_tag;
+use crate::server::room::Room;
 use crate::server::room::effects::Aside;
 use crate::server::room::entry::Outcome;
 use crate::server::room::group::{Act, Logged};
@@ -25,6 +26,15 @@ pub(super) struct Before {
     spoken_for: BTreeMap<u32, Option<SpokenFor>>,
     /// The number that the next member would have got.
     next_member: u64,
+    /// The number that the next event would have had: nobody here was sent one from there on.
+    pub(super) end: Seq,
+}
+
+impl Before {
+    /// Whether that connection spoke for a member.
+    pub(super) fn is_member(&self, number: u32) -> bool {
+        self.spoken_for.get(&number).is_some_and(Option::is_some)
+    }
 }
 
 impl Shared {
@@ -33,7 +43,37 @@ impl Shared {
         let awaited = self.log.iter().flat_map(|log| log.awaited.keys().copied());
         let numbers = self.connections.keys().map(|id| id.number).chain(awaited);
         let spoken_for = numbers.map(|number| (number, self.spoken_for(number))).collect();
-        Before { spoken_for, next_member: self.room.numbers().member }
+        let end = self.room.transcript().end();
+        Before { spoken_for, next_member: self.room.numbers().member, end }
+    }
+
+    /// Tells those clients of lines that nobody can read here any more which go on over their connections in the room that
+    /// is to take the place of this one. The others resume, and get those lines elsewhere, or are told then.
+    pub(super) fn tell_of_unread_lines(
+        &mut self,
+        lines: u64,
+        before: &Before,
+        (room, is_dead): (&Room, bool),
+    ) {
+        let producer = self.effects.producer;
+        let now_spoken_for = |number| room.spoken_for(ConnectionId { producer, number });
+        for (&number, before) in &before.spoken_for {
+            let id = ConnectionId::local(number);
+            // Those of a server that was taken for dead join again.
+            let is_plain = self.log.as_ref().is_some_and(|log| log.is_plain(id));
+            let stays = match (before, now_spoken_for(number)) {
+                _ if is_dead => is_plain,
+                (Some(before), Some(now)) => before.is_as(&now),
+                (None, None) => is_plain,
+                _ => false,
+            };
+            if stays {
+                let format = before.as_ref().map_or(Format::Plain, |before| before.format);
+                let tag = answer_tag(format, None, now());
+                let notice = Notice::Missed(lines, Missing::ServerTooSlow);
+                self.aside(id, Aside::Lines(format!("{tag}{notice}\n")));
+            }
+        }
     }
 
     fn spoken_for(&self, number: u32) -> Option<SpokenFor> {
@@ -47,7 +87,7 @@ impl Shared {
         let (Some(last), Some(log)) = (own.map(|own| own.last), &mut self.log) else { return };
         log.outbox.on_read_back(last);
         log.liveness.on_return(instant());
-        let Before { spoken_for, next_member } = before;
+        let Before { spoken_for, next_member, end } = before;
         for (number, before) in spoken_for {
             let now = self.spoken_for(number);
             let is_renamed = self.tell_of_itself(number, before.as_ref(), now.as_ref());
@@ -62,7 +102,7 @@ impl Shared {
                 self.part_with_connection(number, now, next_member);
                 let id = ConnectionId::local(number);
                 to_do.taken_over.extend(self.connections.get(&id).cloned());
-                self.effects.detached.push((id, self.room.transcript().end()));
+                self.effects.detached.push((id, end));
             }
         }
     }

@@ -48,8 +48,8 @@ pub(super) struct LogSide {
     has_other_settings: bool,
     /// The plain members of this server: how they join again, if the others take this server for dead.
     pub(super) plain: HashMap<u32, Joining>,
-    /// Those of them that do, each with how long the server was away.
-    rejoining: HashMap<u32, Duration>,
+    /// Those of them that do, each with the time since which the room has been away for them.
+    rejoining: HashMap<u32, Instant>,
     /// A snapshot that this server is to write.
     snapshot: Option<Vec<u8>>,
     /// After how many bytes of groups there is another snapshot.
@@ -176,9 +176,10 @@ impl Hub {
         });
     }
 
-    /// The others have taken this server for dead: it goes on as another producer. Members that can resume are hung up on,
+    /// The others have taken this server for dead, after so long without a sign of life as far as the log tells: it goes on
+    /// as another producer. Members that can resume are hung up on,
     /// and resume here or elsewhere; plain ones join again, and what they had said and was not applied is said then.
-    pub(crate) fn rise_again(&self, producer: u64, away: Duration, hello: (&str, &str)) {
+    pub(crate) fn rise_again(&self, producer: u64, silence: Duration, hello: (&str, &str)) {
         self.with(|shared| {
             let settings = shared.room.log().map_or(0, Log::settings);
             let Some(log) = &mut shared.log else { return };
@@ -186,10 +187,13 @@ impl Hub {
             let unread = log.outbox.begin_anew(producer);
             let act = Act::Hello { server: hello.0, version: hello.1, settings };
             log.outbox.propose(&Logged::by_server(act));
+            // A group of this server's from before may have come back just now.
+            let now = instant();
+            let since = log.liveness.silent_since().min(now.checked_sub(silence).unwrap_or(now));
             for (&connection, joining) in &log.plain {
                 let act = Act::Join(joining.clone());
                 log.outbox.propose(&Logged { connection, line: 0, act });
-                log.rejoining.insert(connection, away);
+                log.rejoining.entry(connection).or_insert(since);
             }
             let (plain, awaited) = (&log.plain, &log.awaited);
             // Sessions go on to wait for what becomes of theirs, whoever's members these are.

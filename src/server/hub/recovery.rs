@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::catching_up::Before;
 use super::log::reading::{Read, ToDo};
 use super::{Hub, Shared};
 use crate::protocol::name::Name;
-use crate::protocol::reply::{Missing, Notice, SetBack, SharedNotice};
+use crate::protocol::reply::{Notice, SetBack, SharedNotice};
 use crate::protocol::tag::Seq;
 use crate::server::connection::ConnectionId;
 use crate::server::erasure::Erased;
@@ -265,10 +266,14 @@ impl Shared {
         }
         let Renewed { mut room, effects, outcomes, hang_up, erased, expired, .. } = renewed;
         let Renewed { producer, read_back, returned, .. } = renewed;
-        // A server that comes back tells itself for whom its connections speak.
-        let before = producer.is_none().then(|| self.before_catching_up());
+        let is_dead = !producers(&room).contains(&producer.unwrap_or(self.effects.producer));
+        let missed = if loss.is_none() { room.missed_since(&self.room) } else { 0 };
+        let before = self.before_catching_up();
+        if missed > 0 {
+            self.tell_of_unread_lines(missed, &before, (&room, is_dead));
+        }
         std::mem::swap(&mut self.room, &mut room);
-        let missed = self.room.take_the_place_of(room);
+        self.room.take_the_place_of(room, missed);
         self.effects.append(effects);
         // What readers have of the other room's lines may be erased by now.
         self.effects.is_erased = true;
@@ -279,13 +284,10 @@ impl Shared {
             log.set_back_at = Some(instant());
             log.on_others_return(returned);
         }
-        if loss.is_none() && missed > 0 {
-            self.apply(Entry::Tell(Notice::Missed(missed, Missing::ServerTooSlow)));
-        }
         self.log.iter_mut().for_each(|log| log.flow.begin_anew());
-        if !producers(&self.room).contains(&self.effects.producer) {
+        if is_dead {
             to_do.died_after = Some(Duration::ZERO);
-            self.lose_connections();
+            self.lose_connections(&before);
         }
         let applied = Applied {
             verdict: Verdict::Applied,
@@ -296,7 +298,10 @@ impl Shared {
             erased,
         };
         self.carry_on(applied, to_do);
-        before.into_iter().for_each(|before| self.settle_unread(before, to_do));
+        // A server that comes back tells itself for whom its connections speak.
+        if producer.is_none() {
+            self.settle_unread(before, to_do);
+        }
     }
 
     /// Tells readers here that the log has lost lines which this server had read: all of them if a public one may be among
@@ -312,13 +317,13 @@ impl Shared {
         };
     }
 
-    /// The members of this server are gone with it: those that can resume are hung up on.
-    fn lose_connections(&mut self) {
-        let end = self.room.transcript().end();
+    /// The members of this server are gone with it: those that can resume are hung up on. They are sent nothing of what this
+    /// server has not read on its way, or they would resume behind that, and never get it.
+    fn lose_connections(&mut self, before: &Before) {
         let Some(log) = &self.log else { return };
-        let gone =
-            self.connections.keys().filter(|id| !log.is_plain(**id) && !log.is_awaited(**id));
-        let gone: Vec<_> = gone.map(|id| (*id, end)).collect();
+        let is_coming = |id: ConnectionId| log.is_awaited(id) && !before.is_member(id.number);
+        let gone = self.connections.keys().filter(|id| !log.is_plain(**id) && !is_coming(**id));
+        let gone: Vec<_> = gone.map(|id| (*id, before.end)).collect();
         self.effects.detached.extend(gone);
     }
 }

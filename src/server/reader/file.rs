@@ -66,7 +66,7 @@ impl Reader {
         } else if needed == self.next {
             self.missed += hub.missed(self.recipient, needed);
             (self.next, self.offset) = (oldest, offset);
-            self.take_form();
+            self.take_turns();
         }
     }
 

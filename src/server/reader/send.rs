@@ -132,7 +132,7 @@ impl Reader {
                 self.offset = batch.offset(end);
             }
             self.next = end;
-            self.take_form();
+            self.take_turns();
         }
     }
 

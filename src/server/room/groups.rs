@@ -127,14 +127,21 @@ impl Room {
         Numbers { seq: self.transcript.end() - 1, member: self.next_id }
     }
 
-    /// Takes the place of the same room as it was before its log was set back or trimmed: what that one remembers, and what
-    /// is this server's own of it, stays. How many public lines were said meanwhile that this server has not read.
-    pub(crate) fn take_the_place_of(&mut self, before: Room) -> u64 {
-        let Room { mut transcript, said, members, keeping, changed, gaps, erasures, .. } = before;
-        let Room { kept_from, doubt, is_closed, .. } = before;
+    /// How many public lines were said since the room was like that which this server has not read on its way here.
+    pub(crate) fn missed_since(&self, before: &Room) -> u64 {
         let read = self.transcript.newest(NOBODY, usize::MAX).count() as u64;
-        let missed = self.said.saturating_sub(said).saturating_sub(read);
+        self.said.saturating_sub(before.said).saturating_sub(read)
+    }
+
+    /// Takes the place of the same room as it was before its log was set back or trimmed: what that one remembers, and what
+    /// is this server's own of it, stays. So many lines between both this server has not read.
+    pub(crate) fn take_the_place_of(&mut self, before: Room, missed: u64) {
+        let Room { mut transcript, members, keeping, changed, gaps, erasures, .. } = before;
+        let Room { kept_from, doubt, is_closed, .. } = before;
         let later = std::mem::replace(&mut self.transcript, Transcript::new(0));
+        if missed > 0 {
+            transcript.note_unread(later.oldest(), missed);
+        }
         transcript.go_on_with(later);
         let erased = self.erasures_since(&erasures);
         let erase = |erasure| RoomErasure::carry_out(erasure, &mut transcript);
@@ -145,7 +152,6 @@ impl Room {
         self.transcript = transcript;
         (self.keeping, self.gaps) = (keeping, gaps);
         (self.kept_from, self.doubt, self.is_closed) = (kept_from, doubt, is_closed);
-        missed
     }
 
     /// Has the next event a number that no event has, though `last` is not known to be the last one.

@@ -72,9 +72,13 @@ impl Room {
         if let Some(kept_from) = self.kept_from.filter(|_| next < oldest) {
             let first = kept_from.clamp(next, oldest);
             let missed = self.forgotten_between(recipient, next, first)?;
+            // A gap that the history knows of is told where the reader comes to it.
+            let gaps = self.gaps.iter().filter(|gap| gap.after >= first);
+            let told: u64 = gaps.map(|gap| gap.lines).sum();
+            let missed = missed + self.transcript.unread_from(first).saturating_sub(told);
             return Some(Place { member, next: first, missed, has_lost: false });
         }
-        let missed = self.transcript.evicted(recipient, next)?;
+        let missed = self.transcript.evicted(recipient, next)? + self.transcript.unread_from(next);
         Some(Place { member, next: next.max(oldest), missed, has_lost: false })
     }
 }

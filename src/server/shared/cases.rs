@@ -515,7 +515,7 @@ fn an_archive_that_has_missed_an_order_to_erase_lines_gets_it_with_a_snapshot() 
     slow.room.take_changes();
     let mut renewed = snapshot::decode(&config(), &bytes).expect("it was written so");
     renewed.note_changes();
-    renewed.take_the_place_of(slow.room);
+    renewed.take_the_place_of(slow.room, 0);
     slow.room = renewed;
     assert!(!slow.events().concat().contains("buy"), "{:?}", slow.events());
     assert_eq!(slow.room.take_changes().erasures.len(), 1);
@@ -527,6 +527,38 @@ fn an_archive_that_has_missed_an_order_to_erase_lines_gets_it_with_a_snapshot() 
     let mut room = snapshot::decode(&config(), &bytes).expect("it was written so");
     room.erase_in_archive(1);
     assert_eq!(room.take_changes().erasures.len(), 256);
+}
+
+#[test]
+fn whoever_resumes_at_a_server_that_could_not_read_lines_is_told_how_many() {
+    let mut trial = Trial::new();
+    trial.join(HERE, 1, "alice", 1);
+    trial.join(THERE, 1, "bob", 2);
+    let seen = trial.room.transcript().end() - 1;
+    let mut slow = Trial::new();
+    slow.join(HERE, 1, "alice", 1);
+    slow.join(THERE, 1, "bob", 2);
+    for line in 1..=5 {
+        trial.say(THERE, 1, line, "unread");
+    }
+    let mut renewed = snapshot::decode(&config(), &snapshot::encode(&trial.room)).expect("written");
+    let missed = renewed.missed_since(&slow.room);
+    renewed.take_the_place_of(slow.room, missed);
+    trial.room = renewed;
+    trial.say(THERE, 1, 6, "read");
+    // In the middle of the gap, for who has been at another server meanwhile.
+    for (connection, seen, missed) in
+        [(2, seen, Some(5)), (3, seen + 3, Some(2)), (4, seen + 5, None)]
+    {
+        trial.told();
+        trial.resume(HERE, connection, 1, seen);
+        let told = trial.told();
+        let notice = missed.map(|missed| format!("-- you missed {missed} lines (you were away)\n"));
+        match notice {
+            Some(notice) => assert!(told.contains(&notice), "{told}"),
+            None => assert!(told.contains("welcome back") && !told.contains("missed"), "{told}"),
+        }
+    }
 }
 
 #[test]

@@ -101,6 +101,11 @@ impl Liveness {
         self.away.is_some()
     }
 
+    /// Since when there was no sign of the room.
+    pub(crate) fn silent_since(&self) -> Instant {
+        self.away.unwrap_or(self.returned)
+    }
+
     /// For how long the room has been away, if it is.
     pub(crate) fn away_for(&self, now: Instant) -> Option<Duration> {
         self.away.map(|since| now.saturating_duration_since(since))

@@ -617,7 +617,7 @@ proptest! {
             }
             let has_jumped = new.transcript().end() >= end;
             prop_assert!(has_jumped, "the numbers have not jumped past those that were shown");
-            new.take_the_place_of(old);
+            new.take_the_place_of(old, 0);
             prop_assert_eq!(&snapshot::encode(&new), &bytes);
             let all = events(&mut new, 0);
             prop_assert!(all.is_sorted_by(|(one, _), (other, _)| one < other));

@@ -201,13 +201,14 @@ impl Shared {
     /// A plain member whose server was taken for dead is in the room again.
     fn on_joined_again(&mut self, connection: u32, outcome: &Outcome) {
         let Some(log) = &mut self.log else { return };
-        let Some(away) = log.rejoining.remove(&connection) else { return };
+        let Some(since) = log.rejoining.remove(&connection) else { return };
         let id = ConnectionId::local(connection);
         match outcome {
             Outcome::Joined { name, .. } => {
                 if let Some(joining) = log.plain.get_mut(&connection) {
                     joining.wanted = Some((name.clone(), name.likeness()));
                 }
+                let away = instant().saturating_duration_since(since);
                 let notice = format!("{}\n", Notice::Shared(SharedNotice::JoinedAgain(away)));
                 self.aside(id, Aside::Lines(notice));
             }

@@ -17,6 +17,7 @@ use crate::server::connection::{Connection, ConnectionId};
 use crate::server::hub::log::writing::Task;
 use crate::server::hub::membership::Membership;
 use crate::server::hub::permit::{Permit, Shown};
+use crate::server::hub::round::Following;
 use crate::server::room::Room;
 use crate::server::room::effects::Aside;
 use crate::server::room::entry::Credentials;
@@ -135,9 +136,29 @@ impl Server {
         client
     }
 
+    /// A client joins in the plain form, over the server's second connection.
+    fn join_plain(&mut self, name: &str) -> (Membership, TcpStream) {
+        let (joining, client) = self.ask_to_join_in(Format::Plain, name, 2);
+        self.write();
+        while !joining.is_finished() {
+            self.reader.step().expect("it is read");
+        }
+        (joining.join().expect("no panic").expect("the name is free"), client)
+    }
+
     /// A client asks to join over a connection, and waits for what becomes of that. Also the other end of the connection.
     fn ask_to_join(
         &mut self,
+        name: &str,
+        number: u32,
+    ) -> (JoinHandle<Option<Membership>>, TcpStream) {
+        self.ask_to_join_in(Format::Tagged, name, number)
+    }
+
+    /// The same in one of both forms.
+    fn ask_to_join_in(
+        &mut self,
+        format: Format,
         name: &str,
         number: u32,
     ) -> (JoinHandle<Option<Membership>>, TcpStream) {
@@ -154,7 +175,7 @@ impl Server {
                 Arc::new(connection),
                 Shown { credentials: Credentials::default(), is_let_in: false },
             );
-            let joined = permit.join(Some(&name), &connection, Format::Tagged, 0, shown);
+            let joined = permit.join(Some(&name), &connection, format, 0, shown);
             joined.ok().map(|joined| joined.membership)
         });
         self.wait_for_proposal();
@@ -178,10 +199,15 @@ impl Server {
 
     /// The member says something.
     fn say(&mut self, text: &str) {
+        self.say_as(1, text);
+    }
+
+    /// The same as its line of that number.
+    fn say_as(&mut self, line: u64, text: &str) {
         let member = self.member.as_mut().expect("it has joined");
         let mut chunk = Chunk::default();
-        chunk.utter(1, Manner::Said, text);
-        member.append(&mut chunk, 1);
+        chunk.utter(line, Manner::Said, text);
+        member.append(&mut chunk, line);
     }
 
     /// The member says something to one other.
@@ -598,12 +624,94 @@ fn a_client_that_was_removed_in_what_nobody_can_read_is_served_no_more() {
     let alice = Name::parse("alice").expect("a name");
     let whom = Some((alice.clone(), alice.likeness()));
     one.hub.propose(&Act::Order { order, whom });
+    let end_before = one.hub.numbers().seq + 1;
     what_one_has_proposed_is_trimmed_away(&fake, &mut one, &mut other);
     let end = fake.last();
     one.read_until(|hub| hub.digest().0 >= end);
     let departed = one.hub.round(false, false, 0).following.departures;
-    assert_eq!(departed.len(), 1);
+    assert_eq!(departed.iter().map(|(_, until)| *until).collect::<Vec<_>>(), [end_before]);
     assert_eq!(client.read(&mut [0]).expect("it is closed"), 0);
+}
+
+/// Two servers. The first one has a program and a plain member, and does nothing while three lines are said over the other
+/// one, for so long that it is taken for dead if it `dies`; they are trimmed away before it goes on, and a fourth one is
+/// said behind that.
+struct Asleep {
+    fake: Fake,
+    one: Server,
+    other: Server,
+    /// The number that the next event had when it fell asleep.
+    end: u64,
+    _clients: (Membership, [TcpStream; 3]),
+}
+
+impl Asleep {
+    fn awoken(dies: bool) -> Asleep {
+        let fake = Fake::new();
+        let (mut one, mut other) = (Server::start(&fake, 1), Server::start(&fake, 2));
+        let alice = one.join("alice");
+        let (member, bob) = one.join_plain("bob");
+        let carol = other.join("carol");
+        are_one_room(&mut one, &mut other);
+        one.hub.round(false, false, 0);
+        let end = one.hub.numbers().seq + 1;
+        for (line, text) in ["1", "2", "3", "4"].into_iter().enumerate() {
+            fake.move_clock(if dies { 2_500 } else { 0 });
+            other.say_as(line as u64 + 1, text);
+            other.write();
+            other.read_until(|hub| has_said(hub, &format!("<carol> {text}")));
+            if text == "3" {
+                other.trim(&fake);
+            }
+        }
+        let last = fake.last();
+        one.read_until(|hub| hub.digest().0 >= last);
+        let _clients = (member, [alice, bob, carol]);
+        Asleep { fake, one, other, end, _clients }
+    }
+}
+
+const MISSED: &str = "-- you missed 3 lines (this server was too slow)\n";
+
+/// What a connection is told of these, and before which events.
+fn asides(following: &Following, number: u32) -> Vec<(u64, &str)> {
+    let own = following.asides.iter().filter(|(id, ..)| *id == ConnectionId::local(number));
+    let lines = own.filter_map(|(_, before, aside)| match aside {
+        Aside::Lines(lines) => Some((*before, lines.as_str())),
+        Aside::Replay(_) => None,
+    });
+    lines.collect()
+}
+
+#[test]
+fn clients_are_told_of_lines_that_their_server_cannot_read_before_any_from_behind_those() {
+    let asleep = Asleep::awoken(false);
+    let following = asleep.one.hub.round(false, false, 0).following;
+    assert!(following.departures.is_empty());
+    for number in [1, 2] {
+        let told = asides(&following, number);
+        let (before, line) = told[0];
+        assert!(before == asleep.end && line.ends_with(MISSED), "{told:?}");
+        assert_eq!(told.len(), 1);
+    }
+}
+
+#[test]
+fn programs_of_a_server_that_is_dead_to_the_room_get_nothing_from_behind_what_it_cannot_read() {
+    let mut asleep = Asleep::awoken(true);
+    let following = asleep.one.hub.round(false, false, 0).following;
+    let departed = following.departures.iter().map(|(it, until)| (it.id(), *until));
+    assert_eq!(departed.collect::<Vec<_>>(), [(ConnectionId::local(1), asleep.end)]);
+    assert!(asides(&following, 1).is_empty(), "it is told where it resumes");
+    assert_eq!(asides(&following, 2), [(asleep.end, MISSED)]);
+    // The plain member is there again, and is told so behind that.
+    asleep.one.write();
+    asleep.one.read_until(|hub| hub.names().len() == 3);
+    let following = asleep.one.hub.round(false, false, 0).following;
+    let told = asides(&following, 2).into_iter().map(|(_, line)| line).collect::<String>();
+    assert!(told.contains("and you have joined again"), "{told}");
+    let last = asleep.fake.last();
+    asleep.other.read_until(|hub| hub.digest().0 >= last);
 }
 
 #[test]
