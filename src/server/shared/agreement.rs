@@ -101,7 +101,7 @@ mod tests {
     fn who_writes_long_after_this_server_began_must_be_known() {
         let mut agreement = Agreement::default();
         assert!(!agreement.must_know_writers_at(at(100_000)));
-        [5, 70_000].map(|ms| agreement.on_group(at(ms)));
+        [5, 70_000].into_iter().for_each(|ms| agreement.on_group(at(ms)));
         assert_eq!(
             [60_005, 60_006].map(|ms| agreement.must_know_writers_at(at(ms))),
             [false, true]

@@ -21,8 +21,8 @@ use crate::server::system::instant;
 /// the log anew.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// How often the coordinator looks whether servers that come later find a way into the room. They look for no longer than
-/// a few seconds, but whoever starts them tries again.
+/// How often the coordinator looks whether servers that come later find a way into the room. Those are refused until it has
+/// made one.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
 
 /// Writes to the log.
