@@ -39,6 +39,7 @@ pub(crate) mod follower;
 pub(crate) mod fuzzing;
 pub(crate) mod liveness;
 pub(crate) mod log_reader;
+mod log_start;
 pub(crate) mod log_writer;
 pub(crate) mod meta;
 pub(crate) mod opening;

@@ -176,7 +176,7 @@ fn a_server_invents_no_settings_for_a_room_that_has_a_log() {
     redis.ask(&["DEL", META]);
     let told = "chatserver: the shared room lobby has a log in Redis, and no id: somebody has removed \
                 chatroom:{lobby}:meta; write that back, or stop all its servers and remove \
-                chatroom:{lobby}:log, too";
+                chatroom:{lobby}:log and chatroom:{lobby}:snaps, too";
     assert_eq!(refused(&redis), (Some(1), told.to_owned()));
     assert_eq!(redis.ask(&["HGETALL", META]).trim(), "", "it changes nothing there");
     alice.send("/who\n");

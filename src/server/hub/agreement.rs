@@ -22,21 +22,28 @@ impl Shared {
     ) {
         let (Some(log), Some(side)) = (self.room.log(), &mut self.log) else { return };
         let (groups, _) = log.passed();
+        if !side.is_beginning {
+            side.agreement.on_group(at);
+        }
         let is_coordinators = log.coordinator() == Some(group.producer);
-        if verdict == Verdict::Applied
+        let is_known = verdict == Verdict::Applied
             && is_coordinators
             && group.producer != side.outbox.producer()
             // Those of a room with other settings are in its past.
-            && !log.has_other_settings(group.producer)
-        {
+            && !log.has_other_settings(group.producer);
+        // A room that was made of a part of the log does not know the others' servers, nor their coordinator.
+        let is_unknown = verdict == Verdict::Unknown;
+        if is_known || is_unknown {
+            let agreement = &side.agreement;
             let difference = |entry: &Logged<'_>| match entry.act {
-                Act::Digest { at, digest } => side.agreement.difference(at, digest),
+                Act::Digest { at, .. } if is_unknown && !agreement.must_know_writers_at(at) => None,
+                Act::Digest { at, digest } => agreement.difference(at, digest),
                 _ => None,
             };
             to_do.differs_at = to_do.differs_at.or(group.entries.iter().find_map(difference));
         }
         let (members, _) = self.room.count();
-        if verdict != Verdict::OtherRoom && is_due(groups, members) {
+        if verdict != Verdict::OtherRoom && is_due(group.number, members) {
             let digest = self.room.digest();
             side.agreement.note(at, groups, digest);
             // The others have compared the past already.
@@ -99,14 +106,20 @@ mod tests {
         Position { ms: 1000 + number, n: 0 }
     }
 
-    /// What the room's only other server writes until the first digest is made, and that digest. Its settings are the same
-    /// if `others` is 0.
-    fn hub_with_a_digest(others: u64) -> (Hub, u64) {
+    /// That of a server which has read nothing.
+    fn hub() -> Hub {
         let config = Config::default();
         let hub = Hub::new(Waker::new().expect("there are pipes"), &config);
         let url = SharedUrl::parse("redis://cache/lobby").expect("it is one");
         hub.share(Room::shared(&config, 7), Outbox::new(7, OURS), url, u64::MAX);
-        let settings = RoomSettings::of(&config).fingerprint() ^ others;
+        hub
+    }
+
+    /// What the room's only other server writes until the first digest is made, and that digest. Its settings are the same
+    /// if `others` is 0.
+    fn hub_with_a_digest(others: u64) -> (Hub, u64) {
+        let hub = hub();
+        let settings = RoomSettings::of(&Config::default()).fingerprint() ^ others;
         for number in 1..=256 {
             let first =
                 (number == 1).then_some(Act::Hello { server: "chat1", version: "1", settings });
@@ -136,6 +149,31 @@ mod tests {
         let (hub, digest) = hub_with_a_digest(0);
         let to_do = apply(&hub, 257, vec![Act::Digest { at: at(256), digest: !digest }]);
         assert_eq!(to_do.differs_at, Some(256));
+    }
+
+    /// It knows neither the server that has written all along, nor how many groups there were.
+    #[test]
+    fn a_server_whose_room_was_made_of_a_part_of_the_log_is_to_end() {
+        let (whole, part) = (hub(), hub());
+        let hello = Act::Hello { server: "chat1", version: "1", settings: 0 };
+        apply(&whole, 1, vec![hello]);
+        part.with(|shared| shared.log.iter_mut().for_each(|log| log.is_beginning = false));
+        let minute = 60_000_u64;
+        let apply_late = |hub: &Hub, number, late: u64, acts| {
+            let at = Position { ms: 2000 + late + number, n: 0 };
+            let read = Read { at, bytes: 100, group: Ok(group(number, acts)) };
+            (hub.apply_log(&[read]).differs_at, at)
+        };
+        for number in 2..=511 {
+            for hub in [&whole, &part] {
+                apply_late(hub, number, 0, vec![]);
+            }
+        }
+        let at = [&whole, &part].map(|hub| apply_late(hub, 512, minute, vec![]).1)[0];
+        let digest = whole.with(|shared| shared.room.digest());
+        let found = [&whole, &part]
+            .map(|hub| apply_late(hub, 513, minute, vec![Act::Digest { at, digest }]).0);
+        assert_eq!(found, [None, Some(511)]);
     }
 
     #[test]

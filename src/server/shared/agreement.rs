@@ -5,20 +5,26 @@ use std::collections::VecDeque;
 
 use crate::server::room::group::Position;
 
-/// A digest is made whenever the log has had another so many groups.
+/// A digest is made behind each server's group of that number, and of each multiple of it.
 const BETWEEN_DIGESTS: u64 = 256;
 
 /// A room with more members than this makes fewer of them, since each costs as much as it has members (docs/PERFORMANCE.md).
 const FEW_MEMBERS: usize = 1024;
 
+/// For how long a server that was taken for dead may write without knowing that, by the log's clock, in milliseconds: longer
+/// than it takes many servers to be taken for dead.
+const FAREWELLS: u64 = 60_000;
+
 /// How many of this server's digests are remembered. The coordinator's come a moment after the place that they are of.
 const MOST: usize = 64;
 
-/// Whether a digest is made of a room with so many members behind that many groups of its log. All servers whose rooms
-/// are the same decide alike.
-pub(crate) fn is_due(groups: u64, members: usize) -> bool {
-    let part = 1 + (members / FEW_MEMBERS) as u64;
-    groups.is_multiple_of(BETWEEN_DIGESTS * part)
+/// Whether a digest is made behind the group of that number among its server's, of a room with so many members. It is the
+/// group that decides, and not what the room has counted: servers whose rooms differ have to make theirs at the same
+/// places, too, or none would find that out. With the other factor a power of 2, the places of a room with more members
+/// are places of one with fewer.
+pub(crate) fn is_due(number: u64, members: usize) -> bool {
+    let part = (1 + members / FEW_MEMBERS).next_power_of_two() as u64;
+    number.is_multiple_of(BETWEEN_DIGESTS * part)
 }
 
 /// The digests of this server's room.
@@ -26,6 +32,8 @@ pub(crate) fn is_due(groups: u64, members: usize) -> bool {
 pub(crate) struct Agreement {
     /// Oldest first; at most [`MOST`].
     made: VecDeque<Made>,
+    /// The first group that this server has read since it serves clients.
+    begun: Option<Position>,
 }
 
 /// One of them.
@@ -40,6 +48,18 @@ struct Made {
 }
 
 impl Agreement {
+    /// This server has read that group, and serves clients.
+    pub(crate) fn on_group(&mut self, at: Position) {
+        self.begun.get_or_insert(at);
+    }
+
+    /// Whether what a server has of that place is compared which this server's room does not know. One that was taken for
+    /// dead before this server began may have had other settings, and does not read on for long; one that does is known to
+    /// all whose rooms are the same.
+    pub(crate) fn must_know_writers_at(&self, at: Position) -> bool {
+        self.begun.is_some_and(|begun| at.ms > begun.ms + FAREWELLS)
+    }
+
     /// This server's room has this digest behind that group, and so many in all.
     pub(crate) fn note(&mut self, at: Position, groups: u64, digest: u64) {
         if self.made.len() == MOST {
@@ -78,8 +98,28 @@ mod tests {
     }
 
     #[test]
+    fn who_writes_long_after_this_server_began_must_be_known() {
+        let mut agreement = Agreement::default();
+        assert!(!agreement.must_know_writers_at(at(100_000)));
+        [5, 70_000].into_iter().for_each(|ms| agreement.on_group(at(ms)));
+        assert_eq!(
+            [60_005, 60_006].map(|ms| agreement.must_know_writers_at(at(ms))),
+            [false, true]
+        );
+    }
+
+    #[test]
     fn the_more_members_there_are_the_fewer_digests_are_made() {
-        let made = |members| (1..=25_600).filter(|groups| is_due(*groups, members)).count();
-        assert_eq!([0, 1023, 1024, 2048, 20_000].map(made), [100, 100, 50, 33, 5]);
+        let made = |members| (1..=25_600).filter(|number| is_due(*number, members)).count();
+        assert_eq!([0, 1023, 1024, 2048, 20_000].map(made), [100, 100, 50, 25, 3]);
+    }
+
+    #[test]
+    fn rooms_that_differ_in_their_members_have_digests_of_the_same_places() {
+        let is_of_all = |number| [0, 1024, 2048, 5000, 20_000].iter().all(|it| is_due(number, *it));
+        assert_eq!(
+            (1..=20_000).filter(|number| is_of_all(*number)).collect::<Vec<_>>(),
+            [8192, 16_384]
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Where a server begins that joins the others: with the room of a snapshot, and the log from there.
 
-use super::engine::{Engine, Position};
+use super::engine::{Engine, Link, Position};
+use super::log_start::LogStart;
 use super::settings::RoomSettings;
 use super::snapshot::{self, Tenure};
 use super::trouble::Trouble;
@@ -20,7 +21,8 @@ pub(super) struct Beginning {
 }
 
 impl Beginning {
-    /// Reads where a server with that configuration begins.
+    /// Reads where a server with that configuration begins; `None` if the log does not start with its first group, and no
+    /// snapshot leads on to it. A room that was made of such a log would not be the one that the others have.
     ///
     /// # Errors
     ///
@@ -29,17 +31,41 @@ impl Beginning {
         engine: &dyn Engine,
         config: &Config,
         id: u64,
-    ) -> Result<Beginning, Trouble> {
+    ) -> Result<Option<Beginning>, Trouble> {
         let mut link = engine.connect()?;
-        let own = RoomSettings::of(config).fingerprint();
-        let count = link.snapshots()?;
-        let bytes = first(count, own, |number| link.snapshot(number))?;
-        let room = bytes.and_then(|bytes| snapshot::decode(config, &bytes).ok());
-        let room = room.unwrap_or_else(|| Room::shared(config, id));
-        let from = room.log().map_or(Position::START, Log::position);
+        if let Some(room) = room_of_snapshot(link.as_mut(), config)? {
+            let from = room.log().map_or(Position::START, Log::position);
+            return Ok(Some(Beginning { room, from, is_empty: false }));
+        }
+        if let LogStart::Later(_) = LogStart::find(link.as_mut(), id)? {
+            return Ok(None);
+        }
         let is_empty = link.look(Position::START)?.first.is_none();
-        Ok(Beginning { room, from, is_empty })
+        Ok(Some(Beginning { room: Room::shared(config, id), from: Position::START, is_empty }))
     }
+}
+
+/// The room of the snapshot from which a server with that configuration begins. One that nobody can read, or that does not
+/// lead on to the log, is passed over with all that are older.
+fn room_of_snapshot(link: &mut dyn Link, config: &Config) -> Result<Option<Room>, Trouble> {
+    let own = RoomSettings::of(config).fingerprint();
+    let count = link.snapshots()?;
+    for passed in 0..count {
+        let bytes = first(count - passed, own, |number| link.snapshot(passed + number))?;
+        let room = bytes.and_then(|bytes| snapshot::decode(config, &bytes).ok());
+        let Some(room) = room else { continue };
+        if is_of_log(link, &room)? {
+            return Ok(Some(room));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the log still has the group behind which a snapshot's room was made: it is trimmed up to there at most, and
+/// another log has none at that place.
+pub(super) fn is_of_log(link: &mut dyn Link, room: &Room) -> Result<bool, Trouble> {
+    let at = room.log().map_or(Position::START, Log::position);
+    Ok(link.look(at)?.group.is_some())
 }
 
 /// Of `count` snapshots, the one from which a server with the settings `own` begins: the newest one that servers with other
@@ -149,13 +175,18 @@ mod tests {
         for snapshot in snapshots(&[30, 30]) {
             link.push_snapshot(&snapshot).expect("it is kept");
         }
-        let find = |config: &Config| Beginning::find(fake.engine().as_ref(), config, ROOM);
-        let (first, second) = (find(&new).expect("it answers"), find(&new).expect("it answers"));
+        // The log still has the groups behind which they were made.
+        (1..=2).for_each(|ms| fake.write_at(Position { ms, n: 0 }, b"a group"));
+        let find = |config: &Config| {
+            let found = Beginning::find(fake.engine().as_ref(), config, ROOM).expect("it answers");
+            found.expect("there is a way in")
+        };
+        let (first, second) = (find(&new), find(&new));
         assert_eq!((first.from.ms, first.room.digest()), (2, second.room.digest()));
         // The second one begins later, from what the first one has written.
         link.push_snapshot(&snapshot::encode(&first.room)).expect("it is kept");
-        let later = find(&new).expect("it answers");
+        let later = find(&new);
         assert_eq!((later.from.ms, later.room.digest()), (2, first.room.digest()));
-        assert_ne!(find(&old).expect("it answers").room.digest(), first.room.digest());
+        assert_ne!(find(&old).room.digest(), first.room.digest());
     }
 }

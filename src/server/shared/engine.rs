@@ -34,7 +34,7 @@ pub(crate) struct Process(pub(crate) u64);
 pub(crate) enum Missing {
     /// Nothing. It was there before, so somebody has removed it.
     Refuse,
-    /// It begins the log.
+    /// It begins the log, and removes the snapshots that are left of another one.
     Create,
 }
 

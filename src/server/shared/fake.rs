@@ -184,6 +184,16 @@ impl Fake {
         });
     }
 
+    /// Somebody removes the log, and nothing else.
+    pub(crate) fn remove_log(&self) {
+        self.change(|state| (state.log, state.last) = (None, Position::START));
+    }
+
+    /// Somebody removes the snapshots, and nothing else.
+    pub(crate) fn remove_snapshots(&self) {
+        self.change(|state| state.snapshots.clear());
+    }
+
     /// Moves the clock, backwards too.
     pub(crate) fn move_clock(&self, milliseconds: i64) {
         self.change(|state| state.clock = state.clock.saturating_add_signed(milliseconds));
@@ -244,6 +254,9 @@ impl Link for FakeLink {
         let mut state = self.answered()?;
         if state.log.is_none() && missing == Missing::Refuse {
             return Ok(None);
+        }
+        if state.log.is_none() {
+            state.snapshots.clear();
         }
         let at = state.append(group);
         self.fake.0.changed.notify_all();

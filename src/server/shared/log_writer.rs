@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::appender::Appender;
 use super::backoff::Backoff;
 use super::engine::{Engine, Missing, SNAPSHOTS};
+use super::log_start::without_a_way_in;
 use super::outbox::Sending;
 use super::snapshot;
 use super::trouble::Trouble;
@@ -20,6 +21,10 @@ use crate::server::system::instant;
 /// the log anew.
 const RETRY: Duration = Duration::from_millis(50);
 
+/// How often the coordinator looks whether servers that come later find a way into the room. Those are refused until it has
+/// made one.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
+
 /// Writes to the log.
 #[derive(Debug)]
 pub(crate) struct LogWriter {
@@ -31,11 +36,14 @@ pub(crate) struct LogWriter {
     appender: Appender,
     /// How long it waits after trouble.
     backoff: Backoff,
+    /// When it has looked last for a way into the room, as the coordinator; `None` if it has not, or is to look again.
+    pub(super) looked_at: Option<Instant>,
 }
 
 impl LogWriter {
     pub(crate) fn new(hub: Arc<Hub>, engine: Arc<dyn Engine>, config: Config) -> LogWriter {
-        LogWriter { hub, config, appender: Appender::new(engine), backoff: Backoff::new() }
+        let (appender, backoff) = (Appender::new(engine), Backoff::new());
+        LogWriter { hub, config, appender, backoff, looked_at: None }
     }
 
     /// Writes until the server has taken its leave.
@@ -66,11 +74,33 @@ impl LogWriter {
         let missing = if sending.may_begin_log() { Missing::Create } else { Missing::Refuse };
         let place = self.appender.step(|process| sending.bytes(process.0), missing)?;
         match place {
-            Some(_) => self.hub.on_sent(sending.producer(), sending.number()),
+            Some(_) => {
+                self.hub.on_sent(sending.producer(), sending.number());
+                self.look_for_a_way_in(sending.room())?;
+            }
             // Somebody has removed the log, as the reader finds, too.
             None => self.hub.on_doubt(sending.producer()),
         }
         Ok(place.is_some())
+    }
+
+    /// Has a snapshot made, from time to time, where somebody has removed all of them and the log was trimmed. The next one
+    /// that is due may be days away.
+    fn look_for_a_way_in(&mut self, room: u64) -> Result<(), Trouble> {
+        let is_due = self.looked_at.is_none_or(|at| instant().duration_since(at) >= BETWEEN_LOOKS);
+        if !is_due || !self.hub.is_coordinator() {
+            return Ok(());
+        }
+        self.looked_at = Some(instant());
+        if let Some(first) = self.appender.with(|link| without_a_way_in(link, room))?
+            && self.hub.keep_snapshot_of(first)
+        {
+            log::warn!(
+                "shared: the room's log was trimmed, and somebody has removed its snapshots; this \
+                 server writes another one"
+            );
+        }
+        Ok(())
     }
 
     /// Keeps a snapshot. Once there are as many as are kept, drops what is in the log before the oldest one; sooner, it

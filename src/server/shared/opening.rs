@@ -150,6 +150,10 @@ fn try_to_join(
     if has_log && !meta::has_room(link.as_mut())? {
         return Ok(Some(Err(Refusal::NoSettings { room: url.room.clone() })));
     }
+    // The servers that run begin the log anew, and the snapshots of the old one go with that.
+    if !has_log && link.snapshots()? > 0 {
+        return Ok(Some(Err(Refusal::NoLog { room: url.room.clone() })));
+    }
     let agreed = meta::agree(link.as_mut(), url, offer)?;
     if agreed.is_ok() {
         settings.remarks(url).iter().for_each(|remark| log::log!(remark.level, "{}", remark.text));

@@ -76,6 +76,11 @@ impl Sending {
         self.may_begin_log
     }
 
+    /// Which room it is for.
+    pub(crate) fn room(&self) -> u64 {
+        self.header.room
+    }
+
     /// As which server it is written.
     pub(crate) fn producer(&self) -> u64 {
         self.header.producer

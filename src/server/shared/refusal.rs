@@ -76,6 +76,16 @@ pub(crate) enum Refusal {
         /// The room.
         room: RoomName,
     },
+    /// The room has snapshots, and no log.
+    NoLog {
+        /// The room.
+        room: RoomName,
+    },
+    /// The log does not start with its first group, and no snapshot leads on to it.
+    NoWayIn {
+        /// The room.
+        room: RoomName,
+    },
     /// Lines may be longer than one can be in the room's log.
     LineTooLong {
         /// How many bytes they may have.
@@ -111,6 +121,8 @@ impl Refusal {
             | Refusal::Different { .. }
             | Refusal::TooOld { .. }
             | Refusal::NoSettings { .. }
+            | Refusal::NoLog { .. }
+            | Refusal::NoWayIn { .. }
             | Refusal::Senseless { .. }
             | Refusal::NoRandomNumbers => false,
         }
@@ -169,8 +181,26 @@ impl fmt::Display for Refusal {
             Refusal::NoSettings { room } => write!(
                 f,
                 "the shared room {room} has a log in Redis, and no id: somebody has removed {}; \
-                 write that back, or stop all its servers and remove {}, too",
+                 write that back, or stop all its servers and remove {} and {}, too",
                 room.key("meta"),
+                room.key("log"),
+                room.key("snaps")
+            ),
+            Refusal::NoLog { room } => write!(
+                f,
+                "the shared room {room} has snapshots in Redis, and no log: somebody has removed \
+                 {}; if others of its servers run, start this one again in a few seconds, when they \
+                 have written it anew; if none does, remove {}, too, and it is a new room",
+                room.key("log"),
+                room.key("snaps")
+            ),
+            Refusal::NoWayIn { room } => write!(
+                f,
+                "the shared room {room} has a log in Redis that was trimmed, and no snapshot that \
+                 leads on to it: somebody has removed one or the other; remove what is left of {}, \
+                 and if others of its servers run, start this one again half a minute later, when \
+                 they have written another one; if none does, remove {}, too, and it is a new room",
+                room.key("snaps"),
                 room.key("log")
             ),
             Refusal::LineTooLong { told } => write!(

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::beginning::Beginning;
-use super::engine::Position;
 use super::log_reader::{End, LogReader};
+use super::log_start::HAS_NO_MEMBERS;
 use super::log_writer::LogWriter;
 use super::meta::RoomId;
 use super::opening::{self, Host, Opened};
@@ -35,10 +35,6 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How long the server's own first group may take to come back.
 const FIRST_GROUP: Duration = Duration::from_secs(10);
-
-/// Up to where a server that begins goes on with the log: it has no members, and knows nothing that the log may have lost
-/// but its numbers. It is no position of a group, nor the one before the first.
-const HAS_NO_MEMBERS: Position = Position { ms: 0, n: 1 };
 
 /// Why a server keeps nothing whose archive belongs to another room, as people are told.
 const OTHER_ROOM: &str = "the history file belongs to another room";
@@ -73,8 +69,9 @@ impl Sharing {
         let producer = new_producer().ok_or(Refusal::NoRandomNumbers)?;
         let id = agreed.id.short();
         let unreached = |trouble| Refusal::Engine { url: Box::new(shared.url.clone()), trouble };
+        let found = Beginning::find(engine.as_ref(), config, id).map_err(unreached)?;
         let Beginning { mut room, from, is_empty } =
-            Beginning::find(engine.as_ref(), config, id).map_err(unreached)?;
+            found.ok_or_else(|| Refusal::NoWayIn { room: shared.url.room.clone() })?;
         let had = history.is_some();
         history.take_if(|it| !it.is_for(agreed.id));
         let known = history.as_ref().and_then(Kept::numbers);

@@ -59,6 +59,8 @@ pub(crate) enum Trouble {
     Loading,
     /// Its log was set back, or trimmed, while it was read.
     SetBack,
+    /// Its log was trimmed, and no snapshot leads on to it.
+    NoSnapshot,
     /// It is a replica that has lost its master.
     MasterDown,
     /// It takes nothing without its replicas.
@@ -189,6 +191,7 @@ impl Trouble {
             | Trouble::ReadOnly { .. }
             | Trouble::Loading
             | Trouble::SetBack
+            | Trouble::NoSnapshot
             | Trouble::MasterDown
             | Trouble::NoReplicas
             | Trouble::TooManyClients
@@ -230,6 +233,10 @@ impl fmt::Display for Trouble {
             }
             Trouble::Loading => f.write_str("Redis is loading its data (LOADING)"),
             Trouble::SetBack => f.write_str("Redis was set back meanwhile"),
+            Trouble::NoSnapshot => f.write_str(
+                "its log in Redis was trimmed, and somebody has removed its snapshots; another \
+                 server writes one",
+            ),
             Trouble::MasterDown => f.write_str("Redis has lost its master (MASTERDOWN)"),
             Trouble::NoReplicas => f.write_str(
                 "Redis has fewer replicas than its min-replicas-to-write (NOREPLICAS); \

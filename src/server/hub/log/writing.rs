@@ -7,6 +7,7 @@ use super::{Ending, LogSide};
 use crate::server::room::group::Position;
 use crate::server::room::log::Log;
 use crate::server::shared::outbox::Sending;
+use crate::server::shared::snapshot;
 use crate::server::system::instant;
 
 /// How often this server gives a sign of life, if it has nothing to say.
@@ -59,6 +60,24 @@ impl Hub {
             guard.wait_while(&self.proposed, wait.saturating_duration_since(now), has_nothing);
             guard.log.as_mut()?.is_writer_asleep = false;
         }
+    }
+
+    /// Whether it is this server that writes snapshots.
+    pub(crate) fn is_coordinator(&self) -> bool {
+        self.with(|shared| {
+            let coordinator = shared.room.log().and_then(Log::coordinator);
+            coordinator == Some(shared.effects.producer)
+        })
+    }
+
+    /// Has a snapshot written as the room stands, if that is behind the group with which the log starts. Whether it is.
+    pub(crate) fn keep_snapshot_of(&self, first: Position) -> bool {
+        self.with(|shared| {
+            let is_behind = shared.room.log().is_some_and(|log| log.position() >= first);
+            let Some(log) = shared.log.as_mut().filter(|_| is_behind) else { return false };
+            log.snapshot = Some(snapshot::encode(&shared.room));
+            true
+        })
     }
 
     /// The engine has answered that it has that group.

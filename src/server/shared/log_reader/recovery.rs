@@ -2,8 +2,10 @@
 //! that it knows, makes the room anew from there beside the one that clients are served from, and tells the others what
 //! they have lost.
 
+use super::super::beginning::is_of_log;
 use super::super::engine::Position;
 use super::super::follower::{Followed, Follower};
+use super::super::log_start::LogStart;
 use super::super::meta;
 use super::super::refusal::Refusal;
 use super::super::set_back::{Groups, Loss};
@@ -104,9 +106,14 @@ impl LogReader {
         Some(producer)
     }
 
-    /// What the log has lost of what this server has read.
+    /// What the log has lost of what this server has read. Where the log starts with a later group than its first, the
+    /// groups before that were trimmed away; one that starts with its first group and behind what was read was emptied, and
+    /// somebody has begun it anew.
     pub(super) fn search(&mut self) -> Result<Option<Loss>, Trouble> {
-        let begin = self.begin()?;
+        let begin = match self.start()? {
+            LogStart::Later(first) => Some(first),
+            LogStart::First | LogStart::Nowhere => None,
+        };
         let mut search = self.groups.search();
         while let Some(position) = search.next() {
             let looked = self.follower.with(|link| link.look(position))?;
@@ -116,16 +123,10 @@ impl LogReader {
         Ok(search.loss())
     }
 
-    /// The position of the oldest snapshot. A log that has none was never trimmed: if it begins behind what was read, it was
-    /// emptied, and somebody has begun it anew.
-    fn begin(&mut self) -> Result<Option<Position>, Trouble> {
-        let oldest = self.follower.with(|link| link.snapshot(0))?;
-        Ok(oldest.and_then(|oldest| self.position_of(&oldest)))
-    }
-
-    fn position_of(&self, bytes: &[u8]) -> Option<Position> {
-        let room = snapshot::decode(&self.config, bytes).ok()?;
-        room.log().map(Log::position)
+    /// Where the log starts.
+    fn start(&mut self) -> Result<LogStart, Trouble> {
+        let room = self.agreed.id.short();
+        self.follower.with(|link| LogStart::find(link, room))
     }
 
     /// The last group that was read, or the one behind which this server has begun to read; `None` at the log's beginning.
@@ -141,7 +142,11 @@ impl LogReader {
     }
 
     /// The room of the newest snapshot from which the log leads on up to that group, or of the oldest where there is
-    /// none, as for a newcomer, and its position; an empty room where there is no snapshot.
+    /// none, as for a newcomer, and its position; an empty room where there is no snapshot of this log.
+    ///
+    /// # Errors
+    ///
+    /// The engine does not answer; or the log was trimmed, and no snapshot leads on to it: another server writes one.
     fn room_before(&mut self, kept: Option<Position>) -> Result<(Room, Position), Trouble> {
         let count = self.follower.with(|link| link.snapshots())?;
         let mut oldest = None;
@@ -149,14 +154,25 @@ impl LogReader {
             let bytes = self.follower.with(|link| link.snapshot(number))?;
             let room = bytes.and_then(|bytes| snapshot::decode(&self.config, &bytes).ok());
             let Some(room) = room else { continue };
+            if !self.follower.with(|link| is_of_log(link, &room))? {
+                continue;
+            }
             let at = room.log().map_or(Position::START, Log::position);
             oldest = Some((room, at));
             if kept.is_some_and(|kept| at <= kept) {
                 break;
             }
         }
-        let new = || (Room::shared(&self.config, self.agreed.id.short()), Position::START);
-        Ok(oldest.unwrap_or_else(new))
+        match oldest {
+            Some(oldest) => Ok(oldest),
+            None => match self.start()? {
+                LogStart::Later(_) => Err(Trouble::NoSnapshot),
+                LogStart::First | LogStart::Nowhere => {
+                    let room = Room::shared(&self.config, self.agreed.id.short());
+                    Ok((room, Position::START))
+                }
+            },
+        }
     }
 }
 

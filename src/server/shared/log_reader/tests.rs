@@ -22,8 +22,9 @@ use crate::server::room::Room;
 use crate::server::room::effects::Aside;
 use crate::server::room::entry::Credentials;
 use crate::server::room::group::Act;
+use crate::server::shared::beginning::Beginning;
 use crate::server::shared::codec::VERSION;
-use crate::server::shared::engine::SNAPSHOTS;
+use crate::server::shared::engine::{Missing, SNAPSHOTS};
 use crate::server::shared::fake::Fake;
 use crate::server::shared::log_writer::LogWriter;
 use crate::server::shared::meta::{Offer, RoomId};
@@ -729,4 +730,128 @@ fn the_log_is_trimmed_once_there_are_as_many_snapshots_as_are_kept() {
         let done = server.writer.as_mut().expect("it has no thread").step(Task::Keep(snapshot));
         assert_eq!((done, first() == begin), (None, number < SNAPSHOTS), "{number}");
     }
+}
+
+/// Two servers, with alice and bob, and a snapshot; the log is removed, and the snapshot is not.
+fn two_servers_and_a_removed_log() -> (Fake, Server, Server) {
+    let fake = Fake::new();
+    let (mut one, mut other) = (Server::start(&fake, 1), Server::start(&fake, 2));
+    one.join("alice");
+    let mut link = fake.engine().connect().expect("it is there");
+    link.push_snapshot(&one.hub.snapshot()).expect("it is kept");
+    other.join("bob");
+    are_one_room(&mut one, &mut other);
+    fake.remove_log();
+    fake.move_clock(1_000);
+    (fake, one, other)
+}
+
+#[test]
+fn a_log_that_was_removed_beside_its_snapshots_is_begun_anew_as_an_emptied_one() {
+    let (fake, mut one, mut other) = two_servers_and_a_removed_log();
+    one.write_on();
+    one.recover();
+    let snapshots = fake.connect().expect("it is there").snapshots();
+    assert_eq!(snapshots, Ok(0), "they lead to no place of this log");
+    other.write_on();
+    other.recover();
+    are_one_room(&mut one, &mut other);
+    let mut newcomer = Server::start(&fake, 3);
+    are_one_room(&mut one, &mut newcomer);
+    assert_eq!(newcomer.hub.names(), ["alice", "bob"]);
+}
+
+/// The first one was slow: its snapshot is of the log before.
+#[test]
+fn a_snapshot_that_comes_too_late_for_its_log_leads_nobody_astray() {
+    let (fake, mut one, mut other) = two_servers_and_a_removed_log();
+    let late = one.hub.snapshot();
+    one.write_on();
+    one.recover();
+    let mut link = fake.engine().connect().expect("it is there");
+    link.push_snapshot(&late).expect("it is kept");
+    other.write_on();
+    other.recover();
+    are_one_room(&mut one, &mut other);
+    let found = Beginning::find(&fake, &Config::default(), room_of(&one)).expect("it answers");
+    assert_eq!(found.map(|found| (found.from, found.is_empty)), Some((Position::START, false)));
+}
+
+/// The number of a server's room.
+fn room_of(server: &Server) -> u64 {
+    server.reader.agreed.id.short()
+}
+
+#[test]
+fn a_server_that_starts_beside_snapshots_without_a_log_begins_no_other_room() {
+    let (fake, _one, _other) = two_servers_and_a_removed_log();
+    let offer = Offer {
+        settings: RoomSettings::of(&Config::default()),
+        told: Told::default(),
+        log_bytes: 16 << 20,
+        id: RoomId::random().expect("there are random numbers"),
+    };
+    let refused = opening::join(fake.engine(), &url(), &offer, &mut |_| true);
+    assert!(matches!(refused, Err(Refusal::NoLog { .. })), "{refused:?}");
+    assert_eq!(fake.groups().len(), 0);
+}
+
+/// Two servers with alice and bob, of whose log somebody has removed the beginning and all snapshots.
+fn two_servers_of_a_log_without_a_way_in() -> (Fake, Server, Server) {
+    let fake = Fake::new();
+    let (mut one, mut other) = (Server::start(&fake, 1), Server::start(&fake, 2));
+    one.join("alice");
+    other.join("bob");
+    are_one_room(&mut one, &mut other);
+    one.trim(&fake);
+    fake.remove_snapshots();
+    (fake, one, other)
+}
+
+#[test]
+fn nobody_makes_a_room_of_a_log_without_its_beginning() {
+    let (fake, mut one, _other) = two_servers_of_a_log_without_a_way_in();
+    let find = || Beginning::find(&fake, &Config::default(), room_of(&one)).expect("it answers");
+    assert!(find().is_none());
+    // Nor does it where something else stands before that.
+    let first = fake.groups().remove(0);
+    let mut link = fake.connect().expect("it is there");
+    fake.remove_log();
+    for bytes in [b"no group", &first[..]] {
+        link.append(bytes, Missing::Create).expect("it answers");
+    }
+    assert!(find().is_none());
+    // A server that runs, and needs a snapshot, waits for one.
+    fake.break_connections();
+    one.reader.groups = Groups::default();
+    one.reader.groups.push(Position { ms: 1, n: 0 }, b"trimmed away");
+    one.reader.must_recover = true;
+    let tried = [one.reader.step(), one.reader.step()];
+    assert!(tried.contains(&Err(Trouble::NoSnapshot)), "{tried:?}");
+    assert_eq!(one.hub.names(), ["alice", "bob"]);
+}
+
+#[test]
+fn the_coordinator_makes_a_way_in_where_there_is_none() {
+    let (fake, mut one, mut other) = two_servers_of_a_log_without_a_way_in();
+    // Another one leaves that to it.
+    for (server, snapshots) in [(&mut other, 0), (&mut one, 1)] {
+        let writer = server.writer.as_mut().expect("it has no thread");
+        writer.looked_at = None;
+        server.hub.propose(&Act::Announce("later"));
+        server.write();
+        server.read_until(|hub| hub.wait_for_log(Duration::ZERO).is_ok());
+        let writer = server.writer.as_mut().expect("it has no thread");
+        if snapshots > 0 {
+            let task = server.hub.next_task(None).expect("it goes on");
+            assert!(matches!(task, Task::Keep(_)), "{task:?}");
+            writer.step(task);
+        }
+        assert_eq!(fake.connect().expect("it is there").snapshots(), Ok(snapshots));
+    }
+    are_one_room(&mut one, &mut other);
+    let found = Beginning::find(&fake, &Config::default(), room_of(&one)).expect("it answers");
+    let mut names = found.expect("there is a way in").room.list();
+    names.sort_by_key(|(_, member)| member.name.to_string());
+    assert_eq!(names.len(), 2);
 }

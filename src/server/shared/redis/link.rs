@@ -82,6 +82,18 @@ impl RedisLink {
         self.talk.call(command, CALL)
     }
 
+    /// Begins the log with a group. Snapshots that are left of another one go in the same moment: a server that found
+    /// them would look for their places in this log. The place of the group.
+    fn begin_log(&mut self, group: &[u8]) -> Result<Value, Trouble> {
+        let mut commands = pipe();
+        commands.cmd("MULTI");
+        commands.cmd("LTRIM").arg(&self.snaps).arg(1).arg(0);
+        commands.cmd("XADD").arg(&self.log).arg("*").arg(FIELD).arg(group).cmd("EXEC");
+        let [_, _, _, answers] = self.talk.ask_for(&commands, CALL)?;
+        let Value::Array(answers) = answers else { return self.no_redis() };
+        answers.into_iter().nth(1).map_or_else(|| self.no_redis(), Ok)
+    }
+
     fn no_redis<T>(&self) -> Result<T, Trouble> {
         Err(self.talk.no_redis())
     }
@@ -94,11 +106,12 @@ impl Link for RedisLink {
 
     fn append(&mut self, group: &[u8], missing: Missing) -> Result<Option<Position>, Trouble> {
         let mut command = cmd("XADD");
-        command.arg(&self.log);
-        if missing == Missing::Refuse {
-            command.arg("NOMKSTREAM");
+        command.arg(&self.log).arg("NOMKSTREAM").arg("*").arg(FIELD).arg(group);
+        let mut at = self.call(&command)?;
+        if at == Value::Nil && missing == Missing::Create {
+            at = self.begin_log(group)?;
         }
-        match self.call(command.arg("*").arg(FIELD).arg(group))? {
+        match at {
             Value::Nil => Ok(None),
             at => position(at).map_or_else(|| self.no_redis(), |at| Ok(Some(at))),
         }

@@ -126,6 +126,23 @@ fn nine_snapshots_are_kept_and_the_oldest_goes_first() {
 }
 
 #[test]
+fn whoever_begins_a_log_removes_the_snapshots_of_another_one_and_nobody_else_does() {
+    let Some(redis) = RedisServer::start(&[]) else { return };
+    let mut link = connect(&redis.url("lobby")).expect("it is there");
+    link.push_snapshot(b"of another log").expect("it is taken");
+    assert_eq!(link.append(b"1", Missing::Refuse), Ok(None));
+    assert_eq!(link.snapshots(), Ok(1));
+    let first = link.append(b"2", Missing::Create).expect("it answers");
+    assert_eq!(
+        (link.snapshots(), link.look(Position::START).map(|it| it.first)),
+        (Ok(0), Ok(first))
+    );
+    link.push_snapshot(b"of this log").expect("it is taken");
+    assert!(link.append(b"3", Missing::Create).is_ok_and(|at| at > first));
+    assert_eq!(link.snapshots(), Ok(1));
+}
+
+#[test]
 fn a_fact_is_what_was_offered_first() {
     let Some(redis) = RedisServer::start(&[]) else { return };
     let mut link = connect(&redis.url("lobby")).expect("it is there");
