@@ -667,7 +667,7 @@ proptest! {
         for &server in &back {
             known[server] = lagging(&branch, applied.1[server]);
             let before = std::mem::replace(&mut rooms[server], room_of(&known[server]));
-            rooms[server].take_the_place_of(before);
+            rooms[server].take_the_place_of(before, 0);
         }
         world.log.clone_from(&branch);
         world.set_back(kept.1.min(branch.len()), pauses.1);
@@ -685,7 +685,7 @@ proptest! {
             go_on(&mut new, &world.log[world.log.partition_point(|(it, _)| *it <= from)..]);
             prop_assert!(new.transcript().end() >= end);
             let before = std::mem::replace(&mut rooms[server], room_of(&[]));
-            new.take_the_place_of(before);
+            new.take_the_place_of(before, 0);
             prop_assert_eq!(events(&mut new, end), events(&mut world.room, end));
             prop_assert!(events(&mut new, 0).is_sorted_by(|(one, _), (other, _)| one < other));
         }
