@@ -28,7 +28,8 @@ pub(crate) struct Liveness {
     away: Option<Instant>,
     /// When it was judged last.
     judged: Instant,
-    /// Until when the writer waits before it judges again; `None` while it does not wait.
+    /// Until when the writer waits before it judges again, for an answer or for something to do; `None` while it does
+    /// something else.
     wakes: Option<Instant>,
     /// Whether a call has failed since one was answered last.
     has_failed: bool,
@@ -65,6 +66,7 @@ impl Liveness {
     /// An append begins, or is tried again.
     pub(crate) fn on_append(&mut self, now: Instant) {
         self.asked.get_or_insert(now);
+        self.wakes = Some(now + ANSWER);
     }
 
     /// The writer waits, at the latest until then.
@@ -231,8 +233,9 @@ mod tests {
         let stood_still = Some(Duration::from_secs(8));
         assert_eq!(stopped(false, 9000), Some(Turn::Away { stood_still }));
         assert_eq!(stopped(true, 9000), Some(AWAY));
-        // A call without an answer may have taken that.
-        assert_eq!(stopped(false, 4900), Some(AWAY));
+        // The answer was there, and the writer would have been awake 2 s after it had asked.
+        let stood_still = Some(Duration::from_millis(1900));
+        assert_eq!(stopped(false, 4900), Some(Turn::Away { stood_still }));
     }
 
     #[test]
@@ -271,6 +274,7 @@ mod tests {
         // The process stood still meanwhile, and reads first.
         liveness.on_return(clock.at(3000));
         assert_eq!(liveness.judge(clock.at(3001)), None);
+        liveness.on_trouble();
         assert_eq!(liveness.judge(clock.at(5000)), Some(AWAY));
     }
 }
