@@ -321,11 +321,11 @@ impl<S: Store, M: Mark> Keeper<S, M> {
     /// Does that step, for which it is the keeper's turn to write.
     fn step(&mut self) -> Result<Step, Failure> {
         let _turn = self.turns.of_keeper();
-        if let Some(bytes) = self.wal.keep(&mut self.store)? {
+        if let Some(bytes) = self.wal.keep(&mut self.store, instant())? {
             let megabytes = bytes >> 20;
             log::warn!(
-                "history: another program keeps the file open, so it grows ({megabytes} MB to write \
-                 back)"
+                "history: another program keeps the file open, so the file beside it grows \
+                 ({megabytes} MB)"
             );
         }
         let hub = Arc::clone(&self.hub);

@@ -303,6 +303,10 @@ fn a_server_whose_room_is_lost_ends_and_keeps_nothing_of_the_room_that_has_begun
     let begin = "redis.call('FLUSHALL') redis.call('HSET', 'chatroom:{lobby}:meta', 'id', ARGV[1])";
     redis.ask(&["EVAL", begin, "0", "00112233445566778899aabbccddeeff"]);
     assert_eq!(server.status(), Some(1));
+    until(
+        &mut alice,
+        "-- the room's store was emptied, and another room has begun there: connect again",
+    );
     let told = server.rest_of_the_log().concat();
     assert!(told.contains("another room has begun there; start this server again"), "{told}");
     // A service manager does that.

@@ -144,7 +144,7 @@ fn a_server_that_does_not_reach_the_room_is_waited_at_where_no_other_one_answers
         child.stdin.take().expect("it is piped").write_all(b"hi\n").expect("it reads");
         let mut out = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut lines = String::new();
-        while !lines.contains("-- the room is away: you join when it is back\n") {
+        while !lines.contains("-- the room is away: you come in when it is back\n") {
             assert!(out.read_line(&mut lines).expect("it writes") > 0, "{lines}");
         }
         away.be(Mood::Open);

@@ -11,7 +11,7 @@ use crate::common::program::connect;
 use crate::common::redis::RedisServer;
 use crate::common::server::{TestClient, TestServer, chatserver};
 
-const AT_DOOR: &str = "-- the room is away: you join when it is back";
+const AT_DOOR: &str = "-- the room is away: you come in when it is back";
 
 const BACK: &str = "-- the room is back";
 

@@ -198,7 +198,7 @@ fn is_away_and_comes_back(change: &[&str], back: &[&str], reason: &str) {
     alice.send("/who\n");
     until(&mut alice, "-- 2 here: alice, bob");
     let mut carol = one.connect();
-    until(&mut carol, "-- the room is away: you join when it is back");
+    until(&mut carol, "-- the room is away: you come in when it is back");
     carol.send("/nick carol\n");
     redis.ask(back);
     one.logs("shared: the room is back after");

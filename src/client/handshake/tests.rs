@@ -535,7 +535,7 @@ fn one_who_wants_a_name_alone_takes_no_other_one() {
 
 #[test]
 fn a_room_that_is_away_is_told_to_one_who_comes_back_and_the_answer_is_waited_for() {
-    let away = "-- the room is away: you join when it is back";
+    let away = "-- the room is away: you come in when it is back";
     let lines = [BANNER, away, "-- you are guest1, alone here", "@ = resumed 3"];
     let (played, handshake) = play(Some("alice"), ticket(), &lines);
     assert_eq!(played[1..3], [away, "(-- you are guest1, alone here)"]);

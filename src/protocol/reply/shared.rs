@@ -11,7 +11,7 @@ pub(super) const AWAY: &str = "the room is away: ";
 pub enum SharedNotice {
     /// The server cannot reach the room; lines are kept until it can.
     Away,
-    /// The same to somebody who has no name yet.
+    /// The same to somebody who is not in the room yet: a newcomer, or a member who resumes.
     AwayAtDoor,
     /// The server reaches the room again.
     Back,
@@ -23,6 +23,8 @@ pub enum SharedNotice {
     LinesGone,
     /// The other servers write the room in a form that this one cannot read; the connection ends.
     TooOld,
+    /// The room's store was emptied, and another room has begun there; the connection ends.
+    OtherRoom,
 }
 
 /// What a store that was set back has lost, as far as the reader is concerned.
@@ -40,7 +42,7 @@ impl fmt::Display for SharedNotice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             SharedNotice::Away => write!(f, "-- {AWAY}what you say is kept until it is back"),
-            SharedNotice::AwayAtDoor => write!(f, "-- {AWAY}you join when it is back"),
+            SharedNotice::AwayAtDoor => write!(f, "-- {AWAY}you come in when it is back"),
             SharedNotice::Back => f.write_str("-- the room is back"),
             SharedNotice::JoinedAgain(after) => {
                 let after = Seconds(after);
@@ -53,6 +55,9 @@ impl fmt::Display for SharedNotice {
             SharedNotice::TooOld => {
                 f.write_str("-- this server is too old for the room: connect to another one")
             }
+            SharedNotice::OtherRoom => f.write_str(
+                "-- the room's store was emptied, and another room has begun there: connect again",
+            ),
         }
     }
 }

@@ -195,7 +195,7 @@ fn what_is_told_of_a_shared_room_is_as_the_protocol_spells_it() {
             SharedNotice::Away,
             "-- the room is away: what you say is kept until it is back".to_owned(),
         ),
-        (SharedNotice::AwayAtDoor, "-- the room is away: you join when it is back".to_owned()),
+        (SharedNotice::AwayAtDoor, "-- the room is away: you come in when it is back".to_owned()),
         (SharedNotice::Back, "-- the room is back".to_owned()),
         (after(12_000), "-- the room was away for 12 s, and you have joined again".to_owned()),
         (after(1), "-- the room was away for 1 s, and you have joined again".to_owned()),
@@ -216,6 +216,11 @@ fn what_is_told_of_a_shared_room_is_as_the_protocol_spells_it() {
         (
             SharedNotice::TooOld,
             "-- this server is too old for the room: connect to another one".to_owned(),
+        ),
+        (
+            SharedNotice::OtherRoom,
+            "-- the room's store was emptied, and another room has begun there: connect again"
+                .to_owned(),
         ),
     ];
     for (notice, expected) in cases {

@@ -5,9 +5,9 @@
 //! After that nothing ticks.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::store::{Checkpoint, Failure, Store, Wal};
+use super::store::{Checkpoint, Copied, Failure, Store};
 use super::turn::Turns;
 use crate::server::system::{Condvar, Mutex};
 
@@ -20,6 +20,10 @@ const QUIET_RESTS: u32 = 10;
 /// Beyond so many bytes that wait to be written back, the keeper itself empties the file beside the file,
 /// between two cuts. While everybody writes, only that keeps it from growing.
 const MOST_WAL: u64 = 256 << 20;
+
+/// For how long this server's own threads may keep that from being emptied: sessions that search read a portion after the
+/// other. Whoever does for longer is another program.
+const OWN_WORK: Duration = Duration::from_secs(60);
 
 /// What the checkpointer is told by those who write.
 #[derive(Debug)]
@@ -166,15 +170,15 @@ impl<S: Store> Checkpointer<S> {
         self.checkpoint(Checkpoint::Passive)?;
         let turns = Arc::clone(&self.turns);
         let _turn = turns.of_another();
-        let is_held = self.checkpoint(Checkpoint::Truncate)?.is_none_or(|wal| wal.is_held);
-        self.owes_emptying &= is_held;
+        let is_empty = self.checkpoint(Checkpoint::Truncate)? == Some(Copied::All);
+        self.owes_emptying &= !is_empty;
         Ok(())
     }
 
-    /// What the checkpoint has left; `None` if it has failed and that may pass.
-    fn checkpoint(&mut self, how: Checkpoint) -> Result<Option<Wal>, Failure> {
+    /// What the checkpoint has come to; `None` if it has failed and that may pass.
+    fn checkpoint(&mut self, how: Checkpoint) -> Result<Option<Copied>, Failure> {
         match self.store.checkpoint(how) {
-            Ok(wal) => Ok(Some(wal)),
+            Ok(copied) => Ok(Some(copied)),
             Err(failure) if failure.may_pass() => Ok(None),
             Err(failure) => Err(failure),
         }
@@ -186,40 +190,54 @@ impl<S: Store> Checkpointer<S> {
 pub(crate) struct WalBound {
     /// How many bytes are too many.
     most: u64,
-    /// Whether it was told that somebody keeps it from being emptied, and it was not empty since.
+    /// Since when somebody keeps it from being emptied; `None` if nobody does.
+    held_since: Option<Instant>,
+    /// Whether that was told, and it was not empty since.
     is_told: bool,
 }
 
 impl Default for WalBound {
     fn default() -> WalBound {
-        WalBound { most: MOST_WAL, is_told: false }
+        WalBound { most: MOST_WAL, held_since: None, is_told: false }
     }
 }
 
 impl WalBound {
-    /// Empties the file beside the file if it has become too large. The value is how many bytes wait to
-    /// be written back if another program keeps it from that, the first time alone. The caller has the
-    /// turn to write.
+    /// Empties the file beside the file if it has become too large. The value is how large it is if somebody has kept it
+    /// from that for longer than this server itself does, the first time alone. The caller has the turn to write.
     ///
     /// # Errors
     ///
     /// What is the matter with the file.
-    pub(crate) fn keep(&mut self, store: &mut impl Store) -> Result<Option<u64>, Failure> {
-        if store.wal() < self.most {
-            self.is_told = false;
-            return Ok(None);
+    pub(crate) fn keep(
+        &mut self,
+        store: &mut impl Store,
+        now: Instant,
+    ) -> Result<Option<u64>, Failure> {
+        let bytes = store.wal();
+        let copied =
+            if bytes < self.most { Copied::All } else { store.checkpoint(Checkpoint::Truncate)? };
+        match copied {
+            Copied::All => (self.held_since, self.is_told) = (None, false),
+            // The checkpointer, most likely.
+            Copied::Busy => {}
+            Copied::Held => return Ok(self.on_held(now).then_some(bytes)),
         }
-        let Wal { is_held, bytes } = store.checkpoint(Checkpoint::Truncate)?;
-        let tells = is_held && !self.is_told;
-        self.is_told = is_held;
-        Ok(tells.then_some(bytes))
+        Ok(None)
+    }
+
+    /// Whether it is to be told that somebody keeps the file from being emptied.
+    fn on_held(&mut self, now: Instant) -> bool {
+        let since = *self.held_since.get_or_insert(now);
+        let tells = !self.is_told && now.saturating_duration_since(since) >= OWN_WORK;
+        self.is_told |= tells;
+        tells
     }
 }
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::thread;
-    use std::time::Instant;
 
     use super::super::scratch::lines;
     use super::super::store::Checkpoint::{Passive, Truncate};
@@ -331,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn too_large_a_file_beside_the_file_is_emptied_or_told_once() {
+    fn too_large_a_file_beside_the_file_is_emptied_or_told_once_if_it_is_held_for_long() {
         let file = Fake::new();
         let (mut store, mut bound) =
             (file.another(), WalBound { most: 10_000, ..WalBound::default() });
@@ -340,18 +358,21 @@ mod tests {
             store.keep(&lines(from, 5, 1_000, 100)).expect("it takes that");
             from += 1_000;
         };
-        assert_eq!(bound.keep(&mut store), Ok(None));
+        let (now, later) = (Instant::now(), Instant::now() + OWN_WORK * 2);
+        assert_eq!(bound.keep(&mut store, now), Ok(None));
         keep(&mut store);
-        assert_eq!((bound.keep(&mut store), store.wal()), (Ok(None), 0));
+        assert_eq!((bound.keep(&mut store, now), store.wal()), (Ok(None), 0));
         file.hold(true);
         keep(&mut store);
-        assert_eq!(bound.keep(&mut store), Ok(Some(120_000)));
+        assert_eq!(bound.keep(&mut store, now), Ok(None), "it may be this server itself");
+        assert_eq!(bound.keep(&mut store, later), Ok(Some(120_000)));
         keep(&mut store);
-        assert_eq!(bound.keep(&mut store), Ok(None), "it was told");
+        assert_eq!(bound.keep(&mut store, later), Ok(None), "it was told");
         file.hold(false);
-        assert_eq!((bound.keep(&mut store), store.wal()), (Ok(None), 0));
+        assert_eq!((bound.keep(&mut store, later), store.wal()), (Ok(None), 0));
         file.hold(true);
         keep(&mut store);
-        assert_eq!(bound.keep(&mut store), Ok(Some(120_000)), "it is another time");
+        assert_eq!(bound.keep(&mut store, later), Ok(None), "it is another time");
+        assert_eq!(bound.keep(&mut store, later + OWN_WORK), Ok(Some(120_000)));
     }
 }

@@ -83,7 +83,7 @@ pub(crate) trait Store: Send {
     fn shrink(&mut self, pages: u32) -> Result<(), Failure>;
 
     /// Copies what was written into the file itself.
-    fn checkpoint(&mut self, how: Checkpoint) -> Result<Wal, Failure>;
+    fn checkpoint(&mut self, how: Checkpoint) -> Result<Copied, Failure>;
 
     /// How many bytes wait to be written back; the file beside the file tells, so it costs little.
     fn wal(&self) -> u64;
@@ -101,13 +101,15 @@ pub(crate) enum Checkpoint {
     Truncate,
 }
 
-/// What a checkpoint has left.
+/// What a checkpoint has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Wal {
-    /// Whether somebody who reads or writes kept it from the end of its work.
-    pub(crate) is_held: bool,
-    /// How many bytes wait to be written back.
-    pub(crate) bytes: u64,
+pub(crate) enum Copied {
+    /// It did all of its work.
+    All,
+    /// Somebody who reads or writes kept it from the end of its work.
+    Held,
+    /// Another connection is at the same work, and it did nothing.
+    Busy,
 }
 
 /// What is the matter with the history's file.

@@ -176,9 +176,10 @@ impl Hub {
         self.with(|shared| {
             let old = shared.effects.producer;
             let is_alive = |number| shared.connections.contains_key(&ConnectionId::local(number));
-            let kept_facts = renewed.kept_state().facts;
-            let lost = shared.room.lost_by(&renewed.room, old, is_alive, &kept_facts);
-            let back = shared.room.back(old, kept.unwrap_or_default());
+            let KeptState { facts, said, .. } = renewed.kept_state();
+            let lost = shared.room.lost_by(&renewed.room, old, is_alive, &facts);
+            let has_lost_lines = shared.room.said() > said;
+            let back = shared.room.back(old, kept.unwrap_or_default(), has_lost_lines);
             let mut others = producers(&shared.room);
             let known = producers(&renewed.room);
             others.retain(|it| *it != old && !known.contains(it) && !renewed.returned.contains(it));

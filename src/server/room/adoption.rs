@@ -62,8 +62,15 @@ fn adoption(
 
 impl Change<'_> {
     /// A server that was `old` goes on under its new number, and had applied events up to `seq`: its members stay its
-    /// own, and no number is given out again that it may have seen.
-    pub(super) fn come_back(&mut self, old: u64, kept: Position, seq: Seq, member: u64) -> Outcome {
+    /// own, and no number is given out again that it may have seen. Lines may be missing only where it says so; the others
+    /// tell what they have read beyond that.
+    pub(super) fn come_back(
+        &mut self,
+        old: u64,
+        kept: Position,
+        Numbers { seq, member }: Numbers,
+        has_lost_lines: bool,
+    ) -> Outcome {
         let new = self.via;
         let Some(log) = &mut self.room.log else { return Outcome::Ignored };
         // A server that comes back does that first of all, or two of its connections could have the same number.
@@ -96,7 +103,7 @@ impl Change<'_> {
         if member > self.room.next_id || is_anew {
             self.room.jump_members(member.saturating_sub(1), moment);
         }
-        if has_lost && self.room.log.as_mut().is_some_and(|log| log.may_tell()) {
+        if has_lost && has_lost_lines && self.room.log.as_mut().is_some_and(|log| log.may_tell()) {
             let notice = Notice::Shared(SharedNotice::SetBack(SetBack::MayBeMissing));
             self.tell(Audience::All, notice);
         }
@@ -278,9 +285,9 @@ impl Change<'_> {
 impl Room {
     /// The first entry of a server whose log was set back, and whose room this was, with that number: it goes on under
     /// another one.
-    pub(crate) fn back(&self, old: u64, kept: Position) -> Logged<'static> {
+    pub(crate) fn back(&self, old: u64, kept: Position, has_lost_lines: bool) -> Logged<'static> {
         let Numbers { seq, member } = self.numbers();
-        Logged::by_server(Act::Back { old, kept, seq, member })
+        Logged::by_server(Act::Back { old, kept, seq, member, has_lost_lines })
     }
 
     /// What is known of people.

@@ -157,6 +157,8 @@ pub(crate) enum Act<'a> {
         seq: Seq,
         /// The number that it would have given to the next member.
         member: u64,
+        /// Whether public lines may be among what the log has lost of that.
+        has_lost_lines: bool,
     },
     /// A member that the producer knows, and that the log has lost.
     Adopt(Box<Adopted>),

@@ -4,6 +4,7 @@ use super::Change;
 use super::entry::{Author, Newcomer, Orderer, Outcome, Whence};
 use super::group::{Act, Joining, Logged, Manner, Utterance};
 use super::groups::{Applied, HangUp};
+use super::log::Numbers;
 use super::members::member::Member;
 use super::talk::muted;
 use super::token::{Issued, TokenHash};
@@ -47,7 +48,9 @@ impl Change<'_> {
                 }
                 Outcome::Expired(self.lose_all(&[self.via]))
             }
-            Act::Back { old, kept, seq, member } => self.come_back(*old, *kept, *seq, *member),
+            Act::Back { old, kept, seq, member, has_lost_lines } => {
+                self.come_back(*old, *kept, Numbers { seq: *seq, member: *member }, *has_lost_lines)
+            }
             Act::Adopt(adopted) => self.adopt(connection, entry.line, adopted, applied),
             Act::AdoptFact(key, fact) => self.adopt_fact(key, fact),
             Act::DropFact(key, fact) => self.drop_fact(key, fact),

@@ -226,8 +226,11 @@ fn act() -> impl Strategy<Value = Act<'static>> {
         }),
         select(&[Act::Lost, Act::Bye, Act::Unregister][..]),
         leave(),
-        (any::<u64>(), position(), 0..1_u64 << 53, 0..1_u64 << 53)
-            .prop_map(|(old, kept, seq, member)| Act::Back { old, kept, seq, member }),
+        (any::<u64>(), position(), 0..1_u64 << 53, 0..1_u64 << 53, any::<bool>()).prop_map(
+            |(old, kept, seq, member, has_lost_lines)| {
+                Act::Back { old, kept, seq, member, has_lost_lines }
+            }
+        ),
         adopted(),
         fact().prop_map(|(key, fact)| Act::AdoptFact(key, Box::new(fact))),
         fact().prop_map(|(key, fact)| Act::DropFact(key, Box::new(fact))),

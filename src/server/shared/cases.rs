@@ -443,7 +443,7 @@ fn two_lines_that_are_lost() -> (Trial, Room, Position) {
 /// The survivor comes back under another number.
 fn come_back(trial: &mut Trial, producer: u64, (survivor, kept): (&Room, Position)) -> Applied {
     let lost = survivor.lost_by(&trial.room, HERE, |_| true, &survivor.facts());
-    let entries = [survivor.back(HERE, kept)].into_iter().chain(lost);
+    let entries = [survivor.back(HERE, kept, true)].into_iter().chain(lost);
     let entries = entries.map(|it| (it.connection, it.line, it.act)).collect();
     trial.effects.producer = producer;
     trial.send(producer, entries)

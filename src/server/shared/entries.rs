@@ -88,8 +88,15 @@ impl Logged<'_> {
             10 => {
                 let (old, kept) = bytes.get()?;
                 let (seq, member) = bytes.get::<(u64, u64)>()?;
+                let has_lost_lines = bytes.get()?;
                 // No number is ever larger, and there is room behind it.
-                (seq.max(member) <= MAX_NUMBER).then_some(Act::Back { old, kept, seq, member })?
+                (seq.max(member) <= MAX_NUMBER).then_some(Act::Back {
+                    old,
+                    kept,
+                    seq,
+                    member,
+                    has_lost_lines,
+                })?
             }
             11 => Act::Adopt(Box::new(bytes.get()?)),
             12 => {
@@ -145,8 +152,8 @@ impl Act<'_> {
             Act::Leave(LeaveReason::TooSlow) => {
                 out.put(&2_u8);
             }
-            Act::Back { old, kept, seq, member } => {
-                out.put(old).put(kept).put(seq).put(member);
+            Act::Back { old, kept, seq, member, has_lost_lines } => {
+                out.put(old).put(kept).put(seq).put(member).put(has_lost_lines);
             }
             Act::Adopt(adopted) => {
                 out.put(&**adopted);

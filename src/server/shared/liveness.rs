@@ -9,9 +9,13 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// How long no group of this server's may come back. It sends one at least every 2 s.
 const RETURN: Duration = Duration::from_secs(3);
 
-/// While no call fails, it is judged every 2 s at least: the writer waits for no longer, nor does a call without an answer.
-/// Where it was not judged for this long, the process has stood still.
+/// While a call is under way that does not fail, it is judged every 2 s at least, since a call without an answer takes no
+/// longer. Where it was not judged for this long, the process has stood still.
 const STANDSTILL: Duration = Duration::from_secs(4);
+
+/// A writer that waits, and is awake so much later than it has asked for, has stood still with its process. A process that
+/// was stopped until the room was away is late by 1 s at least: the writer wakes 2 s after its last group at the latest.
+const LATE: Duration = Duration::from_millis(900);
 
 /// What is known of the way to the log and back.
 #[derive(Debug)]
@@ -24,6 +28,9 @@ pub(crate) struct Liveness {
     away: Option<Instant>,
     /// When it was judged last.
     judged: Instant,
+    /// Until when the writer waits before it judges again, for an answer or for something to do; `None` while it does
+    /// something else.
+    wakes: Option<Instant>,
     /// Whether a call has failed since one was answered last.
     has_failed: bool,
 }
@@ -46,12 +53,30 @@ pub(crate) enum Turn {
 impl Liveness {
     /// The room is there: a group of ours has come back now.
     pub(crate) fn new(now: Instant) -> Liveness {
-        Liveness { asked: None, returned: now, away: None, judged: now, has_failed: false }
+        Liveness {
+            asked: None,
+            returned: now,
+            away: None,
+            judged: now,
+            wakes: None,
+            has_failed: false,
+        }
     }
 
     /// An append begins, or is tried again.
     pub(crate) fn on_append(&mut self, now: Instant) {
         self.asked.get_or_insert(now);
+        self.wakes = Some(now + ANSWER);
+    }
+
+    /// The writer waits, at the latest until then.
+    pub(crate) fn on_wait(&mut self, until: Instant) {
+        self.wakes = Some(until);
+    }
+
+    /// The writer has something to do.
+    pub(crate) fn on_work(&mut self) {
+        self.wakes = None;
     }
 
     /// The engine has taken what was sent.
@@ -80,12 +105,11 @@ impl Liveness {
     /// Whether that has changed by now. While it is away, only a group that has come back since then brings it back.
     pub(crate) fn judge(&mut self, now: Instant) -> Option<Turn> {
         let is_gone = self.deadline() <= now;
-        let unjudged = now.saturating_duration_since(std::mem::replace(&mut self.judged, now));
+        let stood_still = self.stood_still(now);
+        self.judged = now;
         match self.away {
             None if is_gone => {
                 self.away = Some(self.returned);
-                let stood_still =
-                    Some(unjudged).filter(|time| !self.has_failed && *time >= STANDSTILL);
                 Some(Turn::Away { stood_still })
             }
             Some(since) if !is_gone && self.returned > since => {
@@ -94,6 +118,16 @@ impl Liveness {
             }
             None | Some(_) => None,
         }
+    }
+
+    /// For how long this process has stood still at least, where that is known and no call has failed before.
+    fn stood_still(&self, now: Instant) -> Option<Duration> {
+        let since = |then| now.saturating_duration_since(then);
+        // A room that was gone when the writer was to wake is not away for the standstill.
+        let wakes = self.wakes.filter(|wakes| *wakes < self.deadline());
+        let late = wakes.map(since).filter(|late| *late >= LATE);
+        let unjudged = Some(since(self.judged)).filter(|time| *time >= STANDSTILL);
+        late.max(unjudged).filter(|_| !self.has_failed)
     }
 
     /// Whether the room is away, as it was judged last.
@@ -114,7 +148,9 @@ impl Liveness {
     /// When the room is to be judged again, if nothing happens until then.
     pub(crate) fn deadline(&self) -> Instant {
         let returned = self.returned + RETURN;
-        self.asked.map_or(returned, |asked| returned.min(asked + ANSWER))
+        // What comes back proves that the engine is there: its answer to us may be under way as well.
+        let answer = |asked: Instant| asked.max(self.returned) + ANSWER;
+        self.asked.map_or(returned, |asked| returned.min(answer(asked)))
     }
 }
 
@@ -202,7 +238,48 @@ mod tests {
         let stood_still = Some(Duration::from_secs(8));
         assert_eq!(stopped(false, 9000), Some(Turn::Away { stood_still }));
         assert_eq!(stopped(true, 9000), Some(AWAY));
-        // A thread that waits is late by less.
-        assert_eq!(stopped(false, 4900), Some(AWAY));
+        // The answer was there, and the writer would have been awake 2 s after it had asked.
+        let stood_still = Some(Duration::from_millis(1900));
+        assert_eq!(stopped(false, 4900), Some(Turn::Away { stood_still }));
+    }
+
+    #[test]
+    fn a_writer_that_wakes_late_knows_that_its_process_stood_still() {
+        let clock = Clock(Instant::now());
+        let woken = |wakes: u64, at: u64| {
+            let mut liveness = Liveness::new(clock.at(0));
+            liveness.on_wait(clock.at(wakes));
+            liveness.judge(clock.at(at))
+        };
+        let stood_still = |ms| Some(Turn::Away { stood_still: Some(Duration::from_millis(ms)) });
+        assert_eq!(woken(2000, 3000), stood_still(1000));
+        assert_eq!(woken(2000, 2900), None);
+        // It was busy, and has stood still for no time worth mentioning.
+        assert_eq!(woken(2900, 3100), Some(AWAY));
+        // The room was away by then.
+        assert_eq!(woken(3000, 3950), Some(AWAY));
+        // The reader judges, too.
+        let mut liveness = Liveness::new(clock.at(0));
+        liveness.on_wait(clock.at(2000));
+        assert_eq!(liveness.judge(clock.at(1500)), None);
+        assert_eq!(liveness.judge(clock.at(3500)), stood_still(1500));
+        // The writer does something since then.
+        let mut liveness = Liveness::new(clock.at(0));
+        liveness.on_wait(clock.at(1000));
+        liveness.on_work();
+        liveness.on_append(clock.at(1000));
+        assert_eq!(liveness.judge(clock.at(3000)), Some(AWAY));
+    }
+
+    #[test]
+    fn a_group_that_comes_back_before_its_answer_keeps_the_room_there() {
+        let clock = Clock(Instant::now());
+        let mut liveness = Liveness::new(clock.at(0));
+        liveness.on_append(clock.at(100));
+        // The process stood still meanwhile, and reads first.
+        liveness.on_return(clock.at(3000));
+        assert_eq!(liveness.judge(clock.at(3001)), None);
+        liveness.on_trouble();
+        assert_eq!(liveness.judge(clock.at(5000)), Some(AWAY));
     }
 }

@@ -207,6 +207,12 @@ impl LogReader {
         self.stop(Refusal::TooOld { at, form });
     }
 
+    /// The log was emptied, and another room has begun there.
+    fn end_as_other_room(&self) {
+        self.hub.tell_all_here(SharedNotice::OtherRoom);
+        self.stop(Refusal::OtherRoom);
+    }
+
     /// Ends the server.
     fn stop(&self, why: Refusal) {
         log::error!("shared: {why}");

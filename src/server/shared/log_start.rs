@@ -95,7 +95,8 @@ mod tests {
     /// The group of that number of a server that has read so far, with what it returns from, if it does.
     fn group(room: u64, number: u64, seen: u64, kept: Option<Position>) -> Vec<u8> {
         let mut entries = Entries::default();
-        let back = kept.map(|kept| Act::Back { old: 8, kept, seq: 1, member: 1 });
+        let back =
+            kept.map(|kept| Act::Back { old: 8, kept, seq: 1, member: 1, has_lost_lines: true });
         for act in back.into_iter().chain([Act::Hello { server: "a", version: "1", settings: 0 }]) {
             assert!(entries.push(&Logged::by_server(act)));
         }

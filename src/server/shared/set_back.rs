@@ -5,6 +5,7 @@
 //! [`Room::lost_by`](crate::server::room::Room::lost_by) say.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
 use super::snapshot::hash;
@@ -38,6 +39,18 @@ pub(crate) struct Loss {
     pub(crate) groups: usize,
     /// In which time they came.
     pub(crate) time: Duration,
+}
+
+/// For the log: `14 entries of the last 3 s are gone`.
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (entries, are) = if self.groups == 1 { ("entry", "is") } else { ("entries", "are") };
+        write!(f, "{} {entries} of the last ", self.groups)?;
+        match self.time.as_secs_f64().ceil() {
+            seconds if seconds <= 1.0 => write!(f, "second {are} gone"),
+            seconds => write!(f, "{seconds} s {are} gone"),
+        }
+    }
 }
 
 impl Groups {
@@ -155,6 +168,16 @@ mod tests {
         assert_eq!(judge(Some(4), Some(1)), Found::Lost);
         assert_eq!((judge(None, Some(6)), judge(None, Some(5))), (Found::Kept, Found::Lost));
         assert_eq!(judge(None, None), Found::Lost);
+    }
+
+    #[test]
+    fn a_loss_is_told_in_whole_seconds() {
+        let told =
+            |groups, ms| Loss { kept: None, groups, time: Duration::from_millis(ms) }.to_string();
+        assert_eq!(told(1, 0), "1 entry of the last second is gone");
+        assert_eq!(told(2, 1_000), "2 entries of the last second are gone");
+        assert_eq!(told(1, 1_001), "1 entry of the last 2 s is gone");
+        assert_eq!(told(14, 2_100), "14 entries of the last 3 s are gone");
     }
 
     #[test]

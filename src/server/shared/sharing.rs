@@ -94,7 +94,9 @@ impl Sharing {
         hub.share(room, outbox, shared.url.clone(), agreed.log_bytes);
         if let Some(Numbers { seq, member }) = numbers {
             // The log may have lost what others, or the archive, have: those numbers are not to be used again.
-            hub.propose(&Act::Back { old: producer, kept: HAS_NO_MEMBERS, seq, member });
+            // What that was, nobody knows here.
+            let (kept, has_lost_lines) = (HAS_NO_MEMBERS, true);
+            hub.propose(&Act::Back { old: producer, kept, seq, member, has_lost_lines });
         }
         let (server, version) = hello(config);
         let settings = RoomSettings::of(config).fingerprint();

@@ -271,11 +271,12 @@ impl World {
         let kept = search.loss().map_or(groups.last(), |loss| loss.kept).unwrap_or_default();
         let new = room_of(&self.log);
         let common = self.log.partition_point(|(at, _)| *at <= kept);
-        let kept_facts = room_of(&self.log[..common]).facts();
+        let before = room_of(&self.log[..common]);
+        let (kept_facts, has_lost_lines) = (before.facts(), old.said() > before.said());
         let producer = self.servers[server].producer;
         // Some of its clients have gone meanwhile.
         let is_alive = |connection: u32| connection % 4 != lost;
-        let mut entries: Vec<Logged<'_>> = vec![old.back(producer, kept)];
+        let mut entries: Vec<Logged<'_>> = vec![old.back(producer, kept, has_lost_lines)];
         entries.extend(old.lost_by(&new, producer, is_alive, &kept_facts));
         // What it had proposed, and has not read back by now, it proposes again.
         let own = unread.iter().filter(|it| !self.log.contains(it)).filter_map(|(_, bytes)| {

@@ -11,6 +11,12 @@ use crate::protocol::text::make_safe;
 /// How much of what Redis says is shown, in characters.
 const SHOWN: usize = 200;
 
+/// What stands before the reason why Redis does not carry a transaction out.
+const BECAUSE: &str = "because of: ";
+
+/// What it says of a command that a user must not use.
+pub(crate) const NO_RIGHT: &str = "NOPERM";
+
 /// Why a call has no answer that can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trouble {
@@ -148,6 +154,12 @@ impl Trouble {
     /// What an error that Redis answers with means.
     pub(crate) fn of_answer(code: &str, detail: &str, place: &str) -> Trouble {
         match code {
+            // A transaction that Redis does not carry out, and why.
+            "EXECABORT" if detail.contains(BECAUSE) => {
+                let why = detail.split_once(BECAUSE).map_or(detail, |(_, why)| why);
+                let (code, detail) = why.split_once(' ').unwrap_or((why, ""));
+                Trouble::of_answer(code, detail, place)
+            }
             "OOM" => Trouble::Full,
             "NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED" => {
                 Trouble::NoRights { code: code.to_owned() }
@@ -324,7 +336,7 @@ fn remedy(code: &str) -> &'static str {
     match code {
         "NOAUTH" => "give its password with --shared-password-file",
         "WRONGPASS" => "check the user and the password",
-        "NOPERM" => "give the user the rights that docs/SHARED.md lists",
+        _ if code.starts_with(NO_RIGHT) => "give the user the rights that docs/SHARED.md lists",
         "DENIED" => "it is in protected mode: set a password there, or bind it",
         _ => "give none, or set one there",
     }
@@ -360,6 +372,16 @@ mod tests {
                 "NOPERM",
                 "",
                 "Redis refuses us (NOPERM); give the user the rights that docs/SHARED.md lists",
+            ),
+            (
+                "EXECABORT",
+                "Transaction discarded because of: NOPERM this user has no permissions",
+                "Redis refuses us (NOPERM); give the user the rights that docs/SHARED.md lists",
+            ),
+            (
+                "EXECABORT",
+                "Transaction discarded because of previous errors.",
+                "Redis says: EXECABORT Transaction discarded because of previous errors.",
             ),
             (
                 "WRONGTYPE",

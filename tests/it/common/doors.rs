@@ -16,7 +16,7 @@ const FULL_INSIDE: &str = "!! the room is full (20000 members)\n";
 
 /// What a server says that does not reach its room: to members, and to whoever waits to join.
 const AWAY: &str = "-- the room is away: what you say is kept until it is back\n";
-const AWAY_AT_DOOR: &str = "-- the room is away: you join when it is back\n";
+const AWAY_AT_DOOR: &str = "-- the room is away: you come in when it is back\n";
 const BACK: &str = "-- the room is back\n";
 
 /// How a door is.

@@ -88,7 +88,7 @@ pub enum ReadNotice<'a> {
     RoomAway,
     /// `-- the room is back`, and that the reader has joined it again.
     RoomBack,
-    /// `-- the room's store was set back: …`, and that lines are gone by that.
+    /// `-- the room's store was set back: …`, that lines are gone by that, or that the whole room is.
     SetBack,
     /// `-- this server is too old for the room: …`: another server of the room may not be.
     TooOld,
@@ -308,6 +308,7 @@ fn is_of_history(words: &str) -> bool {
 
 fn is_of_set_back(words: &str) -> bool {
     words.starts_with("the room's store was set back: ")
+        || words.starts_with("the room's store was emptied, ")
         || words.starts_with("some lines that you saw are gone from the room: ")
 }
 

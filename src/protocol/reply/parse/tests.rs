@@ -109,7 +109,9 @@ fn read_shared(notice: SharedNotice) -> ReadNotice<'static> {
     match notice {
         SharedNotice::Away | SharedNotice::AwayAtDoor => ReadNotice::RoomAway,
         SharedNotice::Back | SharedNotice::JoinedAgain(_) => ReadNotice::RoomBack,
-        SharedNotice::SetBack(_) | SharedNotice::LinesGone => ReadNotice::SetBack,
+        SharedNotice::SetBack(_) | SharedNotice::LinesGone | SharedNotice::OtherRoom => {
+            ReadNotice::SetBack
+        }
         SharedNotice::TooOld => ReadNotice::TooOld,
     }
 }
@@ -126,6 +128,7 @@ fn shared_notices(number: u64) -> Vec<SharedNotice> {
         SharedNotice::SetBack(SetBack::MayBeMissing),
         SharedNotice::LinesGone,
         SharedNotice::TooOld,
+        SharedNotice::OtherRoom,
     ]
 }
 
@@ -272,6 +275,7 @@ fn shared_place(notice: SharedNotice) -> usize {
         SharedNotice::SetBack(SetBack::MayBeMissing) => 6,
         SharedNotice::LinesGone => 7,
         SharedNotice::TooOld => 8,
+        SharedNotice::OtherRoom => 9,
     }
 }
 
@@ -498,7 +502,7 @@ fn every_notice_is_among_those_that_are_read_back() {
     let mut places: Vec<usize> = notices(&alice, &bob, "x", 3).iter().map(place).collect();
     places.sort_unstable();
     places.dedup();
-    assert_eq!(places, (0..65).collect::<Vec<_>>());
+    assert_eq!(places, (0..66).collect::<Vec<_>>());
     for notice in notices(&alice, &bob, "x", 3) {
         let line = notice.to_string();
         assert_eq!(parse(&line), told(read(&notice)), "{line}");
@@ -556,8 +560,8 @@ fn a_line_is_read_from_its_front() {
         ("-- the room is back, somewhat", told(N::Other)),
         ("-- the joined", told(N::Joined("the"))),
         (
-            "<x> -- the room is away: you join when it is back",
-            said(Said("x", "-- the room is away: you join when it is back")),
+            "<x> -- the room is away: you come in when it is back",
+            said(Said("x", "-- the room is away: you come in when it is back")),
         ),
         ("-- ", told(N::Other)),
         ("", plain),

@@ -10,7 +10,7 @@ use super::super::kept::{
 };
 use super::erasing::{self, Judged, Pending};
 use super::rows::{Builder, PASSING, Row, cost, rows_of};
-use super::{Checkpoint, Failure, PORTION_BYTES, PORTION_ROWS, Store, Wal};
+use super::{Checkpoint, Copied, Failure, PORTION_BYTES, PORTION_ROWS, Store};
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::MemberId;
 use gate::Gate;
@@ -355,13 +355,14 @@ impl Store for Fake {
         self.call().map(drop)
     }
 
-    fn checkpoint(&mut self, how: Checkpoint) -> Result<Wal, Failure> {
+    fn checkpoint(&mut self, how: Checkpoint) -> Result<Copied, Failure> {
         let mut kept = self.call()?;
         kept.checkpoints.push(how);
-        if !kept.is_held {
-            kept.wal = 0;
+        if kept.is_held {
+            return Ok(Copied::Held);
         }
-        Ok(Wal { is_held: kept.is_held, bytes: kept.wal })
+        kept.wal = 0;
+        Ok(Copied::All)
     }
 
     fn wal(&self) -> u64 {

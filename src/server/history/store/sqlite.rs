@@ -17,7 +17,7 @@ use super::reading::{
 };
 use super::rows::Builder;
 use super::writing::{keep_counters, keep_events, keep_gap, keep_members, keep_waiting};
-use super::{Checkpoint, Failure, PORTION_BYTES, PORTION_ROWS, Store, Wal, schema};
+use super::{Checkpoint, Copied, Failure, PORTION_BYTES, PORTION_ROWS, Store, schema};
 use crate::private_file::beside;
 use crate::protocol::tag::{Millis, Seq};
 use crate::server::audience::MemberId;
@@ -316,7 +316,7 @@ impl Store for SqliteStore {
         self.write(give_back)
     }
 
-    fn checkpoint(&mut self, how: Checkpoint) -> Result<Wal, Failure> {
+    fn checkpoint(&mut self, how: Checkpoint) -> Result<Copied, Failure> {
         let statement = match how {
             Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
             Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
@@ -327,12 +327,10 @@ impl Store for SqliteStore {
         });
         self.connection.busy_timeout(Duration::from_millis(schema::BUSY_TIMEOUT))?;
         match counted.map_err(Failure::from) {
-            Ok((busy, frames, done)) => {
-                let left = (frames - done).max(0).cast_unsigned();
-                Ok(Wal { is_held: busy != 0 || left > 0, bytes: left * self.page })
-            }
-            // Another connection is at it.
-            Err(Failure::Locked) => Ok(Wal { is_held: true, bytes: self.wal() }),
+            // Nothing is counted where it did not begin.
+            Ok((1, -1, -1)) | Err(Failure::Locked) => Ok(Copied::Busy),
+            Ok((0, frames, done)) if frames <= done => Ok(Copied::All),
+            Ok(_) => Ok(Copied::Held),
             Err(failure) => Err(failure),
         }
     }

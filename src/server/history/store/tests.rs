@@ -1,5 +1,7 @@
 //! What the store in SQLite keeps, and that the one in memory does the same.
 
+use std::cell::RefCell;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{
@@ -345,10 +347,37 @@ fn a_lock_that_another_program_holds_is_told() {
     other.execute_batch("BEGIN; SELECT * FROM event").expect("it reads");
     store.keep(&lines(2, 5, 1, 1)).expect("it takes that");
     let held = store.checkpoint(Checkpoint::Truncate).expect("it is whole");
-    assert!(held.is_held && store.wal() > 0);
+    assert!(held == Copied::Held && store.wal() > 0);
     other.execute_batch("ROLLBACK").expect("ours");
     let free = store.checkpoint(Checkpoint::Truncate).expect("it is whole");
-    assert_eq!((free, store.wal()), (Wal { is_held: false, bytes: 0 }, 0));
+    assert_eq!((free, store.wal()), (Copied::All, 0));
+}
+
+#[test]
+fn a_checkpoint_beside_another_one_does_nothing_and_says_so() {
+    thread_local! {
+        /// The other one's connection, and what its checkpoint has come to.
+        static OTHER: RefCell<(Option<SqliteStore>, Option<Copied>)> = RefCell::default();
+    }
+    let folder = Folder::new();
+    let mut store = store(&folder);
+    let path = folder.file("5000.db");
+    let other = SqliteStore::writer(&path, Durability::Crash).expect("it is there");
+    OTHER.set((Some(other), None));
+    let reader = rusqlite::Connection::open(&path).expect("ours");
+    reader.execute_batch("BEGIN; SELECT * FROM event").expect("it reads");
+    store.keep(&lines(1, 5, 1, 1)).expect("it takes that");
+    // It has begun, and meets the reader.
+    let meanwhile = |_| {
+        OTHER.with_borrow_mut(|(other, copied)| {
+            *copied = other.as_mut().map(|it| it.checkpoint(Checkpoint::Truncate).expect("whole"));
+        });
+        false
+    };
+    let mut connection = rusqlite::Connection::open(&path).expect("ours");
+    connection.busy_handler(Some(meanwhile)).expect("ours");
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("it is whole");
+    assert_eq!(OTHER.take().1, Some(Copied::Busy));
 }
 
 #[test]

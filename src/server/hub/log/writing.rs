@@ -46,12 +46,16 @@ impl Hub {
             let wait = match not_before {
                 Some(time) => time,
                 None => match log.take_task(seen, now) {
-                    Some(task) => return Some(task),
+                    Some(task) => {
+                        log.liveness.on_work();
+                        return Some(task);
+                    }
                     None => log.wakes_at(),
                 },
             };
             let is_pausing = not_before.is_some();
             log.is_writer_asleep = !is_pausing;
+            log.liveness.on_wait(wait);
             let has_nothing = |shared: &mut Shared| {
                 let log = shared.log.as_ref();
                 let is_over = log.is_none_or(|log| log.ending == Ending::Over);

@@ -50,7 +50,7 @@ impl LogReader {
         }
         if comes_back {
             if kept.is_none() && !self.is_same_room()? {
-                self.stop(Refusal::OtherRoom);
+                self.end_as_other_room();
                 return Ok(());
             }
             let Some(producer) = self.come_back(&renewed, kept, loss.as_ref()) else {
@@ -178,8 +178,6 @@ impl LogReader {
 
 /// Tells this server's operator what is lost. Most entries of a quiet room are signs of life.
 fn tell(loss: &Loss, lines: u64) {
-    let seconds = loss.time.as_secs_f64().ceil();
-    let entries = if loss.groups == 1 { "1 entry" } else { &format!("{} entries", loss.groups) };
     let (level, lines) = match lines {
         0 => (log::Level::Warn, "no public line".to_owned()),
         1 => (log::Level::Error, "1 public line".to_owned()),
@@ -187,8 +185,8 @@ fn tell(loss: &Loss, lines: u64) {
     };
     log::log!(
         level,
-        "shared: the store was set back: {entries} of the last {seconds} s are gone, and with them \
-         {lines}"
+        "shared: the store was set back: {loss}, and with {them} {lines}",
+        them = if loss.groups == 1 { "it" } else { "them" }
     );
 }
 

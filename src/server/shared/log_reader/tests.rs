@@ -265,6 +265,10 @@ fn are_one_room(one: &mut Server, other: &mut Server) {
     }
 }
 
+/// What all are told where public lines are lost.
+const MAY_BE_MISSING: &str =
+    "-- the room's store was set back: some of the newest lines may be missing";
+
 /// Somebody empties the log; what comes then has later places.
 fn empty(fake: &Fake) {
     fake.empty();
@@ -284,20 +288,22 @@ fn two_servers_and_an_emptied_log() -> (Fake, Server, Server) {
 
 #[test]
 fn a_server_that_reads_another_ones_return_finds_the_log_set_back_too() {
-    let (_fake, mut one, mut other) = two_servers_and_an_emptied_log();
+    let fake = Fake::new();
+    let (mut one, mut other) = (Server::start(&fake, 1), Server::start(&fake, 2));
+    one.join("alice");
+    other.join("bob");
+    one.say("hello");
+    one.write();
+    one.read_until(|hub| has_said(hub, "<alice> hello"));
+    are_one_room(&mut one, &mut other);
+    empty(&fake);
     let before = other.hub.numbers();
     one.write_on();
     one.reader.must_recover = true;
-    one.read_until(|hub| {
-        !hub.is_coming_back()
-            && has_said(
-                hub,
-                "-- the room's store was set back: some of the newest lines may be missing",
-            )
-    });
+    one.read_until(|hub| !hub.is_coming_back() && has_said(hub, MAY_BE_MISSING));
     // Nobody else tells it: it has written nothing, and its connection is whole.
     other.write_on();
-    one.whisper("bob", 1);
+    one.whisper("bob", 2);
     other.read_until(|hub| hub.numbers().seq > before.seq);
     one.read_until(|hub| has_said(hub, "[you -> bob] psst"));
     other.read_until(|hub| has_said(hub, "[alice -> you] psst"));
@@ -323,6 +329,7 @@ fn people_are_told_of_lost_lines_and_not_of_what_is_there_again() {
         let told = told(&server.hub, 1);
         assert_eq!(told.contains("set back: others may not find"), is_said, "{told}");
         assert_eq!(server.hub.names(), ["alice"]);
+        assert_eq!(has_said(&server.hub, MAY_BE_MISSING), is_said, "{:?}", said(&server.hub));
     }
 }
 

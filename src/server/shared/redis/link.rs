@@ -11,7 +11,7 @@ use crate::server::shared::engine::{
 };
 use crate::server::shared::engine_settings::Settings;
 use crate::server::shared::stranger::Stranger;
-use crate::server::shared::trouble::Trouble;
+use crate::server::shared::trouble::{NO_RIGHT, Trouble};
 use crate::server::shared::url::{Node, RoomName};
 
 /// How long Redis waits for a group before it answers that there is none.
@@ -92,6 +92,28 @@ impl RedisLink {
         let [_, _, _, answers] = self.talk.ask_for(&commands, CALL)?;
         let Value::Array(answers) = answers else { return self.no_redis() };
         answers.into_iter().nth(1).map_or_else(|| self.no_redis(), Ok)
+    }
+
+    /// Makes sure that we may use every command by which a room goes on, most of which are not needed at the start.
+    /// Nothing is done: a transaction in which a command is malformed is not carried out.
+    fn ask_for_rights(&mut self) -> Result<(), Trouble> {
+        let mut trial = pipe();
+        trial.cmd("MULTI").cmd("XADD");
+        trial.cmd("XADD").arg(&self.log).arg("NOMKSTREAM").arg("*").arg(FIELD).arg("");
+        trial.cmd("XTRIM").arg(&self.log).arg("MINID").arg("0");
+        trial.cmd("RPUSH").arg(&self.snaps).arg("");
+        trial.cmd("LTRIM").arg(&self.snaps).arg(0).arg(-1);
+        trial.cmd("LINDEX").arg(&self.snaps).arg(0);
+        trial.cmd("EXEC");
+        let answers = self.talk.answers_to(&trial, CALL)?;
+        let is_denied = |answer: &Value| error_in(answer).is_some_and(|it| it.code() == NO_RIGHT);
+        let commands = ["XADD", "XTRIM", "RPUSH", "LTRIM", "LINDEX"];
+        let denied = commands.iter().zip(&answers[2..]).filter(|(_, answer)| is_denied(answer));
+        let denied: Vec<_> = denied.map(|(command, _)| *command).collect();
+        if denied.is_empty() {
+            return Ok(());
+        }
+        Err(Trouble::NoRights { code: format!("{NO_RIGHT}: {}", denied.join(", ")) })
     }
 
     fn no_redis<T>(&self) -> Result<T, Trouble> {
@@ -179,6 +201,7 @@ impl Link for RedisLink {
     }
 
     fn settings(&mut self) -> Result<Settings, Trouble> {
+        self.ask_for_rights()?;
         let mut setting = |name: &str| match self.call(cmd("CONFIG").arg("GET").arg(name)) {
             Ok(answer) => Ok(pairs(answer).and_then(|them| Some(them.into_iter().next()?.1))),
             // A provider may keep its settings to itself.
@@ -253,16 +276,7 @@ impl Talk {
         patience: Duration,
     ) -> Result<[Value; N], Trouble> {
         debug_assert_eq!(commands.len(), N);
-        if self.patience != patience {
-            let set = self.wire.set_patience(patience).map_err(RedisError::from);
-            set.map_err(|why| meaning(&why, &self.place))?;
-            self.patience = patience;
-        }
-        let answers = self.exchange(&commands.get_packed_pipeline(), N);
-        if !self.has_answered {
-            self.look_who_answers(answers.as_ref().err())?;
-        }
-        let answers = answers.map_err(|why| meaning(&why, &self.place))?;
+        let answers = self.answers_to(commands, patience)?;
         for answer in &answers {
             if let Some(error) = error_in(answer) {
                 let detail = error.details().unwrap_or_default();
@@ -270,6 +284,24 @@ impl Talk {
             }
         }
         answers.try_into().map_err(|_| self.no_redis())
+    }
+
+    /// What Redis answers to each of these commands, if only with an error.
+    fn answers_to(
+        &mut self,
+        commands: &Pipeline,
+        patience: Duration,
+    ) -> Result<Vec<Value>, Trouble> {
+        if self.patience != patience {
+            let set = self.wire.set_patience(patience).map_err(RedisError::from);
+            set.map_err(|why| meaning(&why, &self.place))?;
+            self.patience = patience;
+        }
+        let answers = self.exchange(&commands.get_packed_pipeline(), commands.len());
+        if !self.has_answered {
+            self.look_who_answers(answers.as_ref().err())?;
+        }
+        answers.map_err(|why| meaning(&why, &self.place))
     }
 
     /// Sends commands, and reads so many answers.

@@ -313,12 +313,25 @@ fn the_rights_that_are_documented_are_enough_and_less_is_told() {
     // A provider may keep CONFIG to itself, and each of the others is needed.
     admin(&["ACL", "SETUSER", "chat", "-config|get"]);
     assert!(link.settings().is_ok_and(|settings| settings.appendonly.is_none()));
+    // Where another one is missing, no server begins.
+    for right in ["xadd", "xtrim", "rpush", "ltrim", "lindex"] {
+        admin(&["ACL", "SETUSER", "chat", &format!("-{right}")]);
+        let why = format!("NOPERM: {}", right.to_uppercase());
+        let told = open(&url("chat:secret@")).map(drop).expect_err("it may not write");
+        assert!(told.contains(&format!("Redis refuses us ({why}); give the user")), "{told}");
+        admin(&["ACL", "SETUSER", "chat", &format!("+{right}")]);
+    }
+    admin(&["ACL", "SETUSER", "chat", "-exec"]);
+    let told = open(&url("chat:secret@")).map(drop).expect_err("it may not read");
+    assert!(told.contains("Redis refuses us (NOPERM)"), "{told}");
+    admin(&["ACL", "SETUSER", "chat", "+exec"]);
+    open(&url("chat:secret@")).expect("it has all again").expect("it is to begin");
     admin(&["ACL", "SETUSER", "chat", "-xadd"]);
     let code = "NOPERM".to_owned();
     assert_eq!(link.append(b"1", Missing::Create), Err(Trouble::NoRights { code }));
     let elsewhere = format!("redis://chat:secret@127.0.0.1:{}/lobby", redis.port);
     admin(&["ACL", "SETUSER", "chat", "resetkeys", "~other:*"]);
-    assert!(open(&elsewhere).is_err_and(|told| told.contains("Redis refuses us (NOPERM)")));
+    assert!(open(&elsewhere).is_err_and(|told| told.contains("Redis refuses us (NOPERM: XADD, ")));
 }
 
 #[test]

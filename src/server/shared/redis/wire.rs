@@ -160,7 +160,7 @@ impl<S> Heard<S> {
 
 impl<S: Read> Read for Heard<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.stream.read(buffer)?;
+        let count = uninterrupted(|| self.stream.read(buffer))?;
         let new = count.min(FIRST - self.first.len());
         self.first.extend_from_slice(&buffer[..new]);
         Ok(count)
@@ -169,11 +169,22 @@ impl<S: Read> Read for Heard<S> {
 
 impl<S: Write> Write for Heard<S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.write(bytes)
+        uninterrupted(|| self.stream.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
+        uninterrupted(|| self.stream.flush())
+    }
+}
+
+/// Does it again if a signal has interrupted it. A process that was stopped and goes on has its waiting calls interrupted,
+/// which is not the other end's fault; the answer may have come meanwhile.
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
     }
 }
 
@@ -218,6 +229,59 @@ fn first_answer(stream: &mut TcpStream, question: &[u8]) -> Option<Vec<u8>> {
     stream.set_read_timeout(Some(PROBE)).ok()?;
     stream.write_all(question).ok()?;
     let mut first = [0; FIRST];
-    let count = stream.read(&mut first).ok()?;
+    let count = uninterrupted(|| stream.read(&mut first)).ok()?;
     Some(first[..count].to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stream of whose calls every second one is interrupted.
+    struct Interrupted {
+        /// What is read from it, and written to it.
+        bytes: io::Cursor<Vec<u8>>,
+        /// Whether the next call is.
+        is_next: bool,
+    }
+
+    impl Interrupted {
+        fn new(bytes: &[u8]) -> Interrupted {
+            Interrupted { bytes: io::Cursor::new(bytes.to_vec()), is_next: true }
+        }
+
+        fn call(&mut self) -> io::Result<&mut io::Cursor<Vec<u8>>> {
+            self.is_next = !self.is_next;
+            if !self.is_next {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            Ok(&mut self.bytes)
+        }
+    }
+
+    impl Read for Interrupted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.call()?.read(buffer)
+        }
+    }
+
+    impl Write for Interrupted {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.call()?.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.call()?.flush()
+        }
+    }
+
+    #[test]
+    fn a_call_that_a_signal_interrupts_is_made_again() {
+        let mut wire = Heard::new(Interrupted::new(b"+PONG\r\n"));
+        let mut answer = [0; 16];
+        assert_eq!(wire.read(&mut answer).expect("it is read again"), 7);
+        assert_eq!(wire.first, b"+PONG\r\n");
+        assert_eq!(wire.write(PING).expect("it is written again"), PING.len());
+        wire.flush().expect("it is flushed again");
+    }
 }
