@@ -79,6 +79,10 @@ impl Pair {
         let [certificate, key] = ["cert.pem", "key.pem"].map(|name| folder.join(name));
         fs::write(&certificate, &self.certificate).expect("ours");
         fs::write(&key, &self.key).expect("ours");
+        // Or the server warns of it.
+        #[cfg(unix)]
+        fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .expect("ours");
         let [certificate, key] = [certificate, key].map(|path| path.display().to_string());
         ["--tls-cert".to_owned(), certificate, "--tls-key".to_owned(), key]
     }
