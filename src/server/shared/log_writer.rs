@@ -36,7 +36,7 @@ pub(crate) struct LogWriter {
     appender: Appender,
     /// How long it waits after trouble.
     backoff: Backoff,
-    /// When it has looked last for a way into the room, if it is the coordinator; `None` if it has not, or is to look again.
+    /// When it has looked last for a way into the room, as the coordinator; `None` if it has not, or is to look again.
     pub(super) looked_at: Option<Instant>,
 }
 
@@ -87,14 +87,11 @@ impl LogWriter {
     /// Has a snapshot made, from time to time, where somebody has removed all of them and the log was trimmed. The next one
     /// that is due may be days away.
     fn look_for_a_way_in(&mut self, room: u64) -> Result<(), Trouble> {
-        let now = instant();
-        if self.looked_at.is_some_and(|at| now.duration_since(at) < BETWEEN_LOOKS) {
+        let is_due = self.looked_at.is_none_or(|at| instant().duration_since(at) >= BETWEEN_LOOKS);
+        if !is_due || !self.hub.is_coordinator() {
             return Ok(());
         }
-        self.looked_at = Some(now);
-        if !self.hub.is_coordinator() {
-            return Ok(());
-        }
+        self.looked_at = Some(instant());
         if let Some(first) = self.appender.with(|link| without_a_way_in(link, room))?
             && self.hub.keep_snapshot_of(first)
         {

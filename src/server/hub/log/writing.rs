@@ -33,10 +33,7 @@ impl Hub {
             let now = instant();
             let seen = guard.room.log().map_or(Position::START, Log::position);
             let servers = guard.room.log().map_or(0, |log| log.producers().count());
-            // Otherwise the reader does, with what it has read.
-            if guard.log.as_ref()?.flow.deadline().is_some_and(|late| late <= now) {
-                self.freeing(&mut guard, |shared| shared.judge_flow(now));
-            }
+            self.freeing(&mut guard, |shared| shared.judge_flow(now));
             let log = guard.log.as_mut()?;
             if log.ending == Ending::Over {
                 return None;
